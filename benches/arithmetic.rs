@@ -42,7 +42,9 @@ fn update_refill_and_spend(bencher: Bencher<'_, '_>, limits: usize) {
 }
 
 fn update(bencher: Bencher<'_, '_>, limits: usize, age: i64) {
-    let wanted = Limits::new((0..limits).map(|index| Limit::per_minute(format!("limit-{index}"), 100))).unwrap();
+    let wanted =
+        Limits::new((0..limits).map(|index| Limit::per_minute(format!("limit-{index}"), 100)))
+            .unwrap();
     let mut states = Vec::new();
     let mut changes = LedgerDelta::new();
     for limit in wanted.iter() {
@@ -53,5 +55,13 @@ fn update(bencher: Bencher<'_, '_>, limits: usize, age: i64) {
     }
     let state = BucketState::new(0).with_limits(states);
     let id = WriteId::from_number(1);
-    bencher.bench_local(|| plan::update(black_box(&state), black_box(&changes), &wanted, black_box(age), id.clone()));
+    bencher.bench_local(|| {
+        plan::update(
+            black_box(&state),
+            black_box(&changes),
+            &wanted,
+            black_box(age),
+            id.clone(),
+        )
+    });
 }

@@ -1,9 +1,10 @@
 //! Limits in a file that can be edited while the service runs.
 //!
-//! The file is read once a second. A valid file takes effect at once, without a restart. An invalid file is logged, and
-//! the old limits stay in force.
+//! The file is read once a second. A valid file takes effect at once, without a restart. An invalid
+//! file is logged, and the old limits stay in force.
 //!
-//! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another endpoint.
+//! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another
+//! endpoint.
 
 mod support;
 #[path = "support/table.rs"]
@@ -42,14 +43,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), support::Failure> {
-    tracing_subscriber::fmt().with_env_filter("tollgate=info,hot_reload=info").with_writer(std::io::stderr).init();
-    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
+    tracing_subscriber::fmt()
+        .with_env_filter("tollgate=info,hot_reload=info")
+        .with_writer(std::io::stderr)
+        .init();
+    // The embedded engine lives as long as this variable. For your own table, use
+    // `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
 
     let path = match std::env::args_os().nth(1) {
         Some(path) => PathBuf::from(path),
         None => {
-            let path = std::env::temp_dir().join(format!("tollgate-routes-{}.toml", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("tollgate-routes-{}.toml", std::process::id()));
             std::fs::write(&path, CONFIG)?;
             path
         }
@@ -59,14 +65,20 @@ async fn run() -> Result<(), support::Failure> {
     let app = app(&limiter, &handle);
 
     let listener = support::listen().await?;
-    println!("Listening on http://{}. Edit {} and see.", listener.local_addr()?, file.path.display());
+    println!(
+        "Listening on http://{}. Edit {} and see.",
+        listener.local_addr()?,
+        file.path.display()
+    );
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             file.reload(&handle);
         }
     });
-    axum::serve(listener, app).with_graceful_shutdown(support::stopped()).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(support::stopped())
+        .await?;
     limiter.shutdown().await;
     Ok(())
 }
@@ -87,14 +99,16 @@ pub(crate) struct RoutesFile {
 }
 
 impl RoutesFile {
-    /// Reads the file for the first time. An error stops the service, because it must not start without limits.
+    /// Reads the file for the first time. An error stops the service, because it must not start
+    /// without limits.
     pub(crate) fn open(path: PathBuf) -> Result<(Self, Routes), Box<dyn Error>> {
         let text = std::fs::read_to_string(&path)?;
         let routes = parse(&text)?;
         Ok((Self { path, text }, routes))
     }
 
-    /// Reads the file again, and swaps the routes if they have changed. Returns `true` if they were swapped.
+    /// Reads the file again, and swaps the routes if they have changed. Returns `true` if they were
+    /// swapped.
     pub(crate) fn reload(&mut self, handle: &RoutesHandle) -> bool {
         let text = match std::fs::read_to_string(&self.path) {
             Ok(text) if text == self.text => return false,
@@ -142,7 +156,8 @@ struct Row {
     unlimited: bool,
 }
 
-/// Returns the routes that a text describes. A mistake in the text is an error, and never a route without limits.
+/// Returns the routes that a text describes. A mistake in the text is an error, and never a route
+/// without limits.
 pub(crate) fn parse(text: &str) -> Result<Routes, Box<dyn Error>> {
     let config: Config = toml::from_str(text)?;
     let mut routes = Routes::builder();
@@ -183,7 +198,15 @@ fn policy(row: Row) -> Result<Option<Policy>, Box<dyn Error>> {
         (None, true, true) => return Ok(None),
         _ => return Err("either a resource and limits, or unlimited = true".into()),
     };
-    // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in clear text.
-    let policy = Policy::builder().entity(keys::header("x-api-key")).resource(keys::fixed(resource));
-    Ok(Some(row.limits.into_iter().fold(policy, PolicyBuilder::limit).build()?))
+    // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in clear
+    // text.
+    let policy = Policy::builder()
+        .entity(keys::header("x-api-key"))
+        .resource(keys::fixed(resource));
+    Ok(Some(
+        row.limits
+            .into_iter()
+            .fold(policy, PolicyBuilder::limit)
+            .build()?,
+    ))
 }

@@ -47,7 +47,9 @@ pub(crate) async fn serve(listener: TcpListener, limit: RateLimitLayer) -> std::
         tokio::spawn(async move {
             // Detects the HTTP version from the first bytes of the connection.
             let connection = auto::Builder::new(TokioExecutor::new());
-            let served = connection.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await;
+            let served = connection
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+                .await;
             if let Err(error) = served {
                 eprintln!("connection from {peer}: {error}");
             }

@@ -1,12 +1,14 @@
-//! A gateway in front of a language model. Every API key and its project have limits for requests and tokens per
-//! minute.
+//! A gateway in front of a language model. Every API key and its project have limits for requests
+//! and tokens per minute.
 //!
-//! It speaks OpenAI's chat completions and Anthropic's messages. A request is charged an estimate before the model is
-//! called. After the response, streamed or not, the charge is settled to the usage that the model reports. A refusal
-//! has the headers and the body that the API's own clients understand.
+//! It speaks OpenAI's chat completions and Anthropic's messages. A request is charged an estimate
+//! before the model is called. After the response, streamed or not, the charge is settled to the
+//! usage that the model reports. A refusal has the headers and the body that the API's own clients
+//! understand.
 //!
-//! The model is a fake with its own socket, and the table is in the embedded engine, so there is nothing to install.
-//! `UPSTREAM=http://127.0.0.1:11434` selects another model server, and `AWS_ENDPOINT_URL_DYNAMODB` another table.
+//! The model is a fake with its own socket, and the table is in the embedded engine, so there is
+//! nothing to install. `UPSTREAM=http://127.0.0.1:11434` selects another model server, and
+//! `AWS_ENDPOINT_URL_DYNAMODB` another table.
 //!
 //! ```sh
 //! cargo run --example llm_gateway
@@ -42,8 +44,8 @@ use tokio::net::TcpListener;
 use tollgate::{
     EntityId, Limit, RateLimitLayer, RateLimiter,
     layer::{
-        BoundLimiter, InvalidPolicy, KeyExtractor, Learn, OnUnavailable, Outcome, Policy, RequestHead, Settle, TopUp,
-        Usage, keys,
+        BoundLimiter, InvalidPolicy, KeyExtractor, Learn, OnUnavailable, Outcome, Policy,
+        RequestHead, Settle, TopUp, Usage, keys,
     },
     limiter::LocalShare,
     model::{ConfigScope, Entity},
@@ -60,7 +62,8 @@ type Chat = Map<String, Value>;
 /// The maximum size of a request body, including images.
 const LARGEST_BODY: usize = 20 << 20;
 
-/// The estimated tokens of a request without a maximum answer length, until the layer has learned a better estimate.
+/// The estimated tokens of a request without a maximum answer length, until the layer has learned a
+/// better estimate.
 const TYPICAL: u64 = 100;
 
 /// The maximum time for responses in progress when the gateway stops.
@@ -72,7 +75,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), support::Failure> {
-    tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter("tollgate=info")
+        .with_writer(std::io::stderr)
+        .init();
     let upstream = match std::env::var("UPSTREAM") {
         Ok(url) => url,
         Err(_) => {
@@ -83,7 +89,8 @@ async fn run() -> Result<(), support::Failure> {
         }
     };
 
-    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use
+    // `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
     let known = set_up(&limiter).await?;
 
@@ -101,30 +108,48 @@ async fn run() -> Result<(), support::Failure> {
     Ok(())
 }
 
-/// Sets up what an operator sets up once: a project with two keys, and limits that can be changed at run time.
+/// Sets up what an operator sets up once: a project with two keys, and limits that can be changed
+/// at run time.
 ///
-/// Only the hash of a key is stored: [`EntityId::from_secret`] hashes it here, and the layer hashes the key of each
-/// request.
+/// Only the hash of a key is stored: [`EntityId::from_secret`] hashes it here, and the layer hashes
+/// the key of each request.
 pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, Box<dyn Error>> {
     let (config, entities) = (limiter.config(), limiter.entities());
     let project = EntityId::new("project-search")?;
-    entities.ensure(Entity::new(project.clone()).with_name("Search")).await?;
+    entities
+        .ensure(Entity::new(project.clone()).with_name("Search"))
+        .await?;
     let mut known = HashSet::new();
     for key in ["sk-alice", "sk-bob"] {
         let key = EntityId::from_secret(key)?;
         // `cascading`: every charge to the key is also charged to its project.
-        entities.ensure(Entity::new(key.clone()).with_parent(project.clone()).cascading()).await?;
+        entities
+            .ensure(
+                Entity::new(key.clone())
+                    .with_parent(project.clone())
+                    .cascading(),
+            )
+            .await?;
         known.insert(key);
     }
-    // The limits of a key. The project's limits are higher than those of one key, and lower than those of both
-    // together.
-    config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)]).await?;
-    let shared = [Limit::per_minute("rpm", 100), Limit::per_minute("tpm", 1500)];
+    // The limits of a key. The project's limits are higher than those of one key, and lower than
+    // those of both together.
+    config
+        .set(
+            ConfigScope::system(),
+            [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)],
+        )
+        .await?;
+    let shared = [
+        Limit::per_minute("rpm", 100),
+        Limit::per_minute("tpm", 1500),
+    ];
     config.set(ConfigScope::Entity(project), shared).await?;
     Ok(known)
 }
 
-/// Returns the extractor of the client's key: in `x-api-key` for Anthropic, in `Authorization` for OpenAI.
+/// Returns the extractor of the client's key: in `x-api-key` for Anthropic, in `Authorization` for
+/// OpenAI.
 fn key() -> impl KeyExtractor {
     keys::hashed_header("x-api-key").or(keys::bearer_token())
 }
@@ -134,25 +159,35 @@ fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
     Policy::builder()
         .entity(key())
         .resource(keys::fixed("chat"))
-        // The handler acquires, because the maximum length of the answer is in the body, which a layer does not read.
+        // The handler acquires, because the maximum length of the answer is in the body, which a
+        // layer does not read.
         .acquire_in_handler()
-        // If the client gives no maximum: an estimate from earlier requests of this key, at first this one.
+        // If the client gives no maximum: an estimate from earlier requests of this key, at first
+        // this one.
         .cost("tpm", TYPICAL)
         .learn("tpm", Learn::over(20))
-        // The used tokens. While the answer streams: the prompt plus about one token per event. At the end: the usage
-        // that the model reports. A client that disconnects early pays for the prompt and the events so far.
-        .settle("tpm", Settle::events(|events| events).add_to(|head| Some(head.extensions.get::<Prompt>()?.tokens)))
+        // The used tokens. While the answer streams: the prompt plus about one token per event. At
+        // the end: the usage that the model reports. A client that disconnects early pays for the
+        // prompt and the events so far.
+        .settle(
+            "tpm",
+            Settle::events(|events| events)
+                .add_to(|head| Some(head.extensions.get::<Prompt>()?.tokens)),
+        )
         .settle("tpm", Settle::usage(Usage::total()))
         // A stream that uses more than its charge acquires more, or it is ended.
         .top_up(TopUp::steps(100).end_stream())
-        // An invalid request costs a request and no tokens. If the model could not be reached, everything is refunded.
-        // A client cannot provoke that with an aborted body, because the handler reads the body before it acquires.
+        // An invalid request costs a request and no tokens. If the model could not be reached,
+        // everything is refunded. A client cannot provoke that with an aborted body, because the
+        // handler reads the body before it acquires.
         .on_status(400..=499, Outcome::refund(["tpm"]))
         .on_status(502..=502, Outcome::Refund)
         // A request that is denied only for a moment waits instead.
         .wait(Duration::from_secs(2))
         // Without the table, each process, of at most eight, enforces an eighth of the limits.
-        .on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(8) })
+        .on_unavailable(OnUnavailable::Local {
+            share: LocalShare::one_of(8),
+        })
         // The headers and the errors that the API's clients understand.
         .dialect(api.dialect())
         .build()
@@ -172,8 +207,12 @@ pub(crate) fn gateway(
             .route_layer(RateLimitLayer::new(limiter.clone(), policy(api)?))
             // Outside the layer, because the layer must see the events that clients do not see.
             .route_layer(middleware::map_response(chunks::as_asked))
-            // The last layer is the outermost: it checks the keys before the rate limit layer counts them.
-            .route_layer(middleware::from_fn_with_state((api, known.clone()), authenticate))
+            // The last layer is the outermost: it checks the keys before the rate limit layer
+            // counts them.
+            .route_layer(middleware::from_fn_with_state(
+                (api, known.clone()),
+                authenticate,
+            ))
             .with_state(Upstream::new(api, upstream));
         router = router.merge(route);
     }
@@ -186,7 +225,10 @@ async fn authenticate(
     request: Request,
     next: Next,
 ) -> Response {
-    let found = key().extract(&RequestHead::from(&request)).ok().and_then(|key| key.into_entity().ok());
+    let found = key()
+        .extract(&RequestHead::from(&request))
+        .ok()
+        .and_then(|key| key.into_entity().ok());
     if found.is_some_and(|key| known.contains(&key)) {
         return next.run(request).await;
     }
@@ -205,18 +247,25 @@ async fn complete(
         // An invalid body is charged as a request too.
         Err(rejection) => {
             let _lease = limiter.cost("tpm", 1).acquire().await?;
-            return Ok(upstream.api.error(rejection.status(), &rejection.body_text()));
+            return Ok(upstream
+                .api
+                .error(rejection.status(), &rejection.body_text()));
         }
     };
-    let prompt = Prompt { tokens: tokens::prompt(&chat) };
+    let prompt = Prompt {
+        tokens: tokens::prompt(&chat),
+    };
     let limiter = match tokens::longest_answer(&chat) {
         // A cost above the capacity is refused. A cost of 0 counts as one token.
         Some(answer) => limiter.cost("tpm", prompt.tokens.saturating_add(answer).max(1)),
-        None if prompt.tokens > TYPICAL => limiter.cost("tpm", prompt.tokens.saturating_add(TYPICAL)),
+        None if prompt.tokens > TYPICAL => {
+            limiter.cost("tpm", prompt.tokens.saturating_add(TYPICAL))
+        }
         None => limiter,
     };
-    // If it is denied, the error is the response: 429 with `Retry-After`. If it is granted, the layer keeps the lease
-    // until the end of the response and settles it. The handler need not do anything with it.
+    // If it is denied, the error is the response: 429 with `Retry-After`. If it is granted, the
+    // layer keeps the lease until the end of the response and settles it. The handler need not do
+    // anything with it.
     let _lease = limiter.acquire().await?;
     let asks_for_usage = upstream.api == Api::Anthropic || chunks::ask_for_usage(&mut chat);
     let mut answer = upstream.ask(&chat, &headers).await;

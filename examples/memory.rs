@@ -1,4 +1,5 @@
-//! One process without DynamoDB: ten requests per second for every client address, with one line of code.
+//! One process without DynamoDB: ten requests per second for every client address, with one line of
+//! code.
 
 mod support;
 
@@ -21,6 +22,8 @@ async fn run() -> Result<(), support::Failure> {
     println!("Listening on http://{}", listener.local_addr()?);
     // The layer takes the client's address from the connection.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, app).with_graceful_shutdown(support::stopped()).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(support::stopped())
+        .await?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! An axum server whose limits live in DynamoDB.
 //!
-//! Without `AWS_ENDPOINT_URL_DYNAMODB`, it starts an embedded engine: nothing to install, nothing to configure. With
-//! it, the limits live in the table behind that endpoint, under the stack and namespace in `TOLLGATE_STACK` and
-//! `TOLLGATE_NAMESPACE`.
+//! Without `AWS_ENDPOINT_URL_DYNAMODB`, it starts an embedded engine: nothing to install, nothing
+//! to configure. With it, the limits live in the table behind that endpoint, under the stack and
+//! namespace in `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
 
 mod support;
 #[path = "support/table.rs"]
@@ -28,14 +28,20 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), support::Failure> {
-    tracing_subscriber::fmt().with_env_filter("tollgate=info").with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter("tollgate=info")
+        .with_writer(std::io::stderr)
+        .init();
 
-    // The embedded engine lives as long as this variable. For your own table, use `RateLimiter::open().await?`.
+    // The embedded engine lives as long as this variable. For your own table, use
+    // `RateLimiter::open().await?`.
     let (limiter, _engine) = table::open().await?;
     let listener = support::listen().await?;
     println!("{}", welcome(&format!("http://{}", listener.local_addr()?)));
 
-    axum::serve(listener, app(&limiter)?).with_graceful_shutdown(support::stopped()).await?;
+    axum::serve(listener, app(&limiter)?)
+        .with_graceful_shutdown(support::stopped())
+        .await?;
     // Writes the settlements that are not written yet.
     limiter.shutdown().await;
     println!("Bye: everything is written.");
@@ -44,7 +50,8 @@ async fn run() -> Result<(), support::Failure> {
 
 fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
     let api = Policy::builder()
-        // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in clear text.
+        // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in
+        // clear text.
         .entity(keys::header("x-api-key"))
         .resource(keys::fixed("api"))
         .limit(Limit::per_minute("rpm", 5))
@@ -70,11 +77,17 @@ fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
     let api_routes = Router::new()
         .route("/api/ping", get(|| async { "pong\n" }))
         .route_layer(RateLimitLayer::new(limiter.clone(), api));
-    let me_routes = Router::new().route("/api/me", get(status)).route_layer(RateLimitLayer::new(limiter.clone(), me));
+    let me_routes = Router::new()
+        .route("/api/me", get(status))
+        .route_layer(RateLimitLayer::new(limiter.clone(), me));
     let chat_routes = Router::new()
         .route("/v1/chat/completions", post(complete))
         .route_layer(RateLimitLayer::new(limiter.clone(), chat));
-    Ok(Router::new().route("/healthz", get(|| async { "ok\n" })).merge(api_routes).merge(me_routes).merge(chat_routes))
+    Ok(Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(api_routes)
+        .merge(me_routes)
+        .merge(chat_routes))
 }
 
 async fn status(status: RateLimitStatus) -> Json<RateLimitStatus> {
@@ -83,7 +96,11 @@ async fn status(status: RateLimitStatus) -> Json<RateLimitStatus> {
 
 /// Simulates a model, which uses as many tokens as the request says.
 async fn complete(headers: HeaderMap) -> impl IntoResponse {
-    let simulated = headers.get("x-simulate-tokens").and_then(|value| value.to_str().ok()).unwrap_or("100").to_owned();
+    let simulated = headers
+        .get("x-simulate-tokens")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("100")
+        .to_owned();
     let total: Option<u64> = simulated.parse().ok();
     let answer: Value = json!({
         "object": "chat.completion",

@@ -1,7 +1,7 @@
 //! A gRPC server. tonic accepts the layer like any other tower layer.
 //!
-//! The service is gRPC's own health check, so there is no code to generate. Each `x-api-key` is allowed five calls per
-//! minute. A call without a key is refused.
+//! The service is gRPC's own health check, so there is no code to generate. Each `x-api-key` is
+//! allowed five calls per minute. A call without a key is refused.
 
 mod support;
 
@@ -32,10 +32,15 @@ async fn run() -> Result<(), support::Failure> {
 }
 
 /// Serves until `stopped` completes.
-pub(crate) async fn serve(listener: TcpListener, stopped: impl Future<Output = ()>) -> Result<(), support::Failure> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), support::Failure> {
     let (_reporter, health) = health_reporter();
     let server = Server::builder().layer(layer()?).add_service(health);
-    server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await?;
+    server
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped)
+        .await?;
     Ok(())
 }
 

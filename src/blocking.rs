@@ -1,6 +1,7 @@
 //! Waiting for answers without async (feature `blocking`).
 //!
-//! [`Wait::wait`] does for plain threads what `.await` does for async code, on every future of this crate:
+//! [`Wait::wait`] does for plain threads what `.await` does for async code, on every future of this
+//! crate:
 //!
 //! ```
 //! use tollgate::{Limit, RateLimiter, blocking::Wait};
@@ -13,9 +14,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Store calls and background writes need a tokio runtime. The process has one for this purpose: its only thread starts
-//! with the first call and never ends. A limiter that [`RateLimiter::open`](crate::RateLimiter::open) makes here lives
-//! on it. One that is built over a store of your own needs [`runtime`].
+//! Store calls and background writes need a tokio runtime. The process has one for this purpose:
+//! its only thread starts with the first call and never ends. A limiter that
+//! [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on it. One that is built over a
+//! store of your own needs [`runtime`].
 
 use std::{future::IntoFuture, io, sync::OnceLock};
 
@@ -28,15 +30,15 @@ use crate::{
 
 /// Waits on the calling thread for the answer of a future.
 ///
-/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). Use `.await` on an async
-/// task, because `wait` blocks the thread of the task.
+/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). Use
+/// `.await` on an async task, because `wait` blocks the thread of the task.
 ///
 /// # Blocking for ever
-/// On an async task of a `current_thread` runtime, a limiter that lives on the same runtime does nothing while `wait`
-/// blocks its only thread. Acquires and most other calls end at their deadlines there. Two futures have no deadline,
-/// and never end: a settlement that has something to write, and an acquire with
-/// [`until_ready`](crate::limiter::Acquire::until_ready) that waits in its queue. `wait` cannot find out that it is
-/// called there.
+/// On an async task of a `current_thread` runtime, a limiter that lives on the same runtime does
+/// nothing while `wait` blocks its only thread. Acquires and most other calls end at their
+/// deadlines there. Two futures have no deadline, and never end: a settlement that has something to
+/// write, and an acquire with [`until_ready`](crate::limiter::Acquire::until_ready) that waits in
+/// its queue. `wait` cannot find out that it is called there.
 pub trait Wait: IntoFuture + Sized {
     /// Waits for the answer. Decisions that need no store call are made on the calling thread.
     ///
@@ -61,7 +63,8 @@ where
 }
 
 /// Returns the runtime on which [`wait`](Wait::wait) has store calls made, for
-/// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). Starts it if need be.
+/// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). Starts it if need
+/// be.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, blocking::{self, Wait}, store::MemoryStore};
@@ -84,17 +87,25 @@ fn start() -> io::Result<&'static Runtime> {
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("tollgate").enable_all().build()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("tollgate")
+        .enable_all()
+        .build()?;
     if let Err(second) = RUNTIME.set(runtime) {
-        // Two threads were first. Waiting for the end of this one could be waiting on one of its own threads.
+        // Two threads were first. Waiting for the end of this one could be waiting on one of its
+        // own threads.
         second.shutdown_background();
     }
-    RUNTIME.get().ok_or_else(|| io::Error::other("the runtime was not kept"))
+    RUNTIME
+        .get()
+        .ok_or_else(|| io::Error::other("the runtime was not kept"))
 }
 
 /// The output of a future that can be waited for.
 pub trait Answer: sealed::Sealed + Sized {
-    /// Returns the answer if there is no thread for store calls. `poll` waits for the future all the same.
+    /// Returns the answer if there is no thread for store calls. `poll` waits for the future all
+    /// the same.
     #[doc(hidden)]
     fn without_thread(poll: impl FnOnce() -> Self) -> Self;
 }
@@ -138,6 +149,13 @@ impl sealed::Sealed for Status {}
 impl Answer for Status {
     fn without_thread(_: impl FnOnce() -> Self) -> Self {
         let problem = Some(Unavailable::NoThread.to_string());
-        Self::new(None, BreakerState::Closed, StoreStatus { problem, ..StoreStatus::default() })
+        Self::new(
+            None,
+            BreakerState::Closed,
+            StoreStatus {
+                problem,
+                ..StoreStatus::default()
+            },
+        )
     }
 }

@@ -21,7 +21,8 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// Returns the time in milliseconds since the epoch.
     fn now(&self) -> i64;
 
-    /// Returns how far the clock may be off the store's time, in milliseconds, or `None` if that is not known.
+    /// Returns how far the clock may be off the store's time, in milliseconds, or `None` if that is
+    /// not known.
     fn error(&self) -> Option<i64> {
         None
     }
@@ -33,8 +34,11 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> i64 {
-        // A time before the epoch counts as the epoch: refill needs only differences, and none is negative.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // A time before the epoch counts as the epoch: refill needs only differences, and none is
+        // negative.
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         // Not `as_millis`, because it multiplies 128-bit integers.
         i64::try_from(since.as_secs())
             .unwrap_or(i64::MAX)
@@ -43,11 +47,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that reads the wall clock once and then adds the time since: changes of the wall clock do not move it. It is
-/// the default of limiters in memory, because no other process sees their buckets.
+/// A clock that reads the wall clock once and then adds the time since: changes of the wall clock
+/// do not move it. It is the default of limiters in memory, because no other process sees their
+/// buckets.
 ///
-/// To read it costs less than a call of the operating system. It counts the processor's ticks, and about once a second
-/// the system's monotonic clock corrects it. If the ticks are not steady, it asks the operating system.
+/// To read it costs less than a call of the operating system. It counts the processor's ticks, and
+/// about once a second the system's monotonic clock corrects it. If the ticks are not steady, it
+/// asks the operating system.
 #[derive(Debug)]
 pub struct MonotonicClock {
     ticks: quanta::Clock,
@@ -66,11 +72,13 @@ pub struct MonotonicClock {
 const CORRECT_EVERY: u64 = 1_000_000_000;
 
 impl MonotonicClock {
-    /// Creates a clock that starts at the wall clock's time. The first clock of a process takes some milliseconds to
-    /// measure the length of a tick.
+    /// Creates a clock that starts at the wall clock's time. The first clock of a process takes
+    /// some milliseconds to measure the length of a tick.
     pub fn new() -> Self {
         let ticks = quanta::Clock::new();
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Self {
             start: Instant::now(),
             started_at: ticks.raw(),
@@ -85,8 +93,10 @@ impl MonotonicClock {
     fn correct(&self, ticks: u64) {
         let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         // If two threads correct at the same time, they store nearly the same.
-        self.correction.store(elapsed.wrapping_sub(ticks).cast_signed(), Ordering::Relaxed);
-        self.corrected_until.store(ticks.saturating_add(CORRECT_EVERY), Ordering::Relaxed);
+        self.correction
+            .store(elapsed.wrapping_sub(ticks).cast_signed(), Ordering::Relaxed);
+        self.corrected_until
+            .store(ticks.saturating_add(CORRECT_EVERY), Ordering::Relaxed);
     }
 }
 
@@ -126,12 +136,17 @@ pub struct ManualClock {
 impl ManualClock {
     /// Creates a clock that shows `now` (epoch ms). Its clones show the same time.
     pub fn at(now: i64) -> Self {
-        Self { now: Arc::new(AtomicI64::new(now)) }
+        Self {
+            now: Arc::new(AtomicI64::new(now)),
+        }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, time: Duration) {
-        self.now.fetch_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.now.fetch_add(
+            i64::try_from(time.as_millis()).unwrap_or(i64::MAX),
+            Ordering::SeqCst,
+        );
     }
 
     /// Sets the clock to `now` (epoch ms), also to an earlier time.
@@ -165,13 +180,20 @@ mod tests {
         let before = SystemClock.now();
         let clock = MonotonicClock::new();
         let start = (clock.now(), Instant::now());
-        assert!((before..=SystemClock.now()).contains(&start.0), "{before} {start:?}");
-        // The ticks are a second late, as if some had not been counted. The clock must correct that.
+        assert!(
+            (before..=SystemClock.now()).contains(&start.0),
+            "{before} {start:?}"
+        );
+        // The ticks are a second late, as if some had not been counted. The clock must correct
+        // that.
         clock.correction.store(-1_000_000_000, Ordering::Relaxed);
         clock.corrected_until.store(0, Ordering::Relaxed);
         let now = clock.now();
         assert!(clock.correction.load(Ordering::Relaxed) > -100_000_000);
         let elapsed = i64::try_from(start.1.elapsed().as_millis()).unwrap();
-        assert!((start.0..=start.0 + elapsed + 2).contains(&now), "{start:?} {now}");
+        assert!(
+            (start.0..=start.0 + elapsed + 2).contains(&now),
+            "{start:?} {now}"
+        );
     }
 }

@@ -6,8 +6,8 @@ pub(crate) mod store_error;
 use std::{convert::Infallible, time::Duration};
 
 use crate::model::{
-    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner, Resource,
-    UnusableKey,
+    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner,
+    Resource, UnusableKey,
 };
 
 use store_error::{StoreError, StoreErrorKind};
@@ -17,8 +17,8 @@ use crate::model::IncompatibleVersion;
 
 /// The error of an acquire, of a lease, and of opening a limiter.
 ///
-/// The text of each error is one line and complete. It does not repeat a [`source`](std::error::Error::source), because
-/// no error has one.
+/// The text of each error is one line and complete. It does not repeat a
+/// [`source`](std::error::Error::source), because no error has one.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +31,8 @@ pub enum Error {
     /// The cost is above a capacity, so waiting does not help. Nothing was charged.
     #[error(transparent)]
     ExceedsCapacity(Box<ExceedsCapacity>),
-    /// The resource is disabled for the entity, so neither waiting nor a smaller cost helps. Nothing was charged.
+    /// The resource is disabled for the entity, so neither waiting nor a smaller cost helps.
+    /// Nothing was charged.
     #[error(transparent)]
     Disabled(Box<Disabled>),
     /// No decision could be made. A charge of a lost write may stay, but nothing more.
@@ -78,9 +79,13 @@ impl Error {
     /// Returns the category of the error.
     pub fn category(&self) -> ErrorCategory {
         match self {
-            Self::Denied(_) | Self::QueueFull(_) | Self::ExceedsCapacity(_) => ErrorCategory::RateLimit,
+            Self::Denied(_) | Self::QueueFull(_) | Self::ExceedsCapacity(_) => {
+                ErrorCategory::RateLimit
+            }
             Self::Disabled(_) => ErrorCategory::Disabled,
-            Self::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::NotOurs => {
+            Self::Unavailable(Unavailable::Store(error))
+                if error.kind() == StoreErrorKind::NotOurs =>
+            {
                 ErrorCategory::Infrastructure
             }
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
@@ -96,7 +101,8 @@ impl Error {
         }
     }
 
-    /// Returns the denial, if the error is [`Denied`](Self::Denied) or [`QueueFull`](Self::QueueFull).
+    /// Returns the denial, if the error is [`Denied`](Self::Denied) or
+    /// [`QueueFull`](Self::QueueFull).
     pub fn denied(&self) -> Option<&Denied> {
         match self {
             Self::Denied(denied) => Some(denied),
@@ -113,7 +119,8 @@ impl Error {
 pub struct QueueFull {
     /// The number of requests that wait.
     pub waiters: usize,
-    /// The denial, with the exact time until the request would be granted after all requests that wait.
+    /// The denial, with the exact time until the request would be granted after all requests that
+    /// wait.
     pub denied: Denied,
 }
 
@@ -125,7 +132,9 @@ impl QueueFull {
 
 /// A cost above the capacity of a limit, which no wait makes possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{requested} tokens of {limit} were requested for {resource}, but its capacity is {capacity}")]
+#[error(
+    "{requested} tokens of {limit} were requested for {resource}, but its capacity is {capacity}"
+)]
 #[non_exhaustive]
 pub struct ExceedsCapacity {
     /// The entity of the request.
@@ -142,7 +151,8 @@ pub struct ExceedsCapacity {
     pub capacity: u64,
 }
 
-/// A resource that is disabled for an entity: by its stored config, or by an attribute of the bucket.
+/// A resource that is disabled for an entity: by its stored config, or by an attribute of the
+/// bucket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{resource} is disabled for {entity}")]
 #[non_exhaustive]
@@ -175,23 +185,24 @@ pub enum Unavailable {
     /// Other writes of the bucket came first at every try.
     #[error("too many concurrent writes to the bucket")]
     Contended,
-    /// The store throttles writes of the bucket, and the next one would come too late for this request.
+    /// The store throttles writes of the bucket, and the next one would come too late for this
+    /// request.
     #[error("the store throttles the bucket: try again in {} ms", retry_after.as_millis())]
     Throttled {
         /// The time until the next write of the bucket.
         retry_after: Duration,
     },
-    /// The limiter's namespace is not registered in the table any more: the table was deleted and created anew. To go
-    /// on would grant every limit a second time, so open a new limiter.
+    /// The limiter's namespace is not registered in the table any more: the table was deleted and
+    /// created anew. To go on would grant every limit a second time, so open a new limiter.
     #[error("the namespace is no longer registered in the table: open a new limiter")]
     Unregistered,
     /// The limiter was [shut down](crate::RateLimiter::shutdown).
     #[error("the limiter was shut down")]
     ShutDown,
-    /// The task that should have answered was dropped with the runtime that the limiter was built in. Build or open the
-    /// limiter in a runtime that lives as long as the limiter, or set such a runtime with
-    /// [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime). The other possible cause is that
-    /// the store has panicked.
+    /// The task that should have answered was dropped with the runtime that the limiter was built
+    /// in. Build or open the limiter in a runtime that lives as long as the limiter, or set such a
+    /// runtime with [`RateLimiterBuilder::runtime`](crate::limiter::RateLimiterBuilder::runtime).
+    /// The other possible cause is that the store has panicked.
     #[error("the runtime that the limiter was built in is gone, or its store has panicked")]
     RuntimeGone,
     /// The operating system could not start a thread to run a limiter on.
@@ -203,15 +214,20 @@ pub enum Unavailable {
 }
 
 impl Unavailable {
-    /// Returns `true` if the store is down or busy, so that the same request may be decided later. Returns `false` if
-    /// the failure lasts until its cause is repaired: the store refuses the call permanently, the table is missing or
-    /// was replaced, the limiter was shut down; and if clients have filled a memory store. Modes that let requests pass
-    /// or decide locally apply only to outages.
+    /// Returns `true` if the store is down or busy, so that the same request may be decided later.
+    /// Returns `false` if the failure lasts until its cause is repaired: the store refuses the call
+    /// permanently, the table is missing or was replaced, the limiter was shut down; and if clients
+    /// have filled a memory store. Modes that let requests pass or decide locally apply only to
+    /// outages.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Deadline | Self::BreakerOpen | Self::Contended | Self::Throttled { .. } => true,
             Self::Store(error) => error.kind().is_outage(),
-            Self::Unregistered | Self::ShutDown | Self::RuntimeGone | Self::NoThread | Self::Internal(_) => false,
+            Self::Unregistered
+            | Self::ShutDown
+            | Self::RuntimeGone
+            | Self::NoThread
+            | Self::Internal(_) => false,
         }
     }
 
@@ -224,11 +240,13 @@ impl Unavailable {
     }
 }
 
-/// A difference that was not written: tokens to give back may be lost, and use beyond the estimate may not be counted.
+/// A difference that was not written: tokens to give back may be lost, and use beyond the estimate
+/// may not be counted.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettleError {
-    /// The bucket does not exist any more: it was deleted, or it had been full and unused for a long time.
+    /// The bucket does not exist any more: it was deleted, or it had been full and unused for a
+    /// long time.
     #[error("the bucket no longer exists")]
     Gone,
     /// The write failed, or its answer was lost.
@@ -296,8 +314,8 @@ pub enum Invalid {
     /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
     LeaseClosed,
-    /// The stored limits, or the limits of a bucket, use an attribute of a newer peer that this crate does not
-    /// understand.
+    /// The stored limits, or the limits of a bucket, use an attribute of a newer peer that this
+    /// crate does not understand.
     #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
     /// The refill period of a stored limit must be a whole number of seconds.
@@ -320,9 +338,11 @@ pub enum Invalid {
         /// The values that are valid.
         must_be: &'static str,
     },
-    /// A limiter over a store was built outside a tokio runtime and without a handle of one, or a request in memory
-    /// would have to wait and its runtime has no timers (`enable_time`).
-    #[error("a limiter needs a tokio runtime with timers: build it inside one, or give it a handle")]
+    /// A limiter over a store was built outside a tokio runtime and without a handle of one, or a
+    /// request in memory would have to wait and its runtime has no timers (`enable_time`).
+    #[error(
+        "a limiter needs a tokio runtime with timers: build it inside one, or give it a handle"
+    )]
     NoRuntime,
 }
 
@@ -355,7 +375,9 @@ pub enum StackError {
         supported: &'static str,
     },
     /// The table contains data that only newer clients understand.
-    #[error("table {table} requires client version {required}; this crate is equivalent to {equivalent}")]
+    #[error(
+        "table {table} requires client version {required}; this crate is equivalent to {equivalent}"
+    )]
     ClientTooOld {
         /// The table's name.
         table: String,
@@ -365,7 +387,9 @@ pub enum StackError {
         equivalent: &'static str,
     },
     /// A version of the table is invalid.
-    #[error("table {table}: {attribute} is {found:?}, which is not a valid version; this crate supports {supported}")]
+    #[error(
+        "table {table}: {attribute} is {found:?}, which is not a valid version; this crate supports {supported}"
+    )]
     InvalidVersion {
         /// The table's name.
         table: String,
@@ -377,7 +401,9 @@ pub enum StackError {
         supported: &'static str,
     },
     /// The environment sets no region.
-    #[error("no AWS region is known: set AWS_REGION, or give a region to the profile in ~/.aws/config")]
+    #[error(
+        "no AWS region is known: set AWS_REGION, or give a region to the profile in ~/.aws/config"
+    )]
     NoRegion,
     /// The table did not answer within the deadline of opening.
     #[error("table {table} did not answer within {} s ({action}): check that the endpoint and the region are right and reachable", deadline.as_secs_f64())]
@@ -389,8 +415,8 @@ pub enum StackError {
         /// The deadline.
         deadline: Duration,
     },
-    /// The table is in a status that does not allow its use: it was being created or deleted for too long, or it is
-    /// archived.
+    /// The table is in a status that does not allow its use: it was being created or deleted for
+    /// too long, or it is archived.
     #[error("table {table} cannot be used: its status is {status}, after {} s", waited.as_secs())]
     NotReady {
         /// The table's name.
@@ -424,13 +450,29 @@ impl StackError {
     pub(crate) fn incompatible(table: &str, problem: IncompatibleVersion) -> Self {
         let table = table.to_owned();
         match problem {
-            IncompatibleVersion::Schema { found, supported } => Self::IncompatibleSchema { table, found, supported },
-            IncompatibleVersion::ClientTooOld { required, equivalent } => {
-                Self::ClientTooOld { table, required, equivalent }
-            }
-            IncompatibleVersion::NoVersion { attribute, found, supported } => {
-                Self::InvalidVersion { table, attribute, found, supported }
-            }
+            IncompatibleVersion::Schema { found, supported } => Self::IncompatibleSchema {
+                table,
+                found,
+                supported,
+            },
+            IncompatibleVersion::ClientTooOld {
+                required,
+                equivalent,
+            } => Self::ClientTooOld {
+                table,
+                required,
+                equivalent,
+            },
+            IncompatibleVersion::NoVersion {
+                attribute,
+                found,
+                supported,
+            } => Self::InvalidVersion {
+                table,
+                attribute,
+                found,
+                supported,
+            },
         }
     }
 }

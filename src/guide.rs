@@ -1,7 +1,8 @@
 #![doc = include_str!("guide/links.md")]
 #![doc = include_str!("../docs/guide/README.md")]
 
-/// Creates a module for each page. The links that are prepended to a page lead to modules instead of files.
+/// Creates a module for each page. The links that are prepended to a page lead to modules instead
+/// of files.
 macro_rules! pages {
     ($($page:ident: $file:literal,)*) => {$(
         #[doc = include_str!("guide/links.md")]

@@ -1,8 +1,9 @@
-//! Rate limits that hold across machines: a tower layer and axum extractors over token buckets in one DynamoDB table.
+//! Rate limits that hold across machines: a tower layer and axum extractors over token buckets in
+//! one DynamoDB table.
 //!
-//! Before the inner service runs, a request acquires a *lease* on the buckets of its *entity* (who is limited) and
-//! *resource* (what is used). The response shows the real cost, and the lease is *settled* by it. If a bucket is short,
-//! the request is answered with 429 and `Retry-After`.
+//! Before the inner service runs, a request acquires a *lease* on the buckets of its *entity* (who
+//! is limited) and *resource* (what is used). The response shows the real cost, and the lease is
+//! *settled* by it. If a bucket is short, the request is answered with 429 and `Retry-After`.
 //!
 //! ```no_run
 //! use axum::{Router, routing::post};
@@ -37,7 +38,8 @@
 //! | the arithmetic | [`model`] |
 //! | logs, spans and metrics | [`telemetry`] |
 //!
-//! The [guide] has a page on each topic, a cookbook, every setting with its default, and a page on troubleshooting.
+//! The [guide] has a page on each topic, a cookbook, every setting with its default, and a page on
+//! troubleshooting.
 //!
 //! # Features
 //!
@@ -52,15 +54,17 @@
 //!
 //! # Guarantees
 //!
-//! - Over any interval, all processes together are granted at most a bucket's capacity, its refill in that interval,
-//!   and what was given back, to the thousandth of a token. In case of doubt tokens are lost, never minted. The refill
-//!   follows the clocks of the writing processes, each corrected by the store's answers. So the interval that counts is
-//!   longer by the difference of these clocks (about a second at most) and by the time that a write is in flight. With
+//! - Over any interval, all processes together are granted at most a bucket's capacity, its refill
+//!   in that interval, and what was given back, to the thousandth of a token. In case of doubt
+//!   tokens are lost, never minted. The refill follows the clocks of the writing processes, each
+//!   corrected by the store's answers. So the interval that counts is longer by the difference of
+//!   these clocks (about a second at most) and by the time that a write is in flight. With
 //!   [prefetch](limiter::Prefetch), it is also longer by the lifetime of prefetched tokens.
 //! - A denied request leaves every limit as it was.
-//! - Dropping is safe anywhere. The documentation of [`layer`] and [`Lease`] describes the effect of each drop.
-//! - No request waits for the store beyond its deadline, or waits for capacity unless it is told to. No code on its
-//!   path panics.
+//! - Dropping is safe anywhere. The documentation of [`layer`] and [`Lease`] describes the effect
+//!   of each drop.
+//! - No request waits for the store beyond its deadline, or waits for capacity unless it is told
+//!   to. No code on its path panics.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),

@@ -17,7 +17,9 @@ const MISSED: RGBColor = RGBColor(190, 60, 50);
 
 pub(crate) fn draw(rows: &[Row], path: &Path) {
     // A row without a figure counts as the worst.
-    let bars = rows.iter().filter_map(|row| row.held().map(|_| (row, row.margin().unwrap_or(0.0))));
+    let bars = rows
+        .iter()
+        .filter_map(|row| row.held().map(|_| (row, row.margin().unwrap_or(0.0))));
     let bars: Vec<_> = bars.collect();
     let height = BAR * (bars.len() as u32 + 3);
     let area = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
@@ -31,12 +33,27 @@ fn paint(
     area.fill(&WHITE)?;
     let text = ("sans-serif", 14).into_font().color(&BLACK);
     let bold = ("sans-serif", 16).into_font().color(&BLACK);
-    area.draw(&Text::new("How many times as good as the target (logarithmic; 1 is the target)", (10, 8), bold))?;
+    area.draw(&Text::new(
+        "How many times as good as the target (logarithmic; 1 is the target)",
+        (10, 8),
+        bold,
+    ))?;
     let bottom = (BAR * (bars.len() as u32 + 2)) as i32;
     for tick in [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0] {
-        let color = if tick == 1.0 { BLACK } else { RGBColor(210, 210, 210) };
-        area.draw(&PathElement::new(vec![(x(tick), BAR as i32 + 8), (x(tick), bottom)], color.stroke_width(1)))?;
-        area.draw(&Text::new(format!("{tick}"), (x(tick) - 8, bottom + 4), text.clone()))?;
+        let color = if tick == 1.0 {
+            BLACK
+        } else {
+            RGBColor(210, 210, 210)
+        };
+        area.draw(&PathElement::new(
+            vec![(x(tick), BAR as i32 + 8), (x(tick), bottom)],
+            color.stroke_width(1),
+        ))?;
+        area.draw(&Text::new(
+            format!("{tick}"),
+            (x(tick) - 8, bottom + 4),
+            text.clone(),
+        ))?;
     }
     for (index, (row, margin)) in bars.iter().enumerate() {
         let top = (BAR * (index as u32 + 1)) as i32 + 12;
@@ -44,10 +61,22 @@ fn paint(
         let bar = [(x(margin.min(1.0)), top), (x(margin.max(1.0)), top + 16)];
         area.draw(&Rectangle::new(bar, color.filled()))?;
         area.draw(&Text::new(short(&row.measure), (10, top + 1), text.clone()))?;
-        let value = format!("{} (target {})", figure(row.ratio.or(row.ours)), row.target().unwrap_or_default());
-        let right = if *margin > 20.0 { x(1.0) + 8 } else { x(margin.max(1.0)) + 8 };
+        let value = format!(
+            "{} (target {})",
+            figure(row.ratio.or(row.ours)),
+            row.target().unwrap_or_default()
+        );
+        let right = if *margin > 20.0 {
+            x(1.0) + 8
+        } else {
+            x(margin.max(1.0)) + 8
+        };
         let color = if *margin > 20.0 { WHITE } else { BLACK };
-        area.draw(&Text::new(value, (right, top + 1), ("sans-serif", 13).into_font().color(&color)))?;
+        area.draw(&Text::new(
+            value,
+            (right, top + 1),
+            ("sans-serif", 13).into_font().color(&color),
+        ))?;
     }
     area.present()?;
     Ok(())

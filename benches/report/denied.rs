@@ -20,7 +20,12 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let meter = Meter::default();
     let limiter = open(meter.client(world.engine.dynamodb_config()), patient()).await;
     let limits = Limits::from(Limit::per_hour("rph", 1));
-    limiter.acquire("short", RESOURCE).limits(&limits).await.expect("it is full").commit();
+    limiter
+        .acquire("short", RESOURCE)
+        .limits(&limits)
+        .await
+        .expect("it is full")
+        .commit();
     let short = Arc::new(Short { limiter, limits });
 
     let mut times = Vec::new();
@@ -34,10 +39,18 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
         writes += meter.take().write_units;
     }
     let rounds = effort.rounds as f64;
-    let each = format!("after the store has said so, for {KNOWN_FOR:?}; one write then, whatever the rate");
+    let each = format!(
+        "after the store has said so, for {KNOWN_FOR:?}; one write then, whatever the rate"
+    );
     vec![
         Row::new("denied, known exhausted, p50", "ns", Goal::AtMost(1_000.0)).ours(median(times)),
-        Row::new("denied, known exhausted, write units", "units", Goal::AtMost(0.0)).ours(writes / rounds).note(each),
+        Row::new(
+            "denied, known exhausted, write units",
+            "units",
+            Goal::AtMost(0.0),
+        )
+        .ours(writes / rounds)
+        .note(each),
     ]
 }
 
@@ -49,7 +62,11 @@ struct Short {
 
 impl Subject for Short {
     async fn ask(&self, _: usize) {
-        let result = self.limiter.acquire("short", RESOURCE).limits(&self.limits).await;
+        let result = self
+            .limiter
+            .acquire("short", RESOURCE)
+            .limits(&self.limits)
+            .await;
         assert!(result.is_err_and(|error| error.denied().is_some()));
     }
 }

@@ -15,8 +15,16 @@ pub(crate) struct Effort {
 impl Effort {
     pub(crate) fn new(quick: bool) -> Self {
         match quick {
-            true => Self { quick, rounds: 3, window: Duration::from_millis(200) },
-            false => Self { quick, rounds: 9, window: Duration::from_millis(700) },
+            true => Self {
+                quick,
+                rounds: 3,
+                window: Duration::from_millis(200),
+            },
+            false => Self {
+                quick,
+                rounds: 9,
+                window: Duration::from_millis(700),
+            },
         }
     }
 
@@ -25,8 +33,17 @@ impl Effort {
         if self.quick { quick } else { full }
     }
 
-    /// Returns an effort with `rounds` rounds of `windows` times the window. A quick run stays as it is.
+    /// Returns an effort with `rounds` rounds of `windows` times the window. A quick run stays as
+    /// it is.
     pub(crate) fn of(self, rounds: usize, windows: u32) -> Self {
-        if self.quick { self } else { Self { rounds, window: self.window * windows, ..self } }
+        if self.quick {
+            self
+        } else {
+            Self {
+                rounds,
+                window: self.window * windows,
+                ..self
+            }
+        }
     }
 }

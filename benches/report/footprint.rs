@@ -1,4 +1,5 @@
-//! Measures the memory that keys take, as reported by the system. Each case runs in its own process.
+//! Measures the memory that keys take, as reported by the system. Each case runs in its own
+//! process.
 
 use std::{env, fs, process::Command};
 
@@ -26,9 +27,15 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let most = effort.pick(500_000, 50_000);
     let distinct = effort.pick(10_000_000, 500_000);
     let idle = |what: &str, case: &str, keys: usize| {
-        let row = Row::new(format!("memory per idle key, {what}"), "bytes", Goal::AtMost(200.0));
+        let row = Row::new(
+            format!("memory per idle key, {what}"),
+            "bytes",
+            Goal::AtMost(200.0),
+        );
         match child(&[case, &keys.to_string()]) {
-            Some([before, after]) => row.ours((after - before) / keys as f64).note(format!("{keys} keys")),
+            Some([before, after]) => row
+                .ours((after - before) / keys as f64)
+                .note(format!("{keys} keys")),
             None => row.not_here(NOWHERE),
         }
     };
@@ -40,10 +47,13 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     ]
 }
 
-/// Measures the growth after the cap was reached. The only growth is that of maps that are rebuilt once to remove their
-/// holes.
+/// Measures the growth after the cap was reached. The only growth is that of maps that are rebuilt
+/// once to remove their holes.
 fn flat(what: &str, case: &str, most: usize, distinct: usize) -> Row {
-    let measure = format!("memory with {:.1} million distinct keys, {what}, after the cap", distinct as f64 / 1e6);
+    let measure = format!(
+        "memory with {:.1} million distinct keys, {what}, after the cap",
+        distinct as f64 / 1e6
+    );
     let row = Row::new(measure, "MB", Goal::AtMost(1.1));
     match child(&[case, &most.to_string(), &distinct.to_string()]) {
         Some([at_cap, after]) => row
@@ -58,8 +68,16 @@ fn flat(what: &str, case: &str, most: usize, distinct: usize) -> Row {
 /// Returns the two figures that a child process of this program prints.
 fn child(arguments: &[&str]) -> Option<[f64; 2]> {
     resident()?;
-    let output = Command::new(env::current_exe().ok()?).arg(CHILD).args(arguments).output().ok()?;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(env::current_exe().ok()?)
+        .arg(CHILD)
+        .args(arguments)
+        .output()
+        .ok()?;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).ok()?;
     let mut figures = text.split_whitespace().map(str::parse::<f64>);
     Some([figures.next()?.ok()?, figures.next()?.ok()?])
@@ -110,15 +128,23 @@ fn distinct_gates(most: usize, keys: usize) -> [f64; 2] {
 
 /// Returns the resident memory after each of two numbers of keys.
 fn gated(most: usize, keys: [usize; 2]) -> [f64; 2] {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
     runtime.block_on(async {
-        let limiter = RateLimiter::builder().remembered_buckets(most).build(Blank).expect("there is a runtime");
+        let limiter = RateLimiter::builder()
+            .remembered_buckets(most)
+            .build(Blank)
+            .expect("there is a runtime");
         let limits = limits();
         let mut key = 0;
         let mut taken = [0.0; 2];
         for (taken, keys) in taken.iter_mut().zip(keys) {
             while key < keys {
-                let acquire = limiter.acquire(format!("user-{key:08}"), RESOURCE).limits(&limits);
+                let acquire = limiter
+                    .acquire(format!("user-{key:08}"), RESOURCE)
+                    .limits(&limits);
                 acquire.await.expect("there is plenty").commit();
                 key += 1;
             }
@@ -131,7 +157,9 @@ fn gated(most: usize, keys: [usize; 2]) -> [f64; 2] {
 }
 
 fn acquire(limiter: &RateLimiter, limits: &Limits, key: usize) {
-    let acquire = limiter.acquire(format!("user-{key:08}"), RESOURCE).limits(limits);
+    let acquire = limiter
+        .acquire(format!("user-{key:08}"), RESOURCE)
+        .limits(limits);
     now(acquire).expect("there is room").commit();
 }
 
@@ -143,7 +171,9 @@ fn limits() -> Limits {
 /// Returns the resident memory of this process in bytes.
 fn resident() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
 }
 

@@ -30,7 +30,9 @@ fn by_key(effort: Effort, count: usize) -> Row {
     let limiter = RateLimiter::memory();
     let limits = Limits::from(Limit::per_second("rps", u64::from(PLENTY.get())));
     let ours = |key: &String| {
-        now(limiter.acquire(key.as_str(), RESOURCE).limits(&limits)).expect("there is plenty").commit();
+        now(limiter.acquire(key.as_str(), RESOURCE).limits(&limits))
+            .expect("there is plenty")
+            .commit();
     };
     let keyed: DefaultKeyedRateLimiter<String> = Governor::keyed(Quota::per_second(PLENTY));
     let theirs = |key: &String| keyed.check_key(key).expect("there is plenty");
@@ -42,17 +44,26 @@ fn by_key(effort: Effort, count: usize) -> Row {
         their_times.push(their);
         ratios.push(our / their);
     }
-    let keys = if count == 1 { "one key".into() } else { format!("{count} keys in no order") };
+    let keys = if count == 1 {
+        "one key".into()
+    } else {
+        format!("{count} keys in no order")
+    };
     let measure = format!("memory: acquire and commit by &str, {keys}, beside governor check_key");
     let row = Row::new(measure, "ns", Goal::AtMost(1.5));
-    row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
+    row.ours(median(our_times))
+        .reference(median(their_times))
+        .ratio(median(ratios))
 }
 
-/// Measures acquires with a bucket handle, compared with `governor`'s check by key and its direct check.
+/// Measures acquires with a bucket handle, compared with `governor`'s check by key and its direct
+/// check.
 pub(crate) fn by_handle(effort: Effort) -> Vec<Row> {
     let limiter = RateLimiter::memory();
     let handle = limiter.bucket("user-0", RESOURCE).expect("they are names");
-    let handle = handle.limits(Limit::per_second("rps", u64::from(PLENTY.get()))).expect("it is one limit");
+    let handle = handle
+        .limits(Limit::per_second("rps", u64::from(PLENTY.get())))
+        .expect("it is one limit");
     let keyed: DefaultKeyedRateLimiter<String> = Governor::keyed(Quota::per_second(PLENTY));
     let direct = Governor::direct(Quota::per_second(PLENTY));
     let key = String::from("user-0");
@@ -62,21 +73,39 @@ pub(crate) fn by_handle(effort: Effort) -> Vec<Row> {
         times[0].push(batches(window, BATCH, || {
             now(handle.acquire()).expect("there is plenty").commit();
         }));
-        times[1].push(batches(window, BATCH, || keyed.check_key(&key).expect("there is plenty")));
-        times[2].push(batches(window, BATCH, || direct.check().expect("there is plenty")));
+        times[1].push(batches(window, BATCH, || {
+            keyed.check_key(&key).expect("there is plenty")
+        }));
+        times[2].push(batches(window, BATCH, || {
+            direct.check().expect("there is plenty")
+        }));
     }
-    let ratio = |other: usize| median(times[0].iter().zip(&times[other]).map(|(ours, theirs)| ours / theirs).collect());
+    let ratio = |other: usize| {
+        median(
+            times[0]
+                .iter()
+                .zip(&times[other])
+                .map(|(ours, theirs)| ours / theirs)
+                .collect(),
+        )
+    };
     let row = |measure: &str, goal, other: usize| {
         let row = Row::new(measure, "ns", goal).ours(median(times[0].clone()));
-        row.reference(median(times[other].clone())).ratio(ratio(other))
+        row.reference(median(times[other].clone()))
+            .ratio(ratio(other))
     };
     vec![
-        row("memory: acquire and commit by a bucket handle, beside governor check_key", Goal::AtMost(1.0), 1),
+        row(
+            "memory: acquire and commit by a bucket handle, beside governor check_key",
+            Goal::AtMost(1.0),
+            1,
+        ),
         row("the same, beside governor's direct check", Goal::Told, 2),
     ]
 }
 
-/// Returns the median time of `ask`, called for the keys in turn. Every key has a bucket before the measurement.
+/// Returns the median time of `ask`, called for the keys in turn. Every key has a bucket before the
+/// measurement.
 fn over<T>(effort: Effort, keys: &[String], mut ask: impl FnMut(&String) -> T) -> f64 {
     for key in keys {
         ask(key);
@@ -95,8 +124,8 @@ fn keys(count: usize) -> Vec<String> {
     keys
 }
 
-/// Returns the output of a future that never waits. Inlined, as an `.await` is: passing the future into a call and the
-/// lease out of it must not be measured.
+/// Returns the output of a future that never waits. Inlined, as an `.await` is: passing the future
+/// into a call and the lease out of it must not be measured.
 #[inline(always)]
 pub(crate) fn now<F: IntoFuture>(future: F) -> F::Output {
     match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {

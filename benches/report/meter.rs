@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::{
     Client,
     config::{
         Builder, ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut},
+        interceptors::{
+            AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextMut,
+        },
     },
     error::BoxError,
     operation::{
@@ -107,5 +109,8 @@ impl Intercept for Meter {
 }
 
 fn units<'a>(capacity: impl IntoIterator<Item = &'a ConsumedCapacity>) -> f64 {
-    capacity.into_iter().filter_map(ConsumedCapacity::capacity_units).sum()
+    capacity
+        .into_iter()
+        .filter_map(ConsumedCapacity::capacity_units)
+        .sum()
 }

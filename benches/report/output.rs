@@ -13,18 +13,43 @@ pub(crate) fn write(rows: &[Row], effort: Effort) {
     fs::write(folder.join("report.json"), json + "\n").expect("the file can be written");
     fs::write(folder.join("report.md"), markdown(rows)).expect("the file can be written");
     chart::draw(rows, &folder.join("report.svg"));
-    let kind = if effort.quick { "quick and rough" } else { "full" };
+    let kind = if effort.quick {
+        "quick and rough"
+    } else {
+        "full"
+    };
     println!("\n{} rows, {kind}, in {}", rows.len(), folder.display());
 }
 
 /// Prints the table.
 pub(crate) fn print(rows: &[Row]) {
-    let header = ["measure", "ours", "reference", "unit", "ratio", "target", "held", "note"].map(String::from);
-    let lines: Vec<[String; 8]> = std::iter::once(header).chain(rows.iter().map(line)).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let header = [
+        "measure",
+        "ours",
+        "reference",
+        "unit",
+        "ratio",
+        "target",
+        "held",
+        "note",
+    ]
+    .map(String::from);
+    let lines: Vec<[String; 8]> = std::iter::once(header)
+        .chain(rows.iter().map(line))
+        .collect();
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: [usize; 8] = std::array::from_fn(width);
     for line in &lines {
-        let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = line
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }
@@ -36,14 +61,25 @@ fn markdown(rows: &[Row]) -> String {
     );
     for row in rows {
         let [measure, ours, reference, unit, ratio, target, held, note] = line(row);
-        // The column shows if the target is reached, or the note if there is no target or no figure.
+        // The column shows if the target is reached, or the note if there is no target or no
+        // figure.
         let held = match held.as_str() {
             "yes" => "yes".into(),
             "" => note,
-            _ => format!("**missed** {}", if row.ours.is_none() { note.as_str() } else { "" }),
+            _ => format!(
+                "**missed** {}",
+                if row.ours.is_none() {
+                    note.as_str()
+                } else {
+                    ""
+                }
+            ),
         };
         let cells = [measure, ours, reference, unit, ratio, target, held];
-        text += &format!("| {} |\n", cells.each_ref().map(|cell| cell.trim()).join(" | "));
+        text += &format!(
+            "| {} |\n",
+            cells.each_ref().map(|cell| cell.trim()).join(" | ")
+        );
     }
     text
 }
@@ -70,7 +106,9 @@ fn line(row: &Row) -> [String; 8] {
 pub(crate) fn figure(value: Option<f64>) -> String {
     match value {
         None => "–".into(),
-        Some(value) if value == 0.0 || value.fract() == 0.0 && value.abs() < 1e6 => format!("{value}"),
+        Some(value) if value == 0.0 || value.fract() == 0.0 && value.abs() < 1e6 => {
+            format!("{value}")
+        }
         Some(value) if value.abs() >= 100.0 => format!("{value:.0}"),
         Some(value) if value.abs() >= 1.0 => format!("{value:.2}"),
         Some(value) if value.abs() >= 0.1 => format!("{value:.3}"),
@@ -81,5 +119,9 @@ pub(crate) fn figure(value: Option<f64>) -> String {
 /// Returns the folder `report` in cargo's build folder. This program is `…/release/deps/report-…`.
 fn folder() -> PathBuf {
     let program = std::env::current_exe().expect("it runs");
-    program.ancestors().nth(3).expect("cargo runs it from there").join("report")
+    program
+        .ancestors()
+        .nth(3)
+        .expect("cargo runs it from there")
+        .join("report")
 }

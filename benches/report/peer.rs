@@ -21,9 +21,16 @@ use crate::{
 const TASKS: usize = 16;
 
 pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
-    let latency = Row::new("strict acquire, p50, beside zae-limiter", "ms", Goal::AtLeast(3.0));
-    let throughput =
-        Row::new("strict acquire, 16 tasks, one key, beside zae-limiter", "per second", Goal::AtLeast(10.0));
+    let latency = Row::new(
+        "strict acquire, p50, beside zae-limiter",
+        "ms",
+        Goal::AtLeast(3.0),
+    );
+    let throughput = Row::new(
+        "strict acquire, 16 tasks, one key, beside zae-limiter",
+        "per second",
+        Goal::AtLeast(10.0),
+    );
     let engine = Engine::start().await;
     let Some(mut peer) = Peer::start(&engine) else {
         let why = "TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no peer";
@@ -36,17 +43,31 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let times = Pair::take(
         effort.rounds,
         async || p50(effort.window, &ours).await,
-        async || peer.flood("theirs", 1, effort.window)["p50_ms"].as_f64().expect("it was asked"),
+        async || {
+            peer.flood("theirs", 1, effort.window)["p50_ms"]
+                .as_f64()
+                .expect("it was asked")
+        },
     );
     let times = times.await;
     let rates = Pair::take(
         effort.rounds,
         async || per_second(effort.window, TASKS, &ours).await,
-        async || peer.flood("theirs-too", TASKS, effort.window)["per_second"].as_f64().expect("it was asked"),
+        async || {
+            peer.flood("theirs-too", TASKS, effort.window)["per_second"]
+                .as_f64()
+                .expect("it was asked")
+        },
     );
     // The ratio of the times, inverted: how many times faster we are.
     let faster = 1.0 / times.ratio();
-    vec![latency.ours(times.ours()).reference(times.reference()).ratio(faster), throughput.pair(&rates.await)]
+    vec![
+        latency
+            .ours(times.ours())
+            .reference(times.reference())
+            .ratio(faster),
+        throughput.pair(&rates.await),
+    ]
 }
 
 struct Peer {
@@ -58,17 +79,31 @@ struct Peer {
 impl Peer {
     /// Starts the Python client. Returns `None` if it is not configured.
     fn start(engine: &Engine) -> Option<Self> {
-        let (python, script) = (env::var_os("TOLLGATE_PEER_PYTHON")?, env::var_os("TOLLGATE_PEER_SCRIPT")?);
+        let (python, script) = (
+            env::var_os("TOLLGATE_PEER_PYTHON")?,
+            env::var_os("TOLLGATE_PEER_SCRIPT")?,
+        );
         let mut child = Command::new(python)
             .arg(script)
-            .args(["--endpoint", &engine.endpoint(), "--stack", STACK, "--create", "--no-stream"])
+            .args([
+                "--endpoint",
+                &engine.endpoint(),
+                "--stack",
+                STACK,
+                "--create",
+                "--no-stream",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the peer starts");
         let requests = child.stdin.take().expect("it is piped");
         let answers = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut peer = Self { child, requests, answers };
+        let mut peer = Self {
+            child,
+            requests,
+            answers,
+        };
         assert!(peer.answer()["namespace_id"].is_string());
         Some(peer)
     }

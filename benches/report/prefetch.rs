@@ -17,7 +17,10 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let meter = Meter::default();
     let limiter = open(meter.client(world.engine.dynamodb_config()), patient()).await;
     let limits = Limits::from(Limit::per_second("rps", 1_000_000_000));
-    let ahead = Arc::new(Ahead { limiter: limiter.clone(), limits });
+    let ahead = Arc::new(Ahead {
+        limiter: limiter.clone(),
+        limits,
+    });
     // The prefetched chunk grows to the demand of the loop.
     short_rows(Duration::from_secs(2), &ahead).await;
     let before = limiter.prefetch_stats();
@@ -32,7 +35,9 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let each = units / (served + missed) as f64;
     let note = format!("{served} granted from memory, {missed} by a write of their own");
     vec![
-        Row::new("prefetch acquire, p50", "ns", Goal::AtMost(1_000.0)).ours(median(times)).note(note),
+        Row::new("prefetch acquire, p50", "ns", Goal::AtMost(1_000.0))
+            .ours(median(times))
+            .note(note),
         Row::new("prefetch acquire, write units", "units", Goal::AtMost(0.01)).ours(each),
     ]
 }
@@ -45,7 +50,11 @@ struct Ahead {
 
 impl Subject for Ahead {
     async fn ask(&self, _: usize) {
-        let acquire = self.limiter.acquire("ahead", RESOURCE).limits(&self.limits).prefetch(Prefetch::new());
+        let acquire = self
+            .limiter
+            .acquire("ahead", RESOURCE)
+            .limits(&self.limits)
+            .prefetch(Prefetch::new());
         acquire.await.expect("there is plenty").commit();
     }
 }

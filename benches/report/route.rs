@@ -37,18 +37,27 @@ pub(crate) fn rows(effort: Effort) -> Vec<Row> {
     let off = [
         Route::new(|router| router.layer(without_headers())),
         Route::new(|router| {
-            let config = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).finish();
+            let config = GovernorConfigBuilder::default()
+                .per_nanosecond(1)
+                .burst_size(PLENTY)
+                .finish();
             router.layer(GovernorLayer::new(config.expect("it is valid")))
         }),
     ];
     let on = [
         Route::new(|router| router.layer(RateLimitLayer::per_ip(limit()))),
         Route::new(|router| {
-            let mut config = GovernorConfigBuilder::default().per_nanosecond(1).burst_size(PLENTY).use_headers();
+            let mut config = GovernorConfigBuilder::default()
+                .per_nanosecond(1)
+                .burst_size(PLENTY)
+                .use_headers();
             router.layer(GovernorLayer::new(config.finish().expect("it is valid")))
         }),
     ];
-    vec![beside(effort, "headers off", &bare, &off), beside(effort, "headers on", &bare, &on)]
+    vec![
+        beside(effort, "headers off", &bare, &off),
+        beside(effort, "headers on", &bare, &on),
+    ]
 }
 
 fn limit() -> Limit {
@@ -87,7 +96,9 @@ fn beside(effort: Effort, headers: &str, bare: &Route, [ours, theirs]: &[Route; 
     }
     let measure = format!("added to an axum route, {headers}, beside tower_governor");
     let row = Row::new(measure, "ns", Goal::AtMost(1.0));
-    row.ours(median(our_times)).reference(median(their_times)).ratio(median(ratios))
+    row.ours(median(our_times))
+        .reference(median(their_times))
+        .ratio(median(ratios))
 }
 
 /// A route with many clients that take turns.
@@ -100,7 +111,9 @@ impl Route {
     fn new(add: impl FnOnce(Router) -> Router) -> Self {
         // As in a served router, the layers are added once and not for every request.
         let router = add(Router::new().route("/", get(|| async { "hello" }))).with_state(());
-        let runtime = Builder::new_current_thread().build().expect("a runtime starts");
+        let runtime = Builder::new_current_thread()
+            .build()
+            .expect("a runtime starts");
         let route = Self { router, runtime };
         (0..CLIENTS).for_each(|client| route.serve(request(client)));
         route
@@ -108,7 +121,9 @@ impl Route {
 
     /// Returns the mean time of a request in a batch, ns.
     fn batch(&self) -> f64 {
-        let requests: Vec<_> = (0..BATCH).map(|_| request(fastrand::u16(..CLIENTS))).collect();
+        let requests: Vec<_> = (0..BATCH)
+            .map(|_| request(fastrand::u16(..CLIENTS)))
+            .collect();
         let begun = Instant::now();
         for request in requests {
             self.serve(request);
@@ -119,7 +134,8 @@ impl Route {
     /// Serves a request with a clone of the router, as a server does, and reads the whole response.
     fn serve(&self, request: Request) {
         self.runtime.block_on(async {
-            let Ok::<Response, Infallible>(mut response) = self.router.clone().oneshot(request).await;
+            let Ok::<Response, Infallible>(mut response) =
+                self.router.clone().oneshot(request).await;
             assert!(response.status().is_success());
             while response.body_mut().frame().await.is_some() {}
         });
@@ -129,6 +145,8 @@ impl Route {
 fn request(client: u16) -> Request {
     let [high, low] = client.to_be_bytes();
     let mut request = Request::new(Body::empty());
-    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([10, 0, high, low], 443))));
+    request
+        .extensions_mut()
+        .insert(ConnectInfo(SocketAddr::from(([10, 0, high, low], 443))));
     request
 }

@@ -50,33 +50,52 @@ impl Row {
     }
 
     pub(crate) fn ours(self, ours: f64) -> Self {
-        Self { ours: Some(ours), ..self }
+        Self {
+            ours: Some(ours),
+            ..self
+        }
     }
 
     pub(crate) fn reference(self, reference: f64) -> Self {
-        Self { reference: Some(reference), ..self }
+        Self {
+            reference: Some(reference),
+            ..self
+        }
     }
 
     pub(crate) fn ratio(self, ratio: f64) -> Self {
-        Self { ratio: Some(ratio), ..self }
+        Self {
+            ratio: Some(ratio),
+            ..self
+        }
     }
 
     /// Adds a remark, or the reason why there is no figure.
     pub(crate) fn note(self, note: impl Into<String>) -> Self {
-        Self { note: note.into(), ..self }
+        Self {
+            note: note.into(),
+            ..self
+        }
     }
 
     /// Sets ours, the reference and the ratio from several rounds.
     pub(crate) fn pair(self, pair: &Pair) -> Self {
-        self.ours(pair.ours()).reference(pair.reference()).ratio(pair.ratio())
+        self.ours(pair.ours())
+            .reference(pair.reference())
+            .ratio(pair.ratio())
     }
 
     /// Marks the row as not measurable on this machine, with the reason.
     pub(crate) fn not_here(self, why: impl Into<String>) -> Self {
-        Self { state: State::NotHere, ..self }.note(why)
+        Self {
+            state: State::NotHere,
+            ..self
+        }
+        .note(why)
     }
 
-    /// Returns `true` if the target is reached; `None` if there is no target, or if the row cannot be measured here.
+    /// Returns `true` if the target is reached; `None` if there is no target, or if the row cannot
+    /// be measured here.
     pub(crate) fn held(&self) -> Option<bool> {
         match self.state {
             State::Measured => self.margin().map(|margin| margin >= 1.0),
@@ -86,7 +105,10 @@ impl Row {
 
     /// Returns how many times better the figure is than its target.
     pub(crate) fn margin(&self) -> Option<f64> {
-        let value = self.ratio.or(self.ours).filter(|_| self.state == State::Measured)?;
+        let value = self
+            .ratio
+            .or(self.ours)
+            .filter(|_| self.state == State::Measured)?;
         match self.goal {
             // Zero is the best possible figure.
             Goal::AtMost(_) if value == 0.0 => Some(f64::INFINITY),

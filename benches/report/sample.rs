@@ -42,7 +42,13 @@ impl Pair {
 
     /// Returns the median of the rounds' ratios.
     pub(crate) fn ratio(&self) -> f64 {
-        median(self.ours.iter().zip(&self.reference).map(|(ours, reference)| ours / reference).collect())
+        median(
+            self.ours
+                .iter()
+                .zip(&self.reference)
+                .map(|(ours, reference)| ours / reference)
+                .collect(),
+        )
     }
 }
 
@@ -55,7 +61,8 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     }
 }
 
-/// Returns the median time of a request that never waits, ns. Measures short batches in a task of the runtime.
+/// Returns the median time of a request that never waits, ns. Measures short batches in a task of
+/// the runtime.
 pub(crate) async fn short_rows(window: Duration, subject: &Arc<impl Subject>) -> f64 {
     const SIZE: u32 = 100;
     let subject = subject.clone();
@@ -107,8 +114,13 @@ pub(crate) async fn per_second(window: Duration, tasks: usize, subject: &Arc<imp
     count / begun.elapsed().as_secs_f64()
 }
 
-/// Returns the number of requests that are answered in a closed loop of `tasks` tasks. Waits for the last answers.
-pub(crate) async fn closed_loop(window: Duration, tasks: usize, subject: &Arc<impl Subject>) -> f64 {
+/// Returns the number of requests that are answered in a closed loop of `tasks` tasks. Waits for
+/// the last answers.
+pub(crate) async fn closed_loop(
+    window: Duration,
+    tasks: usize,
+    subject: &Arc<impl Subject>,
+) -> f64 {
     let end = Instant::now() + window;
     let start = |task| {
         let subject = subject.clone();
@@ -129,7 +141,8 @@ pub(crate) async fn closed_loop(window: Duration, tasks: usize, subject: &Arc<im
     count
 }
 
-/// Returns the median over batches of the mean time of `size` calls, ns. For calls that are shorter than a clock tick.
+/// Returns the median over batches of the mean time of `size` calls, ns. For calls that are shorter
+/// than a clock tick.
 pub(crate) fn batches(window: Duration, size: u32, mut ask: impl FnMut()) -> f64 {
     let end = Instant::now() + window;
     let mut times = Vec::new();

@@ -20,11 +20,15 @@ const NETWORK: Duration = Duration::from_millis(5);
 
 pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
     let world = World::new().await;
-    let mut rows = vec![latency(effort, &world).await, distinct(effort, &world).await];
+    let mut rows = vec![
+        latency(effort, &world).await,
+        distinct(effort, &world).await,
+    ];
     let (ours, bare) = hot(&world).await;
     for tasks in TASKS {
-        let measure =
-            format!("strict acquire, one hot key, {tasks} closed-loop tasks, beside {tasks} ÷ bare round trip");
+        let measure = format!(
+            "strict acquire, one hot key, {tasks} closed-loop tasks, beside {tasks} ÷ bare round trip"
+        );
         rows.push(shared(effort, measure, tasks, &ours, &bare).await);
     }
     for tasks in TASKS {
@@ -37,8 +41,11 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
 
 async fn latency(effort: Effort, world: &World) -> Row {
     let (ours, bare) = hot(world).await;
-    let pair =
-        Pair::take(effort.rounds, async || p50(effort.window, &ours).await, async || p50(effort.window, &bare).await);
+    let pair = Pair::take(
+        effort.rounds,
+        async || p50(effort.window, &ours).await,
+        async || p50(effort.window, &bare).await,
+    );
     Row::new("strict acquire, one client, p50", "ms", Goal::AtMost(1.1)).pair(&pair.await)
 }
 
@@ -50,17 +57,31 @@ async fn distinct(effort: Effort, world: &World) -> Row {
         async || per_second(effort.window, 64, &ours).await,
         async || per_second(effort.window, 64, &bare).await,
     );
-    Row::new("strict acquire, 64 tasks, distinct keys", "per second", Goal::AtLeast(0.95)).pair(&pair.await)
+    Row::new(
+        "strict acquire, 64 tasks, distinct keys",
+        "per second",
+        Goal::AtLeast(0.95),
+    )
+    .pair(&pair.await)
 }
 
 async fn hot(world: &World) -> (Arc<Ours>, Arc<Bare>) {
     let ours = world.ours(&names("hot", 1)).await;
-    let bare = world.bare(world.engine.client(), &names("bare-hot", 1)).await;
+    let bare = world
+        .bare(world.engine.client(), &names("bare-hot", 1))
+        .await;
     (ours, bare)
 }
 
-/// Compares with the maximum of one key: one write after another, each with the requests of all tasks.
-async fn shared(effort: Effort, measure: String, tasks: usize, ours: &Arc<Ours>, bare: &Arc<Bare>) -> Row {
+/// Compares with the maximum of one key: one write after another, each with the requests of all
+/// tasks.
+async fn shared(
+    effort: Effort,
+    measure: String,
+    tasks: usize,
+    ours: &Arc<Ours>,
+    bare: &Arc<Bare>,
+) -> Row {
     let pair = Pair::take(
         effort.rounds,
         async || per_second(effort.window, tasks, ours).await,
@@ -85,7 +106,11 @@ async fn beside_redis(effort: Effort, ours: &Arc<Ours>) -> Row {
     );
     let redis = match Redis::start() {
         Ok(redis) => redis,
-        Err(why) => return row.ours(per_second(effort.window, 512, ours).await).not_here(why),
+        Err(why) => {
+            return row
+                .ours(per_second(effort.window, 512, ours).await)
+                .not_here(why);
+        }
     };
     let pair = Pair::take(
         effort.rounds,

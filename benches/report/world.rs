@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemInput};
-use tollgate::{Limit, Limits, RateLimiter, limiter::RateLimiterBuilder, store::dynamodb::CreateTable};
+use tollgate::{
+    Limit, Limits, RateLimiter, limiter::RateLimiterBuilder, store::dynamodb::CreateTable,
+};
 use tollgate_testkit::Engine;
 
 use crate::{meter::Meter, sample::Subject};
@@ -14,7 +16,8 @@ pub(crate) const RESOURCE: &str = "api";
 /// An amount that no benchmark uses up.
 const PLENTY: u64 = 1_000_000_000;
 
-/// Returns limits that are never exhausted and never full again: a full bucket would make every write a refill.
+/// Returns limits that are never exhausted and never full again: a full bucket would make every
+/// write a refill.
 pub(crate) fn plenty() -> Limits {
     Limits::from(Limit::new("rph", PLENTY, 1, Duration::from_secs(3600)).expect("it is valid"))
 }
@@ -22,10 +25,13 @@ pub(crate) fn plenty() -> Limits {
 /// Returns settings with long timeouts, so that a busy machine does not look like an outage.
 pub(crate) fn patient() -> RateLimiterBuilder {
     let deadline = Duration::from_secs(30);
-    RateLimiter::builder().deadline(deadline).store_deadline(deadline)
+    RateLimiter::builder()
+        .deadline(deadline)
+        .store_deadline(deadline)
 }
 
-/// Returns a limiter for the table that `client` reaches. The table is created without a stream if it is missing.
+/// Returns a limiter for the table that `client` reaches. The table is created without a stream if
+/// it is missing.
 pub(crate) async fn open(client: Client, settings: RateLimiterBuilder) -> RateLimiter {
     RateLimiter::open()
         .stack(STACK)
@@ -55,8 +61,8 @@ impl World {
         Ours::new(&self.limiter, entities).await
     }
 
-    /// Returns the bare update of a plain spend, for the buckets of `entities`. Keys, expression, conditions and return
-    /// values are those that a limiter has sent for them.
+    /// Returns the bare update of a plain spend, for the buckets of `entities`. Keys, expression,
+    /// conditions and return values are those that a limiter has sent for them.
     pub(crate) async fn bare(&self, client: Client, entities: &[String]) -> Arc<Bare> {
         let meter = Meter::default();
         let scribe = open(meter.client(self.engine.dynamodb_config()), patient()).await;
@@ -64,7 +70,12 @@ impl World {
         for entity in entities {
             // The first acquire creates the bucket, the second is a plain spend.
             for _ in 0..2 {
-                scribe.acquire(entity.as_str(), RESOURCE).limits(plenty()).await.expect("there is plenty").commit();
+                scribe
+                    .acquire(entity.as_str(), RESOURCE)
+                    .limits(plenty())
+                    .await
+                    .expect("there is plenty")
+                    .commit();
             }
             updates.push(meter.take().update.expect("an update was sent"));
         }
@@ -82,7 +93,11 @@ pub(crate) struct Ours {
 
 impl Ours {
     pub(crate) async fn new(limiter: &RateLimiter, entities: &[String]) -> Arc<Self> {
-        let ours = Self { limiter: limiter.clone(), limits: plenty(), entities: entities.to_vec() };
+        let ours = Self {
+            limiter: limiter.clone(),
+            limits: plenty(),
+            entities: entities.to_vec(),
+        };
         for index in 0..entities.len() {
             ours.ask(index).await;
         }
@@ -93,7 +108,12 @@ impl Ours {
 impl Subject for Ours {
     async fn ask(&self, task: usize) {
         let entity = self.entities[task % self.entities.len()].as_str();
-        self.limiter.acquire(entity, RESOURCE).limits(&self.limits).await.expect("there is plenty").commit();
+        self.limiter
+            .acquire(entity, RESOURCE)
+            .limits(&self.limits)
+            .await
+            .expect("there is plenty")
+            .commit();
     }
 }
 
@@ -115,7 +135,9 @@ impl Subject for Bare {
             .set_expression_attribute_names(update.expression_attribute_names.clone())
             .set_expression_attribute_values(update.expression_attribute_values.clone())
             .set_return_values(update.return_values.clone())
-            .set_return_values_on_condition_check_failure(update.return_values_on_condition_check_failure.clone())
+            .set_return_values_on_condition_check_failure(
+                update.return_values_on_condition_check_failure.clone(),
+            )
             .send()
             .await
             .expect("its condition holds");

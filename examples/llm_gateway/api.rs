@@ -45,11 +45,16 @@ impl Api {
                 let code = (status == StatusCode::UNAUTHORIZED).then_some("invalid_api_key");
                 json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
             }
-            Self::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}}),
+            Self::Anthropic => {
+                json!({"type": "error", "error": {"type": kind, "message": message}})
+            }
         };
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                header::HeaderValue::from_static("Bearer"),
+            );
         }
         response
     }

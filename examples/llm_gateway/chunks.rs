@@ -1,7 +1,8 @@
 //! Hides the usage in OpenAI streams whose clients did not ask for it.
 //!
-//! A stream reports its usage only on request, in a last chunk without choices. The gateway always requests it. A
-//! client that did not request it does not expect such a chunk: its `chunk.choices[0]` would fail.
+//! A stream reports its usage only on request, in a last chunk without choices. The gateway always
+//! requests it. A client that did not request it does not expect such a chunk: its
+//! `chunk.choices[0]` would fail.
 
 use std::{
     pin::Pin,
@@ -25,7 +26,8 @@ pub(crate) struct HideUsage;
 /// The maximum length of an event. A longer one is passed on without being checked.
 const LONGEST_EVENT: usize = 1 << 20;
 
-/// Requests the usage of a stream. Returns `true` if the client has requested it, or if the response is not a stream.
+/// Requests the usage of a stream. Returns `true` if the client has requested it, or if the
+/// response is not a stream.
 pub(super) fn ask_for_usage(chat: &mut Chat) -> bool {
     if chat.get("stream") != Some(&Value::Bool(true)) {
         return true;
@@ -42,9 +44,12 @@ pub(super) fn ask_for_usage(chat: &mut Chat) -> bool {
 /// Removes the chunk with the usage from a stream whose client did not ask for it.
 pub(crate) async fn as_asked(mut response: Response) -> Response {
     match response.extensions_mut().remove::<HideUsage>() {
-        Some(HideUsage) => {
-            response.map(|body| Body::from_stream(WithoutUsage { body: body.into_data_stream(), waiting: Vec::new() }))
-        }
+        Some(HideUsage) => response.map(|body| {
+            Body::from_stream(WithoutUsage {
+                body: body.into_data_stream(),
+                waiting: Vec::new(),
+            })
+        }),
         None => response,
     }
 }
@@ -95,7 +100,9 @@ impl WithoutUsage {
 /// Returns the end of the first event, which is after an empty line.
 fn end_of_event(bytes: &[u8]) -> Option<usize> {
     let ends = [&b"\n\n"[..], b"\r\n\r\n"];
-    ends.into_iter().filter_map(|end| Some(bytes.windows(end.len()).position(|at| at == end)? + end.len())).min()
+    ends.into_iter()
+        .filter_map(|end| Some(bytes.windows(end.len()).position(|at| at == end)? + end.len()))
+        .min()
 }
 
 /// Returns `true` if the event has a usage and no choices.
@@ -105,6 +112,10 @@ fn is_usage(event: &[u8]) -> bool {
         choices: Vec<IgnoredAny>,
         usage: Option<IgnoredAny>,
     }
-    let data = event.trim_ascii().strip_prefix(b"data:").unwrap_or_default();
-    serde_json::from_slice::<Chunk>(data).is_ok_and(|chunk| chunk.choices.is_empty() && chunk.usage.is_some())
+    let data = event
+        .trim_ascii()
+        .strip_prefix(b"data:")
+        .unwrap_or_default();
+    serde_json::from_slice::<Chunk>(data)
+        .is_ok_and(|chunk| chunk.choices.is_empty() && chunk.usage.is_some())
 }

@@ -1,5 +1,5 @@
-//! A fake model. It answers with one word for each token of the prompt, up to the maximum length. A word is a token. If
-//! it gets tools, it calls the first one.
+//! A fake model. It answers with one word for each token of the prompt, up to the maximum length. A
+//! word is a token. If it gets tools, it calls the first one.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -17,7 +17,9 @@ use super::{Chat, api::Api, tokens};
 
 /// Serves both APIs.
 pub(crate) fn fake_model() -> Router {
-    Router::new().route(Api::OpenAi.path(), post(chat_completions)).route(Api::Anthropic.path(), post(messages))
+    Router::new()
+        .route(Api::OpenAi.path(), post(chat_completions))
+        .route(Api::Anthropic.path(), post(messages))
 }
 
 /// An answer of the model.
@@ -35,8 +37,15 @@ impl Said {
             return None;
         }
         let tool = &chat.get("tools").unwrap_or(&Value::Null)[0];
-        let tool = tool["function"]["name"].as_str().or(tool["name"].as_str()).map(str::to_owned);
-        Some(Self { tool, words: prompt.min(tokens::longest_answer(chat).unwrap_or(prompt)), prompt })
+        let tool = tool["function"]["name"]
+            .as_str()
+            .or(tool["name"].as_str())
+            .map(str::to_owned);
+        Some(Self {
+            tool,
+            words: prompt.min(tokens::longest_answer(chat).unwrap_or(prompt)),
+            prompt,
+        })
     }
 
     fn text(&self) -> String {
@@ -60,10 +69,17 @@ async fn chat_completions(Json(chat): Json<Chat>) -> Response {
     let document = |object: &str, choices: Value, usage: &Value| {
         let head = json!({"id": "chatcmpl-1", "created": 1_700_000_000, "model": "fake"});
         let mut document = json!({"object": object, "choices": choices, "usage": usage});
-        document.as_object_mut().expect("an object").extend(head.as_object().expect("an object").clone());
+        document
+            .as_object_mut()
+            .expect("an object")
+            .extend(head.as_object().expect("an object").clone());
         document
     };
-    let reason = if said.tool.is_some() { "tool_calls" } else { "stop" };
+    let reason = if said.tool.is_some() {
+        "tool_calls"
+    } else {
+        "stop"
+    };
     let call = |tool: &str| json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": tool, "arguments": ARGUMENTS}}]);
     if !is_streamed(&chat) {
         let message = match &said.tool {
@@ -73,17 +89,30 @@ async fn chat_completions(Json(chat): Json<Chat>) -> Response {
         let choices = json!([{"index": 0, "message": message, "finish_reason": reason}]);
         return Json(document("chat.completion", choices, &usage)).into_response();
     }
-    let chunk =
-        |choices: Value, usage: &Value| format!("data: {}\n\n", document("chat.completion.chunk", choices, usage));
+    let chunk = |choices: Value, usage: &Value| {
+        format!(
+            "data: {}\n\n",
+            document("chat.completion.chunk", choices, usage)
+        )
+    };
     let choice = |delta: Value, reason: Option<&str>| {
-        chunk(json!([{"index": 0, "delta": delta, "finish_reason": reason}]), &Value::Null)
+        chunk(
+            json!([{"index": 0, "delta": delta, "finish_reason": reason}]),
+            &Value::Null,
+        )
     };
     let mut events = match &said.tool {
-        Some(tool) => vec![choice(json!({"role": "assistant", "tool_calls": call(tool)}), None)],
+        Some(tool) => vec![choice(
+            json!({"role": "assistant", "tool_calls": call(tool)}),
+            None,
+        )],
         None => vec![choice(json!({"content": "word "}), None); said.words as usize],
     };
     events.push(choice(json!({}), Some(reason)));
-    if chat.get("stream_options").is_some_and(|options| options["include_usage"] == true) {
+    if chat
+        .get("stream_options")
+        .is_some_and(|options| options["include_usage"] == true)
+    {
         events.push(chunk(json!([]), &usage));
     }
     events.push("data: [DONE]\n\n".to_owned());
@@ -94,7 +123,11 @@ async fn messages(Json(chat): Json<Chat>) -> Response {
     let Some(said) = Said::to(&chat) else {
         return Api::Anthropic.error(StatusCode::BAD_REQUEST, "Say something.");
     };
-    let reason = if said.tool.is_some() { "tool_use" } else { "end_turn" };
+    let reason = if said.tool.is_some() {
+        "tool_use"
+    } else {
+        "end_turn"
+    };
     let message = |content: Value, reason: Option<&str>, output: u64| {
         json!({
             "id": "msg_1", "type": "message", "role": "assistant", "model": "fake", "content": content,
@@ -105,17 +138,27 @@ async fn messages(Json(chat): Json<Chat>) -> Response {
     if !is_streamed(&chat) {
         let input: Value = serde_json::from_str(ARGUMENTS).unwrap_or_default();
         let content = match &said.tool {
-            Some(tool) => json!([{"type": "tool_use", "id": "toolu_1", "name": tool, "input": input}]),
+            Some(tool) => {
+                json!([{"type": "tool_use", "id": "toolu_1", "name": tool, "input": input}])
+            }
             None => json!([{"type": "text", "text": said.text()}]),
         };
         return Json(message(content, Some(reason), said.words)).into_response();
     }
-    let event = |data: Value| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default());
-    let delta = |delta: Value| event(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+    let event = |data: Value| {
+        format!(
+            "event: {}\ndata: {data}\n\n",
+            data["type"].as_str().unwrap_or_default()
+        )
+    };
+    let delta =
+        |delta: Value| event(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
     let (block, deltas) = match &said.tool {
         Some(tool) => (
             json!({"type": "tool_use", "id": "toolu_1", "name": tool, "input": {}}),
-            vec![delta(json!({"type": "input_json_delta", "partial_json": ARGUMENTS}))],
+            vec![delta(
+                json!({"type": "input_json_delta", "partial_json": ARGUMENTS}),
+            )],
         ),
         None => (
             json!({"type": "text", "text": ""}),
@@ -143,12 +186,17 @@ fn stream(events: Vec<String>) -> Response {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move {
         for event in events {
-            // Sending fails if the client has disconnected or the gateway has ended the stream. Then the model stops.
+            // Sending fails if the client has disconnected or the gateway has ended the stream.
+            // Then the model stops.
             if sender.send(Ok::<_, Infallible>(event)).await.is_err() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     });
-    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(ReceiverStream::new(receiver))).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(ReceiverStream::new(receiver)),
+    )
+        .into_response()
 }

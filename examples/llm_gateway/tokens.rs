@@ -10,19 +10,31 @@ const IMAGE: u64 = 800;
 /// The keys of a content part with an image, a sound or a document.
 const MEDIA: [&str; 4] = ["image_url", "source", "input_audio", "file"];
 
-/// Estimates the tokens of the prompt: messages, whose content is a text or a list of parts, and tools.
+/// Estimates the tokens of the prompt: messages, whose content is a text or a list of parts, and
+/// tools.
 pub(super) fn prompt(chat: &Chat) -> u64 {
-    let messages = chat.get("messages").and_then(Value::as_array).into_iter().flatten();
+    let messages = chat
+        .get("messages")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let parts = messages.flat_map(|message| [&message["content"], &message["tool_calls"]]);
-    parts.chain(chat.get("system")).chain(chat.get("tools")).map(of).fold(0, u64::saturating_add)
+    parts
+        .chain(chat.get("system"))
+        .chain(chat.get("tools"))
+        .map(of)
+        .fold(0, u64::saturating_add)
 }
 
-/// Returns the maximum number of tokens of the answer, if the client gives one. If several fields give one, the largest
-/// counts. It is multiplied by the number of choices.
+/// Returns the maximum number of tokens of the answer, if the client gives one. If several fields
+/// give one, the largest counts. It is multiplied by the number of choices.
 pub(super) fn longest_answer(chat: &Chat) -> Option<u64> {
     // `1e3` is a number too. The cast turns negative numbers to 0.
     let number = |name: &str| Some(chat.get(name)?.as_f64()? as u64);
-    let most = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(number).max()?;
+    let most = ["max_completion_tokens", "max_tokens"]
+        .into_iter()
+        .filter_map(number)
+        .max()?;
     Some(most.saturating_mul(number("n").unwrap_or(1).max(1)))
 }
 
@@ -32,7 +44,11 @@ fn of(value: &Value) -> u64 {
         Value::String(text) => text.len().div_ceil(4) as u64,
         Value::Array(values) => values.iter().map(of).fold(0, u64::saturating_add),
         Value::Object(part) => {
-            let media = MEDIA.iter().filter(|name| part.contains_key(**name)).count() as u64 * IMAGE;
+            let media = MEDIA
+                .iter()
+                .filter(|name| part.contains_key(**name))
+                .count() as u64
+                * IMAGE;
             let texts = match part.get("text") {
                 Some(text) => of(text),
                 None if media > 0 => 0,

@@ -17,10 +17,13 @@ use serde_json::Value;
 use super::{Chat, api::Api};
 
 /// The request headers that are passed to the model.
-const ASKED: [HeaderName; 2] =
-    [HeaderName::from_static("anthropic-version"), HeaderName::from_static("anthropic-beta")];
+const ASKED: [HeaderName; 2] = [
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("anthropic-beta"),
+];
 
-/// The response headers that are passed to the client. Others, such as those of the connection, are dropped.
+/// The response headers that are passed to the client. Others, such as those of the connection, are
+/// dropped.
 const ANSWERED: [HeaderName; 6] = [
     header::CONTENT_TYPE,
     header::RETRY_AFTER,
@@ -41,19 +44,30 @@ pub(super) struct Upstream {
 impl Upstream {
     pub(super) fn new(api: Api, url: &str) -> Self {
         let url = format!("{}{}", url.trim_end_matches('/'), api.path()).into();
-        Self { api, url, client: Client::builder(TokioExecutor::new()).build_http() }
+        Self {
+            api,
+            url,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     /// Sends a request to the model and returns its response, as a stream.
     pub(super) async fn ask(&self, chat: &Chat, headers: &HeaderMap) -> Response {
         let body = Body::from(Value::Object(chat.clone()).to_string());
-        let request = Request::post(&*self.url).header(header::CONTENT_TYPE, "application/json").body(body);
+        let request = Request::post(&*self.url)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
         let Ok(mut request) = request else {
-            return self.api.error(StatusCode::INTERNAL_SERVER_ERROR, "The address of the model is no URL.");
+            return self.api.error(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The address of the model is no URL.",
+            );
         };
         copy(&ASKED, headers, request.headers_mut());
         let Ok(answer) = self.client.request(request).await else {
-            return self.api.error(StatusCode::BAD_GATEWAY, "The model cannot be reached.");
+            return self
+                .api
+                .error(StatusCode::BAD_GATEWAY, "The model cannot be reached.");
         };
         let (head, body) = answer.into_parts();
         let mut response = (head.status, Body::new(body)).into_response();

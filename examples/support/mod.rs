@@ -1,4 +1,5 @@
-//! The code that all examples share: a checked port, errors in one readable line, and a graceful shutdown.
+//! The code that all examples share: a checked port, errors in one readable line, and a graceful
+//! shutdown.
 
 use std::{env, error::Error, io, process::ExitCode};
 
@@ -35,7 +36,9 @@ pub(crate) async fn listen() -> Result<TcpListener, Failure> {
 pub(crate) fn port_of(value: Option<&str>) -> Result<u16, Failure> {
     match value {
         None => Ok(3000),
-        Some(text) => text.parse().map_err(|_| format!("PORT={text} is not a port: set it to 0 to 65535").into()),
+        Some(text) => text
+            .parse()
+            .map_err(|_| format!("PORT={text} is not a port: set it to 0 to 65535").into()),
     }
 }
 

@@ -10,8 +10,8 @@ use super::support::Failure;
 /// The variable with the endpoint of the table to use instead of the embedded engine.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// Opens a limiter for the table behind `AWS_ENDPOINT_URL_DYNAMODB`. Without that variable, the table is in an embedded
-/// engine, which lives as long as the second returned value.
+/// Opens a limiter for the table behind `AWS_ENDPOINT_URL_DYNAMODB`. Without that variable, the
+/// table is in an embedded engine, which lives as long as the second returned value.
 pub(crate) async fn open() -> Result<(RateLimiter, Option<Engine>), Failure> {
     if env::var_os(ENDPOINT).is_none() {
         let engine = Engine::start().await;
@@ -30,11 +30,17 @@ pub(crate) async fn open() -> Result<(RateLimiter, Option<Engine>), Failure> {
     }
 }
 
-/// Returns the first line of the innermost cause: the outer errors repeat it, and the SDK prints whole requests.
+/// Returns the first line of the innermost cause: the outer errors repeat it, and the SDK prints
+/// whole requests.
 fn root_cause(error: &tollgate::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string().lines().next().unwrap_or_default().to_owned()
+    cause
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

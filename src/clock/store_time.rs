@@ -1,9 +1,10 @@
 //! The store's time, estimated from its answers.
 //!
-//! A process whose clock is an hour ahead must not fill every bucket. Every answer with a `Date` shows that the store's
-//! clock was in that second at some time between sending and receiving. With a clock that never goes back, this bounds
-//! the difference between the store's time and that clock, and each answer narrows the bounds (Cristian, "Probabilistic
-//! clock synchronization", 1989; Marzullo, 1984).
+//! A process whose clock is an hour ahead must not fill every bucket. Every answer with a `Date`
+//! shows that the store's clock was in that second at some time between sending and receiving. With
+//! a clock that never goes back, this bounds the difference between the store's time and that
+//! clock, and each answer narrows the bounds (Cristian, "Probabilistic clock synchronization",
+//! 1989; Marzullo, 1984).
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -44,23 +45,29 @@ impl StoreTime {
         self.monotonic.now()
     }
 
-    /// Records an answer that the store dated `date` (epoch seconds). `sent` and `received` are the times of the
-    /// request and its answer by the monotonic clock.
+    /// Records an answer that the store dated `date` (epoch seconds). `sent` and `received` are the
+    /// times of the request and its answer by the monotonic clock.
     pub fn observe(&self, date: i64, sent: i64, received: i64) {
         let date = date.saturating_mul(1000);
         // The answer was dated between both times, within the second `date`.
-        let (mut least, mut most) = (date.saturating_sub(received), date.saturating_add(999).saturating_sub(sent));
+        let (mut least, mut most) = (
+            date.saturating_sub(received),
+            date.saturating_add(999).saturating_sub(sent),
+        );
         if most < least {
             return;
         }
-        let _observing = self.observing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _observing = self
+            .observing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let (known_least, known_most) = self.bounds(received);
         // If answers contradict each other, the store's clock was set: the latest answer counts.
         if known_least <= most && least <= known_most {
             (least, most) = (least.max(known_least), most.min(known_most));
         }
-        // `most` is stored last, with release, because it marks the time as known: a reader that sees it sees the
-        // others too.
+        // `most` is stored last, with release, because it marks the time as known: a reader that
+        // sees it sees the others too.
         self.at.store(received, Ordering::Relaxed);
         self.least.store(least, Ordering::Relaxed);
         self.most.store(most, Ordering::Release);
@@ -77,21 +84,29 @@ impl StoreTime {
         self.is_known().then(|| most.saturating_sub(least).max(0))
     }
 
-    /// Returns `wall` (epoch ms) if it lies within the bounds of the store's time, else the nearest bound.
+    /// Returns `wall` (epoch ms) if it lies within the bounds of the store's time, else the nearest
+    /// bound.
     pub fn correct(&self, wall: i64) -> i64 {
         if !self.is_known() {
             return wall;
         }
         let monotonic = self.monotonic.now();
         let (least, most) = self.bounds(monotonic);
-        let (earliest, latest) = (monotonic.saturating_add(least), monotonic.saturating_add(most));
+        let (earliest, latest) = (
+            monotonic.saturating_add(least),
+            monotonic.saturating_add(most),
+        );
         // A reader may see the bounds of two observations, so `latest` may be before `earliest`.
         wall.max(earliest).min(latest.max(earliest))
     }
 
-    /// Returns the bounds at `now` of the monotonic clock. They widen with time, because that clock drifts.
+    /// Returns the bounds at `now` of the monotonic clock. They widen with time, because that clock
+    /// drifts.
     fn bounds(&self, now: i64) -> (i64, i64) {
-        let (least, most) = (self.least.load(Ordering::Relaxed), self.most.load(Ordering::Relaxed));
+        let (least, most) = (
+            self.least.load(Ordering::Relaxed),
+            self.most.load(Ordering::Relaxed),
+        );
         let age = now.saturating_sub(self.at.load(Ordering::Relaxed)).max(0);
         let drift = age.saturating_mul(DRIFT) / 1_000_000;
         (least.saturating_sub(drift), most.saturating_add(drift))
@@ -137,7 +152,10 @@ mod tests {
     #[test]
     fn nothing_is_corrected_before_an_answer() {
         let (time, _) = time();
-        assert_eq!((time.correct(5), time.error(), time.is_known()), (5, None, false));
+        assert_eq!(
+            (time.correct(5), time.error(), time.is_known()),
+            (5, None, false)
+        );
     }
 
     #[test]
@@ -175,7 +193,10 @@ mod tests {
         assert!(error <= 70, "{error}");
         monotonic.set(1_000);
         let corrected = time.correct(0);
-        assert!((NOON * 1000 + 1_680..=NOON * 1000 + 1_750).contains(&corrected), "{corrected}");
+        assert!(
+            (NOON * 1000 + 1_680..=NOON * 1000 + 1_750).contains(&corrected),
+            "{corrected}"
+        );
     }
 
     #[test]

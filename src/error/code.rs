@@ -1,4 +1,5 @@
-//! Stable codes of mistakes in the set-up of a server. The guide's page on troubleshooting has an entry for each.
+//! Stable codes of mistakes in the set-up of a server. The guide's page on troubleshooting has an
+//! entry for each.
 
 use super::{Error, Invalid, StackError, Unavailable};
 use crate::store::StoreErrorKind;
@@ -33,8 +34,9 @@ pub(crate) const NOT_READY: &str = "TG109";
 pub(crate) const NOT_OURS: &str = "TG110";
 
 impl Error {
-    /// Returns the stable code of a mistake in the set-up, for example `TG001`. The guide's page on troubleshooting has
-    /// an entry for each. Returns `None` for errors that occur in a correct service too.
+    /// Returns the stable code of a mistake in the set-up, for example `TG001`. The guide's page on
+    /// troubleshooting has an entry for each. Returns `None` for errors that occur in a correct
+    /// service too.
     ///
     /// ```
     /// use tollgate::error::{Error, Invalid};
@@ -53,7 +55,11 @@ impl Error {
             }),
             Self::Stack(stack) => Some(stack.code()),
             Self::Entity(_) | Self::Namespace(_) | Self::Settle(_) => Some(WRONG_CALL),
-            Self::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::NotOurs => Some(NOT_OURS),
+            Self::Unavailable(Unavailable::Store(error))
+                if error.kind() == StoreErrorKind::NotOurs =>
+            {
+                Some(NOT_OURS)
+            }
             Self::Denied(_)
             | Self::QueueFull(_)
             | Self::ExceedsCapacity(_)

@@ -9,37 +9,42 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store refused the call for now and did nothing: it throttled, or a transaction was in progress.
+    /// The store refused the call for now and did nothing: it throttled, or a transaction was in
+    /// progress.
     Busy,
-    /// The store refused the call for now and did nothing, because this key is used more often than one partition
-    /// allows.
+    /// The store refused the call for now and did nothing, because this key is used more often than
+    /// one partition allows.
     HotKey,
     /// Nothing was done: the store was not reached, or it could not do the call for now.
     NotApplied,
-    /// Nothing was done, because the store is full of buckets in use. This is no outage: clients fill a store with keys
-    /// that they make up.
+    /// Nothing was done, because the store is full of buckets in use. This is no outage: clients
+    /// fill a store with keys that they make up.
     Full,
-    /// Nothing was done, and the store refuses the same call until somebody changes something: permissions are missing,
-    /// credentials are unknown or have expired, or the call is not valid.
+    /// Nothing was done, and the store refuses the same call until somebody changes something:
+    /// permissions are missing, credentials are unknown or have expired, or the call is not valid.
     Rejected,
     /// Nothing was done: the table does not exist.
     Missing,
-    /// Nothing was done: the table lacks an index that the call needs, so it is not a table of this crate, or not a
-    /// whole one.
+    /// Nothing was done: the table lacks an index that the call needs, so it is not a table of this
+    /// crate, or not a whole one.
     NotOurs,
     /// The answer was lost: the write may have been done, or may still be done.
     Unknown,
-    /// The store holds an item that is not a valid bucket, and nothing was done. If a write was done to such an item,
-    /// its error is [`Unknown`](Self::Unknown).
+    /// The store holds an item that is not a valid bucket, and nothing was done. If a write was
+    /// done to such an item, its error is [`Unknown`](Self::Unknown).
     Corrupt,
 }
 
 impl StoreErrorKind {
-    /// Returns `true` if the store is down or busy, and may recover by itself. Returns `false` if the failure lasts
-    /// until somebody fixes it ([`Rejected`](Self::Rejected), [`Missing`](Self::Missing), [`NotOurs`](Self::NotOurs),
-    /// [`Corrupt`](Self::Corrupt)), and if clients can cause it ([`Full`](Self::Full)).
+    /// Returns `true` if the store is down or busy, and may recover by itself. Returns `false` if
+    /// the failure lasts until somebody fixes it ([`Rejected`](Self::Rejected),
+    /// [`Missing`](Self::Missing), [`NotOurs`](Self::NotOurs), [`Corrupt`](Self::Corrupt)), and if
+    /// clients can cause it ([`Full`](Self::Full)).
     pub fn is_outage(self) -> bool {
-        !matches!(self, Self::Full | Self::Rejected | Self::Missing | Self::NotOurs | Self::Corrupt)
+        !matches!(
+            self,
+            Self::Full | Self::Rejected | Self::Missing | Self::NotOurs | Self::Corrupt
+        )
     }
 
     /// Returns `true` if the store refuses such calls until an operator changes something.
@@ -50,9 +55,9 @@ impl StoreErrorKind {
 
 /// A store call that failed.
 ///
-/// Its text is one line that includes all causes. Therefore it has no [`source`](std::error::Error::source): a reporter
-/// that prints the chain would print everything twice. [`cause`](Self::cause) returns the cause itself, for example the
-/// error of the SDK.
+/// Its text is one line that includes all causes. Therefore it has no
+/// [`source`](std::error::Error::source): a reporter that prints the chain would print everything
+/// twice. [`cause`](Self::cause) returns the cause itself, for example the error of the SDK.
 ///
 /// Clones share the cause, because every request of a batch gets a clone.
 #[derive(Clone, thiserror::Error)]
@@ -74,7 +79,12 @@ impl fmt::Debug for StoreError {
 impl StoreError {
     /// Returns an error of that kind.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), permission: None, cause: None }
+        Self {
+            kind,
+            message: message.into(),
+            permission: None,
+            cause: None,
+        }
     }
 
     /// Returns the same error with its cause. The message must already include the cause's text.
@@ -91,14 +101,16 @@ impl StoreError {
         self
     }
 
-    /// Returns the same error with the permission that the credentials lack, such as `dynamodb:PutItem`.
+    /// Returns the same error with the permission that the credentials lack, such as
+    /// `dynamodb:PutItem`.
     #[must_use]
     pub fn with_missing_permission(mut self, permission: impl Into<String>) -> Self {
         self.permission = Some(permission.into());
         self
     }
 
-    /// Returns the permission that the credentials lack, such as `dynamodb:PutItem`, if the store names it.
+    /// Returns the permission that the credentials lack, such as `dynamodb:PutItem`, if the store
+    /// names it.
     pub fn missing_permission(&self) -> Option<&str> {
         self.permission.as_deref()
     }

@@ -9,12 +9,14 @@
 //! | [`BoundLimiter`](crate::layer::BoundLimiter) | a limiter, to acquire when the handler knows the cost | 500, as above |
 //! | `Option<BoundLimiter>` | the same | `None` |
 //!
-//! Exempt and unlimited requests have the same extensions as others. So has a request that passed without a decision of
-//! the store: its `LeaseHandle` [is degraded](crate::layer::LeaseHandle::is_degraded). If a request passed uncharged,
-//! adjusting its lease does nothing.
+//! Exempt and unlimited requests have the same extensions as others. So has a request that passed
+//! without a decision of the store: its `LeaseHandle` [is
+//! degraded](crate::layer::LeaseHandle::is_degraded). If a request passed uncharged, adjusting its
+//! lease does nothing.
 //!
-//! Handlers may answer with [`Error`](crate::Error): if [`LeaseHandle::consume`](crate::layer::LeaseHandle::consume) or
-//! a `BoundLimiter` returns a denial, `?` turns it into the layer's own 429.
+//! Handlers may answer with [`Error`](crate::Error): if
+//! [`LeaseHandle::consume`](crate::layer::LeaseHandle::consume) or a `BoundLimiter` returns a
+//! denial, `?` turns it into the layer's own 429.
 //!
 //! ```
 //! use axum::{Router, routing::post};

@@ -1,10 +1,12 @@
-//! The tower layer. It acquires a lease before the inner service runs, and settles it by the response.
+//! The tower layer. It acquires a lease before the inner service runs, and settles it by the
+//! response.
 //!
-//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. It is used like any other
-//! tower layer: with `Router::layer`, `Router::route_layer`, `ServiceBuilder`, or around a bare hyper service.
-//! `ServiceBuilderExt` (feature `tower`) adds it to a `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`.
-//! Several layers with different policies can share one limiter. One layer can also have a [table of routes](routes),
-//! which can be replaced while it serves.
+//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. It is
+//! used like any other tower layer: with `Router::layer`, `Router::route_layer`, `ServiceBuilder`,
+//! or around a bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it to a
+//! `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different
+//! policies can share one limiter. One layer can also have a [table of routes](routes), which can
+//! be replaced while it serves.
 //!
 //! ```
 //! use tollgate::{Limit, RateLimiter, layer::{Policy, RateLimitLayer, Settle, keys}};
@@ -22,10 +24,10 @@
 //! # Ok::<(), tollgate::layer::InvalidPolicy>(())
 //! ```
 //!
-//! A policy without limits uses the [stored](crate::limiter::Config) limits. If none are stored, its
-//! [`default_limit`](PolicyBuilder::default_limit) applies. The guide has a page on [stored
-//! limits](crate::guide::stored_limits). With [`prefetch`](PolicyBuilder::prefetch), requests of busy keys are granted
-//! without a round trip.
+//! A policy without limits uses the [stored](crate::limiter::Config) limits. If none are stored,
+//! its [`default_limit`](PolicyBuilder::default_limit) applies. The guide has a page on [stored
+//! limits](crate::guide::stored_limits). With [`prefetch`](PolicyBuilder::prefetch), requests of
+//! busy keys are granted without a round trip.
 //!
 //! # What happens to the lease
 //!
@@ -47,7 +49,8 @@
 //! | the request is exempt or unlimited, passed without a decision, or would have been denied by a policy that only observes | a lease that charges nothing: adjusting it is accepted and has no effect |
 //! | the process ends | what was written stays charged; refill makes up for it |
 //!
-//! The guide has pages on [settlement](crate::guide::settlement) and on [streaming](crate::guide::streaming).
+//! The guide has pages on [settlement](crate::guide::settlement) and on
+//! [streaming](crate::guide::streaming).
 //!
 //! # Answers
 //!
@@ -63,16 +66,17 @@
 //! | the path can be read in two ways that match different [routes] | 400 |
 //! | the server is misconfigured (no peer address, no matched path, no limits stored, a cost of a limit that is not stored) | 500, and an error event that says what is missing |
 //!
-//! gRPC requests get a gRPC status instead, such as `RESOURCE_EXHAUSTED`, with details. The dialects [`OpenAi`] and
-//! [`Anthropic`] answer with the errors that their clients understand. Every answer is `no-store`, so no cache stores
-//! it. Responses report the limits in the headers of the IETF draft, or in other [dialects](Dialect). [`Jitter`]
-//! spreads the retries of denied clients. An [`Answer`] can replace all of these answers. The guide has a page on
+//! gRPC requests get a gRPC status instead, such as `RESOURCE_EXHAUSTED`, with details. The
+//! dialects [`OpenAi`] and [`Anthropic`] answer with the errors that their clients understand.
+//! Every answer is `no-store`, so no cache stores it. Responses report the limits in the headers of
+//! the IETF draft, or in other [dialects](Dialect). [`Jitter`] spreads the retries of denied
+//! clients. An [`Answer`] can replace all of these answers. The guide has a page on
 //! [answers](crate::guide::answers).
 //!
 //! ## Cost exceeds capacity
 //!
-//! The problem type of a request that costs more than a full bucket holds. Waiting does not help: the request has to
-//! cost less, or the limit needs a larger capacity.
+//! The problem type of a request that costs more than a full bucket holds. Waiting does not help:
+//! the request has to cost less, or the limit needs a larger capacity.
 
 mod cost;
 mod header_name;
@@ -90,8 +94,8 @@ mod usage;
 pub use self::tower::ServiceBuilderExt;
 pub use self::tower::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
 pub use cost::{
-    ContentLength, Estimate, HeaderAmount, Learn, QueryAmount, content_length, estimate_fn, header_value,
-    query_parameter,
+    ContentLength, Estimate, HeaderAmount, Learn, QueryAmount, content_length, estimate_fn,
+    header_value, query_parameter,
 };
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};

@@ -2,9 +2,12 @@
 
 use smallvec::SmallVec;
 
-use super::{EntityId, InvalidParameters, Level, LimitName, Parameters, PeerFlags, RefillRule, WriteId};
+use super::{
+    EntityId, InvalidParameters, Level, LimitName, Parameters, PeerFlags, RefillRule, WriteId,
+};
 
-/// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read the entity again.
+/// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read
+/// the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParentLink {
@@ -25,8 +28,8 @@ impl ParentLink {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BucketState {
-    /// The anchor: the time up to which the stored tokens are refilled, epoch ms. A reader adds the refill since then.
-    /// A write that relies on the anchor requires that it has not moved.
+    /// The anchor: the time up to which the stored tokens are refilled, epoch ms. A reader adds the
+    /// refill since then. A write that relies on the anchor requires that it has not moved.
     pub refilled_at: i64,
     /// The anchor that the last write of this crate set, epoch ms. If it differs from
     /// [`refilled_at`](Self::refilled_at), a Python client has written.
@@ -41,7 +44,8 @@ pub struct BucketState {
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
-    /// `true` if a peer has stamped the entity's incarnation on the bucket. Then only peers change its parent.
+    /// `true` if a peer has stamped the entity's incarnation on the bucket. Then only peers change
+    /// its parent.
     pub stamped: bool,
     /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
@@ -93,7 +97,8 @@ impl BucketState {
         self.limits.iter().find(|limit| limit.name == *name)
     }
 
-    /// Returns `true` if the bucket does not name the entity's parent, because it was created before the entity.
+    /// Returns `true` if the bucket does not name the entity's parent, because it was created
+    /// before the entity.
     pub(super) fn lacks_parent(&self) -> bool {
         self.parent.is_none() && !self.stamped
     }
@@ -105,32 +110,49 @@ impl BucketState {
         }
     }
 
-    /// Returns `true` if the bucket counts as gone at `now` (epoch ms), even if it is not deleted yet.
+    /// Returns `true` if the bucket counts as gone at `now` (epoch ms), even if it is not deleted
+    /// yet.
     pub fn is_expired(&self, now: i64) -> bool {
-        self.expires_at.is_some_and(|seconds| seconds <= now.div_euclid(1000))
+        self.expires_at
+            .is_some_and(|seconds| seconds <= now.div_euclid(1000))
     }
 
     /// Returns `true` if acquires are admitted and only counted at `now` (epoch ms).
     pub fn is_bypassed(&self, now: i64) -> bool {
-        self.stamps.as_ref().is_some_and(|stamps| stamps.is_bypassed(now))
+        self.stamps
+            .as_ref()
+            .is_some_and(|stamps| stamps.is_bypassed(now))
     }
 
     /// Returns `true` if the limit is charged but refuses nothing at `now` (epoch ms).
     pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
-        self.stamps.as_ref().is_some_and(|stamps| stamps.is_soft(limit, now))
+        self.stamps
+            .as_ref()
+            .is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
-    /// Returns the first level, in millitokens, of a limit that the bucket does not have yet: `capacity`, or 0 if the
-    /// bucket has a part of the limit.
+    /// Returns the first level, in millitokens, of a limit that the bucket does not have yet:
+    /// `capacity`, or 0 if the bucket has a part of the limit.
     pub fn begins_with(&self, limit: &LimitName, capacity: i64) -> i64 {
-        let incomplete = self.stamps.as_ref().is_some_and(|stamps| stamps.incomplete.contains(limit));
+        let incomplete = self
+            .stamps
+            .as_ref()
+            .is_some_and(|stamps| stamps.incomplete.contains(limit));
         if incomplete { 0 } else { capacity }
     }
 
-    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other parameters. Parameters that
-    /// are not valid for the number of shards change nothing.
-    pub(crate) fn rule_with(&self, known: &LimitState, parameters: impl Into<Parameters>, now: i64) -> RefillRule {
-        parameters.into().shard(self.shard, self.shard_count).unwrap_or_else(|_| known.rule_at(now))
+    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other
+    /// parameters. Parameters that are not valid for the number of shards change nothing.
+    pub(crate) fn rule_with(
+        &self,
+        known: &LimitState,
+        parameters: impl Into<Parameters>,
+        now: i64,
+    ) -> RefillRule {
+        parameters
+            .into()
+            .shard(self.shard, self.shard_count)
+            .unwrap_or_else(|_| known.rule_at(now))
     }
 
     /// Returns the level of `known` at `now` (epoch ms).
@@ -164,7 +186,11 @@ pub struct Pressure {
 impl Pressure {
     /// Returns the count of an item that takes writes by this rule.
     pub fn new(rule: RefillRule, level: Level, consumed: i64) -> Self {
-        Self { rule, level, consumed }
+        Self {
+            rule,
+            level,
+            consumed,
+        }
     }
 }
 
@@ -188,7 +214,8 @@ impl LimitState {
     /// Returns the limit `name` of shard `shard` of `count`.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not below `count`.
+    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not
+    /// below `count`.
     pub fn new(
         name: LimitName,
         parameters: Parameters,
@@ -197,11 +224,17 @@ impl LimitState {
         consumed: i64,
     ) -> Result<Self, InvalidParameters> {
         let rule = parameters.shard(shard, count)?;
-        Ok(Self { name, parameters, rule, level, consumed })
+        Ok(Self {
+            name,
+            parameters,
+            rule,
+            level,
+            consumed,
+        })
     }
 
-    /// Returns the rule by which this shard's limit refills at `_now` (epoch ms). A token bucket has the same rule at
-    /// any time.
+    /// Returns the rule by which this shard's limit refills at `_now` (epoch ms). A token bucket
+    /// has the same rule at any time.
     #[inline]
     pub fn rule_at(&self, _now: i64) -> RefillRule {
         self.rule

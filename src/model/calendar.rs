@@ -8,7 +8,11 @@ const LAST: i64 = 253_402_300_799;
 /// Returns the first second of the month after the month of `seconds`.
 pub(super) fn next_month(seconds: i64) -> i64 {
     let (year, month) = month_of(seconds.div_euclid(DAY));
-    let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let (year, month) = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
     first_day(year, month).saturating_mul(DAY)
 }
 
@@ -33,7 +37,8 @@ fn first_day(year: i64, month: i64) -> i64 {
     era * 146_097 + day - 719_468
 }
 
-/// Formats a time as RFC 3339 in UTC. A time that it cannot express becomes the nearest one that it can.
+/// Formats a time as RFC 3339 in UTC. A time that it cannot express becomes the nearest one that it
+/// can.
 pub(crate) fn rfc3339(seconds: i64) -> String {
     let seconds = seconds.clamp(0, LAST);
     let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));

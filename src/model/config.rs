@@ -8,8 +8,8 @@ use super::{EntityId, IntoName, InvalidName, Limit, Limits, Resource};
 
 /// The entities and resources that stored limits apply to.
 ///
-/// The first of these levels that has limits applies: the entity's for the resource, the entity's for all resources,
-/// the resource's, the system's.
+/// The first of these levels that has limits applies: the entity's for the resource, the entity's
+/// for all resources, the resource's, the system's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigScope {
@@ -53,7 +53,10 @@ impl ConfigScope {
         entity: impl IntoName<EntityId>,
         resource: impl IntoName<Resource>,
     ) -> Result<Self, InvalidName> {
-        Ok(Self::EntityResource(entity.into_name()?, resource.into_name()?))
+        Ok(Self::EntityResource(
+            entity.into_name()?,
+            resource.into_name()?,
+        ))
     }
 
     /// Returns the levels that an acquire looks at. The first one that has limits applies.
@@ -116,7 +119,8 @@ impl fmt::Display for ConfigSource {
     }
 }
 
-/// Decides about a request if the store gives no decision and the request's policy does not define what happens.
+/// Decides about a request if the store gives no decision and the request's policy does not define
+/// what happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -135,14 +139,14 @@ pub struct StoredConfig {
     pub limits: Vec<Limit>,
     /// The rule for requests while the store is unavailable. Only in the system's scope.
     pub on_unavailable: Option<StoredOnUnavailable>,
-    /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only newer peers store it,
-    /// and writing a config keeps it. The system's scope has none.
+    /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only
+    /// newer peers store it, and writing a config keeps it. The system's scope has none.
     pub disabled: Option<bool>,
-    /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the next level decides,
-    /// and finally the entity. Only newer peers store it, like `disabled`.
+    /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the
+    /// next level decides, and finally the entity. Only newer peers store it, like `disabled`.
     pub cascade: Option<bool>,
-    /// An attribute of a newer peer that changes the meaning of the limits. This crate does not understand it, so it
-    /// cannot enforce the limits.
+    /// An attribute of a newer peer that changes the meaning of the limits. This crate does not
+    /// understand it, so it cannot enforce the limits.
     pub not_understood: Option<String>,
 }
 
@@ -151,12 +155,19 @@ impl StoredConfig {
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
         let mut limits: Vec<Limit> = limits.into_iter().collect();
         limits.sort_by(|one, other| one.name().cmp(other.name()));
-        Self { limits, on_unavailable: None, disabled: None, cascade: None, not_understood: None }
+        Self {
+            limits,
+            on_unavailable: None,
+            disabled: None,
+            cascade: None,
+            not_understood: None,
+        }
     }
 }
 
 impl StoredConfig {
-    /// Returns the same config with a rule for requests while the store is unavailable. Only for the system's scope.
+    /// Returns the same config with a rule for requests while the store is unavailable. Only for
+    /// the system's scope.
     #[must_use]
     pub fn with_on_unavailable(mut self, action: StoredOnUnavailable) -> Self {
         self.on_unavailable = Some(action);

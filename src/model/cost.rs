@@ -4,8 +4,8 @@ use super::{IntoName, InvalidName, LimitName};
 
 /// The amounts of tokens that a request asks for, per limit. All of them are granted or none.
 ///
-/// [`RateLimiter::acquire`](crate::RateLimiter::acquire) charges 1 to a limit that the cost does not name. To charge
-/// nothing, name the limit with 0.
+/// [`RateLimiter::acquire`](crate::RateLimiter::acquire) charges 1 to a limit that the cost does
+/// not name. To charge nothing, name the limit with 0.
 ///
 /// ```
 /// use tollgate::Cost;
@@ -66,18 +66,28 @@ impl Cost {
         Self::default()
     }
 
-    /// Returns the same cost with `tokens` for the limit `name`. A later amount replaces an earlier one.
+    /// Returns the same cost with `tokens` for the limit `name`. A later amount replaces an earlier
+    /// one.
     ///
     /// # Errors
     /// [`InvalidName`] if `name` is not a [`LimitName`].
-    pub fn with(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Result<Self, InvalidName> {
+    pub fn with(
+        mut self,
+        name: impl IntoName<LimitName>,
+        tokens: u64,
+    ) -> Result<Self, InvalidName> {
         self.set(name.into_name()?, tokens);
         Ok(self)
     }
 
     /// Sets the amount of the limit `name`, in tokens.
     pub fn set(&mut self, name: LimitName, tokens: u64) {
-        match self.amounts.as_mut_slice().iter_mut().find(|(known, _)| *known == name) {
+        match self
+            .amounts
+            .as_mut_slice()
+            .iter_mut()
+            .find(|(known, _)| *known == name)
+        {
             Some((_, amount)) => *amount = tokens,
             None => self.amounts.push((name, tokens)),
         }
@@ -86,7 +96,9 @@ impl Cost {
     /// Returns the amount of the limit `name`, in tokens.
     #[inline]
     pub fn get(&self, name: &str) -> Option<u64> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, amount)| amount)
+        self.iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, amount)| amount)
     }
 
     /// Returns `true` if the cost names no limit.
@@ -98,7 +110,10 @@ impl Cost {
     /// Returns the limits that the cost names, with their amounts in tokens.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (&LimitName, u64)> {
-        self.amounts.as_slice().iter().map(|(name, amount)| (name, *amount))
+        self.amounts
+            .as_slice()
+            .iter()
+            .map(|(name, amount)| (name, *amount))
     }
 }
 

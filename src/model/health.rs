@@ -62,20 +62,37 @@ pub struct Status {
 }
 
 impl Status {
-    pub(crate) fn new(latency: Option<Duration>, breaker: BreakerState, store: StoreStatus) -> Self {
-        Self { available: latency.is_some(), latency, breaker, client_version: env!("CARGO_PKG_VERSION"), store }
+    pub(crate) fn new(
+        latency: Option<Duration>,
+        breaker: BreakerState,
+        store: StoreStatus,
+    ) -> Self {
+        Self {
+            available: latency.is_some(),
+            latency,
+            breaker,
+            client_version: env!("CARGO_PKG_VERSION"),
+            store,
+        }
     }
 
-    /// Checks that this crate can work with the data in the store. A store without a version record is compatible.
+    /// Checks that this crate can work with the data in the store. A store without a version record
+    /// is compatible.
     ///
     /// # Errors
     /// As [`VersionRecord::check`].
     pub fn compatibility(&self) -> Result<(), IncompatibleVersion> {
-        self.store.version.as_ref().map_or(Ok(()), VersionRecord::check)
+        self.store
+            .version
+            .as_ref()
+            .map_or(Ok(()), VersionRecord::check)
     }
 }
 
-fn seconds<S: serde::Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+fn seconds<S: serde::Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.serialize_some(&time.as_secs_f64()),
         None => serializer.serialize_none(),

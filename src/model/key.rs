@@ -19,7 +19,11 @@ pub struct BucketKey {
 impl BucketKey {
     /// Returns the key of a bucket's first shard, which is usually the only one.
     pub fn new(entity: EntityId, resource: Resource) -> Self {
-        Self { entity, resource, shard: 0 }
+        Self {
+            entity,
+            resource,
+            shard: 0,
+        }
     }
 
     /// Returns the key of another shard of the bucket.
@@ -31,7 +35,11 @@ impl BucketKey {
 
     /// Returns the borrowed parts of the key.
     pub(crate) fn parts(&self) -> KeyParts<'_> {
-        KeyParts { entity: &self.entity, resource: &self.resource, shard: self.shard }
+        KeyParts {
+            entity: &self.entity,
+            resource: &self.resource,
+            shard: self.shard,
+        }
     }
 }
 
@@ -45,13 +53,20 @@ pub(crate) struct KeyParts<'a> {
 
 impl KeyParts<'_> {
     pub(crate) fn to_key(self) -> BucketKey {
-        BucketKey { entity: self.entity.clone(), resource: self.resource.clone(), shard: self.shard }
+        BucketKey {
+            entity: self.entity.clone(),
+            resource: self.resource.clone(),
+            shard: self.shard,
+        }
     }
 
     /// Returns a placeholder for the key of a lease that has ended.
     pub(crate) fn unknown() -> KeyParts<'static> {
         static UNKNOWN: LazyLock<BucketKey> = LazyLock::new(|| {
-            BucketKey::new(EntityId::from_valid("unknown".into()), Resource::from_valid("unknown".into()))
+            BucketKey::new(
+                EntityId::from_valid("unknown".into()),
+                Resource::from_valid("unknown".into()),
+            )
         });
         UNKNOWN.parts()
     }

@@ -35,15 +35,15 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The maximum capacity and refill amount in tokens: fifteen digits, the most that a structured header field can
-    /// have.
+    /// The maximum capacity and refill amount in tokens: fifteen digits, the most that a structured
+    /// header field can have.
     pub const MAX_TOKENS: u64 = 999_999_999_999_999;
 
     /// Returns a limit of `amount` tokens per second, with bursts of up to `amount`.
     ///
     /// # Panics
-    /// If `name` is not a [`LimitName`], or if `amount` is 0 or above [`Self::MAX_TOKENS`]. For values that are not
-    /// literals in the source, use [`Limit::new`].
+    /// If `name` is not a [`LimitName`], or if `amount` is 0 or above [`Self::MAX_TOKENS`]. For
+    /// values that are not literals in the source, use [`Limit::new`].
     #[track_caller]
     pub fn per_second(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(1))
@@ -93,7 +93,8 @@ impl Limit {
     ///
     /// # Errors
     /// [`InvalidLimit`] if the name is not valid, an amount or the period is 0, an amount is above
-    /// [`Self::MAX_TOKENS`], or the period is not a whole number of milliseconds or is longer than 100 years.
+    /// [`Self::MAX_TOKENS`], or the period is not a whole number of milliseconds or is longer than
+    /// 100 years.
     pub fn new(
         name: impl IntoName<LimitName>,
         capacity: u64,
@@ -117,7 +118,10 @@ impl Limit {
         refill_amount: u64,
         refill_period: Duration,
     ) -> Result<Self, InvalidLimit> {
-        for (amount, zero) in [(capacity, InvalidLimit::NoCapacity), (refill_amount, InvalidLimit::NoRefill)] {
+        for (amount, zero) in [
+            (capacity, InvalidLimit::NoCapacity),
+            (refill_amount, InvalidLimit::NoRefill),
+        ] {
             if amount == 0 {
                 return Err(zero);
             }
@@ -129,9 +133,16 @@ impl Limit {
             || refill_period.is_zero()
             || refill_period > MAX_PERIOD
         {
-            return Err(InvalidLimit::Period { period: refill_period });
+            return Err(InvalidLimit::Period {
+                period: refill_period,
+            });
         }
-        Ok(Self { name, capacity, refill_amount, refill_period })
+        Ok(Self {
+            name,
+            capacity,
+            refill_amount,
+            refill_period,
+        })
     }
 
     /// Returns the limit's name.
@@ -164,12 +175,22 @@ impl Limit {
         Duration::from_millis(u64::try_from(self.rule().time_to_fill()).unwrap_or(0))
     }
 
-    /// Returns the limit `name` with `parameters`; `None` if they are not valid for a limit, for example not whole
-    /// tokens.
+    /// Returns the limit `name` with `parameters`; `None` if they are not valid for a limit, for
+    /// example not whole tokens.
     pub(crate) fn from_parameters(name: &LimitName, parameters: Parameters) -> Option<Self> {
-        let tokens = |amount: i64| (amount % MILLI == 0).then(|| u64::try_from(amount / MILLI).ok()).flatten();
+        let tokens = |amount: i64| {
+            (amount % MILLI == 0)
+                .then(|| u64::try_from(amount / MILLI).ok())
+                .flatten()
+        };
         let period = Duration::from_millis(u64::try_from(parameters.refill_period()).ok()?);
-        Self::new(name, tokens(parameters.capacity())?, tokens(parameters.refill_amount())?, period).ok()
+        Self::new(
+            name,
+            tokens(parameters.capacity())?,
+            tokens(parameters.refill_amount())?,
+            period,
+        )
+        .ok()
     }
 
     /// Returns the rule of an unsharded bucket with this limit.
@@ -182,16 +203,19 @@ impl Limit {
         i64::try_from(self.rule().accrue(millis, 0).raw).unwrap_or(i64::MAX)
     }
 
-    /// Returns `parts` of `of` parts of the limit. The capacity is rounded down, but to at least one token. `None` if
-    /// the part is not a valid limit.
+    /// Returns `parts` of `of` parts of the limit. The capacity is rounded down, but to at least
+    /// one token. `None` if the part is not a valid limit.
     pub(crate) fn part(&self, parts: u32, of: u32) -> Option<Self> {
         let tokens = |whole: u64| {
             let part = u128::from(whole) * u128::from(parts) / u128::from(of.max(1));
             u64::try_from(part).unwrap_or(whole).max(1)
         };
-        let part = |amount, period| Self::check(self.name.clone(), tokens(self.capacity), amount, period).ok();
+        let part = |amount, period| {
+            Self::check(self.name.clone(), tokens(self.capacity), amount, period).ok()
+        };
         // A longer period keeps the rate exact. A smaller amount would be rounded.
-        let period = (self.refill_period.as_millis() * u128::from(of)).div_ceil(u128::from(parts.max(1)));
+        let period =
+            (self.refill_period.as_millis() * u128::from(of)).div_ceil(u128::from(parts.max(1)));
         let longer = u64::try_from(period).ok().map(Duration::from_millis);
         let longer = longer.and_then(|period| part(self.refill_amount, period));
         longer.or_else(|| part(tokens(self.refill_amount), self.refill_period))
@@ -201,7 +225,11 @@ impl Limit {
 impl From<&Limit> for Parameters {
     fn from(limit: &Limit) -> Self {
         let period = i64::try_from(limit.refill_period().as_millis()).unwrap_or(i64::MAX);
-        Self::of_limit(to_milli(limit.capacity()), to_milli(limit.refill_amount()), period)
+        Self::of_limit(
+            to_milli(limit.capacity()),
+            to_milli(limit.refill_amount()),
+            period,
+        )
     }
 }
 
@@ -222,13 +250,18 @@ pub enum InvalidLimit {
     #[error("a limit's refill amount must be at least 1 token")]
     NoRefill,
     /// An amount is more than [`Limit::MAX_TOKENS`].
-    #[error("{amount} tokens are more than a limit can have ({})", Limit::MAX_TOKENS)]
+    #[error(
+        "{amount} tokens are more than a limit can have ({})",
+        Limit::MAX_TOKENS
+    )]
     TooManyTokens {
         /// The refused amount, tokens.
         amount: u64,
     },
     /// The refill period is 0, has a fraction of a millisecond, or is longer than 100 years.
-    #[error("a refill period must be a whole number of milliseconds, from 1 to 100 years, not {period:?}")]
+    #[error(
+        "a refill period must be a whole number of milliseconds, from 1 to 100 years, not {period:?}"
+    )]
     Period {
         /// The refused period.
         period: Duration,
@@ -250,10 +283,11 @@ impl TryFrom<Fields> for Limit {
     fn try_from(fields: Fields) -> Result<Self, InvalidLimit> {
         // Rounded to milliseconds, because 0.1 seconds has no exact binary representation.
         let seconds = fields.refill_period_seconds;
-        let period = match seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64() {
-            true => Duration::from_millis((seconds * 1000.0).round() as u64),
-            false => Duration::ZERO,
-        };
+        let period =
+            match seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64() {
+                true => Duration::from_millis((seconds * 1000.0).round() as u64),
+                false => Duration::ZERO,
+            };
         Self::new(fields.name, fields.capacity, fields.refill_amount, period)
     }
 }
@@ -278,10 +312,19 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(Limit::new("a", 0, 1, second), Err(InvalidLimit::NoCapacity));
         assert_eq!(Limit::new("a", 1, 0, second), Err(InvalidLimit::NoRefill));
-        assert!(matches!(Limit::new("a b", 1, 1, second), Err(InvalidLimit::Name(_))));
-        assert!(matches!(Limit::new("a", u64::MAX, 1, second), Err(InvalidLimit::TooManyTokens { .. })));
+        assert!(matches!(
+            Limit::new("a b", 1, 1, second),
+            Err(InvalidLimit::Name(_))
+        ));
+        assert!(matches!(
+            Limit::new("a", u64::MAX, 1, second),
+            Err(InvalidLimit::TooManyTokens { .. })
+        ));
         for period in [Duration::ZERO, Duration::from_micros(1500), Duration::MAX] {
-            assert_eq!(Limit::new("a", 1, 1, period), Err(InvalidLimit::Period { period }));
+            assert_eq!(
+                Limit::new("a", 1, 1, period),
+                Err(InvalidLimit::Period { period })
+            );
         }
     }
 

@@ -20,7 +20,8 @@ pub enum InvalidLimits {
     /// Two limits have the same name.
     #[error("the limit {0} is given twice")]
     Duplicate(LimitName),
-    /// There are too many limits. A write of a bucket grows with its limits, and DynamoDB bounds the size of a write.
+    /// There are too many limits. A write of a bucket grows with its limits, and DynamoDB bounds
+    /// the size of a write.
     #[error("{0} limits are too many for one bucket: it takes at most {most}", most = Limits::MOST)]
     TooMany(usize),
 }
@@ -40,12 +41,12 @@ pub enum InvalidLimits {
 pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
 impl Limits {
-    /// The maximum number of limits of one bucket. Every write of that many limits stays within DynamoDB's bounds for
-    /// one expression: 4 KB and 300 operators.
+    /// The maximum number of limits of one bucket. Every write of that many limits stays within
+    /// DynamoDB's bounds for one expression: 4 KB and 300 operators.
     pub const MOST: usize = 16;
 
-    /// Checks that there is at least one limit, that there are at most [`MOST`](Self::MOST), and that no name is used
-    /// twice.
+    /// Checks that there is at least one limit, that there are at most [`MOST`](Self::MOST), and
+    /// that no name is used twice.
     ///
     /// # Errors
     /// [`InvalidLimits::Empty`], [`InvalidLimits::TooMany`], [`InvalidLimits::Duplicate`].
@@ -58,7 +59,10 @@ impl Limits {
             return Err(InvalidLimits::TooMany(limits.len()));
         }
         for (index, limit) in limits.iter().enumerate() {
-            if limits[..index].iter().any(|earlier| earlier.name() == limit.name()) {
+            if limits[..index]
+                .iter()
+                .any(|earlier| earlier.name() == limit.name())
+            {
                 return Err(InvalidLimits::Duplicate(limit.name().clone()));
             }
         }
@@ -82,14 +86,16 @@ impl Limits {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns a placeholder for limits that no request has passed yet. It is equal to no valid limits.
+    /// Returns a placeholder for limits that no request has passed yet. It is equal to no valid
+    /// limits.
     pub(crate) fn unknown() -> &'static Self {
         static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::default()));
         &UNKNOWN
     }
 }
 
-/// A value that can become the limits of a bucket: a [`Limit`], an array, a slice or a vector of them, or [`Limits`].
+/// A value that can become the limits of a bucket: a [`Limit`], an array, a slice or a vector of
+/// them, or [`Limits`].
 ///
 /// Borrowed limits are cloned only if the bucket does not know them yet. The trait is sealed.
 pub trait IntoLimits: Sealed {

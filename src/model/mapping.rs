@@ -12,14 +12,14 @@ use sha2::{Digest, Sha256};
 
 use super::{EntityId, Resource};
 
-/// The prefixes of mapped keys. A raw id with one of these prefixes is encoded too, so that no client can imitate
-/// another kind of key.
+/// The prefixes of mapped keys. A raw id with one of these prefixes is encoded too, so that no
+/// client can imitate another kind of key.
 const MAPPED: [&str; 6] = ["ip:", "ip6:", "k:", "e:", LONG, PAIR];
 
 const PAIR: &str = "pair:";
 
-/// The prefix of the hash of an id that is too long. Secrets have another prefix, so an id with the bytes of a secret
-/// is not that secret's entity.
+/// The prefix of the hash of an id that is too long. Secrets have another prefix, so an id with the
+/// bytes of a secret is not that secret's entity.
 const LONG: &str = "h:";
 
 /// The error for an empty key, which no mapping can turn into a name.
@@ -28,10 +28,12 @@ const LONG: &str = "h:";
 pub struct UnusableKey;
 
 impl EntityId {
-    /// Returns the entity id for an id from a request. A valid name stays as it is; any other id is encoded.
+    /// Returns the entity id for an id from a request. A valid name stays as it is; any other id is
+    /// encoded.
     ///
-    /// An id with other characters becomes `e:` and the base64url of its bytes. If that is longer than 256 bytes, it
-    /// becomes `h:` and 128 bits of its SHA-256. An id that begins like a mapped key is encoded in the same way.
+    /// An id with other characters becomes `e:` and the base64url of its bytes. If that is longer
+    /// than 256 bytes, it becomes `h:` and 128 bits of its SHA-256. An id that begins like a mapped
+    /// key is encoded in the same way.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -53,10 +55,12 @@ impl EntityId {
         if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
             return Ok(name);
         }
-        Ok(Self::new(encoded(bytes)).unwrap_or_else(|_| Self::from_valid(format!("{LONG}{}", digest(bytes)))))
+        Ok(Self::new(encoded(bytes))
+            .unwrap_or_else(|_| Self::from_valid(format!("{LONG}{}", digest(bytes)))))
     }
 
-    /// Returns the entity id for a secret (an API key, a bearer token): `k:` and 128 bits of its SHA-256.
+    /// Returns the entity id for a secret (an API key, a bearer token): `k:` and 128 bits of its
+    /// SHA-256.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -75,10 +79,10 @@ impl EntityId {
         Self::new(format!("k:{}", digest(bytes))).map_err(|_| UnusableKey)
     }
 
-    /// Returns the entity id for a client's address: `ip:203.0.113.7`, or the first 64 bits of an IPv6 address,
-    /// `ip6:2001:db8:1:2`. An IPv6 address that represents an IPv4 address counts as that IPv4 address:
-    /// `::ffff:a.b.c.d`, `64:ff9b::a.b.c.d` (NAT64) and `::a.b.c.d`. Otherwise, all clients behind one translator would
-    /// be one entity.
+    /// Returns the entity id for a client's address: `ip:203.0.113.7`, or the first 64 bits of an
+    /// IPv6 address, `ip6:2001:db8:1:2`. An IPv6 address that represents an IPv4 address counts as
+    /// that IPv4 address: `::ffff:a.b.c.d`, `64:ff9b::a.b.c.d` (NAT64) and `::a.b.c.d`. Otherwise,
+    /// all clients behind one translator would be one entity.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -95,9 +99,10 @@ impl EntityId {
         }
     }
 
-    /// Returns the entity id for the network of a client's address: its first `bits` bits. 32 bits of an IPv4 address
-    /// and 64 bits of an IPv6 address give the same id as [`from_ip`](Self::from_ip). Other ids end with the number of
-    /// bits. A number that is too large counts as all bits.
+    /// Returns the entity id for the network of a client's address: its first `bits` bits. 32 bits
+    /// of an IPv4 address and 64 bits of an IPv6 address give the same id as
+    /// [`from_ip`](Self::from_ip). Other ids end with the number of bits. A number that is too
+    /// large counts as all bits.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -118,8 +123,8 @@ impl EntityId {
         Self::from_valid(format!("k:{}", URL_SAFE_NO_PAD.encode(digest)))
     }
 
-    /// Returns the entity id for a pair of ids: `pair:`, the length of the first id, and both ids. No other pair has
-    /// the same id. A result of more than 256 bytes is replaced by a hash.
+    /// Returns the entity id for a pair of ids: `pair:`, the length of the first id, and both ids.
+    /// No other pair has the same id. A result of more than 256 bytes is replaced by a hash.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -134,12 +139,17 @@ impl EntityId {
     }
 }
 
-/// Returns the address, or the IPv4 address that it represents: an IPv4-mapped address, an address with the well-known
-/// prefix of NAT64 (RFC 6052), or an IPv4-compatible address. `::` and `::1` represent none.
+/// Returns the address, or the IPv4 address that it represents: an IPv4-mapped address, an address
+/// with the well-known prefix of NAT64 (RFC 6052), or an IPv4-compatible address. `::` and `::1`
+/// represent none.
 pub(crate) fn canonical(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else { return address };
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
     match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => ipv4(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            ipv4(high, low)
+        }
         [0, 0, 0, 0, 0, 0, high, low] if high > 0xff => ipv4(high, low),
         _ => address,
     }
@@ -156,16 +166,28 @@ pub(crate) fn write_network(text: &mut impl Write, address: IpAddr, bits: u8) ->
             let bits = bits.min(32);
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
             write!(text, "ip:{}", Ipv4Addr::from_bits(address.to_bits() & mask))?;
-            if bits == 32 { Ok(()) } else { write!(text, "-{bits}") }
+            if bits == 32 {
+                Ok(())
+            } else {
+                write!(text, "-{bits}")
+            }
         }
         IpAddr::V6(address) => {
             let bits = bits.min(128);
             let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
             let groups = Ipv6Addr::from_bits(address.to_bits() & mask).segments();
-            for (index, group) in groups.iter().take(usize::from(bits).div_ceil(16).max(1)).enumerate() {
+            for (index, group) in groups
+                .iter()
+                .take(usize::from(bits).div_ceil(16).max(1))
+                .enumerate()
+            {
                 write!(text, "{}{group:x}", if index == 0 { "ip6:" } else { ":" })?;
             }
-            if bits == 64 { Ok(()) } else { write!(text, "-{bits}") }
+            if bits == 64 {
+                Ok(())
+            } else {
+                write!(text, "-{bits}")
+            }
         }
     }
 }
@@ -173,8 +195,8 @@ pub(crate) fn write_network(text: &mut impl Write, address: IpAddr, bits: u8) ->
 impl Resource {
     /// Returns the resource for a matched path: `/users/{id}` is `users/:id`, `/` is `root`.
     ///
-    /// A path that is not a valid name is encoded (`e:` and base64url). A path of more than 64 bytes keeps its
-    /// beginning and ends with a hash.
+    /// A path that is not a valid name is encoded (`e:` and base64url). A path of more than 64
+    /// bytes keeps its beginning and ends with a hash.
     ///
     /// ```
     /// use tollgate::Resource;
@@ -193,7 +215,8 @@ impl Resource {
         Self::from_bytes(text.as_bytes())
     }
 
-    /// Returns the resource for a text from a request, for example a model name. A valid name stays as it is.
+    /// Returns the resource for a text from a request, for example a model name. A valid name stays
+    /// as it is.
     ///
     /// ```
     /// use tollgate::Resource;
@@ -212,8 +235,8 @@ impl Resource {
         }
     }
 
-    /// Returns the resource for a pair of resources, as [`EntityId::from_pair`] does. A result of more than 64 bytes is
-    /// replaced by a hash.
+    /// Returns the resource for a pair of resources, as [`EntityId::from_pair`] does. A result of
+    /// more than 64 bytes is replaced by a hash.
     pub fn from_pair(first: &Self, second: &Self) -> Self {
         let text = pair(first.as_str(), second.as_str());
         Self::new(&text).unwrap_or_else(|_| Self::from_valid(pair_digest(&text)))
@@ -224,7 +247,10 @@ impl Resource {
             return name;
         }
         // If the text is only too long, its beginning stays readable. Otherwise it is encoded.
-        let only_too_long = |text: &&str| text.get(..Self::MAX_LENGTH).is_some_and(|head| Self::new(head).is_ok());
+        let only_too_long = |text: &&str| {
+            text.get(..Self::MAX_LENGTH)
+                .is_some_and(|head| Self::new(head).is_ok())
+        };
         let text = match plain(bytes).filter(only_too_long) {
             Some(text) => text.to_owned(),
             None => encoded(bytes),
@@ -232,7 +258,10 @@ impl Resource {
         if let Ok(name) = Self::new(&text) {
             return name;
         }
-        let kept: String = text.chars().take(Self::MAX_LENGTH - 1 - DIGEST_LENGTH).collect();
+        let kept: String = text
+            .chars()
+            .take(Self::MAX_LENGTH - 1 - DIGEST_LENGTH)
+            .collect();
         let shortened = format!("{kept}:{}", digest(bytes));
         Self::new(&shortened).unwrap_or_else(|_| Self::from_valid(format!("e:{}", digest(bytes))))
     }
@@ -261,7 +290,8 @@ fn pair(first: &str, second: &str) -> String {
     format!("{PAIR}{}:{first}:{second}", first.len())
 }
 
-/// Returns the hash of a pair. It has no second colon, so it never equals a pair that is written in full.
+/// Returns the hash of a pair. It has no second colon, so it never equals a pair that is written in
+/// full.
 fn pair_digest(text: &str) -> String {
     format!("{PAIR}{}", digest(text.as_bytes()))
 }
@@ -280,7 +310,10 @@ mod tests {
         assert_ne!(one, other);
         // Secrets have another prefix, so the same bytes as a secret are another entity.
         assert_ne!(one, EntityId::from_secret("a".repeat(300)).unwrap());
-        assert_ne!(one.as_str()[2..], EntityId::from_untrusted(one.as_str()).unwrap().as_str()[2..]);
+        assert_ne!(
+            one.as_str()[2..],
+            EntityId::from_untrusted(one.as_str()).unwrap().as_str()[2..]
+        );
     }
 
     #[test]
@@ -313,11 +346,24 @@ mod tests {
 
     #[test]
     fn addresses_that_stand_for_an_ipv4_address() {
-        for text in ["::ffff:203.0.113.7", "64:ff9b::203.0.113.7", "::203.0.113.7", "203.0.113.7"] {
+        for text in [
+            "::ffff:203.0.113.7",
+            "64:ff9b::203.0.113.7",
+            "::203.0.113.7",
+            "203.0.113.7",
+        ] {
             let address: IpAddr = text.parse().unwrap();
             assert_eq!(EntityId::from_ip(address), "ip:203.0.113.7", "{text}");
-            assert_eq!(EntityId::from_ip_prefix(address, 8), "ip:203.0.0.0-8", "{text}");
-            assert_eq!(EntityId::from_ip_prefix(address, 0), "ip:0.0.0.0-0", "{text}");
+            assert_eq!(
+                EntityId::from_ip_prefix(address, 8),
+                "ip:203.0.0.0-8",
+                "{text}"
+            );
+            assert_eq!(
+                EntityId::from_ip_prefix(address, 0),
+                "ip:0.0.0.0-0",
+                "{text}"
+            );
         }
         for (text, name) in [
             ("::", "ip6:0:0:0:0"),
@@ -337,14 +383,26 @@ mod tests {
         let pair = |first: &str, second: &str| EntityId::from_pair(&id(first), &id(second));
         assert_ne!(pair("a:b", "c"), pair("a", "b:c"));
         assert_ne!(pair("a", "b"), pair("b", "a"));
-        assert_ne!(EntityId::from_pair(&pair("a", "b"), &id("c")), EntityId::from_pair(&id("a"), &pair("b", "c")));
+        assert_ne!(
+            EntityId::from_pair(&pair("a", "b"), &id("c")),
+            EntityId::from_pair(&id("a"), &pair("b", "c"))
+        );
         let long = "x".repeat(256);
-        assert_eq!(pair(&long, &long).as_str().len(), PAIR.len() + DIGEST_LENGTH);
+        assert_eq!(
+            pair(&long, &long).as_str().len(),
+            PAIR.len() + DIGEST_LENGTH
+        );
         assert_ne!(pair(&long, &long), pair(&long, &long[1..]));
         let resource = |text: &str| Resource::new(text).unwrap();
-        assert_eq!(Resource::from_pair(&resource("GET"), &resource("users/:id")), "pair:3:GET:users/:id");
+        assert_eq!(
+            Resource::from_pair(&resource("GET"), &resource("users/:id")),
+            "pair:3:GET:users/:id"
+        );
         let long = resource(&"x".repeat(64));
-        assert_eq!(Resource::from_pair(&long, &long).as_str().len(), PAIR.len() + DIGEST_LENGTH);
+        assert_eq!(
+            Resource::from_pair(&long, &long).as_str().len(),
+            PAIR.len() + DIGEST_LENGTH
+        );
     }
 
     proptest! {

@@ -1,12 +1,14 @@
 //! Names, limits, costs and bucket arithmetic: pure values without I/O and without a clock.
 //!
-//! A [`Limit`] defines a token bucket. The bucket holds up to `capacity` tokens and regains `refill_amount` tokens
-//! every `refill_period`. Inside a bucket, all amounts are **millitokens** (1 token = 1000) and all times are
-//! milliseconds since the epoch. The remainder of each refill's division is kept in the bucket and counts at the next
-//! refill, so a slow limit can be refilled often without losing a fraction.
+//! A [`Limit`] defines a token bucket. The bucket holds up to `capacity` tokens and regains
+//! `refill_amount` tokens every `refill_period`. Inside a bucket, all amounts are **millitokens**
+//! (1 token = 1000) and all times are milliseconds since the epoch. The remainder of each refill's
+//! division is kept in the bucket and counts at the next refill, so a slow limit can be refilled
+//! often without losing a fraction.
 //!
-//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They are planned from a
-//! state and a batch of charges, and are exact whatever the store holds when the write arrives.
+//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They
+//! are planned from a state and a batch of charges, and are exact whatever the store holds when the
+//! write arrives.
 
 mod audit;
 mod bucket;
@@ -46,15 +48,23 @@ pub use limit::{InvalidLimit, Limit};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
-pub use name::{EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource, StackName};
+pub use name::{
+    EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource,
+    StackName,
+};
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
 pub use refill::{Level, Refill, RefillRule};
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
-pub use usage::{EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow};
+pub use usage::{
+    EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary,
+    UsageWindow,
+};
 pub use version::{IncompatibleVersion, VersionRecord};
-pub use write::{Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId};
+pub use write::{
+    Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
+};
 
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;

@@ -76,8 +76,8 @@ pub struct InvalidName {
 
 /// A name of kind `N`, or a text that may be one: `&str`, `String` or `&String`.
 ///
-/// A text is checked only if nothing is cached under it. The trait is sealed: this crate relies on both methods giving
-/// the same text.
+/// A text is checked only if nothing is cached under it. The trait is sealed: this crate relies on
+/// both methods giving the same text.
 pub trait IntoName<N>: Sealed {
     /// Returns the text.
     fn as_text(&self) -> &str;
@@ -108,7 +108,10 @@ fn check(
         return refuse(NameProblem::Empty);
     };
     if bytes.len() > most {
-        return refuse(NameProblem::TooLong { length: bytes.len(), most });
+        return refuse(NameProblem::TooLong {
+            length: bytes.len(),
+            most,
+        });
     }
     if !first(*head) {
         return refuse(NameProblem::Character { at: 0 });
@@ -132,7 +135,8 @@ macro_rules! checked_name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        // Short names are stored inline: they need no allocation, and a comparison reads no other memory.
+        // Short names are stored inline: they need no allocation, and a comparison reads no other
+        // memory.
         pub struct $name(SmolStr);
 
         impl $name {
@@ -316,8 +320,9 @@ macro_rules! checked_name {
 checked_name!(
     /// The id of an entity, which is limited: a user, an API key, a project.
     ///
-    /// A letter or digit, then letters, digits and `_.:@-`; at most 256 bytes. An id from a request may contain
-    /// anything: [`EntityId::from_untrusted`] and similar functions map it to a valid id.
+    /// A letter or digit, then letters, digits and `_.:@-`; at most 256 bytes. An id from a request
+    /// may contain anything: [`EntityId::from_untrusted`] and similar functions map it to a valid
+    /// id.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -349,7 +354,8 @@ checked_name!(
 checked_name!(
     /// The name of a limit: `rpm`, `tpm`.
     ///
-    /// A letter, then letters, digits and `_.-`; at most 64 bytes. Not `wcu`, which the table reserves.
+    /// A letter, then letters, digits and `_.-`; at most 64 bytes. Not `wcu`, which the table
+    /// reserves.
     ///
     /// ```
     /// use tollgate::LimitName;
@@ -390,9 +396,21 @@ mod tests {
         assert!(!error.to_string().contains("secret"), "{error}");
         assert_eq!(Resource::new("").unwrap_err().problem, NameProblem::Empty);
         let long = "a".repeat(257);
-        assert_eq!(EntityId::new(long).unwrap_err().problem, NameProblem::TooLong { length: 257, most: 256 });
-        assert_eq!(LimitName::new("wcu").unwrap_err().problem, NameProblem::Reserved);
-        assert_eq!(EntityId::new("é").unwrap_err().problem, NameProblem::Character { at: 0 });
+        assert_eq!(
+            EntityId::new(long).unwrap_err().problem,
+            NameProblem::TooLong {
+                length: 257,
+                most: 256
+            }
+        );
+        assert_eq!(
+            LimitName::new("wcu").unwrap_err().problem,
+            NameProblem::Reserved
+        );
+        assert_eq!(
+            EntityId::new("é").unwrap_err().problem,
+            NameProblem::Character { at: 0 }
+        );
     }
 
     #[test]

@@ -46,6 +46,12 @@ pub struct NamespaceInfo {
 impl NamespaceInfo {
     /// Returns an active namespace.
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { id: id.into(), name: name.into(), status: NamespaceStatus::Active, created_at: None, deleted_at: None }
+        Self {
+            id: id.into(),
+            name: name.into(),
+            status: NamespaceStatus::Active,
+            created_at: None,
+            deleted_at: None,
+        }
     }
 }

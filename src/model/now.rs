@@ -1,7 +1,7 @@
 //! The time and its possible error.
 
-/// The minimum clock error to expect of other processes, ms: an answer's date is rounded to a second, and a round trip
-/// may be slow.
+/// The minimum clock error to expect of other processes, ms: an answer's date is rounded to a
+/// second, and a round trip may be slow.
 const OTHERS_ERROR: i64 = 2_000;
 
 /// The time of a decision.
@@ -16,7 +16,8 @@ pub struct ClockReading {
 impl ClockReading {
     /// Returns `true` if `time` (epoch ms) is further in the future than correct clocks can differ.
     pub fn is_far_before(self, time: i64) -> bool {
-        self.error.is_some_and(|error| time.saturating_sub(self.at) > error.saturating_add(OTHERS_ERROR))
+        self.error
+            .is_some_and(|error| time.saturating_sub(self.at) > error.saturating_add(OTHERS_ERROR))
     }
 }
 

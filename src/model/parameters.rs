@@ -2,8 +2,8 @@
 
 use super::RefillRule;
 
-/// Capacity, refill amount and refill period of one limit as a bucket stores them: in millitokens and milliseconds, for
-/// all shards together.
+/// Capacity, refill amount and refill period of one limit as a bucket stores them: in millitokens
+/// and milliseconds, for all shards together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     capacity: i64,
@@ -32,17 +32,34 @@ impl Parameters {
     /// Checks numbers that were read from a table.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if the capacity is negative, or if the refill amount or the period is not positive.
-    pub fn new(capacity: i64, refill_amount: i64, refill_period: i64) -> Result<Self, InvalidParameters> {
+    /// [`InvalidParameters`] if the capacity is negative, or if the refill amount or the period is
+    /// not positive.
+    pub fn new(
+        capacity: i64,
+        refill_amount: i64,
+        refill_period: i64,
+    ) -> Result<Self, InvalidParameters> {
         if capacity < 0 || refill_amount < 1 || refill_period < 1 {
-            return Err(InvalidParameters { capacity, refill_amount, refill_period });
+            return Err(InvalidParameters {
+                capacity,
+                refill_amount,
+                refill_period,
+            });
         }
-        Ok(Self { capacity, refill_amount, refill_period })
+        Ok(Self {
+            capacity,
+            refill_amount,
+            refill_period,
+        })
     }
 
     /// Returns the parameters of a limit, whose numbers are valid.
     pub(super) fn of_limit(capacity: i64, refill_amount: i64, refill_period: i64) -> Self {
-        Self { capacity, refill_amount, refill_period }
+        Self {
+            capacity,
+            refill_amount,
+            refill_period,
+        }
     }
 
     /// Returns the capacity of the whole bucket, millitokens.
@@ -60,14 +77,23 @@ impl Parameters {
         self.refill_period
     }
 
-    /// Returns the rule of shard `shard` of `count`: its capacity is `capacity div count` (the lowest shards get the
-    /// remainder), its refill is exactly the `count`th part.
+    /// Returns the rule of shard `shard` of `count`: its capacity is `capacity div count` (the
+    /// lowest shards get the remainder), its refill is exactly the `count`th part.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not below `count`.
+    /// [`InvalidParameters`] if period times shard count exceeds an `i64`, or if `shard` is not
+    /// below `count`.
     pub fn shard(self, shard: u32, count: u32) -> Result<RefillRule, InvalidParameters> {
-        let Self { capacity, refill_amount, refill_period } = self;
-        let refused = InvalidParameters { capacity, refill_amount, refill_period };
+        let Self {
+            capacity,
+            refill_amount,
+            refill_period,
+        } = self;
+        let refused = InvalidParameters {
+            capacity,
+            refill_amount,
+            refill_period,
+        };
         if shard >= count {
             return Err(refused);
         }

@@ -1,7 +1,8 @@
-//! The rule by which a limit refills: the only place that computes with capacity, refill amount and refill period.
+//! The rule by which a limit refills: the only place that computes with capacity, refill amount and
+//! refill period.
 //!
-//! Amounts are millitokens, times are milliseconds. `e` is the time since the last refill, `fr` is the remainder of
-//! that refill's division, and `tk` is the level:
+//! Amounts are millitokens, times are milliseconds. `e` is the time since the last refill, `fr` is
+//! the remainder of that refill's division, and `tk` is the level:
 //!
 //! ```text
 //! num = e · ra + fr
@@ -10,14 +11,15 @@
 //! tk' = min(cp, tk + raw)       where the cap cuts, fr' = 0
 //! ```
 //!
-//! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this happens and however slow
-//! the limit is. Everything is computed in `i128`: `e · ra` is below 2^126.
+//! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this
+//! happens and however slow the limit is. Everything is computed in `i128`: `e · ra` is below
+//! 2^126.
 
-/// The rule by which one limit of one bucket shard refills, at one time: its effective capacity, the refill of some
-/// time, the wait for an amount, and the time until it is full.
+/// The rule by which one limit of one bucket shard refills, at one time: its effective capacity,
+/// the refill of some time, the wait for an amount, and the time until it is full.
 ///
-/// Every other part of the crate asks the rule and does not compute with a limit's numbers, so that another kind of
-/// limit changes only the rule. Today every limit is a token bucket.
+/// Every other part of the crate asks the rule and does not compute with a limit's numbers, so that
+/// another kind of limit changes only the rule. Today every limit is a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefillRule {
     capacity: i64,
@@ -54,10 +56,14 @@ pub struct Refill {
 }
 
 impl RefillRule {
-    /// Returns the rule of a token bucket: `refill_amount` (millitokens) in `divisor` ms, up to `capacity`
-    /// (millitokens).
+    /// Returns the rule of a token bucket: `refill_amount` (millitokens) in `divisor` ms, up to
+    /// `capacity` (millitokens).
     pub(super) fn token_bucket(capacity: i64, refill_amount: i64, divisor: i64) -> Self {
-        Self { capacity, refill_amount, divisor }
+        Self {
+            capacity,
+            refill_amount,
+            divisor,
+        }
     }
 
     /// Returns the effective capacity, millitokens.
@@ -65,57 +71,86 @@ impl RefillRule {
         self.capacity
     }
 
-    /// Returns the refill of `elapsed` milliseconds, before the capacity limits it. A negative time gives no refill. An
-    /// invalid remainder counts as 0.
+    /// Returns the refill of `elapsed` milliseconds, before the capacity limits it. A negative time
+    /// gives no refill. An invalid remainder counts as 0.
     pub fn accrue(self, elapsed: i64, remainder: i64) -> Refill {
         // Usually everything fits into 64 bits, where a division is several times faster.
         if let Some(sum) = self.sum(elapsed, remainder) {
-            return Refill { raw: i128::from(sum / self.divisor), remainder: sum % self.divisor };
+            return Refill {
+                raw: i128::from(sum / self.divisor),
+                remainder: sum % self.divisor,
+            };
         }
         let remainder = self.valid(remainder);
         let divisor = i128::from(self.divisor);
-        let sum = i128::from(elapsed.max(0)) * i128::from(self.refill_amount) + i128::from(remainder);
+        let sum =
+            i128::from(elapsed.max(0)) * i128::from(self.refill_amount) + i128::from(remainder);
         let remainder = i64::try_from(sum % divisor).unwrap_or(0);
-        Refill { raw: sum / divisor, remainder }
+        Refill {
+            raw: sum / divisor,
+            remainder,
+        }
     }
 
     /// Returns the dividend of the refill's division, if it fits into an `i64`.
     #[inline]
     fn sum(self, elapsed: i64, remainder: i64) -> Option<i64> {
-        elapsed.max(0).checked_mul(self.refill_amount)?.checked_add(self.valid(remainder))
+        elapsed
+            .max(0)
+            .checked_mul(self.refill_amount)?
+            .checked_add(self.valid(remainder))
     }
 
     #[inline]
     fn valid(self, remainder: i64) -> i64 {
-        if (0..self.divisor).contains(&remainder) { remainder } else { 0 }
+        if (0..self.divisor).contains(&remainder) {
+            remainder
+        } else {
+            0
+        }
     }
 
-    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds. It needs no division,
-    /// so it takes a tenth of the time, and most buckets are full.
+    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds. It
+    /// needs no division, so it takes a tenth of the time, and most buckets are full.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {
-        let missing = self.capacity.checked_sub(level.tokens).and_then(|missing| missing.checked_mul(self.divisor));
-        missing.zip(self.sum(elapsed, level.remainder)).is_some_and(|(missing, sum)| sum >= missing)
+        let missing = self
+            .capacity
+            .checked_sub(level.tokens)
+            .and_then(|missing| missing.checked_mul(self.divisor));
+        missing
+            .zip(self.sum(elapsed, level.remainder))
+            .is_some_and(|(missing, sum)| sum >= missing)
     }
 
     /// Returns the level after `elapsed` milliseconds. A negative time changes nothing.
     ///
-    /// A level above the capacity, for example after the capacity was lowered, becomes the capacity.
+    /// A level above the capacity, for example after the capacity was lowered, becomes the
+    /// capacity.
     pub fn refill(self, level: Level, elapsed: i64) -> Level {
         if self.fills(level, elapsed) {
-            return Level { tokens: self.capacity, remainder: 0 };
+            return Level {
+                tokens: self.capacity,
+                remainder: 0,
+            };
         }
         let Refill { raw, remainder } = self.accrue(elapsed, level.remainder);
         let tokens = i128::from(level.tokens) + raw;
         if tokens >= i128::from(self.capacity) {
-            return Level { tokens: self.capacity, remainder: 0 };
+            return Level {
+                tokens: self.capacity,
+                remainder: 0,
+            };
         }
         // `tokens` is below the capacity, so it fits into an `i64`.
-        Level { tokens: i64::try_from(tokens).unwrap_or(self.capacity), remainder }
+        Level {
+            tokens: i64::try_from(tokens).unwrap_or(self.capacity),
+            remainder,
+        }
     }
 
-    /// Returns the exact number of milliseconds from the level's refill time until it holds `cost` millitokens. `None`
-    /// if the capacity is less than the cost.
+    /// Returns the exact number of milliseconds from the level's refill time until it holds `cost`
+    /// millitokens. `None` if the capacity is less than the cost.
     ///
     /// A time that exceeds an `i64` is returned as `i64::MAX`.
     pub fn wait(self, level: Level, cost: i64) -> Option<i64> {
@@ -126,22 +161,36 @@ impl RefillRule {
         if short <= 0 {
             return Some(0);
         }
-        let remainder = if (0..self.divisor).contains(&level.remainder) { level.remainder } else { 0 };
+        let remainder = if (0..self.divisor).contains(&level.remainder) {
+            level.remainder
+        } else {
+            0
+        };
         // Usually 64 bits suffice, as in `accrue`.
-        let units = i64::try_from(short).ok().and_then(|short| short.checked_mul(self.divisor));
-        if let Some(sum) = units.and_then(|units| (units - remainder).checked_add(self.refill_amount - 1)) {
+        let units = i64::try_from(short)
+            .ok()
+            .and_then(|short| short.checked_mul(self.divisor));
+        if let Some(sum) =
+            units.and_then(|units| (units - remainder).checked_add(self.refill_amount - 1))
+        {
             return Some(sum / self.refill_amount);
         }
         let wait = short
             .checked_mul(i128::from(self.divisor))
             .map(|units| units - i128::from(remainder))
-            .map(|units| (units + i128::from(self.refill_amount) - 1) / i128::from(self.refill_amount));
-        Some(wait.and_then(|wait| i64::try_from(wait).ok()).unwrap_or(i64::MAX))
+            .map(|units| {
+                (units + i128::from(self.refill_amount) - 1) / i128::from(self.refill_amount)
+            });
+        Some(
+            wait.and_then(|wait| i64::try_from(wait).ok())
+                .unwrap_or(i64::MAX),
+        )
     }
 
     /// Returns the milliseconds until an empty bucket is full, rounded up.
     pub fn time_to_fill(self) -> i64 {
-        self.wait(Level::default(), self.capacity).unwrap_or(i64::MAX)
+        self.wait(Level::default(), self.capacity)
+            .unwrap_or(i64::MAX)
     }
 }
 

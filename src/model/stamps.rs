@@ -2,8 +2,8 @@
 
 use super::LimitName;
 
-/// The stamps of newer peers on a bucket. This crate obeys them, or refuses the bucket and names the stamp. Every write
-/// keeps them.
+/// The stamps of newer peers on a bucket. This crate obeys them, or refuses the bucket and names
+/// the stamp. Every write keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerFlags {
@@ -13,12 +13,14 @@ pub struct PeerFlags {
     pub bypassed_until: Option<i64>,
     /// The limits that are charged but refuse nothing, each until a time (epoch ms).
     pub soft_until: Vec<(LimitName, i64)>,
-    /// The time before which tokens may be spent without a refill (epoch ms). Afterwards, the level must first be
-    /// reduced to the capacity.
+    /// The time before which tokens may be spent without a refill (epoch ms). Afterwards, the level
+    /// must first be reduced to the capacity.
     pub valid_until: Option<i64>,
-    /// An attribute that changes the meaning of the limits in a way that this crate does not understand.
+    /// An attribute that changes the meaning of the limits in a way that this crate does not
+    /// understand.
     pub not_understood: Option<String>,
-    /// The limits of which the item has only a part. They begin empty, because nobody knows how much of them was spent.
+    /// The limits of which the item has only a part. They begin empty, because nobody knows how
+    /// much of them was spent.
     pub incomplete: Vec<LimitName>,
 }
 
@@ -35,10 +37,13 @@ impl PeerFlags {
 
     /// Returns `true` if the limit refuses nothing at `now` (epoch ms).
     pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
-        self.soft_until.iter().any(|(name, until)| name == limit && *until > now)
+        self.soft_until
+            .iter()
+            .any(|(name, until)| name == limit && *until > now)
     }
 
-    /// Returns `true` if the level must be reduced to the capacity before anything is spent at `now` (epoch ms).
+    /// Returns `true` if the level must be reduced to the capacity before anything is spent at
+    /// `now` (epoch ms).
     pub fn is_outdated(&self, now: i64) -> bool {
         self.valid_until.is_some_and(|until| until <= now)
     }
@@ -97,14 +102,17 @@ impl StampGuard {
         };
         valid
             && !(self.enabled && stamps.disabled)
-            && self.bypassed.is_none_or(|bypassed| bypassed == stamps.is_bypassed(now))
+            && self
+                .bypassed
+                .is_none_or(|bypassed| bypassed == stamps.is_bypassed(now))
             && self.soft.iter().all(|limit| stamps.is_soft(limit, now))
     }
 }
 
 /// The condition of a write on [`PeerFlags::valid_until`].
 ///
-/// The enum may get more variants. A store must refuse a write with a variant that it does not know.
+/// The enum may get more variants. A store must refuse a write with a variant that it does not
+/// know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Validity {

@@ -30,8 +30,8 @@ pub struct LimitStatus {
     pub available: i64,
     /// The tokens that the request asks for.
     pub requested: u64,
-    /// The exact time until the request fits, if nobody else takes tokens. `None` if it asks for more than the
-    /// capacity, so that it never fits.
+    /// The exact time until the request fits, if nobody else takes tokens. `None` if it asks for
+    /// more than the capacity, so that it never fits.
     #[serde(rename = "retry_after_seconds", serialize_with = "optional_seconds")]
     pub retry_after: Option<Duration>,
     /// The time until the bucket is full again, if nobody takes tokens.
@@ -45,8 +45,8 @@ impl LimitStatus {
         self.retry_after != Some(Duration::ZERO)
     }
 
-    /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because `available` counts whole
-    /// tokens. `None` if `tokens` is above the capacity.
+    /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because
+    /// `available` counts whole tokens. `None` if `tokens` is above the capacity.
     pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
         let level = Level::new(self.available.saturating_mul(MILLI), 0);
         let wait = self.limit.rule().wait(level, to_milli(tokens))?;
@@ -71,7 +71,9 @@ pub struct Availability {
 impl Availability {
     /// Returns the status of the limit `name`.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
-        self.limits.iter().find(|status| *status.limit.name() == name)
+        self.limits
+            .iter()
+            .find(|status| *status.limit.name() == name)
     }
 
     /// Returns `true` if the request would be granted.
@@ -79,7 +81,8 @@ impl Availability {
         !self.limits.iter().any(LimitStatus::exceeded)
     }
 
-    /// Returns the time until the request would be granted: the longest of all limits. `None` if it never would be.
+    /// Returns the time until the request would be granted: the longest of all limits. `None` if it
+    /// never would be.
     pub fn retry_after(&self) -> Option<Duration> {
         latest(&self.limits)
     }
@@ -94,7 +97,8 @@ pub struct Denied {
     pub entity: EntityId,
     /// The resource that was requested.
     pub resource: Resource,
-    /// Every limit of the bucket, passed and violated. For a degraded decision, the local limits of this process.
+    /// Every limit of the bucket, passed and violated. For a degraded decision, the local limits of
+    /// this process.
     pub limits: Vec<LimitStatus>,
     /// `true` if the store gave no decision and this process decided by its share of the limits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -103,7 +107,12 @@ pub struct Denied {
 
 impl Denied {
     pub(crate) fn new(entity: EntityId, resource: Resource, limits: Vec<LimitStatus>) -> Self {
-        Self { entity, resource, limits, degraded: false }
+        Self {
+            entity,
+            resource,
+            limits,
+            degraded: false,
+        }
     }
 
     /// Returns the limits that have too few tokens.
@@ -118,11 +127,12 @@ impl Denied {
 
     /// Returns the violated limit that takes longest to recover.
     pub fn primary(&self) -> Option<&LimitStatus> {
-        self.violated().max_by_key(|status| status.retry_after.unwrap_or(Duration::MAX))
+        self.violated()
+            .max_by_key(|status| status.retry_after.unwrap_or(Duration::MAX))
     }
 
-    /// Returns the exact time until the request would be granted: the longest of all limits. `None` if it asks for more
-    /// than a capacity, so that it never would be.
+    /// Returns the exact time until the request would be granted: the longest of all limits. `None`
+    /// if it asks for more than a capacity, so that it never would be.
     pub fn retry_after(&self) -> Option<Duration> {
         latest(&self.limits)
     }
@@ -130,7 +140,10 @@ impl Denied {
 
 /// Returns the longest wait of all limits; `None` if one never recovers.
 fn latest(limits: &[LimitStatus]) -> Option<Duration> {
-    limits.iter().map(|status| status.retry_after).try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
+    limits
+        .iter()
+        .map(|status| status.retry_after)
+        .try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
 }
 
 /// Formats the violated limits for an error message.
@@ -140,9 +153,22 @@ impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, status) in self.0.iter().filter(|status| status.exceeded()).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            let LimitStatus { limit, available, requested, .. } = status;
-            let owner = if status.owner == Owner::Parent { "the parent's " } else { "" };
-            write!(f, "{comma}{owner}{} has {available} of the {requested} requested", limit.name())?;
+            let LimitStatus {
+                limit,
+                available,
+                requested,
+                ..
+            } = status;
+            let owner = if status.owner == Owner::Parent {
+                "the parent's "
+            } else {
+                ""
+            };
+            write!(
+                f,
+                "{comma}{owner}{} has {available} of the {requested} requested",
+                limit.name()
+            )?;
         }
         match latest(self.0) {
             Some(wait) => write!(f, " (retry after {:.3} s)", wait.as_secs_f64()),
@@ -155,7 +181,10 @@ fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_f64(time.as_secs_f64())
 }
 
-fn optional_seconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+fn optional_seconds<S: Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => seconds(time, serializer),
         None => serializer.serialize_none(),

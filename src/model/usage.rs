@@ -25,8 +25,8 @@ pub enum UsageWindow {
 }
 
 impl UsageWindow {
-    /// Returns the end of the window that begins at `start`: the first second after the window, epoch seconds. Returns
-    /// `start` if the length of the window is not known.
+    /// Returns the end of the window that begins at `start`: the first second after the window,
+    /// epoch seconds. Returns `start` if the length of the window is not known.
     pub fn end(&self, start: i64) -> i64 {
         match self {
             Self::Hourly => start.saturating_add(HOUR),
@@ -67,8 +67,9 @@ impl fmt::Display for UsageWindow {
 
 /// The usage of a resource by an entity in one window.
 ///
-/// The Python client's aggregator counts the first hour of a day, the day and (on the first day) the month in one item,
-/// whose window is the one that was written first. The tollgate aggregator writes separate items.
+/// The Python client's aggregator counts the first hour of a day, the day and (on the first day)
+/// the month in one item, whose window is the one that was written first. The tollgate aggregator
+/// writes separate items.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UsageSnapshot {
@@ -90,7 +91,12 @@ pub struct UsageSnapshot {
 
 impl UsageSnapshot {
     /// Returns a snapshot without counts.
-    pub fn new(entity: EntityId, resource: Resource, window: UsageWindow, window_start: i64) -> Self {
+    pub fn new(
+        entity: EntityId,
+        resource: Resource,
+        window: UsageWindow,
+        window_start: i64,
+    ) -> Self {
         Self {
             entity,
             resource,
@@ -137,7 +143,12 @@ pub struct UsageQuery {
 impl UsageQuery {
     /// Returns a query for all snapshots of a subject.
     pub fn new(subject: UsageSubject) -> Self {
-        Self { subject, window: None, since: None, until: None }
+        Self {
+            subject,
+            window: None,
+            since: None,
+            until: None,
+        }
     }
 
     /// Returns `true` if the query selects the snapshot.
@@ -150,9 +161,16 @@ impl UsageQuery {
             UsageSubject::Resource(resource) => snapshot.resource == *resource,
         };
         is_subject
-            && self.window.as_ref().is_none_or(|window| snapshot.window == *window)
-            && self.since.is_none_or(|since| snapshot.window_start >= since)
-            && self.until.is_none_or(|until| snapshot.window_start <= until)
+            && self
+                .window
+                .as_ref()
+                .is_none_or(|window| snapshot.window == *window)
+            && self
+                .since
+                .is_none_or(|since| snapshot.window_start >= since)
+            && self
+                .until
+                .is_none_or(|until| snapshot.window_start <= until)
     }
 }
 
@@ -238,23 +256,43 @@ pub struct EntityCapacity {
 }
 
 impl EntityCapacity {
-    /// Returns the capacity of an entity. The shards may hold more than the bucket; the excess does not count.
+    /// Returns the capacity of an entity. The shards may hold more than the bucket; the excess does
+    /// not count.
     pub(crate) fn new(entity: EntityId, capacity: u64, available: i64) -> Self {
         let available = available.min(i64::try_from(capacity).unwrap_or(i64::MAX));
-        Self { entity, capacity, available, utilization_pct: utilization(capacity, available) }
+        Self {
+            entity,
+            capacity,
+            available,
+            utilization_pct: utilization(capacity, available),
+        }
     }
 }
 
 impl ResourceCapacity {
     pub(crate) fn new(resource: Resource, limit: LimitName, entities: Vec<EntityCapacity>) -> Self {
-        let total_capacity = entities.iter().fold(0u64, |sum, entity| sum.saturating_add(entity.capacity));
-        let total_available = entities.iter().fold(0i64, |sum, entity| sum.saturating_add(entity.available));
+        let total_capacity = entities
+            .iter()
+            .fold(0u64, |sum, entity| sum.saturating_add(entity.capacity));
+        let total_available = entities
+            .iter()
+            .fold(0i64, |sum, entity| sum.saturating_add(entity.available));
         let utilization_pct = utilization(total_capacity, total_available);
-        Self { resource, limit, total_capacity, total_available, utilization_pct, entities }
+        Self {
+            resource,
+            limit,
+            total_capacity,
+            total_available,
+            utilization_pct,
+            entities,
+        }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a percentage is an approximation")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a percentage is an approximation"
+)]
 fn utilization(capacity: u64, available: i64) -> f64 {
     if capacity == 0 {
         return 0.0;
@@ -278,7 +316,10 @@ mod tests {
         for days in [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
             assert_eq!(UsageWindow::Monthly.end(start), start + days * DAY);
             // Any time in the month has the same end.
-            assert_eq!(UsageWindow::Monthly.end(start + 12 * DAY + 5), start + days * DAY);
+            assert_eq!(
+                UsageWindow::Monthly.end(start + 12 * DAY + 5),
+                start + days * DAY
+            );
             start += days * DAY;
         }
         assert_eq!(start, NEW_YEAR + 365 * DAY);
@@ -294,27 +335,63 @@ mod tests {
     fn an_average_counts_the_snapshots_that_speak_of_the_limit() {
         let name = |name: &str| LimitName::new(name).unwrap();
         let mut tally = Tally::default();
-        for (start, counters) in [(NEW_YEAR, &[("rpm", 3), ("tpm", 10)][..]), (NEW_YEAR - HOUR, &[("rpm", 4)])] {
+        for (start, counters) in [
+            (NEW_YEAR, &[("rpm", 3), ("tpm", 10)][..]),
+            (NEW_YEAR - HOUR, &[("rpm", 4)]),
+        ] {
             let (entity, resource) = (EntityId::new("u1").unwrap(), Resource::new("api").unwrap());
             let mut snapshot = UsageSnapshot::new(entity, resource, UsageWindow::Hourly, start);
-            snapshot.counters = counters.iter().map(|(limit, tokens)| (name(limit), *tokens)).collect();
+            snapshot.counters = counters
+                .iter()
+                .map(|(limit, tokens)| (name(limit), *tokens))
+                .collect();
             tally.add(&snapshot);
         }
         let summary = tally.finish();
-        assert_eq!((summary.snapshots, summary.total[&name("rpm")], summary.total[&name("tpm")]), (2, 7, 10));
-        assert_eq!((summary.average[&name("rpm")], summary.average[&name("tpm")]), (3.5, 10.0));
-        assert_eq!((summary.first_window, summary.last_window), (Some(NEW_YEAR - HOUR), Some(NEW_YEAR)));
+        assert_eq!(
+            (
+                summary.snapshots,
+                summary.total[&name("rpm")],
+                summary.total[&name("tpm")]
+            ),
+            (2, 7, 10)
+        );
+        assert_eq!(
+            (summary.average[&name("rpm")], summary.average[&name("tpm")]),
+            (3.5, 10.0)
+        );
+        assert_eq!(
+            (summary.first_window, summary.last_window),
+            (Some(NEW_YEAR - HOUR), Some(NEW_YEAR))
+        );
         assert_eq!(Tally::default().finish(), UsageSummary::default());
     }
 
     #[test]
     fn a_bucket_in_debt_is_used_beyond_its_capacity() {
         let entity = |id| EntityId::new(id).unwrap();
-        let entities = vec![EntityCapacity::new(entity("a"), 10, -5), EntityCapacity::new(entity("b"), 10, 12)];
-        let (resource, limit) = (Resource::new("api").unwrap(), LimitName::new("rpm").unwrap());
+        let entities = vec![
+            EntityCapacity::new(entity("a"), 10, -5),
+            EntityCapacity::new(entity("b"), 10, 12),
+        ];
+        let (resource, limit) = (
+            Resource::new("api").unwrap(),
+            LimitName::new("rpm").unwrap(),
+        );
         let capacity = ResourceCapacity::new(resource, limit, entities);
-        assert_eq!((capacity.total_capacity, capacity.total_available, capacity.utilization_pct), (20, 5, 75.0));
-        let each: Vec<_> = capacity.entities.iter().map(|entity| (entity.available, entity.utilization_pct)).collect();
+        assert_eq!(
+            (
+                capacity.total_capacity,
+                capacity.total_available,
+                capacity.utilization_pct
+            ),
+            (20, 5, 75.0)
+        );
+        let each: Vec<_> = capacity
+            .entities
+            .iter()
+            .map(|entity| (entity.available, entity.utilization_pct))
+            .collect();
         assert_eq!(each, [(-5, 150.0), (10, 0.0)]);
         assert_eq!(EntityCapacity::new(entity("c"), 0, 0).utilization_pct, 0.0);
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The schema version that this crate reads and writes.
 const SCHEMA: &str = "0.10.0";
 
-/// The version of the Python client whose items this crate understands. This crate counts as that version if a table
-/// requires a minimum client version.
+/// The version of the Python client whose items this crate understands. This crate counts as that
+/// version if a table requires a minimum client version.
 const EQUIVALENT: &str = "0.17.0";
 
 /// A table's version record.
@@ -17,8 +17,8 @@ const EQUIVALENT: &str = "0.17.0";
 pub struct VersionRecord {
     /// The version of the table's schema.
     pub schema_version: Option<String>,
-    /// The oldest Python client that understands all stored data. Clients raise it when they store data that older
-    /// clients would misread.
+    /// The oldest Python client that understands all stored data. Clients raise it when they store
+    /// data that older clients would misread.
     pub client_min_version: Option<String>,
     /// The version of the Python client's functions; `None` if they are not deployed.
     pub lambda_version: Option<String>,
@@ -49,7 +49,9 @@ pub enum IncompatibleVersion {
         equivalent: &'static str,
     },
     /// A version in the record is not valid.
-    #[error("its {attribute} is {found:?}, which is no version; this crate understands {supported}")]
+    #[error(
+        "its {attribute} is {found:?}, which is no version; this crate understands {supported}"
+    )]
     NoVersion {
         /// The attribute with the version.
         attribute: &'static str,
@@ -66,48 +68,68 @@ impl VersionRecord {
         Self {
             schema_version: Some(SCHEMA.into()),
             client_min_version: Some("0.0.0".into()),
-            // This crate does not deploy the Python client's functions. With any other version than its own, the Python
-            // client would deploy them again.
+            // This crate does not deploy the Python client's functions. With any other version than
+            // its own, the Python client would deploy them again.
             lambda_version: None,
             updated_at: Some(now.div_euclid(1000)),
             updated_by: Some(concat!("tollgate:", env!("CARGO_PKG_VERSION")).into()),
         }
     }
 
-    /// Returns `true` if this crate wrote the record last. Then no Python client has provisioned or upgraded the table.
+    /// Returns `true` if this crate wrote the record last. Then no Python client has provisioned or
+    /// upgraded the table.
     pub fn is_ours(&self) -> bool {
-        self.updated_by.as_deref().is_some_and(|by| by.starts_with("tollgate:"))
+        self.updated_by
+            .as_deref()
+            .is_some_and(|by| by.starts_with("tollgate:"))
     }
 
-    /// Checks that this crate can work with the table. The schema must have our major version and at most our minor
-    /// version. The required client version must be at most 0.17.0, which this crate counts as. The version of the
-    /// functions does not matter.
+    /// Checks that this crate can work with the table. The schema must have our major version and
+    /// at most our minor version. The required client version must be at most 0.17.0, which this
+    /// crate counts as. The version of the functions does not matter.
     ///
     /// # Errors
-    /// [`IncompatibleVersion`] with the reason. A record without a schema version is refused. A record without a client
-    /// version requires none.
+    /// [`IncompatibleVersion`] with the reason. A record without a schema version is refused. A
+    /// record without a client version requires none.
     pub fn check(&self) -> Result<(), IncompatibleVersion> {
         let found = self.schema_version.as_deref().unwrap_or_default();
         let schema = parse("schema_version", found, SCHEMA)?;
         let ours = parse("schema_version", SCHEMA, SCHEMA)?;
         if schema.numbers[0] != ours.numbers[0] || schema.numbers[1] > ours.numbers[1] {
-            return Err(IncompatibleVersion::Schema { found: found.into(), supported: SCHEMA });
+            return Err(IncompatibleVersion::Schema {
+                found: found.into(),
+                supported: SCHEMA,
+            });
         }
         let Some(required) = &self.client_min_version else {
             return Ok(());
         };
-        if parse("client_min_version", required, EQUIVALENT)? > parse("client_min_version", EQUIVALENT, EQUIVALENT)? {
-            return Err(IncompatibleVersion::ClientTooOld { required: required.clone(), equivalent: EQUIVALENT });
+        if parse("client_min_version", required, EQUIVALENT)?
+            > parse("client_min_version", EQUIVALENT, EQUIVALENT)?
+        {
+            return Err(IncompatibleVersion::ClientTooOld {
+                required: required.clone(),
+                equivalent: EQUIVALENT,
+            });
         }
         Ok(())
     }
 }
 
-fn parse(attribute: &'static str, text: &str, supported: &'static str) -> Result<Version, IncompatibleVersion> {
-    Version::parse(text).ok_or_else(|| IncompatibleVersion::NoVersion { attribute, found: text.into(), supported })
+fn parse(
+    attribute: &'static str,
+    text: &str,
+    supported: &'static str,
+) -> Result<Version, IncompatibleVersion> {
+    Version::parse(text).ok_or_else(|| IncompatibleVersion::NoVersion {
+        attribute,
+        found: text.into(),
+        supported,
+    })
 }
 
-/// A version as peers spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`, `0.17.1.dev3+g1234567`.
+/// A version as peers spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`,
+/// `0.17.1.dev3+g1234567`.
 #[derive(Debug, PartialEq, Eq)]
 struct Version {
     numbers: [u64; 3],
@@ -131,21 +153,28 @@ impl Version {
                 _ => (text, None),
             },
         };
-        let parts: Vec<u64> =
-            release.split('.').map(|part| part.parse().ok().filter(|_| is_number(part))).collect::<Option<_>>()?;
+        let parts: Vec<u64> = release
+            .split('.')
+            .map(|part| part.parse().ok().filter(|_| is_number(part)))
+            .collect::<Option<_>>()?;
         let numbers = match (parts.as_slice(), tag) {
             ([major, minor, patch], _) => [*major, *minor, *patch],
             ([major, minor], None) => [*major, *minor, 0],
             _ => return None,
         };
         let before: Vec<&str> = tag.into_iter().chain(development).collect();
-        Some(Self { numbers, before: (!before.is_empty()).then(|| before.join("-")) })
+        Some(Self {
+            numbers,
+            before: (!before.is_empty()).then(|| before.join("-")),
+        })
     }
 }
 
 /// Returns `true` for a pre-release tag: `a1`, `b2`, `rc3`.
 fn is_candidate(tag: &str) -> bool {
-    ["a", "b", "rc"].iter().any(|word| tag.strip_prefix(word).is_some_and(is_number))
+    ["a", "b", "rc"]
+        .iter()
+        .any(|word| tag.strip_prefix(word).is_some_and(is_number))
 }
 
 fn is_number(text: &str) -> bool {
@@ -162,7 +191,9 @@ impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         // The release is greater than its pre-releases.
         let rank = |version: &Self| (version.numbers, version.before.is_none());
-        rank(self).cmp(&rank(other)).then_with(|| self.before.cmp(&other.before))
+        rank(self)
+            .cmp(&rank(other))
+            .then_with(|| self.before.cmp(&other.before))
     }
 }
 
@@ -190,8 +221,15 @@ mod tests {
             ("1.10.0", false),
         ] {
             let checked = record(Some(schema), None).check();
-            let refused = IncompatibleVersion::Schema { found: schema.into(), supported: SCHEMA };
-            assert_eq!(checked, if readable { Ok(()) } else { Err(refused) }, "{schema}");
+            let refused = IncompatibleVersion::Schema {
+                found: schema.into(),
+                supported: SCHEMA,
+            };
+            assert_eq!(
+                checked,
+                if readable { Ok(()) } else { Err(refused) },
+                "{schema}"
+            );
         }
     }
 
@@ -210,8 +248,15 @@ mod tests {
             ("1.0.0", false),
         ] {
             let checked = record(Some(SCHEMA), Some(client)).check();
-            let refused = IncompatibleVersion::ClientTooOld { required: client.into(), equivalent: EQUIVALENT };
-            assert_eq!(checked, if accepted { Ok(()) } else { Err(refused) }, "{client}");
+            let refused = IncompatibleVersion::ClientTooOld {
+                required: client.into(),
+                equivalent: EQUIVALENT,
+            };
+            assert_eq!(
+                checked,
+                if accepted { Ok(()) } else { Err(refused) },
+                "{client}"
+            );
         }
         assert_eq!(record(Some(SCHEMA), None).check(), Ok(()));
         assert_eq!(VersionRecord::ours(0).check(), Ok(()));
@@ -219,9 +264,18 @@ mod tests {
 
     #[test]
     fn what_is_no_version_is_refused_by_name() {
-        for garbage in
-            ["", "ten", "1", "0.10.x", "0.10.0.1", "-1.0.0", "0.+1.0", "0.10-", "0.10rc1", "99999999999999999999.0.0"]
-        {
+        for garbage in [
+            "",
+            "ten",
+            "1",
+            "0.10.x",
+            "0.10.0.1",
+            "-1.0.0",
+            "0.+1.0",
+            "0.10-",
+            "0.10rc1",
+            "99999999999999999999.0.0",
+        ] {
             for (record, name) in [
                 (record(Some(garbage), None), "schema_version"),
                 (record(Some(SCHEMA), Some(garbage)), "client_min_version"),
@@ -239,12 +293,23 @@ mod tests {
 
     #[test]
     fn versions_are_ordered_as_the_peers_order_them() {
-        let sorted = ["0.9.12", "0.10.0-a1", "0.10.0-dev", "0.10.0-rc1", "0.10.0", "0.10.1", "1.0.0"];
+        let sorted = [
+            "0.9.12",
+            "0.10.0-a1",
+            "0.10.0-dev",
+            "0.10.0-rc1",
+            "0.10.0",
+            "0.10.1",
+            "1.0.0",
+        ];
         for pair in sorted.windows(2) {
             let [one, other] = [pair[0], pair[1]].map(|text| Version::parse(text).unwrap());
             assert!(one < other, "{pair:?}");
         }
-        for (one, other) in [("0.1.dev1+ge76be32", "0.1.0-dev"), ("0.15.0rc1.dev3", "0.15.0-rc1-dev")] {
+        for (one, other) in [
+            ("0.1.dev1+ge76be32", "0.1.0-dev"),
+            ("0.15.0rc1.dev3", "0.15.0-rc1-dev"),
+        ] {
             assert_eq!(Version::parse(one), Version::parse(other), "{one}");
         }
     }

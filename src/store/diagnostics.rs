@@ -10,6 +10,7 @@ pub trait Diagnostics: Debug + Send + Sync + 'static {
     /// Checks that the store answers, with the cheapest call that it has. One round trip.
     fn ping(&self) -> StoreFuture<'_, ()>;
 
-    /// Returns a description of the store. A few round trips. A field that cannot be found out stays empty.
+    /// Returns a description of the store. A few round trips. A field that cannot be found out
+    /// stays empty.
     fn describe(&self) -> StoreFuture<'_, StoreStatus>;
 }

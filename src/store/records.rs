@@ -4,8 +4,8 @@ use std::{fmt::Debug, future::ready};
 
 use super::StoreFuture;
 use crate::model::{
-    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig,
-    UsageQuery, UsageSnapshot,
+    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
+    StoredConfig, UsageQuery, UsageSnapshot,
 };
 
 /// One page of a listing.
@@ -25,7 +25,8 @@ impl<T> Page<T> {
     }
 }
 
-/// The position at which a listing continues. Opaque, and valid only for the listing that returned it.
+/// The position at which a listing continues. Opaque, and valid only for the listing that returned
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(String);
 
@@ -76,7 +77,11 @@ pub struct LookUp {
 impl LookUp {
     /// Returns the result of a look-up.
     pub fn new(entity: Option<Entity>, configs: Vec<Option<StoredConfig>>) -> Self {
-        Self { entity, configs, shard: None }
+        Self {
+            entity,
+            configs,
+            shard: None,
+        }
     }
 }
 
@@ -86,8 +91,8 @@ impl LookUp {
 pub enum ReadConsistency {
     /// The look-up sees every write that was done before it.
     Strong,
-    /// The look-up may miss writes of the last second, if that costs less. For results that are cached for a while
-    /// anyway.
+    /// The look-up may miss writes of the last second, if that costs less. For results that are
+    /// cached for a while anyway.
     Eventual,
 }
 
@@ -102,9 +107,13 @@ pub trait Records: Debug + Send + Sync + 'static {
         consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp>;
 
-    /// Stores a config. It replaces the limits and the mode of the scope. Other attributes that peers have stored there
-    /// stay, except schedules of limits.
-    fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()>;
+    /// Stores a config. It replaces the limits and the mode of the scope. Other attributes that
+    /// peers have stored there stay, except schedules of limits.
+    fn put_config<'a>(
+        &'a self,
+        scope: &'a ConfigScope,
+        config: &'a StoredConfig,
+    ) -> StoreFuture<'a, ()>;
 
     /// Deletes a config. Returns `false` if there is none.
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool>;
@@ -126,7 +135,11 @@ pub trait Records: Debug + Send + Sync + 'static {
     fn delete_entity<'a>(&'a self, entity: &'a EntityId) -> StoreFuture<'a, u64>;
 
     /// Lists the children of an entity. One round trip.
-    fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>>;
+    fn list_children<'a>(
+        &'a self,
+        parent: &'a EntityId,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<Entity>>;
 
     /// Lists buckets, shard by shard.
     fn list_buckets<'a>(
@@ -145,8 +158,9 @@ pub trait Records: Debug + Send + Sync + 'static {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<AuditEvent>>;
 
-    /// Returns the identity of this process as the store sees it. The history shows it if the caller names nobody.
-    /// Changes of limits and entities await it, so it needs a short timeout of its own. Default: `None`.
+    /// Returns the identity of this process as the store sees it. The history shows it if the
+    /// caller names nobody. Changes of limits and entities await it, so it needs a short timeout of
+    /// its own. Default: `None`.
     fn principal(&self) -> StoreFuture<'_, Option<String>> {
         Box::pin(ready(Ok(None)))
     }

@@ -2,7 +2,9 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use super::{Cursor, Diagnostics, Page, Records, StatusChange, StoreError, StoreErrorKind, StoreFuture};
+use super::{
+    Cursor, Diagnostics, Page, Records, StatusChange, StoreError, StoreErrorKind, StoreFuture,
+};
 use crate::{
     clock::StoreTime,
     model::{BucketKey, BucketState, Create, NamespaceInfo, NamespaceName, Split, Update},
@@ -13,7 +15,8 @@ use crate::{
 pub enum WriteOutcome {
     /// The write was done. Contains the bucket after the write.
     Applied(BucketState),
-    /// A condition failed and nothing was done. Contains the bucket as it is, or `None` if it does not exist.
+    /// A condition failed and nothing was done. Contains the bucket as it is, or `None` if it does
+    /// not exist.
     Refused(Option<BucketState>),
 }
 
@@ -21,8 +24,8 @@ pub enum WriteOutcome {
 ///
 /// # Contract
 /// - A write is done completely or not at all, and sees every earlier write of every process.
-/// - A bucket whose `expires_at` is not after the write's `now` counts as absent: updates are refused (the expired
-///   state may be returned), [`create`](Store::create) replaces it.
+/// - A bucket whose `expires_at` is not after the write's `now` counts as absent: updates are
+///   refused (the expired state may be returned), [`create`](Store::create) replaces it.
 /// - An update of a bucket that does not exist is refused and creates nothing.
 /// - Every bucket attribute that a write does not name stays as it is.
 pub trait Store: Debug + Send + Sync + 'static {
@@ -30,13 +33,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>>;
 
     /// Executes a conditional update. One round trip, one write unit for items below 1 KiB.
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome>;
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome>;
 
     /// Creates a bucket if it does not exist or has expired. One round trip, one write unit.
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome>;
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome>;
 
-    /// Executes updates of different buckets or shards, all of them or none. Returns `false` if a condition failed. One
-    /// round trip, two write units for each update.
+    /// Executes updates of different buckets or shards, all of them or none. Returns `false` if a
+    /// condition failed. One round trip, two write units for each update.
     ///
     /// A store whose buckets are never split does not need this method, unless a caller asks for a
     /// [transaction](crate::limiter::Acquire::in_one_transaction).
@@ -44,25 +55,27 @@ pub trait Store: Debug + Send + Sync + 'static {
         unsplittable()
     }
 
-    /// Doubles the shards of a bucket, all of them or none. Shard `i` of `n` gives half of its tokens to the new shard
-    /// `i + n`, so the sum does not change. Returns `false` if the bucket has changed in the meantime. Two round trips,
-    /// two write units for each shard after the split.
+    /// Doubles the shards of a bucket, all of them or none. Shard `i` of `n` gives half of its
+    /// tokens to the new shard `i + n`, so the sum does not change. Returns `false` if the bucket
+    /// has changed in the meantime. Two round trips, two write units for each shard after the
+    /// split.
     ///
     /// A store that does not bound the write rate of one bucket does not need this method.
     fn split<'a>(&'a self, _: &'a BucketKey, _: &'a Split) -> StoreFuture<'a, bool> {
         unsplittable()
     }
 
-    /// Returns `true` if its namespace is still registered. A table that was deleted and created again has another
-    /// namespace. One round trip. Called if the table or a bucket is unexpectedly missing.
+    /// Returns `true` if its namespace is still registered. A table that was deleted and created
+    /// again has another namespace. One round trip. Called if the table or a bucket is unexpectedly
+    /// missing.
     ///
     /// The default, for a store without a registry, is `true`.
     fn is_registered(&self) -> StoreFuture<'_, bool> {
         Box::pin(std::future::ready(Ok(true)))
     }
 
-    /// Returns the records: stored limits, entities, history. `None` if the store keeps no records; then every acquire
-    /// has to pass its limits.
+    /// Returns the records: stored limits, entities, history. `None` if the store keeps no records;
+    /// then every acquire has to pass its limits.
     fn records(&self) -> Option<&dyn Records> {
         None
     }
@@ -77,13 +90,15 @@ pub trait Store: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Returns the diagnostics. `None` if the store has none; then only the read of a bucket shows if it answers.
+    /// Returns the diagnostics. `None` if the store has none; then only the read of a bucket shows
+    /// if it answers.
     fn diagnostics(&self) -> Option<&dyn Diagnostics> {
         None
     }
 }
 
-/// Manages namespaces, which are isolated from each other: nothing in one can be read or charged from another.
+/// Manages namespaces, which are isolated from each other: nothing in one can be read or charged
+/// from another.
 pub trait NamespaceStore: Debug + Send + Sync + 'static {
     /// Returns the same store, scoped to the namespace with that id. Both share the connection.
     fn scoped(&self, id: &str) -> Arc<dyn Store>;
@@ -95,11 +110,19 @@ pub trait NamespaceStore: Debug + Send + Sync + 'static {
     fn find<'a>(&'a self, name: &'a NamespaceName) -> StoreFuture<'a, Option<NamespaceInfo>>;
 
     /// Lists the active namespaces, or those that are deleted and not purged yet.
-    fn list<'a>(&'a self, active: bool, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<NamespaceInfo>>;
+    fn list<'a>(
+        &'a self,
+        active: bool,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<NamespaceInfo>>;
 
-    /// Deletes a namespace at `now` (epoch ms). Its name becomes free, its items stay. Returns `None` if there is no
-    /// namespace with that name.
-    fn delete<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, Option<NamespaceInfo>>;
+    /// Deletes a namespace at `now` (epoch ms). Its name becomes free, its items stay. Returns
+    /// `None` if there is no namespace with that name.
+    fn delete<'a>(
+        &'a self,
+        name: &'a NamespaceName,
+        now: i64,
+    ) -> StoreFuture<'a, Option<NamespaceInfo>>;
 
     /// Makes a deleted namespace active again, under its name.
     fn recover<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange>;
@@ -107,12 +130,15 @@ pub trait NamespaceStore: Debug + Send + Sync + 'static {
     /// Marks a deleted namespace as being purged: from then on it cannot be recovered.
     fn begin_purge<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange>;
 
-    /// Deletes some items of a namespace that is being purged, and finally its record. Returns the number of deleted
-    /// items; 0 if nothing is left.
+    /// Deletes some items of a namespace that is being purged, and finally its record. Returns the
+    /// number of deleted items; 0 if nothing is left.
     fn purge_some<'a>(&'a self, id: &'a str) -> StoreFuture<'a, u64>;
 }
 
 fn unsplittable<'a>() -> StoreFuture<'a, bool> {
-    let error = StoreError::new(StoreErrorKind::Rejected, "the store supports neither splits nor transactions");
+    let error = StoreError::new(
+        StoreErrorKind::Rejected,
+        "the store supports neither splits nor transactions",
+    );
     Box::pin(std::future::ready(Err(error)))
 }

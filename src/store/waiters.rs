@@ -32,7 +32,10 @@ impl Waiters {
         }
         counts.insert(key.clone(), waiting + 1);
         drop(counts);
-        Ok(Ticket { waiters: self.clone(), key })
+        Ok(Ticket {
+            waiters: self.clone(),
+            key,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BucketKey, usize>> {

@@ -29,7 +29,8 @@ impl Begun {
     }
 }
 
-/// Returns `true` if a subscriber wants a span for each acquire. If none does, this costs a load and a comparison.
+/// Returns `true` if a subscriber wants a span for each acquire. If none does, this costs a load
+/// and a comparison.
 #[inline]
 pub(crate) fn traces_acquires() -> bool {
     tracing::enabled!(target: "tollgate", Level::DEBUG)
@@ -65,7 +66,14 @@ impl Watch {
             tollgate.wait_ms = Empty,
             tollgate.degraded = Empty,
         );
-        Self { span, begun, resource: key.resource.clone(), in_memory, observed, over: false }
+        Self {
+            span,
+            begun,
+            resource: key.resource.clone(),
+            in_memory,
+            observed,
+            over: false,
+        }
     }
 
     /// Runs a part of the acquire within its span.
@@ -73,12 +81,17 @@ impl Watch {
         self.span.in_scope(part)
     }
 
-    /// Records the decision. `waited` is `true` if the store was asked, `degraded` if the store has not decided.
+    /// Records the decision. `waited` is `true` if the store was asked, `degraded` if the store has
+    /// not decided.
     pub(crate) fn decided(mut self, waited: bool, degraded: bool, error: Option<&Error>) {
         self.over = true;
         // A denial by limits that only observe has a metric of its own.
         let passes = self.observed && matches!(error, Some(Error::Denied(_)));
-        let outcome = if passes { Outcome::Granted } else { Outcome::of(error) };
+        let outcome = if passes {
+            Outcome::Granted
+        } else {
+            Outcome::of(error)
+        };
         let path = Path::of(self.in_memory, waited, degraded, Outcome::of(error));
         if !self.span.is_disabled() {
             self.span.record("tollgate.outcome", outcome.label());
@@ -87,10 +100,19 @@ impl Watch {
             if let Some(denied) = error.and_then(Error::denied)
                 && let Some(wait) = denied.retry_after()
             {
-                self.span.record("tollgate.wait_ms", u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+                self.span.record(
+                    "tollgate.wait_ms",
+                    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                );
             }
         }
-        record(self.begun, &self.resource, outcome, path, error.filter(|_| !passes));
+        record(
+            self.begun,
+            &self.resource,
+            outcome,
+            path,
+            error.filter(|_| !passes),
+        );
     }
 }
 
@@ -98,15 +120,26 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.over {
-            self.span.record("tollgate.outcome", Outcome::Cancelled.label());
-            record(self.begun, &self.resource, Outcome::Cancelled, Path::Write, None);
+            self.span
+                .record("tollgate.outcome", Outcome::Cancelled.label());
+            record(
+                self.begun,
+                &self.resource,
+                Outcome::Cancelled,
+                Path::Write,
+                None,
+            );
         }
     }
 }
 
 /// Counts a request for more tokens of a lease that is held already.
 pub(crate) fn topped_up(error: Option<&Error>) {
-    super::count(super::names::TOP_UPS, &[("outcome", Outcome::of(error).label())], 1);
+    super::count(
+        super::names::TOP_UPS,
+        &[("outcome", Outcome::of(error).label())],
+        1,
+    );
 }
 
 #[cfg(not(feature = "metrics"))]
@@ -129,7 +162,9 @@ fn record(begun: Begun, resource: &Resource, outcome: Outcome, path: Path, error
         if let Some(denied) = error.and_then(Error::denied) {
             for status in denied.violated() {
                 let limit = series.limit(status.limit.name());
-                meters.denials(series, limit, status.owner == Owner::Parent).increment(1);
+                meters
+                    .denials(series, limit, status.owner == Owner::Parent)
+                    .increment(1);
             }
         }
     });

@@ -18,7 +18,8 @@ pub(crate) fn prefetch_filled(granted: bool) {
     count(names::PREFETCH_CHUNKS, &[("event", event)], 1);
 }
 
-/// Counts chunks of which something was given back, because they were too old or (`idle`) not requested any more.
+/// Counts chunks of which something was given back, because they were too old or (`idle`) not
+/// requested any more.
 pub(crate) fn prefetch_given_back(chunks: u64, idle: bool) {
     if chunks > 0 {
         let event = if idle { "idle" } else { "expired" };
@@ -52,7 +53,11 @@ impl HeldAhead {
 impl HeldAhead {
     pub(crate) fn new(resource: &Resource, limits: &Limits) -> Self {
         let reported = limits.iter().map(|_| 0).collect();
-        Self { resource: resource.clone(), limits: limits.clone(), reported }
+        Self {
+            resource: resource.clone(),
+            limits: limits.clone(),
+            reported,
+        }
     }
 
     /// Reports the tokens that are held now: millitokens, in the order of the limits.
@@ -69,8 +74,13 @@ impl HeldAhead {
                 let more = held.saturating_sub(std::mem::replace(reported, *held));
                 if more != 0 {
                     let series = resource.limit(limit.name());
-                    let all = series.held.fetch_add(more, Ordering::Relaxed).saturating_add(more);
-                    meters.held(resource, series).set(all as f64 / crate::model::MILLI as f64);
+                    let all = series
+                        .held
+                        .fetch_add(more, Ordering::Relaxed)
+                        .saturating_add(more);
+                    meters
+                        .held(resource, series)
+                        .set(all as f64 / crate::model::MILLI as f64);
                 }
             }
         });

@@ -32,8 +32,8 @@ pub struct Metric {
     pub description: &'static str,
 }
 
-/// Bucket bounds for the histograms of durations, in seconds: from a decision in memory to a store call at its
-/// deadline.
+/// Bucket bounds for the histograms of durations, in seconds: from a decision in memory to a store
+/// call at its deadline.
 pub const DURATION_BUCKETS: &[f64] = &[
     0.000_000_1,
     0.000_000_25,
@@ -139,7 +139,11 @@ metrics! {
 pub(super) fn describe(recorder: &dyn Recorder) {
     for metric in METRICS {
         let name = KeyName::from_const_str(metric.name);
-        let unit = if metric.unit == "seconds" { Unit::Seconds } else { Unit::Count };
+        let unit = if metric.unit == "seconds" {
+            Unit::Seconds
+        } else {
+            Unit::Count
+        };
         let description = SharedString::const_str(metric.description);
         match metric.kind {
             MetricKind::Counter => recorder.describe_counter(name, Some(unit), description),

@@ -1,5 +1,5 @@
-//! Functions to count rare events: the series is looked up in the recorder each time. Without the feature `metrics`
-//! they do nothing.
+//! Functions to count rare events: the series is looked up in the recorder each time. Without the
+//! feature `metrics` they do nothing.
 
 use std::time::Duration;
 

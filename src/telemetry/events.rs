@@ -33,8 +33,8 @@ pub(crate) fn settlement_dropped(key: &BucketKey, why: Dropped, reason: &str) {
     count(names::SETTLEMENTS_DROPPED, &[("reason", reason)], 1);
 }
 
-/// Emits an event, unless the failure has one already: `store rejects calls` if it lasts, or `limiter unavailable`,
-/// which is sampled, if clients can cause it.
+/// Emits an event, unless the failure has one already: `store rejects calls` if it lasts, or
+/// `limiter unavailable`, which is sampled, if clients can cause it.
 pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
     if error.kind().is_lasting_refusal() || error.kind() == StoreErrorKind::Full {
         return;
@@ -42,7 +42,8 @@ pub(crate) fn store_call_failed(key: &BucketKey, error: &StoreError) {
     tracing::warn!(target: "tollgate", resource = %key.resource, kind = ?error.kind(), %error, "store call failed");
 }
 
-/// Emits `store rejects calls`. `suppressed` is the number of such failures since the last event that were not emitted.
+/// Emits `store rejects calls`. `suppressed` is the number of such failures since the last event
+/// that were not emitted.
 pub(super) fn store_refuses(call: &str, resource: &Resource, error: &StoreError, suppressed: u64) {
     let permission = error.missing_permission();
     tracing::error!(target: "tollgate", call, %resource, permission, suppressed, %error, "store rejects calls");
@@ -59,12 +60,21 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
 }
 
 /// `label` is a short name of the reason, one of a few.
-pub(crate) fn settle_value_ignored(limit: &LimitName, source: &str, label: &'static str, reason: &str) {
+pub(crate) fn settle_value_ignored(
+    limit: &LimitName,
+    source: &str,
+    label: &'static str,
+    reason: &str,
+) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(suppressed) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", %limit, source, reason, suppressed, "settle value ignored");
     }
-    count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", label)], 1);
+    count(
+        names::SETTLE_VALUES_IGNORED,
+        &[("limit", limit.as_str()), ("reason", label)],
+        1,
+    );
 }
 
 /// Counts a value of a rule that is above `most`.
@@ -77,10 +87,14 @@ pub(crate) fn settle_value_absurd(limit: &LimitName, most: u64) {
     );
 }
 
-/// Counts a response without a value for a limit that it should settle. There is no event, because some responses need
-/// none.
+/// Counts a response without a value for a limit that it should settle. There is no event, because
+/// some responses need none.
 pub(crate) fn settle_value_missing(limit: &LimitName) {
-    count(names::SETTLE_VALUES_IGNORED, &[("limit", limit.as_str()), ("reason", "missing")], 1);
+    count(
+        names::SETTLE_VALUES_IGNORED,
+        &[("limit", limit.as_str()), ("reason", "missing")],
+        1,
+    );
 }
 
 /// `label` is a short name of the reason, one of a few.
@@ -89,7 +103,11 @@ pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) 
     if let Some(suppressed) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", source, reason, suppressed, "estimate ignored");
     }
-    count(names::ESTIMATES_IGNORED, &[("source", source), ("reason", label)], 1);
+    count(
+        names::ESTIMATES_IGNORED,
+        &[("source", source), ("reason", label)],
+        1,
+    );
 }
 
 /// Warns that a policy settles a limit but charges no estimate of it.
@@ -102,7 +120,11 @@ pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     if let Some(suppressed) = LINES.with(Sampled::line) {
         tracing::warn!(target: "tollgate", %error, allowed, suppressed, "limiter unavailable");
     }
-    super::degraded(if allowed { super::Degraded::Allow } else { super::Degraded::Block });
+    super::degraded(if allowed {
+        super::Degraded::Allow
+    } else {
+        super::Degraded::Block
+    });
 }
 
 pub(crate) fn stale_config(error: &Unavailable) {
@@ -131,7 +153,10 @@ pub(crate) fn shadow_denial(resource: &Resource, denied: &[LimitStatus]) {
 }
 
 /// Emits the event of [`shadow_denial`] for limits without a known status.
-pub(crate) fn shadow_denial_of<'a>(resource: &Resource, denied: impl Iterator<Item = &'a LimitName> + Clone) {
+pub(crate) fn shadow_denial_of<'a>(
+    resource: &Resource,
+    denied: impl Iterator<Item = &'a LimitName> + Clone,
+) {
     let names: Vec<_> = denied.clone().map(LimitName::as_str).collect();
     let limits = names.join(", ");
     tracing::info!(target: "tollgate", %resource, limits, "shadow denial");

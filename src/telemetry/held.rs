@@ -3,8 +3,8 @@
 #[cfg(feature = "metrics")]
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Changes the count of existing objects. The gauge always gets the whole count, so that it is right even if its
-/// recorder was installed later.
+/// Changes the count of existing objects. The gauge always gets the whole count, so that it is
+/// right even if its recorder was installed later.
 #[cfg(feature = "metrics")]
 pub(super) fn move_gauge(name: &'static str, count: &AtomicI64, by: i64) {
     let now = count.fetch_add(by, Ordering::Relaxed).saturating_add(by);

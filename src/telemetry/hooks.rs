@@ -1,4 +1,5 @@
-//! Counters of the breaker, local decisions, shadow mode, waiting and exemptions. The events are emitted elsewhere.
+//! Counters of the breaker, local decisions, shadow mode, waiting and exemptions. The events are
+//! emitted elsewhere.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,10 @@ pub(crate) fn shadow_denied(resource: &Resource, limit: &LimitName) {
     #[cfg(feature = "metrics")]
     {
         let series = super::series::ResourceSeries::of(resource);
-        let labels = [("resource", series.label()), ("limit", series.limit(limit).label())];
+        let labels = [
+            ("resource", series.label()),
+            ("limit", series.limit(limit).label()),
+        ];
         count(names::SHADOW_DENIALS, &labels, 1);
     }
 }
@@ -43,8 +47,8 @@ super::held::counted! {
     Waiter, WAITERS
 }
 
-/// Counts a request while it waits for capacity, and records how long it waited. If it is dropped before its end, the
-/// caller has cancelled the request.
+/// Counts a request while it waits for capacity, and records how long it waited. If it is dropped
+/// before its end, the caller has cancelled the request.
 #[derive(Debug)]
 pub(crate) struct Waited {
     since: Instant,
@@ -54,7 +58,11 @@ pub(crate) struct Waited {
 
 impl Waited {
     pub(crate) fn begin() -> Self {
-        Self { since: Instant::now(), _waiter: Waiter::new(), over: false }
+        Self {
+            since: Instant::now(),
+            _waiter: Waiter::new(),
+            over: false,
+        }
     }
 
     /// Ends the wait, because the request starts.
@@ -77,8 +85,8 @@ fn waited(time: Duration, outcome: &'static str) {
     observe(names::WAIT_DURATION, &[("outcome", outcome)], time);
 }
 
-/// Counts a request that passes without a limit: by its route, for which the policy has no limits, or because it is on
-/// the list of exempt requests.
+/// Counts a request that passes without a limit: by its route, for which the policy has no limits,
+/// or because it is on the list of exempt requests.
 pub(crate) fn passed(by_route: bool) {
     let reason = if by_route { "unlimited" } else { "exempt" };
     count(names::EXEMPTIONS, &[("reason", reason)], 1);

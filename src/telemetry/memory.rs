@@ -21,7 +21,8 @@ pub(crate) fn memory_was_full(result: MemoryFull) {
     super::count(names::MEMORY_FULL, &[("result", result)], 1);
 }
 
-/// Counts the buckets of all stores. The gauge is set only with `tell`, because that needs a look-up in the recorder.
+/// Counts the buckets of all stores. The gauge is set only with `tell`, because that needs a
+/// look-up in the recorder.
 #[inline]
 pub(crate) fn memory_buckets(by: i64, tell: bool) {
     #[cfg(feature = "metrics")]

@@ -1,7 +1,8 @@
 //! The recorder's handles of the metrics that every request updates, registered once.
 //!
-//! A recorder may be installed at any time, and tests have one for each thread. So there is a set of handles for each
-//! recorder that was ever seen, identified by its address. To find an existing set takes no lock and allocates nothing.
+//! A recorder may be installed at any time, and tests have one for each thread. So there is a set
+//! of handles for each recorder that was ever seen, identified by its address. To find an existing
+//! set takes no lock and allocates nothing.
 
 use std::{sync::OnceLock, time::Instant};
 
@@ -14,7 +15,8 @@ use super::{
     series::{LIMIT_PLACES, LimitSeries, RESOURCE_PLACES, ResourceSeries},
 };
 
-/// The number of recorders that can be told apart. A process has one, a test has one for each thread.
+/// The number of recorders that can be told apart. A process has one, a test has one for each
+/// thread.
 const MOST_RECORDERS: usize = 256;
 
 const METADATA: Metadata<'static> = Metadata::new("tollgate", Level::INFO, Some("tollgate"));
@@ -83,15 +85,21 @@ impl Meters {
 impl Current<'_> {
     /// Returns a counter. Rare metrics are looked up in the recorder each time.
     pub(super) fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
-        self.recorder.register_counter(&key(name, labels), &METADATA)
+        self.recorder
+            .register_counter(&key(name, labels), &METADATA)
     }
 
     pub(super) fn gauge(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
         self.recorder.register_gauge(&key(name, labels), &METADATA)
     }
 
-    pub(super) fn histogram(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Histogram {
-        self.recorder.register_histogram(&key(name, labels), &METADATA)
+    pub(super) fn histogram(
+        &self,
+        name: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Histogram {
+        self.recorder
+            .register_histogram(&key(name, labels), &METADATA)
     }
 
     #[inline]
@@ -110,35 +118,58 @@ impl Current<'_> {
 
     /// Records the end of a store call. `down` is `true` if the call failed.
     pub(super) fn store_down(&self, down: bool) {
-        self.gauge(names::STORE_DOWN, &[]).set(if down { 1.0 } else { 0.0 });
+        self.gauge(names::STORE_DOWN, &[])
+            .set(if down { 1.0 } else { 0.0 });
         let seconds = self.meters.outage.heard(down, Instant::now());
-        self.counter(names::STORE_DOWN_SECONDS, &[]).increment(seconds);
+        self.counter(names::STORE_DOWN_SECONDS, &[])
+            .increment(seconds);
     }
 
     #[inline]
     pub(super) fn decisions(&self, resource: &ResourceSeries, outcome: Outcome) -> &Counter {
         self.resource(resource).decisions[outcome as usize].get_or_init(|| {
-            self.counter(names::DECISIONS, &[("resource", resource.label()), ("outcome", outcome.label())])
+            self.counter(
+                names::DECISIONS,
+                &[("resource", resource.label()), ("outcome", outcome.label())],
+            )
         })
     }
 
-    pub(super) fn denials(&self, resource: &ResourceSeries, limit: &LimitSeries, parent: bool) -> &Counter {
+    pub(super) fn denials(
+        &self,
+        resource: &ResourceSeries,
+        limit: &LimitSeries,
+        parent: bool,
+    ) -> &Counter {
         self.limit(resource, limit).denials[usize::from(parent)].get_or_init(|| {
             let owner = if parent { "parent" } else { "entity" };
             self.limit_counter(names::DENIALS, resource, limit, ("owner", owner))
         })
     }
 
-    pub(super) fn settled(&self, resource: &ResourceSeries, limit: &LimitSeries, up: bool) -> &Counter {
+    pub(super) fn settled(
+        &self,
+        resource: &ResourceSeries,
+        limit: &LimitSeries,
+        up: bool,
+    ) -> &Counter {
         self.limit(resource, limit).settled[usize::from(up)].get_or_init(|| {
             let direction = if up { "up" } else { "down" };
-            self.limit_counter(names::SETTLED_TOKENS, resource, limit, ("direction", direction))
+            self.limit_counter(
+                names::SETTLED_TOKENS,
+                resource,
+                limit,
+                ("direction", direction),
+            )
         })
     }
 
     pub(super) fn held(&self, resource: &ResourceSeries, limit: &LimitSeries) -> &Gauge {
         self.limit(resource, limit).held.get_or_init(|| {
-            self.gauge(names::PREFETCH_HELD, &[("resource", resource.label()), ("limit", limit.label())])
+            self.gauge(
+                names::PREFETCH_HELD,
+                &[("resource", resource.label()), ("limit", limit.label())],
+            )
         })
     }
 
@@ -149,7 +180,14 @@ impl Current<'_> {
         limit: &LimitSeries,
         label: (&'static str, &str),
     ) -> Counter {
-        self.counter(name, &[("resource", resource.label()), ("limit", limit.label()), label])
+        self.counter(
+            name,
+            &[
+                ("resource", resource.label()),
+                ("limit", limit.label()),
+                label,
+            ],
+        )
     }
 
     #[inline]
@@ -168,6 +206,9 @@ impl Current<'_> {
 }
 
 fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
-    let labels: Vec<_> = labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
+    let labels: Vec<_> = labels
+        .iter()
+        .map(|(name, value)| Label::new(*name, (*value).to_owned()))
+        .collect();
     Key::from_parts(name, labels)
 }

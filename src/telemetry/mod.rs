@@ -1,4 +1,5 @@
-//! Telemetry: `tracing` spans and events under the target `tollgate`, and metrics (feature `metrics`).
+//! Telemetry: `tracing` spans and events under the target `tollgate`, and metrics (feature
+//! `metrics`).
 //!
 //! | span | level | fields |
 //! |---|---|---|
@@ -28,23 +29,27 @@
 //! | `policy applied twice` | warn | a policy denied a request that it had already granted: the layer was added twice |
 //! | `server misconfigured` | error | a key extractor found that the server is set up wrongly |
 //!
-//! Clients can provoke `settle value ignored`, `estimate ignored`, `limiter unavailable`, `policy applied twice` and
-//! `server misconfigured` with requests. Of each, the first 100 in each thread are emitted, then one a second.
-//! `suppressed` is the number that was not emitted. The metrics count all of them.
+//! Clients can provoke `settle value ignored`, `estimate ignored`, `limiter unavailable`, `policy
+//! applied twice` and `server misconfigured` with requests. Of each, the first 100 in each thread
+//! are emitted, then one a second. `suppressed` is the number that was not emitted. The metrics
+//! count all of them.
 //!
-//! Entity ids are never part of an event, of a span above `debug`, or of a metric's label. Secrets are never part of
-//! any: API keys are hashed before they become entity ids, unless a policy takes them as plain ids. If no subscriber
-//! listens at `debug`, a span costs a comparison.
+//! Entity ids are never part of an event, of a span above `debug`, or of a metric's label. Secrets
+//! are never part of any: API keys are hashed before they become entity ids, unless a policy takes
+//! them as plain ids. If no subscriber listens at `debug`, a span costs a comparison.
 //!
 //! # Metrics
-//! With the feature `metrics`, the metrics of [`METRICS`] go to the recorder of the `metrics` crate. It may be
-//! installed before or after the limiter is built. Handles are registered once for each series, and a decision in
-//! memory allocates nothing.
+//! With the feature `metrics`, the metrics of [`METRICS`] go to the recorder of the `metrics`
+//! crate. It may be installed before or after the limiter is built. Handles are registered once for
+//! each series, and a decision in memory allocates nothing.
 //!
-//! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of them, have series of
-//! their own. All others share the label `_other`.
+//! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of
+//! them, have series of their own. All others share the label `_other`.
 #![cfg_attr(not(feature = "metrics"), allow(rustdoc::broken_intra_doc_links))]
-#![allow(clippy::disallowed_methods, reason = "reported durations are those of the machine, whatever clock decides")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "reported durations are those of the machine, whatever clock decides"
+)]
 
 mod acquire;
 mod ahead;
@@ -78,10 +83,10 @@ pub(crate) use self::{
     acquire::{Begun, Watch, decided_in_memory, topped_up, traces_acquires},
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
-        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored, not_driven,
-        refill_time_ahead, same_policy_twice, settle_value_absurd, settle_value_ignored, settle_value_missing,
-        settled_without_cost, settlement_dropped, setup, shadow_denial, shadow_denial_of, stale_config,
-        store_call_failed, unavailable,
+        Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored,
+        not_driven, refill_time_ahead, same_policy_twice, settle_value_absurd,
+        settle_value_ignored, settle_value_missing, settled_without_cost, settlement_dropped,
+        setup, shadow_denial, shadow_denial_of, stale_config, store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerState, Waited, breaker, passed},

@@ -1,6 +1,9 @@
 //! The names of all metrics. The catalogue has their descriptions, units and labels.
 
-#![cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "nothing is counted by them"))]
+#![cfg_attr(
+    not(feature = "metrics"),
+    allow(dead_code, reason = "nothing is counted by them")
+)]
 
 macro_rules! names {
     ($($constant:ident = $name:literal;)*) => {

@@ -23,7 +23,9 @@ impl Outage {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let next = down.then_some(now);
         if let Some(since) = std::mem::replace(&mut seen.down, next) {
-            seen.rest = seen.rest.saturating_add(now.saturating_duration_since(since));
+            seen.rest = seen
+                .rest
+                .saturating_add(now.saturating_duration_since(since));
         }
         let seconds = seen.rest.as_secs();
         seen.rest = Duration::from_nanos(seen.rest.subsec_nanos().into());

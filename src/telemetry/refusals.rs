@@ -8,11 +8,12 @@ use std::{
 use super::StoreCall;
 use crate::{error::store_error::StoreError, model::Resource};
 
-/// The interval between two events for the same kind of call, because every request may meet the same refusal.
+/// The interval between two events for the same kind of call, because every request may meet the
+/// same refusal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Emits an event for calls that the store refuses permanently: at once for the first one of each kind of call, then
-/// one in ten seconds, with the number of refusals in between.
+/// Emits an event for calls that the store refuses permanently: at once for the first one of each
+/// kind of call, then one in ten seconds, with the number of refusals in between.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<[Told; StoreCall::ALL]>);
 
@@ -32,11 +33,15 @@ impl Refusals {
         }
     }
 
-    /// Returns the number of refusals without an event since the last one, if this refusal gets an event.
+    /// Returns the number of refusals without an event since the last one, if this refusal gets an
+    /// event.
     fn untold(&self, call: StoreCall, now: Instant) -> Option<u64> {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let told = calls.get_mut(call as usize)?;
-        if told.last.is_some_and(|last| now.saturating_duration_since(last) < EVERY) {
+        if told
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < EVERY)
+        {
             told.since += 1;
             return None;
         }

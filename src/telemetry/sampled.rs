@@ -10,8 +10,9 @@ const EVERY: u64 = 1000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Limits the lines of one kind that a thread writes. There are few threads, and they share no state for this. Without
-/// a limit, a client that causes a line with each request could fill the disk and hide all other lines.
+/// Limits the lines of one kind that a thread writes. There are few threads, and they share no
+/// state for this. Without a limit, a client that causes a line with each request could fill the
+/// disk and hide all other lines.
 #[derive(Debug)]
 pub(super) struct Sampled {
     /// The time at which the last line counts as written, ms since the start.
@@ -21,7 +22,10 @@ pub(super) struct Sampled {
 
 impl Sampled {
     pub(super) const fn new() -> Self {
-        Self { written_at: Cell::new(0), left_out: Cell::new(0) }
+        Self {
+            written_at: Cell::new(0),
+            left_out: Cell::new(0),
+        }
     }
 
     /// Returns the number of lines left out since the last one if this line is to be written.
@@ -49,7 +53,11 @@ mod tests {
     #[test]
     fn a_burst_then_one_a_second() {
         let sampled = Sampled::new();
-        let written = |now: u64, asked: usize| (0..asked).filter_map(|_| sampled.line_at(now)).collect::<Vec<_>>();
+        let written = |now: u64, asked: usize| {
+            (0..asked)
+                .filter_map(|_| sampled.line_at(now))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(written(0, 1000), vec![0; 100]);
         assert!(written(999, 5).is_empty());
         assert_eq!(written(1000, 5), [905], "with those that were left out");

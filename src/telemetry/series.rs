@@ -1,5 +1,5 @@
-//! The label values that have time series of their own: the first resources and limits of a process. All others share
-//! one, so that requests cannot create more.
+//! The label values that have time series of their own: the first resources and limits of a
+//! process. All others share one, so that requests cannot create more.
 
 use std::{
     hash::BuildHasher,
@@ -61,7 +61,12 @@ pub(super) const LIMIT_PLACES: usize = MOST_LIMITS + 1;
 impl ResourceSeries {
     fn new(place: usize, resource: Option<Resource>) -> Self {
         let other = LimitSeries::new(MOST_LIMITS, None);
-        Self { place, resource, limits: [const { OnceLock::new() }; MOST_LIMITS], other }
+        Self {
+            place,
+            resource,
+            limits: [const { OnceLock::new() }; MOST_LIMITS],
+            other,
+        }
     }
 
     /// Returns the series of `resource`.
@@ -105,7 +110,11 @@ impl ResourceSeries {
 
 impl LimitSeries {
     fn new(place: usize, limit: Option<LimitName>) -> Self {
-        Self { place, limit, held: AtomicI64::new(0) }
+        Self {
+            place,
+            limit,
+            held: AtomicI64::new(0),
+        }
     }
 
     pub(super) fn label(&self) -> &str {
@@ -126,7 +135,11 @@ mod tests {
     fn the_first_have_series_of_their_own_and_all_others_share_one() {
         for number in 0..MOST_RESOURCES * 3 {
             let name = format!("resource-{number}");
-            let expected = if number < MOST_RESOURCES { &name } else { OTHER };
+            let expected = if number < MOST_RESOURCES {
+                &name
+            } else {
+                OTHER
+            };
             assert_eq!(ResourceSeries::of(&resource(&name)).label(), expected);
         }
         let first = ResourceSeries::of(&resource("resource-0"));
@@ -138,9 +151,16 @@ mod tests {
 
         for number in 0..MOST_LIMITS * 3 {
             let limit = LimitName::new(format!("limit-{number}")).unwrap();
-            let expected = if number < MOST_LIMITS { limit.as_str() } else { OTHER };
+            let expected = if number < MOST_LIMITS {
+                limit.as_str()
+            } else {
+                OTHER
+            };
             let series = first.limit(&limit);
-            assert_eq!((series.label(), series.place), (expected, number.min(MOST_LIMITS)));
+            assert_eq!(
+                (series.label(), series.place),
+                (expected, number.min(MOST_LIMITS))
+            );
         }
     }
 

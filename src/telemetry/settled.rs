@@ -2,10 +2,14 @@
 
 use crate::model::{Limits, Resource};
 
-/// Counts the settlement of a lease. `differences` are the millitokens that its bucket was charged more (or less, if
-/// negative) than before, in the order of the limits. Allocates nothing.
+/// Counts the settlement of a lease. `differences` are the millitokens that its bucket was charged
+/// more (or less, if negative) than before, in the order of the limits. Allocates nothing.
 #[inline]
-pub(crate) fn settled(resource: &Resource, limits: &Limits, differences: impl Iterator<Item = i64>) {
+pub(crate) fn settled(
+    resource: &Resource,
+    limits: &Limits,
+    differences: impl Iterator<Item = i64>,
+) {
     #[cfg(not(feature = "metrics"))]
     let _ = (resource, limits, differences);
     #[cfg(feature = "metrics")]
@@ -16,7 +20,9 @@ pub(crate) fn settled(resource: &Resource, limits: &Limits, differences: impl It
                 // Rounded down: leases are settled in whole tokens.
                 let tokens = difference.unsigned_abs() / crate::model::MILLI.unsigned_abs();
                 if tokens > 0 {
-                    meters.settled(series, series.limit(limit.name()), difference > 0).increment(tokens);
+                    meters
+                        .settled(series, series.limit(limit.name()), difference > 0)
+                        .increment(tokens);
                 }
             }
         });

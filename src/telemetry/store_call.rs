@@ -48,7 +48,12 @@ impl StoreCall {
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let span = tracing::debug_span!(target: "tollgate", "store_call", tollgate.call = self.label(), tollgate.resource = %resource, tollgate.result = Empty);
-        let watched = Watched { call: self, span: span.clone(), begun: Instant::now(), over: false };
+        let watched = Watched {
+            call: self,
+            span: span.clone(),
+            begun: Instant::now(),
+            over: false,
+        };
         let result = call.instrument(span).await;
         watched.answered(&result);
         result
@@ -109,8 +114,16 @@ impl Watched {
 
     fn end(&self, result: &'static str, down: Option<bool>) {
         self.span.record("tollgate.result", result);
-        count(names::STORE_CALLS, &[("call", self.call.label()), ("result", result)], 1);
-        observe(names::STORE_CALL_DURATION, &[("call", self.call.label())], self.begun.elapsed());
+        count(
+            names::STORE_CALLS,
+            &[("call", self.call.label()), ("result", result)],
+            1,
+        );
+        observe(
+            names::STORE_CALL_DURATION,
+            &[("call", self.call.label())],
+            self.begun.elapsed(),
+        );
         if let Some(down) = down {
             store_down(down);
         }
@@ -157,6 +170,8 @@ pub(crate) fn store_retried(why: Retry) {
 /// Counts the write units of a call: those that were reported, else at least `least`.
 #[cfg(feature = "dynamodb")]
 pub(crate) fn write_units(call: StoreCall, reported: Option<f64>, least: u64) {
-    let units = reported.filter(|units| *units > 0.0).map_or(least, |units| units.round() as u64);
+    let units = reported
+        .filter(|units| *units > 0.0)
+        .map_or(least, |units| units.round() as u64);
     count(names::WRITE_UNITS, &[("call", call.label())], units);
 }

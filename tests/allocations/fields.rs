@@ -15,7 +15,10 @@ use super::now;
 
 /// Returns the number of allocations of a granted request.
 fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
-    let mut policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api")).report(report);
+    let mut policy = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed("api"))
+        .report(report);
     for limit in 0..limits {
         policy = policy.limit(Limit::per_second(format!("limit-{limit}"), 1_000_000));
     }
@@ -23,13 +26,17 @@ fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
     let inner = tower::service_fn(|_: Request<Body>| {
         // The response already has a header, as nearly all responses do.
         let mut response = Response::new(Body::empty());
-        response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
+        response
+            .headers_mut()
+            .insert("content-type", http::HeaderValue::from_static("text/plain"));
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let mut service = layer.layer(inner);
     let mut ask = || {
         let mut request = Request::new(Body::empty());
-        request.headers_mut().insert("x-user", http::HeaderValue::from_static("alice"));
+        request
+            .headers_mut()
+            .insert("x-user", http::HeaderValue::from_static("alice"));
         drop(now(service.call(request)).unwrap());
     };
     ask();

@@ -1,4 +1,5 @@
-//! Gauges of the whole process. They are tested here because no other test of this binary has gates meanwhile.
+//! Gauges of the whole process. They are tested here because no other test of this binary has gates
+//! meanwhile.
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tollgate::{Limit, RateLimiter, store::MemoryStore};
@@ -9,18 +10,31 @@ async fn gates_and_settlements_are_counted_while_they_are_there() {
     let limiter = RateLimiter::builder().build(MemoryStore::new()).unwrap();
     let limit = Limit::per_minute("tpm", 100);
     // Created before the recorder is set.
-    limiter.acquire("first", "api").limits(limit.clone()).await.unwrap().commit();
+    limiter
+        .acquire("first", "api")
+        .limits(limit.clone())
+        .await
+        .unwrap()
+        .commit();
 
     let recorder = PrometheusBuilder::new().build_recorder();
     let scrape = recorder.handle();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let gauge = |name: &str| {
         let text = scrape.render();
-        let line = text.lines().find_map(|line| line.strip_prefix(&format!("tollgate_{name} ")).map(str::to_owned));
+        let line = text.lines().find_map(|line| {
+            line.strip_prefix(&format!("tollgate_{name} "))
+                .map(str::to_owned)
+        });
         line.map(|value| value.parse::<f64>().unwrap())
     };
     assert_eq!(gauge("gates"), None);
-    let lease = limiter.acquire("second", "api").limits(limit).cost("tpm", 10).await.unwrap();
+    let lease = limiter
+        .acquire("second", "api")
+        .limits(limit)
+        .cost("tpm", 10)
+        .await
+        .unwrap();
     assert_eq!(gauge("gates"), Some(2.0), "the one before counts too");
 
     assert_eq!(gauge("settlements_pending"), None);

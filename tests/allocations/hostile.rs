@@ -33,8 +33,14 @@ fn app(limiter: &RateLimiter) -> Router {
             .settle("tps", Settle::header("x-used"))
     };
     let layer = |policy| RateLimitLayer::new(limiter.clone(), policy);
-    let late = policy().resource(keys::fixed("late")).acquire_in_handler().wait(Duration::from_millis(1));
-    let seen = policy().resource(keys::fixed("seen")).shadow_limit("rps").on_missing_key(OnMissingKey::Skip);
+    let late = policy()
+        .resource(keys::fixed("late"))
+        .acquire_in_handler()
+        .wait(Duration::from_millis(1));
+    let seen = policy()
+        .resource(keys::fixed("seen"))
+        .shadow_limit("rps")
+        .on_missing_key(OnMissingKey::Skip);
     Router::new()
         .route(
             "/late",
@@ -63,21 +69,31 @@ async fn serve(limiter: RateLimiter) -> SocketAddr {
         while let Ok((stream, _)) = listener.accept().await {
             let app = TowerToHyperService::new(app.clone());
             tokio::spawn(async move {
-                let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), app).await;
+                let _ = Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), app)
+                    .await;
             });
         }
     });
     address
 }
 
-/// Runs a client that sends a request, denied or not. Some clients do not finish what they have begun.
+/// Runs a client that sends a request, denied or not. Some clients do not finish what they have
+/// begun.
 async fn client(address: SocketAddr, number: usize) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let method = [Method::POST, Method::HEAD, Method::OPTIONS, Method::POST][number % 4].clone();
     let path = ["/late", "/plain", "/task", "/nowhere", "/late"][number % 5];
-    let (user, tokens) = (number % USERS, ["1", "-1", "999999999999999999999", "5000"][number % 4]);
+    let (user, tokens) = (
+        number % USERS,
+        ["1", "-1", "999999999999999999999", "5000"][number % 4],
+    );
     let kind = ["text/plain", "application/grpc", "application/problem+json"][number % 3];
-    let who = if number.is_multiple_of(7) { String::new() } else { format!("x-user: user-{user}\r\n") };
+    let who = if number.is_multiple_of(7) {
+        String::new()
+    } else {
+        format!("x-user: user-{user}\r\n")
+    };
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: test\r\nx-tokens: {tokens}\r\ncontent-type: {kind}\r\nte: trailers\r\n{who}content-length: 5\r\n"
     );
@@ -94,12 +110,21 @@ async fn client(address: SocketAddr, number: usize) {
 }
 
 /// Returns the bytes that [`CLIENTS`] clients leave allocated, after as many have run before.
-fn left_of_clients(limiter: impl FnOnce(tollgate::limiter::RateLimiterBuilder) -> RateLimiter) -> i64 {
+fn left_of_clients(
+    limiter: impl FnOnce(tollgate::limiter::RateLimiterBuilder) -> RateLimiter,
+) -> i64 {
     // Everything runs on this thread, because the allocations of one thread are counted.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let clock = ManualClock::at(1_700_000_000_000);
     let _within = runtime.enter();
-    let limiter = limiter(RateLimiter::builder().clock(clock.clone()).flush_after(Duration::from_millis(1)));
+    let limiter = limiter(
+        RateLimiter::builder()
+            .clock(clock.clone())
+            .flush_after(Duration::from_millis(1)),
+    );
     let address = runtime.block_on(serve(limiter));
     let idle = runtime.metrics().num_alive_tasks();
     let flood = || {

@@ -1,5 +1,5 @@
-//! Allocations of decisions in memory, and the size of a bucket. A binary of its own, because it has a counting
-//! allocator.
+//! Allocations of decisions in memory, and the size of a bucket. A binary of its own, because it
+//! has a counting allocator.
 
 mod fields;
 #[cfg(feature = "metrics")]
@@ -23,7 +23,9 @@ use tollgate::{
     Limit, Limits, RateLimitLayer, RateLimiter,
     clock::ManualClock,
     error::Unavailable,
-    layer::{Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr},
+    layer::{
+        Outcome, Policy, ReportLimits, Route, Routes, RoutesHandle, Settle, keys, keys::PeerAddr,
+    },
     model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Update},
     store::{MemoryStore, Store, StoreFuture, WriteOutcome as Written},
 };
@@ -46,21 +48,44 @@ fn a_grant_and_its_commit_allocate_nothing() {
     for count in [1, 2] {
         let limits = (0..count).map(|index| Limit::per_second(format!("limit-{index}"), 1_000_000));
         let limits = Limits::new(limits).unwrap();
-        let grant = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap().commit());
+        let grant = || {
+            drop(
+                now(limiter.acquire("user", "api").limits(&limits))
+                    .unwrap()
+                    .commit(),
+            )
+        };
         let back = || drop(now(limiter.acquire("user", "api").limits(&limits)).unwrap());
-        let bucket = limiter.bucket("user", "api").unwrap().limits(&limits).unwrap();
+        let bucket = limiter
+            .bucket("user", "api")
+            .unwrap()
+            .limits(&limits)
+            .unwrap();
         let by_handle = || drop(now(bucket.acquire()).unwrap().commit());
         // The first call creates the bucket and registers the metrics.
         grant();
         back();
         assert_eq!(measure(grant).count_total, 0, "{count} limits");
-        assert_eq!(measure(by_handle).count_total, 0, "{count} limits, by a handle");
+        assert_eq!(
+            measure(by_handle).count_total,
+            0,
+            "{count} limits, by a handle"
+        );
         assert_eq!(measure(back).count_total, 0, "{count} limits, given back");
         // A single named cost is stored inline too.
-        let named = || now(limiter.acquire("user", "api").limits(&limits).cost("limit-0", 5));
+        let named = || {
+            now(limiter
+                .acquire("user", "api")
+                .limits(&limits)
+                .cost("limit-0", 5))
+        };
         let named = measure(|| drop(named().unwrap().commit()));
         // The name may take one allocation.
-        assert!(named.count_total <= 1, "{count} limits, a cost: {}", named.count_total);
+        assert!(
+            named.count_total <= 1,
+            "{count} limits, a cost: {}",
+            named.count_total
+        );
     }
 }
 
@@ -73,7 +98,8 @@ mod counted {
     };
 
     use metrics::{
-        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, NoopRecorder, Recorder, SharedString, Unit,
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, NoopRecorder, Recorder,
+        SharedString, Unit,
     };
 
     use super::*;
@@ -116,7 +142,8 @@ mod counted {
     }
 }
 
-/// Beside the lease and the request's mark, the layer allocates nothing, and it carries nothing to the end of the body.
+/// Beside the lease and the request's mark, the layer allocates nothing, and it carries nothing to
+/// the end of the body.
 #[test]
 fn the_layer_adds_two_allocations_to_a_request() {
     let policy = Policy::builder()
@@ -129,10 +156,13 @@ fn the_layer_adds_two_allocations_to_a_request() {
         .without_handle()
         .build()
         .unwrap();
-    // The response reports what was used. With the feature `metrics`, a missing report is counted, which is rare and
-    // allocates.
+    // The response reports what was used. With the feature `metrics`, a missing report is counted,
+    // which is rare and allocates.
     let answers = |request: Request<()>| {
-        let response = Response::builder().header("x-used", "1").body(format!("{request:?}")).unwrap();
+        let response = Response::builder()
+            .header("x-used", "1")
+            .body(format!("{request:?}"))
+            .unwrap();
         std::future::ready(Ok::<_, Infallible>(response))
     };
     let inner = tower::service_fn(answers);
@@ -163,7 +193,9 @@ fn allocated(layer: RateLimitLayer) -> u64 {
     // The first request creates the bucket and thread-local state.
     for count in &mut counts {
         let mut request = Request::get("/api/users/7").body(()).unwrap();
-        request.extensions_mut().insert(PeerAddr(([192, 0, 2, 1], 80).into()));
+        request
+            .extensions_mut()
+            .insert(PeerAddr(([192, 0, 2, 1], 80).into()));
         *count = measure(|| drop(now(service.call(request)).unwrap())).count_total;
     }
     assert_eq!(counts[1], counts[2]);
@@ -178,24 +210,42 @@ fn a_table_and_a_handle_allocate_nothing() {
     println!("a request through the layer: {one} allocations");
     let table = || {
         let table = Routes::builder().unlimited(Route::path("/healthz"));
-        table.route(Route::path("/api/users/{id}").method(Method::GET), policy()).otherwise_unlimited().unwrap()
+        table
+            .route(Route::path("/api/users/{id}").method(Method::GET), policy())
+            .otherwise_unlimited()
+            .unwrap()
     };
     assert_eq!(allocated(RateLimitLayer::new(limiter(), table())), one);
-    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(policy()))), one);
-    assert_eq!(allocated(RateLimitLayer::swappable(limiter(), &RoutesHandle::new(table()))), one);
+    assert_eq!(
+        allocated(RateLimitLayer::swappable(
+            limiter(),
+            &RoutesHandle::new(policy())
+        )),
+        one
+    );
+    assert_eq!(
+        allocated(RateLimitLayer::swappable(
+            limiter(),
+            &RoutesHandle::new(table())
+        )),
+        one
+    );
 }
 
 /// Fills a store with `buckets` buckets with keys of 16 bytes and one limit. Returns their bytes.
 fn bytes_of(buckets: usize) -> i64 {
     let mut kept = None;
     let info = measure(|| {
-        let limiter =
-            RateLimiter::builder().clock(ManualClock::at(0)).build_memory(MemoryStore::with_capacity(buckets));
+        let limiter = RateLimiter::builder()
+            .clock(ManualClock::at(0))
+            .build_memory(MemoryStore::with_capacity(buckets));
         let limits = Limits::from(Limit::per_minute("rpm", 60));
         for number in 0..buckets {
             // Near the capacity some parts of the store are already full.
-            let _ =
-                now(limiter.acquire(format!("user-{number:011}"), "api").limits(&limits)).map(|lease| lease.commit());
+            let _ = now(limiter
+                .acquire(format!("user-{number:011}"), "api")
+                .limits(&limits))
+            .map(|lease| lease.commit());
         }
         kept = Some(limiter);
     });
@@ -209,11 +259,15 @@ fn a_bucket_weighs_at_most_200_bytes() {
     for buckets in [300_000, 450_000, 500_000] {
         let each = bytes_of(buckets) as f64 / buckets as f64;
         println!("{buckets} buckets: {each:.1} bytes each");
-        assert!(each <= 200.0, "{each:.1} bytes for each of {buckets} buckets");
+        assert!(
+            each <= 200.0,
+            "{each:.1} bytes for each of {buckets} buckets"
+        );
     }
 }
 
-/// A store that reports every write as applied and stores nothing, so only the memory of gates is counted.
+/// A store that reports every write as applied and stores nothing, so only the memory of gates is
+/// counted.
 #[derive(Debug)]
 struct Blank {
     /// If true, items have a write counter, as items in tables do.
@@ -247,18 +301,29 @@ impl Store for Blank {
 fn a_gate_at_rest_weighs_at_most_220_bytes() {
     let _gates = GATES_OF_ONE.blocking_lock();
     const GATES: usize = 20_000;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     for measures in [true, false] {
-        let settings = RateLimiter::builder().remembered_buckets(2 * GATES).runtime(runtime.handle().clone());
+        let settings = RateLimiter::builder()
+            .remembered_buckets(2 * GATES)
+            .runtime(runtime.handle().clone());
         let limiter = settings.build(Blank { measures }).unwrap();
         let limits = Limits::from(Limit::per_minute("rpm", 60));
         let fill = |from: usize, to: usize| {
             runtime.block_on(async {
                 for number in from..to {
-                    let acquire = limiter.acquire(format!("user-{number:011}"), "api").limits(&limits);
+                    let acquire = limiter
+                        .acquire(format!("user-{number:011}"), "api")
+                        .limits(&limits);
                     acquire.await.unwrap().commit();
                     // A read does not keep a gate awake.
-                    let _ = limiter.available(format!("user-{number:011}"), "api").limits(&limits).await.unwrap();
+                    let _ = limiter
+                        .available(format!("user-{number:011}"), "api")
+                        .limits(&limits)
+                        .await
+                        .unwrap();
                     // Let the write loop end after its answer.
                     tokio::task::yield_now().await;
                 }
@@ -277,8 +342,13 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
 fn gates_are_flat_after_the_cap() {
     let _gates = GATES_OF_ONE.blocking_lock();
     const GATES: usize = 5_000;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = RateLimiter::builder().remembered_buckets(GATES).runtime(runtime.handle().clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let settings = RateLimiter::builder()
+        .remembered_buckets(GATES)
+        .runtime(runtime.handle().clone());
     let limiter = settings.build(Blank { measures: true }).unwrap();
     let limits = Limits::from(Limit::per_minute("rpm", 60));
     let (mut bytes, mut at_cap) = (0, None);
@@ -287,7 +357,12 @@ fn gates_are_flat_after_the_cap() {
             runtime.block_on(async {
                 for number in 0..GATES {
                     let key = format!("user-{:011}", round * GATES + number);
-                    limiter.acquire(key, "api").limits(&limits).await.unwrap().commit();
+                    limiter
+                        .acquire(key, "api")
+                        .limits(&limits)
+                        .await
+                        .unwrap()
+                        .commit();
                     tokio::task::yield_now().await;
                 }
             });
@@ -296,7 +371,10 @@ fn gates_are_flat_after_the_cap() {
         println!("{} keys: {bytes} bytes", (round + 1) * GATES);
         if round > 0 {
             let at_cap = *at_cap.get_or_insert(bytes);
-            assert!(bytes <= at_cap + at_cap / 10, "{bytes} bytes, {at_cap} at the cap");
+            assert!(
+                bytes <= at_cap + at_cap / 10,
+                "{bytes} bytes, {at_cap} at the cap"
+            );
         }
     }
 }
@@ -304,12 +382,15 @@ fn gates_are_flat_after_the_cap() {
 /// Ten times as many keys as the store has room for. The benchmarks of the report use ten million.
 #[test]
 fn memory_is_flat_after_the_cap() {
-    // With the first capacity, the tables of the store's parts are as full as they may be with room for deletions. With
-    // the second one, they are doubled for that room. 139 bytes of each bucket are outside these tables.
+    // With the first capacity, the tables of the store's parts are as full as they may be with room
+    // for deletions. With the second one, they are doubled for that room. 139 bytes of each bucket
+    // are outside these tables.
     for (capacity, each) in [(25_250, 155), (27_500, 165)] {
         let clock = ManualClock::at(0);
         let store = MemoryStore::with_capacity(capacity);
-        let limiter = RateLimiter::builder().clock(clock.clone()).build_memory(store.clone());
+        let limiter = RateLimiter::builder()
+            .clock(clock.clone())
+            .build_memory(store.clone());
         let limits = Limits::from(Limit::per_second("rps", 1000));
         let mut refused = 0u64;
         let mut bytes = 0;
@@ -328,13 +409,20 @@ fn memory_is_flat_after_the_cap() {
                 }
             });
             bytes += info.bytes_current;
-            println!("{} keys: {} buckets, {bytes} bytes, {refused} refused", (round + 1) * capacity, store.len());
+            println!(
+                "{} keys: {} buckets, {bytes} bytes, {refused} refused",
+                (round + 1) * capacity,
+                store.len()
+            );
             assert!(store.len() <= capacity + capacity / 100);
             assert!(bytes <= each * capacity as i64, "{bytes} bytes");
             // The first rounds fill every part of the store. After that nothing is added.
             if round > 0 {
                 let at_cap = *at_cap.get_or_insert(bytes);
-                assert!(bytes <= at_cap + at_cap / 100, "{bytes} bytes, {at_cap} at the cap");
+                assert!(
+                    bytes <= at_cap + at_cap / 100,
+                    "{bytes} bytes, {at_cap} at the cap"
+                );
             }
         }
     }
@@ -362,7 +450,8 @@ fn a_clients_address_allocates_nothing() {
             .header("x-forwarded-for", format!("{client}, 10.1.1.1"))
             .header(
                 "forwarded",
-                format!("for=\"[{client}]\";proto=https, for=10.1.1.1").replace("[192.0.2.7]", "192.0.2.7"),
+                format!("for=\"[{client}]\";proto=https, for=10.1.1.1")
+                    .replace("[192.0.2.7]", "192.0.2.7"),
             )
             .header("x-real-ip", client)
             .extension(PeerAddr("10.0.0.1:80".parse().unwrap()))
@@ -373,13 +462,16 @@ fn a_clients_address_allocates_nothing() {
             let info = measure(|| found = key.extract(&RequestHead::from(&request)).ok());
             assert_eq!(info.count_total, 0);
             let entity = found.expect("a key").into_entity().unwrap();
-            assert!(["ip:192.0.2.7", "ip6:2001:db8:0:0", "ip:10.0.0.1"].contains(&entity.as_str()), "{entity}");
+            assert!(
+                ["ip:192.0.2.7", "ip6:2001:db8:0:0", "ip:10.0.0.1"].contains(&entity.as_str()),
+                "{entity}"
+            );
         }
     }
 }
 
-/// Behind the layer a granted request has the same allocations for the peer's address and for one from a header, with
-/// IPv6 too.
+/// Behind the layer a granted request has the same allocations for the peer's address and for one
+/// from a header, with IPv6 too.
 #[test]
 fn a_request_behind_proxies_allocates_no_more_than_one_without() {
     use std::convert::Infallible;
@@ -397,7 +489,8 @@ fn a_request_behind_proxies_allocates_no_more_than_one_without() {
     let of = |client: ClientIp, peer: &str| {
         let policy = Policy::per_client_ip(client, Limit::per_second("rps", 1_000_000));
         let layer = RateLimitLayer::new(RateLimiter::memory(), policy);
-        let inner = |_: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(String::new())));
+        let inner =
+            |_: Request<()>| std::future::ready(Ok::<_, Infallible>(Response::new(String::new())));
         let mut service = layer.layer(tower::service_fn(inner));
         let mut request = || {
             let request = Request::builder()
@@ -407,7 +500,10 @@ fn a_request_behind_proxies_allocates_no_more_than_one_without() {
                 .unwrap();
             let mut response = None;
             let info = measure(|| response = Some(now(service.call(request)).unwrap()));
-            assert_eq!(response.map(|response| response.status().as_u16()), Some(200));
+            assert_eq!(
+                response.map(|response| response.status().as_u16()),
+                Some(200)
+            );
             info.count_total
         };
         request();

@@ -12,7 +12,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Sends frames to a [`Fed`]. It is closed when the body is dropped, and the body ends when the feed is dropped.
+/// Sends frames to a [`Fed`]. It is closed when the body is dropped, and the body ends when the
+/// feed is dropped.
 pub(super) type Feed = UnboundedSender<Result<Frame<Bytes>, io::Error>>;
 
 /// A body of unknown length that holds a `T`.
@@ -28,7 +29,13 @@ pub(super) fn fed() -> (Feed, Fed) {
 /// Returns a body that owns a value, such as a lease's handle.
 pub(super) fn carrying<T>(carried: T) -> (Feed, Fed<T>) {
     let (feed, frames) = unbounded_channel();
-    (feed, Fed { frames, _carried: carried })
+    (
+        feed,
+        Fed {
+            frames,
+            _carried: carried,
+        },
+    )
 }
 
 pub(super) fn data(text: &'static str) -> Result<Frame<Bytes>, io::Error> {
@@ -66,7 +73,9 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let (mut data, mut trailers) = (Vec::new(), None);
-    while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+    while let Some(frame) =
+        std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
         match frame?.into_data() {
             Ok(piece) => data.extend_from_slice(&piece),
             Err(frame) => trailers = frame.into_trailers().ok(),
@@ -78,5 +87,11 @@ where
 /// Returns a closure that can be cloned and returns `value` at its only call.
 pub(super) fn once<T: Send>(value: T) -> impl Fn() -> T + Clone + Send + Sync {
     let value = Arc::new(Mutex::new(Some(value)));
-    move || value.lock().expect("nobody panicked").take().expect("asked for once")
+    move || {
+        value
+            .lock()
+            .expect("nobody panicked")
+            .take()
+            .expect("asked for once")
+    }
 }

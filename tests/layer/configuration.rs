@@ -39,7 +39,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Returns the builder methods that take and return the builder.
 fn settings() -> Vec<String> {
     let mut files = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
     let mut settings = Vec::new();
     for file in files {
         let text = fs::read_to_string(file).unwrap();
@@ -51,8 +54,9 @@ fn settings() -> Vec<String> {
             for method in methods.split("\n    pub fn ").skip(1) {
                 let (signature, _) = method.split_once("{\n").unwrap();
                 let (name, arguments) = signature.split_once(['(', '<']).unwrap();
-                let takes =
-                    arguments.contains("mut self") || arguments.contains("(self") || arguments.starts_with("self");
+                let takes = arguments.contains("mut self")
+                    || arguments.contains("(self")
+                    || arguments.starts_with("self");
                 if takes && signature.contains("-> Self") {
                     settings.push(name.to_owned());
                 }
@@ -65,10 +69,18 @@ fn settings() -> Vec<String> {
 #[test]
 fn has_every_setting() {
     let settings = settings();
-    assert!(settings.len() > 60, "most of them are not found: {settings:?}");
+    assert!(
+        settings.len() > 60,
+        "most of them are not found: {settings:?}"
+    );
     let missing: Vec<_> = settings
         .iter()
-        .filter(|setting| !VARIANTS.contains(&setting.as_str()) && !PAGE.contains(&format!("`{setting}`")))
+        .filter(|setting| {
+            !VARIANTS.contains(&setting.as_str()) && !PAGE.contains(&format!("`{setting}`"))
+        })
         .collect();
-    assert!(missing.is_empty(), "docs/guide/configuration.md lacks {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/guide/configuration.md lacks {missing:?}"
+    );
 }

@@ -26,7 +26,10 @@ impl Events {
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
-        Self { written, _guard: tracing::subscriber::set_default(subscriber) }
+        Self {
+            written,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
     }
 
     pub(super) fn text(&self) -> String {

@@ -16,14 +16,21 @@ use super::{
 async fn json(app: Router, user: &str) -> Value {
     let response = ask(&app, from(user)).await;
     assert_eq!(response.status(), 200);
-    serde_json::from_slice(&axum::body::to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap()
+    serde_json::from_slice(
+        &axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
 async fn the_lease() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| Json(lease.consumed("tpm"));
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     assert_eq!(json(app, "alice").await, 10);
 }
 
@@ -33,7 +40,10 @@ async fn perhaps_a_lease() {
     let handler = async |lease: Option<LeaseHandle>| Json(lease.map(|lease| lease.consumed("tpm")));
     let bare = Router::new().route("/", get(handler));
     assert_eq!(json(bare.clone(), "alice").await, Value::Null);
-    assert_eq!(json(bare.layer(layer(&limiter, ten_tokens())), "alice").await, 10);
+    assert_eq!(
+        json(bare.layer(layer(&limiter, ten_tokens())), "alice").await,
+        10
+    );
 }
 
 #[tokio::test]
@@ -45,7 +55,9 @@ async fn the_status() {
             assert!(status.get("rpm").is_none());
             Json(status)
         };
-        let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+        let app = Router::new()
+            .route("/", get(handler))
+            .layer(layer(&limiter, ten_tokens()));
         assert_eq!(
             json(app, "alice").await,
             json!({
@@ -73,7 +85,9 @@ async fn the_status_follows_what_the_handler_adjusts() {
         let available = |status: &RateLimitStatus| status.get("tpm").unwrap().available;
         Json([available(&before), available(&lease.status())])
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     assert_eq!(json(app, "alice").await, json!([90, -150]));
 }
 
@@ -82,7 +96,10 @@ async fn perhaps_a_status() {
     let handler = async |status: Option<RateLimitStatus>| Json(status.is_some());
     let bare = Router::new().route("/", get(handler));
     assert_eq!(json(bare.clone(), "alice").await, false);
-    assert_eq!(json(bare.layer(layer(&memory().0, ten_tokens())), "alice").await, true);
+    assert_eq!(
+        json(bare.layer(layer(&memory().0, ten_tokens())), "alice").await,
+        true
+    );
 }
 
 #[tokio::test]
@@ -96,25 +113,41 @@ async fn the_layer_is_missing() {
         *request.uri_mut() = path.parse().unwrap();
         let response = ask(&app, request).await;
         assert_eq!(response.status(), 500);
-        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
         let told = String::from_utf8_lossy(&body).contains("TG006");
-        assert_eq!(told, cfg!(debug_assertions), "only debug builds tell clients what is wrong");
+        assert_eq!(
+            told,
+            cfg!(debug_assertions),
+            "only debug builds tell clients what is wrong"
+        );
     }
-    let said = events.text().matches(&MissingLayer::default().to_string()).count();
+    let said = events
+        .text()
+        .matches(&MissingLayer::default().to_string())
+        .count();
     assert_eq!(said, 2, "{}", events.text());
 }
 
 #[tokio::test]
 async fn the_layer_stands_further_in() {
     let (limiter, _) = memory();
-    let inner = Router::new().route("/", get(async || {})).layer(layer(&limiter, ten_tokens()));
+    let inner = Router::new()
+        .route("/", get(async || {}))
+        .layer(layer(&limiter, ten_tokens()));
     let outside = axum::middleware::from_fn(
-        async |lease: Option<LeaseHandle>, request: axum::extract::Request, next: axum::middleware::Next| {
+        async |lease: Option<LeaseHandle>,
+               request: axum::extract::Request,
+               next: axum::middleware::Next| {
             assert!(lease.is_none());
             next.run(request).await
         },
     );
-    assert_eq!(ask(&inner.layer(outside), from("alice")).await.status(), 200);
+    assert_eq!(
+        ask(&inner.layer(outside), from("alice")).await.status(),
+        200
+    );
     assert_eq!(alices_tokens(&limiter).await, 90);
 }
 
@@ -127,15 +160,21 @@ async fn a_request_that_passed_unlimited_has_one_that_charges_nothing() {
         assert_eq!(lease.status(), status);
     };
     let policy = ten_tokens().on_missing_key(OnMissingKey::Skip);
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
 }
 
 #[tokio::test]
 async fn of_two_layers_the_inner_ones_lease() {
     let (limiter, _) = memory();
-    let inner = super::world::per_user(Limit::per_hour("rph", 7)).resource(tollgate::layer::keys::fixed("inner"));
+    let inner = super::world::per_user(Limit::per_hour("rph", 7))
+        .resource(tollgate::layer::keys::fixed("inner"));
     let handler = async |status: RateLimitStatus| Json(status.resource);
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, inner)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, inner))
+        .layer(layer(&limiter, ten_tokens()));
     assert_eq!(json(app, "alice").await, "inner");
 }

@@ -10,13 +10,16 @@ use tollgate::{
     error::Invalid,
     extract::MissingLayer,
     layer::{
-        BoundLimiter, LeaseHandle, OnUnavailable, Outcome, PolicyBuilder, RateLimitStatus, Settle, ShadowVerdict, keys,
+        BoundLimiter, LeaseHandle, OnUnavailable, Outcome, PolicyBuilder, RateLimitStatus, Settle,
+        ShadowVerdict, keys,
     },
 };
 
 use super::{
     events::Events,
-    world::{Remote, alices_tokens, ask, from, gated, layer, memory, ten_tokens, text, with_headers},
+    world::{
+        Remote, alices_tokens, ask, from, gated, layer, memory, ten_tokens, text, with_headers,
+    },
 };
 
 fn bound() -> PolicyBuilder {
@@ -35,7 +38,9 @@ async fn asks(limiter: BoundLimiter, headers: http::HeaderMap) -> Result<&'stati
 }
 
 fn app(limiter: &RateLimiter, policy: PolicyBuilder) -> Router {
-    Router::new().route("/", get(asks)).layer(layer(limiter, policy))
+    Router::new()
+        .route("/", get(asks))
+        .layer(layer(limiter, policy))
 }
 
 fn costing(cost: &str) -> http::Request<axum::body::Body> {
@@ -45,21 +50,41 @@ fn costing(cost: &str) -> http::Request<axum::body::Body> {
 async fn acquires_when_it_knows(limiter: RateLimiter) {
     let app = app(&limiter, bound());
     let response = ask(&app, costing("35")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, Some(r#""tpm";r=65;t=21"#)));
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "ratelimit")),
+        (200, Some(r#""tpm";r=65;t=21"#))
+    );
     assert_eq!(alices_tokens(&limiter).await, 65);
     // The cost of the policy.
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 55);
 
     let response = ask(&app, costing("60")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("3")));
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "retry-after")),
+        (429, Some("3"))
+    );
     assert_eq!(text(&response, "ratelimit"), Some(r#""tpm";r=55;t=3"#));
-    assert_eq!(text(&response, "ratelimit-policy"), Some(r#""tpm";q=100;w=60"#));
-    assert_eq!(text(&response, "content-type"), Some("application/problem+json"));
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["violated-policies"][0], "tpm");
+    assert_eq!(
+        text(&response, "ratelimit-policy"),
+        Some(r#""tpm";q=100;w=60"#)
+    );
+    assert_eq!(
+        text(&response, "content-type"),
+        Some("application/problem+json")
+    );
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&bytes).unwrap()["violated-policies"][0],
+        "tpm"
+    );
     let response = ask(&app, costing("101")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, None));
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "retry-after")),
+        (429, None)
+    );
     assert_eq!(alices_tokens(&limiter).await, 55);
 }
 
@@ -86,9 +111,14 @@ async fn a_handler_that_does_not_acquire_is_not_charged() {
         assert_eq!(lease.adjust("tpm", 1).unwrap_err(), Invalid::LeaseClosed);
         assert!(!lease.is_degraded() && lease.status().limits.is_empty());
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, bound()));
     let response = ask(&app, from("alice")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, None));
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "ratelimit")),
+        (200, None)
+    );
     assert_eq!(alices_tokens(&limiter).await, 100);
 }
 
@@ -100,8 +130,13 @@ async fn what_it_acquires_is_settled_as_any_lease() {
         [("x-used", "33")]
     };
     let policy = bound().settle("tpm", Settle::header("x-used"));
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
-    assert_eq!(text(&ask(&app, from("alice")).await, "ratelimit"), Some(r#""tpm";r=67;t=20"#));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
+    assert_eq!(
+        text(&ask(&app, from("alice")).await, "ratelimit"),
+        Some(r#""tpm";r=67;t=20"#)
+    );
     assert_eq!(alices_tokens(&limiter).await, 67);
 }
 
@@ -111,10 +146,15 @@ async fn it_acquires_once() {
     let handler = async |one: BoundLimiter, other: BoundLimiter| -> Result<(), Error> {
         let lease = one.acquire().await?;
         let error = other.acquire().await.unwrap_err();
-        assert!(matches!(error, Error::Invalid(Invalid::LeaseHeld)), "{error:?}");
+        assert!(
+            matches!(error, Error::Invalid(Invalid::LeaseHeld)),
+            "{error:?}"
+        );
         lease.consume("tpm", 5).await
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, bound()));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 85);
 }
@@ -127,7 +167,9 @@ async fn an_error_of_the_handlers_own_keeps_the_charge_unless_the_policy_gives_i
             limiter.acquire().await.unwrap();
             Err(StatusCode::INTERNAL_SERVER_ERROR)
         };
-        let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+        let app = Router::new()
+            .route("/", get(handler))
+            .layer(layer(&limiter, policy));
         assert_eq!(ask(&app, from("alice")).await.status(), 500);
         assert_eq!(alices_tokens(&limiter).await, left);
     }
@@ -135,12 +177,22 @@ async fn an_error_of_the_handlers_own_keeps_the_charge_unless_the_policy_gives_i
 
 #[tokio::test]
 async fn a_panic_keeps_the_charge_unless_the_policy_gives_it_back_and_a_late_acquire_too() {
-    panics_with(bound(), 90, |late| matches!(late, Err(Error::Invalid(Invalid::LeaseHeld)))).await;
+    panics_with(bound(), 90, |late| {
+        matches!(late, Err(Error::Invalid(Invalid::LeaseHeld)))
+    })
+    .await;
     let refund = bound().on_panic(Outcome::Refund);
-    panics_with(refund, 100, |late| matches!(late, Err(Error::Invalid(Invalid::LeaseClosed)))).await;
+    panics_with(refund, 100, |late| {
+        matches!(late, Err(Error::Invalid(Invalid::LeaseClosed)))
+    })
+    .await;
 }
 
-async fn panics_with(policy: PolicyBuilder, left: i64, is_refused: fn(Result<LeaseHandle, Error>) -> bool) {
+async fn panics_with(
+    policy: PolicyBuilder,
+    left: i64,
+    is_refused: fn(Result<LeaseHandle, Error>) -> bool,
+) {
     let (limiter, _) = memory();
     let kept = Arc::new(std::sync::Mutex::new(None));
     let handler = {
@@ -160,7 +212,9 @@ async fn panics_with(policy: PolicyBuilder, left: i64, is_refused: fn(Result<Lea
             handler(limiter).await;
         }
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
     let panicked = tokio::spawn(async move { ask(&app, from("alice")).await.status() }).await;
     assert!(panicked.is_err());
     let late = kept.lock().unwrap().take().unwrap();
@@ -177,7 +231,9 @@ async fn it_is_held_open_by_the_last_handle() {
         let lease = limiter.acquire().await.unwrap();
         let _ = send.lock().unwrap().take().unwrap().send(lease);
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, bound()));
     let response = ask(&app, from("alice")).await;
     drop(response);
     let lease = receive.await.unwrap();
@@ -199,24 +255,38 @@ async fn without_a_key_where_the_policy_only_observes() {
     let (limiter, _) = memory();
     let handler = async |limiter: BoundLimiter, status: RateLimitStatus| {
         assert_eq!(status.shadow, None, "nothing is asked yet");
-        let lease = limiter.clone().cost("tpm", 500).costs(&Cost::new()).acquire().await.unwrap();
+        let lease = limiter
+            .clone()
+            .cost("tpm", 500)
+            .costs(&Cost::new())
+            .acquire()
+            .await
+            .unwrap();
         assert_eq!(lease.status().shadow, Some(ShadowVerdict::Refused));
         lease.settle("tpm", 7).unwrap();
         lease.consume("tpm", 7).await.unwrap();
         let again = limiter.acquire().await.unwrap_err();
-        assert!(matches!(again, Error::Invalid(Invalid::LeaseHeld)), "once, as ever: {again:?}");
+        assert!(
+            matches!(again, Error::Invalid(Invalid::LeaseHeld)),
+            "once, as ever: {again:?}"
+        );
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, bound().shadow()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, bound().shadow()));
     assert_eq!(ask(&app, with_headers(&[])).await.status(), 200);
     // The same if the key is missing because of a mistake of the server.
     let unset = bound().entity(keys::peer_ip()).shadow();
     let handler = async |limiter: BoundLimiter| assert!(limiter.acquire().await.is_ok());
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, unset));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, unset));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 100);
 }
 
-/// A request that this layer exempts is not charged, and does not use the limiter of an outer layer.
+/// A request that this layer exempts is not charged, and does not use the limiter of an outer
+/// layer.
 #[tokio::test]
 async fn a_request_that_passes_unlimited_does_not_find_another_layers() {
     let (limiter, _) = memory();
@@ -224,8 +294,13 @@ async fn a_request_that_passes_unlimited_does_not_find_another_layers() {
         let lease = limiter.cost("tpm", 1_000_000).acquire().await.unwrap();
         assert!(lease.status().limits.is_empty() && !lease.is_degraded());
     };
-    let exempt = bound().resource(keys::fixed("inner")).exempt(|_: &tollgate::layer::RequestHead<'_>| true);
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, exempt)).layer(layer(&limiter, bound()));
+    let exempt = bound()
+        .resource(keys::fixed("inner"))
+        .exempt(|_: &tollgate::layer::RequestHead<'_>| true);
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, exempt))
+        .layer(layer(&limiter, bound()));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 100);
 }
@@ -236,7 +311,10 @@ async fn the_store_is_down() {
     remote.engine.stop().await;
     let blocks = app(&remote.limiter, bound());
     let response = ask(&blocks, from("alice")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (503, Some("1")));
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "retry-after")),
+        (503, Some("1"))
+    );
     let handler = async |limiter: BoundLimiter| {
         let lease = limiter.acquire().await.unwrap();
         assert!(lease.is_degraded());
@@ -244,7 +322,9 @@ async fn the_store_is_down() {
         lease.consume("tpm", 7).await.unwrap();
     };
     let allows = bound().on_unavailable(OnUnavailable::Allow);
-    let app = Router::new().route("/", get(handler)).layer(layer(&remote.limiter, allows));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&remote.limiter, allows));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
 }
 
@@ -252,12 +332,18 @@ async fn the_store_is_down() {
 async fn perhaps_one_and_the_layer_is_missing() {
     let events = Events::collect();
     let handler = async |limiter: Option<BoundLimiter>| assert!(limiter.is_none());
-    let bare = Router::new().route("/", get(handler)).route("/bound", get(async |_: BoundLimiter| {}));
+    let bare = Router::new()
+        .route("/", get(handler))
+        .route("/bound", get(async |_: BoundLimiter| {}));
     assert_eq!(ask(&bare, from("alice")).await.status(), 200);
     let mut request = from("alice");
     *request.uri_mut() = "/bound".parse().unwrap();
     assert_eq!(ask(&bare, request).await.status(), 500);
-    assert!(events.text().contains(&MissingLayer::default().to_string()), "{}", events.text());
+    assert!(
+        events.text().contains(&MissingLayer::default().to_string()),
+        "{}",
+        events.text()
+    );
 }
 
 #[tokio::test]
@@ -270,14 +356,25 @@ async fn a_denied_consume_is_answered_by_the_layer_and_keeps_what_was_used() {
     };
     // The outer layer has its own bucket and keeps its charge, because the handler has run.
     let outer = ten_tokens().resource(keys::fixed("outer"));
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens())).layer(layer(&limiter, outer));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()))
+        .layer(layer(&limiter, outer));
     let response = ask(&app, from("alice")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("6")));
-    let reported: Vec<_> =
-        response.headers().get_all("ratelimit").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "retry-after")),
+        (429, Some("6"))
+    );
+    let reported: Vec<_> = response
+        .headers()
+        .get_all("ratelimit")
+        .iter()
+        .map(|value| value.to_str().unwrap())
+        .collect();
     assert_eq!(reported, [r#""tpm";r=40;t=6"#, r#""tpm";r=90;t=6"#]);
     assert_eq!(alices_tokens(&limiter).await, 40);
-    let outer = super::world::left_of(&limiter, "alice", "outer", &Limit::per_minute("tpm", 100)).await;
+    let outer =
+        super::world::left_of(&limiter, "alice", "outer", &Limit::per_minute("tpm", 100)).await;
     assert_eq!(outer, 90);
 }
 
@@ -285,9 +382,15 @@ async fn a_denied_consume_is_answered_by_the_layer_and_keeps_what_was_used() {
 async fn mistakes_of_the_handler_are_a_500_and_an_event() {
     let events = Events::collect();
     let handler = async |lease: LeaseHandle| -> Result<(), Error> { Ok(lease.adjust("rpm", 1)?) };
-    let app = Router::new().route("/", get(handler)).layer(layer(&memory().0, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&memory().0, ten_tokens()));
     assert_eq!(ask(&app, from("alice")).await.status(), 500);
-    assert!(events.text().contains("unknown limit rpm"), "{}", events.text());
+    assert!(
+        events.text().contains("unknown limit rpm"),
+        "{}",
+        events.text()
+    );
     // The same without a layer.
     let bare = Router::new().route("/", get(async || Error::from(Invalid::NoLimits)));
     assert_eq!(ask(&bare, from("alice")).await.status(), 500);

@@ -30,23 +30,47 @@ struct Got {
     ends_with_head: bool,
 }
 
-async fn asks_too_much(request: Request<Body>, answer: Answer) -> Result<Response<Body>, Infallible> {
+async fn asks_too_much(
+    request: Request<Body>,
+    answer: Answer,
+) -> Result<Response<Body>, Infallible> {
     let extensions = request.extensions();
-    let (lease, bound) = (extensions.get::<LeaseHandle>().cloned(), extensions.get::<BoundLimiter>().cloned());
+    let (lease, bound) = (
+        extensions.get::<LeaseHandle>().cloned(),
+        extensions.get::<BoundLimiter>().cloned(),
+    );
     if let Some(bound) = bound {
         bound.cost("tpm", 10).acquire().await.expect("ten tokens");
     }
-    let error = lease.expect("a lease").consume("tpm", 91).await.expect_err("a denial");
+    let error = lease
+        .expect("a lease")
+        .consume("tpm", 91)
+        .await
+        .expect_err("a denial");
     Ok(answer(error))
 }
 
 /// Returns the answer of a service without a router that asks for more than is left.
-async fn get_from(limiter: &RateLimiter, policy: PolicyBuilder, request: Request<Body>, answer: Answer) -> Got {
+async fn get_from(
+    limiter: &RateLimiter,
+    policy: PolicyBuilder,
+    request: Request<Body>,
+    answer: Answer,
+) -> Got {
     let inner = tower::service_fn(move |request| asks_too_much(request, answer));
-    let response = layer(limiter, policy).layer(inner).oneshot(request).await.unwrap();
+    let response = layer(limiter, policy)
+        .layer(inner)
+        .oneshot(request)
+        .await
+        .unwrap();
     let ends_with_head = response.body().is_end_stream();
     let (parts, body) = response.into_parts();
-    Got { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes(), ends_with_head }
+    Got {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.collect().await.unwrap().to_bytes(),
+        ends_with_head,
+    }
 }
 
 async fn get(policy: PolicyBuilder, request: Request<Body>, answer: Answer) -> Got {
@@ -58,22 +82,34 @@ async fn a_grpc_request_gets_a_status() {
     for policy in policies() {
         let mut request = from("alice");
         *request.method_mut() = Method::POST;
-        request.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
-        request.headers_mut().insert("te", "trailers".parse().unwrap());
+        request
+            .headers_mut()
+            .insert("content-type", "application/grpc".parse().unwrap());
+        request
+            .headers_mut()
+            .insert("te", "trailers".parse().unwrap());
         // An HTTP status is not a gRPC status.
-        let answer = |error| (StatusCode::IM_A_TEAPOT, [("x-request-id", "7")], error).into_response();
+        let answer =
+            |error| (StatusCode::IM_A_TEAPOT, [("x-request-id", "7")], error).into_response();
         let got = get(policy, request, answer).await;
         assert_eq!((got.status, got.ends_with_head), (StatusCode::OK, true));
         for (name, value) in [
             ("content-type", "application/grpc"),
             ("grpc-status", "8"),
-            ("grpc-message", "Rate limit exceeded: tpm. Please try again in 600ms."),
+            (
+                "grpc-message",
+                "Rate limit exceeded: tpm. Please try again in 600ms.",
+            ),
             ("grpc-retry-pushback-ms", "600"),
             ("ratelimit", r#""tpm";r=90;t=1"#),
             ("cache-control", "no-store"),
             ("x-request-id", "7"),
         ] {
-            assert_eq!(got.headers.get(name).map(|value| value.to_str().unwrap()), Some(value), "{name}");
+            assert_eq!(
+                got.headers.get(name).map(|value| value.to_str().unwrap()),
+                Some(value),
+                "{name}"
+            );
         }
         assert!(!got.headers.contains_key("retry-after"));
     }
@@ -87,7 +123,10 @@ async fn a_head_request_gets_the_headers_alone() {
         *request.method_mut() = Method::HEAD;
         let head = get(policy.0, request, answer).await;
         let mut got = get(policy.1, from("alice"), answer).await;
-        assert_eq!((head.status, head.ends_with_head), (StatusCode::TOO_MANY_REQUESTS, true));
+        assert_eq!(
+            (head.status, head.ends_with_head),
+            (StatusCode::TOO_MANY_REQUESTS, true)
+        );
         assert_eq!(got.status, StatusCode::TOO_MANY_REQUESTS);
         let length = got.body.len();
         assert!(length > 100);
@@ -135,7 +174,12 @@ async fn that_status_is_settled_by() {
     let (limiter, _) = memory();
     let answer = |error| (StatusCode::PAYMENT_REQUIRED, error).into_response();
     let policy = ten_tokens().on_status(402..=402, Outcome::Refund);
-    assert_eq!(get_from(&limiter, policy, from("alice"), answer).await.status, StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(
+        get_from(&limiter, policy, from("alice"), answer)
+            .await
+            .status,
+        StatusCode::PAYMENT_REQUIRED
+    );
     assert_eq!(alices_tokens(&limiter).await, 100);
 }
 
@@ -147,8 +191,13 @@ async fn what_other_middleware_put_beside_it_stays() {
         let error = lease.consume("tpm", 91).await.unwrap_err();
         (Extension(Note(7)), error).into_response()
     };
-    let app = axum::Router::new().fallback(handler).layer(layer(&memory().0, ten_tokens()));
+    let app = axum::Router::new()
+        .fallback(handler)
+        .layer(layer(&memory().0, ten_tokens()));
     let response = ask(&app, from("alice")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("1")));
+    assert_eq!(
+        (response.status().as_u16(), text(&response, "retry-after")),
+        (429, Some("1"))
+    );
     assert_eq!(response.extensions().get::<Note>().expect("the note").0, 7);
 }

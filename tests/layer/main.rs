@@ -1,5 +1,8 @@
 //! The tower layer and the axum extractors.
-#![allow(clippy::duplicate_mod, reason = "each example that is tested brings along what all of them share")]
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each example that is tested brings along what all of them share"
+)]
 
 mod answers;
 mod bodies;

@@ -41,7 +41,10 @@ impl Body for Scripted {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.steps.pop_front().unwrap_or(Step::End) {
             Step::Pending => Poll::Pending,
             Step::Data(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -82,10 +85,18 @@ async fn behind_the_layer(steps: &[Step], held: bool) -> ResponseBody<Scripted> 
     let steps = once(VecDeque::from(steps.to_vec()));
     let inner = tower::service_fn(move |request: Request<AxumBody>| {
         let lease = request.extensions().get::<LeaseHandle>().cloned();
-        let body = Scripted { steps: steps(), _lease: lease.filter(|_| held) };
+        let body = Scripted {
+            steps: steps(),
+            _lease: lease.filter(|_| held),
+        };
         std::future::ready(Ok::<_, Infallible>(Response::new(body)))
     });
-    layer(&memory().0, ten_tokens()).layer(inner).oneshot(from("alice")).await.unwrap().into_body()
+    layer(&memory().0, ten_tokens())
+        .layer(inner)
+        .oneshot(from("alice"))
+        .await
+        .unwrap()
+        .into_body()
 }
 
 fn trailers() -> Step {
@@ -101,7 +112,15 @@ fn scripts() -> Vec<Vec<Step>> {
     vec![
         vec![],
         vec![data("whole")],
-        vec![data(""), data("a"), Step::Pending, data("b"), Step::Pending, Step::Pending, binary.clone()],
+        vec![
+            data(""),
+            data("a"),
+            Step::Pending,
+            data("b"),
+            Step::Pending,
+            Step::Pending,
+            binary.clone(),
+        ],
         vec![data("a"), trailers()],
         vec![trailers()],
         vec![Step::Pending, binary, Step::Error("torn".to_owned())],
@@ -113,10 +132,17 @@ fn scripts() -> Vec<Vec<Step>> {
 async fn step_by_step() {
     for script in scripts() {
         for held in [false, true] {
-            let mut alone = Scripted { steps: script.clone().into(), _lease: None };
+            let mut alone = Scripted {
+                steps: script.clone().into(),
+                _lease: None,
+            };
             let mut body = behind_the_layer(&script, held).await;
             for step in script.iter().chain([&Step::End]) {
-                assert_eq!(body.is_end_stream(), alone.is_end_stream(), "before {step:?}");
+                assert_eq!(
+                    body.is_end_stream(),
+                    alone.is_end_stream(),
+                    "before {step:?}"
+                );
                 assert_eq!(body.size_hint().lower(), alone.size_hint().lower());
                 assert_eq!(body.size_hint().upper(), alone.size_hint().upper());
                 // The step comes in the same poll as from the inner body.
@@ -131,16 +157,23 @@ async fn step_by_step() {
 async fn data_is_not_copied() {
     let data = Bytes::from(vec![7; 10_000]);
     let mut body = behind_the_layer(&[Step::Data(data.clone())], true).await;
-    let Step::Data(passed) = poll(&mut body) else { panic!("no data") };
+    let Step::Data(passed) = poll(&mut body) else {
+        panic!("no data")
+    };
     assert_eq!(passed.as_ptr(), data.as_ptr());
 }
 
 #[tokio::test]
 async fn answers_of_the_layer_are_whole() {
-    let service = layer(&memory().0, ten_tokens()).layer(tower::service_fn(|_: Request<AxumBody>| async {
-        Ok::<_, Infallible>(Response::new(AxumBody::empty()))
-    }));
-    let mut body = service.oneshot(Request::new(AxumBody::empty())).await.unwrap().into_body();
+    let service =
+        layer(&memory().0, ten_tokens()).layer(tower::service_fn(|_: Request<AxumBody>| async {
+            Ok::<_, Infallible>(Response::new(AxumBody::empty()))
+        }));
+    let mut body = service
+        .oneshot(Request::new(AxumBody::empty()))
+        .await
+        .unwrap()
+        .into_body();
     let length = body.size_hint().exact().expect("known");
     assert!(!body.is_end_stream());
     let frame = super::bodies::next(&mut body).await.unwrap().unwrap();
@@ -152,7 +185,10 @@ async fn answers_of_the_layer_are_whole() {
 #[tokio::test]
 async fn heads_pass_too() {
     let inner = tower::service_fn(|request: Request<AxumBody>| async move {
-        assert_eq!((request.uri().path(), request.headers()["x-user"].as_bytes()), ("/a", &b"alice"[..]));
+        assert_eq!(
+            (request.uri().path(), request.headers()["x-user"].as_bytes()),
+            ("/a", &b"alice"[..])
+        );
         Response::builder()
             .status(207)
             .version(http::Version::HTTP_2)
@@ -162,8 +198,15 @@ async fn heads_pass_too() {
     });
     let mut request = from("alice");
     *request.uri_mut() = "/a?b".parse().unwrap();
-    let response = layer(&memory().0, ten_tokens()).layer(inner).oneshot(request).await.unwrap();
-    assert_eq!((response.status().as_u16(), response.version()), (207, http::Version::HTTP_2));
+    let response = layer(&memory().0, ten_tokens())
+        .layer(inner)
+        .oneshot(request)
+        .await
+        .unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.version()),
+        (207, http::Version::HTTP_2)
+    );
     assert_eq!(response.headers()["x-own"], "1");
     assert_eq!(response.extensions().get::<u32>(), Some(&7));
 }

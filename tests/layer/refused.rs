@@ -1,5 +1,6 @@
-//! The store refuses for a reason that waiting does not change: the role may not write, the credentials are unknown, or
-//! the table is gone. The modes for outages do not apply then, because they would switch the limits off permanently.
+//! The store refuses for a reason that waiting does not change: the role may not write, the
+//! credentials are unknown, or the table is gone. The modes for outages do not apply then, because
+//! they would switch the limits off permanently.
 
 use tollgate::{
     Error, RateLimiter,
@@ -18,7 +19,9 @@ use super::{
 
 /// Starts a limiter whose breaker opens at the first failure.
 async fn start() -> Remote {
-    let settings = RateLimiter::builder().clock(clock()).breaker(Breaker::new().failures(1));
+    let settings = RateLimiter::builder()
+        .clock(clock())
+        .breaker(Breaker::new().failures(1));
     Remote::exactly(settings).await
 }
 
@@ -27,14 +30,26 @@ fn policies() -> [PolicyBuilder; 4] {
         ten_tokens(),
         ten_tokens().on_unavailable(OnUnavailable::Block),
         ten_tokens().on_unavailable(OnUnavailable::Allow),
-        ten_tokens().on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(2) }),
+        ten_tokens().on_unavailable(OnUnavailable::Local {
+            share: LocalShare::one_of(2),
+        }),
     ]
 }
 
 async fn store_allow(remote: &Remote) {
     let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
-    remote.limiter.config().set(ConfigScope::System, stored).await.unwrap();
-    remote.limiter.config().resolve("alice", "api").await.unwrap();
+    remote
+        .limiter
+        .config()
+        .set(ConfigScope::System, stored)
+        .await
+        .unwrap();
+    remote
+        .limiter
+        .config()
+        .resolve("alice", "api")
+        .await
+        .unwrap();
 }
 
 /// A role without `UpdateItem`, and similar refusals, in every mode.
@@ -55,16 +70,30 @@ async fn a_lasting_refusal_is_answered_with_503_in_every_mode() {
     assert_eq!(status(&apps[0], "alice").await, 200);
     for refusal in refusals {
         for operation in ["PutItem", "UpdateItem"] {
-            remote.proxy.set_fault(Fault::answer(refusal.clone()).on(operation));
-            let who = if operation == "PutItem" { "newcomer" } else { "alice" };
+            remote
+                .proxy
+                .set_fault(Fault::answer(refusal.clone()).on(operation));
+            let who = if operation == "PutItem" {
+                "newcomer"
+            } else {
+                "alice"
+            };
             for app in &apps {
                 assert_eq!(status(app, who).await, 503, "{refusal:?} of {operation}");
             }
         }
-        assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed, "{refusal:?}");
+        assert_eq!(
+            remote.limiter.breaker_state(),
+            BreakerState::Closed,
+            "{refusal:?}"
+        );
     }
     remote.proxy.clear_faults();
-    assert_eq!(status(&apps[0], "alice").await, 200, "as soon as somebody has mended it");
+    assert_eq!(
+        status(&apps[0], "alice").await,
+        200,
+        "as soon as somebody has mended it"
+    );
     assert_eq!(alices_tokens(&remote.limiter).await, 80);
 }
 
@@ -73,9 +102,14 @@ async fn a_lasting_refusal_is_answered_with_503_in_every_mode() {
 async fn a_refused_look_up_is_no_outage_either() {
     let remote = start().await;
     store_allow(&remote).await;
-    remote.proxy.set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:BatchGetItem")).on("BatchGetItem"));
+    remote.proxy.set_fault(
+        Fault::answer(ErrorAnswer::access_denied("dynamodb:BatchGetItem")).on("BatchGetItem"),
+    );
     for policy in policies() {
-        assert_eq!(status(&hello(layer(&remote.limiter, policy)), "newcomer").await, 503);
+        assert_eq!(
+            status(&hello(layer(&remote.limiter, policy)), "newcomer").await,
+            503
+        );
     }
     assert_eq!(remote.limiter.breaker_state(), BreakerState::Closed);
 }
@@ -87,8 +121,21 @@ async fn a_table_that_is_gone_is_no_outage() {
     let apps = policies().map(|policy| hello(layer(&remote.limiter, policy)));
     assert_eq!(status(&apps[0], "alice").await, 200);
     let client = remote.engine.client();
-    let table = client.list_tables().send().await.unwrap().table_names().first().unwrap().clone();
-    client.delete_table().table_name(table).send().await.unwrap();
+    let table = client
+        .list_tables()
+        .send()
+        .await
+        .unwrap()
+        .table_names()
+        .first()
+        .unwrap()
+        .clone();
+    client
+        .delete_table()
+        .table_name(table)
+        .send()
+        .await
+        .unwrap();
     for app in &apps {
         for who in ["alice", "newcomer"] {
             assert_eq!(status(app, who).await, 503);
@@ -102,22 +149,34 @@ async fn a_table_that_is_gone_is_no_outage() {
     }
 }
 
-/// A client fills a memory store with keys that it makes up. No mode lets the keys that come later pass unlimited.
+/// A client fills a memory store with keys that it makes up. No mode lets the keys that come later
+/// pass unlimited.
 #[tokio::test]
 async fn a_store_that_clients_have_filled_is_no_outage() {
     let store = MemoryStore::with_capacity(64).when_full(WhenFull::Refuse);
     let limiter = RateLimiter::builder().clock(clock()).build_memory(store);
     let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
-    limiter.config().set(ConfigScope::System, stored).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::System, stored)
+        .await
+        .unwrap();
     for number in 0..2000 {
-        match limiter.acquire(format!("made-up-{number}"), "api").limits(tokens()).await {
+        match limiter
+            .acquire(format!("made-up-{number}"), "api")
+            .limits(tokens())
+            .await
+        {
             Ok(lease) => lease.commit().await.unwrap(),
             Err(Error::Unavailable(error)) => assert!(!error.is_outage(), "{error}"),
             Err(error) => panic!("{error}"),
         }
     }
     for policy in policies() {
-        assert_eq!(status(&hello(layer(&limiter, policy)), "newcomer").await, 503);
+        assert_eq!(
+            status(&hello(layer(&limiter, policy)), "newcomer").await,
+            503
+        );
     }
 }
 
@@ -128,7 +187,10 @@ async fn a_limiter_that_was_shut_down_is_no_outage() {
     store_allow(&remote).await;
     remote.limiter.shutdown().await;
     for policy in policies() {
-        assert_eq!(status(&hello(layer(&remote.limiter, policy)), "alice").await, 503);
+        assert_eq!(
+            status(&hello(layer(&remote.limiter, policy)), "alice").await,
+            503
+        );
     }
 }
 
@@ -136,19 +198,37 @@ async fn a_limiter_that_was_shut_down_is_no_outage() {
 async fn the_missing_permission_is_told_once() {
     let events = Events::collect();
     let remote = start().await;
-    let app = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)));
-    remote.proxy.set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:PutItem")).on("PutItem"));
+    let app = hello(layer(
+        &remote.limiter,
+        ten_tokens().on_unavailable(OnUnavailable::Allow),
+    ));
+    remote
+        .proxy
+        .set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:PutItem")).on("PutItem"));
     for _ in 0..3 {
         assert_eq!(status(&app, "alice").await, 503);
     }
     let text = events.text();
     assert_eq!(text.matches("store rejects calls").count(), 1, "{text}");
-    let event = text.lines().find(|line| line.contains("store rejects calls")).unwrap();
-    assert!(event.contains("ERROR") && event.contains("permission=\"dynamodb:PutItem\""), "{event}");
+    let event = text
+        .lines()
+        .find(|line| line.contains("store rejects calls"))
+        .unwrap();
+    assert!(
+        event.contains("ERROR") && event.contains("permission=\"dynamodb:PutItem\""),
+        "{event}"
+    );
     assert!(!text.contains("store call failed"), "{text}");
 
-    let error = remote.limiter.acquire("alice", "api").limits(tokens()).await.unwrap_err();
-    let Error::Unavailable(error @ Unavailable::Store(refusal)) = &error else { panic!("{error:?}") };
+    let error = remote
+        .limiter
+        .acquire("alice", "api")
+        .limits(tokens())
+        .await
+        .unwrap_err();
+    let Error::Unavailable(error @ Unavailable::Store(refusal)) = &error else {
+        panic!("{error:?}")
+    };
     assert!(!error.is_outage());
     assert_eq!(refusal.kind(), StoreErrorKind::Rejected);
     assert_eq!(refusal.missing_permission(), Some("dynamodb:PutItem"));
@@ -158,6 +238,15 @@ async fn the_missing_permission_is_told_once() {
 #[tokio::test]
 async fn a_shadow_policy_passes_it() {
     let remote = start().await;
-    remote.proxy.set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:PutItem")).on("PutItem"));
-    assert_eq!(status(&hello(layer(&remote.limiter, ten_tokens().shadow())), "alice").await, 200);
+    remote
+        .proxy
+        .set_fault(Fault::answer(ErrorAnswer::access_denied("dynamodb:PutItem")).on("PutItem"));
+    assert_eq!(
+        status(
+            &hello(layer(&remote.limiter, ten_tokens().shadow())),
+            "alice"
+        )
+        .await,
+        200
+    );
 }

@@ -1,5 +1,5 @@
-//! Mistakes in the set-up: the answer is a 500, and the event, the answer in debug builds and the guide have the same
-//! code.
+//! Mistakes in the set-up: the answer is a 500, and the event, the answer in debug builds and the
+//! guide have the same code.
 
 use axum::{
     Router,
@@ -31,14 +31,34 @@ fn mistakes() -> Vec<(&'static str, Router)> {
     let (limiter, _) = memory();
     let hello = || Router::new().route("/", get(|| async { "hello" }));
     let behind = |policy| hello().route_layer(layer(&limiter, policy));
-    let own = |_: &RequestHead<'_>| -> Result<Key, MissingKey> { Err(MissingKey::setup("no tenants")) };
+    let own =
+        |_: &RequestHead<'_>| -> Result<Key, MissingKey> { Err(MissingKey::setup("no tenants")) };
     vec![
-        ("TG001", hello().layer(RateLimitLayer::per_ip(Limit::per_second("rps", 1)))),
+        (
+            "TG001",
+            hello().layer(RateLimitLayer::per_ip(Limit::per_second("rps", 1))),
+        ),
         ("TG003", behind(policy().entity(keys::path_parameter("id")))),
-        ("TG005", behind(policy().entity(keys::extension(|_: &User| Key::name("user"))))),
-        ("TG006", Router::new().route("/", get(|_: LeaseHandle| async {}))),
-        ("TG007", behind(Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api")))),
-        ("TG009", behind(policy().entity(|_: &RequestHead<'_>| Ok(Key::name("two words"))))),
+        (
+            "TG005",
+            behind(policy().entity(keys::extension(|_: &User| Key::name("user")))),
+        ),
+        (
+            "TG006",
+            Router::new().route("/", get(|_: LeaseHandle| async {})),
+        ),
+        (
+            "TG007",
+            behind(
+                Policy::builder()
+                    .entity(keys::header("x-user"))
+                    .resource(keys::fixed("api")),
+            ),
+        ),
+        (
+            "TG009",
+            behind(policy().entity(|_: &RequestHead<'_>| Ok(Key::name("two words")))),
+        ),
         ("TG010", behind(policy().entity(own))),
     ]
 }
@@ -51,9 +71,16 @@ async fn each_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
         assert_eq!(response.status(), 500, "{code}");
         let body = to_bytes(response.into_body(), 10_000).await.unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
-        assert_eq!(body.contains(&format!("{code}: ")), cfg!(debug_assertions), "{code}: {body}");
+        assert_eq!(
+            body.contains(&format!("{code}: ")),
+            cfg!(debug_assertions),
+            "{code}: {body}"
+        );
         let text = events.text();
-        assert!(text.contains("server misconfigured") && text.contains(&format!("code=\"{code}\"")), "{code}: {text}");
+        assert!(
+            text.contains("server misconfigured") && text.contains(&format!("code=\"{code}\"")),
+            "{code}: {text}"
+        );
         // The code is a separate field.
         assert!(!text.contains(&format!("message=\"{code}")), "{text}");
     }
@@ -61,7 +88,9 @@ async fn each_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
 
 #[tokio::test]
 async fn grpc_answers_have_it_too() {
-    let app = Router::new().fallback(|| async {}).layer(RateLimitLayer::per_ip(Limit::per_second("rps", 1)));
+    let app = Router::new()
+        .fallback(|| async {})
+        .layer(RateLimitLayer::per_ip(Limit::per_second("rps", 1)));
     let request = Request::post("/")
         .version(http::Version::HTTP_2)
         .header(CONTENT_TYPE, "application/grpc")
@@ -70,21 +99,36 @@ async fn grpc_answers_have_it_too() {
         .unwrap();
     let response = ask(&app, request).await;
     let message = response.headers()["grpc-message"].to_str().unwrap();
-    assert_eq!(message.starts_with("TG001: "), cfg!(debug_assertions), "{message}");
+    assert_eq!(
+        message.starts_with("TG001: "),
+        cfg!(debug_assertions),
+        "{message}"
+    );
 }
 
 #[tokio::test]
 async fn errors_have_it_too() {
-    let error = RateLimiter::memory().acquire("alice", "api").await.unwrap_err();
+    let error = RateLimiter::memory()
+        .acquire("alice", "api")
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Some("TG007"));
     let limits = [Limit::per_minute("rpm", 1)];
-    let error = RateLimiter::memory().acquire("alice", "api").limits(limits).cost("tpm", 1).await.unwrap_err();
+    let error = RateLimiter::memory()
+        .acquire("alice", "api")
+        .limits(limits)
+        .cost("tpm", 1)
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Some("TG008"));
 }
 
 /// Returns the codes, `TG` and three digits, in `text`: sorted, and each once.
 fn codes(text: &str) -> Vec<&str> {
-    let mut codes: Vec<_> = text.match_indices("TG").filter_map(|(at, _)| text.get(at..at + 5)).collect();
+    let mut codes: Vec<_> = text
+        .match_indices("TG")
+        .filter_map(|(at, _)| text.get(at..at + 5))
+        .collect();
     codes.retain(|code| code[2..].bytes().all(|byte| byte.is_ascii_digit()));
     codes.sort_unstable();
     codes.dedup();
@@ -93,6 +137,9 @@ fn codes(text: &str) -> Vec<&str> {
 
 #[test]
 fn the_guide_has_an_entry_for_each_and_for_no_other() {
-    let headings: String = PAGE.lines().filter(|line| line.starts_with("### TG")).collect();
+    let headings: String = PAGE
+        .lines()
+        .filter(|line| line.starts_with("### TG"))
+        .collect();
     assert_eq!(codes(&headings), codes(CODES));
 }

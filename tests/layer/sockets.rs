@@ -23,7 +23,10 @@ pub(super) async fn serve(app: Router) -> SocketAddr {
 pub(super) async fn send(address: SocketAddr, method: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let head = format!("{method} / HTTP/1.1\r\nhost: test\r\nx-user: alice\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.expect("a request sent");
+    stream
+        .write_all(head.as_bytes())
+        .await
+        .expect("a request sent");
     stream
 }
 
@@ -45,7 +48,9 @@ pub(super) async fn head(address: SocketAddr, method: &str) -> String {
 
 /// Returns the number of tasks other than the caller.
 pub(super) fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+    tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks()
 }
 
 /// Waits until at most this number of tasks is left.

@@ -24,7 +24,9 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// The store's own deadline is far away, so only the deadline of the acquire can end the wait.
 fn impatient() -> RateLimiterBuilder {
-    RateLimiter::builder().deadline(DEADLINE).store_deadline(Duration::from_secs(60))
+    RateLimiter::builder()
+        .deadline(DEADLINE)
+        .store_deadline(Duration::from_secs(60))
 }
 
 #[tokio::test]
@@ -41,9 +43,14 @@ async fn it_is_stopped() {
     assert_eq!(response.status(), 503);
     assert_eq!(text(&response, "retry-after"), Some("1"));
     assert_eq!(text(&response, "cache-control"), Some("no-store"));
-    assert_eq!(text(&response, "content-type"), Some("application/problem+json"));
+    assert_eq!(
+        text(&response, "content-type"),
+        Some("application/problem+json")
+    );
     assert_eq!(text(&response, "ratelimit"), None);
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
     assert_eq!(
         serde_json::from_slice::<Value>(&bytes).unwrap(),
         json!({
@@ -53,11 +60,19 @@ async fn it_is_stopped() {
             "detail": "The rate limiter is unavailable. Please try again in 1s.",
         })
     );
-    assert!(events.text().contains("limiter unavailable"), "{}", events.text());
+    assert!(
+        events.text().contains("limiter unavailable"),
+        "{}",
+        events.text()
+    );
 
     remote.engine.resume().await;
     assert_eq!(status(&app, "alice").await, 200, "by itself");
-    assert_eq!(alices_tokens(&remote.limiter).await, 80, "the refused one charged nothing");
+    assert_eq!(
+        alices_tokens(&remote.limiter).await,
+        80,
+        "the refused one charged nothing"
+    );
 }
 
 #[tokio::test]
@@ -69,7 +84,10 @@ async fn it_is_a_black_hole() {
         let asked = Instant::now();
         assert_eq!(status(&app, "alice").await, 503);
         let waited = asked.elapsed();
-        assert!(waited >= DEADLINE && waited < DEADLINE + SLACK, "{waited:?}");
+        assert!(
+            waited >= DEADLINE && waited < DEADLINE + SLACK,
+            "{waited:?}"
+        );
     }
     let others = Instant::now();
     let together = (0..20).map(|user| {
@@ -112,12 +130,17 @@ fn told() -> Router {
 async fn requests_can_be_allowed() {
     let events = Events::collect();
     let remote = Remote::with(impatient()).await;
-    let app = told().layer(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)));
+    let app = told().layer(layer(
+        &remote.limiter,
+        ten_tokens().on_unavailable(OnUnavailable::Allow),
+    ));
     let body = async || {
         let response = ask(&app, from("alice")).await;
         assert_eq!(response.status(), 200);
         let reported = response.headers().contains_key("ratelimit");
-        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
         (reported, serde_json::from_slice::<Value>(&bytes).unwrap())
     };
     assert_eq!(body().await.1["degraded"], false);
@@ -138,14 +161,26 @@ async fn an_allowed_request_has_no_other_layers_lease() {
     let remote = Remote::with(impatient()).await;
     let (outer, _) = super::world::memory();
     let app = told()
-        .layer(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)))
+        .layer(layer(
+            &remote.limiter,
+            ten_tokens().on_unavailable(OnUnavailable::Allow),
+        ))
         .layer(layer(&outer, ten_tokens()));
     remote.engine.stop().await;
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 200);
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["degraded"], true);
-    assert_eq!(alices_tokens(&outer).await, 90, "the outer layer has decided, and charged");
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&bytes).unwrap()["degraded"],
+        true
+    );
+    assert_eq!(
+        alices_tokens(&outer).await,
+        90,
+        "the outer layer has decided, and charged"
+    );
 }
 
 #[tokio::test]
@@ -164,18 +199,31 @@ async fn the_memory_store_is_full() {
     let app = hello(layer(&limiter, ten_tokens()));
     let mut answers = std::collections::BTreeMap::<u16, usize>::new();
     for user in 0..500 {
-        *answers.entry(status(&app, &format!("user-{user}")).await).or_default() += 1;
+        *answers
+            .entry(status(&app, &format!("user-{user}")).await)
+            .or_default() += 1;
     }
-    assert!(answers[&200] >= 1 && answers[&503] >= 1 && answers.len() == 2, "{answers:?}");
+    assert!(
+        answers[&200] >= 1 && answers[&503] >= 1 && answers.len() == 2,
+        "{answers:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_stored_mode_is_followed_where_the_policy_says_nothing_else() {
     let remote = Remote::with(impatient()).await;
     let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
-    remote.limiter.config().set(ConfigScope::System, stored).await.unwrap();
+    remote
+        .limiter
+        .config()
+        .set(ConfigScope::System, stored)
+        .await
+        .unwrap();
     let app = hello(layer(&remote.limiter, ten_tokens()));
-    let strict = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
+    let strict = hello(layer(
+        &remote.limiter,
+        ten_tokens().on_unavailable(OnUnavailable::Block),
+    ));
     assert_eq!(status(&app, "alice").await, 200);
     remote.engine.stop().await;
     assert_eq!(status(&app, "alice").await, 200);

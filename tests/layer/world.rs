@@ -26,19 +26,29 @@ pub(super) fn clock() -> ManualClock {
 /// Returns a limiter that decides in place.
 pub(super) fn memory() -> (RateLimiter, ManualClock) {
     let clock = clock();
-    (RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new()), clock)
+    (
+        RateLimiter::builder()
+            .clock(clock.clone())
+            .build_memory(MemoryStore::new()),
+        clock,
+    )
 }
 
 /// Returns a limiter with gates, without a network.
 pub(super) fn gated() -> (RateLimiter, ManualClock) {
     let clock = clock();
-    let limiter = patient().clock(clock.clone()).build(MemoryStore::new()).expect("a runtime");
+    let limiter = patient()
+        .clock(clock.clone())
+        .build(MemoryStore::new())
+        .expect("a runtime");
     (limiter, clock)
 }
 
 /// Returns a builder with deadlines that no busy machine misses.
 fn patient() -> RateLimiterBuilder {
-    RateLimiter::builder().deadline(Duration::from_secs(30)).store_deadline(Duration::from_secs(30))
+    RateLimiter::builder()
+        .deadline(Duration::from_secs(30))
+        .store_deadline(Duration::from_secs(30))
 }
 
 /// A limiter with gates over the embedded engine, with a proxy between them.
@@ -61,14 +71,25 @@ impl Remote {
     pub(super) async fn exactly(settings: RateLimiterBuilder) -> Self {
         let engine = Engine::start().await;
         let proxy = Proxy::start(engine.address()).await;
-        let limiter = RateLimiter::open().client(proxy.client()).settings(settings).await.expect("an open stack");
-        Self { engine, proxy, limiter }
+        let limiter = RateLimiter::open()
+            .client(proxy.client())
+            .settings(settings)
+            .await
+            .expect("an open stack");
+        Self {
+            engine,
+            proxy,
+            limiter,
+        }
     }
 }
 
 /// Returns a policy with `limit` for every `x-user`, on the resource `api`.
 pub(super) fn per_user(limit: Limit) -> PolicyBuilder {
-    Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api")).limit(limit)
+    Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed("api"))
+        .limit(limit)
 }
 
 /// 100 tokens. A request costs 10, and the header `x-used` reports the real use.
@@ -90,9 +111,21 @@ pub(super) async fn left(limiter: &RateLimiter, user: &str, limit: &Limit) -> i6
     left_of(limiter, user, "api", limit).await
 }
 
-pub(super) async fn left_of(limiter: &RateLimiter, entity: &str, resource: &str, limit: &Limit) -> i64 {
-    let available = limiter.available(entity, resource).limits(limit.clone()).await.expect("a look");
-    available.get(limit.name().as_str()).expect("the limit").available
+pub(super) async fn left_of(
+    limiter: &RateLimiter,
+    entity: &str,
+    resource: &str,
+    limit: &Limit,
+) -> i64 {
+    let available = limiter
+        .available(entity, resource)
+        .limits(limit.clone())
+        .await
+        .expect("a look");
+    available
+        .get(limit.name().as_str())
+        .expect("the limit")
+        .available
 }
 
 pub(super) fn layer(limiter: &RateLimiter, policy: PolicyBuilder) -> RateLimitLayer {
@@ -100,11 +133,16 @@ pub(super) fn layer(limiter: &RateLimiter, policy: PolicyBuilder) -> RateLimitLa
 }
 
 /// Returns a router that answers everything with `answer`, behind the layer.
-pub(super) fn app<R>(layer: RateLimitLayer, answer: impl Fn() -> R + Clone + Send + Sync + 'static) -> Router
+pub(super) fn app<R>(
+    layer: RateLimitLayer,
+    answer: impl Fn() -> R + Clone + Send + Sync + 'static,
+) -> Router
 where
     R: IntoResponse + Send + 'static,
 {
-    Router::new().fallback(move || std::future::ready(answer())).layer(layer)
+    Router::new()
+        .fallback(move || std::future::ready(answer()))
+        .layer(layer)
 }
 
 pub(super) fn hello(layer: RateLimitLayer) -> Router {
@@ -124,13 +162,13 @@ pub(super) fn with_headers(headers: &[(&'static str, &[u8])]) -> Request<Body> {
 
 pub(super) fn header_map(headers: &[(&'static str, &[u8])]) -> HeaderMap {
     let value = |value: &[u8]| http::HeaderValue::from_bytes(value).expect("a header value");
-    headers.iter().map(|(name, bytes)| (http::HeaderName::from_static(name), value(bytes))).fold(
-        HeaderMap::new(),
-        |mut map, (name, value)| {
+    headers
+        .iter()
+        .map(|(name, bytes)| (http::HeaderName::from_static(name), value(bytes)))
+        .fold(HeaderMap::new(), |mut map, (name, value)| {
             map.append(name, value);
             map
-        },
-    )
+        })
 }
 
 pub(super) async fn ask(app: &Router, request: Request<Body>) -> Response<Body> {
@@ -145,7 +183,10 @@ pub(super) async fn status(app: &Router, user: &str) -> u16 {
 }
 
 pub(super) fn text<'a, B>(response: &'a Response<B>, header: &str) -> Option<&'a str> {
-    response.headers().get(header).map(|value| value.to_str().expect("text"))
+    response
+        .headers()
+        .get(header)
+        .map(|value| value.to_str().expect("text"))
 }
 
 /// Polls once, without a waker.

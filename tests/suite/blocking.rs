@@ -16,44 +16,103 @@ fn entity(id: &str) -> EntityId {
 
 /// The same uses of a limiter, wherever its buckets live.
 fn use_it(limiter: &RateLimiter) {
-    limiter.config().set(ConfigScope::System, Limit::per_hour("tpm", 100)).wait().unwrap();
-    let key = Entity::new(entity("key")).with_parent(entity("project")).cascading();
+    limiter
+        .config()
+        .set(ConfigScope::System, Limit::per_hour("tpm", 100))
+        .wait()
+        .unwrap();
+    let key = Entity::new(entity("key"))
+        .with_parent(entity("project"))
+        .cascading();
     limiter.entities().create(key).wait().unwrap();
 
-    let mut lease = limiter.acquire("key", "gpt-4").cost("tpm", 10).wait().unwrap();
+    let mut lease = limiter
+        .acquire("key", "gpt-4")
+        .cost("tpm", 10)
+        .wait()
+        .unwrap();
     lease.consume("tpm", 5).wait().unwrap();
     lease.settle("tpm", 40).unwrap();
     assert_eq!(lease.consumed("tpm"), Some(40));
-    assert_eq!((lease.limits().len(), lease.parent()), (1, Some(&entity("project"))));
+    assert_eq!(
+        (lease.limits().len(), lease.parent()),
+        (1, Some(&entity("project")))
+    );
     lease.commit().wait().unwrap();
     let available = limiter.available("key", "gpt-4").wait().unwrap();
     assert_eq!(available.get("tpm").unwrap().available, 60);
 
-    let found = limiter.config().resolve("key", "gpt-4").wait().unwrap().unwrap();
-    assert_eq!((found.limits.len(), found.source), (1, ConfigSource::System));
+    let found = limiter
+        .config()
+        .resolve("key", "gpt-4")
+        .wait()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (found.limits.len(), found.source),
+        (1, ConfigSource::System)
+    );
 
-    let denied = limiter.acquire("key", "gpt-4").cost("tpm", 61).wait().unwrap_err();
+    let denied = limiter
+        .acquire("key", "gpt-4")
+        .cost("tpm", 61)
+        .wait()
+        .unwrap_err();
     assert!(denied.denied().is_some(), "{denied:?}");
-    limiter.acquire("key", "gpt-4").cost("tpm", 60).wait().unwrap().rollback().wait().unwrap();
+    limiter
+        .acquire("key", "gpt-4")
+        .cost("tpm", 60)
+        .wait()
+        .unwrap()
+        .rollback()
+        .wait()
+        .unwrap();
 
-    let failed = limiter.acquire("key", "gpt-4").cost("tpm", 60).run(async |lease| {
-        lease.adjust("tpm", 1)?;
-        Err::<(), Error>(Error::from(Invalid::LeaseClosed))
-    });
+    let failed = limiter
+        .acquire("key", "gpt-4")
+        .cost("tpm", 60)
+        .run(async |lease| {
+            lease.adjust("tpm", 1)?;
+            Err::<(), Error>(Error::from(Invalid::LeaseClosed))
+        });
     assert!(failed.wait().is_err());
     limiter.shutdown().wait();
-    let wait = limiter.time_until_available("key", "gpt-4").cost("tpm", 60).wait().unwrap();
+    let wait = limiter
+        .time_until_available("key", "gpt-4")
+        .cost("tpm", 60)
+        .wait()
+        .unwrap();
     assert_eq!(wait, Some(std::time::Duration::ZERO));
 
     limiter.ping().wait().unwrap();
     assert!(limiter.status().wait().available);
-    let (gpt, tpm) = (Resource::new("gpt-4").unwrap(), LimitName::new("tpm").unwrap());
-    let left = limiter.usage().resource_capacity(&gpt, &tpm).wait().unwrap();
+    let (gpt, tpm) = (
+        Resource::new("gpt-4").unwrap(),
+        LimitName::new("tpm").unwrap(),
+    );
+    let left = limiter
+        .usage()
+        .resource_capacity(&gpt, &tpm)
+        .wait()
+        .unwrap();
     assert_eq!((left.entities.len(), left.total_capacity), (2, 200));
-    assert!(limiter.usage().resource_capacity_of_parents(&gpt, &tpm).wait().unwrap().entities.is_empty());
+    assert!(
+        limiter
+            .usage()
+            .resource_capacity_of_parents(&gpt, &tpm)
+            .wait()
+            .unwrap()
+            .entities
+            .is_empty()
+    );
     assert_eq!(limiter.usage().buckets(&gpt).all().wait().unwrap().len(), 2);
-    let snapshots =
-        limiter.usage().of_entity(entity("key")).resource(gpt).window(UsageWindow::Hourly).since(0).until(1);
+    let snapshots = limiter
+        .usage()
+        .of_entity(entity("key"))
+        .resource(gpt)
+        .window(UsageWindow::Hourly)
+        .since(0)
+        .until(1);
     assert_eq!(snapshots.clone().list().all().wait().unwrap().len(), 0);
     assert_eq!(snapshots.summary().wait().unwrap().snapshots, 0);
 
@@ -65,7 +124,10 @@ fn use_it(limiter: &RateLimiter) {
 
 fn over_dynamodb() -> (Engine, RateLimiter) {
     let engine = Engine::start_blocking();
-    let opened = RateLimiter::open().stack("limits").client(engine.client()).provision(CreateTable::new());
+    let opened = RateLimiter::open()
+        .stack("limits")
+        .client(engine.client())
+        .provision(CreateTable::new());
     (engine, opened.wait().unwrap())
 }
 
@@ -76,7 +138,12 @@ fn from_a_plain_thread_in_memory() {
 
 #[test]
 fn from_a_plain_thread_through_gates() {
-    use_it(&RateLimiter::builder().runtime(runtime().unwrap()).build(MemoryStore::new()).unwrap());
+    use_it(
+        &RateLimiter::builder()
+            .runtime(runtime().unwrap())
+            .build(MemoryStore::new())
+            .unwrap(),
+    );
 }
 
 #[test]
@@ -105,12 +172,22 @@ async fn from_an_async_task_it_blocks_and_does_not_panic() {
 /// A bucket's handle, with limits of its own, by default, and as stored.
 fn hold_a_bucket(limiter: &RateLimiter) {
     let bucket = limiter.bucket("user", "api").unwrap();
-    assert_eq!((bucket.entity().as_str(), bucket.resource().as_str()), ("user", "api"));
-    assert!(matches!(bucket.acquire().wait().unwrap_err(), Error::Invalid(Invalid::NoLimits)));
+    assert_eq!(
+        (bucket.entity().as_str(), bucket.resource().as_str()),
+        ("user", "api")
+    );
+    assert!(matches!(
+        bucket.acquire().wait().unwrap_err(),
+        Error::Invalid(Invalid::NoLimits)
+    ));
     let limited = bucket.clone().limits(Limit::per_hour("rph", 2)).unwrap();
     limited.acquire().wait().unwrap().commit().wait().unwrap();
     let or_else = bucket.default_limits(Limit::per_hour("rph", 2)).unwrap();
-    or_else.acquire().run(async |_| Ok::<(), Error>(())).wait().unwrap();
+    or_else
+        .acquire()
+        .run(async |_| Ok::<(), Error>(()))
+        .wait()
+        .unwrap();
     assert!(limited.acquire().wait().unwrap_err().denied().is_some());
     assert!(limiter.bucket("", "api").is_err());
 }
@@ -128,9 +205,21 @@ fn tokens_are_taken_ahead() {
     let mut asked = 0;
     while limiter.prefetch_stats().served == 0 {
         asked += 1;
-        let acquire = limiter.acquire("user", "api").limits(Limit::per_hour("rph", 10_000));
-        acquire.prefetch(Prefetch::new()).wait().unwrap().commit().wait().unwrap();
-        assert!(asked < 10_000, "none was granted from memory: {:?}", limiter.prefetch_stats());
+        let acquire = limiter
+            .acquire("user", "api")
+            .limits(Limit::per_hour("rph", 10_000));
+        acquire
+            .prefetch(Prefetch::new())
+            .wait()
+            .unwrap()
+            .commit()
+            .wait()
+            .unwrap();
+        assert!(
+            asked < 10_000,
+            "none was granted from memory: {:?}",
+            limiter.prefetch_stats()
+        );
     }
     let stats = limiter.prefetch_stats();
     assert_eq!(stats.served + stats.missed, asked);
@@ -143,7 +232,10 @@ fn namespaces() {
     let name = NamespaceName::new("red").unwrap();
     let info = limiter.namespaces().register(&name).wait().unwrap();
     let red = limiter.namespace("red").wait().unwrap();
-    red.config().set(ConfigScope::System, Limit::per_hour("tpm", 100)).wait().unwrap();
+    red.config()
+        .set(ConfigScope::System, Limit::per_hour("tpm", 100))
+        .wait()
+        .unwrap();
     drop(red.acquire("key", "gpt-4").wait().unwrap().commit());
     red.shutdown().wait();
     assert!(limiter.acquire("key", "gpt-4").wait().is_err());

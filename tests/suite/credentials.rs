@@ -1,4 +1,5 @@
-//! Credentials that the AWS SDK cannot load: a refusal lasts until somebody changes something, an outage does not.
+//! Credentials that the AWS SDK cannot load: a refusal lasts until somebody changes something, an
+//! outage does not.
 //!
 //! Each case runs in a process of its own, whose environment tells the SDK which provider to use.
 
@@ -23,7 +24,12 @@ async fn server(status: u16, body: &'static str) -> SocketAddr {
             let (stream, _) = listener.accept().await.unwrap();
             let service = service_fn(move |_| async move {
                 let answer = Response::builder().status(StatusCode::from_u16(status).unwrap());
-                Ok::<_, Infallible>(answer.header("content-type", "text/xml").body(body.to_owned()).unwrap())
+                Ok::<_, Infallible>(
+                    answer
+                        .header("content-type", "text/xml")
+                        .body(body.to_owned())
+                        .unwrap(),
+                )
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
@@ -33,7 +39,11 @@ async fn server(status: u16, body: &'static str) -> SocketAddr {
 
 /// Returns the address of nobody.
 async fn nobody() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap()
+    TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// Creates a file with `text`.
@@ -49,7 +59,11 @@ fn file(name: &str, text: &str) -> PathBuf {
 async fn says_what_kind_of_error_it_is() {
     match RateLimiter::open().await.unwrap_err() {
         Error::Stack(StackError::Call { error, .. }) => {
-            println!("\nkind: {:?} {:?}\ntext: {error}", error.kind(), error.missing_permission());
+            println!(
+                "\nkind: {:?} {:?}\ntext: {error}",
+                error.kind(),
+                error.missing_permission()
+            );
         }
         error => panic!("{error:?}"),
     }
@@ -58,14 +72,26 @@ async fn says_what_kind_of_error_it_is() {
 /// Opens a limiter in an environment. Returns its output.
 async fn opened_with(variables: &[(&str, String)]) -> String {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "credentials::says_what_kind_of_error_it_is", "--ignored", "--nocapture"]);
+    child.args([
+        "--exact",
+        "credentials::says_what_kind_of_error_it_is",
+        "--ignored",
+        "--nocapture",
+    ]);
     for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         child.env_remove(variable);
     }
     child.env("HOME", std::env::temp_dir().join("tollgate-no-such-home"));
     child.envs([("AWS_REGION", "us-east-1"), ("AWS_MAX_ATTEMPTS", "1")]);
-    child.env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", nobody().await));
-    let output = child.envs(variables.iter().cloned()).output().await.unwrap();
+    child.env(
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        format!("http://{}", nobody().await),
+    );
+    let output = child
+        .envs(variables.iter().cloned())
+        .output()
+        .await
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{variables:?}: {text}");
     text
@@ -73,7 +99,10 @@ async fn opened_with(variables: &[(&str, String)]) -> String {
 
 async fn expect(variables: &[(&str, String)], kind: StoreErrorKind) -> String {
     let output = opened_with(variables).await;
-    assert!(output.contains(&format!("kind: {kind:?} ")), "{kind:?} of {variables:?}: {output}");
+    assert!(
+        output.contains(&format!("kind: {kind:?} ")),
+        "{kind:?} of {variables:?}: {output}"
+    );
     output
 }
 
@@ -96,16 +125,36 @@ async fn of_a_web_identity() {
     let token = file("token", "secret");
     let with = |token: &PathBuf, sts: SocketAddr| {
         [
-            ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/limits".to_owned()),
-            ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap().to_owned()),
+            (
+                "AWS_ROLE_ARN",
+                "arn:aws:iam::123456789012:role/limits".to_owned(),
+            ),
+            (
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                token.to_str().unwrap().to_owned(),
+            ),
             ("AWS_ENDPOINT_URL_STS", format!("http://{sts}")),
         ]
     };
     let output = expect(&with(&token, server(403, DENIED).await), Rejected).await;
-    assert!(output.contains("Some(\"sts:AssumeRoleWithWebIdentity\")"), "{output}");
+    assert!(
+        output.contains("Some(\"sts:AssumeRoleWithWebIdentity\")"),
+        "{output}"
+    );
     expect(&with(&token, server(400, EXPIRED).await), Rejected).await;
-    expect(&with(&std::env::temp_dir().join("tollgate-no-such-file"), server(403, DENIED).await), Rejected).await;
-    for outage in [server(400, UNREACHED).await, server(400, THROTTLED).await, server(429, "").await] {
+    expect(
+        &with(
+            &std::env::temp_dir().join("tollgate-no-such-file"),
+            server(403, DENIED).await,
+        ),
+        Rejected,
+    )
+    .await;
+    for outage in [
+        server(400, UNREACHED).await,
+        server(400, THROTTLED).await,
+        server(429, "").await,
+    ] {
         expect(&with(&token, outage), NotApplied).await;
     }
     expect(&with(&token, server(500, "").await), NotApplied).await;
@@ -137,7 +186,10 @@ async fn of_a_role_in_a_profile() {
 async fn of_a_container() {
     let with = |server: SocketAddr| {
         [
-            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{server}/credentials")),
+            (
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                format!("http://{server}/credentials"),
+            ),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     };

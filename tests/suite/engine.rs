@@ -18,7 +18,8 @@ use tollgate_testkit::{Engine, Fault, Proxy};
 /// The variable with the address of another engine, such as `127.0.0.1:4566`.
 const ENDPOINT: &str = "TOLLGATE_ENGINE_ENDPOINT";
 
-/// Prints once that `what` is skipped, even if the test harness captures the output of passing tests.
+/// Prints once that `what` is skipped, even if the test harness captures the output of passing
+/// tests.
 pub(crate) fn skipped(what: &'static str) {
     static SAID: Mutex<Vec<&str>> = Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap();
@@ -33,8 +34,8 @@ pub(crate) fn skipped(what: &'static str) {
 pub(crate) enum TestEngine {
     /// An engine of its own.
     Embedded(Engine),
-    /// One engine for all tests. Each test has an account of its own: its access key is twelve digits. A test can stop
-    /// the proxy in front of it.
+    /// One engine for all tests. Each test has an account of its own: its access key is twelve
+    /// digits. A test can stop the proxy in front of it.
     Shared { account: String, front: Proxy },
 }
 
@@ -43,9 +44,15 @@ impl TestEngine {
         let Ok(endpoint) = env::var(ENDPOINT) else {
             return Self::Embedded(Engine::start().await);
         };
-        let address = endpoint.trim_start_matches("http://").parse().expect("an address and a port");
+        let address = endpoint
+            .trim_start_matches("http://")
+            .parse()
+            .expect("an address and a port");
         let account = (0..12).map(|_| fastrand::digit(10)).collect();
-        Self::Shared { account, front: Proxy::start(address).await }
+        Self::Shared {
+            account,
+            front: Proxy::start(address).await,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -84,8 +91,8 @@ impl TestEngine {
         proxy.dynamodb_config().credentials_provider(credentials)
     }
 
-    /// Returns the embedded engine, for features that no other engine has. Without it, the test is skipped, and that is
-    /// printed.
+    /// Returns the embedded engine, for features that no other engine has. Without it, the test is
+    /// skipped, and that is printed.
     pub(crate) fn embedded(&self) -> Option<&Engine> {
         match self {
             Self::Embedded(engine) => Some(engine),
@@ -110,9 +117,23 @@ impl TestEngine {
         }
     }
 
-    pub(crate) async fn item(&self, table: &str, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
-        let (pk, sk) = (AttributeValue::S(pk.to_owned()), AttributeValue::S(sk.to_owned()));
-        let get = self.client().get_item().table_name(table).key("PK", pk).key("SK", sk).consistent_read(true);
+    pub(crate) async fn item(
+        &self,
+        table: &str,
+        pk: &str,
+        sk: &str,
+    ) -> Option<HashMap<String, AttributeValue>> {
+        let (pk, sk) = (
+            AttributeValue::S(pk.to_owned()),
+            AttributeValue::S(sk.to_owned()),
+        );
+        let get = self
+            .client()
+            .get_item()
+            .table_name(table)
+            .key("PK", pk)
+            .key("SK", sk)
+            .consistent_read(true);
         get.send().await.unwrap().item
     }
 }

@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use aws_sdk_dynamodb::{
     Client,
     types::{
-        AttributeValue, BillingMode, KeySchemaElement, KeyType, ProjectionType, StreamViewType, TableDescription,
-        TimeToLiveStatus,
+        AttributeValue, BillingMode, KeySchemaElement, KeyType, ProjectionType, StreamViewType,
+        TableDescription, TimeToLiveStatus,
     },
 };
 use tollgate::{
@@ -23,7 +23,14 @@ type Item = HashMap<String, AttributeValue>;
 const STACK: &str = "rate-limits";
 
 async fn describe(client: &Client, table: &str) -> TableDescription {
-    client.describe_table().table_name(table).send().await.unwrap().table.unwrap()
+    client
+        .describe_table()
+        .table_name(table)
+        .send()
+        .await
+        .unwrap()
+        .table
+        .unwrap()
 }
 
 /// Returns all registry items of a table.
@@ -42,49 +49,90 @@ async fn registry(client: &Client, table: &str) -> Vec<Item> {
 }
 
 fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
-    item.get(attribute).unwrap_or_else(|| panic!("no {attribute}: {item:?}")).as_s().unwrap()
+    item.get(attribute)
+        .unwrap_or_else(|| panic!("no {attribute}: {item:?}"))
+        .as_s()
+        .unwrap()
 }
 
 /// Returns the item without `attribute`, which must be a time in the format of the registry.
 fn undated(mut item: Item, attribute: &str) -> Item {
-    let date = item.remove(attribute).unwrap_or_else(|| panic!("no {attribute}"));
+    let date = item
+        .remove(attribute)
+        .unwrap_or_else(|| panic!("no {attribute}"));
     let date = date.as_s().unwrap();
-    let form: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let form: String = date
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
     assert_eq!(form, "0000-00-00T00:00:00Z", "{date}");
     item
 }
 
 fn item<const N: usize>(attributes: [(&str, &str); N]) -> Item {
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).collect()
+    attributes
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+        .collect()
 }
 
 fn keys(schema: &[KeySchemaElement]) -> Vec<(&str, &KeyType)> {
-    schema.iter().map(|key| (key.attribute_name(), key.key_type())).collect()
+    schema
+        .iter()
+        .map(|key| (key.attribute_name(), key.key_type()))
+        .collect()
 }
 
 #[tokio::test]
 async fn creates_the_table() {
     let engine = TestEngine::start().await;
     let client = engine.client();
-    RateLimiter::open().stack(STACK).client(client.clone()).await.unwrap();
+    RateLimiter::open()
+        .stack(STACK)
+        .client(client.clone())
+        .await
+        .unwrap();
 
     let table = describe(&client, STACK).await;
-    assert_eq!(keys(table.key_schema()), [("PK", &KeyType::Hash), ("SK", &KeyType::Range)]);
-    assert_eq!(table.billing_mode_summary().and_then(|mode| mode.billing_mode()), Some(&BillingMode::PayPerRequest));
+    assert_eq!(
+        keys(table.key_schema()),
+        [("PK", &KeyType::Hash), ("SK", &KeyType::Range)]
+    );
+    assert_eq!(
+        table
+            .billing_mode_summary()
+            .and_then(|mode| mode.billing_mode()),
+        Some(&BillingMode::PayPerRequest)
+    );
     let stream = table.stream_specification().unwrap();
-    assert_eq!((stream.stream_enabled(), stream.stream_view_type()), (true, Some(&StreamViewType::NewAndOldImages)));
+    assert_eq!(
+        (stream.stream_enabled(), stream.stream_view_type()),
+        (true, Some(&StreamViewType::NewAndOldImages))
+    );
     assert!(table.local_secondary_indexes().is_empty());
     let mut indexes: Vec<_> = table
         .global_secondary_indexes()
         .iter()
         .map(|index| {
-            let projection = index.projection().and_then(|projection| projection.projection_type()).unwrap();
-            (index.index_name().unwrap(), keys(index.key_schema()), projection)
+            let projection = index
+                .projection()
+                .and_then(|projection| projection.projection_type())
+                .unwrap();
+            (
+                index.index_name().unwrap(),
+                keys(index.key_schema()),
+                projection,
+            )
         })
         .collect();
     indexes.sort_by_key(|index| index.0);
-    let index =
-        |name, hash, range, projection| (name, vec![(hash, &KeyType::Hash), (range, &KeyType::Range)], projection);
+    let index = |name, hash, range, projection| {
+        (
+            name,
+            vec![(hash, &KeyType::Hash), (range, &KeyType::Range)],
+            projection,
+        )
+    };
     assert_eq!(
         indexes,
         [
@@ -95,7 +143,12 @@ async fn creates_the_table() {
         ]
     );
 
-    let expiry = client.describe_time_to_live().table_name(STACK).send().await.unwrap();
+    let expiry = client
+        .describe_time_to_live()
+        .table_name(STACK)
+        .send()
+        .await
+        .unwrap();
     let expiry = expiry.time_to_live_description.unwrap();
     assert_eq!(
         (expiry.time_to_live_status, expiry.attribute_name.as_deref()),
@@ -107,16 +160,45 @@ async fn creates_the_table() {
 async fn the_reference_projection_and_no_stream_on_demand() {
     let engine = TestEngine::start().await;
     let client = engine.client();
-    let provision = CreateTable::new().with_reference_projection().without_stream();
-    let limiter = RateLimiter::open().stack(STACK).client(client.clone()).provision(provision).await.unwrap();
-    limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 5)).await.unwrap().commit();
+    let provision = CreateTable::new()
+        .with_reference_projection()
+        .without_stream();
+    let limiter = RateLimiter::open()
+        .stack(STACK)
+        .client(client.clone())
+        .provision(provision)
+        .await
+        .unwrap();
+    limiter
+        .acquire("user-1", "api")
+        .limits(Limit::per_minute("rpm", 5))
+        .await
+        .unwrap()
+        .commit();
 
     let table = describe(&client, STACK).await;
-    assert!(table.stream_specification().is_none_or(|stream| !stream.stream_enabled()));
-    let second = table.global_secondary_indexes().iter().find(|index| index.index_name() == Some("GSI2")).unwrap();
-    assert_eq!(second.projection().and_then(|projection| projection.projection_type()), Some(&ProjectionType::All));
+    assert!(
+        table
+            .stream_specification()
+            .is_none_or(|stream| !stream.stream_enabled())
+    );
+    let second = table
+        .global_secondary_indexes()
+        .iter()
+        .find(|index| index.index_name() == Some("GSI2"))
+        .unwrap();
+    assert_eq!(
+        second
+            .projection()
+            .and_then(|projection| projection.projection_type()),
+        Some(&ProjectionType::All)
+    );
 
-    let namespace = registry(&client, STACK).await.iter().find_map(|item| item.get("namespace_id").cloned()).unwrap();
+    let namespace = registry(&client, STACK)
+        .await
+        .iter()
+        .find_map(|item| item.get("namespace_id").cloned())
+        .unwrap();
     let projected = client
         .query()
         .table_name(STACK)
@@ -129,30 +211,48 @@ async fn the_reference_projection_and_no_stream_on_demand() {
         .send()
         .await
         .unwrap();
-    assert_eq!(projected.items()[0].get("b_rpm_tk"), Some(&AttributeValue::N("4000".into())));
+    assert_eq!(
+        projected.items()[0].get("b_rpm_tk"),
+        Some(&AttributeValue::N("4000".into()))
+    );
 }
 
 #[tokio::test]
 async fn writes_the_version_and_both_namespace_records() {
     let engine = TestEngine::start().await;
     let client = engine.client();
-    RateLimiter::open().stack(STACK).namespace("tenant-1").client(client.clone()).await.unwrap();
+    RateLimiter::open()
+        .stack(STACK)
+        .namespace("tenant-1")
+        .client(client.clone())
+        .await
+        .unwrap();
 
     let items = registry(&client, STACK).await;
     let find = |prefix: &str| {
-        let found: Vec<_> = items.iter().filter(|item| text(item, "SK").starts_with(prefix)).collect();
+        let found: Vec<_> = items
+            .iter()
+            .filter(|item| text(item, "SK").starts_with(prefix))
+            .collect();
         assert_eq!(found.len(), 1, "{prefix} {items:?}");
         found[0].clone()
     };
     assert_eq!(items.len(), 3, "{items:?}");
 
-    let registry = [("PK", "_/SYSTEM#"), ("GSI4PK", "_"), ("GSI4SK", "_/SYSTEM#")];
+    let registry = [
+        ("PK", "_/SYSTEM#"),
+        ("GSI4PK", "_"),
+        ("GSI4SK", "_/SYSTEM#"),
+    ];
     let mut version = item(registry);
     version.extend(item([
         ("SK", "#VERSION"),
         ("schema_version", "0.10.0"),
         ("client_min_version", "0.0.0"),
-        ("updated_by", concat!("tollgate:", env!("CARGO_PKG_VERSION"))),
+        (
+            "updated_by",
+            concat!("tollgate:", env!("CARGO_PKG_VERSION")),
+        ),
     ]));
     version.insert("lambda_version".into(), AttributeValue::Null(true));
     assert_eq!(undated(find("#VERSION"), "updated_at"), version);
@@ -160,9 +260,17 @@ async fn writes_the_version_and_both_namespace_records() {
     let by_name = find("#NAMESPACE#");
     let id = text(&by_name, "namespace_id").to_owned();
     assert!(id.len() == 11 && !id.starts_with('-'), "{id}");
-    assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{id}");
+    assert!(
+        id.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)),
+        "{id}"
+    );
     let mut namespace = item(registry);
-    namespace.extend(item([("namespace_id", &id), ("namespace_name", "tenant-1"), ("status", "active")]));
+    namespace.extend(item([
+        ("namespace_id", &id),
+        ("namespace_name", "tenant-1"),
+        ("status", "active"),
+    ]));
     let sort_key = |key: &str| {
         let mut item = namespace.clone();
         item.insert("SK".into(), AttributeValue::S(key.into()));
@@ -170,8 +278,14 @@ async fn writes_the_version_and_both_namespace_records() {
     };
     let by_id = find("#NSID#");
     assert_eq!(text(&by_name, "created_at"), text(&by_id, "created_at"));
-    assert_eq!(undated(by_name, "created_at"), sort_key("#NAMESPACE#tenant-1"));
-    assert_eq!(undated(by_id, "created_at"), sort_key(&format!("#NSID#{id}")));
+    assert_eq!(
+        undated(by_name, "created_at"),
+        sort_key("#NAMESPACE#tenant-1")
+    );
+    assert_eq!(
+        undated(by_id, "created_at"),
+        sort_key(&format!("#NSID#{id}"))
+    );
 }
 
 #[tokio::test]
@@ -182,23 +296,44 @@ async fn opening_again_finds_everything_with_two_reads() {
     let before = registry(&engine.client(), STACK).await;
 
     let proxy = Proxy::start(engine.address()).await;
-    open().client(engine.through(&proxy)).provision(JoinOnly).await.unwrap();
-    assert_eq!(proxy.counts().into_iter().collect::<Vec<_>>(), [("GetItem".to_owned(), 2)]);
+    open()
+        .client(engine.through(&proxy))
+        .provision(JoinOnly)
+        .await
+        .unwrap();
+    assert_eq!(
+        proxy.counts().into_iter().collect::<Vec<_>>(),
+        [("GetItem".to_owned(), 2)]
+    );
     assert_eq!(registry(&engine.client(), STACK).await, before);
 }
 
 #[tokio::test]
 async fn another_namespace_of_the_table_is_added() {
     let engine = TestEngine::start().await;
-    let open = |namespace: &'static str| RateLimiter::open().stack(STACK).namespace(namespace).client(engine.client());
+    let open = |namespace: &'static str| {
+        RateLimiter::open()
+            .stack(STACK)
+            .namespace(namespace)
+            .client(engine.client())
+    };
     let one = open("one").await.unwrap();
     let other = open("other").await.unwrap();
     assert_eq!(registry(&engine.client(), STACK).await.len(), 5);
 
     // The namespaces have separate buckets.
     let limit = Limit::per_minute("rpm", 1);
-    one.acquire("user-1", "api").limits(limit.clone()).await.unwrap().commit();
-    other.acquire("user-1", "api").limits(limit).await.unwrap().commit();
+    one.acquire("user-1", "api")
+        .limits(limit.clone())
+        .await
+        .unwrap()
+        .commit();
+    other
+        .acquire("user-1", "api")
+        .limits(limit)
+        .await
+        .unwrap()
+        .commit();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -210,7 +345,11 @@ async fn eight_at_once_register_one_namespace() {
             let (engine, start) = (engine.clone(), start.clone());
             tokio::spawn(async move {
                 start.wait().await;
-                RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap()
+                RateLimiter::open()
+                    .stack(STACK)
+                    .client(engine.client())
+                    .await
+                    .unwrap()
             })
         })
         .collect();
@@ -223,10 +362,19 @@ async fn eight_at_once_register_one_namespace() {
     // The limiters share its buckets.
     let limit = Limit::per_day("rpd", 8);
     for limiter in &limiters {
-        limiter.acquire("user-1", "api").limits(limit.clone()).await.unwrap().commit();
+        limiter
+            .acquire("user-1", "api")
+            .limits(limit.clone())
+            .await
+            .unwrap()
+            .commit();
     }
     for limiter in &limiters {
-        let error = limiter.acquire("user-1", "api").limits(limit.clone()).await.unwrap_err();
+        let error = limiter
+            .acquire("user-1", "api")
+            .limits(limit.clone())
+            .await
+            .unwrap_err();
         assert!(error.denied().is_some(), "{error}");
     }
 }
@@ -237,17 +385,38 @@ async fn registrations_that_cancel_each_other_are_repeated() {
     let proxy = Proxy::start(engine.address()).await;
     let conflict = ErrorAnswer::transaction_canceled(["TransactionConflict", "None"]);
     proxy.set_fault(Fault::answer(conflict).on("TransactWriteItems").times(2));
-    RateLimiter::open().stack(STACK).client(engine.through(&proxy)).await.unwrap();
+    RateLimiter::open()
+        .stack(STACK)
+        .client(engine.through(&proxy))
+        .await
+        .unwrap();
     assert_eq!(registry(&engine.client(), STACK).await.len(), 3);
 }
 
 #[tokio::test]
 async fn joins_only_what_exists() {
     let engine = TestEngine::start().await;
-    let error = RateLimiter::open().stack(STACK).client(engine.client()).provision(JoinOnly).await.unwrap_err();
-    assert!(matches!(&error, Error::Stack(StackError::NotFound { table }) if table == STACK), "{error:?}");
+    let error = RateLimiter::open()
+        .stack(STACK)
+        .client(engine.client())
+        .provision(JoinOnly)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Stack(StackError::NotFound { table }) if table == STACK),
+        "{error:?}"
+    );
     assert_eq!(error.category(), ErrorCategory::Infrastructure);
-    assert!(engine.client().list_tables().send().await.unwrap().table_names().is_empty());
+    assert!(
+        engine
+            .client()
+            .list_tables()
+            .send()
+            .await
+            .unwrap()
+            .table_names()
+            .is_empty()
+    );
 }
 
 /// A provisioner that reports success and creates nothing.
@@ -262,19 +431,36 @@ impl Provision for Idle {
 #[tokio::test]
 async fn a_table_that_is_not_there_after_provisioning_is_not_found() {
     let engine = TestEngine::start().await;
-    let error = RateLimiter::open().stack(STACK).client(engine.client()).provision(Idle).await.unwrap_err();
-    assert!(matches!(error, Error::Stack(StackError::NotFound { .. })), "{error:?}");
+    let error = RateLimiter::open()
+        .stack(STACK)
+        .client(engine.client())
+        .provision(Idle)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Stack(StackError::NotFound { .. })),
+        "{error:?}"
+    );
 }
 
 /// Changes the version record; `None` removes the attribute.
 async fn set_version(client: &Client, attribute: &str, value: Option<AttributeValue>) {
     let records = registry(client, STACK).await;
-    let mut version = records.into_iter().find(|item| text(item, "SK") == "#VERSION").unwrap();
+    let mut version = records
+        .into_iter()
+        .find(|item| text(item, "SK") == "#VERSION")
+        .unwrap();
     match value {
         Some(value) => version.insert(attribute.into(), value),
         None => version.remove(attribute),
     };
-    client.put_item().table_name(STACK).set_item(Some(version)).send().await.unwrap();
+    client
+        .put_item()
+        .table_name(STACK)
+        .set_item(Some(version))
+        .send()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -300,15 +486,24 @@ async fn counts_as_the_python_client_whose_items_it_understands() {
                 assert!(!accepted, "{required:?}: {error}");
                 assert_eq!(error.category(), ErrorCategory::Version);
                 let message = error.to_string();
-                assert!(message.contains("0.17.0") && message.contains(STACK), "{message}");
-                let is_version = required.as_ref().unwrap().as_s().is_ok_and(|text| text.starts_with('0'));
+                assert!(
+                    message.contains("0.17.0") && message.contains(STACK),
+                    "{message}"
+                );
+                let is_version = required
+                    .as_ref()
+                    .unwrap()
+                    .as_s()
+                    .is_ok_and(|text| text.starts_with('0'));
                 let found = match error {
-                    Error::Stack(StackError::ClientTooOld { required, .. }) if is_version => required,
-                    Error::Stack(StackError::InvalidVersion { attribute: "client_min_version", found, .. })
-                        if !is_version =>
-                    {
-                        found
+                    Error::Stack(StackError::ClientTooOld { required, .. }) if is_version => {
+                        required
                     }
+                    Error::Stack(StackError::InvalidVersion {
+                        attribute: "client_min_version",
+                        found,
+                        ..
+                    }) if !is_version => found,
                     other => panic!("{other:?}"),
                 };
                 assert!(message.contains(&found), "{message}");
@@ -324,7 +519,12 @@ async fn a_version_record_without_a_schema_is_refused_and_functions_do_not_matte
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
     open().await.unwrap();
     for functions in ["0.17.0", "0.1.0", "garbage"] {
-        set_version(&client, "lambda_version", Some(AttributeValue::S(functions.into()))).await;
+        set_version(
+            &client,
+            "lambda_version",
+            Some(AttributeValue::S(functions.into())),
+        )
+        .await;
         open().await.unwrap();
     }
     set_version(&client, "schema_version", None).await;
@@ -344,7 +544,13 @@ async fn a_missing_version_record_is_written_unless_it_only_joins() {
     open().await.unwrap();
     let before = registry(&client, STACK).await;
     let key = item([("PK", "_/SYSTEM#"), ("SK", "#VERSION")]);
-    client.delete_item().table_name(STACK).set_key(Some(key)).send().await.unwrap();
+    client
+        .delete_item()
+        .table_name(STACK)
+        .set_key(Some(key))
+        .send()
+        .await
+        .unwrap();
     open().provision(JoinOnly).await.unwrap();
     assert_eq!(registry(&client, STACK).await.len(), before.len() - 1);
     open().await.unwrap();
@@ -357,15 +563,31 @@ async fn refuses_a_schema_that_it_does_not_know_and_names_both() {
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
     open().await.unwrap();
-    for (found, known) in [("1.0.0", false), ("0.11.0", false), ("0.9.7", true), ("0.10.3", true), ("ten", false)] {
-        set_version(&client, "schema_version", Some(AttributeValue::S(found.into()))).await;
+    for (found, known) in [
+        ("1.0.0", false),
+        ("0.11.0", false),
+        ("0.9.7", true),
+        ("0.10.3", true),
+        ("ten", false),
+    ] {
+        set_version(
+            &client,
+            "schema_version",
+            Some(AttributeValue::S(found.into())),
+        )
+        .await;
         match open().await {
             Ok(_) => assert!(known, "{found}"),
             Err(error) => {
                 assert!(!known, "{found}: {error}");
                 assert_eq!(error.category(), ErrorCategory::Version);
                 let message = error.to_string();
-                assert!(message.contains(found) && message.contains("0.10.0") && message.contains(STACK), "{message}");
+                assert!(
+                    message.contains(found)
+                        && message.contains("0.10.0")
+                        && message.contains(STACK),
+                    "{message}"
+                );
             }
         }
     }
@@ -376,7 +598,10 @@ async fn names_are_checked_before_anything_is_sent() {
     let engine = TestEngine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let open = || RateLimiter::open().client(engine.through(&proxy));
-    let errors = [open().stack("two words").await.unwrap_err(), open().namespace("a#b").await.unwrap_err()];
+    let errors = [
+        open().stack("two words").await.unwrap_err(),
+        open().namespace("a#b").await.unwrap_err(),
+    ];
     for error in errors {
         assert_eq!(error.category(), ErrorCategory::Validation, "{error}");
     }
@@ -387,8 +612,15 @@ async fn names_are_checked_before_anything_is_sent() {
 async fn a_store_that_is_down_is_an_error() {
     let engine = TestEngine::start().await;
     engine.stop().await;
-    let error = RateLimiter::open().stack(STACK).client(engine.client()).await.unwrap_err();
-    assert!(matches!(error, Error::Stack(StackError::Call { .. })), "{error:?}");
+    let error = RateLimiter::open()
+        .stack(STACK)
+        .client(engine.client())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Stack(StackError::Call { .. })),
+        "{error:?}"
+    );
     assert_eq!(error.category(), ErrorCategory::Infrastructure);
 }
 
@@ -403,15 +635,44 @@ async fn opens_what_the_environment_names() {
 async fn names_come_from_the_environment() {
     let cases = [
         (&[][..], "zae-limiter", "default"),
-        (&[("ZAEL_STACK", "peer"), ("ZAEL_NAMESPACE", "team")], "peer", "team"),
-        (&[("ZAEL_STACK", "peer"), ("TOLLGATE_STACK", "ours"), ("TOLLGATE_NAMESPACE", "blue")], "ours", "blue"),
-        (&[("TOLLGATE_STACK", ""), ("ZAEL_STACK", ""), ("TOLLGATE_NAMESPACE", "")], "zae-limiter", "default"),
+        (
+            &[("ZAEL_STACK", "peer"), ("ZAEL_NAMESPACE", "team")],
+            "peer",
+            "team",
+        ),
+        (
+            &[
+                ("ZAEL_STACK", "peer"),
+                ("TOLLGATE_STACK", "ours"),
+                ("TOLLGATE_NAMESPACE", "blue"),
+            ],
+            "ours",
+            "blue",
+        ),
+        (
+            &[
+                ("TOLLGATE_STACK", ""),
+                ("ZAEL_STACK", ""),
+                ("TOLLGATE_NAMESPACE", ""),
+            ],
+            "zae-limiter",
+            "default",
+        ),
     ];
     for (variables, stack, namespace) in cases {
         let engine = TestEngine::start().await;
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "open::opens_what_the_environment_names", "--ignored"]);
-        for variable in ["TOLLGATE_STACK", "TOLLGATE_NAMESPACE", "ZAEL_STACK", "ZAEL_NAMESPACE"] {
+        child.args([
+            "--exact",
+            "open::opens_what_the_environment_names",
+            "--ignored",
+        ]);
+        for variable in [
+            "TOLLGATE_STACK",
+            "TOLLGATE_NAMESPACE",
+            "ZAEL_STACK",
+            "ZAEL_NAMESPACE",
+        ] {
             child.env_remove(variable);
         }
         child.envs([
@@ -420,13 +681,19 @@ async fn names_come_from_the_environment() {
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ]);
-        let output = child.envs(variables.iter().copied()).output().await.unwrap();
+        let output = child
+            .envs(variables.iter().copied())
+            .output()
+            .await
+            .unwrap();
         assert!(output.status.success(), "{variables:?}: {output:?}");
 
         let tables = engine.client().list_tables().send().await.unwrap();
         assert_eq!(tables.table_names(), [stack], "{variables:?}");
         let records = registry(&engine.client(), stack).await;
-        let named = records.iter().filter(|item| text(item, "SK") == format!("#NAMESPACE#{namespace}"));
+        let named = records
+            .iter()
+            .filter(|item| text(item, "SK") == format!("#NAMESPACE#{namespace}"));
         assert_eq!(named.count(), 1, "{variables:?}");
     }
 }
@@ -435,9 +702,14 @@ async fn names_come_from_the_environment() {
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
 async fn opens_within_a_short_time() {
-    let error = RateLimiter::open().deadline(std::time::Duration::from_millis(300)).await.unwrap_err();
+    let error = RateLimiter::open()
+        .deadline(std::time::Duration::from_millis(300))
+        .await
+        .unwrap_err();
     println!("\ntext: {error}");
-    let Error::Stack(StackError::Deadline { action, .. }) = error else { panic!("{error:?}") };
+    let Error::Stack(StackError::Deadline { action, .. }) = error else {
+        panic!("{error:?}")
+    };
     assert_eq!(action, "loading the AWS configuration");
 }
 
@@ -453,12 +725,21 @@ async fn the_look_up_of_the_region_has_the_deadline() {
         }
     });
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "open::opens_within_a_short_time", "--ignored", "--nocapture"]);
+    child.args([
+        "--exact",
+        "open::opens_within_a_short_time",
+        "--ignored",
+        "--nocapture",
+    ]);
     for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
         child.env_remove(variable);
     }
     child.env("HOME", std::env::temp_dir().join("tollgate-no-such-home"));
-    let output = child.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata).output().await.unwrap();
+    let output = child
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata)
+        .output()
+        .await
+        .unwrap();
     assert!(output.status.success(), "{output:?}");
     silent.abort();
 }
@@ -467,46 +748,77 @@ async fn the_look_up_of_the_region_has_the_deadline() {
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
 async fn says_why_it_does_not_open() {
-    let error = RateLimiter::open().deadline(std::time::Duration::from_secs(5)).await.unwrap_err();
+    let error = RateLimiter::open()
+        .deadline(std::time::Duration::from_secs(5))
+        .await
+        .unwrap_err();
     println!("\ntext: {error}\ndebug: {error:?}");
 }
 
 /// A region or an endpoint that is missing or wrong.
 #[tokio::test]
 async fn what_is_wrong_with_the_environment_is_one_line() {
-    let keys = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
     let refused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = format!("http://{}", refused.local_addr().unwrap());
     drop(refused);
     for (variables, told) in [
         (vec![], &["no AWS region", "AWS_REGION"][..]),
         (
-            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL_DYNAMODB", nobody.as_str())],
+            vec![
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL_DYNAMODB", nobody.as_str()),
+            ],
             &["AWS_ENDPOINT_URL_DYNAMODB", &nobody],
         ),
         (
-            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000")],
+            vec![
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"),
+            ],
             &["AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"],
         ),
         (
-            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", "http://nowhere.invalid")],
+            vec![
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL", "http://nowhere.invalid"),
+            ],
             &["AWS_ENDPOINT_URL", "nowhere.invalid"],
         ),
     ] {
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "open::says_why_it_does_not_open", "--ignored", "--nocapture"]);
+        child.args([
+            "--exact",
+            "open::says_why_it_does_not_open",
+            "--ignored",
+            "--nocapture",
+        ]);
         for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
             child.env_remove(variable);
         }
         let nothing = std::env::temp_dir().join("tollgate-no-such-home");
-        child.env("HOME", nothing).env("AWS_EC2_METADATA_DISABLED", "true").envs(keys).envs(variables.clone());
+        child
+            .env("HOME", nothing)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(keys)
+            .envs(variables.clone());
         let output = child.output().await.unwrap();
         assert!(output.status.success(), "{variables:?}: {output:?}");
         let output = String::from_utf8(output.stdout).unwrap();
-        let line =
-            |word: &str| output.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("{output}"));
+        let line = |word: &str| {
+            output
+                .lines()
+                .find_map(|line| line.strip_prefix(word))
+                .unwrap_or_else(|| panic!("{output}"))
+        };
         let text = line("text: ");
-        assert!(told.iter().all(|told| text.contains(told)), "{variables:?}: {text}");
+        assert!(
+            told.iter().all(|told| text.contains(told)),
+            "{variables:?}: {text}"
+        );
         // The text is one line, in `Debug` too, because `main` prints an error with `Debug`.
         assert!(line("debug: ").len() < 1000, "{output}");
         assert!(!text.contains("\\n") && text.len() < 500, "{text}");

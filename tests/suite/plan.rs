@@ -1,4 +1,5 @@
-//! Planned writes on a store that others have written to since the image, compared with a perfect bucket.
+//! Planned writes on a store that others have written to since the image, compared with a perfect
+//! bucket.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use proptest::prelude::*;
 use tollgate::{
     Limit, LimitName,
     model::{
-        BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, TokenChange, Update, WriteId,
+        BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, TokenChange,
+        Update, WriteId,
         plan::{self, LedgerDelta},
     },
     store::{MemoryStore, Store, StoreFuture, WriteOutcome},
@@ -38,7 +40,10 @@ fn key() -> BucketKey {
 /// Returns the result of a future of the memory store, which is ready at the first poll.
 fn now_or_never<T>(mut future: StoreFuture<'_, T>) -> T {
     let waker = std::task::Waker::noop();
-    match future.as_mut().poll(&mut std::task::Context::from_waker(waker)) {
+    match future
+        .as_mut()
+        .poll(&mut std::task::Context::from_waker(waker))
+    {
         std::task::Poll::Ready(result) => result.unwrap(),
         std::task::Poll::Pending => panic!("the memory store waits"),
     }
@@ -58,7 +63,8 @@ impl Ideal {
         let valid = (0..parameters.refill_period()).contains(&remainder);
         let remainder = if valid { remainder } else { 0 };
         Self {
-            tokens: whole(limit.level.tokens) + ratio(remainder.into(), parameters.refill_period().into()),
+            tokens: whole(limit.level.tokens)
+                + ratio(remainder.into(), parameters.refill_period().into()),
             parameters,
         }
     }
@@ -74,14 +80,24 @@ impl Ideal {
     }
 
     /// Returns the limit after `elapsed` ms and after `changes`; with `new`, the parameters change.
-    fn changed(&self, changes: &LedgerDelta, name: &LimitName, elapsed: i64, new: Option<Parameters>) -> Self {
-        let (give, debit) =
-            changes.get(name).map_or((0, 0), |change| (change.give, change.spend.saturating_add(change.take)));
+    fn changed(
+        &self,
+        changes: &LedgerDelta,
+        name: &LimitName,
+        elapsed: i64,
+        new: Option<Parameters>,
+    ) -> Self {
+        let (give, debit) = changes.get(name).map_or((0, 0), |change| {
+            (change.give, change.spend.saturating_add(change.take))
+        });
         let mut tokens = (self.after(elapsed) + whole(give)).min(self.cap());
         if let Some(new) = new {
             tokens = tokens.min(whole(new.capacity())).floor();
         }
-        Self { tokens: tokens - whole(debit), parameters: new.unwrap_or(self.parameters) }
+        Self {
+            tokens: tokens - whole(debit),
+            parameters: new.unwrap_or(self.parameters),
+        }
     }
 }
 
@@ -94,13 +110,25 @@ struct Oracle {
 
 impl Oracle {
     fn of(state: &BucketState) -> Self {
-        let limits = state.limits().iter().map(|limit| (limit.name.clone(), Ideal::of(limit))).collect();
-        Self { at: state.refilled_at, limits }
+        let limits = state
+            .limits()
+            .iter()
+            .map(|limit| (limit.name.clone(), Ideal::of(limit)))
+            .collect();
+        Self {
+            at: state.refilled_at,
+            limits,
+        }
     }
 
     fn changed(&self, changes: &LedgerDelta, wanted: &[Limit], now: i64) -> Self {
         let elapsed = now - self.at;
-        let parameters = |name: &LimitName| wanted.iter().find(|limit| limit.name() == name).map(Parameters::from);
+        let parameters = |name: &LimitName| {
+            wanted
+                .iter()
+                .find(|limit| limit.name() == name)
+                .map(Parameters::from)
+        };
         let mut limits: Vec<_> = self
             .limits
             .iter()
@@ -112,23 +140,33 @@ impl Oracle {
         for limit in wanted {
             if !limits.iter().any(|(known, _)| known == limit.name()) {
                 let parameters = Parameters::from(limit);
-                let full = Ideal { tokens: whole(parameters.capacity()), parameters };
-                limits.push((limit.name().clone(), full.changed(changes, limit.name(), 0, None)));
+                let full = Ideal {
+                    tokens: whole(parameters.capacity()),
+                    parameters,
+                };
+                limits.push((
+                    limit.name().clone(),
+                    full.changed(changes, limit.name(), 0, None),
+                ));
             }
         }
-        Self { at: now.max(self.at), limits }
+        Self {
+            at: now.max(self.at),
+            limits,
+        }
     }
 
-    /// Returns true if a spend took tokens that the bucket did not have. `self` is the bucket after the spend.
+    /// Returns true if a spend took tokens that the bucket did not have. `self` is the bucket after
+    /// the spend.
     fn is_short(&self, changes: &LedgerDelta) -> bool {
-        self.limits
-            .iter()
-            .any(|(name, ideal)| changes.get(name).is_some_and(|change| change.spend > 0) && ideal.tokens < whole(0))
+        self.limits.iter().any(|(name, ideal)| {
+            changes.get(name).is_some_and(|change| change.spend > 0) && ideal.tokens < whole(0)
+        })
     }
 
-    /// Asserts that the stored state equals this one, to the fraction of a millitoken, at the oracle's time and later.
-    /// A limit that `update` sets to its capacity without moving the anchor keeps the fraction of a millitoken above
-    /// it.
+    /// Asserts that the stored state equals this one, to the fraction of a millitoken, at the
+    /// oracle's time and later. A limit that `update` sets to its capacity without moving the
+    /// anchor keeps the fraction of a millitoken above it.
     fn agrees(&self, state: &BucketState, update: &Update) -> Result<(), TestCaseError> {
         prop_assert_eq!(self.limits.len(), state.limits().len());
         for (name, ideal) in &self.limits {
@@ -147,43 +185,89 @@ impl Oracle {
             for later in [0, 1, 700, 5000, 1_000_000] {
                 let stored = Ideal::of(limit).after(self.at + later - state.refilled_at);
                 if rounds {
-                    prop_assert!(stored >= ideal.after(later), "{} {later} ms later: {:?}", name, limit);
-                    prop_assert!(stored < ideal.after(later) + whole(1), "{} {later} ms later: {:?}", name, limit);
+                    prop_assert!(
+                        stored >= ideal.after(later),
+                        "{} {later} ms later: {:?}",
+                        name,
+                        limit
+                    );
+                    prop_assert!(
+                        stored < ideal.after(later) + whole(1),
+                        "{} {later} ms later: {:?}",
+                        name,
+                        limit
+                    );
                 } else if state.refilled_at > self.at {
-                    // A move in the same millisecond as the last one: nothing is refilled until the next millisecond.
-                    prop_assert!(stored <= ideal.after(later), "{} {later} ms later: {:?}", name, limit);
-                    prop_assert!(stored >= ideal.after(later - 1), "{} {later} ms later: {:?}", name, limit);
+                    // A move in the same millisecond as the last one: nothing is refilled until the
+                    // next millisecond.
+                    prop_assert!(
+                        stored <= ideal.after(later),
+                        "{} {later} ms later: {:?}",
+                        name,
+                        limit
+                    );
+                    prop_assert!(
+                        stored >= ideal.after(later - 1),
+                        "{} {later} ms later: {:?}",
+                        name,
+                        limit
+                    );
                 } else {
-                    prop_assert_eq!(&stored, &ideal.after(later), "{} {} ms later: {:?}", name, later, limit);
+                    prop_assert_eq!(
+                        &stored,
+                        &ideal.after(later),
+                        "{} {} ms later: {:?}",
+                        name,
+                        later,
+                        limit
+                    );
                 }
             }
         }
         Ok(())
     }
 
-    /// Returns true if every limit is full when the bucket expires. An expired bucket is full when it is created again.
+    /// Returns true if every limit is full when the bucket expires. An expired bucket is full when
+    /// it is created again.
     fn is_full_when_gone(&self, state: &BucketState) -> bool {
-        let Some(seconds) = state.expires_at else { return true };
+        let Some(seconds) = state.expires_at else {
+            return true;
+        };
         let gone = seconds.saturating_mul(1000);
         if gone == i64::MAX {
             return true;
         }
         let left = gone - self.at;
-        self.limits.iter().all(|(_, ideal)| ideal.after(left) == ideal.cap())
+        self.limits
+            .iter()
+            .all(|(_, ideal)| ideal.after(left) == ideal.cap())
     }
 }
 
 /// Returns a store that holds exactly the limits of `state`.
 fn store(state: &BucketState) -> MemoryStore {
     let store = MemoryStore::new();
-    let mut create = Create::new(WriteId::from_number(0), state.refilled_at, state.limits().iter().map(stored));
+    let mut create = Create::new(
+        WriteId::from_number(0),
+        state.refilled_at,
+        state.limits().iter().map(stored),
+    );
     create.expires_at = state.expires_at;
-    assert!(matches!(now_or_never(store.create(&key(), &create)), WriteOutcome::Applied(_)));
+    assert!(matches!(
+        now_or_never(store.create(&key(), &create)),
+        WriteOutcome::Applied(_)
+    ));
     store
 }
 
 fn stored(limit: &LimitState) -> NewLimit {
-    let LimitState { name, parameters, level, consumed, .. } = limit.clone();
+    let LimitState {
+        name,
+        parameters,
+        level,
+        consumed,
+        ..
+    } = limit.clone();
     NewLimit::new(name, parameters, level).with_consumed(consumed)
 }
 
@@ -195,8 +279,8 @@ fn read(store: &MemoryStore) -> BucketState {
     now_or_never(store.read(&key())).unwrap()
 }
 
-/// Plans from `image`, executes the write, and checks the result against the state of the store. After a refusal, tries
-/// once more. Returns the bucket afterwards.
+/// Plans from `image`, executes the write, and checks the result against the state of the store.
+/// After a refusal, tries once more. Returns the bucket afterwards.
 fn attempt(
     store: &MemoryStore,
     image: &BucketState,
@@ -209,19 +293,32 @@ fn attempt(
     let mut known = image.clone();
     for attempt in 0..2 {
         let update = plan::update(&known, changes, wanted, now, WriteId::from_number(1));
-        // A move in the same millisecond as the last one moves the anchor ahead by 1 ms, without the refill of that
-        // millisecond.
+        // A move in the same millisecond as the last one moves the anchor ahead by 1 ms, without
+        // the refill of that millisecond.
         let at = update.anchor.moves_to().unwrap_or(now);
         prop_assert!(at <= now.max(known.refilled_at + 1), "{:?}", update);
         let oracle = Oracle::of(&truth).changed(changes, wanted, now);
         match execute(store, &update) {
             WriteOutcome::Applied(state) => {
-                prop_assert!(!oracle.is_short(changes), "granted what is not there: {:?}", update);
+                prop_assert!(
+                    !oracle.is_short(changes),
+                    "granted what is not there: {:?}",
+                    update
+                );
                 // The plan updates parameters only if its image differs from what is wanted.
-                if known.limits().iter().all(|known| truth.limit(&known.name).unwrap().parameters == known.parameters) {
+                if known
+                    .limits()
+                    .iter()
+                    .all(|known| truth.limit(&known.name).unwrap().parameters == known.parameters)
+                {
                     oracle.agrees(&state, &update)?;
                 }
-                prop_assert!(!covered || oracle.is_full_when_gone(&state), "gone too early: {:?} {:?}", update, state);
+                prop_assert!(
+                    !covered || oracle.is_full_when_gone(&state),
+                    "gone too early: {:?} {:?}",
+                    update,
+                    state
+                );
                 prop_assert_eq!(&read(store), &state);
                 return Ok(state);
             }
@@ -258,7 +355,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// Levels at, just below and far below the capacity, also in debt. There is a remainder if the bucket is not full.
+    /// Levels at, just below and far below the capacity, also in debt. There is a remainder if the
+    /// bucket is not full.
     fn level(parameters: Parameters)(
         tokens in prop_oneof![
             Just(parameters.capacity()),
@@ -290,12 +388,14 @@ prop_compose! {
     }
 }
 
-/// Returns the earliest expiry that plans leave: every limit is full by then, whether nothing or everything is taken
-/// from it. Epoch seconds.
+/// Returns the earliest expiry that plans leave: every limit is full by then, whether nothing or
+/// everything is taken from it. Epoch seconds.
 fn until_full(state: &BucketState) -> i64 {
     let waits = state.limits().iter().map(|limit| {
         let rate = limit.rule_at(START);
-        rate.wait(limit.level, rate.capacity()).unwrap().max(rate.time_to_fill())
+        rate.wait(limit.level, rate.capacity())
+            .unwrap()
+            .max(rate.time_to_fill())
     });
     let full = state.refilled_at.saturating_add(waits.max().unwrap());
     // Time for the test itself.
@@ -332,7 +432,10 @@ fn only(changes: &LedgerDelta, state: &BucketState, wanted: &[Limit]) -> LedgerD
         if state.limit(&change.limit).is_none() {
             // An added limit begins full. The request must not ask for more than it can hold.
             let Some(wanted) = wanted else { continue };
-            all.spend(&change.limit, change.spend.min(Parameters::from(wanted).capacity()));
+            all.spend(
+                &change.limit,
+                change.spend.min(Parameters::from(wanted).capacity()),
+            );
             continue;
         }
         all.spend(&change.limit, change.spend);
@@ -422,8 +525,8 @@ proptest! {
     }
 }
 
-/// A fast limit becomes a slow one. At the new rate, the bucket's debt takes far longer to pay back than the stale
-/// image shows.
+/// A fast limit becomes a slow one. At the new rate, the bucket's debt takes far longer to pay back
+/// than the stale image shows.
 #[test]
 fn a_slower_limit_does_not_forget_a_debt_that_it_has_not_seen() {
     let fast = Parameters::new(10_000, 10_000, 10).unwrap();

@@ -70,7 +70,9 @@ impl Sts {
     }
 
     async fn config(&self) -> SdkConfig {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
         aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(self.endpoint())
             .region(Region::new("us-east-1"))
@@ -100,32 +102,69 @@ async fn respond(answer: Answer) -> Result<Response<String>, Infallible> {
         ),
         Answer::Never => std::future::pending().await,
     };
-    Ok(Response::builder().status(status).header("content-type", "text/xml").body(body).unwrap())
+    Ok(Response::builder()
+        .status(status)
+        .header("content-type", "text/xml")
+        .body(body)
+        .unwrap())
 }
 
 /// Makes two changes and returns the principals that the history names for them.
 async fn principals(limiter: &RateLimiter) -> Vec<Option<String>> {
     let id = EntityId::new("user-1").unwrap();
-    limiter.entities().create(Entity::new(id.clone())).await.unwrap();
-    limiter.config().set(ConfigScope::Entity(id.clone()), Limit::per_minute("rpm", 5)).await.unwrap();
-    let events = limiter.audit().events(&AuditSubject::Entity(id)).all().await.unwrap();
+    limiter
+        .entities()
+        .create(Entity::new(id.clone()))
+        .await
+        .unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::Entity(id.clone()), Limit::per_minute("rpm", 5))
+        .await
+        .unwrap();
+    let events = limiter
+        .audit()
+        .events(&AuditSubject::Entity(id))
+        .all()
+        .await
+        .unwrap();
     events.into_iter().map(|event| event.principal).collect()
 }
 
 fn open(engine: &Engine) -> tollgate::limiter::OpenOptions {
-    RateLimiter::open().stack("limits").client(engine.client()).provision(CreateTable::new().without_stream())
+    RateLimiter::open()
+        .stack("limits")
+        .client(engine.client())
+        .provision(CreateTable::new().without_stream())
 }
 
 #[tokio::test]
 async fn the_caller_is_asked_for_once_by_the_first_change() {
     let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
-    let limiter = open(&engine).caller_identity(&sts.config().await).await.unwrap();
-    limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 5)).await.unwrap().commit().await.unwrap();
+    let limiter = open(&engine)
+        .caller_identity(&sts.config().await)
+        .await
+        .unwrap();
+    limiter
+        .acquire("user-1", "api")
+        .limits(Limit::per_minute("rpm", 5))
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_eq!(sts.asked(), 0, "a request is nobody's change");
-    assert_eq!(principals(&limiter).await, [Some(ARN.to_owned()), Some(ARN.to_owned())]);
+    assert_eq!(
+        principals(&limiter).await,
+        [Some(ARN.to_owned()), Some(ARN.to_owned())]
+    );
 
     // A limiter of another namespace uses the same principal.
-    limiter.namespaces().register(&"red".try_into().unwrap()).await.unwrap();
+    limiter
+        .namespaces()
+        .register(&"red".try_into().unwrap())
+        .await
+        .unwrap();
     let red = limiter.namespace("red").await.unwrap();
     assert_eq!(principals(&red).await[0].as_deref(), Some(ARN));
     assert_eq!(sts.asked(), 1);
@@ -135,7 +174,11 @@ async fn the_caller_is_asked_for_once_by_the_first_change() {
 async fn who_is_named_is_not_asked_for() {
     let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
     let settings = RateLimiter::builder().principal("deploy");
-    let limiter = open(&engine).caller_identity(&sts.config().await).settings(settings).await.unwrap();
+    let limiter = open(&engine)
+        .caller_identity(&sts.config().await)
+        .settings(settings)
+        .await
+        .unwrap();
     assert_eq!(principals(&limiter).await[0].as_deref(), Some("deploy"));
     assert_eq!(sts.asked(), 0);
 }
@@ -144,7 +187,10 @@ async fn who_is_named_is_not_asked_for() {
 async fn an_answer_that_is_none_names_nobody_from_then_on() {
     for answer in [Answer::Refusal, Answer::Never] {
         let (engine, sts) = (Engine::start().await, Sts::start(answer).await);
-        let limiter = open(&engine).caller_identity(&sts.config().await).await.unwrap();
+        let limiter = open(&engine)
+            .caller_identity(&sts.config().await)
+            .await
+            .unwrap();
         let id = EntityId::new("user-0").unwrap();
         limiter.entities().create(Entity::new(id)).await.unwrap();
         let asked = sts.asked();
@@ -172,12 +218,18 @@ async fn changes_something_as_the_environment_says() {
 
 #[tokio::test]
 async fn another_endpoint_asks_nobody_unless_sts_has_one_too() {
-    for (variable, expected, asked) in
-        [("AWS_ENDPOINT_URL_STS", Some(ARN), 1), ("AWS_ENDPOINT_URL", None, 0), ("OF_NO_MEANING", None, 0)]
-    {
+    for (variable, expected, asked) in [
+        ("AWS_ENDPOINT_URL_STS", Some(ARN), 1),
+        ("AWS_ENDPOINT_URL", None, 0),
+        ("OF_NO_MEANING", None, 0),
+    ] {
         let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "principal::changes_something_as_the_environment_says", "--ignored"]);
+        child.args([
+            "--exact",
+            "principal::changes_something_as_the_environment_says",
+            "--ignored",
+        ]);
         child.envs([
             ("AWS_ENDPOINT_URL_DYNAMODB", engine.endpoint().as_str()),
             ("AWS_ACCESS_KEY_ID", "test"),

@@ -35,11 +35,28 @@ impl Fixture {
         let client = engine.client();
         let clock = ManualClock::at(NOW);
         // Settled differences are written at once.
-        let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO).mixed_fleet(mixed);
-        let limiter = RateLimiter::open().stack(STACK).client(client.clone()).settings(settings).await.unwrap();
-        let record = engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        let settings = RateLimiter::builder()
+            .clock(clock.clone())
+            .flush_after(Duration::ZERO)
+            .mixed_fleet(mixed);
+        let limiter = RateLimiter::open()
+            .stack(STACK)
+            .client(client.clone())
+            .settings(settings)
+            .await
+            .unwrap();
+        let record = engine
+            .item(STACK, "_/SYSTEM#", "#NAMESPACE#default")
+            .await
+            .unwrap();
         let namespace = record["namespace_id"].as_s().unwrap().clone();
-        Self { engine, client, clock, limiter, namespace }
+        Self {
+            engine,
+            client,
+            clock,
+            limiter,
+            namespace,
+        }
     }
 
     async fn acquire(&self, rpm: u64, tpm: u64) -> Lease {
@@ -53,7 +70,10 @@ impl Fixture {
 
     async fn item(&self) -> Item {
         let key = format!("{}/BUCKET#u1#api#0", self.namespace);
-        self.engine.item(STACK, &key, "#STATE").await.expect("there is a bucket")
+        self.engine
+            .item(STACK, &key, "#STATE")
+            .await
+            .expect("there is a bucket")
     }
 
     /// Returns numbers of the item.
@@ -63,10 +83,17 @@ impl Fixture {
     }
 
     async fn put(&self, item: Item) {
-        self.client.put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+        self.client
+            .put_item()
+            .table_name(STACK)
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
     }
 
-    /// Returns the item that another client of the table writes at the first acquire, after 1 and 100 tokens.
+    /// Returns the item that another client of the table writes at the first acquire, after 1 and
+    /// 100 tokens.
     fn peer_item(&self) -> Item {
         let ns = &self.namespace;
         let mut item: Item = [
@@ -105,7 +132,9 @@ impl Fixture {
             ("b_wcu_rp", 1_000),
             ("b_wcu_tc", 0),
         ];
-        item.extend(numbers.map(|(name, value)| (name.to_owned(), AttributeValue::N(value.to_string()))));
+        item.extend(
+            numbers.map(|(name, value)| (name.to_owned(), AttributeValue::N(value.to_string()))),
+        );
         item
     }
 }
@@ -115,7 +144,12 @@ fn limits() -> [Limit; 2] {
 }
 
 fn number(item: &Item, attribute: &str) -> i64 {
-    item.get(attribute).unwrap_or_else(|| panic!("no {attribute}")).as_n().unwrap().parse().unwrap()
+    item.get(attribute)
+        .unwrap_or_else(|| panic!("no {attribute}"))
+        .as_n()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 fn names(item: &Item) -> Vec<&str> {
@@ -128,7 +162,9 @@ fn names(item: &Item) -> Vec<&str> {
 const TTL: i64 = 1_895_504_627;
 
 /// Tokens and consumption of both limits and of the write counter.
-const TOKENS: [&str; 6] = ["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc"];
+const TOKENS: [&str; 6] = [
+    "b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc", "b_wcu_tk", "b_wcu_tc",
+];
 const TIMES: [&str; 2] = ["rf", "ttl"];
 
 #[tokio::test]
@@ -138,7 +174,11 @@ async fn a_new_bucket_is_the_item_that_others_write_and_says_what_ours_was() {
     let mut item = fixture.item().await;
     let id = item.remove("lw").expect("the id of the last write");
     assert_eq!(id.as_s().unwrap().len(), 11);
-    assert_eq!(item.remove("la"), item.get("rf").cloned(), "the anchor is ours");
+    assert_eq!(
+        item.remove("la"),
+        item.get("rf").cloned(),
+        "the anchor is ours"
+    );
     assert_eq!(item, fixture.peer_item());
     lease.commit();
 }
@@ -151,7 +191,10 @@ async fn a_plain_spend_changes_tokens_and_counters() {
     fixture.advance(999);
     fixture.acquire(1, 300).await.commit();
 
-    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 600_000, 400_000, 999_000, 1_000]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [3_000, 2_000, 600_000, 400_000, 999_000, 1_000]
+    );
     let mut after = fixture.item().await;
     assert_ne!(after["lw"], before["lw"]);
     for name in TOKENS.into_iter().chain(["lw"]) {
@@ -167,7 +210,10 @@ async fn a_refill_stays_where_it_is_until_something_moves_it() {
     let before = fixture.item().await;
     fixture.advance(3_037);
     fixture.acquire(1, 720).await.commit();
-    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 180_000, 820_000, 999_000, 1_000]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [3_000, 2_000, 180_000, 820_000, 999_000, 1_000]
+    );
     assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW, NOW, TTL]);
     assert_eq!(names(&fixture.item().await), names(&before));
 }
@@ -177,14 +223,24 @@ async fn a_write_that_moves_the_times_keeps_the_remainder() {
     let fixture = Fixture::mixed(true).await;
     fixture.acquire(1, 100).await.commit();
     let before = fixture.item().await;
-    // The cost exceeds the stored tokens. In a mixed fleet, a write that relies on the refill moves the anchor.
+    // The cost exceeds the stored tokens. In a mixed fleet, a write that relies on the refill moves
+    // the anchor.
     fixture.advance(3_037);
     fixture.acquire(1, 940).await.commit();
 
     // 3037 ms refill 253 5/60 and 50616 40/60 millitokens.
-    assert_eq!(fixture.numbers(TOKENS).await, [3_253, 2_000, 10_616, 1_040_000, 999_000, 1_000]);
-    assert_eq!(fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await, [5_000, 40_000]);
-    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [NOW + 3_037, NOW + 3_037, TTL + 3]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [3_253, 2_000, 10_616, 1_040_000, 999_000, 1_000]
+    );
+    assert_eq!(
+        fixture.numbers(["b_rpm_fr", "b_tpm_fr"]).await,
+        [5_000, 40_000]
+    );
+    assert_eq!(
+        fixture.numbers(["rf", "la", "ttl"]).await,
+        [NOW + 3_037, NOW + 3_037, TTL + 3]
+    );
     let mut expected = names(&before);
     expected.extend(["b_rpm_fr", "b_tpm_fr"]);
     expected.sort_unstable();
@@ -193,22 +249,47 @@ async fn a_write_that_moves_the_times_keeps_the_remainder() {
     // The remainder counts: 12 times 40/60 leaves no remainder.
     fixture.advance(11 * 3_037);
     fixture.acquire(0, 100).await.commit();
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await, [5_000, 0], "full");
-    assert_eq!(fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await, [10_616 + 556_784 - 100_000, 0]);
+    assert_eq!(
+        fixture.numbers(["b_rpm_tk", "b_rpm_fr"]).await,
+        [5_000, 0],
+        "full"
+    );
+    assert_eq!(
+        fixture.numbers(["b_tpm_tk", "b_tpm_fr"]).await,
+        [10_616 + 556_784 - 100_000, 0]
+    );
 }
 
 #[tokio::test]
 async fn a_refill_to_the_cap_leaves_a_full_bucket_less_the_cost() {
-    for (mixed, [rpm, tpm], rf) in [(false, [-1_000, -100_016], NOW), (true, [4_000, 900_000], NOW + 60_001)] {
+    for (mixed, [rpm, tpm], rf) in [
+        (false, [-1_000, -100_016], NOW),
+        (true, [4_000, 900_000], NOW + 60_001),
+    ] {
         let fixture = Fixture::mixed(mixed).await;
         fixture.acquire(5, 1000).await.commit();
         fixture.advance(60_001);
         fixture.acquire(1, 100).await.commit();
-        assert_eq!(fixture.numbers(TOKENS).await, [rpm, 6_000, tpm, 1_100_000, 999_000, 1_000]);
+        assert_eq!(
+            fixture.numbers(TOKENS).await,
+            [rpm, 6_000, tpm, 1_100_000, 999_000, 1_000]
+        );
         assert_eq!(fixture.numbers(["rf", "la"]).await, [rf, rf]);
         // In both modes, that is a full bucket minus the cost.
-        let left = fixture.limiter.available("u1", "api").limits(limits()).await.unwrap();
-        assert_eq!((left.get("rpm").unwrap().available, left.get("tpm").unwrap().available), (4, 900), "{mixed}");
+        let left = fixture
+            .limiter
+            .available("u1", "api")
+            .limits(limits())
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                left.get("rpm").unwrap().available,
+                left.get("tpm").unwrap().available
+            ),
+            (4, 900),
+            "{mixed}"
+        );
     }
 }
 
@@ -218,15 +299,24 @@ async fn settling_writes_the_difference() {
     let mut lease = fixture.acquire(1, 100).await;
     lease.adjust("tpm", 50).unwrap();
     lease.commit().await.unwrap();
-    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 850_000, 150_000, 999_000, 1_000]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [4_000, 1_000, 850_000, 150_000, 999_000, 1_000]
+    );
 
     let mut lease = fixture.acquire(1, 100).await;
     lease.adjust("tpm", -70).unwrap();
     lease.commit().await.unwrap();
-    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 997_000, 3_000]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [3_000, 2_000, 820_000, 180_000, 997_000, 3_000]
+    );
 
     fixture.acquire(1, 100).await.rollback().await.unwrap();
-    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [3_000, 2_000, 820_000, 180_000, 995_000, 5_000]
+    );
     assert_eq!(fixture.numbers(TIMES).await, [NOW, TTL]);
 }
 
@@ -237,7 +327,12 @@ async fn giving_back_stops_at_the_cap() {
     fixture.advance(30_000);
     // Half of the tokens have been refilled since the anchor, and count.
     lease.rollback().await.unwrap();
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"]).await, [2_500, 0, 500_000, 0]);
+    assert_eq!(
+        fixture
+            .numbers(["b_rpm_tk", "b_rpm_tc", "b_tpm_tk", "b_tpm_tc"])
+            .await,
+        [2_500, 0, 500_000, 0]
+    );
 }
 
 #[tokio::test]
@@ -254,9 +349,13 @@ async fn a_debt_keeps_the_bucket_until_it_is_paid() {
     lease.commit().await.unwrap();
     let [tokens, ttl] = fixture.numbers(["b_tpm_tk", "ttl"]).await;
     assert_eq!(tokens, -219_100_000);
-    // 220 100 000 millitokens at 1 000 000 a minute, and a minute for tokens that are spent meanwhile.
+    // 220 100 000 millitokens at 1 000 000 a minute, and a minute for tokens that are spent
+    // meanwhile.
     let paid = NOW + 220_100_000 * 60 / 1000 + 60_000;
-    assert!((paid / 1000..=paid / 1000 + 1).contains(&ttl), "{ttl} {paid}");
+    assert!(
+        (paid / 1000..=paid / 1000 + 1).contains(&ttl),
+        "{ttl} {paid}"
+    );
 }
 
 #[tokio::test]
@@ -265,7 +364,12 @@ async fn a_denial_writes_nothing() {
     fixture.acquire(5, 100).await.commit();
     let before = fixture.item().await;
     fixture.advance(500);
-    let denied = fixture.limiter.acquire("u1", "api").limits(limits()).await.unwrap_err();
+    let denied = fixture
+        .limiter
+        .acquire("u1", "api")
+        .limits(limits())
+        .await
+        .unwrap_err();
     assert!(denied.denied().is_some(), "{denied}");
     assert_eq!(fixture.item().await, before);
 }
@@ -279,7 +383,10 @@ async fn an_item_of_another_client_is_charged_where_it_stands() {
     }
     fixture.put(item.clone()).await;
     fixture.acquire(1, 100).await.commit();
-    assert_eq!(fixture.numbers(TOKENS).await, [3_000, 2_000, 800_000, 200_000, 999_000, 1_000]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [3_000, 2_000, 800_000, 200_000, 999_000, 1_000]
+    );
     let after = fixture.item().await;
     for name in item.keys().filter(|name| !TOKENS.contains(&name.as_str())) {
         assert_eq!(after.get(name), item.get(name), "{name}");
@@ -291,16 +398,46 @@ async fn an_item_of_another_client_is_charged_where_it_stands() {
 async fn other_parameters_and_another_limit_come_with_a_refill() {
     let fixture = Fixture::open().await;
     fixture.acquire(1, 100).await.commit();
-    let limits = [Limit::per_minute("rpm", 5), Limit::per_hour("tpm", 500), Limit::per_day("in.put-tokens", 7)];
+    let limits = [
+        Limit::per_minute("rpm", 5),
+        Limit::per_hour("tpm", 500),
+        Limit::per_day("in.put-tokens", 7),
+    ];
     fixture.advance(10);
-    fixture.limiter.acquire("u1", "api").limits(limits).cost("tpm", 100).await.unwrap().commit();
-    let changed = ["b_tpm_tk", "b_tpm_cp", "b_tpm_ra", "b_tpm_rp", "b_tpm_fr", "rf"];
-    assert_eq!(fixture.numbers(changed).await, [400_000, 500_000, 500_000, 3_600_000, 0, NOW + 10]);
-    let added = ["b_in.put-tokens_tk", "b_in.put-tokens_cp", "b_in.put-tokens_ra", "b_in.put-tokens_rp"];
-    assert_eq!(fixture.numbers(added).await, [6_000, 7_000, 7_000, 86_400_000]);
-    assert_eq!(fixture.numbers(["b_in.put-tokens_tc", "b_rpm_tk"]).await, [1_000, 3_000]);
+    fixture
+        .limiter
+        .acquire("u1", "api")
+        .limits(limits)
+        .cost("tpm", 100)
+        .await
+        .unwrap()
+        .commit();
+    let changed = [
+        "b_tpm_tk", "b_tpm_cp", "b_tpm_ra", "b_tpm_rp", "b_tpm_fr", "rf",
+    ];
+    assert_eq!(
+        fixture.numbers(changed).await,
+        [400_000, 500_000, 500_000, 3_600_000, 0, NOW + 10]
+    );
+    let added = [
+        "b_in.put-tokens_tk",
+        "b_in.put-tokens_cp",
+        "b_in.put-tokens_ra",
+        "b_in.put-tokens_rp",
+    ];
+    assert_eq!(
+        fixture.numbers(added).await,
+        [6_000, 7_000, 7_000, 86_400_000]
+    );
+    assert_eq!(
+        fixture.numbers(["b_in.put-tokens_tc", "b_rpm_tk"]).await,
+        [1_000, 3_000]
+    );
     // Seven days: the bucket must not expire, and so become full, before the limit per day is full.
-    assert_eq!(fixture.numbers(["ttl"]).await, [NOW / 1000 + 7 * 86_400 + 1]);
+    assert_eq!(
+        fixture.numbers(["ttl"]).await,
+        [NOW / 1000 + 7 * 86_400 + 1]
+    );
 }
 
 #[tokio::test]
@@ -313,8 +450,14 @@ async fn an_expired_item_is_replaced_whole() {
     fixture.clock.set(TTL * 1000);
     fixture.acquire(1, 100).await.commit();
     let item = fixture.item().await;
-    assert_eq!(fixture.numbers(TOKENS).await, [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]);
-    assert_eq!(fixture.numbers(["rf", "la", "ttl"]).await, [TTL * 1000, TTL * 1000, TTL + 3600]);
+    assert_eq!(
+        fixture.numbers(TOKENS).await,
+        [4_000, 1_000, 900_000, 100_000, 1_000_000, 0]
+    );
+    assert_eq!(
+        fixture.numbers(["rf", "la", "ttl"]).await,
+        [TTL * 1000, TTL * 1000, TTL + 3600]
+    );
     assert!(!item.contains_key("b_old_tk"));
 }
 
@@ -327,7 +470,10 @@ async fn explicit_limits_give_a_bucket_an_expiry() {
     fixture.advance(3_000_000_000);
     fixture.acquire(1, 100).await.commit();
     let seconds = (NOW + 3_000_000_000) / 1000;
-    assert_eq!(fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await, [4_000, NOW + 3_000_000_000, seconds + 3601]);
+    assert_eq!(
+        fixture.numbers(["b_rpm_tk", "rf", "ttl"]).await,
+        [4_000, NOW + 3_000_000_000, seconds + 3601]
+    );
 }
 
 #[tokio::test]
@@ -337,18 +483,31 @@ async fn tokens_above_the_cap_are_cut_before_they_are_spent() {
     item.insert("b_rpm_tk".into(), AttributeValue::N("9000".into()));
     fixture.put(item).await;
     fixture.acquire(1, 100).await.commit();
-    assert_eq!(fixture.numbers(["b_rpm_tk", "b_rpm_tc"]).await, [4_000, 2_000]);
+    assert_eq!(
+        fixture.numbers(["b_rpm_tk", "b_rpm_tc"]).await,
+        [4_000, 2_000]
+    );
 }
 
-/// Returns the size as DynamoDB counts it: names and texts by bytes, numbers by one byte for two digits and one more.
+/// Returns the size as DynamoDB counts it: names and texts by bytes, numbers by one byte for two
+/// digits and one more.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),
-        AttributeValue::N(digits) => digits.trim_start_matches('-').trim_end_matches('0').len().div_ceil(2) + 2,
+        AttributeValue::N(digits) => {
+            digits
+                .trim_start_matches('-')
+                .trim_end_matches('0')
+                .len()
+                .div_ceil(2)
+                + 2
+        }
         AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
         other => panic!("a bucket has no {other:?}"),
     };
-    item.iter().map(|(name, attribute)| name.len() + value(attribute)).sum()
+    item.iter()
+        .map(|(name, attribute)| name.len() + value(attribute))
+        .sum()
 }
 
 /// A write unit is a kilobyte.
@@ -357,26 +516,40 @@ async fn an_item_of_four_limits_is_below_a_kilobyte() {
     let fixture = Fixture::open().await;
     let (entity, resource) = ("e".repeat(40), "r".repeat(24));
     // The item of a child names its parent.
-    let child = Entity::new(EntityId::new(&*entity).unwrap()).with_parent(EntityId::new("p".repeat(40)).unwrap());
-    fixture.limiter.entities().create(child.cascading()).await.unwrap();
+    let child = Entity::new(EntityId::new(&*entity).unwrap())
+        .with_parent(EntityId::new("p".repeat(40)).unwrap());
+    fixture
+        .limiter
+        .entities()
+        .create(child.cascading())
+        .await
+        .unwrap();
     let limits = [
         Limit::per_minute("rpm1", 1_999),
         Limit::per_minute("tpm2", 2_999_999),
         Limit::per_day("rpd3", 199_999),
         Limit::per_day("tpd4", 1_999_999_999),
     ];
-    // All numbers are odd and there are remainders. The last write moves the anchor to a time that leaves a fraction in
-    // each limit.
+    // All numbers are odd and there are remainders. The last write moves the anchor to a time that
+    // leaves a fraction in each limit.
     for (cost, first) in [(1, 1_999), (3, 1_999), (7, 1_997)] {
         let mut limits = limits.clone();
         limits[0] = Limit::per_minute("rpm1", first);
-        let acquire = fixture.limiter.acquire(&*entity, &*resource).limits(limits).cost("tpd4", cost);
+        let acquire = fixture
+            .limiter
+            .acquire(&*entity, &*resource)
+            .limits(limits)
+            .cost("tpd4", cost);
         acquire.await.unwrap().commit().await.unwrap();
         fixture.advance(1_237);
     }
     let key = format!("{}/BUCKET#{entity}#{resource}#0", fixture.namespace);
     let item = fixture.engine.item(STACK, &key, "#STATE").await.unwrap();
     let size = size(&item);
-    assert!(item.contains_key("parent_id") && item.keys().any(|name| name.ends_with("_fr")) && item.contains_key("la"));
+    assert!(
+        item.contains_key("parent_id")
+            && item.keys().any(|name| name.ends_with("_fr"))
+            && item.contains_key("la")
+    );
     assert!(size < 1024, "{size} bytes");
 }

@@ -1,4 +1,5 @@
-//! Compiles and runs the examples of the README and of the guide, which use more crates than `tollgate` depends on.
+//! Compiles and runs the examples of the README and of the guide, which use more crates than
+//! `tollgate` depends on.
 #![cfg(doctest)]
 
 /// Declares one item per page, so that rustdoc runs the examples of the page as tests.

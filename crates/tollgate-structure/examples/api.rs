@@ -11,7 +11,8 @@ use tollgate_structure::pages;
 fn main() -> tollgate_structure::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for page in pages(&root)? {
-        fs::write(&page.file, page.text).map_err(|error| format!("{}: {error}", page.file.display()))?;
+        fs::write(&page.file, page.text)
+            .map_err(|error| format!("{}: {error}", page.file.display()))?;
     }
     Ok(())
 }

@@ -15,14 +15,23 @@ fn main() -> tollgate_structure::Result<()> {
 
     let mut imports = imports(&Sources::read("crate", Path::new(&src))?);
     imports.retain(|file, _| file.is_in(&folder));
-    imports.values_mut().for_each(|targets| targets.retain(|file, _| file.is_in(&folder)));
+    imports
+        .values_mut()
+        .for_each(|targets| targets.retain(|file, _| file.is_in(&folder)));
 
     let circles = circles(&imports);
     for circle in &circles {
         println!("circle of {}:", circle.len());
         for from in circle {
             for (to, names) in imports[from].iter().filter(|(to, _)| circle.contains(to)) {
-                println!("  {from} -> {to}: {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+                println!(
+                    "  {from} -> {to}: {}",
+                    names
+                        .iter()
+                        .map(String::as_str)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                );
             }
         }
     }

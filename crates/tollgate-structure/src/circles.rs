@@ -4,17 +4,24 @@ use std::collections::BTreeMap;
 
 use crate::{Imports, ModulePath};
 
-/// Returns the circles in a graph of imports, the largest first, each sorted. A circle is a strongly connected
-/// component of at least two files.
+/// Returns the circles in a graph of imports, the largest first, each sorted. A circle is a
+/// strongly connected component of at least two files.
 pub fn circles(imports: &Imports) -> Vec<Vec<ModulePath>> {
-    let mut search =
-        Search { imports, seen: BTreeMap::new(), lowest: BTreeMap::new(), stack: Vec::new(), found: Vec::new() };
+    let mut search = Search {
+        imports,
+        seen: BTreeMap::new(),
+        lowest: BTreeMap::new(),
+        stack: Vec::new(),
+        found: Vec::new(),
+    };
     for file in imports.keys() {
         if !search.seen.contains_key(file) {
             search.visit(file);
         }
     }
-    search.found.sort_by_key(|circle| (usize::MAX - circle.len(), circle.clone()));
+    search
+        .found
+        .sort_by_key(|circle| (usize::MAX - circle.len(), circle.clone()));
     search.found
 }
 
@@ -43,7 +50,11 @@ impl<'a> Search<'a> {
         }
         self.lowest.insert(file, lowest);
         if lowest == number {
-            let at = self.stack.iter().position(|other| *other == file).unwrap_or_default();
+            let at = self
+                .stack
+                .iter()
+                .position(|other| *other == file)
+                .unwrap_or_default();
             let mut circle: Vec<_> = self.stack.drain(at..).cloned().collect();
             if circle.len() > 1 {
                 circle.sort();
@@ -61,9 +72,28 @@ mod tests {
     fn a_circle_may_go_by_way_of_others() {
         let path = |name: &str| ModulePath(vec![name.to_owned()]);
         let mut imports = Imports::new();
-        for (from, to) in [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a"), ("e", "f"), ("f", "e"), ("f", "c")] {
-            imports.entry(path(from)).or_default().entry(path(to)).or_default().insert("name".to_owned());
+        for (from, to) in [
+            ("a", "b"),
+            ("b", "c"),
+            ("c", "a"),
+            ("d", "a"),
+            ("e", "f"),
+            ("f", "e"),
+            ("f", "c"),
+        ] {
+            imports
+                .entry(path(from))
+                .or_default()
+                .entry(path(to))
+                .or_default()
+                .insert("name".to_owned());
         }
-        assert_eq!(circles(&imports), [vec![path("a"), path("b"), path("c")], vec![path("e"), path("f")]]);
+        assert_eq!(
+            circles(&imports),
+            [
+                vec![path("a"), path("b"), path("c")],
+                vec![path("e"), path("f")]
+            ]
+        );
     }
 }

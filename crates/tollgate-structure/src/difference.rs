@@ -2,17 +2,25 @@
 
 use std::collections::BTreeMap;
 
-/// Returns the first lines that only one of the texts has, `-` for `before` and `+` for `after`, each below the last
-/// heading (`#`) before it, and how many more there are. Lines that only moved are not seen: if that is all, the result
-/// says so.
+/// Returns the first lines that only one of the texts has, `-` for `before` and `+` for `after`,
+/// each below the last heading (`#`) before it, and how many more there are. Lines that only moved
+/// are not seen: if that is all, the result says so.
 pub fn difference(before: &str, after: &str, most: usize) -> String {
     let (gone, new) = (surplus(before, after), surplus(after, before));
-    let lines: Vec<_> =
-        gone.iter().map(|line| format!("-{line}")).chain(new.iter().map(|line| format!("+{line}"))).collect();
+    let lines: Vec<_> = gone
+        .iter()
+        .map(|line| format!("-{line}"))
+        .chain(new.iter().map(|line| format!("+{line}")))
+        .collect();
     if lines.is_empty() {
         return "the same lines in another order".to_owned();
     }
-    let mut text = lines.iter().take(most).map(String::as_str).collect::<Vec<_>>().join("\n");
+    let mut text = lines
+        .iter()
+        .take(most)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join("\n");
     if lines.len() > most {
         text.push_str(&format!("\n… and {} more", lines.len() - most));
     }
@@ -32,7 +40,10 @@ fn surplus(text: &str, other: &str) -> Vec<String> {
         }
         _ => true,
     });
-    missing.filter(|(_, line)| !line.is_empty()).map(|(heading, line)| format!(" [{heading}] {line}")).collect()
+    missing
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(heading, line)| format!(" [{heading}] {line}"))
+        .collect()
 }
 
 fn under_headings(text: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -51,8 +62,14 @@ mod tests {
     #[test]
     fn a_changed_line_is_told_on_both_sides() {
         let (before, after) = ("## a\nfn one()\nfn two()\n", "## a\nfn one(u8)\nfn two()\n");
-        assert_eq!(difference(before, after, 9), "- [a] fn one()\n+ [a] fn one(u8)");
+        assert_eq!(
+            difference(before, after, 9),
+            "- [a] fn one()\n+ [a] fn one(u8)"
+        );
         assert_eq!(difference(before, after, 1), "- [a] fn one()\n… and 1 more");
-        assert_eq!(difference("a\nb", "b\na", 9), "the same lines in another order");
+        assert_eq!(
+            difference("a\nb", "b\na", 9),
+            "the same lines in another order"
+        );
     }
 }

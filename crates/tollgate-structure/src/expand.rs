@@ -1,6 +1,8 @@
-//! Expands the crate's own `macro_rules!` at the places of items, so that the items they make are seen.
+//! Expands the crate's own `macro_rules!` at the places of items, so that the items they make are
+//! seen.
 //!
-//! Only what those macros use is known: fragments, repetitions that need no looking ahead, and `$crate`.
+//! Only what those macros use is known: fragments, repetitions that need no looking ahead, and
+//! `$crate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +21,15 @@ pub(crate) struct Rules(Vec<(Vec<Part>, Vec<Part>)>);
 enum Part {
     Token(TokenTree),
     Group(Delimiter, Vec<Part>),
-    Variable { name: String, fragment: String },
-    Repeated { parts: Vec<Part>, separator: Option<TokenTree>, at_most_once: bool },
+    Variable {
+        name: String,
+        fragment: String,
+    },
+    Repeated {
+        parts: Vec<Part>,
+        separator: Option<TokenTree>,
+        at_most_once: bool,
+    },
 }
 
 /// The value of a variable: tokens, or one value for each repetition.
@@ -37,10 +46,20 @@ impl Rules {
     pub(crate) fn new(body: TokenStream) -> Result<Self> {
         let groups: Vec<_> = body
             .into_iter()
-            .filter_map(|token| if let TokenTree::Group(group) = token { Some(group.stream()) } else { None })
+            .filter_map(|token| {
+                if let TokenTree::Group(group) = token {
+                    Some(group.stream())
+                } else {
+                    None
+                }
+            })
             .collect();
-        let rules =
-            groups.chunks_exact(2).map(|rule| Ok((parts(rule[0].clone(), true)?, parts(rule[1].clone(), false)?)));
+        let rules = groups.chunks_exact(2).map(|rule| {
+            Ok((
+                parts(rule[0].clone(), true)?,
+                parts(rule[1].clone(), false)?,
+            ))
+        });
         Ok(Self(rules.collect::<Result<_>>()?))
     }
 
@@ -69,24 +88,44 @@ fn parts(tokens: TokenStream, is_matcher: bool) -> Result<Vec<Part>> {
                     Part::Token(TokenTree::Ident(Ident::new("crate", Span::call_site())))
                 }
                 Some(TokenTree::Ident(name)) => {
-                    let fragment = if is_matcher { tokens.nth(1).map(|fragment| fragment.to_string()) } else { None };
-                    Part::Variable { name: name.to_string(), fragment: fragment.unwrap_or_default() }
+                    let fragment = if is_matcher {
+                        tokens.nth(1).map(|fragment| fragment.to_string())
+                    } else {
+                        None
+                    };
+                    Part::Variable {
+                        name: name.to_string(),
+                        fragment: fragment.unwrap_or_default(),
+                    }
                 }
                 Some(TokenTree::Group(group)) => {
-                    let is_operator =
-                        |token: &TokenTree| ['*', '+', '?'].iter().any(|sign| is_punctuation(Some(token), *sign));
+                    let is_operator = |token: &TokenTree| {
+                        ['*', '+', '?']
+                            .iter()
+                            .any(|sign| is_punctuation(Some(token), *sign))
+                    };
                     let first = tokens.next().ok_or("a repetition in a macro ends early")?;
-                    let (separator, operator) =
-                        if is_operator(&first) { (None, Some(first)) } else { (Some(first), tokens.next()) };
+                    let (separator, operator) = if is_operator(&first) {
+                        (None, Some(first))
+                    } else {
+                        (Some(first), tokens.next())
+                    };
                     Part::Repeated {
                         parts: self::parts(group.stream(), is_matcher)?,
                         separator,
                         at_most_once: is_punctuation(operator.as_ref(), '?'),
                     }
                 }
-                other => return Err(format!("`${}` in a macro is not known here", other.into_token_stream())),
+                other => {
+                    return Err(format!(
+                        "`${}` in a macro is not known here",
+                        other.into_token_stream()
+                    ));
+                }
             },
-            TokenTree::Group(group) => Part::Group(group.delimiter(), self::parts(group.stream(), is_matcher)?),
+            TokenTree::Group(group) => {
+                Part::Group(group.delimiter(), self::parts(group.stream(), is_matcher)?)
+            }
             token => Part::Token(token),
         });
     }
@@ -94,7 +133,11 @@ fn parts(tokens: TokenStream, is_matcher: bool) -> Result<Vec<Part>> {
 }
 
 /// Fits the beginning of `input` to a matcher and returns the rest.
-fn fit<'a>(matcher: &[Part], mut input: &'a [TokenTree], bindings: &mut Bindings) -> Option<&'a [TokenTree]> {
+fn fit<'a>(
+    matcher: &[Part],
+    mut input: &'a [TokenTree],
+    bindings: &mut Bindings,
+) -> Option<&'a [TokenTree]> {
     for part in matcher {
         input = match part {
             Part::Token(token) => {
@@ -102,9 +145,12 @@ fn fit<'a>(matcher: &[Part], mut input: &'a [TokenTree], bindings: &mut Bindings
                 (first.to_string() == token.to_string()).then_some(rest)?
             }
             Part::Group(delimiter, parts) => {
-                let (TokenTree::Group(group), rest) = input.split_first()? else { return None };
+                let (TokenTree::Group(group), rest) = input.split_first()? else {
+                    return None;
+                };
                 let inner: Vec<_> = group.stream().into_iter().collect();
-                let all = group.delimiter() == *delimiter && fit(parts, &inner, bindings)?.is_empty();
+                let all =
+                    group.delimiter() == *delimiter && fit(parts, &inner, bindings)?.is_empty();
                 all.then_some(rest)?
             }
             Part::Variable { name, fragment } => {
@@ -112,13 +158,19 @@ fn fit<'a>(matcher: &[Part], mut input: &'a [TokenTree], bindings: &mut Bindings
                 bindings.insert(name.clone(), Bound::Once(tokens));
                 rest
             }
-            Part::Repeated { parts, separator, at_most_once } => {
+            Part::Repeated {
+                parts,
+                separator,
+                at_most_once,
+            } => {
                 let mut rounds = Vec::new();
                 while rounds.is_empty() || !*at_most_once {
                     let mut from = input;
                     if let Some(separator) = separator.as_ref().filter(|_| !rounds.is_empty()) {
                         match from.split_first() {
-                            Some((first, rest)) if first.to_string() == separator.to_string() => from = rest,
+                            Some((first, rest)) if first.to_string() == separator.to_string() => {
+                                from = rest
+                            }
                             _ => break,
                         }
                     }
@@ -130,7 +182,10 @@ fn fit<'a>(matcher: &[Part], mut input: &'a [TokenTree], bindings: &mut Bindings
                     rounds.push(round);
                 }
                 for name in variables(parts) {
-                    let often = rounds.iter().filter_map(|round| round.get(name).cloned()).collect();
+                    let often = rounds
+                        .iter()
+                        .filter_map(|round| round.get(name).cloned())
+                        .collect();
                     bindings.insert(name.to_owned(), Bound::Often(often));
                 }
                 input
@@ -142,7 +197,9 @@ fn fit<'a>(matcher: &[Part], mut input: &'a [TokenTree], bindings: &mut Bindings
 
 /// Takes a fragment from the beginning of `input`.
 fn take<'a>(fragment: &str, input: &'a [TokenTree]) -> Option<(TokenStream, &'a [TokenTree])> {
-    fn parsed<T: Parse + ToTokens>(input: ParseStream<'_>) -> syn::Result<(TokenStream, TokenStream)> {
+    fn parsed<T: Parse + ToTokens>(
+        input: ParseStream<'_>,
+    ) -> syn::Result<(TokenStream, TokenStream)> {
         Ok((input.parse::<T>()?.into_token_stream(), input.parse()?))
     }
     let parser = match fragment {
@@ -182,19 +239,28 @@ fn write(body: &[Part], bindings: &Bindings) -> Option<TokenStream> {
         match part {
             Part::Token(token) => written.extend([token.clone()]),
             Part::Group(delimiter, parts) => {
-                written.extend([TokenTree::Group(Group::new(*delimiter, write(parts, bindings)?))]);
+                written.extend([TokenTree::Group(Group::new(
+                    *delimiter,
+                    write(parts, bindings)?,
+                ))]);
             }
             Part::Variable { name, .. } => match bindings.get(name)? {
                 Bound::Once(tokens) => written.extend(tokens.clone()),
                 Bound::Often(_) => return None,
             },
-            Part::Repeated { parts, separator, .. } => {
+            Part::Repeated {
+                parts, separator, ..
+            } => {
                 let names = variables(parts);
                 let rounds = |name: &str| match bindings.get(name) {
                     Some(Bound::Often(rounds)) => Some(rounds),
                     _ => None,
                 };
-                let count = names.iter().filter_map(|name| rounds(name)).map(Vec::len).max()?;
+                let count = names
+                    .iter()
+                    .filter_map(|name| rounds(name))
+                    .map(Vec::len)
+                    .max()?;
                 for round in 0..count {
                     let mut inner = bindings.clone();
                     for name in &names {
@@ -217,7 +283,10 @@ mod tests {
 
     fn expand(rules: &str, input: &str) -> Option<String> {
         let tokens = |text: &str| text.parse::<TokenStream>().unwrap();
-        Rules::new(tokens(rules)).unwrap().expand(&tokens(input)).map(|tokens| tokens.to_string().replace(' ', ""))
+        Rules::new(tokens(rules))
+            .unwrap()
+            .expand(&tokens(input))
+            .map(|tokens| tokens.to_string().replace(' ', ""))
     }
 
     #[test]
@@ -240,6 +309,9 @@ mod tests {
     #[test]
     fn repetitions_stand_in_repetitions() {
         let rules = "($($kind:ident { $($label:ident),* };)*) => { [$($kind($($label),*)),*] }";
-        assert_eq!(expand(rules, "A {}; B { c, d };").as_deref(), Some("[A(),B(c,d)]"));
+        assert_eq!(
+            expand(rules, "A {}; B { c, d };").as_deref(),
+            Some("[A(),B(c,d)]")
+        );
     }
 }

@@ -8,13 +8,14 @@ use syn::{Item, ItemUse, Visibility, visit::Visit};
 
 use crate::{ModulePath, Scope, Sources, names};
 
-/// For every file the files that it imports from, and the names that it imports. A module that is imported as such has
-/// the name `self`.
+/// For every file the files that it imports from, and the names that it imports. A module that is
+/// imported as such has the name `self`.
 pub type Imports = BTreeMap<ModulePath, BTreeMap<ModulePath, BTreeSet<String>>>;
 
-/// Returns the imports of a crate: `use` lines, those in functions included, and paths that are written out in code or
-/// in the input of macros (`crate::a::b`, `super::b`, `module::b`). Each leads to the file that defines the name. A
-/// re-export imports nothing by itself, and neither does `mod`.
+/// Returns the imports of a crate: `use` lines, those in functions included, and paths that are
+/// written out in code or in the input of macros (`crate::a::b`, `super::b`, `module::b`). Each
+/// leads to the file that defines the name. A re-export imports nothing by itself, and neither does
+/// `mod`.
 pub fn imports(sources: &Sources) -> Imports {
     let scope = Scope::new(sources);
     let mut imports = Imports::new();
@@ -32,8 +33,15 @@ pub fn imports(sources: &Sources) -> Imports {
             }
         }
         let from = imports.entry(module.file.clone()).or_default();
-        for target in paths.0.iter().filter_map(|path| scope.resolve(&module.path, path)) {
-            let file = sources.modules.get(&target.module).map_or(&target.module, |module| &module.file);
+        for target in paths
+            .0
+            .iter()
+            .filter_map(|path| scope.resolve(&module.path, path))
+        {
+            let file = sources
+                .modules
+                .get(&target.module)
+                .map_or(&target.module, |module| &module.file);
             if *file != module.file {
                 let name = target.name.unwrap_or_else(|| "self".to_owned());
                 from.entry(file.clone()).or_default().insert(name);
@@ -48,7 +56,8 @@ struct Paths(BTreeSet<Vec<String>>);
 
 impl Visit<'_> for Paths {
     fn visit_item_use(&mut self, item: &ItemUse) {
-        self.0.extend(names::imports(item).into_iter().map(|import| import.path));
+        self.0
+            .extend(names::imports(item).into_iter().map(|import| import.path));
     }
 }
 
@@ -100,8 +109,7 @@ mod tests {
 
     #[test]
     fn paths_in_code_are_found_in_macros_too() {
-        let tokens =
-            "fn f(x: crate::a::B) { use super::{c, d::E}; m::g::<T>(|| ::std::x(), [super::h::I]); log!(crate::j::K) }";
+        let tokens = "fn f(x: crate::a::B) { use super::{c, d::E}; m::g::<T>(|| ::std::x(), [super::h::I]); log!(crate::j::K) }";
         let mut paths = Paths::default();
         paths.add_written(tokens.parse().unwrap());
         let found: Vec<_> = paths.0.iter().map(|path| path.join("::")).collect();

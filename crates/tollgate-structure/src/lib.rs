@@ -1,5 +1,5 @@
-//! Reads the sources of a crate without compiling it: which file imports which, which type names are defined twice, and
-//! what the public API is.
+//! Reads the sources of a crate without compiling it: which file imports which, which type names
+//! are defined twice, and what the public API is.
 //!
 //! [`Sources`] is where everything begins: it reads the modules of a crate, beginning at `lib.rs`.
 

@@ -20,16 +20,23 @@ impl ModulePath {
         Some(Self(around.to_vec()))
     }
 
-    /// Returns true if this is the module `folder` (as `limiter/gate`) or stands in it. Everything stands in the root,
-    /// `""`.
+    /// Returns true if this is the module `folder` (as `limiter/gate`) or stands in it. Everything
+    /// stands in the root, `""`.
     pub fn is_in(&self, folder: &str) -> bool {
         folder.is_empty()
-            || folder.split('/').enumerate().all(|(at, name)| self.0.get(at).is_some_and(|segment| segment == name))
+            || folder
+                .split('/')
+                .enumerate()
+                .all(|(at, name)| self.0.get(at).is_some_and(|segment| segment == name))
     }
 }
 
 impl fmt::Display for ModulePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { f.write_str("lib") } else { f.write_str(&self.0.join("/")) }
+        if self.0.is_empty() {
+            f.write_str("lib")
+        } else {
+            f.write_str(&self.0.join("/"))
+        }
     }
 }

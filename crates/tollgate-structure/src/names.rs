@@ -56,7 +56,13 @@ impl Scope {
             }
             names
         };
-        Self { modules: sources.modules.iter().map(|(path, module)| (path.clone(), names(&module.items))).collect() }
+        Self {
+            modules: sources
+                .modules
+                .iter()
+                .map(|(path, module)| (path.clone(), names(&module.items)))
+                .collect(),
+        }
     }
 
     /// Returns the `use` lines of a module, a leaf each.
@@ -99,35 +105,64 @@ impl Scope {
         while let Some((name, after)) = rest.split_first() {
             let child = at.child(name);
             let is_module = self.modules.contains_key(&child);
-            // At the end of a path an item goes before a module of the same name, as `settle::settle`.
+            // At the end of a path an item goes before a module of the same name, as
+            // `settle::settle`.
             at = match self.look_up(&at, name, steps) {
                 Some(Target { module, name: None }) if !is_module => module,
-                Some(item) if item.name.is_some() && (after.is_empty() || !is_module) => return Some(item),
+                Some(item) if item.name.is_some() && (after.is_empty() || !is_module) => {
+                    return Some(item);
+                }
                 // A name that only the compiler knows, or one of another crate.
-                None if !is_module => return Some(Target { module: at, name: Some(name.clone()) }),
+                None if !is_module => {
+                    return Some(Target {
+                        module: at,
+                        name: Some(name.clone()),
+                    });
+                }
                 _ => child,
             };
             rest = after;
         }
-        Some(Target { module: at, name: None })
+        Some(Target {
+            module: at,
+            name: None,
+        })
     }
 
     /// Looks for a name that a module defines or imports.
     fn look_up(&self, module: &ModulePath, name: &str, steps: usize) -> Option<Target> {
         let names = self.modules.get(module)?;
         if names.items.contains(name) {
-            return Some(Target { module: module.clone(), name: Some(name.to_owned()) });
+            return Some(Target {
+                module: module.clone(),
+                name: Some(name.to_owned()),
+            });
         }
-        let mut named = names.uses.iter().filter(|import| import.name.as_deref() == Some(name));
+        let mut named = names
+            .uses
+            .iter()
+            .filter(|import| import.name.as_deref() == Some(name));
         if let Some(import) = named.next() {
             // `use name;` in the module `name`'s parent leads to itself: it is another crate then.
-            return if import.path == [name] { None } else { self.follow(module, &import.path, steps) };
+            return if import.path == [name] {
+                None
+            } else {
+                self.follow(module, &import.path, steps)
+            };
         }
-        names.uses.iter().filter(|import| import.name.is_none()).find_map(|import| {
-            let steps = steps.checked_sub(1)?;
-            let from = self.follow(module, &import.path, steps)?;
-            if from.name.is_some() { None } else { self.look_up(&from.module, name, steps) }
-        })
+        names
+            .uses
+            .iter()
+            .filter(|import| import.name.is_none())
+            .find_map(|import| {
+                let steps = steps.checked_sub(1)?;
+                let from = self.follow(module, &import.path, steps)?;
+                if from.name.is_some() {
+                    None
+                } else {
+                    self.look_up(&from.module, name, steps)
+                }
+            })
     }
 }
 
@@ -155,11 +190,26 @@ pub(crate) fn imports(item: &ItemUse) -> Vec<Import> {
     if item.leading_colon.is_none() {
         add_leaves(&item.tree, &mut Vec::new(), &mut leaves);
     }
-    let (is_public, gates) = (matches!(item.vis, Visibility::Public(_)), cfg::gates(&item.attrs));
-    leaves.into_iter().map(|(path, name)| Import { path, name, is_public, gates: gates.clone() }).collect()
+    let (is_public, gates) = (
+        matches!(item.vis, Visibility::Public(_)),
+        cfg::gates(&item.attrs),
+    );
+    leaves
+        .into_iter()
+        .map(|(path, name)| Import {
+            path,
+            name,
+            is_public,
+            gates: gates.clone(),
+        })
+        .collect()
 }
 
-fn add_leaves(tree: &UseTree, before: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, Option<String>)>) {
+fn add_leaves(
+    tree: &UseTree,
+    before: &mut Vec<String>,
+    leaves: &mut Vec<(Vec<String>, Option<String>)>,
+) {
     let whole = |before: &[String], name: &str| {
         let mut path = before.to_vec();
         // `a::{self}` is `a`.
@@ -179,9 +229,15 @@ fn add_leaves(tree: &UseTree, before: &mut Vec<String>, leaves: &mut Vec<(Vec<St
             let name = path.last().cloned();
             leaves.push((path, name));
         }
-        UseTree::Rename(leaf) => leaves.push((whole(before, &leaf.ident.to_string()), Some(leaf.rename.to_string()))),
+        UseTree::Rename(leaf) => leaves.push((
+            whole(before, &leaf.ident.to_string()),
+            Some(leaf.rename.to_string()),
+        )),
         UseTree::Glob(_) => leaves.push((before.clone(), None)),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| add_leaves(tree, before, leaves)),
+        UseTree::Group(group) => group
+            .items
+            .iter()
+            .for_each(|tree| add_leaves(tree, before, leaves)),
     }
 }
 
@@ -191,17 +247,32 @@ mod tests {
 
     fn resolve(scope: &Scope, module: &str, path: &str) -> Option<String> {
         let words = |text: &str, by: &str| {
-            text.split(by).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            text.split(by)
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
         let target = scope.resolve(&ModulePath(words(module, "/")), &words(path, "::"))?;
-        Some(format!("{} {}", target.module, target.name.as_deref().unwrap_or("-")))
+        Some(format!(
+            "{} {}",
+            target.module,
+            target.name.as_deref().unwrap_or("-")
+        ))
     }
 
     #[test]
     fn names_are_followed_through_every_kind_of_use() {
         let scope = Scope::new(&Sources::from_text(&[
-            ("", true, "pub use a::One as First; use a::inner; pub use b::*;"),
-            ("a", true, "pub use self::inner::{One, Two}; pub use std::fmt;"),
+            (
+                "",
+                true,
+                "pub use a::One as First; use a::inner; pub use b::*;",
+            ),
+            (
+                "a",
+                true,
+                "pub use self::inner::{One, Two}; pub use std::fmt;",
+            ),
             ("a/inner", true, "pub struct One; pub enum Two { X }"),
             ("b", true, "pub(crate) fn three() {} use super::inner;"),
         ]));
@@ -215,7 +286,11 @@ mod tests {
             ("", "std::fmt", None),
             ("a", "fmt::Debug", None),
         ] {
-            assert_eq!(resolve(&scope, module, path).as_deref(), target, "{path} in {module}");
+            assert_eq!(
+                resolve(&scope, module, path).as_deref(),
+                target,
+                "{path} in {module}"
+            );
         }
     }
 }

@@ -30,10 +30,17 @@ pub fn pages(root: &Path) -> Result<Vec<Page>> {
              for the body of a method that a trait provides.\n{}",
             listing(&sources)
         );
-        Ok(Page { file: root.join(file), text })
+        Ok(Page {
+            file: root.join(file),
+            text,
+        })
     };
     Ok(vec![
         page("docs/api.md", "tollgate", "src")?,
-        page("docs/api-testkit.md", "tollgate-testkit", "crates/tollgate-testkit/src")?,
+        page(
+            "docs/api-testkit.md",
+            "tollgate-testkit",
+            "crates/tollgate-testkit/src",
+        )?,
     ])
 }

@@ -10,7 +10,8 @@ use syn::{Attribute, Item, ItemMacro, ItemMod, Visibility};
 
 use crate::{ModulePath, Result, cfg, expand::Rules};
 
-/// The modules of a crate. Modules and items that only tests or the documentation have are left out.
+/// The modules of a crate. Modules and items that only tests or the documentation have are left
+/// out.
 pub struct Sources {
     /// The crate's name, as code writes it.
     pub name: String,
@@ -42,12 +43,24 @@ impl Sources {
         parse_all(src, &mut files)?;
         let mut rules = BTreeMap::new();
         for item in files.values().flat_map(|file| &file.items) {
-            if let Item::Macro(ItemMacro { ident: Some(ident), mac, .. }) = item {
+            if let Item::Macro(ItemMacro {
+                ident: Some(ident),
+                mac,
+                ..
+            }) = item
+            {
                 rules.insert(ident.to_string(), Rules::new(mac.tokens.clone())?);
             }
         }
-        let sources = Self { name: name.to_owned(), modules: BTreeMap::new() };
-        let mut reader = Reader { files, rules, sources };
+        let sources = Self {
+            name: name.to_owned(),
+            modules: BTreeMap::new(),
+        };
+        let mut reader = Reader {
+            files,
+            rules,
+            sources,
+        };
         let root = reader.take(&src.join("lib.rs"))?;
         let module = Module {
             path: ModulePath::default(),
@@ -60,16 +73,34 @@ impl Sources {
         Ok(reader.sources)
     }
 
-    /// Returns the crate `example` whose modules have these paths, are public or not, and have these texts.
+    /// Returns the crate `example` whose modules have these paths, are public or not, and have
+    /// these texts.
     #[cfg(test)]
     pub(crate) fn from_text(modules: &[(&str, bool, &str)]) -> Self {
         let module = |(path, is_public, text): &(&str, bool, &str)| {
-            let path = ModulePath(path.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect());
+            let path = ModulePath(
+                path.split('/')
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+            );
             let mut items = syn::parse_file(text).unwrap().items;
             items.retain(|item| !matches!(item, Item::Mod(_)));
-            (path.clone(), Module { file: path.clone(), path, is_public: *is_public, gates: Vec::new(), items })
+            (
+                path.clone(),
+                Module {
+                    file: path.clone(),
+                    path,
+                    is_public: *is_public,
+                    gates: Vec::new(),
+                    items,
+                },
+            )
         };
-        Self { name: "example".to_owned(), modules: modules.iter().map(module).collect() }
+        Self {
+            name: "example".to_owned(),
+            modules: modules.iter().map(module).collect(),
+        }
     }
 }
 
@@ -80,8 +111,10 @@ fn parse_all(folder: &Path, files: &mut BTreeMap<PathBuf, syn::File>) -> Result<
         if path.is_dir() {
             parse_all(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            let file = syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+            let text = fs::read_to_string(&path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            let file =
+                syn::parse_file(&text).map_err(|error| format!("{}: {error}", path.display()))?;
             files.insert(path, file);
         }
     }
@@ -96,7 +129,9 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, file: &Path) -> Result<syn::File> {
-        self.files.remove(file).ok_or_else(|| format!("{} is not there, or is declared twice", file.display()))
+        self.files
+            .remove(file)
+            .ok_or_else(|| format!("{} is not there, or is declared twice", file.display()))
     }
 
     /// Adds a module with these items. The files of modules in it are in `folder`.
@@ -108,7 +143,14 @@ impl Reader {
                 item => module.items.push(item),
             }
         }
-        for ItemMod { attrs, vis, ident, content, .. } in inside {
+        for ItemMod {
+            attrs,
+            vis,
+            ident,
+            content,
+            ..
+        } in inside
+        {
             let mut gates = module.gates.clone();
             gates.extend(cfg::gates(&attrs));
             let name = ident.to_string();
@@ -119,39 +161,64 @@ impl Reader {
                 Some((_, items)) => (module.file.clone(), items),
                 None => {
                     let beside = folder.join(format!("{name}.rs"));
-                    let file = if self.files.contains_key(&beside) { beside } else { below.join("mod.rs") };
+                    let file = if self.files.contains_key(&beside) {
+                        beside
+                    } else {
+                        below.join("mod.rs")
+                    };
                     (path.clone(), self.take(&file)?.items)
                 }
             };
-            self.module(Module { path, file, is_public, gates, items: Vec::new() }, items, &below)?;
+            self.module(
+                Module {
+                    path,
+                    file,
+                    is_public,
+                    gates,
+                    items: Vec::new(),
+                },
+                items,
+                &below,
+            )?;
         }
         self.sources.modules.insert(module.path.clone(), module);
         Ok(())
     }
 
-    /// Returns the items that a library has of these, with those that macros make in place of the macros.
+    /// Returns the items that a library has of these, with those that macros make in place of the
+    /// macros.
     fn expanded(&self, items: Vec<Item>) -> Result<Vec<Item>> {
         let mut found = Vec::new();
         for item in items {
             if cfg::is_excluded(attributes(&item)) {
                 continue;
             }
-            let Item::Macro(ItemMacro { ident: None, mac, .. }) = &item else {
+            let Item::Macro(ItemMacro {
+                ident: None, mac, ..
+            }) = &item
+            else {
                 found.push(item);
                 continue;
             };
-            let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+            let name = mac
+                .path
+                .segments
+                .last()
+                .map(|segment| segment.ident.to_string())
+                .unwrap_or_default();
             // `pin_project!` repeats its input and adds what nobody else sees.
             let tokens = match self.rules.get(&name) {
-                Some(rules) => rules.expand(&mac.tokens).ok_or_else(|| cannot_expand(&name))?,
+                Some(rules) => rules
+                    .expand(&mac.tokens)
+                    .ok_or_else(|| cannot_expand(&name))?,
                 None if name == "pin_project" => mac.tokens.clone(),
                 None => {
                     found.push(item);
                     continue;
                 }
             };
-            let made =
-                syn::parse2::<syn::File>(tokens).map_err(|error| format!("{}: {error}", cannot_expand(&name)))?;
+            let made = syn::parse2::<syn::File>(tokens)
+                .map_err(|error| format!("{}: {error}", cannot_expand(&name)))?;
             found.extend(self.expanded(made.items)?);
         }
         Ok(found)

@@ -6,8 +6,8 @@ use syn::Item;
 
 use crate::{ModulePath, Sources};
 
-/// Returns the names of structs, enums, unions and traits that several modules define, with those modules. Two
-/// definitions in one module are one: `#[cfg]` leaves only one of them.
+/// Returns the names of structs, enums, unions and traits that several modules define, with those
+/// modules. Two definitions in one module are one: `#[cfg]` leaves only one of them.
 pub fn defined_twice(sources: &Sources) -> BTreeMap<String, BTreeSet<ModulePath>> {
     let mut names = BTreeMap::<_, BTreeSet<_>>::new();
     for module in sources.modules.values() {
@@ -19,7 +19,10 @@ pub fn defined_twice(sources: &Sources) -> BTreeMap<String, BTreeSet<ModulePath>
                 Item::Trait(item) => &item.ident,
                 _ => continue,
             };
-            names.entry(name.to_string()).or_default().insert(module.path.clone());
+            names
+                .entry(name.to_string())
+                .or_default()
+                .insert(module.path.clone());
         }
     }
     names.retain(|_, modules| modules.len() > 1);

@@ -6,7 +6,10 @@ use tollgate_structure::{COMMAND, difference, pages};
 
 #[test]
 fn the_listings_of_the_public_api_are_up_to_date() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap();
     for page in pages(&root).unwrap_or_else(|problem| panic!("{problem}")) {
         let written = fs::read_to_string(&page.file).unwrap_or_default();
         assert!(

@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use tollgate_structure::{Floors, Imports, Sources, circles, defined_twice, imports};
 
-/// The folders and files of `src`, and of the folders that have floors of their own, from the top floor to the lowest.
-/// Each imports only from itself and from lower floors.
+/// The folders and files of `src`, and of the folders that have floors of their own, from the top
+/// floor to the lowest. Each imports only from itself and from lower floors.
 const HOUSE: &[Floors<'_>] = &[
     Floors {
         folder: "",
@@ -40,7 +40,10 @@ const HOUSE: &[Floors<'_>] = &[
 ];
 
 /// Imports that break [`HOUSE`]: from, to, name.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[("telemetry", "store", "LookUp"), ("telemetry", "store", "WriteOutcome")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("telemetry", "store", "LookUp"),
+    ("telemetry", "store", "WriteOutcome"),
+];
 
 /// How many files the largest circle of `src` has.
 const LARGEST_CIRCLE: usize = 5;
@@ -98,12 +101,25 @@ fn sources() -> Sources {
 }
 
 /// Fails if the list that is written down is not what was found.
-fn compare<T: Ord + std::fmt::Debug>(list: &str, written: BTreeSet<T>, found: &BTreeSet<T>, advice: &str) {
-    let lines = |items: Vec<&T>| items.iter().map(|item| format!("\n    {item:?},")).collect::<String>();
+fn compare<T: Ord + std::fmt::Debug>(
+    list: &str,
+    written: BTreeSet<T>,
+    found: &BTreeSet<T>,
+    advice: &str,
+) {
+    let lines = |items: Vec<&T>| {
+        items
+            .iter()
+            .map(|item| format!("\n    {item:?},"))
+            .collect::<String>()
+    };
     let new = lines(found.difference(&written).collect());
     assert!(new.is_empty(), "{advice}{new}");
     let gone = lines(written.difference(found).collect());
-    assert!(gone.is_empty(), "well done, these are no more: take them out of {list} in tests/floors.rs{gone}");
+    assert!(
+        gone.is_empty(),
+        "well done, these are no more: take them out of {list} in tests/floors.rs{gone}"
+    );
 }
 
 /// Fails if the number that is written down is not what was found.
@@ -121,7 +137,10 @@ fn no_folder_imports_from_a_higher_floor() {
     let mut upward = BTreeSet::new();
     for folder in HOUSE {
         let (gone, new) = (folder.missing(&imports), folder.without_floor(&imports));
-        assert!(gone.is_empty(), "these are no longer in src: take them out of HOUSE in tests/floors.rs: {gone:?}");
+        assert!(
+            gone.is_empty(),
+            "these are no longer in src: take them out of HOUSE in tests/floors.rs: {gone:?}"
+        );
         assert!(
             new.is_empty(),
             "these need a floor: add them to HOUSE in tests/floors.rs, below everything that imports from them: {new:?}"
@@ -130,7 +149,10 @@ fn no_folder_imports_from_a_higher_floor() {
     }
     compare(
         "EXCEPTIONS",
-        EXCEPTIONS.iter().map(|(from, to, name)| ((*from).to_owned(), (*to).to_owned(), (*name).to_owned())).collect(),
+        EXCEPTIONS
+            .iter()
+            .map(|(from, to, name)| ((*from).to_owned(), (*to).to_owned(), (*name).to_owned()))
+            .collect(),
         &upward,
         "a lower floor imports from a higher one (CONTRIBUTING.md, The tree). Move what is imported down to where it is used, \
          pass it as an argument, or move the importing code up. From, to, name:",
@@ -156,8 +178,12 @@ fn no_circle_of_files_grows() {
 #[test]
 fn circles_of_the_limiter_stay_in_its_gate() {
     let found = circles(&inside(imports(&sources()), "limiter"));
-    let outside: BTreeSet<_> =
-        found.iter().flatten().filter(|file| !file.is_in("limiter/gate")).map(ToString::to_string).collect();
+    let outside: BTreeSet<_> = found
+        .iter()
+        .flatten()
+        .filter(|file| !file.is_in("limiter/gate"))
+        .map(ToString::to_string)
+        .collect();
     compare_number(
         "LIMITER_FILES_IN_CIRCLES",
         LIMITER_FILES_IN_CIRCLES,
@@ -166,7 +192,11 @@ fn circles_of_the_limiter_stay_in_its_gate() {
             "{} files of limiter outside limiter/gate are in circles, {LIMITER_FILES_IN_CIRCLES} are allowed. To see the circles \
              and the names that tie them:\n    cargo run -p tollgate-structure --example circles -- src limiter\nThe files: {}",
             outside.len(),
-            outside.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            outside
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
     );
 }
@@ -174,7 +204,9 @@ fn circles_of_the_limiter_stay_in_its_gate() {
 /// Returns the imports between files of one folder.
 fn inside(mut imports: Imports, folder: &str) -> Imports {
     imports.retain(|file, _| file.is_in(folder));
-    imports.values_mut().for_each(|targets| targets.retain(|file, _| file.is_in(folder)));
+    imports
+        .values_mut()
+        .for_each(|targets| targets.retain(|file, _| file.is_in(folder)));
     imports
 }
 
@@ -183,9 +215,19 @@ fn no_type_name_is_defined_twice() {
     let found = defined_twice(&sources());
     let told: BTreeSet<_> = found.keys().map(String::as_str).collect();
     let written: BTreeSet<_> = DEFINED_TWICE.iter().copied().collect();
-    let new = found.iter().filter(|(name, _)| !written.contains(name.as_str())).map(|(name, modules)| {
-        format!("\n  {name}: {}", modules.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-    });
+    let new = found
+        .iter()
+        .filter(|(name, _)| !written.contains(name.as_str()))
+        .map(|(name, modules)| {
+            format!(
+                "\n  {name}: {}",
+                modules
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
+        });
     let advice = format!(
         "a type name is defined in more than one module. Give one of them the name of what it is there:{}\nThe list:",
         new.collect::<String>()

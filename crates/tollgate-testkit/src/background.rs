@@ -25,7 +25,11 @@ impl Background {
     /// Listens on a bound `socket` and runs the future that `serve` returns for the listener.
     ///
     /// Connections made from now on are queued by the kernel until the task accepts them.
-    pub(crate) fn serve<F>(thread_name: &str, socket: TcpSocket, serve: impl FnOnce(TcpListener) -> F) -> Self
+    pub(crate) fn serve<F>(
+        thread_name: &str,
+        socket: TcpSocket,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -37,34 +41,38 @@ impl Background {
             .unwrap_or_else(|error| panic!("cannot start a runtime for {thread_name}: {error}"));
         let listener = {
             let _context = runtime.enter();
-            socket.listen(BACKLOG).unwrap_or_else(|error| panic!("cannot listen for {thread_name}: {error}"))
+            socket
+                .listen(BACKLOG)
+                .unwrap_or_else(|error| panic!("cannot listen for {thread_name}: {error}"))
         };
         runtime.spawn(serve(listener));
-        Self { runtime: Some(runtime) }
+        Self {
+            runtime: Some(runtime),
+        }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // A separate thread, because a runtime must not be shut down inside another runtime, and tests usually drop
-            // this value inside theirs.
+            // A separate thread, because a runtime must not be shut down inside another runtime,
+            // and tests usually drop this value inside theirs.
             let ending = thread::spawn(move || runtime.shutdown_timeout(SHUTDOWN));
             let _ = ending.join();
         }
     }
 }
 
-/// Binds `address` without listening: the system does not give its port to others that ask for any port, and
-/// connections to it are refused.
+/// Binds `address` without listening: the system does not give its port to others that ask for any
+/// port, and connections to it are refused.
 pub(crate) fn hold(address: SocketAddr) -> TcpSocket {
     let bind = || {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        // Connections of the previous listener may still be closing. On Windows, the option is not needed, and would
-        // let others take the port.
+        // Connections of the previous listener may still be closing. On Windows, the option is not
+        // needed, and would let others take the port.
         #[cfg(not(windows))]
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -75,10 +83,13 @@ pub(crate) fn hold(address: SocketAddr) -> TcpSocket {
 
 /// Returns the address of `socket`, with the port that the system chose.
 pub(crate) fn bound(socket: &TcpSocket) -> SocketAddr {
-    socket.local_addr().unwrap_or_else(|error| panic!("a bound socket has no address: {error}"))
+    socket
+        .local_addr()
+        .unwrap_or_else(|error| panic!("a bound socket has no address: {error}"))
 }
 
-/// Runs blocking `work` on a thread of its own. The work runs to its end even if the caller stops waiting.
+/// Runs blocking `work` on a thread of its own. The work runs to its end even if the caller stops
+/// waiting.
 pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (running, ended) = oneshot::channel::<()>();
     let thread = thread::spawn(move || {

@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use aws_sdk_dynamodb::{Client, config::Builder, error::DisplayErrorContext, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client, config::Builder, error::DisplayErrorContext, types::AttributeValue,
+};
 use dynoxide::Database;
 use tokio::net::TcpSocket;
 
@@ -23,9 +25,9 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 /// A DynamoDB engine inside the test's process, listening on a loopback port.
 ///
 /// Give every test its own engine: it starts in a millisecond or two, in memory or in a file
-/// ([`with_file`](Self::with_file)). A new engine in memory has no tables. It runs on its own threads, so it answers
-/// even if the test's runtime is busy. Dropping it stops it: the port and all connections are closed, and data in
-/// memory is lost.
+/// ([`with_file`](Self::with_file)). A new engine in memory has no tables. It runs on its own
+/// threads, so it answers even if the test's runtime is busy. Dropping it stops it: the port and
+/// all connections are closed, and data in memory is lost.
 ///
 /// # Examples
 ///
@@ -58,8 +60,8 @@ struct Shared {
     database: Database,
 }
 
-/// The owner of the engine's port: the server or, while the engine is stopped, a socket that refuses connections and
-/// reserves the port.
+/// The owner of the engine's port: the server or, while the engine is stopped, a socket that
+/// refuses connections and reserves the port.
 struct Port {
     server: Option<Background>,
     held: Option<TcpSocket>,
@@ -84,8 +86,8 @@ impl Engine {
         off_thread(move || Self::open(address, in_memory())).await
     }
 
-    /// Starts an engine on the file at `path`, which is created if it does not exist. The data outlives the engine and
-    /// the process.
+    /// Starts an engine on the file at `path`, which is created if it does not exist. The data
+    /// outlives the engine and the process.
     ///
     /// # Examples
     ///
@@ -105,8 +107,8 @@ impl Engine {
     ///
     /// # Panics
     ///
-    /// If `path` is not valid UTF-8, if the file cannot be opened, or if the engine or its threads cannot
-    /// be started.
+    /// If `path` is not valid UTF-8, if the file cannot be opened, or if the engine or its threads
+    /// cannot be started.
     pub async fn with_file(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref().to_owned();
         off_thread(move || Self::open(ANY_PORT, in_file(&path))).await
@@ -135,8 +137,17 @@ impl Engine {
     fn open(address: SocketAddr, database: Database) -> Self {
         let socket = hold(address);
         let address = bound(&socket);
-        let port = Port { server: Some(serve(socket, &database)), held: None };
-        Self { shared: Arc::new(Shared { address, port: Mutex::new(port), database }) }
+        let port = Port {
+            server: Some(serve(socket, &database)),
+            held: None,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                address,
+                port: Mutex::new(port),
+                database,
+            }),
+        }
     }
 
     /// Returns the address of the engine, even while it is stopped.
@@ -151,8 +162,8 @@ impl Engine {
 
     /// Returns an SDK configuration for this engine, which can be changed further.
     ///
-    /// It has fake credentials, the region `us-east-1`, its own HTTP client, and no retries, so that a test sees every
-    /// failure.
+    /// It has fake credentials, the region `us-east-1`, its own HTTP client, and no retries, so
+    /// that a test sees every failure.
     ///
     /// # Examples
     ///
@@ -168,24 +179,26 @@ impl Engine {
         client::config(self.endpoint())
     }
 
-    /// Returns a new SDK client for this engine, configured by [`dynamodb_config`](Self::dynamodb_config).
+    /// Returns a new SDK client for this engine, configured by
+    /// [`dynamodb_config`](Self::dynamodb_config).
     ///
-    /// The connections of a client belong to the runtime that opened them: use a client in one runtime only.
+    /// The connections of a client belong to the runtime that opened them: use a client in one
+    /// runtime only.
     pub fn client(&self) -> Client {
         Client::from_conf(self.dynamodb_config().build())
     }
 
     /// Closes the port and all connections. The data is kept.
     ///
-    /// A request in progress may take effect, but its answer is lost. New connections are refused until
-    /// [`resume`](Self::resume). Does nothing if the engine is already stopped.
+    /// A request in progress may take effect, but its answer is lost. New connections are refused
+    /// until [`resume`](Self::resume). Does nothing if the engine is already stopped.
     pub async fn stop(&self) {
         let shared = Arc::clone(&self.shared);
         off_thread(move || shared.stop()).await;
     }
 
-    /// Listens again on the same port with the same data, after [`stop`](Self::stop). Does nothing if the engine is
-    /// running.
+    /// Listens again on the same port with the same data, after [`stop`](Self::stop). Does nothing
+    /// if the engine is running.
     ///
     /// # Panics
     ///
@@ -195,8 +208,8 @@ impl Engine {
         off_thread(move || shared.resume()).await;
     }
 
-    /// Deletes expired items in every table with time to live enabled, and returns their number. DynamoDB deletes them
-    /// by itself some time after they expired; the engine only in this call.
+    /// Deletes expired items in every table with time to live enabled, and returns their number.
+    /// DynamoDB deletes them by itself some time after they expired; the engine only in this call.
     ///
     /// # Panics
     ///
@@ -208,12 +221,19 @@ impl Engine {
             .unwrap_or_else(|error| panic!("the engine cannot sweep expired items: {error}"))
     }
 
-    /// Returns the item with the keys `PK` = `pk` and `SK` = `sk`, read consistently with a new SDK client.
+    /// Returns the item with the keys `PK` = `pk` and `SK` = `sk`, read consistently with a new SDK
+    /// client.
     ///
     /// # Panics
     ///
-    /// If the read fails, because the engine is stopped or has no such table with these key attributes.
-    pub async fn item(&self, table: &str, pk: &str, sk: &str) -> Option<HashMap<String, AttributeValue>> {
+    /// If the read fails, because the engine is stopped or has no such table with these key
+    /// attributes.
+    pub async fn item(
+        &self,
+        table: &str,
+        pk: &str,
+        sk: &str,
+    ) -> Option<HashMap<String, AttributeValue>> {
         self.client()
             .get_item()
             .table_name(table)
@@ -222,14 +242,21 @@ impl Engine {
             .consistent_read(true)
             .send()
             .await
-            .unwrap_or_else(|error| panic!("cannot read {pk} {sk} in {table}: {}", DisplayErrorContext(error)))
+            .unwrap_or_else(|error| {
+                panic!(
+                    "cannot read {pk} {sk} in {table}: {}",
+                    DisplayErrorContext(error)
+                )
+            })
             .item
     }
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("address", &self.address()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("address", &self.address())
+            .finish_non_exhaustive()
     }
 }
 
@@ -257,7 +284,9 @@ impl Shared {
 
 fn serve(socket: TcpSocket, database: &Database) -> Background {
     let database = database.clone();
-    Background::serve("tollgate-engine", socket, |listener| dynoxide::server::serve_on(listener, database))
+    Background::serve("tollgate-engine", socket, |listener| {
+        dynoxide::server::serve_on(listener, database)
+    })
 }
 
 fn in_memory() -> Database {
@@ -265,6 +294,9 @@ fn in_memory() -> Database {
 }
 
 fn in_file(path: &Path) -> Database {
-    let name = path.to_str().unwrap_or_else(|| panic!("the path {} is not UTF-8", path.display()));
-    Database::new(name).unwrap_or_else(|error| panic!("cannot open the engine's file {name}: {error}"))
+    let name = path
+        .to_str()
+        .unwrap_or_else(|| panic!("the path {} is not UTF-8", path.display()));
+    Database::new(name)
+        .unwrap_or_else(|error| panic!("cannot open the engine's file {name}: {error}"))
 }

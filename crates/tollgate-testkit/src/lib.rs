@@ -1,17 +1,20 @@
-//! Test tools for services that use `tollgate`, and for code that keeps its state in a DynamoDB table.
+//! Test tools for services that use `tollgate`, and for code that keeps its state in a DynamoDB
+//! table.
 //!
-//! - A [`TestLimiter`] decides by a script and records its requests. [`LimitedResponse`] checks the layer's responses.
-//!   Both need no feature, and no dependency that `tollgate` does not have.
-//! - [`conformance`] shows if a [`Store`](tollgate::store::Store) of your own keeps the rules on which limits rely.
-//! - `Engine` (feature `engine`) serves the DynamoDB API on a loopback port, from memory or from a file. It can be
-//!   stopped and resumed on the same port with the same data, so a test can simulate an outage of the store.
-//! - `Proxy` (feature `engine`) stands between a client and an engine and injects faults of networks and busy stores:
-//!   it refuses, delays or swallows requests, loses answers, and throttles. It also counts the requests that reached
-//!   the store.
-//! - A `Fleet` (feature `fleet`) runs the limiters of thousands of processes on a virtual clock, on a store with the
-//!   latency and the throttling of a table.
-//! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an engine, kills processes,
-//!   and checks their grants.
+//! - A [`TestLimiter`] decides by a script and records its requests. [`LimitedResponse`] checks the
+//!   layer's responses. Both need no feature, and no dependency that `tollgate` does not have.
+//! - [`conformance`] shows if a [`Store`](tollgate::store::Store) of your own keeps the rules on
+//!   which limits rely.
+//! - `Engine` (feature `engine`) serves the DynamoDB API on a loopback port, from memory or from a
+//!   file. It can be stopped and resumed on the same port with the same data, so a test can
+//!   simulate an outage of the store.
+//! - `Proxy` (feature `engine`) stands between a client and an engine and injects faults of
+//!   networks and busy stores: it refuses, delays or swallows requests, loses answers, and
+//!   throttles. It also counts the requests that reached the store.
+//! - A `Fleet` (feature `fleet`) runs the limiters of thousands of processes on a virtual clock, on
+//!   a store with the latency and the throttling of a table.
+//! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an
+//!   engine, kills processes, and checks their grants.
 //!
 //! # A limiter with scripted decisions
 //!
@@ -37,8 +40,8 @@
 //!
 //! # An embedded store
 //!
-//! Engine and proxy run on their own threads, so they answer even if the test's runtime is busy or has only one thread.
-//! Both stop when they are dropped.
+//! Engine and proxy run on their own threads, so they answer even if the test's runtime is busy or
+//! has only one thread. Both stop when they are dropped.
 //!
 #![cfg_attr(feature = "engine", doc = "```")]
 #![cfg_attr(not(feature = "engine"), doc = "```ignore")]

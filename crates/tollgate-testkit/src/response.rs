@@ -28,11 +28,12 @@ pub trait LimitedResponse {
     /// Returns the time in `Retry-After`, if it is in seconds.
     fn retry_after(&self) -> Option<Duration>;
 
-    /// Returns the remaining tokens of the limit from the `RateLimit` header, if it names the limit. A parent's limit
-    /// is named `parent.rpm`.
+    /// Returns the remaining tokens of the limit from the `RateLimit` header, if it names the
+    /// limit. A parent's limit is named `parent.rpm`.
     fn remaining(&self, limit: &str) -> Option<u64>;
 
-    /// Asserts that the status is 429 and that `Retry-After` is this time, rounded up to at least one second.
+    /// Asserts that the status is 429 and that `Retry-After` is this time, rounded up to at least
+    /// one second.
     ///
     /// # Panics
     ///
@@ -53,12 +54,22 @@ impl<B> LimitedResponse for Response<B> {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+        let seconds = self
+            .headers()
+            .get(RETRY_AFTER)?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()?;
         Some(Duration::from_secs(seconds))
     }
 
     fn remaining(&self, limit: &str) -> Option<u64> {
-        let fields = self.headers().get_all("ratelimit").iter().filter_map(|field| field.to_str().ok());
+        let fields = self
+            .headers()
+            .get_all("ratelimit")
+            .iter()
+            .filter_map(|field| field.to_str().ok());
         fields.flat_map(|field| field.split(',')).find_map(|item| {
             let mut parts = item.split(';').map(str::trim);
             let name = parts.next()?.strip_prefix('"')?.strip_suffix('"')?;
@@ -71,14 +82,29 @@ impl<B> LimitedResponse for Response<B> {
 
     #[track_caller]
     fn assert_denied(&self, retry_after: Duration) {
-        assert_eq!(self.status(), StatusCode::TOO_MANY_REQUESTS, "not denied: {:?}", self.headers());
+        assert_eq!(
+            self.status(),
+            StatusCode::TOO_MANY_REQUESTS,
+            "not denied: {:?}",
+            self.headers()
+        );
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let expected = Some(Duration::from_secs(seconds.max(1)));
-        assert_eq!(self.retry_after(), expected, "when to try again: {:?}", self.headers());
+        assert_eq!(
+            self.retry_after(),
+            expected,
+            "when to try again: {:?}",
+            self.headers()
+        );
     }
 
     #[track_caller]
     fn assert_remaining(&self, limit: &str, tokens: u64) {
-        assert_eq!(self.remaining(limit), Some(tokens), "left of {limit}: {:?}", self.headers());
+        assert_eq!(
+            self.remaining(limit),
+            Some(tokens),
+            "left of {limit}: {:?}",
+            self.headers()
+        );
     }
 }

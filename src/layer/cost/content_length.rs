@@ -22,13 +22,18 @@ pub fn content_length() -> ContentLength {
 impl ContentLength {
     /// Sets the number of bytes for one token. The estimate is rounded up. 0 counts as 1.
     pub fn per_token(self, bytes: u64) -> Self {
-        Self { per_token: bytes.max(1) }
+        Self {
+            per_token: bytes.max(1),
+        }
     }
 }
 
 impl Estimate for ContentLength {
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
-        let length = told(CONTENT_LENGTH.as_str(), single_amount(head.headers, &CONTENT_LENGTH))?;
+        let length = told(
+            CONTENT_LENGTH.as_str(),
+            single_amount(head.headers, &CONTENT_LENGTH),
+        )?;
         Some(length.div_ceil(self.per_token))
     }
 }

@@ -47,19 +47,29 @@ impl Learn {
     /// Creates a mean over about the last `requests` requests: each new request weighs
     /// `2 / (requests + 1)`.
     pub fn over(requests: u32) -> Self {
-        Self { requests: requests.max(1), floor: 1, most: 10_000 }
+        Self {
+            requests: requests.max(1),
+            floor: 1,
+            most: 10_000,
+        }
     }
 
     /// Sets the minimum estimate, in tokens. It does not raise an estimate above the capacity. 0
     /// counts as 1. Default: 1.
     pub fn floor(self, tokens: u64) -> Self {
-        Self { floor: tokens.max(1), ..self }
+        Self {
+            floor: tokens.max(1),
+            ..self
+        }
     }
 
     /// Sets how many pairs of entity and resource are remembered. If there are more, the least
     /// frequently used ones are forgotten, and cost the fixed cost again. Default: 10 000.
     pub fn remember(self, most: usize) -> Self {
-        Self { most: most.max(1), ..self }
+        Self {
+            most: most.max(1),
+            ..self
+        }
     }
 }
 
@@ -127,7 +137,9 @@ impl Learned {
         // that.
         let tokens = match self.means.get(&key) {
             None => used,
-            Some(Mean { tokens, .. }) => tokens + (used - tokens) * 2.0 / (f64::from(self.learn.requests) + 1.0),
+            Some(Mean { tokens, .. }) => {
+                tokens + (used - tokens) * 2.0 / (f64::from(self.learn.requests) + 1.0)
+            }
         };
         self.means.insert(key, Mean { tokens, capacity });
     }
@@ -135,7 +147,13 @@ impl Learned {
     /// Caps the mean at the new capacity.
     pub(crate) fn cap(&self, key: u64, capacity: u64) {
         if let Some(Mean { tokens, .. }) = self.means.get(&key) {
-            self.means.insert(key, Mean { tokens: tokens.min(capacity as f64), capacity });
+            self.means.insert(
+                key,
+                Mean {
+                    tokens: tokens.min(capacity as f64),
+                    capacity,
+                },
+            );
         }
     }
 }
@@ -158,13 +176,21 @@ mod tests {
             learned.observe(1, 0, None);
         }
         assert_eq!(learned.estimate(1, None), Some(5), "the floor");
-        assert_eq!(learned.estimate(1, Some(3)), Some(3), "never above the capacity");
+        assert_eq!(
+            learned.estimate(1, Some(3)),
+            Some(3),
+            "never above the capacity"
+        );
         learned.observe(2, 1000, Some(60));
         assert_eq!(learned.estimate(2, None), Some(60));
         learned.cap(2, 40);
         assert_eq!(learned.estimate(2, None), Some(40));
         learned.observe(3, 0, Some(2));
-        assert_eq!(learned.estimate(3, None), Some(2), "no floor lifts it above what a bucket holds");
+        assert_eq!(
+            learned.estimate(3, None),
+            Some(2),
+            "no floor lifts it above what a bucket holds"
+        );
         learned.observe(3, 0, Some(9));
         assert_eq!(learned.estimate(3, None), Some(5));
         learned.cap(3, 1);

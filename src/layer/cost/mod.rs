@@ -49,8 +49,8 @@ pub(super) use learn::{Learned, Seen};
     note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `estimate_fn(|head| ...)`"
 )]
 pub trait Estimate: Send + Sync + 'static {
-    /// Returns the estimate in tokens. `None` if the head gives none, so that the learned or the fixed cost is charged.
-    /// 0 counts as 1: a client must not be able to switch a limit off.
+    /// Returns the estimate in tokens. `None` if the head gives none, so that the learned or the
+    /// fixed cost is charged. 0 counts as 1: a client must not be able to switch a limit off.
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64>;
 }
 
@@ -77,8 +77,9 @@ where
     }
 }
 
-/// Estimates the amount in the request header `name`, in decimal digits. A value that is not an amount is ignored with
-/// a warning. Clients can set the header: settle such a limit by its real use.
+/// Estimates the amount in the request header `name`, in decimal digits. A value that is not an
+/// amount is ignored with a warning. Clients can set the header: settle such a limit by its real
+/// use.
 ///
 /// # Panics
 /// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
@@ -103,7 +104,9 @@ impl Estimate for HeaderAmount {
 /// Returns the amount. Warns if there is a value that is not an amount.
 fn told(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
     found
-        .inspect_err(|problem| telemetry::estimate_ignored(source, problem.label(), &problem.to_string()))
+        .inspect_err(|problem| {
+            telemetry::estimate_ignored(source, problem.label(), &problem.to_string())
+        })
         .ok()
         .flatten()
 }

@@ -26,13 +26,20 @@ pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryAmount {
 
 impl Estimate for QueryAmount {
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
-        told(&self.name, find(head.uri.query().unwrap_or_default(), &self.name))
+        told(
+            &self.name,
+            find(head.uri.query().unwrap_or_default(), &self.name),
+        )
     }
 }
 
 fn find(query: &str, name: &str) -> Result<Option<u64>, BadAmount> {
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let mut values = pairs.filter(|(found, _)| *decoded(found) == *name.as_bytes()).map(|(_, value)| decoded(value));
+    let pairs = query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut values = pairs
+        .filter(|(found, _)| *decoded(found) == *name.as_bytes())
+        .map(|(_, value)| decoded(value));
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => amount(&value).map(Some),

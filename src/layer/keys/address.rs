@@ -19,7 +19,10 @@ impl Network {
     /// address. `address` must not be an IPv6 address that stands for an IPv4 address.
     #[inline]
     pub(crate) fn usual(address: IpAddr) -> Self {
-        Self { address, bits: if address.is_ipv4() { 32 } else { 64 } }
+        Self {
+            address,
+            bits: if address.is_ipv4() { 32 } else { 64 },
+        }
     }
 
     pub(super) fn entity(self) -> EntityId {
@@ -42,7 +45,10 @@ pub(crate) struct AddressText {
 impl AddressText {
     #[inline]
     pub(crate) fn new() -> Self {
-        Self { bytes: [0; 48], length: 0 }
+        Self {
+            bytes: [0; 48],
+            length: 0,
+        }
     }
 
     /// Writes the text of [`EntityId::from_ip_prefix`]. Returns true if it fits.
@@ -68,7 +74,10 @@ impl AddressText {
             bits += u32::from(more);
         }
         // Two pieces of 16 bytes. Mostly only the first one is read.
-        let (first, rest) = (digits << 24 | u128::from(u32::from_le_bytes(*b"ip:\0")), digits >> 104);
+        let (first, rest) = (
+            digits << 24 | u128::from(u32::from_le_bytes(*b"ip:\0")),
+            digits >> 104,
+        );
         self.bytes[..16].copy_from_slice(&first.to_le_bytes());
         self.bytes[16..32].copy_from_slice(&rest.to_le_bytes());
         // `ip:` has 3 bytes. The dot of the last octet does not count.

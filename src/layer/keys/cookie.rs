@@ -24,18 +24,28 @@ pub struct Cookie {
 /// Quotes around the value are removed, and the name and the value are percent-decoded, so that one
 /// session has one key. If two cookies have the name, the key is missing.
 pub fn cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
-    Cookie { name: name.into(), form: Form::PlainId }
+    Cookie {
+        name: name.into(),
+        form: Form::PlainId,
+    }
 }
 
 /// Extracts the value of the cookie `name`, as [`cookie`] does, and hashes it. Use it for sessions.
 pub fn hashed_cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
-    Cookie { name: name.into(), form: Form::Secret("Cookie") }
+    Cookie {
+        name: name.into(),
+        form: Form::Secret("Cookie"),
+    }
 }
 
 impl KeyExtractor for Cookie {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         // HTTP/2 clients may split cookies over several headers.
-        let pairs = head.headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        let pairs = head
+            .headers
+            .get_all(COOKIE)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
         let values = pairs.filter_map(|pair| {
             let at = pair.iter().position(|byte| *byte == b'=')?;
             let (name, value) = (pair.get(..at)?, pair.get(at + 1..)?);
@@ -52,5 +62,8 @@ impl KeyExtractor for Cookie {
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {
-    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
+    value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""))
+        .unwrap_or(value)
 }

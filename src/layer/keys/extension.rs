@@ -37,7 +37,10 @@ where
     T: Send + Sync + 'static,
     F: Fn(&T) -> Key + Send + Sync + 'static,
 {
-    Extension { key, of: PhantomData }
+    Extension {
+        key,
+        of: PhantomData,
+    }
 }
 
 impl<T, F> KeyExtractor for Extension<T, F>

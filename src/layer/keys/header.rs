@@ -18,8 +18,8 @@ pub struct Header {
     bearer: bool,
 }
 
-/// Extracts the value of the header `name` as a plain id. Use it for ids that are not secret. A value that is a valid
-/// name is stored unchanged, any other value is encoded.
+/// Extracts the value of the header `name` as a plain id. Use it for ids that are not secret. A
+/// value that is a valid name is stored unchanged, any other value is encoded.
 ///
 /// ```
 /// use http::HeaderName;
@@ -42,7 +42,11 @@ pub fn header<N>(name: N) -> Header
 where
     N: TryInto<HeaderName, Error: fmt::Display>,
 {
-    Header { name: header_name(name), form: Form::PlainId, bearer: false }
+    Header {
+        name: header_name(name),
+        form: Form::PlainId,
+        bearer: false,
+    }
 }
 
 /// Extracts the value of the header `name` and hashes it. Use it for API keys.
@@ -54,19 +58,33 @@ pub fn hashed_header<N>(name: N) -> Header
 where
     N: TryInto<HeaderName, Error: fmt::Display>,
 {
-    Header { name: header_name(name), form: Form::Secret("ApiKey"), bearer: false }
+    Header {
+        name: header_name(name),
+        form: Form::Secret("ApiKey"),
+        bearer: false,
+    }
 }
 
-/// Extracts the token of `Authorization: Bearer …` and hashes it. A value with white space in it counts as missing.
-/// Otherwise a client of a service that reads only the first of two words could get a new key with each second word.
+/// Extracts the token of `Authorization: Bearer …` and hashes it. A value with white space in it
+/// counts as missing. Otherwise a client of a service that reads only the first of two words could
+/// get a new key with each second word.
 pub fn bearer_token() -> Header {
-    Header { name: AUTHORIZATION, form: Form::Secret("Bearer"), bearer: true }
+    Header {
+        name: AUTHORIZATION,
+        form: Form::Secret("Bearer"),
+        bearer: true,
+    }
 }
 
 impl KeyExtractor for Header {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
-        let value = only(head.headers.get_all(&self.name).iter()).map(|value| value.as_bytes().trim_ascii());
-        let value = if self.bearer { value.and_then(bearer) } else { value };
+        let value = only(head.headers.get_all(&self.name).iter())
+            .map(|value| value.as_bytes().trim_ascii());
+        let value = if self.bearer {
+            value.and_then(bearer)
+        } else {
+            value
+        };
         match value {
             Some(bytes) if !bytes.is_empty() => Ok(self.form.key(bytes)),
             _ => Err(self.form.missing(format_args!("header: {}", self.name))),
@@ -77,5 +95,6 @@ impl KeyExtractor for Header {
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(b"bearer ".len())?;
     let token = token.trim_ascii();
-    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.iter().any(u8::is_ascii_whitespace)).then_some(token)
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.iter().any(u8::is_ascii_whitespace))
+        .then_some(token)
 }

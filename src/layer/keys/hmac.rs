@@ -22,7 +22,10 @@ pub struct Hmac<K> {
 
 impl<K> Hmac<K> {
     pub(super) fn new(key: K, secret: &HmacSecret) -> Self {
-        Self { key, secret: secret.clone() }
+        Self {
+            key,
+            secret: secret.clone(),
+        }
     }
 }
 
@@ -61,7 +64,10 @@ pub struct HmacSecret {
 
 /// The error for a secret that is too short, so that it could be guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the secret has {length} bytes, at least {} are needed", HmacSecret::MIN_LENGTH)]
+#[error(
+    "the secret has {length} bytes, at least {} are needed",
+    HmacSecret::MIN_LENGTH
+)]
 #[non_exhaustive]
 pub struct WeakSecret {
     /// The number of bytes of the secret.
@@ -78,7 +84,9 @@ impl HmacSecret {
     /// [`WeakSecret`] if it has fewer than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, WeakSecret> {
         let secret = secret.as_ref();
-        let weak = WeakSecret { length: secret.len() };
+        let weak = WeakSecret {
+            length: secret.len(),
+        };
         if secret.len() < Self::MIN_LENGTH {
             return Err(weak);
         }
@@ -86,8 +94,15 @@ impl HmacSecret {
         let bytes = keyed(secret)?;
         // Names, such as that of an address, have a derived secret. So no bytes that a client sends
         // get the hash of a name.
-        let derived = bytes.clone().chain_update(b"tollgate: keys that are names").finalize().into_bytes();
-        Ok(Self { bytes, names: keyed(&derived)? })
+        let derived = bytes
+            .clone()
+            .chain_update(b"tollgate: keys that are names")
+            .finalize()
+            .into_bytes();
+        Ok(Self {
+            bytes,
+            names: keyed(&derived)?,
+        })
     }
 
     /// Returns the entity of the requests whose API key, token, cookie or plain id is `key`, if its
@@ -118,7 +133,12 @@ impl fmt::Debug for HmacSecret {
 }
 
 fn digest(keyed: &HmacSha256, bytes: &[u8]) -> [u8; 16] {
-    let whole: [u8; 32] = keyed.clone().chain_update(bytes).finalize().into_bytes().into();
+    let whole: [u8; 32] = keyed
+        .clone()
+        .chain_update(bytes)
+        .finalize()
+        .into_bytes()
+        .into();
     let (half, _) = whole.split_first_chunk().unwrap_or((&[0; 16], &[]));
     *half
 }

@@ -45,11 +45,13 @@ impl KeyExtractor for Host {
             Source::Uri => (head.uri.authority().and_then(host), "host in the URI"),
             Source::Header => {
                 let value = only(head.headers.get_all(HOST).iter());
-                let authority = value.and_then(|value| Authority::try_from(value.as_bytes().trim_ascii()).ok());
+                let authority =
+                    value.and_then(|value| Authority::try_from(value.as_bytes().trim_ascii()).ok());
                 (authority.as_ref().and_then(host), "header: host")
             }
         };
-        host.map(Key::untrusted).ok_or_else(|| MissingKey::absent(what))
+        host.map(Key::untrusted)
+            .ok_or_else(|| MissingKey::absent(what))
     }
 }
 

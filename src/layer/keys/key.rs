@@ -38,9 +38,12 @@ struct Checked {
 /// id is not a valid resource name.
 impl From<EntityId> for Key {
     fn from(id: EntityId) -> Self {
-        let resource =
-            Resource::new(id.as_str()).or_else(|error| Resource::from_untrusted(id.as_str()).map_err(|_| error));
-        Self(Kind::Checked(Box::new(Checked { entity: Ok(id), resource })))
+        let resource = Resource::new(id.as_str())
+            .or_else(|error| Resource::from_untrusted(id.as_str()).map_err(|_| error));
+        Self(Kind::Checked(Box::new(Checked {
+            entity: Ok(id),
+            resource,
+        })))
     }
 }
 
@@ -56,7 +59,10 @@ impl From<Resource> for Key {
     fn from(resource: Resource) -> Self {
         let entity = EntityId::new(resource.as_str())
             .or_else(|error| EntityId::from_untrusted(resource.as_str()).map_err(|_| error));
-        Self(Kind::Checked(Box::new(Checked { entity, resource: Ok(resource) })))
+        Self(Kind::Checked(Box::new(Checked {
+            entity,
+            resource: Ok(resource),
+        })))
     }
 }
 
@@ -85,7 +91,10 @@ impl Key {
     /// valid.
     pub fn name(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
-        Self(Kind::Checked(Box::new(Checked { entity: EntityId::new(name), resource: Resource::new(name) })))
+        Self(Kind::Checked(Box::new(Checked {
+            entity: EntityId::new(name),
+            resource: Resource::new(name),
+        })))
     }
 
     /// Creates a key from an id that the request brought. A valid name is used unchanged, any other
@@ -133,13 +142,19 @@ impl Key {
     /// unchanged.
     pub(super) fn hashed(self, secret: &HmacSecret) -> Self {
         let digest = match &self.0 {
-            Kind::Untrusted(bytes) | Kind::Secret(bytes) => Some(secret.of_bytes(bytes)).filter(|_| !bytes.is_empty()),
+            Kind::Untrusted(bytes) | Kind::Secret(bytes) => {
+                Some(secret.of_bytes(bytes)).filter(|_| !bytes.is_empty())
+            }
             Kind::Checked(name) => match (&name.entity, &name.resource) {
                 (Ok(entity), _) => Some(secret.of_name(entity.as_str())),
                 (Err(_), Ok(resource)) => Some(secret.of_name(resource.as_str())),
                 (Err(_), Err(_)) => None,
             },
-            _ => self.clone().into_entity().ok().map(|name| secret.of_name(name.as_str())),
+            _ => self
+                .clone()
+                .into_entity()
+                .ok()
+                .map(|name| secret.of_name(name.as_str())),
         };
         digest.map_or(self, |digest| Self(Kind::Digest(digest)))
     }
@@ -180,7 +195,9 @@ impl Key {
             Kind::Digest(digest) => Resource::new(EntityId::from_digest(digest).as_str())?,
             Kind::Address(network) => Resource::new(network.entity().as_str())?,
             Kind::Path(path) => Resource::from_path(&path),
-            Kind::Pair(pair) => Resource::from_pair(&pair.0.into_resource()?, &pair.1.into_resource()?),
+            Kind::Pair(pair) => {
+                Resource::from_pair(&pair.0.into_resource()?, &pair.1.into_resource()?)
+            }
         })
     }
 }
@@ -198,20 +215,36 @@ mod tests {
             Key::ip("2001:db8::1".parse().unwrap()),
             Key::ip_prefix("2001:db8::1".parse().unwrap(), 128),
             Key::path("/users/{id}"),
-            Key::pair(Key::secret("sk-123"), Key::pair(Key::name("a"), Key::path("/"))),
+            Key::pair(
+                Key::secret("sk-123"),
+                Key::pair(Key::name("a"), Key::path("/")),
+            ),
         ];
         let secret = HmacSecret::new("0123456789abcdef").unwrap();
-        for key in keys.clone().into_iter().chain(keys.map(|key| key.hashed(&secret))) {
+        for key in keys
+            .clone()
+            .into_iter()
+            .chain(keys.map(|key| key.hashed(&secret)))
+        {
             assert!(key.clone().into_entity().is_ok(), "{key:?}");
             assert!(key.clone().into_resource().is_ok(), "{key:?}");
         }
         assert!(Key::name("two words").into_entity().is_err());
         // Names that only an entity or only a resource can have.
-        let (entity, resource) = (EntityId::new("4o@example").unwrap(), Resource::new("openai/gpt-4").unwrap());
+        let (entity, resource) = (
+            EntityId::new("4o@example").unwrap(),
+            Resource::new("openai/gpt-4").unwrap(),
+        );
         assert_eq!(Key::from(&entity).into_entity().unwrap(), entity);
         assert_eq!(Key::from(&resource).into_resource().unwrap(), resource);
-        assert_eq!(Key::from(entity).into_resource().unwrap(), "e:NG9AZXhhbXBsZQ");
-        assert_eq!(Key::from(resource).into_entity().unwrap(), "e:b3BlbmFpL2dwdC00");
+        assert_eq!(
+            Key::from(entity).into_resource().unwrap(),
+            "e:NG9AZXhhbXBsZQ"
+        );
+        assert_eq!(
+            Key::from(resource).into_entity().unwrap(),
+            "e:b3BlbmFpL2dwdC00"
+        );
         let hashed = EntityId::from_secret("sk-123").unwrap();
         assert_eq!(Key::from(&hashed).into_resource().unwrap(), hashed.as_str());
         assert!(Key::untrusted("").into_entity().is_err());

@@ -24,11 +24,15 @@ pub struct Networks(Arc<[IpNet]>);
 #[non_exhaustive]
 pub enum InvalidNetwork {
     /// The text is neither an address nor an address with a prefix length.
-    #[error("{0:?} is no network: a network is an address, or an address and its prefix length, as in 192.0.2.0/24")]
+    #[error(
+        "{0:?} is no network: a network is an address, or an address and its prefix length, as in 192.0.2.0/24"
+    )]
     Cidr(String),
-    /// The network holds all IPv6 addresses that stand for an IPv4 address. They count as IPv4, so it would be all of
-    /// IPv4.
-    #[error("{0:?} is all of IPv4, because its addresses count as IPv4 addresses: name the IPv4 network")]
+    /// The network holds all IPv6 addresses that stand for an IPv4 address. They count as IPv4, so
+    /// it would be all of IPv4.
+    #[error(
+        "{0:?} is all of IPv4, because its addresses count as IPv4 addresses: name the IPv4 network"
+    )]
     AllOfIpv4(String),
     /// The prefix length is 0, or longer than an address.
     #[error("{bits} is no prefix length: 1 to {most} are")]
@@ -41,12 +45,12 @@ pub enum InvalidNetwork {
 }
 
 impl Networks {
-    /// Parses networks in CIDR notation (`192.0.2.0/24`). An address without a prefix length is a network of one
-    /// address. Spaces around a network, and the bits after its prefix, are ignored.
+    /// Parses networks in CIDR notation (`192.0.2.0/24`). An address without a prefix length is a
+    /// network of one address. Spaces around a network, and the bits after its prefix, are ignored.
     ///
     /// # Errors
-    /// [`InvalidNetwork::Cidr`] for a text that is not a network, [`InvalidNetwork::AllOfIpv4`] for a network that
-    /// would be all of IPv4.
+    /// [`InvalidNetwork::Cidr`] for a text that is not a network, [`InvalidNetwork::AllOfIpv4`] for
+    /// a network that would be all of IPv4.
     pub fn new(cidrs: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidNetwork> {
         let networks = cidrs.into_iter().map(|cidr| {
             let text = cidr.as_ref().trim();
@@ -75,8 +79,8 @@ impl Networks {
         Self(private.into_iter().filter_map(network).collect())
     }
 
-    /// Returns true if the address is in one of the networks. An address that stands for an IPv4 address counts as
-    /// that: see [`EntityId::from_ip`](crate::EntityId::from_ip).
+    /// Returns true if the address is in one of the networks. An address that stands for an IPv4
+    /// address counts as that: see [`EntityId::from_ip`](crate::EntityId::from_ip).
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical(address);
         self.0.iter().any(|network| network.contains(&address))
@@ -88,7 +92,8 @@ fn network(text: &str) -> Option<IpNet> {
         Ok(address) => address.into(),
         Err(_) => text.parse().ok()?,
     };
-    // An address that stands for an IPv4 address counts as that, so a network of such addresses is an IPv4 network.
+    // An address that stands for an IPv4 address counts as that, so a network of such addresses is
+    // an IPv4 network.
     if let IpNet::V6(v6) = network
         && let IpAddr::V4(address) = canonical(v6.addr().into())
         && let Some(bits) = v6.prefix_len().checked_sub(96)

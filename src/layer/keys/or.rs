@@ -20,7 +20,9 @@ impl<A: KeyExtractor, B: KeyExtractor> KeyExtractor for Or<A, B> {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         match self.first.extract(head) {
             Ok(key) if key.is_empty() => self.second.extract(head),
-            Err(missing) if !missing.is_setup() => self.second.extract(head).map_err(|other| missing.or(other)),
+            Err(missing) if !missing.is_setup() => {
+                self.second.extract(head).map_err(|other| missing.or(other))
+            }
             found => found,
         }
     }

@@ -14,11 +14,13 @@ pub struct PathParameter {
     name: Cow<'static, str>,
 }
 
-/// Extracts the part of the path that axum's route calls `name`, percent-decoded: `id` in `/users/{id}`, `rest` in
-/// `/files/{*rest}`. If routers are nested, the whole path counts, whichever router has the layer.
+/// Extracts the part of the path that axum's route calls `name`, percent-decoded: `id` in
+/// `/users/{id}`, `rest` in `/files/{*rest}`. If routers are nested, the whole path counts,
+/// whichever router has the layer.
 ///
-/// Use it with `Router::route_layer`, on routes that have the parameter. A route without it is a misconfiguration of
-/// the server, answered with 500. With `Router::layer`, the key of a request that matches no route is missing.
+/// Use it with `Router::route_layer`, on routes that have the parameter. A route without it is a
+/// misconfiguration of the server, answered with 500. With `Router::layer`, the key of a request
+/// that matches no route is missing.
 pub fn path_parameter(name: impl Into<Cow<'static, str>>) -> PathParameter {
     PathParameter { name: name.into() }
 }
@@ -26,7 +28,11 @@ pub fn path_parameter(name: impl Into<Cow<'static, str>>) -> PathParameter {
 impl KeyExtractor for PathParameter {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         let original = head.extensions.get::<OriginalUri>();
-        let Some(template) = head.extensions.get::<MatchedPath>().map(MatchedPath::as_str) else {
+        let Some(template) = head
+            .extensions
+            .get::<MatchedPath>()
+            .map(MatchedPath::as_str)
+        else {
             if original.is_some() {
                 return Err(MissingKey::absent(UNMATCHED));
             }
@@ -38,7 +44,8 @@ impl KeyExtractor for PathParameter {
                 ),
             ));
         };
-        // A nested router sees only the rest of the path, but the template is that of the whole path.
+        // A nested router sees only the rest of the path, but the template is that of the whole
+        // path.
         let uri = original.map_or(head.uri, |OriginalUri(uri)| uri);
         match find(template, uri.path(), &self.name) {
             Ok(Some(value)) => Ok(Key::untrusted(Cow::from(percent_decode(value.as_bytes())))),
@@ -61,8 +68,8 @@ impl KeyExtractor for PathParameter {
 
 struct NoMatch;
 
-/// Returns the part of `path` that the parameter `name` of `template` matches. If two parameters have the name, the
-/// first one counts.
+/// Returns the part of `path` that the parameter `name` of `template` matches. If two parameters
+/// have the name, the first one counts.
 fn find<'a>(mut template: &str, mut path: &'a str, name: &str) -> Result<Option<&'a str>, NoMatch> {
     let mut found = None;
     while let Some(literal) = template.chars().next() {
@@ -83,12 +90,20 @@ fn find<'a>(mut template: &str, mut path: &'a str, name: &str) -> Result<Option<
             _ => {
                 // `{{` and `}}` are escaped braces.
                 let doubled = matches!(literal, '{' | '}') && rest.starts_with(literal);
-                template = if doubled { rest.get(1..).unwrap_or_default() } else { rest };
+                template = if doubled {
+                    rest.get(1..).unwrap_or_default()
+                } else {
+                    rest
+                };
                 path = path.strip_prefix(literal).ok_or(NoMatch)?;
             }
         }
     }
-    if path.is_empty() { Ok(found) } else { Err(NoMatch) }
+    if path.is_empty() {
+        Ok(found)
+    } else {
+        Err(NoMatch)
+    }
 }
 
 #[cfg(test)]
@@ -104,8 +119,14 @@ mod tests {
         assert_eq!(value("/users/{id}", "/users/7", "id"), Some(Some("7")));
         assert_eq!(value("/users/{id}", "/users/7", "name"), Some(None));
         assert_eq!(value("/{a}/x/{b}/", "/1/x/2/", "b"), Some(Some("2")));
-        assert_eq!(value("/files/{*rest}", "/files/a/b//c", "rest"), Some(Some("a/b//c")));
-        assert_eq!(value("/v{version}/{*rest}", "/v2/a", "version"), Some(Some("2")));
+        assert_eq!(
+            value("/files/{*rest}", "/files/a/b//c", "rest"),
+            Some(Some("a/b//c"))
+        );
+        assert_eq!(
+            value("/v{version}/{*rest}", "/v2/a", "version"),
+            Some(Some("2"))
+        );
         assert_eq!(value("/{{id}}/{id}", "/{id}/7", "id"), Some(Some("7")));
         assert_eq!(value("/{id}", "/é", "id"), Some(Some("é")));
     }

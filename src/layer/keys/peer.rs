@@ -32,13 +32,20 @@ impl KeyExtractor for PeerIp {
 /// Returns the peer's address. An IPv6 address that stands for an IPv4 address is returned as IPv4.
 #[inline]
 pub(crate) fn address(head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
-    let address = head.extensions.get::<PeerAddr>().map(|PeerAddr(address)| *address);
+    let address = head
+        .extensions
+        .get::<PeerAddr>()
+        .map(|PeerAddr(address)| *address);
     #[cfg(feature = "axum")]
     let address = address.or_else(|| {
-        let info = head.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+        let info = head
+            .extensions
+            .get::<axum::extract::ConnectInfo<SocketAddr>>();
         info.map(|axum::extract::ConnectInfo(address)| *address)
     });
-    address.map(|address| canonical(address.ip())).ok_or_else(unknown)
+    address
+        .map(|address| canonical(address.ip()))
+        .ok_or_else(unknown)
 }
 
 #[cold]

@@ -20,24 +20,37 @@ pub struct QueryParameter {
 /// Extracts the value of the query parameter `name` as a plain id. The name and the value are
 /// form-decoded: `%20` and `+` are spaces. If two parameters have the name, the key is missing.
 pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
-    QueryParameter { name: name.into(), form: Form::PlainId }
+    QueryParameter {
+        name: name.into(),
+        form: Form::PlainId,
+    }
 }
 
 /// Extracts the value of the query parameter `name`, as [`query_parameter`] does, and hashes it.
 /// Use it for API keys.
 pub fn hashed_query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
-    QueryParameter { name: name.into(), form: Form::Secret("ApiKey") }
+    QueryParameter {
+        name: name.into(),
+        form: Form::Secret("ApiKey"),
+    }
 }
 
 impl KeyExtractor for QueryParameter {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
-        let values = head.uri.query().unwrap_or_default().split('&').filter_map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (*decoded(name) == *self.name.as_bytes()).then(|| decoded(value))
-        });
+        let values = head
+            .uri
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter_map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (*decoded(name) == *self.name.as_bytes()).then(|| decoded(value))
+            });
         match only(values) {
             Some(value) => Ok(self.form.key(&value)),
-            None => Err(self.form.missing(format_args!("query parameter: {}", self.name))),
+            None => Err(self
+                .form
+                .missing(format_args!("query parameter: {}", self.name))),
         }
     }
 }

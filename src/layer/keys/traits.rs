@@ -3,8 +3,8 @@
 use super::{And, Hmac, HmacSecret, Key, MissingKey, Or};
 use crate::layer::RequestHead;
 
-/// Extracts a key from a request's head. Closures are extractors. With [`from_fn`], a closure's parameter needs no type
-/// annotation.
+/// Extracts a key from a request's head. Closures are extractors. With [`from_fn`], a closure's
+/// parameter needs no type annotation.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say where a request's key is found",
     label = "expected a key, such as `keys::header(\"x-api-key\")` or `keys::fixed(\"api\")`",
@@ -17,14 +17,15 @@ pub trait KeyExtractor: Send + Sync + 'static {
     /// [`MissingKey`] says why there is none. The policy decides what happens to the request.
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey>;
 
-    /// Returns the key, if it is the same for all requests. If it is not a valid name, the policy cannot be built.
+    /// Returns the key, if it is the same for all requests. If it is not a valid name, the policy
+    /// cannot be built.
     fn constant(&self) -> Option<Key> {
         None
     }
 
-    /// Combines this key with another one. Requests that differ in one of the keys have different buckets. The combined
-    /// key is missing if either of them is. If both are missing, the first one's error is returned, unless the other
-    /// one is a misconfiguration of the server.
+    /// Combines this key with another one. Requests that differ in one of the keys have different
+    /// buckets. The combined key is missing if either of them is. If both are missing, the first
+    /// one's error is returned, unless the other one is a misconfiguration of the server.
     ///
     /// ```
     /// use tollgate::layer::{KeyExtractor, keys};
@@ -40,8 +41,8 @@ pub trait KeyExtractor: Send + Sync + 'static {
         And::new(self, other)
     }
 
-    /// Uses another key if the request lacks this one. If the error is a misconfiguration of the server, the other key
-    /// is not tried.
+    /// Uses another key if the request lacks this one. If the error is a misconfiguration of the
+    /// server, the other key is not tried.
     ///
     /// ```
     /// use tollgate::layer::{KeyExtractor, keys};
@@ -56,8 +57,8 @@ pub trait KeyExtractor: Send + Sync + 'static {
         Or::new(self, other)
     }
 
-    /// Hashes this key with `secret`. Somebody who knows the table, but not the secret, cannot find the key by trying.
-    /// See [`HmacSecret`].
+    /// Hashes this key with `secret`. Somebody who knows the table, but not the secret, cannot find
+    /// the key by trying. See [`HmacSecret`].
     fn hmac(self, secret: &HmacSecret) -> Hmac<Self>
     where
         Self: Sized,

@@ -49,11 +49,23 @@ impl AnswerDraft {
             false => Err(InvalidPolicy::QuotaUnit(unit.as_str().to_owned())),
         };
         // The unit that was set last is found first.
-        let units = self.units.into_iter().rev().map(unit).collect::<Result<_, _>>()?;
-        let dialects = if self.dialects.is_empty() { vec![Dialect::default()] } else { self.dialects };
+        let units = self
+            .units
+            .into_iter()
+            .rev()
+            .map(unit)
+            .collect::<Result<_, _>>()?;
+        let dialects = if self.dialects.is_empty() {
+            vec![Dialect::default()]
+        } else {
+            self.dialects
+        };
         let partitions = |secret: Vec<u8>| {
             let length = secret.len();
-            let short = InvalidPolicy::ShortSecret { length, shortest: PartitionKeys::SHORTEST };
+            let short = InvalidPolicy::ShortSecret {
+                length,
+                shortest: PartitionKeys::SHORTEST,
+            };
             PartitionKeys::new(&secret).ok_or(short)
         };
         let partitions = self.secret.map(partitions).transpose()?;

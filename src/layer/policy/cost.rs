@@ -44,14 +44,24 @@ impl CostRules {
 
     /// Returns the key under which the learned costs of an entity and a resource are found.
     pub(crate) fn key<'a>(&self, entity: impl FnOnce() -> &'a str, resource: &str) -> u64 {
-        if self.learned.is_empty() { 0 } else { self.seen.key(entity(), resource) }
+        if self.learned.is_empty() {
+            0
+        } else {
+            self.seen.key(entity(), resource)
+        }
     }
 
-    /// Returns the cost of a request: the estimate from its head, or else the learned cost, or else the fixed cost.
+    /// Returns the cost of a request: the estimate from its head, or else the learned cost, or else
+    /// the fixed cost.
     ///
-    /// Only the fixed cost may be 0. A client chooses its head, and influences what is learned. If one of these could
-    /// be 0, its requests would pass even if the bucket is deep in debt.
-    pub(crate) fn estimate(&self, key: u64, head: &RequestHead<'_>, limits: Option<&Limits>) -> Cost {
+    /// Only the fixed cost may be 0. A client chooses its head, and influences what is learned. If
+    /// one of these could be 0, its requests would pass even if the bucket is deep in debt.
+    pub(crate) fn estimate(
+        &self,
+        key: u64,
+        head: &RequestHead<'_>,
+        limits: Option<&Limits>,
+    ) -> Cost {
         let mut cost = self.fixed.clone();
         for (limit, learned) in &self.learned {
             let own = limits.and_then(|limits| limits.get(limits.index(limit.as_str())?));
@@ -67,7 +77,8 @@ impl CostRules {
         cost
     }
 
-    /// Learns from a lease that is about to be committed. Only limits whose real use is `known` count.
+    /// Learns from a lease that is about to be committed. Only limits whose real use is `known`
+    /// count.
     pub(crate) fn learn(&self, lease: &Lease, known: impl Fn(&str) -> bool) {
         for (limit, learned) in &self.learned {
             let limit = limit.as_str();
@@ -80,8 +91,15 @@ impl CostRules {
 
     /// Lowers the learned cost to the capacity of the limit, which has become smaller.
     pub(crate) fn unlearn(&self, error: &ExceedsCapacity) {
-        for (_, learned) in self.learned.iter().filter(|(limit, _)| *limit == error.limit) {
-            learned.cap(self.seen.key_of(&error.entity, &error.resource), error.capacity);
+        for (_, learned) in self
+            .learned
+            .iter()
+            .filter(|(limit, _)| *limit == error.limit)
+        {
+            learned.cap(
+                self.seen.key_of(&error.entity, &error.resource),
+                error.capacity,
+            );
         }
     }
 }
@@ -104,7 +122,9 @@ impl CostDraft {
             rules.estimates.push((limits.known(name)?, estimate));
         }
         for (name, learn) in self.learned {
-            rules.learned.push((limits.known(name)?, Learned::new(learn)));
+            rules
+                .learned
+                .push((limits.known(name)?, Learned::new(learn)));
         }
         rules.check(limits)?;
         Ok(rules)
@@ -117,9 +137,16 @@ impl CostRules {
             return Ok(());
         };
         for limit in limits.iter() {
-            let (cost, capacity) = (self.fixed.get(limit.name().as_str()).unwrap_or(1), limit.capacity());
+            let (cost, capacity) = (
+                self.fixed.get(limit.name().as_str()).unwrap_or(1),
+                limit.capacity(),
+            );
             if cost > capacity {
-                return Err(InvalidPolicy::CostExceedsCapacity { limit: limit.name().clone(), cost, capacity });
+                return Err(InvalidPolicy::CostExceedsCapacity {
+                    limit: limit.name().clone(),
+                    cost,
+                    capacity,
+                });
             }
         }
         Ok(())

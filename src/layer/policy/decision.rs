@@ -32,12 +32,16 @@ impl DecisionRules {
 
     /// Returns `true` if the policy is in shadow mode.
     pub(crate) fn is_shadow(&self) -> bool {
-        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+        self.recourse
+            .as_ref()
+            .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
     /// Returns `true` if the limit is in shadow mode.
     pub(crate) fn observes(&self, limit: &LimitName) -> bool {
-        self.recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit))
+        self.recourse
+            .as_ref()
+            .is_some_and(|recourse| recourse.shadow.covers(limit))
     }
 }
 
@@ -45,17 +49,19 @@ impl DecisionRules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnUnavailable {
-    /// Follows the system's stored config, as it was last read. If the config says nothing, the request is answered
-    /// with 503.
+    /// Follows the system's stored config, as it was last read. If the config says nothing, the
+    /// request is answered with 503.
     #[default]
     Stored,
     /// Answers the request with 503.
     Block,
-    /// Passes the request on unlimited, with a [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing.
+    /// Passes the request on unlimited, with a [`LeaseHandle`](crate::layer::LeaseHandle) that
+    /// charges nothing.
     Allow,
     /// Lets this process decide alone, by its share of the limits, as
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If that is not possible, the request is
-    /// answered with 503: no limits are known, or the request asks for more than the share of a capacity.
+    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If that is not
+    /// possible, the request is answered with 503: no limits are known, or the request asks for
+    /// more than the share of a capacity.
     Local {
         /// The share of this process: [`LocalShare::one_of`] the number of processes.
         share: LocalShare,
@@ -63,8 +69,8 @@ pub enum OnUnavailable {
 }
 
 impl OnUnavailable {
-    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the action in the stored
-    /// config.
+    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the
+    /// action in the stored config.
     pub(crate) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
         // Any other error does not go away by itself, so it would switch the limits off for good.
         error.is_outage()
@@ -95,14 +101,19 @@ pub(super) struct DecisionDraft {
 impl DecisionDraft {
     pub(super) fn check(self, limits: &PolicyLimits) -> Result<DecisionRules, InvalidPolicy> {
         let local = match self.on_unavailable {
-            OnUnavailable::Local { share } if !share.is_valid() => return Err(InvalidPolicy::Share),
+            OnUnavailable::Local { share } if !share.is_valid() => {
+                return Err(InvalidPolicy::Share);
+            }
             OnUnavailable::Local { share } => Some(share),
             _ => None,
         };
         let shadow = shadow(self.shadow, self.shadow_limits, limits)?;
         let waiters = self.max_waiters.unwrap_or(Wait::WAITERS);
         // A policy in shadow mode delays no request.
-        let wait = self.wait.filter(|_| !matches!(shadow, Shadow::All)).map(|most| Wait { most, waiters });
+        let wait = self
+            .wait
+            .filter(|_| !matches!(shadow, Shadow::All))
+            .map(|most| Wait { most, waiters });
         let plain = local.is_none() && shadow.is_none() && wait.is_none();
         Ok(DecisionRules {
             on_unavailable: self.on_unavailable,
@@ -111,14 +122,24 @@ impl DecisionDraft {
             together: self.together,
             in_handler: self.in_handler,
             reports_shadow: self.reports_shadow,
-            recourse: (!plain).then(|| Arc::new(FallbackOptions { local, shadow, wait })),
+            recourse: (!plain).then(|| {
+                Arc::new(FallbackOptions {
+                    local,
+                    shadow,
+                    wait,
+                })
+            }),
         })
     }
 }
 
 fn shadow(all: bool, names: Vec<String>, limits: &PolicyLimits) -> Result<Shadow, InvalidPolicy> {
-    let names = names.into_iter().map(|name| limits.known(name)).collect::<Result<Vec<_>, _>>()?;
-    let covered = |limits: &crate::model::Limits| limits.iter().all(|limit| names.contains(limit.name()));
+    let names = names
+        .into_iter()
+        .map(|name| limits.known(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let covered =
+        |limits: &crate::model::Limits| limits.iter().all(|limit| names.contains(limit.name()));
     Ok(match limits {
         _ if all => Shadow::All,
         _ if names.is_empty() => Shadow::None,

@@ -24,7 +24,8 @@ impl ExemptRules {
     /// Returns `true` if the request is exempt, whatever its entity is.
     ///
     /// # Errors
-    /// [`MissingKey`] if the server is misconfigured. A client whose address is not known is not exempt.
+    /// [`MissingKey`] if the server is misconfigured. A client whose address is not known is not
+    /// exempt.
     pub(crate) fn head(&self, head: &RequestHead<'_>) -> Result<bool, MissingKey> {
         if self.heads.iter().any(|exempt| exempt(head)) {
             return Ok(true);

@@ -47,8 +47,8 @@ pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;
 
-/// The rules that the layer applies to the requests of a route: keys, limits, cost, settle rules, failure mode. Clones
-/// are cheap.
+/// The rules that the layer applies to the requests of a route: keys, limits, cost, settle rules,
+/// failure mode. Clones are cheap.
 #[derive(Clone)]
 pub struct Policy {
     pub(super) rules: Arc<Rules>,
@@ -60,14 +60,15 @@ impl Policy {
         PolicyBuilder::default()
     }
 
-    /// Creates a policy with one limit for each peer address: [`peer_ip`] is the entity, `http` the resource, and the
-    /// cost is 1. An address has no parent.
+    /// Creates a policy with one limit for each peer address: [`peer_ip`] is the entity, `http` the
+    /// resource, and the cost is 1. An address has no parent.
     pub fn per_ip(limit: Limit) -> Self {
         Self::per_address(peer_ip(), true, limit)
     }
 
-    /// Creates a policy with one limit for each client address behind proxies, like [`per_ip`](Self::per_ip). `client`
-    /// names the source of the address, and the proxies to trust.
+    /// Creates a policy with one limit for each client address behind proxies, like
+    /// [`per_ip`](Self::per_ip). `client` names the source of the address, and the proxies to
+    /// trust.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Policy, keys::{ClientIp, Networks}}};
@@ -86,16 +87,22 @@ impl Policy {
             Subject::new(Arc::new(address), Arc::new(fixed("http")), is_peer),
             limits.clone(),
             CostRules::default(),
-            DecisionRules { without_parent: true, ..DecisionRules::default() },
+            DecisionRules {
+                without_parent: true,
+                ..DecisionRules::default()
+            },
             SettlementRules::default(),
             AnswerRules::new(&limits),
         );
-        Self { rules: Arc::new(rules) }
+        Self {
+            rules: Arc::new(rules),
+        }
     }
 
-    /// Returns the headers that the policy may add to responses, for `Access-Control-Expose-Headers`. Headers that
-    /// scripts in browsers can always read are left out. So are those of gRPC answers, because browsers do not send
-    /// gRPC requests (gRPC-Web has them in the body), and those of [answers of your own](PolicyBuilder::answer).
+    /// Returns the headers that the policy may add to responses, for
+    /// `Access-Control-Expose-Headers`. Headers that scripts in browsers can always read are left
+    /// out. So are those of gRPC answers, because browsers do not send gRPC requests (gRPC-Web has
+    /// them in the body), and those of [answers of your own](PolicyBuilder::answer).
     ///
     /// ```
     /// use tollgate::{Limit, layer::Policy};
@@ -107,7 +114,12 @@ impl Policy {
         let shadow = self.rules.decision.reports_shadow.then_some(SHADOW);
         let dialects = self.rules.answers.dialects.names();
         let retries = self.rules.answers.dialects.retry_names();
-        [RETRY_AFTER, WWW_AUTHENTICATE].into_iter().chain(retries).chain(dialects).chain(shadow).collect()
+        [RETRY_AFTER, WWW_AUTHENTICATE]
+            .into_iter()
+            .chain(retries)
+            .chain(dialects)
+            .chain(shadow)
+            .collect()
     }
 
     /// Returns the limits that are set in the policy. `None` if it uses only stored ones.
@@ -118,7 +130,13 @@ impl Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Rules { subject, limits, cost, decision, .. } = &*self.rules;
+        let Rules {
+            subject,
+            limits,
+            cost,
+            decision,
+            ..
+        } = &*self.rules;
         f.debug_struct("Policy")
             .field("limits", limits)
             .field("cost", &cost.fixed)

@@ -6,8 +6,8 @@ use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules
 
 /// The checked parts of a policy, one for each question about a request.
 ///
-/// The order of the fields is fixed by `repr(C)`: the part that every request reads first is next to the reference
-/// count of the `Arc`, whose cache line the request has just touched.
+/// The order of the fields is fixed by `repr(C)`: the part that every request reads first is next
+/// to the reference count of the `Arc`, whose cache line the request has just touched.
 #[repr(C)]
 pub(crate) struct Rules {
     pub(crate) plain: Plain,
@@ -19,22 +19,31 @@ pub(crate) struct Rules {
     pub(crate) answers: AnswerRules,
 }
 
-/// The parts of a policy that are of the simplest kind. This is computed once, so that requests need not check it.
+/// The parts of a policy that are of the simplest kind. This is computed once, so that requests
+/// need not check it.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct Plain {
-    /// `true` if the policy has one limit of its own, the cost is one token, and a request is only granted or denied.
+    /// `true` if the policy has one limit of its own, the cost is one token, and a request is only
+    /// granted or denied.
     pub(crate) decision: bool,
     /// The headers of responses, if they report one limit, which is enforced.
     pub(crate) report: Option<OneLimitFields>,
 }
 
 impl Plain {
-    fn new(limits: &PolicyLimits, cost: &CostRules, decision: &DecisionRules, answers: &AnswerRules) -> Self {
+    fn new(
+        limits: &PolicyLimits,
+        cost: &CostRules,
+        decision: &DecisionRules,
+        answers: &AnswerRules,
+    ) -> Self {
         let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
         let one_token = cost.is_fixed() && cost.fixed.is_empty();
-        let report =
-            answers.dialects.one_limit().filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
+        let report = answers
+            .dialects
+            .one_limit()
+            .filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
         let decision = one_limit && one_token && decision.is_plain();
         Self { decision, report }
     }
@@ -50,6 +59,14 @@ impl Rules {
         answers: AnswerRules,
     ) -> Self {
         let plain = Plain::new(&limits, &cost, &decision, &answers);
-        Self { subject, limits, cost, decision, settlement, answers, plain }
+        Self {
+            subject,
+            limits,
+            cost,
+            decision,
+            settlement,
+            answers,
+            plain,
+        }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     model::LimitName,
 };
 
-/// The default for the most that rules settle a request to, in full buckets. In the worst case, a wrong value blocks a
-/// key for that many times the time in which its bucket fills.
+/// The default for the most that rules settle a request to, in full buckets. In the worst case, a
+/// wrong value blocks a key for that many times the time in which its bucket fills.
 const MOST_FULL_BUCKETS: u64 = 100;
 
 /// The rules that settle the lease when the response is known.
@@ -56,15 +56,33 @@ impl Default for SettlementRules {
 impl SettlementRules {
     /// Returns the most that rules settle a request to, in tokens of the limit.
     pub(crate) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
-        let said = self.at_most.iter().rev().find(|(name, _)| name == limit).map(|(_, most)| *most);
-        said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS))).unwrap_or(u64::MAX)
+        let said = self
+            .at_most
+            .iter()
+            .rev()
+            .find(|(name, _)| name == limit)
+            .map(|(_, most)| *most);
+        said.or_else(|| Some(capacity?.saturating_mul(MOST_FULL_BUCKETS)))
+            .unwrap_or(u64::MAX)
     }
 
     /// Returns the limits that have rules, each once.
     pub(super) fn limits(&self) -> impl Iterator<Item = &LimitName> {
-        let limits = self.head.iter().chain(&self.body).map(|(limit, _)| limit).enumerate();
+        let limits = self
+            .head
+            .iter()
+            .chain(&self.body)
+            .map(|(limit, _)| limit)
+            .enumerate();
         limits
-            .filter(|(index, limit)| !self.head.iter().chain(&self.body).take(*index).any(|(other, _)| other == *limit))
+            .filter(|(index, limit)| {
+                !self
+                    .head
+                    .iter()
+                    .chain(&self.body)
+                    .take(*index)
+                    .any(|(other, _)| other == *limit)
+            })
             .map(|(_, limit)| limit)
     }
 
@@ -78,9 +96,13 @@ impl SettlementRules {
         only.map(|(_, limit)| limit)
     }
 
-    /// Returns `true` if rules remove headers or trailers, which they also do if a response has no lease.
+    /// Returns `true` if rules remove headers or trailers, which they also do if a response has no
+    /// lease.
     pub(crate) fn strips(&self) -> bool {
-        self.head.iter().chain(&self.body).any(|(_, rule)| rule.strip)
+        self.head
+            .iter()
+            .chain(&self.body)
+            .any(|(_, rule)| rule.strip)
     }
 
     pub(crate) fn strip_headers(&self, headers: &mut HeaderMap) {
@@ -96,14 +118,31 @@ impl SettlementRules {
 
     /// Removes the trailers that are stripped from the list of trailers in the head.
     fn strip_announced(&self, headers: &mut HeaderMap) {
-        let stripped = self.body.iter().filter(|(_, rule)| rule.strip).filter_map(|(_, rule)| match &rule.source {
-            Source::Trailers(names) => Some(names.iter()),
-            _ => None,
-        });
-        let stripped: Vec<_> = stripped.flatten().map(|name| name.as_str().as_bytes()).collect();
-        let announced = headers.get_all(TRAILER).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        let announced: Vec<_> = announced.map(|name| name.trim_ascii()).filter(|name| !name.is_empty()).collect();
-        let is_kept = |name: &&[u8]| !stripped.iter().any(|stripped| stripped.eq_ignore_ascii_case(name));
+        let stripped = self
+            .body
+            .iter()
+            .filter(|(_, rule)| rule.strip)
+            .filter_map(|(_, rule)| match &rule.source {
+                Source::Trailers(names) => Some(names.iter()),
+                _ => None,
+            });
+        let stripped: Vec<_> = stripped
+            .flatten()
+            .map(|name| name.as_str().as_bytes())
+            .collect();
+        let announced = headers
+            .get_all(TRAILER)
+            .iter()
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        let announced: Vec<_> = announced
+            .map(|name| name.trim_ascii())
+            .filter(|name| !name.is_empty())
+            .collect();
+        let is_kept = |name: &&[u8]| {
+            !stripped
+                .iter()
+                .any(|stripped| stripped.eq_ignore_ascii_case(name))
+        };
         let kept: Vec<_> = announced.iter().copied().filter(is_kept).collect();
         if kept.len() == announced.len() {
             return;
@@ -153,22 +192,36 @@ impl SettlementDraft {
             {
                 return Err(InvalidPolicy::Pointer(pointer.to_owned()));
             }
-            let into = if rule.source.is_in_head() { &mut rules.head } else { &mut rules.body };
+            let into = if rule.source.is_in_head() {
+                &mut rules.head
+            } else {
+                &mut rules.body
+            };
             into.push((limits.known(name)?, rule));
         }
         for (name, most) in self.at_most {
             rules.at_most.push((limits.known(name)?, most));
         }
-        let of_failures = [&rules.on_error, &rules.on_panic].into_iter().flat_map(Outcome::names);
-        for name in rules.outcomes.iter().flat_map(OutcomeRule::names).chain(of_failures) {
+        let of_failures = [&rules.on_error, &rules.on_panic]
+            .into_iter()
+            .flat_map(Outcome::names);
+        for name in rules
+            .outcomes
+            .iter()
+            .flat_map(OutcomeRule::names)
+            .chain(of_failures)
+        {
             limits.known(name.clone())?;
         }
         #[cfg(feature = "usage-body")]
         {
-            let usages = rules.body.iter_mut().filter_map(|(_, rule)| match &mut rule.source {
-                Source::Usage(usage) => Some(usage),
-                _ => None,
-            });
+            let usages = rules
+                .body
+                .iter_mut()
+                .filter_map(|(_, rule)| match &mut rule.source {
+                    Source::Usage(usage) => Some(usage),
+                    _ => None,
+                });
             rules.usage = Usage::paths(usages);
         }
         Ok(rules)

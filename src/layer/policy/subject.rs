@@ -12,8 +12,8 @@ use crate::{
 /// The rules for the entity and the resource of a request, and the action if a key is missing.
 pub(crate) struct Subject {
     pub(crate) entity: Arc<dyn KeyExtractor>,
-    /// `true` if `entity` is [`PeerIp`](crate::layer::keys::PeerIp). Then the address is read without a call through
-    /// `dyn`.
+    /// `true` if `entity` is [`PeerIp`](crate::layer::keys::PeerIp). Then the address is read
+    /// without a call through `dyn`.
     pub(crate) is_peer: bool,
     pub(crate) resource: Arc<dyn KeyExtractor>,
     /// The resource, if it is the same for all requests.
@@ -26,7 +26,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    pub(super) fn new(entity: Arc<dyn KeyExtractor>, resource: Arc<dyn KeyExtractor>, is_peer: bool) -> Self {
+    pub(super) fn new(
+        entity: Arc<dyn KeyExtractor>,
+        resource: Arc<dyn KeyExtractor>,
+        is_peer: bool,
+    ) -> Self {
         Self {
             entity,
             is_peer,
@@ -40,16 +44,16 @@ impl Subject {
     }
 }
 
-/// The action for a request whose key is missing or empty. A misconfiguration of the server is answered with 500,
-/// whatever this says.
+/// The action for a request whose key is missing or empty. A misconfiguration of the server is
+/// answered with 500, whatever this says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMissingKey {
     /// Answers with 400, or with 401 if a credential is missing.
     #[default]
     Reject,
-    /// Uses this entity for all such requests. Only for entity keys: a request without a resource is rejected. A
-    /// request that brings this id as its plain key uses the same entity.
+    /// Uses this entity for all such requests. Only for entity keys: a request without a resource
+    /// is rejected. A request that brings this id as its plain key uses the same entity.
     Entity(EntityId),
     /// Passes the request on unlimited.
     Skip,

@@ -31,7 +31,8 @@ pub(crate) enum Admission {
     Decided(Decision),
     /// The request passes unlimited.
     Unlimited,
-    /// The request passes with the lease that it already has, because it has passed the same layer before.
+    /// The request passes with the lease that it already has, because it has passed the same layer
+    /// before.
     Held,
     /// The request passes, and its handler acquires.
     Bound(Box<BoundLimiter>, Arc<LeaseSlot>),
@@ -46,9 +47,13 @@ impl Admission {
 }
 
 impl Policy {
-    /// Starts the acquire that the request needs. Also returns the policy that applies to the request: preflights may
-    /// have their own.
-    pub(crate) fn admit(&self, limiter: &RateLimiter, head: &RequestHead<'_>) -> (&Self, Admission) {
+    /// Starts the acquire that the request needs. Also returns the policy that applies to the
+    /// request: preflights may have their own.
+    pub(crate) fn admit(
+        &self,
+        limiter: &RateLimiter,
+        head: &RequestHead<'_>,
+    ) -> (&Self, Admission) {
         let subject = &self.rules.subject;
         if subject.limit_preflights && subject.preflights.is_none() || !is_preflight(head) {
             return (self, self.admit_any(limiter, head));
@@ -90,7 +95,8 @@ impl Policy {
             Ok(None) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
-        // A request is charged once for a bucket, even if nested routers apply the same layer twice.
+        // A request is charged once for a bucket, even if nested routers apply the same layer
+        // twice.
         let mut marks = self.marks(head.extensions);
         if marks.any(|lease| lease.is_for(self, limiter, entity.as_text(), resource.as_str())) {
             return Admission::Held;
@@ -116,7 +122,12 @@ impl Policy {
         }
     }
 
-    fn missing_key(&self, limiter: &RateLimiter, head: &RequestHead<'_>, missing: &MissingKey) -> Admission {
+    fn missing_key(
+        &self,
+        limiter: &RateLimiter,
+        head: &RequestHead<'_>,
+        missing: &MissingKey,
+    ) -> Admission {
         if let Reason::Setup(mistake) = missing.reason() {
             telemetry::setup(mistake.code, &mistake.message);
         }
@@ -125,10 +136,18 @@ impl Policy {
             if self.rules.decision.in_handler {
                 return Admission::bound(BoundLimiter::uncharged(status, self.clone()));
             }
-            return Admission::Decided(Decision::Granted(LeaseSlot::uncharged(status, self.clone())));
+            return Admission::Decided(Decision::Granted(LeaseSlot::uncharged(
+                status,
+                self.clone(),
+            )));
         }
         let reason = RefusalReason::MissingKey(missing);
-        Admission::Decided(Decision::Answer(Box::new(self.refuse(&|| limiter.now(), head.into(), Some(head), reason))))
+        Admission::Decided(Decision::Answer(Box::new(self.refuse(
+            &|| limiter.now(),
+            head.into(),
+            Some(head),
+            reason,
+        ))))
     }
 }
 
@@ -138,7 +157,10 @@ impl Subject {
         if let Some(resource) = &self.fixed_resource {
             return Ok(Some(Cow::Borrowed(resource)));
         }
-        let found = self.resource.extract(head).and_then(|key| named("resource", key.into_resource()));
+        let found = self
+            .resource
+            .extract(head)
+            .and_then(|key| named("resource", key.into_resource()));
         match found {
             Ok(resource) => Ok(Some(Cow::Owned(resource))),
             Err(missing) if self.skips(&missing) => Ok(None),
@@ -148,7 +170,11 @@ impl Subject {
 
     /// Returns the entity that asks; `None` if the request passes unlimited.
     #[inline]
-    fn entity<'a>(&self, head: &RequestHead<'_>, text: &'a mut AddressText) -> Result<Option<Entity<'a>>, MissingKey> {
+    fn entity<'a>(
+        &self,
+        head: &RequestHead<'_>,
+        text: &'a mut AddressText,
+    ) -> Result<Option<Entity<'a>>, MissingKey> {
         if self.is_peer
             && let Ok(address) = peer::address(head)
             && text.write(Network::usual(address))
@@ -163,13 +189,18 @@ impl Subject {
         head: &RequestHead<'_>,
         text: &'a mut AddressText,
     ) -> Result<Option<Entity<'a>>, MissingKey> {
-        let found = self.entity.extract(head).and_then(|key| match key.network() {
-            Some(network) if text.write(network) => Ok(Entity::Address(text)),
-            _ => named("entity", key.into_entity()).map(Entity::Id),
-        });
+        let found = self
+            .entity
+            .extract(head)
+            .and_then(|key| match key.network() {
+                Some(network) if text.write(network) => Ok(Entity::Address(text)),
+                _ => named("entity", key.into_entity()).map(Entity::Id),
+            });
         match (found, &self.on_missing_key) {
             (Ok(entity), _) => Ok(Some(entity)),
-            (Err(missing), OnMissingKey::Entity(shared)) if !missing.is_setup() => Ok(Some(Entity::Id(shared.clone()))),
+            (Err(missing), OnMissingKey::Entity(shared)) if !missing.is_setup() => {
+                Ok(Some(Entity::Id(shared.clone())))
+            }
             (Err(missing), _) if self.skips(&missing) => Ok(None),
             (Err(missing), _) => Err(missing),
         }
@@ -188,8 +219,16 @@ impl Rules {
             PolicyLimits::StoredOr(limits) => acquire.default_limits(limits),
             PolicyLimits::Exactly(limits) => acquire.limits(limits),
         };
-        let acquire = if self.decision.without_parent { acquire.without_parent() } else { acquire };
-        let acquire = if self.decision.together { acquire.in_one_transaction() } else { acquire };
+        let acquire = if self.decision.without_parent {
+            acquire.without_parent()
+        } else {
+            acquire
+        };
+        let acquire = if self.decision.together {
+            acquire.in_one_transaction()
+        } else {
+            acquire
+        };
         let acquire = acquire.recourse(self.decision.recourse.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),
@@ -231,7 +270,10 @@ fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKe
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
         // The server itself has chosen the name.
-        error => MissingKey::mistake(code::NO_NAME, format!("the {what} key of a rate limit policy: {error}")),
+        error => MissingKey::mistake(
+            code::NO_NAME,
+            format!("the {what} key of a rate limit policy: {error}"),
+        ),
     })
 }
 

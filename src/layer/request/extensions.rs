@@ -16,31 +16,39 @@ impl Policy {
         self.rules.settlement.shares_lease || self.rules.decision.in_handler
     }
 
-    /// Marks a request with its lease: with a [`LeaseHandle`], unless the policy gives handlers none.
+    /// Marks a request with its lease: with a [`LeaseHandle`], unless the policy gives handlers
+    /// none.
     pub(crate) fn mark(&self, lease: &Arc<LeaseSlot>, extensions: &mut Extensions) {
         if self.shares_lease() {
             if let Some(outer) = extensions.insert(LeaseHandle::new(lease.clone())) {
                 lease.stands_inside(outer.link());
             }
-        } else if let Some(HiddenLease(outer)) = extensions.insert(HiddenLease(Arc::downgrade(lease))) {
+        } else if let Some(HiddenLease(outer)) =
+            extensions.insert(HiddenLease(Arc::downgrade(lease)))
+        {
             lease.stands_inside(Some(outer));
         }
     }
 
-    /// Returns the leases with which this policy and others have marked the request before, the last one first.
+    /// Returns the leases with which this policy and others have marked the request before, the
+    /// last one first.
     pub(crate) fn marks(&self, extensions: &Extensions) -> impl Iterator<Item = Arc<LeaseSlot>> {
         let last = if self.shares_lease() {
             extensions.get::<LeaseHandle>().and_then(LeaseHandle::link)
         } else {
-            extensions.get::<HiddenLease>().map(|HiddenLease(lease)| lease.clone())
+            extensions
+                .get::<HiddenLease>()
+                .map(|HiddenLease(lease)| lease.clone())
         };
         let last = last.and_then(|lease| lease.upgrade());
-        std::iter::successors(last, |lease| lease.outer().and_then(|outer| outer.upgrade()))
+        std::iter::successors(last, |lease| {
+            lease.outer().and_then(|outer| outer.upgrade())
+        })
     }
 }
 
-/// The extensions of requests that pass unlimited. They have the same types as those of other requests, so that
-/// handlers need no second code path. They replace those of an outer layer.
+/// The extensions of requests that pass unlimited. They have the same types as those of other
+/// requests, so that handlers need no second code path. They replace those of an outer layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unlimited {
     lease: bool,
@@ -49,11 +57,17 @@ pub(crate) struct Unlimited {
 
 impl Unlimited {
     pub(crate) fn by(policy: &Policy) -> Self {
-        Self { lease: policy.shares_lease(), limiter: policy.rules.decision.in_handler }
+        Self {
+            lease: policy.shares_lease(),
+            limiter: policy.rules.decision.in_handler,
+        }
     }
 
     pub(crate) fn or(self, other: Self) -> Self {
-        Self { lease: self.lease || other.lease, limiter: self.limiter || other.limiter }
+        Self {
+            lease: self.lease || other.lease,
+            limiter: self.limiter || other.limiter,
+        }
     }
 
     pub(crate) fn extend(self, extensions: &mut Extensions) {

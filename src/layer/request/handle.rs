@@ -14,18 +14,19 @@ use crate::{
 /// A handle to the lease of the current request.
 ///
 /// The layer puts one into the request's extensions, unless its policy is
-/// [`without_handle`](crate::layer::PolicyBuilder::without_handle). With the feature `axum` it is an extractor. Clones
-/// share the lease. It is committed when the response body and the last handle are gone: a handle that is moved to a
-/// task keeps it open.
+/// [`without_handle`](crate::layer::PolicyBuilder::without_handle). With the feature `axum` it is
+/// an extractor. Clones share the lease. It is committed when the response body and the last handle
+/// are gone: a handle that is moved to a task keeps it open.
 ///
 /// An amount that is set here for a limit, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
-/// [`release`](Self::release), takes precedence over what the policy's [rules](crate::layer::Settle) find: they leave
-/// that limit alone. If an [outcome](crate::layer::Outcome) gives the limit back, only amounts that are set after the
+/// [`release`](Self::release), takes precedence over what the policy's
+/// [rules](crate::layer::Settle) find: they leave that limit alone. If an
+/// [outcome](crate::layer::Outcome) gives the limit back, only amounts that are set after the
 /// response's head count.
 ///
-/// If the request passed uncharged (exempt or unlimited, without a decision of the store, or because its policy only
-/// observes), the handle has no lease: every call is accepted and has no effect. [`is_degraded`](Self::is_degraded) and
-/// [`status`](Self::status) show it.
+/// If the request passed uncharged (exempt or unlimited, without a decision of the store, or
+/// because its policy only observes), the handle has no lease: every call is accepted and has no
+/// effect. [`is_degraded`](Self::is_degraded) and [`status`](Self::status) show it.
 #[derive(Clone)]
 pub struct LeaseHandle {
     /// `None` if the request is unlimited.
@@ -43,12 +44,18 @@ impl fmt::Debug for LeaseHandle {
 
 impl LeaseHandle {
     pub(crate) fn new(slot: Arc<LeaseSlot>) -> Self {
-        Self { slot: Some(slot), outer: None }
+        Self {
+            slot: Some(slot),
+            outer: None,
+        }
     }
 
     /// Creates the handle of a request that passes unlimited.
     pub(crate) fn of_nothing() -> Self {
-        Self { slot: None, outer: None }
+        Self {
+            slot: None,
+            outer: None,
+        }
     }
 
     /// Creates the same handle for a request that a layer around this one has charged.
@@ -56,9 +63,13 @@ impl LeaseHandle {
         Self { slot: None, outer }
     }
 
-    /// Returns the last lease with which the request was marked. The link does not keep the lease open.
+    /// Returns the last lease with which the request was marked. The link does not keep the lease
+    /// open.
     pub(crate) fn link(&self) -> Option<Weak<LeaseSlot>> {
-        self.slot.as_ref().map(Arc::downgrade).or_else(|| self.outer.clone())
+        self.slot
+            .as_ref()
+            .map(Arc::downgrade)
+            .or_else(|| self.outer.clone())
     }
 
     /// Takes the lease that the handler has acquired.
@@ -68,24 +79,33 @@ impl LeaseHandle {
 
     /// Records that the request passes uncharged.
     pub(crate) fn fill_uncharged(&self, status: RateLimitStatus) -> Result<(), Invalid> {
-        self.slot.as_ref().map_or(Ok(()), |slot| slot.fill_uncharged(status))
+        self.slot
+            .as_ref()
+            .map_or(Ok(()), |slot| slot.fill_uncharged(status))
     }
 
-    fn change(&self, name: &str, change: impl FnOnce(&mut Lease) -> Result<(), Invalid>) -> Result<(), Invalid> {
-        self.slot.as_ref().map_or(Ok(()), |slot| slot.change(name, change))
+    fn change(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Lease) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        self.slot
+            .as_ref()
+            .map_or(Ok(()), |slot| slot.change(name, change))
     }
 
-    /// Returns `true` if the store gave no decision: the request passed without one, or this process decided by its
-    /// share of the limits.
+    /// Returns `true` if the store gave no decision: the request passed without one, or this
+    /// process decided by its share of the limits.
     pub fn is_degraded(&self) -> bool {
         self.slot.as_ref().is_some_and(|slot| slot.is_degraded())
     }
 
-    /// Changes the used amount of the limit `name` by a difference in tokens. Local: it makes no round trip, and the
-    /// amount may go far beyond what was granted.
+    /// Changes the used amount of the limit `name` by a difference in tokens. Local: it makes no
+    /// round trip, and the amount may go far beyond what was granted.
     ///
     /// # Errors
-    /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is not acquired yet.
+    /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is not
+    /// acquired yet.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
         self.change(name, |lease| lease.adjust(name, tokens))
     }
@@ -106,32 +126,39 @@ impl LeaseHandle {
         self.change(name, |lease| lease.release(name, tokens))
     }
 
-    /// Asks for `tokens` more of the limit `name`, also from the parent if it is charged, and fails if one of them does
-    /// not have them. One round trip, one write unit per bucket.
+    /// Asks for `tokens` more of the limit `name`, also from the parent if it is charged, and fails
+    /// if one of them does not have them. One round trip, one write unit per bucket.
     ///
-    /// A degraded lease does not ask the store: it asks this process's share of the limits, or nothing if the request
-    /// passed without a decision.
+    /// A degraded lease does not ask the store: it asks this process's share of the limits, or
+    /// nothing if the request passed without a decision.
     ///
     /// # Errors
-    /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] if the lease was rolled back, also if that
-    /// happens during the call: nothing stays charged then. With the feature `axum` a handler can answer with the
-    /// error: the client gets the answer that the layer itself would have given, and the lease is committed.
+    /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] if the lease was rolled
+    /// back, also if that happens during the call: nothing stays charged then. With the feature
+    /// `axum` a handler can answer with the error: the client gets the answer that the layer itself
+    /// would have given, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
-        let Some(slot) = &self.slot else { return Ok(()) };
-        let Some(more) = slot.ask(name, tokens)? else { return Ok(()) };
+        let Some(slot) = &self.slot else {
+            return Ok(());
+        };
+        let Some(more) = slot.ask(name, tokens)? else {
+            return Ok(());
+        };
         slot.absorb(more.await?)?;
         Ok(())
     }
 
-    /// Returns the tokens of the limit `name` that the lease counts as used; `None` if there is no such limit, if the
-    /// request passed uncharged, or if the lease was rolled back.
+    /// Returns the tokens of the limit `name` that the lease counts as used; `None` if there is no
+    /// such limit, if the request passed uncharged, or if the lease was rolled back.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         self.slot.as_ref()?.consumed(name)
     }
 
-    /// Returns the state of the limits when the lease was granted, less what was adjusted since. If the lease was
-    /// rolled back, the status has no limits and is marked as degraded.
+    /// Returns the state of the limits when the lease was granted, less what was adjusted since. If
+    /// the lease was rolled back, the status has no limits and is marked as degraded.
     pub fn status(&self) -> RateLimitStatus {
-        self.slot.as_ref().map_or_else(RateLimitStatus::open, |slot| slot.status())
+        self.slot
+            .as_ref()
+            .map_or_else(RateLimitStatus::open, |slot| slot.status())
     }
 }

@@ -43,7 +43,8 @@ enum State {
 /// A lease, and three sets of its limits. A set has one bit for each [position](Lease::position).
 struct TrackedLease {
     lease: Lease,
-    /// Limits that rules leave alone, because a handler has set them or because they were given back.
+    /// Limits that rules leave alone, because a handler has set them or because they were given
+    /// back.
     fixed: u32,
     /// Limits whose real use is known.
     known: u32,
@@ -56,14 +57,24 @@ pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>
 
 impl TrackedLease {
     fn new(lease: Lease) -> Self {
-        Self { lease, fixed: 0, known: 0, absurd: 0 }
+        Self {
+            lease,
+            fixed: 0,
+            known: 0,
+            absurd: 0,
+        }
     }
 
-    /// Returns the bit of a limit; 0 for limits beyond the first 32. Nothing is recorded about those, so rules always
-    /// settle them.
+    /// Returns the bit of a limit; 0 for limits beyond the first 32. Nothing is recorded about
+    /// those, so rules always settle them.
     fn bit(&self, limit: &str) -> u32 {
-        let position = self.lease.position(limit).and_then(|position| u32::try_from(position).ok());
-        position.and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0)
+        let position = self
+            .lease
+            .position(limit)
+            .and_then(|position| u32::try_from(position).ok());
+        position
+            .and_then(|position| 1_u32.checked_shl(position))
+            .unwrap_or(0)
     }
 }
 
@@ -78,7 +89,9 @@ impl Drop for LeaseSlot {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let State::Lease(tracked) = std::mem::replace(state, State::Closed) {
-            self.policy.rules.cost.learn(&tracked.lease, |limit| tracked.known & tracked.bit(limit) != 0);
+            self.policy.rules.cost.learn(&tracked.lease, |limit| {
+                tracked.known & tracked.bit(limit) != 0
+            });
             // The settlement is written even if its future is dropped.
             drop(tracked.lease.commit());
         }
@@ -99,9 +112,15 @@ impl LeaseSlot {
         self.outer.get()
     }
 
-    /// Returns true if it is a lease of this policy and limiter for the same entity and resource. Then the request has
-    /// passed the same layer before.
-    pub(crate) fn is_for(&self, policy: &Policy, limiter: &RateLimiter, entity: &str, resource: &str) -> bool {
+    /// Returns true if it is a lease of this policy and limiter for the same entity and resource.
+    /// Then the request has passed the same layer before.
+    pub(crate) fn is_for(
+        &self,
+        policy: &Policy,
+        limiter: &RateLimiter,
+        entity: &str,
+        resource: &str,
+    ) -> bool {
         Arc::ptr_eq(&self.policy.rules, &policy.rules)
             && matches!(&*self.lock(), State::Lease(tracked) if {
                 let lease = &tracked.lease;
@@ -111,17 +130,29 @@ impl LeaseSlot {
 
     /// Creates the slot of a granted request.
     pub(crate) fn new(lease: Lease, policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Lease(TrackedLease::new(lease))), policy, outer: OnceLock::new() })
+        Arc::new(Self {
+            state: Mutex::new(State::Lease(TrackedLease::new(lease))),
+            policy,
+            outer: OnceLock::new(),
+        })
     }
 
     /// Creates the slot of a request that passes uncharged.
     pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Uncharged(Box::new(status))), policy, outer: OnceLock::new() })
+        Arc::new(Self {
+            state: Mutex::new(State::Uncharged(Box::new(status))),
+            policy,
+            outer: OnceLock::new(),
+        })
     }
 
     /// Creates a slot whose lease the handler acquires.
     pub(crate) fn open(policy: Policy) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Open), policy, outer: OnceLock::new() })
+        Arc::new(Self {
+            state: Mutex::new(State::Open),
+            policy,
+            outer: OnceLock::new(),
+        })
     }
 
     pub(crate) fn policy(&self) -> &Policy {
@@ -173,7 +204,10 @@ impl LeaseSlot {
         let mut statuses = SmallVec::new();
         if let State::Lease(tracked) = &*self.lock() {
             // Faster than `collect`, because the loop runs inside the iterator.
-            tracked.lease.statuses().for_each(|status| statuses.push(status));
+            tracked
+                .lease
+                .statuses()
+                .for_each(|status| statuses.push(status));
         }
         statuses
     }
@@ -192,8 +226,8 @@ impl LeaseSlot {
         }
     }
 
-    /// Returns the time until the same request would be granted again, and the current time (epoch ms). `None` if it
-    /// never would be granted, or if there is no lease.
+    /// Returns the time until the same request would be granted again, and the current time (epoch
+    /// ms). `None` if it never would be granted, or if there is no lease.
     pub(crate) fn wait_for_the_same(&self) -> Option<(Duration, i64)> {
         self.of_lease(|lease| Some((lease.wait_for_the_same()?, lease.now())))
     }
@@ -209,7 +243,8 @@ impl LeaseSlot {
 
     /// Returns the tokens of the limit that are used beyond what was charged.
     pub(crate) fn overdraft(&self, name: &LimitName) -> u64 {
-        self.of_lease(|lease| Some(lease.overdraft(name.as_str()))).unwrap_or(0)
+        self.of_lease(|lease| Some(lease.overdraft(name.as_str())))
+            .unwrap_or(0)
     }
 
     /// Returns the tokens of the limit that a full bucket holds.
@@ -217,25 +252,33 @@ impl LeaseSlot {
         self.of_lease(|lease| lease.capacity(name.as_str()))
     }
 
-    /// Settles the limit to the amount that a rule has found, unless rules leave the limit alone, or the amount is more
-    /// than a request can have used. Has no effect if the lease lacks the limit, as it may with stored limits.
+    /// Settles the limit to the amount that a rule has found, unless rules leave the limit alone,
+    /// or the amount is more than a request can have used. Has no effect if the lease lacks the
+    /// limit, as it may with stored limits.
     pub(crate) fn found(&self, limit: &LimitName, tokens: u64) {
-        // The event is emitted after the lock is released, because its listeners may lock the lease, too.
+        // The event is emitted after the lock is released, because its listeners may lock the
+        // lease, too.
         if let Some(most) = self.take_found(limit, tokens) {
             settle_value_absurd(limit, most);
         }
     }
 
-    /// Does what [`found`](Self::found) says. If the amount is more than a request can have used, and this was not
-    /// reported before, returns the most that it can have used.
+    /// Does what [`found`](Self::found) says. If the amount is more than a request can have used,
+    /// and this was not reported before, returns the most that it can have used.
     fn take_found(&self, limit: &LimitName, tokens: u64) -> Option<u64> {
         let name = limit.as_str();
-        let State::Lease(tracked) = &mut *self.lock() else { return None };
+        let State::Lease(tracked) = &mut *self.lock() else {
+            return None;
+        };
         let bit = tracked.bit(name);
         if tracked.fixed & bit != 0 {
             return None;
         }
-        let most = self.policy.rules.settlement.most(limit, tracked.lease.capacity(name));
+        let most = self
+            .policy
+            .rules
+            .settlement
+            .most(limit, tracked.lease.capacity(name));
         if tokens > most {
             // Report it once, even if a streaming body exceeds the maximum with every frame.
             let is_news = tracked.absurd & bit == 0;
@@ -248,9 +291,12 @@ impl LeaseSlot {
         None
     }
 
-    /// Returns `true` if no rule has found an amount for the limit, and it was neither set by a handler nor given back.
+    /// Returns `true` if no rule has found an amount for the limit, and it was neither set by a
+    /// handler nor given back.
     pub(crate) fn is_untold(&self, name: &LimitName) -> bool {
-        let State::Lease(tracked) = &*self.lock() else { return false };
+        let State::Lease(tracked) = &*self.lock() else {
+            return false;
+        };
         let bit = tracked.bit(name.as_str());
         bit != 0 && (tracked.known | tracked.fixed | tracked.absurd) & bit == 0
     }
@@ -276,7 +322,9 @@ impl LeaseSlot {
 
     /// Gives a limit back. Amounts that rules have found, or will find, do not count.
     pub(crate) fn refund(&self, name: &str) {
-        let State::Lease(tracked) = &mut *self.lock() else { return };
+        let State::Lease(tracked) = &mut *self.lock() else {
+            return;
+        };
         let bit = tracked.bit(name);
         // If the lease has no such limit, there is nothing to give back.
         let _ = tracked.lease.settle(name, 0);
@@ -286,12 +334,15 @@ impl LeaseSlot {
 
     /// Gives everything back. Amounts that rules have found, or will find, do not count.
     pub(crate) fn refund_all(&self) {
-        let State::Lease(tracked) = &mut *self.lock() else { return };
+        let State::Lease(tracked) = &mut *self.lock() else {
+            return;
+        };
         tracked.lease.settle_all(0);
         (tracked.fixed, tracked.known) = (u32::MAX, 0);
     }
 
-    /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request passed uncharged.
+    /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request
+    /// passed uncharged.
     pub(crate) fn ask(&self, name: &str, tokens: u64) -> Result<Option<Asked>, Error> {
         match &*self.lock() {
             State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask(name, tokens)?))),
@@ -300,7 +351,8 @@ impl LeaseSlot {
         }
     }
 
-    /// Adds what was granted to the lease. If there is no lease any more, the grant is dropped, which gives it back.
+    /// Adds what was granted to the lease. If there is no lease any more, the grant is dropped,
+    /// which gives it back.
     pub(crate) fn absorb(&self, more: More) -> Result<(), Invalid> {
         match &mut *self.lock() {
             State::Lease(tracked) => {

@@ -36,7 +36,12 @@ impl Policy {
     }
 
     /// Decides about a request that is not granted.
-    fn decide_failed(&self, limiter: &RateLimiter, head: &RequestHead<'_>, error: Error) -> Decision {
+    fn decide_failed(
+        &self,
+        limiter: &RateLimiter,
+        head: &RequestHead<'_>,
+        error: Error,
+    ) -> Decision {
         if let Error::ExceedsCapacity(error) = &error {
             self.rules.cost.unlearn(error);
         }
@@ -44,18 +49,27 @@ impl Policy {
             Some(status) => Decision::Granted(LeaseSlot::uncharged(status, self.clone())),
             None => {
                 RefusalReason::tell(&error);
-                Decision::Answer(Box::new(self.refuse_for(&|| limiter.now(), head.into(), Some(head), error)))
+                Decision::Answer(Box::new(self.refuse_for(
+                    &|| limiter.now(),
+                    head.into(),
+                    Some(head),
+                    error,
+                )))
             }
         }
     }
 
-    /// Returns the status of a request that passes although it was not granted; `None` if it does not pass.
+    /// Returns the status of a request that passes although it was not granted; `None` if it does
+    /// not pass.
     pub(crate) fn passes(&self, limiter: &RateLimiter, error: &Error) -> Option<RateLimitStatus> {
         let decision = &self.rules.decision;
         let shadow = decision.is_shadow();
         let passed = match error {
             Error::Unavailable(error) => {
-                let allowed = shadow || decision.on_unavailable.allows(error, limiter.stored_on_unavailable());
+                let allowed = shadow
+                    || decision
+                        .on_unavailable
+                        .allows(error, limiter.stored_on_unavailable());
                 telemetry::unavailable(error, allowed);
                 return allowed.then(|| RateLimitStatus::passed(Passed::Undecided, shadow));
             }
@@ -69,10 +83,18 @@ impl Policy {
                 None => {
                     match error {
                         Error::ExceedsCapacity(error) => {
-                            telemetry::shadow_denial_of(&error.resource, [&error.limit].into_iter());
+                            telemetry::shadow_denial_of(
+                                &error.resource,
+                                [&error.limit].into_iter(),
+                            );
                         }
-                        Error::Disabled(disabled) => telemetry::shadow_denial(&disabled.resource, &[]),
-                        error => telemetry::setup(Misconfiguration::from(error).code(), &error.to_string()),
+                        Error::Disabled(disabled) => {
+                            telemetry::shadow_denial(&disabled.resource, &[])
+                        }
+                        error => telemetry::setup(
+                            Misconfiguration::from(error).code(),
+                            &error.to_string(),
+                        ),
                     }
                     Passed::Refused
                 }
@@ -113,8 +135,8 @@ impl RefusedBy {
 }
 
 impl<'a> RefusalReason<'a> {
-    /// Emits an event for an error that is the server's own mistake, because the answers of release builds do not say
-    /// what it is.
+    /// Emits an event for an error that is the server's own mistake, because the answers of release
+    /// builds do not say what it is.
     pub(crate) fn tell(error: &Error) {
         if let RefusalReason::Misconfigured(mistake) = RefusalReason::of(error) {
             telemetry::setup(mistake.code(), &error.to_string());

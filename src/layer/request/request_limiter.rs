@@ -2,24 +2,27 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::layer::{LeaseHandle, Policy, RateLimitStatus, policy::LEAST, request::lease_slot::LeaseSlot};
+use crate::layer::{
+    LeaseHandle, Policy, RateLimitStatus, policy::LEAST, request::lease_slot::LeaseSlot,
+};
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
     model::Cost,
 };
 
-/// A limiter that is bound to the current request, for handlers that learn late what the request costs.
+/// A limiter that is bound to the current request, for handlers that learn late what the request
+/// costs.
 ///
 /// The layer puts one into the request's extensions if its policy has
-/// [`acquire_in_handler`](crate::layer::PolicyBuilder::acquire_in_handler). With the feature `axum` it is an extractor.
-/// It acquires for the entity and the resource that the policy's keys have found, by the policy's limits. The policy
-/// also sets the costs that the handler does not name.
+/// [`acquire_in_handler`](crate::layer::PolicyBuilder::acquire_in_handler). With the feature `axum`
+/// it is an extractor. It acquires for the entity and the resource that the policy's keys have
+/// found, by the policy's limits. The policy also sets the costs that the handler does not name.
 ///
-/// The acquired lease is the request's lease, as if the layer had acquired it. It is settled by the policy's rules,
-/// reported in the response's headers, and committed when the response head is ready, or when the body and the last
-/// [`LeaseHandle`] are gone. A handler that answers with an error, fails or panics is charged all the same, unless the
-/// policy says otherwise.
+/// The acquired lease is the request's lease, as if the layer had acquired it. It is settled by the
+/// policy's rules, reported in the response's headers, and committed when the response head is
+/// ready, or when the body and the last [`LeaseHandle`] are gone. A handler that answers with an
+/// error, fails or panics is charged all the same, unless the policy says otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -73,9 +76,20 @@ impl fmt::Debug for BoundLimiter {
 
 impl BoundLimiter {
     /// Creates one for a request, and the slot for the request's lease.
-    pub(crate) fn new(acquire: Acquire, limiter: RateLimiter, policy: Policy) -> (Self, Arc<LeaseSlot>) {
+    pub(crate) fn new(
+        acquire: Acquire,
+        limiter: RateLimiter,
+        policy: Policy,
+    ) -> (Self, Arc<LeaseSlot>) {
         let held = LeaseSlot::open(policy.clone());
-        Self::asking(Ask::Limiter { acquire, limiter, policy }, held)
+        Self::asking(
+            Ask::Limiter {
+                acquire,
+                limiter,
+                policy,
+            },
+            held,
+        )
     }
 
     /// Creates one for a request that passes uncharged.
@@ -84,51 +98,77 @@ impl BoundLimiter {
     }
 
     fn asking(ask: Ask, held: Arc<LeaseSlot>) -> (Self, Arc<LeaseSlot>) {
-        (Self { ask, handle: LeaseHandle::new(held.clone()) }, held)
+        (
+            Self {
+                ask,
+                handle: LeaseHandle::new(held.clone()),
+            },
+            held,
+        )
     }
 
     /// Creates one for a request that passes unlimited: its leases charge nothing.
     pub(crate) fn unlimited() -> Self {
-        Self { ask: Ask::Nothing, handle: LeaseHandle::of_nothing() }
+        Self {
+            ask: Ask::Nothing,
+            handle: LeaseHandle::of_nothing(),
+        }
     }
 
     fn edit(mut self, change: impl FnOnce(Acquire) -> Acquire) -> Self {
-        if let Ask::Limiter { acquire, limiter, policy } = self.ask {
-            self.ask = Ask::Limiter { acquire: change(acquire), limiter, policy };
+        if let Ask::Limiter {
+            acquire,
+            limiter,
+            policy,
+        } = self.ask
+        {
+            self.ask = Ask::Limiter {
+                acquire: change(acquire),
+                limiter,
+                policy,
+            };
         }
         self
     }
 
-    /// Asks for `tokens` of the limit `name`, at least 1, because a client may control the number that a handler
-    /// derives from a body. To ask for nothing of a limit, set the policy's [`cost`](crate::layer::PolicyBuilder::cost)
-    /// to 0 and do not name the limit here.
+    /// Asks for `tokens` of the limit `name`, at least 1, because a client may control the number
+    /// that a handler derives from a body. To ask for nothing of a limit, set the policy's
+    /// [`cost`](crate::layer::PolicyBuilder::cost) to 0 and do not name the limit here.
     pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
         self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }
 
     /// Asks for all amounts of `cost`, at least 1 of each.
     pub fn costs(self, cost: &Cost) -> Self {
-        let asked = cost.iter().map(|(name, tokens)| (name.clone(), tokens.max(LEAST)));
+        let asked = cost
+            .iter()
+            .map(|(name, tokens)| (name.clone(), tokens.max(LEAST)));
         self.edit(|acquire| acquire.costs(&asked.collect()))
     }
 
     /// Acquires the request's lease. This works once for a request: ask the lease for more with
     /// [`LeaseHandle::consume`].
     ///
-    /// The lease charges nothing if the request is exempt or unlimited, or if the policy lets it pass without a grant:
-    /// because the store gives no decision, or because the policy only observes.
+    /// The lease charges nothing if the request is exempt or unlimited, or if the policy lets it
+    /// pass without a grant: because the store gives no decision, or because the policy only
+    /// observes.
     ///
     /// # Errors
-    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client gets the answer that
-    /// the layer itself would have given. [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) if the request has a
-    /// lease, [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) if the lease is already closed.
+    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client
+    /// gets the answer that the layer itself would have given.
+    /// [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) if the request has a lease,
+    /// [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) if the lease is already closed.
     ///
     /// # Cost
     /// As an [`Acquire`].
     pub async fn acquire(self) -> Result<LeaseHandle, Error> {
         let Self { ask, handle } = self;
         let (acquire, limiter, policy) = match ask {
-            Ask::Limiter { acquire, limiter, policy } => (acquire, limiter, policy),
+            Ask::Limiter {
+                acquire,
+                limiter,
+                policy,
+            } => (acquire, limiter, policy),
             Ask::Nobody(status) => {
                 handle.fill_uncharged(*status)?;
                 return Ok(handle);

@@ -9,8 +9,8 @@ use crate::{
 
 /// The state of the limits of the current request.
 ///
-/// It is a snapshot from the time when the lease was granted, with what was adjusted since. With the feature `axum` it
-/// is an extractor.
+/// It is a snapshot from the time when the lease was granted, with what was adjusted since. With
+/// the feature `axum` it is an extractor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimitStatus {
@@ -18,11 +18,11 @@ pub struct RateLimitStatus {
     pub entity: Option<EntityId>,
     /// The resource that is used; `None` if the limits gave no decision.
     pub resource: Option<Resource>,
-    /// All limits of the bucket, followed by those of the parent's bucket. For a degraded decision they are this
-    /// process's share.
+    /// All limits of the bucket, followed by those of the parent's bucket. For a degraded decision
+    /// they are this process's share.
     pub limits: Vec<LimitStatus>,
-    /// `true` if the store gave no decision: the request passed without one, or this process decided by its share of
-    /// the limits.
+    /// `true` if the store gave no decision: the request passed without one, or this process
+    /// decided by its share of the limits.
     pub degraded: bool,
     /// The verdict of the limits that only observe; `None` if all limits are enforced.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +38,8 @@ pub enum ShadowVerdict {
     Granted,
     /// These limits would have denied the request. They are not charged.
     Denied(Vec<LimitStatus>),
-    /// The request would have been refused, and no wait would have helped: it asks for more than a full bucket holds,
-    /// its resource is disabled, or the server is misconfigured.
+    /// The request would have been refused, and no wait would have helped: it asks for more than a
+    /// full bucket holds, its resource is disabled, or the server is misconfigured.
     Refused,
     /// The store gave no decision.
     Undecided,
@@ -56,12 +56,21 @@ pub(crate) enum Passed<'a> {
 impl RateLimitStatus {
     /// Returns the status of a request whose handler has not acquired yet.
     pub(crate) fn open() -> Self {
-        Self { entity: None, resource: None, limits: Vec::new(), degraded: false, shadow: None }
+        Self {
+            entity: None,
+            resource: None,
+            limits: Vec::new(),
+            degraded: false,
+            shadow: None,
+        }
     }
 
     /// Returns the status of a request that passed without a decision.
     pub(crate) fn undecided() -> Self {
-        Self { degraded: true, ..Self::open() }
+        Self {
+            degraded: true,
+            ..Self::open()
+        }
     }
 
     /// Returns the status of a request that passes uncharged.
@@ -69,12 +78,31 @@ impl RateLimitStatus {
         let (status, verdict) = match why {
             Passed::Undecided => (Self::undecided(), ShadowVerdict::Undecided),
             Passed::Refused => (Self::open(), ShadowVerdict::Refused),
-            Passed::Denied(Denied { entity, resource, limits, .. }, short) => {
+            Passed::Denied(
+                Denied {
+                    entity,
+                    resource,
+                    limits,
+                    ..
+                },
+                short,
+            ) => {
                 let (entity, resource) = (Some(entity.clone()), Some(resource.clone()));
-                (Self { entity, resource, limits: limits.clone(), ..Self::open() }, ShadowVerdict::Denied(short))
+                (
+                    Self {
+                        entity,
+                        resource,
+                        limits: limits.clone(),
+                        ..Self::open()
+                    },
+                    ShadowVerdict::Denied(short),
+                )
             }
         };
-        Self { shadow: shadow.then_some(verdict), ..status }
+        Self {
+            shadow: shadow.then_some(verdict),
+            ..status
+        }
     }
 
     pub(crate) fn of(lease: &Lease) -> Self {
@@ -89,7 +117,9 @@ impl RateLimitStatus {
 
     /// Returns the status of the limit `name`.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
-        self.limits.iter().find(|status| *status.limit.name() == name)
+        self.limits
+            .iter()
+            .find(|status| *status.limit.name() == name)
     }
 }
 

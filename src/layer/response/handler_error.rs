@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{
     Extensions, HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, TRAILER, TRANSFER_ENCODING,
-        WWW_AUTHENTICATE,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, RETRY_AFTER, TRAILER,
+        TRANSFER_ENCODING, WWW_AUTHENTICATE,
     },
 };
 
@@ -30,11 +30,15 @@ pub(crate) struct HandlerRefusal {
 pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     let mut response = answer::plain(error);
     let status = response.status();
-    response.extensions_mut().insert(HandlerRefusal { error: error.clone(), status });
+    response.extensions_mut().insert(HandlerRefusal {
+        error: error.clone(),
+        status,
+    });
     response
 }
 
-/// The head of a request that the handler is processing. It has no `Debug`, because it may hold secrets.
+/// The head of a request that the handler is processing. It has no `Debug`, because it may hold
+/// secrets.
 pub(crate) struct KeptHead {
     method: Method,
     uri: Uri,
@@ -55,12 +59,25 @@ impl KeptHead {
     }
 
     fn head(&self) -> RequestHead<'_> {
-        let Self { method, uri, version, headers, extensions } = self;
-        RequestHead { method, uri, version: *version, headers, extensions }
+        let Self {
+            method,
+            uri,
+            version,
+            headers,
+            extensions,
+        } = self;
+        RequestHead {
+            method,
+            uri,
+            version: *version,
+            headers,
+            extensions,
+        }
     }
 }
 
-/// Headers that describe the body or the refusal. They are not kept: the new answer has its own, or none.
+/// Headers that describe the body or the refusal. They are not kept: the new answer has its own, or
+/// none.
 const OF_THE_ANSWER: [HeaderName; 11] = [
     CACHE_CONTROL,
     CONTENT_ENCODING,
@@ -75,7 +92,8 @@ const OF_THE_ANSWER: [HeaderName; 11] = [
     WWW_AUTHENTICATE,
 ];
 
-/// Copies the headers that the handler and the layers around it have added to the response, such as CORS headers.
+/// Copies the headers that the handler and the layers around it have added to the response, such as
+/// CORS headers.
 fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     for (name, value) in theirs {
         if !OF_THE_ANSWER.contains(name) {
@@ -84,21 +102,26 @@ fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     }
 }
 
-/// Does the same as [`keep_headers`] for extensions, which other middleware reads. Those of the answer take precedence.
+/// Does the same as [`keep_headers`] for extensions, which other middleware reads. Those of the
+/// answer take precedence.
 fn keep_extensions(theirs: &mut Extensions, answer: &mut Extensions) {
     let own = std::mem::replace(answer, std::mem::take(theirs));
     answer.extend(own);
 }
 
 impl Policy {
-    /// Returns a copy of the request's head for a custom answer to the handler's error; `None` if the policy has no
-    /// custom answers, to save the copy.
+    /// Returns a copy of the request's head for a custom answer to the handler's error; `None` if
+    /// the policy has no custom answers, to save the copy.
     pub(crate) fn keep<B>(&self, request: &Request<B>) -> Option<Box<KeptHead>> {
-        self.rules.answers.custom.is_some().then(|| Box::new(KeptHead::of(request)))
+        self.rules
+            .answers
+            .custom
+            .is_some()
+            .then(|| Box::new(KeptHead::of(request)))
     }
 
-    /// Returns the policy's answer to an error that the handler answered with. The handler has run, so what it has used
-    /// is settled as for any other response, here and by outer layers.
+    /// Returns the policy's answer to an error that the handler answered with. The handler has run,
+    /// so what it has used is settled as for any other response, here and by outer layers.
     pub(crate) fn answer_handler<B>(
         &self,
         held: &LeaseSlot,

@@ -1,4 +1,5 @@
-//! The response: the settlement by its head, the headers that report the limits, and the layer's own answers.
+//! The response: the settlement by its head, the headers that report the limits, and the layer's
+//! own answers.
 
 pub(super) mod answer;
 pub(super) mod handler_error;

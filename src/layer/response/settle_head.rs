@@ -1,4 +1,5 @@
-//! After the inner service: settles the lease by the response's head, and reports the limits in the response.
+//! After the inner service: settles the lease by the response's head, and reports the limits in the
+//! response.
 
 use http::Response;
 
@@ -32,7 +33,8 @@ impl Policy {
         self.report(lease, response);
     }
 
-    /// Settles the amounts that the rules find in the head, and gives back what the response's outcome says.
+    /// Settles the amounts that the rules find in the head, and gives back what the response's
+    /// outcome says.
     pub(crate) fn settle_by(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
         let mut wrong = false;
         for (limit, rule) in &self.rules.settlement.head {
@@ -46,17 +48,29 @@ impl Policy {
             }
         }
         if !wrong {
-            self.rules.settlement.only_in_head().filter(|limit| lease.is_untold(limit)).for_each(settle_value_missing);
+            self.rules
+                .settlement
+                .only_in_head()
+                .filter(|limit| lease.is_untold(limit))
+                .for_each(settle_value_missing);
         }
         self.charge(lease, head);
     }
 
     /// Gives back what the response's outcome says.
     fn charge(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
-        match self.rules.settlement.outcomes.iter().find_map(|rule| rule.judge(head)) {
+        match self
+            .rules
+            .settlement
+            .outcomes
+            .iter()
+            .find_map(|rule| rule.judge(head))
+        {
             None | Some(Outcome::Keep) => {}
             Some(Outcome::Refund) => lease.refund_all(),
-            Some(Outcome::RefundLimits(limits)) => limits.iter().for_each(|limit| lease.refund(limit)),
+            Some(Outcome::RefundLimits(limits)) => {
+                limits.iter().for_each(|limit| lease.refund(limit))
+            }
         }
     }
 

@@ -9,7 +9,8 @@ use crate::layer::{
 
 pub(crate) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
-/// Appends the limits that would have denied the request, with the seconds until they would have granted it.
+/// Appends the limits that would have denied the request, with the seconds until they would have
+/// granted it.
 pub(crate) fn report(headers: &mut HeaderMap, verdict: &ShadowVerdict) {
     let short = verdict.short();
     if short.is_empty() {

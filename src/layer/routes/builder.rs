@@ -7,7 +7,8 @@ use super::{
 };
 use crate::layer::Policy;
 
-/// Builds [`Routes`]: rows in the order in which they are tried, and the rule for requests that match no row.
+/// Builds [`Routes`]: rows in the order in which they are tried, and the rule for requests that
+/// match no row.
 #[derive(Debug, Default)]
 #[must_use = "a table is finished by what holds otherwise"]
 pub struct RoutesBuilder {
@@ -21,10 +22,11 @@ impl RoutesBuilder {
         self
     }
 
-    /// Lets the requests of `route` pass unlimited, unless an earlier row matches them. A [`path`](Route::path) must
-    /// match exactly: `/healthz/` does not match `/healthz`, and later rows are tried. Handlers get a
-    /// [`LeaseHandle`](crate::layer::LeaseHandle) that charges nothing, in place of the handle of an outer layer,
-    /// unless all policies of the table are [`without_handle`](crate::layer::PolicyBuilder::without_handle).
+    /// Lets the requests of `route` pass unlimited, unless an earlier row matches them. A
+    /// [`path`](Route::path) must match exactly: `/healthz/` does not match `/healthz`, and later
+    /// rows are tried. Handlers get a [`LeaseHandle`](crate::layer::LeaseHandle) that charges
+    /// nothing, in place of the handle of an outer layer, unless all policies of the table are
+    /// [`without_handle`](crate::layer::PolicyBuilder::without_handle).
     pub fn unlimited(mut self, route: Route) -> Self {
         self.rows.push((route.exact(), Rule::Unlimited));
         self
@@ -51,7 +53,10 @@ impl RoutesBuilder {
         for (route, rule) in self.rows {
             let row = route.check()?;
             if let Some((earlier, _)) = rows.iter().find(|(earlier, _)| earlier.covers(&row)) {
-                return Err(InvalidRoutes::Unreachable { route: row.to_string(), earlier: earlier.to_string() });
+                return Err(InvalidRoutes::Unreachable {
+                    route: row.to_string(),
+                    earlier: earlier.to_string(),
+                });
             }
             rows.push((row, rule));
         }

@@ -35,7 +35,9 @@ pub struct RoutesHandle {
 impl RoutesHandle {
     /// Creates a handle for `routes`, or for one policy for all requests.
     pub fn new(routes: impl Into<Routes>) -> Self {
-        Self { routes: Arc::new(ArcSwap::from_pointee(routes.into())) }
+        Self {
+            routes: Arc::new(ArcSwap::from_pointee(routes.into())),
+        }
     }
 
     /// Replaces the current routes, and returns them.
@@ -51,7 +53,9 @@ impl RoutesHandle {
 
 impl fmt::Debug for RoutesHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RoutesHandle").field(&**self.routes.load()).finish()
+        f.debug_tuple("RoutesHandle")
+            .field(&**self.routes.load())
+            .finish()
     }
 }
 

@@ -1,8 +1,10 @@
-//! Tables of routes: one layer for many routes, and policies that can change while the service runs.
+//! Tables of routes: one layer for many routes, and policies that can change while the service
+//! runs.
 //!
-//! A [`Routes`] is a table of rows. The first [`Route`] that a request matches determines its policy, or lets it pass
-//! unlimited. If no row matches, the rule at the end of the table applies: every table has one. A [`Policy`] is a table
-//! that treats all requests alike, so [`RateLimitLayer::new`](super::RateLimitLayer::new) takes either.
+//! A [`Routes`] is a table of rows. The first [`Route`] that a request matches determines its
+//! policy, or lets it pass unlimited. If no row matches, the rule at the end of the table applies:
+//! every table has one. A [`Policy`] is a table that treats all requests alike, so
+//! [`RateLimitLayer::new`](super::RateLimitLayer::new) takes either.
 //!
 //! ```
 //! use http::Method;
@@ -37,26 +39,28 @@
 //! | [`Route::matching`] | requests for which the closure returns `true` | the request's head |
 //! | [`Route::any`] | every request | |
 //!
-//! - If a route has [`method`](Route::method)s, the request must have one of them. `GET` also matches `HEAD`, as in
-//!   axum. A separate row for `HEAD` must come first.
-//! - The path is the one that the client sent, also in a router that is nested under a prefix (feature `axum`). If
-//!   another middleware shortens the path, the shortened path is compared. Host and query are ignored. The comparison
-//!   is case-sensitive: `/API` is not `/api`.
-//! - A parameter matches an empty segment, as in axum, but not at the end of the path: `/a//b` matches `/a/{name}/b`.
-//! - A slash at the end of the path makes no difference for a limit, so that nobody avoids the limit with a slash. An
-//!   [unlimited](RoutesBuilder::unlimited) path must match exactly. For [`Route::matched_path`], two routes that differ
-//!   in a slash are two routes, as for axum.
+//! - If a route has [`method`](Route::method)s, the request must have one of them. `GET` also
+//!   matches `HEAD`, as in axum. A separate row for `HEAD` must come first.
+//! - The path is the one that the client sent, also in a router that is nested under a prefix
+//!   (feature `axum`). If another middleware shortens the path, the shortened path is compared.
+//!   Host and query are ignored. The comparison is case-sensitive: `/API` is not `/api`.
+//! - A parameter matches an empty segment, as in axum, but not at the end of the path: `/a//b`
+//!   matches `/a/{name}/b`.
+//! - A slash at the end of the path makes no difference for a limit, so that nobody avoids the
+//!   limit with a slash. An [unlimited](RoutesBuilder::unlimited) path must match exactly. For
+//!   [`Route::matched_path`], two routes that differ in a slash are two routes, as for axum.
 //!
 //! # Paths that read in two ways
 //!
-//! `/%61pi`, `//api` and `/x/../api` are `/api` for some servers, and something else for others. So are
-//! `/x%2F..%2Fapi`, `/api;v=1` and `/api%00`. A client that could choose the reading could choose the rule. So such a
-//! path is read in all ways: as it was sent, with percent-encoding decoded once, with `\` taken as `/`, without path
-//! parameters (from `;` on), without control characters or cut at `%00`, without empty segments, with `.` and `..`
-//! resolved, and in each combination of these. If all readings lead to one rule, it applies. If not, or if there are
-//! more than eight readings, the request is answered with 400. Characters that must be encoded in a path, such as a
-//! space, have one reading only: `Route::path("/a b")` matches `/a%20b`. Other encoded characters have two: `/a%3Ab`
-//! may be `/a:b`.
+//! `/%61pi`, `//api` and `/x/../api` are `/api` for some servers, and something else for others. So
+//! are `/x%2F..%2Fapi`, `/api;v=1` and `/api%00`. A client that could choose the reading could
+//! choose the rule. So such a path is read in all ways: as it was sent, with percent-encoding
+//! decoded once, with `\` taken as `/`, without path parameters (from `;` on), without control
+//! characters or cut at `%00`, without empty segments, with `.` and `..` resolved, and in each
+//! combination of these. If all readings lead to one rule, it applies. If not, or if there are more
+//! than eight readings, the request is answered with 400. Characters that must be encoded in a
+//! path, such as a space, have one reading only: `Route::path("/a b")` matches `/a%20b`. Other
+//! encoded characters have two: `/a%3Ab` may be `/a:b`.
 
 mod builder;
 mod handle;
@@ -97,7 +101,8 @@ impl Routes {
         RoutesBuilder::default()
     }
 
-    /// Returns the headers that the policies may add to responses, each once: see [`Policy::exposed_headers`].
+    /// Returns the headers that the policies may add to responses, each once: see
+    /// [`Policy::exposed_headers`].
     ///
     /// ```
     /// use tollgate::{Limit, layer::{IetfDraft, Policy, Routes, XRateLimit, keys, routes::Route}};
@@ -134,8 +139,8 @@ impl Routes {
     /// Returns the policy of a request. `None` if the request is unlimited.
     ///
     /// # Errors
-    /// [`MissingKey`] if the policy is not certain: the path can be read in two ways, or the layer runs before axum has
-    /// matched a route.
+    /// [`MissingKey`] if the policy is not certain: the path can be read in two ways, or the layer
+    /// runs before axum has matched a route.
     #[inline]
     pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {
         match &self.0 {

@@ -38,8 +38,10 @@ pub(super) enum Ending {
 
 impl Pattern {
     pub(super) fn parse(template: &str, ending: Ending) -> Result<Self, InvalidRoutes> {
-        Self::try_parse(template, ending)
-            .map_err(|problem| InvalidRoutes::Template { template: template.to_owned(), problem })
+        Self::try_parse(template, ending).map_err(|problem| InvalidRoutes::Template {
+            template: template.to_owned(),
+            problem,
+        })
     }
 
     fn try_parse(template: &str, ending: Ending) -> Result<Self, TemplateProblem> {
@@ -50,13 +52,20 @@ impl Pattern {
             return Err(TemplateProblem::Query);
         }
         let bytes = template.as_bytes();
-        if !reading::is_plain(bytes) && reading::readings(bytes).is_none_or(|readings| readings.len() > 1) {
+        if !reading::is_plain(bytes)
+            && reading::readings(bytes).is_none_or(|readings| readings.len() > 1)
+        {
             return Err(TemplateProblem::NotNormalised);
         }
-        let mut tail = if ending == Ending::Prefix { Tail::Anything } else { Tail::Nothing };
+        let mut tail = if ending == Ending::Prefix {
+            Tail::Anything
+        } else {
+            Tail::Nothing
+        };
         let mut parsed = Vec::new();
         for segment in segments(bytes) {
-            // The parameters of axum before 0.8. Taken literally, such a template would match nothing that is meant.
+            // The parameters of axum before 0.8. Taken literally, such a template would match
+            // nothing that is meant.
             if segment.starts_with(b":") || segment.starts_with(b"*") {
                 return Err(TemplateProblem::OldParameter);
             }
@@ -64,27 +73,34 @@ impl Pattern {
                 return Err(TemplateProblem::Wildcard);
             }
             match parts(segment)? {
-                (literal, None) => {
-                    parsed.push(Segment::Literal(reading::as_sent(&unescaped(literal)).as_slice().into()))
-                }
+                (literal, None) => parsed.push(Segment::Literal(
+                    reading::as_sent(&unescaped(literal)).as_slice().into(),
+                )),
                 (b"", Some(Parameter::Segment)) => parsed.push(Segment::Parameter),
                 (b"", Some(Parameter::Rest)) if ending == Ending::Whole => tail = Tail::Something,
                 (b"", Some(Parameter::Rest)) => return Err(TemplateProblem::Wildcard),
                 (_, Some(_)) => return Err(TemplateProblem::Brace),
             }
         }
-        Ok(Self { segments: parsed.into(), tail, slash: template.ends_with('/'), exact: false })
+        Ok(Self {
+            segments: parsed.into(),
+            tail,
+            slash: template.ends_with('/'),
+            exact: false,
+        })
     }
 
-    /// Makes a slash at the end of the path count: the path must have one if, and only if, the template has one.
+    /// Makes a slash at the end of the path count: the path must have one if, and only if, the
+    /// template has one.
     pub(super) fn exact(&mut self) {
         self.exact = true;
     }
 
-    /// Returns true if a decoded path matches the template. As in axum, a parameter may be empty, except at the end of
-    /// the path: `/users//keys` matches `/users/{id}/keys`.
+    /// Returns true if a decoded path matches the template. As in axum, a parameter may be empty,
+    /// except at the end of the path: `/users//keys` matches `/users/{id}/keys`.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
-        // The text after the last slash so far. `OPTIONS *` and `CONNECT host:port` have no slash, and match nothing.
+        // The text after the last slash so far. `OPTIONS *` and `CONNECT host:port` have no slash,
+        // and match nothing.
         let mut rest = path.strip_prefix(b"/");
         if rest.is_none() {
             return false;
@@ -114,13 +130,18 @@ impl Pattern {
         }
     }
 
-    /// Returns true if every path that matches `other` matches this template. If only this template is exact, `other`
-    /// counts as it is written, so that a second row with the same template is reported as a mistake.
+    /// Returns true if every path that matches `other` matches this template. If only this template
+    /// is exact, `other` counts as it is written, so that a second row with the same template is
+    /// reported as a mistake.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let Some((common, more)) = other.segments.split_at_checked(self.segments.len()) else {
             return false;
         };
-        let alike = self.segments.iter().zip(common).all(|(own, other)| *own == Segment::Parameter || own == other);
+        let alike = self
+            .segments
+            .iter()
+            .zip(common)
+            .all(|(own, other)| *own == Segment::Parameter || own == other);
         alike
             && match self.tail {
                 Tail::Nothing => {
@@ -138,7 +159,8 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);
     // The root path has no segments.
-    path.split(|byte| *byte == b'/').skip(usize::from(path.is_empty()))
+    path.split(|byte| *byte == b'/')
+        .skip(usize::from(path.is_empty()))
 }
 
 /// A parameter at the end of a segment.
@@ -150,7 +172,8 @@ pub(super) enum Parameter {
     Rest,
 }
 
-/// Splits a segment of a template into its literal beginning, which stays escaped, and its parameter.
+/// Splits a segment of a template into its literal beginning, which stays escaped, and its
+/// parameter.
 pub(super) fn parts(segment: &[u8]) -> Result<(&[u8], Option<Parameter>), TemplateProblem> {
     let mut start = 0;
     loop {
@@ -191,7 +214,10 @@ pub(super) fn check_matched(template: &str) -> Result<(), InvalidRoutes> {
         }
         Ok(())
     };
-    check().map_err(|problem| InvalidRoutes::Template { template: template.to_owned(), problem })
+    check().map_err(|problem| InvalidRoutes::Template {
+        template: template.to_owned(),
+        problem,
+    })
 }
 
 /// Returns true if two axum templates are equal, apart from the names of their parameters.

@@ -8,8 +8,8 @@ type Path = SmallVec<[u8; 128]>;
 /// The different readings of a path.
 type Readings = SmallVec<[Path; 2]>;
 
-/// The maximum number of readings that are compared. A path that has more is refused, so that the work for each request
-/// is bounded. No client sends such a path by mistake.
+/// The maximum number of readings that are compared. A path that has more is refused, so that the
+/// work for each request is bounded. No client sends such a path by mistake.
 const MOST_READINGS: usize = 8;
 
 /// Returns true if the path has one reading, which is the path itself. Nearly all paths do.
@@ -24,25 +24,35 @@ pub(super) fn is_plain(path: &[u8]) -> bool {
     true
 }
 
-/// Returns the path as it was sent, with the characters decoded that must be encoded in a path. Characters that may be
-/// in a path unencoded stay encoded, because axum takes `%3A` and `:` for two different paths.
+/// Returns the path as it was sent, with the characters decoded that must be encoded in a path.
+/// Characters that may be in a path unencoded stay encoded, because axum takes `%3A` and `:` for
+/// two different paths.
 pub(super) fn as_sent(path: &[u8]) -> Path {
     decoded(path, |byte| !may_stand_in_a_path(byte))
 }
 
 /// Returns all readings of a path, [`as_sent`] first. `None` if there are too many.
 ///
-/// Servers normalise paths by the steps below, but not every server does all of them. So each step is applied to each
-/// reading, and the reading without it is kept.
+/// Servers normalise paths by the steps below, but not every server does all of them. So each step
+/// is applied to each reading, and the reading without it is kept.
 pub(super) fn readings(path: &[u8]) -> Option<Readings> {
     let mut readings = Readings::new();
     readings.push(as_sent(path));
     // Some servers split a path before they decode its segments.
     add(&mut readings, decoded(path, |byte| byte != b'/'))?;
     add(&mut readings, decoded(path, |_| true))?;
-    let undo = [cut_at_nul, without_control_characters, with_slashes, without_parameters];
-    // Dots are resolved both before and after empty segments are removed: `/a//../b` is `/a/b` or `/b`.
-    for undo in undo.into_iter().chain([without_dots, without_empty_segments, without_dots]) {
+    let undo = [
+        cut_at_nul,
+        without_control_characters,
+        with_slashes,
+        without_parameters,
+    ];
+    // Dots are resolved both before and after empty segments are removed: `/a//../b` is `/a/b` or
+    // `/b`.
+    for undo in undo
+        .into_iter()
+        .chain([without_dots, without_empty_segments, without_dots])
+    {
         for index in 0..readings.len() {
             if let Some(other) = readings.get(index).map(undo) {
                 add(&mut readings, other)?;
@@ -65,15 +75,23 @@ fn may_stand_in_a_path(byte: u8) -> bool {
 }
 
 fn cut_at_nul(path: &Path) -> Path {
-    path.split(|byte| *byte == 0).next().unwrap_or_default().into()
+    path.split(|byte| *byte == 0)
+        .next()
+        .unwrap_or_default()
+        .into()
 }
 
 fn without_control_characters(path: &Path) -> Path {
-    path.iter().copied().filter(|byte| !byte.is_ascii_control()).collect()
+    path.iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_control())
+        .collect()
 }
 
 fn with_slashes(path: &Path) -> Path {
-    path.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect()
+    path.iter()
+        .map(|byte| if *byte == b'\\' { b'/' } else { *byte })
+        .collect()
 }
 
 /// Removes path parameters, which follow a semicolon: `/a;v=1/b` becomes `/a/b`.
@@ -92,7 +110,9 @@ fn without_dots(path: &Path) -> Path {
     while let Some(segment) = segments.next() {
         match dots(segment) {
             Some(1) => {}
-            Some(2) => resolved.truncate(resolved.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
+            Some(2) => {
+                resolved.truncate(resolved.iter().rposition(|byte| *byte == b'/').unwrap_or(0))
+            }
             _ => {
                 resolved.push(b'/');
                 resolved.extend_from_slice(segment);
@@ -106,8 +126,8 @@ fn without_dots(path: &Path) -> Path {
     resolved
 }
 
-/// Returns the number of dots, if the segment consists of dots. Encoded dots count, because some servers take them for
-/// dots and decode nothing else.
+/// Returns the number of dots, if the segment consists of dots. Encoded dots count, because some
+/// servers take them for dots and decode nothing else.
 fn dots(mut segment: &[u8]) -> Option<usize> {
     let mut count = 0;
     while !segment.is_empty() {
@@ -167,7 +187,10 @@ mod tests {
 
     fn texts(path: &str) -> Vec<String> {
         let readings = readings(path.as_bytes()).unwrap();
-        readings.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect()
+        readings
+            .iter()
+            .map(|path| String::from_utf8_lossy(path).into_owned())
+            .collect()
     }
 
     #[test]
@@ -210,7 +233,10 @@ mod tests {
             ("/x%2f..%2Fapi", &["/x%2f..%2Fapi", "/x/../api", "/api"]),
             ("/x\\api", &["/x\\api", "/x/api"]),
             ("/%2e%2e/api", &["/%2e%2e/api", "/../api", "/api"]),
-            ("/a%2Fb/%2e%2E", &["/a%2Fb/%2e%2E", "/a%2Fb/..", "/a/b/..", "/", "/a/"]),
+            (
+                "/a%2Fb/%2e%2E",
+                &["/a%2Fb/%2e%2E", "/a%2Fb/..", "/a/b/..", "/", "/a/"],
+            ),
             ("/%61/.%2e", &["/%61/.%2e", "/a/..", "/"]),
             ("/%61pi/x%2Fy", &["/%61pi/x%2Fy", "/api/x%2Fy", "/api/x/y"]),
             ("/%", &["/%"]),
@@ -232,6 +258,9 @@ mod tests {
     #[test]
     fn the_number_of_readings_is_bounded() {
         assert_eq!(readings(b"/%61//b;c/./d%00e\\f%0ag"), None);
-        assert_eq!(readings(b"/%61//b;c").map(|readings| readings.len()), Some(8));
+        assert_eq!(
+            readings(b"/%61//b;c").map(|readings| readings.len()),
+            Some(8)
+        );
     }
 }

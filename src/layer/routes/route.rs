@@ -48,7 +48,11 @@ pub(super) enum Place {
 
 impl Route {
     fn new(place: Result<Place, InvalidRoutes>, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { methods: Vec::new(), place, text: text.into() }
+        Self {
+            methods: Vec::new(),
+            place,
+            text: text.into(),
+        }
     }
 
     /// Matches every request.
@@ -56,32 +60,40 @@ impl Route {
         Self::new(Ok(Place::Anywhere), "everything")
     }
 
-    /// Matches requests whose whole path matches `template`. `{name}` stands for any one segment, `{*name}` at the end
-    /// for one or more segments, `{{` and `}}` for braces. A slash at the end makes no difference, except in a row that
-    /// is [unlimited](super::RoutesBuilder::unlimited).
+    /// Matches requests whose whole path matches `template`. `{name}` stands for any one segment,
+    /// `{*name}` at the end for one or more segments, `{{` and `}}` for braces. A slash at the end
+    /// makes no difference, except in a row that is [unlimited](super::RoutesBuilder::unlimited).
     pub fn path(template: impl Into<String>) -> Self {
         let template = template.into();
-        Self::new(Pattern::parse(&template, Ending::Whole).map(Place::Path), template)
+        Self::new(
+            Pattern::parse(&template, Ending::Whole).map(Place::Path),
+            template,
+        )
     }
 
     /// Matches requests whose path begins with the segments of `template`, or consists of them.
     pub fn prefix(template: impl Into<String>) -> Self {
         let template = template.into();
         let text = format!("{}/…", template.trim_end_matches('/'));
-        Self::new(Pattern::parse(&template, Ending::Prefix).map(Place::Path), text)
+        Self::new(
+            Pattern::parse(&template, Ending::Prefix).map(Place::Path),
+            text,
+        )
     }
 
     /// Matches requests that axum's router has matched to the route `template`: the text of
-    /// [`axum::extract::MatchedPath`], with the prefixes of nested routers. The parameters may have other names. Every
-    /// template that axum accepts is valid.
+    /// [`axum::extract::MatchedPath`], with the prefixes of nested routers. The parameters may have
+    /// other names. Every template that axum accepts is valid.
     ///
-    /// If there is no router around the layer, requests that reach this row are answered with 500, and an error event
-    /// is emitted. With `Router::layer`, a request for which the router has no route does not match, and the next row
-    /// is tried. `Router::route_layer` does not see such a request at all.
+    /// If there is no router around the layer, requests that reach this row are answered with 500,
+    /// and an error event is emitted. With `Router::layer`, a request for which the router has no
+    /// route does not match, and the next row is tried. `Router::route_layer` does not see such a
+    /// request at all.
     #[cfg(feature = "axum")]
     pub fn matched_path(template: impl Into<String>) -> Self {
         let template = template.into();
-        let place = pattern::check_matched(&template).map(|()| Place::MatchedPath(template.clone().into()));
+        let place =
+            pattern::check_matched(&template).map(|()| Place::MatchedPath(template.clone().into()));
         Self::new(place, template)
     }
 
@@ -90,7 +102,8 @@ impl Route {
         Self::new(Ok(Place::Head(Box::new(matches))), "a closure")
     }
 
-    /// Adds a method that the route matches. A route without methods matches all of them. `GET` also matches `HEAD`.
+    /// Adds a method that the route matches. A route without methods matches all of them. `GET`
+    /// also matches `HEAD`.
     pub fn method(mut self, method: Method) -> Self {
         self.methods.push(method);
         self
@@ -105,7 +118,11 @@ impl Route {
     }
 
     pub(super) fn check(self) -> Result<Row, InvalidRoutes> {
-        Ok(Row { methods: self.methods, place: self.place?, text: self.text })
+        Ok(Row {
+            methods: self.methods,
+            place: self.place?,
+            text: self.text,
+        })
     }
 }
 
@@ -132,13 +149,16 @@ impl Row {
     /// Returns `true` if this row matches every request that `other` matches.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let methods = self.methods.is_empty()
-            || (!other.methods.is_empty() && other.methods.iter().all(|method| self.allows(method)));
+            || (!other.methods.is_empty()
+                && other.methods.iter().all(|method| self.allows(method)));
         methods
             && match (&self.place, &other.place) {
                 (Place::Anywhere, _) => true,
                 (Place::Path(one), Place::Path(two)) => one.covers(two),
                 #[cfg(feature = "axum")]
-                (Place::MatchedPath(one), Place::MatchedPath(two)) => pattern::same_template(one, two),
+                (Place::MatchedPath(one), Place::MatchedPath(two)) => {
+                    pattern::same_template(one, two)
+                }
                 _ => false,
             }
     }

@@ -45,10 +45,23 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(rows: Vec<(Row, Rule)>, otherwise: Rule) -> Self {
-        let reads_paths = rows.iter().any(|(row, _)| matches!(row.place, Place::Path(_)));
-        let policies = rows.iter().map(|(_, rule)| rule).chain([&otherwise]).filter_map(Rule::policy);
-        let unlimited = policies.map(Unlimited::by).fold(Unlimited::default(), Unlimited::or);
-        Self { rows: rows.into(), otherwise, reads_paths, unlimited }
+        let reads_paths = rows
+            .iter()
+            .any(|(row, _)| matches!(row.place, Place::Path(_)));
+        let policies = rows
+            .iter()
+            .map(|(_, rule)| rule)
+            .chain([&otherwise])
+            .filter_map(Rule::policy);
+        let unlimited = policies
+            .map(Unlimited::by)
+            .fold(Unlimited::default(), Unlimited::or);
+        Self {
+            rows: rows.into(),
+            otherwise,
+            reads_paths,
+            unlimited,
+        }
     }
 
     pub(super) fn unlimited(&self) -> Unlimited {
@@ -61,7 +74,11 @@ impl Table {
 
     /// Returns the policies of all rows and of the last rule.
     pub(super) fn policies(&self) -> impl Iterator<Item = &Policy> {
-        let rules = self.rows.iter().map(|(_, rule)| rule).chain([&self.otherwise]);
+        let rules = self
+            .rows
+            .iter()
+            .map(|(_, rule)| rule)
+            .chain([&self.otherwise]);
         rules.filter_map(|rule| match rule {
             Rule::Limited(policy) => Some(policy),
             Rule::Unlimited => None,
@@ -112,6 +129,8 @@ impl fmt::Debug for Table {
         for (row, rule) in &self.rows {
             table.entry(row, rule);
         }
-        table.entry(&format_args!("otherwise"), &self.otherwise).finish()
+        table
+            .entry(&format_args!("otherwise"), &self.otherwise)
+            .finish()
     }
 }

@@ -37,7 +37,11 @@ impl fmt::Display for BadAmount {
 
 /// Returns the amount, unless it is more than a limit can have.
 pub(crate) fn in_bounds(amount: u64) -> Result<u64, BadAmount> {
-    if amount <= Limit::MAX_TOKENS { Ok(amount) } else { Err(BadAmount::TooLarge) }
+    if amount <= Limit::MAX_TOKENS {
+        Ok(amount)
+    } else {
+        Err(BadAmount::TooLarge)
+    }
 }
 
 /// Parses an amount in decimal digits.
@@ -46,11 +50,16 @@ pub(crate) fn amount(digits: &[u8]) -> Result<u64, BadAmount> {
         return Err(BadAmount::Malformed);
     }
     let text = std::str::from_utf8(digits).map_err(|_| BadAmount::Malformed)?;
-    text.parse().map_err(|_| BadAmount::TooLarge).and_then(in_bounds)
+    text.parse()
+        .map_err(|_| BadAmount::TooLarge)
+        .and_then(in_bounds)
 }
 
 /// Parses the amount in a header. `None` if the header is missing.
-pub(crate) fn single_amount(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, BadAmount> {
+pub(crate) fn single_amount(
+    headers: &HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<u64>, BadAmount> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -28,9 +28,9 @@ pub(super) use top_up::Ending;
 /// A rule that finds the real use of a limit in a response.
 ///
 /// If a value is missing, malformed, given twice or absurdly large
-/// ([`settle_at_most`](super::PolicyBuilder::settle_at_most)), the estimate is kept. Each of these emits a warning,
-/// except a missing value. What a handler sets with its [`LeaseHandle`](super::LeaseHandle) takes precedence over the
-/// value that a rule finds.
+/// ([`settle_at_most`](super::PolicyBuilder::settle_at_most)), the estimate is kept. Each of these
+/// emits a warning, except a missing value. What a handler sets with its
+/// [`LeaseHandle`](super::LeaseHandle) takes precedence over the value that a rule finds.
 ///
 /// | source | value is known | lease is held until |
 /// |---|---|---|
@@ -73,7 +73,11 @@ pub(super) enum Mode {
 
 impl Settle {
     fn new(source: Source) -> Self {
-        Self { source, mode: Mode::Set, strip: false }
+        Self {
+            source,
+            mode: Mode::Set,
+            strip: false,
+        }
     }
 
     /// Uses the value of the response header `name`, in decimal digits.
@@ -100,7 +104,8 @@ impl Settle {
         Self::new(Source::Headers(header_names(names)))
     }
 
-    /// Uses the value that the closure computes from the response's head, in tokens. `None` keeps the estimate.
+    /// Uses the value that the closure computes from the response's head, in tokens. `None` keeps
+    /// the estimate.
     pub fn head(find: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static) -> Self {
         Self::new(Source::Head(Arc::new(find)))
     }
@@ -129,14 +134,15 @@ impl Settle {
         Self::new(Source::Trailers(header_names(names)))
     }
 
-    /// Uses the value that the closure computes from the number of bytes of the body so far. It is called for every
-    /// piece of the body.
+    /// Uses the value that the closure computes from the number of bytes of the body so far. It is
+    /// called for every piece of the body.
     pub fn bytes(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
         Self::new(Source::Bytes(Arc::new(tokens)))
     }
 
-    /// Uses the value that the closure computes from the number of server-sent events so far. Events without data do
-    /// not count. Other bodies keep the estimate. So do bodies with a `content-encoding`, which are not read.
+    /// Uses the value that the closure computes from the number of server-sent events so far.
+    /// Events without data do not count. Other bodies keep the estimate. So do bodies with a
+    /// `content-encoding`, which are not read.
     pub fn events(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
         Self::new(Source::Events(Arc::new(tokens)))
     }
@@ -153,9 +159,9 @@ impl Settle {
         self
     }
 
-    /// Adds the value to an amount that the closure finds in the response's head, in tokens: for example to the tokens
-    /// of the prompt, if the estimate also includes those of the answer. If the closure returns `None`, the value is
-    /// added to the estimate.
+    /// Adds the value to an amount that the closure finds in the response's head, in tokens: for
+    /// example to the tokens of the prompt, if the estimate also includes those of the answer. If
+    /// the closure returns `None`, the value is added to the estimate.
     ///
     /// ```
     /// use tollgate::layer::Settle;
@@ -168,23 +174,31 @@ impl Settle {
     ///
     /// let rule = Settle::events(|events| events).add_to(|head| Some(head.extensions.get::<Prompt>()?.tokens));
     /// ```
-    pub fn add_to(mut self, base: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static) -> Self {
+    pub fn add_to(
+        mut self,
+        base: impl Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync + 'static,
+    ) -> Self {
         self.mode = Mode::AddTo(Arc::new(base));
         self
     }
 
-    /// Removes the headers or trailers from the response, because they are meant only for the layer. Removed trailers
-    /// are not announced in `Trailer` either. Rules with other sources remove nothing.
+    /// Removes the headers or trailers from the response, because they are meant only for the
+    /// layer. Removed trailers are not announced in `Trailer` either. Rules with other sources
+    /// remove nothing.
     pub fn strip(mut self) -> Self {
         self.strip = true;
         self
     }
 
-    /// Returns the amount that values are added to, or compared with. `estimate` is the estimated use of the limit.
+    /// Returns the amount that values are added to, or compared with. `estimate` is the estimated
+    /// use of the limit.
     pub(super) fn base(&self, limit: &LimitName, head: &ResponseHead<'_>, estimate: u64) -> u64 {
         match &self.mode {
             Mode::Set | Mode::Add => estimate,
-            Mode::AddTo(base) => found(limit, &**base, head).ok().flatten().unwrap_or(estimate),
+            Mode::AddTo(base) => found(limit, &**base, head)
+                .ok()
+                .flatten()
+                .unwrap_or(estimate),
         }
     }
 

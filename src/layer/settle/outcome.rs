@@ -79,16 +79,18 @@ impl OutcomeRule {
         Self::Status { from, to, outcome }
     }
 
-    pub(crate) fn closure(judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static) -> Self {
+    pub(crate) fn closure(
+        judge: impl Fn(&ResponseHead<'_>) -> Option<Outcome> + Send + Sync + 'static,
+    ) -> Self {
         Self::Closure(Arc::new(judge))
     }
 
     /// Returns the outcome for a response. `None` if the rule does not apply to it.
     pub(crate) fn judge(&self, head: &ResponseHead<'_>) -> Option<Outcome> {
         match self {
-            Self::Status { from, to, outcome } => {
-                (*from..=*to).contains(&head.status.as_u16()).then(|| outcome.clone())
-            }
+            Self::Status { from, to, outcome } => (*from..=*to)
+                .contains(&head.status.as_u16())
+                .then(|| outcome.clone()),
             Self::Closure(judge) => judge(head),
         }
     }

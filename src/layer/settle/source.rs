@@ -44,7 +44,11 @@ impl Source {
     ///
     /// # Errors
     /// [`BadAmount`] if a value is not an amount. A warning is emitted here.
-    pub(crate) fn in_head(&self, limit: &LimitName, head: &ResponseHead<'_>) -> Result<Option<u64>, BadAmount> {
+    pub(crate) fn in_head(
+        &self,
+        limit: &LimitName,
+        head: &ResponseHead<'_>,
+    ) -> Result<Option<u64>, BadAmount> {
         match self {
             Self::Headers(names) => sum(limit, names, head.headers),
             Self::Head(find) => found(limit, &**find, head),
@@ -58,7 +62,11 @@ impl Source {
 /// # Errors
 /// [`BadAmount`] if a value is not an amount, or if the sum is more than a limit can have. A
 /// warning is emitted here.
-pub(crate) fn sum(limit: &LimitName, names: &[HeaderName], headers: &HeaderMap) -> Result<Option<u64>, BadAmount> {
+pub(crate) fn sum(
+    limit: &LimitName,
+    names: &[HeaderName],
+    headers: &HeaderMap,
+) -> Result<Option<u64>, BadAmount> {
     let mut sum: Option<u64> = None;
     for name in names {
         let added = single_amount(headers, name).and_then(|value| match value {
@@ -74,8 +82,15 @@ pub(crate) fn sum(limit: &LimitName, names: &[HeaderName], headers: &HeaderMap) 
 ///
 /// # Errors
 /// [`BadAmount`] if the amount is more than a limit can have. A warning is emitted here.
-pub(super) fn found(limit: &LimitName, find: &Find, head: &ResponseHead<'_>) -> Result<Option<u64>, BadAmount> {
-    find(head).map(in_bounds).transpose().inspect_err(|problem| ignored(limit, "a closure", *problem))
+pub(super) fn found(
+    limit: &LimitName,
+    find: &Find,
+    head: &ResponseHead<'_>,
+) -> Result<Option<u64>, BadAmount> {
+    find(head)
+        .map(in_bounds)
+        .transpose()
+        .inspect_err(|problem| ignored(limit, "a closure", *problem))
 }
 
 fn ignored(limit: &LimitName, source: &str, problem: BadAmount) {

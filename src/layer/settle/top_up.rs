@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 /// Acquires more tokens while a response's body streams, if it uses more than its lease holds.
 ///
-/// Without this rule, the difference is settled when the body ends, and the bucket may go into debt. With it, the layer
-/// acquires more tokens as soon as a rule that counts [as the body streams](super::Settle) finds more than the lease
-/// holds. The acquire runs beside the body, and never delays it.
+/// Without this rule, the difference is settled when the body ends, and the bucket may go into
+/// debt. With it, the layer acquires more tokens as soon as a rule that counts [as the body
+/// streams](super::Settle) finds more than the lease holds. The acquire runs beside the body, and
+/// never delays it.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Policy, Settle, TopUp, keys}};
@@ -39,33 +40,45 @@ pub(crate) struct Ending {
 }
 
 impl TopUp {
-    /// Acquires `tokens` at a time, or all that is lacking if that is more. If the bucket does not have them, the body
-    /// goes on, and the difference becomes debt.
+    /// Acquires `tokens` at a time, or all that is lacking if that is more. If the bucket does not
+    /// have them, the body goes on, and the difference becomes debt.
     pub fn steps(tokens: u64) -> Self {
-        Self { step: tokens.max(1), ending: None }
+        Self {
+            step: tokens.max(1),
+            ending: None,
+        }
     }
 
-    /// Ends the stream if the bucket does not have the tokens that are lacking. The inner body is dropped, and what was
-    /// used until then is charged.
+    /// Ends the stream if the bucket does not have the tokens that are lacking. The inner body is
+    /// dropped, and what was used until then is charged.
     ///
     /// A body of server-sent events ends after the current event, with one more. With the dialect
-    /// [`OpenAi`](crate::layer::OpenAi), it is `data: {"error":{…}}`, as OpenAI's API ends its streams. Otherwise:
+    /// [`OpenAi`](crate::layer::OpenAi), it is `data: {"error":{…}}`, as OpenAI's API ends its
+    /// streams. Otherwise:
     ///
     /// ```text
     /// event: error
     /// data: {"type":"error","error":{"type":"rate_limit_error","message":"The limit tpm is reached."}}
     /// ```
     ///
-    /// A gRPC body ends with trailers that contain `RESOURCE_EXHAUSTED`. All other bodies, and those with a length or a
-    /// `content-encoding`, are not ended, because they cannot tell clients that they are incomplete. If the store does
-    /// not answer, no body is ended.
+    /// A gRPC body ends with trailers that contain `RESOURCE_EXHAUSTED`. All other bodies, and
+    /// those with a length or a `content-encoding`, are not ended, because they cannot tell clients
+    /// that they are incomplete. If the store does not answer, no body is ended.
     pub fn end_stream(self) -> Self {
-        Self { ending: Some(Ending { event: None }), ..self }
+        Self {
+            ending: Some(Ending { event: None }),
+            ..self
+        }
     }
 
-    /// Ends the stream like [`end_stream`](Self::end_stream), but with `event` as the last of the server-sent events.
-    /// It must be whole lines, with an empty line at the end.
+    /// Ends the stream like [`end_stream`](Self::end_stream), but with `event` as the last of the
+    /// server-sent events. It must be whole lines, with an empty line at the end.
     pub fn end_stream_with(self, event: impl Into<Bytes>) -> Self {
-        Self { ending: Some(Ending { event: Some(event.into()) }), ..self }
+        Self {
+            ending: Some(Ending {
+                event: Some(event.into()),
+            }),
+            ..self
+        }
     }
 }

@@ -7,8 +7,8 @@ use http::{Request, Response};
 use http_body::Body;
 
 use crate::layer::{
-    Policy, request::lease_slot::LeaseSlot, response::answer::Form, response::handler_error::KeptHead,
-    tower::body::Tail,
+    Policy, request::lease_slot::LeaseSlot, response::answer::Form,
+    response::handler_error::KeptHead, tower::body::Tail,
 };
 
 /// The work that is left when the inner service has answered.
@@ -20,7 +20,11 @@ pub(crate) enum Ending {
     /// There is no lease, but the response may have headers or trailers to strip.
     Strip(Policy),
     /// The lease is settled.
-    Settle { lease: Arc<LeaseSlot>, form: Form, kept: Option<Box<KeptHead>> },
+    Settle {
+        lease: Arc<LeaseSlot>,
+        form: Form,
+        kept: Option<Box<KeptHead>>,
+    },
 }
 
 /// The response after its head was settled.
@@ -34,12 +38,20 @@ pub(crate) enum Settled {
 impl Ending {
     pub(crate) fn of<B>(lease: Arc<LeaseSlot>, request: &Request<B>) -> Self {
         let kept = lease.policy().keep(request);
-        Self::Settle { lease, form: Form::from(request), kept }
+        Self::Settle {
+            lease,
+            form: Form::from(request),
+            kept,
+        }
     }
 
     /// Returns the ending of a request that passes unlimited by `policy`.
     pub(crate) fn unlimited(policy: &Policy) -> Self {
-        if policy.rules.settlement.strips() { Self::Strip(policy.clone()) } else { Self::Nothing }
+        if policy.rules.settlement.strips() {
+            Self::Strip(policy.clone())
+        } else {
+            Self::Nothing
+        }
     }
 
     pub(crate) fn lease(&self) -> Option<&LeaseSlot> {
@@ -49,8 +61,8 @@ impl Ending {
         }
     }
 
-    /// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks at the body, the
-    /// lease stays open until the body ends.
+    /// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks
+    /// at the body, the lease stays open until the body ends.
     pub(crate) fn settle<B: Body>(self, response: &mut Response<B>) -> Settled {
         match self {
             Self::Nothing => Settled::Body(None),
@@ -59,11 +71,15 @@ impl Ending {
                 Settled::Body(Tail::unlimited(policy, response))
             }
             Self::Settle { lease, form, kept } => {
-                if let Some(answer) = lease.policy().answer_handler(&lease, form, kept.as_deref(), response) {
+                if let Some(answer) =
+                    lease
+                        .policy()
+                        .answer_handler(&lease, form, kept.as_deref(), response)
+                {
                     return Settled::Replaced(Box::new(answer));
                 }
-                // The extensions of the kept request may contain a `LeaseHandle`, which would count as a handle that is
-                // still held.
+                // The extensions of the kept request may contain a `LeaseHandle`, which would count
+                // as a handle that is still held.
                 drop(kept);
                 lease.policy().settle(&lease, response);
                 Settled::Body(Tail::new(lease, response))

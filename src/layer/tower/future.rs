@@ -1,4 +1,5 @@
-//! The response future: it waits for the decision, then runs the inner service, then settles the lease.
+//! The response future: it waits for the decision, then runs the inner service, then settles the
+//! lease.
 
 use std::{
     fmt,
@@ -35,10 +36,11 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, F> {
-        // The acquire waits for the store. It is boxed to keep the futures small that do not wait: futures are moved,
-        // and a store call costs a thousand times more than the box.
+        // The acquire waits for the store. It is boxed to keep the futures small that do not wait:
+        // futures are moved, and a store call costs a thousand times more than the box.
         Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
-        // The inner service runs. If the future is dropped in this state, the lease is committed as estimated.
+        // The inner service runs. If the future is dropped in this state, the lease is committed as
+        // estimated.
         Running { #[pin] future: F, ending: Ending },
         // The layer answers. The inner service is not called.
         Answer { response: Option<Response<Bytes>> },
@@ -59,7 +61,11 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(crate) fn answer(response: Response<Bytes>) -> Self {
-        Self { state: State::Answer { response: Some(response) } }
+        Self {
+            state: State::Answer {
+                response: Some(response),
+            },
+        }
     }
 
     pub(crate) fn waiting(
@@ -69,18 +75,39 @@ where
         limiter: RateLimiter,
         policy: Policy,
     ) -> Self {
-        let waiting = Box::new(Waiting { acquire, service, request, limiter, policy });
-        Self { state: State::Waiting { waiting: Some(waiting) } }
+        let waiting = Box::new(Waiting {
+            acquire,
+            service,
+            request,
+            limiter,
+            policy,
+        });
+        Self {
+            state: State::Waiting {
+                waiting: Some(waiting),
+            },
+        }
     }
 
     /// Calls the inner service for a request without a lease.
     pub(crate) fn unlimited(service: &mut S, request: Request<ReqBody>, ending: Ending) -> Self {
-        Self { state: State::Running { future: service.call(request), ending } }
+        Self {
+            state: State::Running {
+                future: service.call(request),
+                ending,
+            },
+        }
     }
 
     /// Calls the inner service for a request with a lease.
-    pub(crate) fn leased(service: &mut S, request: Request<ReqBody>, lease: Arc<LeaseSlot>) -> Self {
-        Self { state: State::leased(service, request, lease) }
+    pub(crate) fn leased(
+        service: &mut S,
+        request: Request<ReqBody>,
+        lease: Arc<LeaseSlot>,
+    ) -> Self {
+        Self {
+            state: State::leased(service, request, lease),
+        }
     }
 }
 
@@ -118,7 +145,9 @@ where
                     let ending = std::mem::take(ending);
                     return Poll::Ready(match result {
                         Ok(mut response) => Ok(match ending.settle(&mut response) {
-                            Settled::Body(tail) => response.map(|body| ResponseBody::inner(body, tail)),
+                            Settled::Body(tail) => {
+                                response.map(|body| ResponseBody::inner(body, tail))
+                            }
                             Settled::Replaced(answer) => answer.map(ResponseBody::answer),
                         }),
                         Err(error) => {
@@ -128,20 +157,29 @@ where
                     });
                 }
                 StateProjection::Waiting { waiting } => {
-                    // `waiting` is empty only after a panic of the inner service's `call`. There is nothing left to
-                    // wait for.
-                    let Some(acquire) = waiting.as_mut().map(|waiting| &mut *waiting.acquire) else {
+                    // `waiting` is empty only after a panic of the inner service's `call`. There is
+                    // nothing left to wait for.
+                    let Some(acquire) = waiting.as_mut().map(|waiting| &mut *waiting.acquire)
+                    else {
                         return Poll::Pending;
                     };
                     let result = ready!(Pin::new(acquire).poll(context));
-                    let Some(Waiting { mut service, request, limiter, policy, .. }) = waiting.take().map(|all| *all)
+                    let Some(Waiting {
+                        mut service,
+                        request,
+                        limiter,
+                        policy,
+                        ..
+                    }) = waiting.take().map(|all| *all)
                     else {
                         return Poll::Pending;
                     };
                     let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = match decision {
                         Decision::Granted(lease) => State::leased(&mut service, request, lease),
-                        Decision::Answer(response) => State::Answer { response: Some(*response) },
+                        Decision::Answer(response) => State::Answer {
+                            response: Some(*response),
+                        },
                     };
                     state.set(decided);
                 }

@@ -13,7 +13,8 @@ use crate::layer::{
 };
 use crate::{limiter::RateLimiter, model::Limit};
 
-/// A tower layer that acquires a lease before the inner service runs. Clones share the limiter and the routes.
+/// A tower layer that acquires a lease before the inner service runs. Clones share the limiter and
+/// the routes.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -30,32 +31,35 @@ pub struct RateLimitLayer {
 }
 
 impl RateLimitLayer {
-    /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or a
-    /// [table](crate::layer::routes).
+    /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or
+    /// a [table](crate::layer::routes).
     pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
         Self::with_source(limiter, Source::Fixed(routes.into()))
     }
 
-    /// Does the same as [`new`](Self::new), but uses the routes that `handle` has at the time of each request. Loading
-    /// them takes no lock.
+    /// Does the same as [`new`](Self::new), but uses the routes that `handle` has at the time of
+    /// each request. Loading them takes no lock.
     pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
         Self::with_source(limiter, Source::Handle(handle.clone()))
     }
 
     fn with_source(limiter: RateLimiter, routes: Source) -> Self {
-        Self { setup: Arc::new(Setup { limiter, routes }) }
+        Self {
+            setup: Arc::new(Setup { limiter, routes }),
+        }
     }
 
     /// Applies `limit` to each peer address. The buckets are in this process's memory.
     ///
     /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
-    /// [`PeerAddr`](crate::layer::keys::PeerAddr) into the requests' extensions. For a limit that holds across
-    /// machines, use [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
+    /// [`PeerAddr`](crate::layer::keys::PeerAddr) into the requests' extensions. For a limit that
+    /// holds across machines, use [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
     pub fn per_ip(limit: Limit) -> Self {
         Self::new(RateLimiter::memory(), Policy::per_ip(limit))
     }
 
-    /// Applies `limit` to each client address behind proxies. The buckets are in this process's memory.
+    /// Applies `limit` to each client address behind proxies. The buckets are in this process's
+    /// memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimitLayer, layer::keys::{ClientIp, TrustedProxies}};
@@ -70,7 +74,8 @@ impl RateLimitLayer {
 }
 
 impl RateLimitLayer {
-    /// Returns the headers that responses may have because of the layer's current routes: [`Routes::exposed_headers`].
+    /// Returns the headers that responses may have because of the layer's current routes:
+    /// [`Routes::exposed_headers`].
     pub fn exposed_headers(&self) -> Vec<HeaderName> {
         self.setup.routes.load().routes().exposed_headers()
     }

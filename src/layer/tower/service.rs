@@ -21,8 +21,8 @@ use crate::{limiter::RateLimiter, telemetry};
 
 /// The service that [`RateLimitLayer`](crate::layer::RateLimitLayer) creates.
 ///
-/// Once the lease is granted, it calls the instance of the inner service that was polled ready. If the request is
-/// denied, it replaces that instance by a clone, which gives up its readiness.
+/// Once the lease is granted, it calls the instance of the inner service that was polled ready. If
+/// the request is denied, it replaces that instance by a clone, which gives up its readiness.
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,
@@ -30,9 +30,16 @@ pub struct RateLimit<S> {
 }
 
 impl<S> RateLimit<S> {
-    /// Wraps `inner` so that its requests are limited through `limiter` by `routes`, or by one policy.
+    /// Wraps `inner` so that its requests are limited through `limiter` by `routes`, or by one
+    /// policy.
     pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        Self::with_setup(inner, Arc::new(Setup { limiter, routes: Source::Fixed(routes.into()) }))
+        Self::with_setup(
+            inner,
+            Arc::new(Setup {
+                limiter,
+                routes: Source::Fixed(routes.into()),
+            }),
+        )
     }
 
     pub(super) fn with_setup(inner: S, setup: Arc<Setup>) -> Self {
@@ -55,7 +62,8 @@ impl<S> RateLimit<S> {
     }
 }
 
-/// Releases what the inner service has reserved for a call, a permit for example, because the call will not come.
+/// Releases what the inner service has reserved for a call, a permit for example, because the call
+/// will not come.
 fn give_up_readiness<S: Clone>(inner: &mut S) {
     *inner = inner.clone();
 }
@@ -109,10 +117,17 @@ where
             // An outer layer settles the lease of the request.
             Admission::Held => return ResponseFuture::unlimited(inner, request, Ending::Nothing),
             Admission::Waiting(acquire) => {
-                // The instance that is ready serves this request. Its clone, which is not ready yet, takes its place.
+                // The instance that is ready serves this request. Its clone, which is not ready
+                // yet, takes its place.
                 let next = inner.clone();
                 let ready = std::mem::replace(inner, next);
-                return ResponseFuture::waiting(acquire, ready, request, limiter.clone(), policy.clone());
+                return ResponseFuture::waiting(
+                    acquire,
+                    ready,
+                    request,
+                    limiter.clone(),
+                    policy.clone(),
+                );
             }
         };
         ResponseFuture::leased(inner, request, lease)

@@ -30,8 +30,11 @@ use crate::limiter::RateLimiter;
 pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
     /// Limits requests through `limiter` by `routes`, one [`Policy`](crate::layer::Policy) or a
     /// [table](crate::layer::routes), as [`RateLimitLayer::new`] does.
-    fn rate_limit_by(self, limiter: RateLimiter, routes: impl Into<Routes>)
-    -> ServiceBuilder<Stack<RateLimitLayer, L>>;
+    fn rate_limit_by(
+        self,
+        limiter: RateLimiter,
+        routes: impl Into<Routes>,
+    ) -> ServiceBuilder<Stack<RateLimitLayer, L>>;
 }
 
 impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {

@@ -3,7 +3,8 @@
 /// The longest key that can be wanted, in bytes.
 pub(super) const MOST_BYTES: usize = 64;
 
-/// A key of an object, unescaped as it comes. A key that is too long, or that is not valid text, is no wanted key.
+/// A key of an object, unescaped as it comes. A key that is too long, or that is not valid text, is
+/// no wanted key.
 #[derive(Debug)]
 pub(super) struct Key {
     bytes: [u8; MOST_BYTES],
@@ -15,7 +16,12 @@ pub(super) struct Key {
 
 impl Default for Key {
     fn default() -> Self {
-        Self { bytes: [0; MOST_BYTES], length: 0, odd: false, high: None }
+        Self {
+            bytes: [0; MOST_BYTES],
+            length: 0,
+            odd: false,
+            high: None,
+        }
     }
 }
 
@@ -26,7 +32,11 @@ impl Key {
 
     /// Returns the whole key, if it may be a wanted one.
     pub(super) fn whole(&self) -> Option<&[u8]> {
-        if self.odd || self.high.is_some() { None } else { self.bytes.get(..self.length) }
+        if self.odd || self.high.is_some() {
+            None
+        } else {
+            self.bytes.get(..self.length)
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {

@@ -18,12 +18,15 @@ use counts::{Counts, add};
 use pointer::Pointer;
 use table::Field;
 
-/// A place where a body reports what was used: in JSON, or in a stream of JSON (feature `usage-body`).
+/// A place where a body reports what was used: in JSON, or in a stream of JSON (feature
+/// `usage-body`).
 ///
-/// [`total`](Self::total), [`input`](Self::input), [`input_without_cache_reads`](Self::input_without_cache_reads) and
-/// [`output`](Self::output) know the answers of OpenAI, Azure, Anthropic, Gemini, Bedrock Converse, Cohere, Mistral,
-/// Groq, DeepSeek, xAI, Ollama, vLLM and Voyage, streamed or not, and all other answers that have the same fields at
-/// the same places. `docs/guide/streaming.md` lists them. Use [`pointer`](Self::pointer) for other answers.
+/// [`total`](Self::total), [`input`](Self::input),
+/// [`input_without_cache_reads`](Self::input_without_cache_reads) and [`output`](Self::output) know
+/// the answers of OpenAI, Azure, Anthropic, Gemini, Bedrock Converse, Cohere, Mistral, Groq,
+/// DeepSeek, xAI, Ollama, vLLM and Voyage, streamed or not, and all other answers that have the
+/// same fields at the same places. `docs/guide/streaming.md` lists them. Use
+/// [`pointer`](Self::pointer) for other answers.
 ///
 /// ```
 /// use tollgate::layer::{Settle, Usage};
@@ -33,25 +36,28 @@ use table::Field;
 /// let rule = Settle::usage(Usage::pointers(["/tokens_evaluated", "/tokens_predicted"]));
 /// ```
 ///
-/// If a number comes several times, the largest one counts: streams repeat their numbers as they grow, and a smaller
-/// number takes nothing back. It must be a JSON number, whole and not negative. `null` is skipped. Any other value is
-/// ignored, with one warning for each body.
+/// If a number comes several times, the largest one counts: streams repeat their numbers as they
+/// grow, and a smaller number takes nothing back. It must be a JSON number, whole and not negative.
+/// `null` is skipped. Any other value is ignored, with one warning for each body.
 ///
 /// # Bodies that are cut off
-/// A stream may break off, or its client may disconnect, when only a part of the usage has come: Anthropic's streams
-/// begin with the input tokens. Such a part is charged if it is more than the estimate; otherwise the estimate stands.
-/// So nobody pays less by disconnecting before the rest comes. An amount is such a part if it is a `total` without
-/// output tokens, an `output` without a number of its own, or the sum of only some of the [`pointers`](Self::pointers).
-/// When the body is complete, such an amount counts in any case.
+/// A stream may break off, or its client may disconnect, when only a part of the usage has come:
+/// Anthropic's streams begin with the input tokens. Such a part is charged if it is more than the
+/// estimate; otherwise the estimate stands. So nobody pays less by disconnecting before the rest
+/// comes. An amount is such a part if it is a `total` without output tokens, an `output` without a
+/// number of its own, or the sum of only some of the [`pointers`](Self::pointers). When the body is
+/// complete, such an amount counts in any case.
 ///
 /// # How a body is read
-/// The `content-type` decides: bodies of `text/event-stream`, JSON (`application/json`, `…+json`, NDJSON) and
-/// `application/vnd.amazon.eventstream` are read. No others are, and none with a `content-encoding`: compress outside
-/// the layer. A body with a `content-encoding` causes a warning.
+/// The `content-type` decides: bodies of `text/event-stream`, JSON (`application/json`, `…+json`,
+/// NDJSON) and `application/vnd.amazon.eventstream` are read. No others are, and none with a
+/// `content-encoding`: compress outside the layer. A body with a `content-encoding` causes a
+/// warning.
 ///
-/// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept for a response,
-/// whatever its length. Up to 128 levels are read. If the JSON is nested deeper or invalid, nothing more of the body is
-/// read; in an event stream, nothing more of the current event. What was found until then counts.
+/// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept
+/// for a response, whatever its length. Up to 128 levels are read. If the JSON is nested deeper or
+/// invalid, nothing more of the body is read; in an event stream, nothing more of the current
+/// event. What was found until then counts.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Usage {
@@ -71,30 +77,36 @@ enum What {
 }
 
 impl Usage {
-    /// The input and output tokens: the total that the body reports, or the sum of [`input`](Self::input) and
-    /// [`output`](Self::output) if that is more, or if there is no total.
+    /// The input and output tokens: the total that the body reports, or the sum of
+    /// [`input`](Self::input) and [`output`](Self::output) if that is more, or if there is no
+    /// total.
     pub fn total() -> Self {
         Self { what: What::Total }
     }
 
     /// The input tokens, with those that were read from a cache or written to one.
     pub fn input() -> Self {
-        Self { what: What::Input { cache_reads: true } }
+        Self {
+            what: What::Input { cache_reads: true },
+        }
     }
 
-    /// The input tokens, without those that were read from a cache. Anthropic, for example, does not count these
-    /// against its own limits.
+    /// The input tokens, without those that were read from a cache. Anthropic, for example, does
+    /// not count these against its own limits.
     pub fn input_without_cache_reads() -> Self {
-        Self { what: What::Input { cache_reads: false } }
+        Self {
+            what: What::Input { cache_reads: false },
+        }
     }
 
-    /// The output tokens, with those of the model's reasoning: the total less the input, if that is more than the
-    /// output that the body reports.
+    /// The output tokens, with those of the model's reasoning: the total less the input, if that is
+    /// more than the output that the body reports.
     pub fn output() -> Self {
         Self { what: What::Output }
     }
 
-    /// The number at a JSON pointer (RFC 6901), such as `/meta/billed_units/tokens`: 1 to 16 parts of at most 64 bytes.
+    /// The number at a JSON pointer (RFC 6901), such as `/meta/billed_units/tokens`: 1 to 16 parts
+    /// of at most 64 bytes.
     ///
     /// [`PolicyBuilder::build`](super::PolicyBuilder::build) fails with
     /// [`InvalidPolicy::Pointer`](super::InvalidPolicy::Pointer) if the text is not such a pointer.
@@ -102,12 +114,14 @@ impl Usage {
         Self::pointers([pointer])
     }
 
-    /// The sum of the numbers at several [pointers](Self::pointer). A number that is absent counts as 0, unless all are
-    /// absent.
+    /// The sum of the numbers at several [pointers](Self::pointer). A number that is absent counts
+    /// as 0, unless all are absent.
     pub fn pointers<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Self {
         let parse = |pointer: &str| Pointer::parse(pointer).ok_or_else(|| pointer.to_owned());
         let parsed: Result<_, _> = pointers.into_iter().map(parse).collect();
-        Self { what: parsed.map_or_else(What::Invalid, What::Pointers) }
+        Self {
+            what: parsed.map_or_else(What::Invalid, What::Pointers),
+        }
     }
 
     /// Returns the first text that is not a JSON pointer.
@@ -145,7 +159,10 @@ impl Usage {
             }
             What::Invalid(_) => return None,
         };
-        Some(Told { tokens: tokens?, whole })
+        Some(Told {
+            tokens: tokens?,
+            whole,
+        })
     }
 }
 

@@ -36,7 +36,10 @@ impl Number {
             }
             (At::Start | At::Minus, b'0') => At::Zero,
             (At::Start | At::Minus | At::Digits, b'0'..=b'9') => {
-                let value = self.value.checked_mul(10).and_then(|value| value.checked_add(u64::from(byte - b'0')));
+                let value = self
+                    .value
+                    .checked_mul(10)
+                    .and_then(|value| value.checked_add(u64::from(byte - b'0')));
                 self.large |= value.is_none();
                 self.value = value.unwrap_or(u64::MAX);
                 At::Digits

@@ -16,7 +16,11 @@ impl Pointer {
     pub(super) fn parse(pointer: &str) -> Option<Self> {
         let mut parts = Vec::new();
         for part in pointer.strip_prefix('/')?.split('/') {
-            if part.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+            if part
+                .split('~')
+                .skip(1)
+                .any(|rest| !rest.starts_with(['0', '1']))
+            {
                 return None;
             }
             parts.push(part.replace("~1", "/").replace("~0", "~"));
@@ -37,11 +41,17 @@ mod tests {
     #[test]
     fn pointers_are_those_of_the_rfc() {
         assert_eq!(parts("/"), Some(vec![String::new()]));
-        assert_eq!(parts("/a~1b/m~0n/~01/0"), Some(["a/b", "m~n", "~1", "0"].map(String::from).to_vec()));
+        assert_eq!(
+            parts("/a~1b/m~0n/~01/0"),
+            Some(["a/b", "m~n", "~1", "0"].map(String::from).to_vec())
+        );
         for bad in ["", "a", "a/b", "/~", "/~2", "/a~"] {
             assert_eq!(parts(bad), None, "{bad}");
         }
         assert!(parts(&"/a".repeat(16)).is_some() && parts(&"/a".repeat(17)).is_none());
-        assert!(parts(&format!("/{}", "a".repeat(64))).is_some() && parts(&format!("/{}", "a".repeat(65))).is_none());
+        assert!(
+            parts(&format!("/{}", "a".repeat(64))).is_some()
+                && parts(&format!("/{}", "a".repeat(65))).is_none()
+        );
     }
 }

@@ -49,7 +49,14 @@ impl Reader {
     /// Reads the next piece of a document.
     pub(crate) fn read(&mut self, paths: &Paths, piece: &[u8]) {
         let piece = self.without_mark(piece);
-        let Self { scanner, found, sums, news, problem, .. } = self;
+        let Self {
+            scanner,
+            found,
+            sums,
+            news,
+            problem,
+            ..
+        } = self;
         scanner.read(paths, piece, &mut |read| match read {
             Read::Number(node, number) => {
                 *news = true;
@@ -58,7 +65,8 @@ impl Reader {
                         *sum = sum.saturating_add(number);
                         *sum
                     });
-                    // Streams repeat their numbers as they grow. A smaller number takes nothing back.
+                    // Streams repeat their numbers as they grow. A smaller number takes nothing
+                    // back.
                     if let Some(found) = found.get_mut(slot) {
                         *found = (*found).max(Some(number));
                     }
@@ -110,8 +118,8 @@ impl Reader {
                     self.mark = Some(matched + 1);
                     piece = rest;
                 }
-                // A part of a byte order mark is not JSON. The scanner gets a whole one, and finds out that this is not
-                // JSON.
+                // A part of a byte order mark is not JSON. The scanner gets a whole one, and finds
+                // out that this is not JSON.
                 Some(_) if matched > 0 => {
                     self.mark = None;
                     return MARK;

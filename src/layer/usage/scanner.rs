@@ -11,8 +11,8 @@ use crate::layer::settle::BadAmount;
 /// The most levels of a document that are read.
 const MOST_LEVELS: u32 = 128;
 
-/// Finds numbers in JSON documents that come in pieces, one document after the other. It keeps its position and the
-/// current key or number, and nothing else of what it has read.
+/// Finds numbers in JSON documents that come in pieces, one document after the other. It keeps its
+/// position and the current key or number, and nothing else of what it has read.
 #[derive(Debug)]
 pub(super) struct Scanner {
     state: State,
@@ -89,7 +89,10 @@ pub(super) enum Read {
 
 impl Default for Scanner {
     fn default() -> Self {
-        let nowhere = Level { node: Node::NOWHERE, elements: 0 };
+        let nowhere = Level {
+            node: Node::NOWHERE,
+            elements: 0,
+        };
         Self {
             state: State::Value,
             depth: 0,
@@ -122,7 +125,9 @@ impl Scanner {
                 State::Lost => return,
                 State::Text(text, Inside::Plain) => {
                     // Most of a body is in strings, so they are skipped at once.
-                    let end = piece.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+                    let end = piece
+                        .iter()
+                        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
                     let (plain, rest) = piece.split_at(end.unwrap_or(piece.len()));
                     if text == Text::Key {
                         self.key.push(plain);
@@ -182,7 +187,10 @@ impl Scanner {
             (State::Key | State::FirstKey, b'"') => {
                 let wanted = self.level().is_some_and(|level| paths.leads_on(level.node));
                 self.key.clear();
-                State::Text(if wanted { Text::Key } else { Text::OtherKey }, Inside::Plain)
+                State::Text(
+                    if wanted { Text::Key } else { Text::OtherKey },
+                    Inside::Plain,
+                )
             }
             (State::Colon, b':') => State::Value,
             (State::Value | State::FirstValue, _) => self.begin_value(byte, paths),
@@ -241,11 +249,13 @@ impl Scanner {
 
     /// Returns the innermost level, if it is not too deep to be wanted.
     fn level(&self) -> Option<&Level> {
-        self.levels.get(usize::try_from(self.depth.checked_sub(1)?).ok()?)
+        self.levels
+            .get(usize::try_from(self.depth.checked_sub(1)?).ok()?)
     }
 
     fn level_mut(&mut self) -> Option<&mut Level> {
-        self.levels.get_mut(usize::try_from(self.depth.checked_sub(1)?).ok()?)
+        self.levels
+            .get_mut(usize::try_from(self.depth.checked_sub(1)?).ok()?)
     }
 
     fn next_element(&mut self, paths: &Paths) {
@@ -274,7 +284,11 @@ impl Scanner {
             return State::Lost;
         }
         if paths.wants(self.here) {
-            self.read = Some(self.number.amount().map_or_else(Read::Bad, |amount| Read::Number(self.here, amount)));
+            self.read = Some(
+                self.number
+                    .amount()
+                    .map_or_else(Read::Bad, |amount| Read::Number(self.here, amount)),
+            );
         }
         State::AfterValue
     }
@@ -295,7 +309,10 @@ impl Scanner {
             (Inside::Escape, b't') => plain(b"\t"),
             (Inside::Escape, b'u') => State::Text(text, Inside::Unit(0, 0)),
             (Inside::Unit(digits, unit), _) => {
-                let Some(digit) = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
+                let Some(digit) = char::from(byte)
+                    .to_digit(16)
+                    .and_then(|digit| u16::try_from(digit).ok())
+                else {
                     return State::Lost;
                 };
                 let unit = unit << 4 | digit;

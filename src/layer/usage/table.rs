@@ -11,9 +11,11 @@ pub(super) enum Field {
     IterationOutput,
     /// The input tokens, including cache reads.
     Prompt,
-    /// The input tokens, without [`CacheCreation`](Self::CacheCreation) and [`CacheRead`](Self::CacheRead).
+    /// The input tokens, without [`CacheCreation`](Self::CacheCreation) and
+    /// [`CacheRead`](Self::CacheRead).
     Input,
-    /// The input tokens that were read from a cache, as a part of [`Prompt`](Self::Prompt) or [`Input`](Self::Input).
+    /// The input tokens that were read from a cache, as a part of [`Prompt`](Self::Prompt) or
+    /// [`Input`](Self::Input).
     Cached,
     CacheCreation,
     CacheRead,
@@ -36,16 +38,21 @@ pub(super) const SLOTS: usize = 16;
 /// The number of slots, from the first one on, that are sums.
 pub(super) const SUMS: usize = 4;
 
-const _: () = assert!(Field::BilledOutput as usize + 1 == SLOTS && Field::IterationOutput as usize + 1 == SUMS);
+const _: () = assert!(
+    Field::BilledOutput as usize + 1 == SLOTS && Field::IterationOutput as usize + 1 == SUMS
+);
 
 /// The answers of one API.
 #[derive(Debug)]
 pub(super) struct Row {
     /// The name of the API, for the guide.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the guide's table is checked against it"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the guide's table is checked against it")
+    )]
     pub(super) api: &'static str,
-    /// The places of the usage in an answer, or in a piece of a stream: JSON pointers, with `*` for each element of a
-    /// list.
+    /// The places of the usage in an answer, or in a piece of a stream: JSON pointers, with `*` for
+    /// each element of a list.
     pub(super) places: &'static [&'static str],
     /// The numbers at these places, by pointers that begin there.
     pub(super) fields: &'static [(Field, &'static str)],
@@ -56,14 +63,21 @@ impl Row {
     pub(super) fn pointers(&self) -> impl Iterator<Item = (Field, Vec<&'static str>)> {
         let parts = |pointer: &'static str| pointer.split('/').filter(|part| !part.is_empty());
         self.places.iter().flat_map(move |place| {
-            self.fields.iter().map(move |(field, pointer)| (*field, parts(place).chain(parts(pointer)).collect()))
+            self.fields
+                .iter()
+                .map(move |(field, pointer)| (*field, parts(place).chain(parts(pointer)).collect()))
         })
     }
 }
 
-/// All answers that can be read. The table in `docs/guide/streaming.md` is the same: a test compares them.
+/// All answers that can be read. The table in `docs/guide/streaming.md` is the same: a test
+/// compares them.
 pub(super) const TABLE: &[Row] = &[
-    Row { api: "OpenAI chat completions, embeddings; Azure OpenAI", places: &["/usage"], fields: CHAT },
+    Row {
+        api: "OpenAI chat completions, embeddings; Azure OpenAI",
+        places: &["/usage"],
+        fields: CHAT,
+    },
     Row {
         api: "OpenAI responses",
         places: &["/usage", "/response/usage"],
@@ -74,7 +88,11 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row { api: "Anthropic messages", places: &["/usage"], fields: MESSAGES },
+    Row {
+        api: "Anthropic messages",
+        places: &["/usage"],
+        fields: MESSAGES,
+    },
     Row {
         api: "Anthropic messages, the start of a stream",
         places: &["/message/usage"],
@@ -131,8 +149,16 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/totalTokens"),
         ],
     },
-    Row { api: "Cohere v2", places: &["/usage", "/delta/usage"], fields: COHERE },
-    Row { api: "Cohere v1, embed", places: &["/meta", "/response/meta"], fields: COHERE },
+    Row {
+        api: "Cohere v2",
+        places: &["/usage", "/delta/usage"],
+        fields: COHERE,
+    },
+    Row {
+        api: "Cohere v1, embed",
+        places: &["/meta", "/response/meta"],
+        fields: COHERE,
+    },
     Row {
         api: "Mistral",
         places: &["/usage"],
@@ -145,7 +171,11 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row { api: "Groq", places: &["/usage", "/x_groq/usage"], fields: CHAT },
+    Row {
+        api: "Groq",
+        places: &["/usage", "/x_groq/usage"],
+        fields: CHAT,
+    },
     Row {
         api: "DeepSeek",
         places: &["/usage"],
@@ -156,13 +186,24 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row { api: "xAI, vLLM", places: &["/usage"], fields: CHAT },
+    Row {
+        api: "xAI, vLLM",
+        places: &["/usage"],
+        fields: CHAT,
+    },
     Row {
         api: "Ollama",
         places: &[""],
-        fields: &[(Field::Prompt, "/prompt_eval_count"), (Field::Output, "/eval_count")],
+        fields: &[
+            (Field::Prompt, "/prompt_eval_count"),
+            (Field::Output, "/eval_count"),
+        ],
     },
-    Row { api: "Voyage", places: &["/usage"], fields: &[(Field::Total, "/total_tokens")] },
+    Row {
+        api: "Voyage",
+        places: &["/usage"],
+        fields: &[(Field::Total, "/total_tokens")],
+    },
 ];
 
 const CHAT: &[(Field, &str)] = &[
@@ -178,8 +219,14 @@ const MESSAGES: &[(Field, &str)] = &[
     (Field::CacheRead, "/cache_read_input_tokens"),
     (Field::Output, "/output_tokens"),
     (Field::IterationInput, "/iterations/*/input_tokens"),
-    (Field::IterationCacheCreation, "/iterations/*/cache_creation_input_tokens"),
-    (Field::IterationCacheRead, "/iterations/*/cache_read_input_tokens"),
+    (
+        Field::IterationCacheCreation,
+        "/iterations/*/cache_creation_input_tokens",
+    ),
+    (
+        Field::IterationCacheRead,
+        "/iterations/*/cache_read_input_tokens",
+    ),
     (Field::IterationOutput, "/iterations/*/output_tokens"),
 ];
 
@@ -200,8 +247,13 @@ mod tests {
     /// Returns a cell of the guide's table, with these fields of a row.
     fn cell(row: &Row, fields: &[Field], between: &str) -> Option<String> {
         let named = |wanted: &[Field]| {
-            let fields = row.fields.iter().filter(|(field, _)| wanted.contains(field));
-            fields.map(|(_, pointer)| format!("`{}`", pointer.trim_start_matches('/'))).collect::<Vec<_>>()
+            let fields = row
+                .fields
+                .iter()
+                .filter(|(field, _)| wanted.contains(field));
+            fields
+                .map(|(_, pointer)| format!("`{}`", pointer.trim_start_matches('/')))
+                .collect::<Vec<_>>()
         };
         let cell = named(fields).join(between);
         let (sum, billed) = match fields {
@@ -209,8 +261,15 @@ mod tests {
             [Field::Output, ..] => (Field::IterationOutput, Field::BilledOutput),
             _ => return Some(cell).filter(|cell| !cell.is_empty()),
         };
-        let sum = if named(&[sum]).is_empty() { "" } else { ", at least the same over `iterations/*`" };
-        let billed = named(&[billed]).iter().map(|name| format!(", or else {name}")).collect::<String>();
+        let sum = if named(&[sum]).is_empty() {
+            ""
+        } else {
+            ", at least the same over `iterations/*`"
+        };
+        let billed = named(&[billed])
+            .iter()
+            .map(|name| format!(", or else {name}"))
+            .collect::<String>();
         Some(cell + sum + &billed).filter(|cell| !cell.is_empty())
     }
 
@@ -218,14 +277,24 @@ mod tests {
     fn markdown() -> String {
         use Field::*;
         let mut text =
-            "| API | place | input | from a cache | output | total |\n|---|---|---|---|---|---|\n".to_owned();
+            "| API | place | input | from a cache | output | total |\n|---|---|---|---|---|---|\n"
+                .to_owned();
         for row in TABLE {
-            let places: Vec<_> = row.places.iter().map(|place| format!("`{place}`")).collect();
+            let places: Vec<_> = row
+                .places
+                .iter()
+                .map(|place| format!("`{place}`"))
+                .collect();
             let place = places.join(", ").replace("``", "the top");
-            let input = cell(row, &[Prompt, Input, Tools, CacheCreation, CacheRead], " + ");
+            let input = cell(
+                row,
+                &[Prompt, Input, Tools, CacheCreation, CacheRead],
+                " + ",
+            );
             let cached = cell(row, &[Cached, CacheRead], ", ");
             let output = cell(row, &[Output, FirstOutput, Thoughts], " + ");
-            let total = cell(row, &[Total], "").or(input.as_ref().map(|_| "input + output".to_owned()));
+            let total =
+                cell(row, &[Total], "").or(input.as_ref().map(|_| "input + output".to_owned()));
             let cells = [input, cached, output, total].map(|cell| cell.unwrap_or("–".to_owned()));
             text += &format!("| {} | {place} | {} |\n", row.api, cells.join(" | "));
         }
@@ -235,16 +304,30 @@ mod tests {
     #[test]
     fn the_guide_has_this_table() {
         let guide = include_str!("../../../docs/guide/streaming.md");
-        assert!(guide.contains(&markdown()), "docs/guide/streaming.md needs this table:\n\n{}", markdown());
+        assert!(
+            guide.contains(&markdown()),
+            "docs/guide/streaming.md needs this table:\n\n{}",
+            markdown()
+        );
     }
 
     #[test]
     fn every_place_has_one_meaning() {
         let mut meanings = HashMap::new();
         for (field, pointer) in TABLE.iter().flat_map(Row::pointers) {
-            assert_eq!(*meanings.entry(pointer.join("/")).or_insert(field), field, "{pointer:?}");
+            assert_eq!(
+                *meanings.entry(pointer.join("/")).or_insert(field),
+                field,
+                "{pointer:?}"
+            );
         }
-        let sums = TABLE.iter().flat_map(|row| row.fields).filter(|(field, _)| (*field as usize) < SUMS);
-        assert!(sums.into_iter().all(|(_, pointer)| pointer.starts_with("/iterations/*/")));
+        let sums = TABLE
+            .iter()
+            .flat_map(|row| row.fields)
+            .filter(|(field, _)| (*field as usize) < SUMS);
+        assert!(
+            sums.into_iter()
+                .all(|(_, pointer)| pointer.starts_with("/iterations/*/"))
+        );
     }
 }

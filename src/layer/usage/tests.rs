@@ -20,13 +20,19 @@ const POINTERS: [&str; 9] = [
 
 /// Returns the numbers at each pointer of a body that comes in these pieces.
 fn found<'a>(pointers: &[&str], pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Option<u64>> {
-    let mut usages: Vec<_> = pointers.iter().map(|pointer| Usage::pointer(pointer)).collect();
+    let mut usages: Vec<_> = pointers
+        .iter()
+        .map(|pointer| Usage::pointer(pointer))
+        .collect();
     let paths = Usage::paths(usages.iter_mut()).unwrap();
     let mut reader = Reader::new(&paths);
     for piece in pieces {
         reader.read(&paths, piece);
     }
-    usages.iter().map(|usage| Some(usage.told(&reader)?.tokens)).collect()
+    usages
+        .iter()
+        .map(|usage| Some(usage.told(&reader)?.tokens))
+        .collect()
 }
 
 /// Returns the amount that one usage finds in a body.
@@ -39,13 +45,29 @@ fn usage(mut usage: Usage, body: &str) -> Option<u64> {
 
 fn expected(pointers: &[&str], documents: &[Value]) -> Vec<Option<u64>> {
     let amount = |value: &Value| value.as_u64().filter(|amount| *amount <= Limit::MAX_TOKENS);
-    let largest = |pointer: &&str| documents.iter().filter_map(|value| amount(value.pointer(pointer)?)).max();
+    let largest = |pointer: &&str| {
+        documents
+            .iter()
+            .filter_map(|value| amount(value.pointer(pointer)?))
+            .max()
+    };
     pointers.iter().map(largest).collect()
 }
 
 fn key() -> impl Strategy<Value = String> {
-    const KNOWN: [&str; 11] =
-        ["usage", "total_tokens", "message", "a", "sla/sh", "ti~lde", "ü😀\u{7f}\"\\", "x", "", "usag", "usages"];
+    const KNOWN: [&str; 11] = [
+        "usage",
+        "total_tokens",
+        "message",
+        "a",
+        "sla/sh",
+        "ti~lde",
+        "ü😀\u{7f}\"\\",
+        "x",
+        "",
+        "usag",
+        "usages",
+    ];
     prop_oneof![9 => proptest::sample::select(&KNOWN[..]).prop_map(String::from), 1 => ".{0,80}"]
 }
 
@@ -65,23 +87,29 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 60, 12, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..12).prop_map(Value::Array),
-            vec((key(), inner), 0..6).prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
+            vec((key(), inner), 0..6)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect::<Map<_, _>>())),
         ]
     })
 }
 
 /// Returns a document as text. The style says how strings are escaped, and if the text is indented.
 fn text(value: &Value, style: u8) -> String {
-    let text = if style & 1 == 0 { value.to_string() } else { serde_json::to_string_pretty(value).unwrap() };
+    let text = if style & 1 == 0 {
+        value.to_string()
+    } else {
+        serde_json::to_string_pretty(value).unwrap()
+    };
     match style & 2 {
         0 => text,
         // All characters outside of ASCII as `\u` escapes, with surrogate pairs among them.
         _ => text.chars().fold(String::new(), |mut escaped, character| {
             match character.is_ascii() {
                 true => escaped.push(character),
-                false => {
-                    character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escaped += &format!("\\u{unit:04X}"))
-                }
+                false => character
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .for_each(|unit| escaped += &format!("\\u{unit:04X}")),
             }
             escaped
         }),
@@ -140,8 +168,8 @@ proptest! {
         }
         let whole = found(&POINTERS, [&body[..]]);
         prop_assert_eq!(&found(&POINTERS, pieces(&body, &lengths)), &whole);
-        // If it is still a document, both agree. If a number is there twice, `serde_json` returns the last one, and the
-        // reader the largest.
+        // If it is still a document, both agree. If a number is there twice, `serde_json` returns
+        // the last one, and the reader the largest.
         if let Ok(document) = serde_json::from_slice::<Value>(&body) {
             for (found, expected) in whole.iter().zip(expected(&POINTERS, &[document])) {
                 prop_assert!(*found >= expected);
@@ -175,32 +203,80 @@ fn strings_do_not_fool_it() {
     ] {
         assert_eq!(usage(Usage::total(), body), None, "{body}");
     }
-    assert_eq!(usage(Usage::total(), r#"{"\u0075sag\u0065" : {"total\u005Ftokens" : 9 } }"#), Some(9));
+    assert_eq!(
+        usage(
+            Usage::total(),
+            r#"{"\u0075sag\u0065" : {"total\u005Ftokens" : 9 } }"#
+        ),
+        Some(9)
+    );
 }
 
 #[test]
 fn a_key_of_escaped_pairs_is_a_key() {
     let body = br#"{"\u00fc\ud83d\ude00\u007f\"\\":{"x":9}}"#;
     for size in 1..=body.len() {
-        assert_eq!(found(&["/\u{fc}\u{1f600}\u{7f}\"\\/x"], body.chunks(size)), [Some(9)], "{size} bytes at once");
+        assert_eq!(
+            found(&["/\u{fc}\u{1f600}\u{7f}\"\\/x"], body.chunks(size)),
+            [Some(9)],
+            "{size} bytes at once"
+        );
     }
-    for parted in [r#"{"\ud83d":{"x":9}}"#, r#"{"\ud83d-\ude00":{"x":9}}"#, r#"{"\ude00\ud83d":{"x":9}}"#] {
-        assert_eq!(found(&["/\u{1f600}/x"], [parted.as_bytes()]), [None], "{parted}");
+    for parted in [
+        r#"{"\ud83d":{"x":9}}"#,
+        r#"{"\ud83d-\ude00":{"x":9}}"#,
+        r#"{"\ude00\ud83d":{"x":9}}"#,
+    ] {
+        assert_eq!(
+            found(&["/\u{1f600}/x"], [parted.as_bytes()]),
+            [None],
+            "{parted}"
+        );
     }
 }
 
 #[test]
 fn only_whole_numbers_count() {
-    for bad in ["-5", "-0", "1.5", "1.0", "1e3", "1000000000000000", "18446744073709551616", "1e400", "true", "[9]"] {
-        assert_eq!(usage(Usage::total(), &format!(r#"{{"usage":{{"total_tokens":{bad}}}}}"#)), None, "{bad}");
+    for bad in [
+        "-5",
+        "-0",
+        "1.5",
+        "1.0",
+        "1e3",
+        "1000000000000000",
+        "18446744073709551616",
+        "1e400",
+        "true",
+        "[9]",
+    ] {
+        assert_eq!(
+            usage(
+                Usage::total(),
+                &format!(r#"{{"usage":{{"total_tokens":{bad}}}}}"#)
+            ),
+            None,
+            "{bad}"
+        );
     }
     for lost in ["01", "+5", "5x", "1.", "-", ".5", "1e", "0x10", "nul"] {
         let body = format!(r#"{{"usage":{{"total_tokens":{lost},"total_tokens":7}}}}"#);
         assert_eq!(usage(Usage::total(), &body), None, "{lost}");
     }
-    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":999999999999999}}"#), Some(999_999_999_999_999));
     assert_eq!(
-        usage(Usage::total(), &format!(r#"{{"usage":{{"total_tokens":7,"x":{}}}}}"#, "9".repeat(10_000))),
+        usage(
+            Usage::total(),
+            r#"{"usage":{"total_tokens":999999999999999}}"#
+        ),
+        Some(999_999_999_999_999)
+    );
+    assert_eq!(
+        usage(
+            Usage::total(),
+            &format!(
+                r#"{{"usage":{{"total_tokens":7,"x":{}}}}}"#,
+                "9".repeat(10_000)
+            )
+        ),
         Some(7)
     );
 }
@@ -208,27 +284,65 @@ fn only_whole_numbers_count() {
 #[test]
 fn reads_so_many_levels_and_no_more() {
     for (levels, read) in [(127, Some(9)), (128, None), (100_000, None)] {
-        let body = format!(r#"{{"x":{}{},"usage":{{"total_tokens":9}}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let body = format!(
+            r#"{{"x":{}{},"usage":{{"total_tokens":9}}}}"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        );
         assert_eq!(usage(Usage::total(), &body), read, "{levels}");
     }
-    let deep = format!(r#"{{"usage":{{"total_tokens":9}},"x":{}"#, "[{\"a\":".repeat(100_000));
-    assert_eq!(usage(Usage::total(), &deep), Some(9), "what was found holds");
+    let deep = format!(
+        r#"{{"usage":{{"total_tokens":9}},"x":{}"#,
+        "[{\"a\":".repeat(100_000)
+    );
+    assert_eq!(
+        usage(Usage::total(), &deep),
+        Some(9),
+        "what was found holds"
+    );
 }
 
 #[test]
 fn a_byte_order_mark_is_skipped() {
     let body = "\u{feff}{\"usage\":{\"total_tokens\":9}}";
     assert_eq!(usage(Usage::total(), body), Some(9));
-    assert_eq!(found(&["/usage/total_tokens"], body.as_bytes().chunks(1)), [Some(9)]);
-    assert_eq!(found(&["/usage/total_tokens"], [&body.as_bytes()[1..]]), [None]);
-    assert_eq!(found(&["/usage/total_tokens"], [b"\xef", &body.as_bytes()[3..]]), [None]);
+    assert_eq!(
+        found(&["/usage/total_tokens"], body.as_bytes().chunks(1)),
+        [Some(9)]
+    );
+    assert_eq!(
+        found(&["/usage/total_tokens"], [&body.as_bytes()[1..]]),
+        [None]
+    );
+    assert_eq!(
+        found(&["/usage/total_tokens"], [b"\xef", &body.as_bytes()[3..]]),
+        [None]
+    );
 }
 
 #[test]
 fn the_largest_number_holds() {
-    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":1,"total_tokens":2}} {"usage":null}"#), Some(2));
-    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":1}}{"usage":{"total_tokens":2}}"#), Some(2));
-    assert_eq!(usage(Usage::total(), r#"{"usage":{"total_tokens":2}}{"usage":{"total_tokens":1}}"#), Some(2));
+    assert_eq!(
+        usage(
+            Usage::total(),
+            r#"{"usage":{"total_tokens":1,"total_tokens":2}} {"usage":null}"#
+        ),
+        Some(2)
+    );
+    assert_eq!(
+        usage(
+            Usage::total(),
+            r#"{"usage":{"total_tokens":1}}{"usage":{"total_tokens":2}}"#
+        ),
+        Some(2)
+    );
+    assert_eq!(
+        usage(
+            Usage::total(),
+            r#"{"usage":{"total_tokens":2}}{"usage":{"total_tokens":1}}"#
+        ),
+        Some(2)
+    );
     assert_eq!(usage(Usage::pointer("/a"), r#"{"a":2}{"a":1}"#), Some(2));
 }
 
@@ -248,18 +362,31 @@ fn knows_the_usual_objects() {
     assert_eq!(usage(Usage::input(), &responses), Some(20));
     assert_eq!(usage(Usage::output(), &responses), Some(7));
 
-    let message = json!({"type": "message", "usage": {"input_tokens": 20, "cache_creation_input_tokens": 100,
+    let message =
+        json!({"type": "message", "usage": {"input_tokens": 20, "cache_creation_input_tokens": 100,
         "cache_read_input_tokens": 1000, "output_tokens": 7}})
-    .to_string();
+        .to_string();
     assert_eq!(usage(Usage::total(), &message), Some(1127));
     assert_eq!(usage(Usage::input(), &message), Some(1120));
-    assert_eq!(usage(Usage::input_without_cache_reads(), &message), Some(120));
+    assert_eq!(
+        usage(Usage::input_without_cache_reads(), &message),
+        Some(120)
+    );
     assert_eq!(usage(Usage::output(), &message), Some(7));
 
     let embeddings = r#"{"object":"list","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
-    assert_eq!((usage(Usage::total(), embeddings), usage(Usage::output(), embeddings)), (Some(8), None));
     assert_eq!(
-        usage(Usage::pointers(["/usage/a", "/usage/prompt_tokens", "/usage/total_tokens"]), embeddings),
+        (
+            usage(Usage::total(), embeddings),
+            usage(Usage::output(), embeddings)
+        ),
+        (Some(8), None)
+    );
+    assert_eq!(
+        usage(
+            Usage::pointers(["/usage/a", "/usage/prompt_tokens", "/usage/total_tokens"]),
+            embeddings
+        ),
         Some(16)
     );
 }

@@ -14,14 +14,17 @@ pub struct Audit {
 impl RateLimiter {
     /// Returns the history of changes.
     pub fn audit(&self) -> Audit {
-        Audit { limiter: self.clone() }
+        Audit {
+            limiter: self.clone(),
+        }
     }
 }
 
 impl Audit {
-    /// Lists the events of a subject, newest first. One round trip per page. A table keeps events for
-    /// [`RateLimiterBuilder::audit_retention`](crate::limiter::RateLimiterBuilder::audit_retention), a memory store
-    /// keeps them until it is dropped.
+    /// Lists the events of a subject, newest first. One round trip per page. A table keeps events
+    /// for
+    /// [`RateLimiterBuilder::audit_retention`](crate::limiter::RateLimiterBuilder::audit_retention),
+    /// a memory store keeps them until it is dropped.
     pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
         let subject = subject.clone();
         Listing::of_records(self.limiter.store(), move |records, from| {

@@ -10,17 +10,18 @@ use crate::{
         resolver::CacheStats,
     },
     model::{
-        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, IntoName, Limit, Limits,
-        ResolvedLimits, Resource, StoredConfig, StoredOnUnavailable,
+        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, IntoName, Limit,
+        Limits, ResolvedLimits, Resource, StoredConfig, StoredOnUnavailable,
     },
     store::{ReadConsistency, ResourceListing},
 };
 
 /// The limits that are stored in the table, on four levels. Returned by [`RateLimiter::config`].
 ///
-/// A change reaches a bucket with the bucket's next write: at once for acquires of this limiter, within the cache's
-/// time to live for acquires of others. Limits of an entity are also written to its buckets at once, because the Python
-/// client uses the limits in a bucket as long as the bucket exists.
+/// A change reaches a bucket with the bucket's next write: at once for acquires of this limiter,
+/// within the cache's time to live for acquires of others. Limits of an entity are also written to
+/// its buckets at once, because the Python client uses the limits in a bucket as long as the bucket
+/// exists.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, model::{ConfigScope, ConfigSource}};
@@ -45,27 +46,36 @@ pub struct Config {
 }
 
 impl Config {
-    pub(in crate::limiter) fn new(limiter: RateLimiter) -> Self {
+    pub(crate) fn new(limiter: RateLimiter) -> Self {
         Self { limiter }
     }
 
-    /// Stores limits for a scope, and replaces the limits that it had. Three round trips: a read, a transaction, the
-    /// event of the history. For limits of an entity, one more for every hundred buckets that the entity has, and two
-    /// for each bucket to which the limits apply.
+    /// Stores limits for a scope, and replaces the limits that it had. Three round trips: a read, a
+    /// transaction, the event of the history. For limits of an entity, one more for every hundred
+    /// buckets that the entity has, and two for each bucket to which the limits apply.
     ///
     /// # Errors
     /// [`Invalid::Limits`] for a name that occurs twice or more limits than a bucket takes,
-    /// [`Invalid::PeriodNotStored`] for a refill period with a fraction of a second. [`Error::Unavailable`] if the
-    /// store fails: then the limits may be stored, with or without their event, and the call can be repeated.
-    pub async fn set(&self, scope: ConfigScope, config: impl Into<StoredConfig>) -> Result<(), Error> {
+    /// [`Invalid::PeriodNotStored`] for a refill period with a fraction of a second.
+    /// [`Error::Unavailable`] if the store fails: then the limits may be stored, with or without
+    /// their event, and the call can be repeated.
+    pub async fn set(
+        &self,
+        scope: ConfigScope,
+        config: impl Into<StoredConfig>,
+    ) -> Result<(), Error> {
         let config = config.into();
         config.check()?;
-        self.limiter.asked(records_of(&*self.limiter.store())?.put_config(&scope, &config)).await?;
+        self.limiter
+            .asked(records_of(&*self.limiter.store())?.put_config(&scope, &config))
+            .await?;
         self.limiter.engine().forget(&scope);
         let mut event = self.event(&scope, AuditAction::LimitsSet);
         event.details.insert("limits".into(), details(&config));
         if scope == ConfigScope::System {
-            event.details.insert("on_unavailable".into(), json!(config.on_unavailable));
+            event
+                .details
+                .insert("on_unavailable".into(), json!(config.on_unavailable));
         }
         self.limiter.note(event).await?;
         self.carry(&scope).await
@@ -79,27 +89,41 @@ impl Config {
         let scopes = std::slice::from_ref(scope);
         let found = self
             .limiter
-            .asked(records_of(&*self.limiter.store())?.look_up(None, scopes, None, ReadConsistency::Strong))
+            .asked(records_of(&*self.limiter.store())?.look_up(
+                None,
+                scopes,
+                None,
+                ReadConsistency::Strong,
+            ))
             .await?;
         Ok(found.configs.into_iter().next().flatten())
     }
 
-    /// Deletes the config of a scope. Returns `false` if there is none. Up to four round trips, and for limits of an
-    /// entity those that [`set`](Self::set) makes for its buckets.
+    /// Deletes the config of a scope. Returns `false` if there is none. Up to four round trips, and
+    /// for limits of an entity those that [`set`](Self::set) makes for its buckets.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
         // The history says which limits everybody had.
-        let before = if *scope == ConfigScope::System { self.get(scope).await? } else { None };
-        let deleted = self.limiter.asked(records_of(&*self.limiter.store())?.delete_config(scope)).await?;
+        let before = if *scope == ConfigScope::System {
+            self.get(scope).await?
+        } else {
+            None
+        };
+        let deleted = self
+            .limiter
+            .asked(records_of(&*self.limiter.store())?.delete_config(scope))
+            .await?;
         self.limiter.engine().forget(scope);
         if deleted {
             let mut event = self.event(scope, AuditAction::LimitsDeleted);
             if let Some(before) = before {
                 let names: Vec<_> = before.limits.iter().map(Limit::name).collect();
                 event.details.insert("limits".into(), json!(names));
-                event.details.insert("on_unavailable".into(), json!(before.on_unavailable));
+                event
+                    .details
+                    .insert("on_unavailable".into(), json!(before.on_unavailable));
             }
             self.limiter.note(event).await?;
             self.carry(scope).await?;
@@ -112,7 +136,11 @@ impl Config {
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn resources(&self) -> Result<Vec<Resource>, Error> {
-        self.limiter.asked(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithDefaults)).await
+        self.limiter
+            .asked(
+                records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithDefaults),
+            )
+            .await
     }
 
     /// Returns the resources for which some entity has limits of its own, by name. One round trip.
@@ -120,37 +148,57 @@ impl Config {
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn resources_with_entity_limits(&self) -> Result<Vec<Resource>, Error> {
-        self.limiter.asked(records_of(&*self.limiter.store())?.list_resources(ResourceListing::WithEntityLimits)).await
+        self.limiter
+            .asked(
+                records_of(&*self.limiter.store())?
+                    .list_resources(ResourceListing::WithEntityLimits),
+            )
+            .await
     }
 
-    /// Lists the entities that have limits of their own for `resource`; with `None`, the entities that have limits for
-    /// all resources at once ([`ConfigScope::Entity`]). One round trip per page.
+    /// Lists the entities that have limits of their own for `resource`; with `None`, the entities
+    /// that have limits for all resources at once ([`ConfigScope::Entity`]). One round trip per
+    /// page.
     pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
         Listing::of_records(self.limiter.store(), move |records, from| {
             let resource = resource.clone();
-            Box::pin(async move { records.list_entities_with_limits(resource.as_ref(), from).await })
+            Box::pin(async move {
+                records
+                    .list_entities_with_limits(resource.as_ref(), from)
+                    .await
+            })
         })
     }
 
-    /// Returns the limits that apply to an acquire without limits of its own, and their source. Returns `None` if no
-    /// level has any. No round trip if the limits are cached, otherwise one.
+    /// Returns the limits that apply to an acquire without limits of its own, and their source.
+    /// Returns `None` if no level has any. No round trip if the limits are cached, otherwise one.
     ///
     /// It also returns limits that an acquire would refuse with [`Invalid::NotUnderstood`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails, [`Error::Invalid`] for invalid names.
-    pub async fn resolve<E, R>(&self, entity: E, resource: R) -> Result<Option<ResolvedLimits>, Error>
+    pub async fn resolve<E, R>(
+        &self,
+        entity: E,
+        resource: R,
+    ) -> Result<Option<ResolvedLimits>, Error>
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
         let entity = entity.into_name().map_err(Error::from)?;
         let resource = resource.into_name().map_err(Error::from)?;
-        Ok(self.limiter.resolution(&entity, &resource).await?.stored.clone())
+        Ok(self
+            .limiter
+            .resolution(&entity, &resource)
+            .await?
+            .stored
+            .clone())
     }
 
-    /// Returns the stored setting for an unavailable store, as the last look-up saw it. No round trip. Returns `None`
-    /// if nothing is stored, if this limiter has looked nothing up yet, and in memory.
+    /// Returns the stored setting for an unavailable store, as the last look-up saw it. No round
+    /// trip. Returns `None` if nothing is stored, if this limiter has looked nothing up yet, and in
+    /// memory.
     pub fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
         self.limiter.stored_on_unavailable()
     }
@@ -191,18 +239,24 @@ impl Config {
 
     /// Writes the current limits to a bucket, with an acquire that takes nothing.
     async fn carry_to(&self, key: BucketKey) -> Result<(), Error> {
-        let BucketKey { entity, resource, .. } = key;
+        let BucketKey {
+            entity, resource, ..
+        } = key;
         let Some(resolved) = self.resolve(entity.clone(), resource.clone()).await? else {
             return Ok(());
         };
         let acquire = self.limiter.acquire(entity, resource).without_parent();
-        let nothing = resolved.limits.iter().fold(acquire, |acquire, limit| acquire.cost(limit.name(), 0));
+        let nothing = resolved
+            .limits
+            .iter()
+            .fold(acquire, |acquire, limit| acquire.cost(limit.name(), 0));
         match nothing.await {
             Ok(lease) => {
                 lease.commit();
                 Ok(())
             }
-            // The bucket grants nothing, whatever its limits are. It gets them once it grants again.
+            // The bucket grants nothing, whatever its limits are. It gets them once it grants
+            // again.
             Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
             Err(error) => Err(error),
         }
@@ -211,11 +265,18 @@ impl Config {
     fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {
         let (subject, resource) = match scope {
             ConfigScope::System => (AuditSubject::System, None),
-            ConfigScope::Resource(resource) => (AuditSubject::Resource(resource.clone()), Some(resource.to_string())),
-            ConfigScope::Entity(entity) => (AuditSubject::Entity(entity.clone()), Some("_default_".to_owned())),
-            ConfigScope::EntityResource(entity, resource) => {
-                (AuditSubject::Entity(entity.clone()), Some(resource.to_string()))
-            }
+            ConfigScope::Resource(resource) => (
+                AuditSubject::Resource(resource.clone()),
+                Some(resource.to_string()),
+            ),
+            ConfigScope::Entity(entity) => (
+                AuditSubject::Entity(entity.clone()),
+                Some("_default_".to_owned()),
+            ),
+            ConfigScope::EntityResource(entity, resource) => (
+                AuditSubject::Entity(entity.clone()),
+                Some(resource.to_string()),
+            ),
         };
         let mut event = AuditEvent::new(&subject, action, self.limiter.now());
         event.resource = resource;
@@ -248,7 +309,10 @@ impl StoredConfig {
             return Err(crate::model::InvalidLimits::TooMany(self.limits.len()).into());
         }
         for (index, limit) in self.limits.iter().enumerate() {
-            if self.limits[..index].iter().any(|earlier| earlier.name() == limit.name()) {
+            if self.limits[..index]
+                .iter()
+                .any(|earlier| earlier.name() == limit.name())
+            {
                 return Err(crate::model::InvalidLimits::Duplicate(limit.name().clone()).into());
             }
             if limit.refill_period().subsec_nanos() != 0 {

@@ -11,14 +11,17 @@ use crate::{
         },
         api::RateLimiter,
     },
-    model::{AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId},
+    model::{
+        AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity,
+        EntityId,
+    },
     store::{BucketListing, ReadConsistency},
 };
 
 /// The entities that were created. Returned by [`RateLimiter::entities`].
 ///
-/// An entity that was not created can be limited too, as an entity without a parent. Create the entities that have a
-/// parent to be charged too, or that you want to list.
+/// An entity that was not created can be limited too, as an entity without a parent. Create the
+/// entities that have a parent to be charged too, or that you want to list.
 #[derive(Clone, Debug)]
 pub struct Entities {
     limiter: RateLimiter,
@@ -27,24 +30,37 @@ pub struct Entities {
 impl RateLimiter {
     /// Returns the entities that were created.
     pub fn entities(&self) -> Entities {
-        Entities { limiter: self.clone() }
+        Entities {
+            limiter: self.clone(),
+        }
     }
 }
 
 impl Entities {
-    /// Creates an entity, with the current time as its creation time. Two round trips: the entity, and the event of the
-    /// history. Its parent need not exist.
+    /// Creates an entity, with the current time as its creation time. Two round trips: the entity,
+    /// and the event of the history. Its parent need not exist.
     ///
     /// # Errors
-    /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have been created.
+    /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have
+    /// been created.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
         let now = self.limiter.now();
         entity.created_at = now.div_euclid(1000);
-        if !self.limiter.asked(records_of(&*self.limiter.store())?.create_entity(&entity)).await? {
+        if !self
+            .limiter
+            .asked(records_of(&*self.limiter.store())?.create_entity(&entity))
+            .await?
+        {
             return Err(EntityError::Exists(entity.id).into());
         }
-        self.limiter.engine().forget(&ConfigScope::Entity(entity.id.clone()));
-        let mut event = AuditEvent::new(&AuditSubject::Entity(entity.id.clone()), AuditAction::EntityCreated, now);
+        self.limiter
+            .engine()
+            .forget(&ConfigScope::Entity(entity.id.clone()));
+        let mut event = AuditEvent::new(
+            &AuditSubject::Entity(entity.id.clone()),
+            AuditAction::EntityCreated,
+            now,
+        );
         let Value::Object(details) = json!({
             "name": entity.name,
             "parent_id": entity.parent,
@@ -58,8 +74,9 @@ impl Entities {
         Ok(entity)
     }
 
-    /// Creates an entity, or returns the existing one with its id unchanged. This is for set-up code that runs at every
-    /// start. Two round trips. An existing entity keeps its parent and all its other fields.
+    /// Creates an entity, or returns the existing one with its id unchanged. This is for set-up
+    /// code that runs at every start. Two round trips. An existing entity keeps its parent and all
+    /// its other fields.
     ///
     /// ```
     /// use tollgate::{EntityId, RateLimiter, model::Entity};
@@ -75,13 +92,15 @@ impl Entities {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the store fails: then the entity may have been created, without its event of the
-    /// history. [`EntityError::Exists`] if somebody deletes the entity at the same time.
+    /// [`Error::Unavailable`] if the store fails: then the entity may have been created, without
+    /// its event of the history. [`EntityError::Exists`] if somebody deletes the entity at the same
+    /// time.
     pub async fn ensure(&self, entity: Entity) -> Result<Entity, Error> {
         match self.create(entity).await {
-            Err(Error::Entity(EntityError::Exists(id))) => {
-                self.get(&id).await?.ok_or_else(|| EntityError::Exists(id).into())
-            }
+            Err(Error::Entity(EntityError::Exists(id))) => self
+                .get(&id)
+                .await?
+                .ok_or_else(|| EntityError::Exists(id).into()),
             created => created,
         }
     }
@@ -93,32 +112,42 @@ impl Entities {
     pub async fn get(&self, id: &EntityId) -> Result<Option<Entity>, Error> {
         Ok(self
             .limiter
-            .asked(records_of(&*self.limiter.store())?.look_up(Some(id), &[], None, ReadConsistency::Strong))
+            .asked(records_of(&*self.limiter.store())?.look_up(
+                Some(id),
+                &[],
+                None,
+                ReadConsistency::Strong,
+            ))
             .await?
             .entity)
     }
 
-    /// Deletes an entity with its buckets and limits. Its history stays. Returns the number of deleted items, 0 if
-    /// there was nothing. Several round trips: it searches again until it finds nothing new. An interrupted deletion
-    /// can be repeated.
+    /// Deletes an entity with its buckets and limits. Its history stays. Returns the number of
+    /// deleted items, 0 if there was nothing. Several round trips: it searches again until it finds
+    /// nothing new. An interrupted deletion can be repeated.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, id: &EntityId) -> Result<u64, Error> {
         let deleted = answered(records_of(&*self.limiter.store())?.delete_entity(id).await)?;
-        self.limiter.engine().forget(&ConfigScope::Entity(id.clone()));
+        self.limiter
+            .engine()
+            .forget(&ConfigScope::Entity(id.clone()));
         if deleted > 0 {
             let subject = AuditSubject::Entity(id.clone());
-            let mut event = AuditEvent::new(&subject, AuditAction::EntityDeleted, self.limiter.now());
-            event.details.insert("records_deleted".into(), json!(deleted));
+            let mut event =
+                AuditEvent::new(&subject, AuditAction::EntityDeleted, self.limiter.now());
+            event
+                .details
+                .insert("records_deleted".into(), json!(deleted));
             event.details.insert("complete".into(), json!(true));
             self.limiter.note(event).await?;
         }
         Ok(deleted)
     }
 
-    /// Lists the children of an entity, even if the entity itself was not created, and even if the children do not
-    /// cascade. One round trip per page.
+    /// Lists the children of an entity, even if the entity itself was not created, and even if the
+    /// children do not cascade. One round trip per page.
     pub fn children(&self, parent: &EntityId) -> Listing<Entity> {
         let parent = parent.clone();
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -127,8 +156,8 @@ impl Entities {
         })
     }
 
-    /// Lists the entity's buckets, shard by shard, as they were last written: without what was refilled since. One
-    /// round trip per page, and one more for every hundred buckets.
+    /// Lists the entity's buckets, shard by shard, as they were last written: without what was
+    /// refilled since. One round trip per page, and one more for every hundred buckets.
     pub fn buckets(&self, id: &EntityId) -> Listing<(BucketKey, BucketState)> {
         let listing = BucketListing::OfEntity(id.clone());
         Listing::of_records(self.limiter.store(), move |records, from| {

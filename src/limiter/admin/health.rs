@@ -1,5 +1,8 @@
 //! Health of the store: if it answers, and what it is.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: how long a call takes")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no owner yet: how long a call takes"
+)]
 
 use std::{
     future::Future,
@@ -14,8 +17,8 @@ use crate::{
 };
 
 impl RateLimiter {
-    /// Asks the store for as little as possible, and returns the time that its answer took. One round trip, within the
-    /// store deadline; none in memory.
+    /// Asks the store for as little as possible, and returns the time that its answer took. One
+    /// round trip, within the store deadline; none in memory.
     ///
     /// ```
     /// use tollgate::RateLimiter;
@@ -43,28 +46,34 @@ impl RateLimiter {
         Ok(begun.elapsed())
     }
 
-    /// Returns the state of the store, and what it is. Three round trips with DynamoDB. The table's state and size are
-    /// left out if the credentials do not allow `DescribeTable`.
+    /// Returns the state of the store, and what it is. Three round trips with DynamoDB. The table's
+    /// state and size are left out if the credentials do not allow `DescribeTable`.
     ///
-    /// This method does not fail. If the store does not answer, [`available`](Status::available) is false.
-    /// [`problem`](StoreStatus::problem) says what could not be found out. The limiter does not know the other parts of
-    /// the stack (functions, roles).
+    /// This method does not fail. If the store does not answer, [`available`](Status::available) is
+    /// false. [`problem`](StoreStatus::problem) says what could not be found out. The limiter does
+    /// not know the other parts of the stack (functions, roles).
     pub async fn status(&self) -> Status {
-        let problem = |error: Error| StoreStatus { problem: Some(error.to_string()), ..StoreStatus::default() };
+        let problem = |error: Error| StoreStatus {
+            problem: Some(error.to_string()),
+            ..StoreStatus::default()
+        };
         let latency = match self.ping().await {
             Ok(latency) => latency,
             Err(error) => return Status::new(None, self.breaker_state(), problem(error)),
         };
         let store = self.store();
         let described = match store.diagnostics() {
-            Some(diagnostics) => self.in_time(diagnostics.describe()).await.unwrap_or_else(problem),
+            Some(diagnostics) => self
+                .in_time(diagnostics.describe())
+                .await
+                .unwrap_or_else(problem),
             None => StoreStatus::default(),
         };
         Status::new(Some(latency), self.breaker_state(), described)
     }
 
-    /// Returns the state of the [`Breaker`](crate::limiter::Breaker), which decides if requests may ask the store. No
-    /// round trip; always closed in memory.
+    /// Returns the state of the [`Breaker`](crate::limiter::Breaker), which decides if requests may
+    /// ask the store. No round trip; always closed in memory.
     pub fn breaker_state(&self) -> BreakerState {
         match self.backend() {
             Backend::Gated(gates) => gates.context().breaker.state(),
@@ -73,9 +82,15 @@ impl RateLimiter {
     }
 
     /// Makes a store call with the store deadline.
-    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Error> {
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Error> {
         match self.backend() {
-            Backend::Gated(gates) => self.answered_in(gates.context().settings.store_deadline, call).await,
+            Backend::Gated(gates) => {
+                self.answered_in(gates.context().settings.store_deadline, call)
+                    .await
+            }
             Backend::Memory(_) | Backend::Scripted(_) => answered(call.await),
         }
     }

@@ -48,7 +48,9 @@ pub struct Listing<T> {
 }
 
 /// Fetches the page that begins at the cursor.
-type Fetch<T> = Arc<dyn for<'a> Fn(&'a dyn Store, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync>;
+type Fetch<T> = Arc<
+    dyn for<'a> Fn(&'a dyn Store, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync,
+>;
 
 type PageFuture<T> = Pin<Box<dyn Future<Output = Result<Page<T>, StoreError>> + Send>>;
 
@@ -62,7 +64,10 @@ enum From {
 
 impl<T> fmt::Debug for Listing<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listing").field("from", &self.from).field("fetched", &self.rows.len()).finish_non_exhaustive()
+        f.debug_struct("Listing")
+            .field("from", &self.from)
+            .field("fetched", &self.rows.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,9 +76,12 @@ impl<T> Unpin for Listing<T> {}
 
 impl<T: Send + 'static> Listing<T> {
     /// Creates a listing of a store's records.
-    pub(in crate::limiter) fn of_records<F>(store: Arc<dyn Store>, fetch: F) -> Self
+    pub(crate) fn of_records<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
-        F: for<'a> Fn(&'a dyn Records, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
+        F: for<'a> Fn(&'a dyn Records, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>>
+            + Send
+            + Sync
+            + 'static,
     {
         let missing = store.records().is_none().then_some(Invalid::NoRecords);
         Self::new(store, missing, move |store, from| match store.records() {
@@ -83,22 +91,40 @@ impl<T: Send + 'static> Listing<T> {
     }
 
     /// Creates a listing of a store's namespaces.
-    pub(in crate::limiter) fn of_namespaces<F>(store: Arc<dyn Store>, fetch: F) -> Self
+    pub(crate) fn of_namespaces<F>(store: Arc<dyn Store>, fetch: F) -> Self
     where
-        F: for<'a> Fn(&'a dyn NamespaceStore, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
+        F: for<'a> Fn(&'a dyn NamespaceStore, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>>
+            + Send
+            + Sync
+            + 'static,
     {
-        let missing = store.namespaces().is_none().then_some(Invalid::NoNamespaces);
-        Self::new(store, missing, move |store, from| match store.namespaces() {
-            Some(namespaces) => fetch(namespaces, from),
-            None => Box::pin(std::future::ready(Ok(Page::new(Vec::new(), None)))),
+        let missing = store
+            .namespaces()
+            .is_none()
+            .then_some(Invalid::NoNamespaces);
+        Self::new(store, missing, move |store, from| {
+            match store.namespaces() {
+                Some(namespaces) => fetch(namespaces, from),
+                None => Box::pin(std::future::ready(Ok(Page::new(Vec::new(), None)))),
+            }
         })
     }
 
     fn new<F>(store: Arc<dyn Store>, missing: Option<Invalid>, fetch: F) -> Self
     where
-        F: for<'a> Fn(&'a dyn Store, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>> + Send + Sync + 'static,
+        F: for<'a> Fn(&'a dyn Store, Option<&'a Cursor>) -> StoreFuture<'a, Page<T>>
+            + Send
+            + Sync
+            + 'static,
     {
-        Self { store, missing, fetch: Arc::new(fetch), rows: VecDeque::new(), from: From::Start, page: None }
+        Self {
+            store,
+            missing,
+            fetch: Arc::new(fetch),
+            rows: VecDeque::new(),
+            from: From::Start,
+            page: None,
+        }
     }
 
     /// Returns the next row; `None` after the last.

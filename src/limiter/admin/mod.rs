@@ -1,5 +1,5 @@
-//! Calls for what is stored beside the buckets (limits, entities, namespaces, the history, usage), and for the health
-//! of the store.
+//! Calls for what is stored beside the buckets (limits, entities, namespaces, the history, usage),
+//! and for the health of the store.
 
 mod audit;
 mod config;

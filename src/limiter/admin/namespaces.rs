@@ -24,15 +24,18 @@ pub struct Namespaces {
 impl RateLimiter {
     /// Returns the namespaces of the limiter's table.
     pub fn namespaces(&self) -> Namespaces {
-        Namespaces { limiter: self.clone() }
+        Namespaces {
+            limiter: self.clone(),
+        }
     }
 
-    /// Returns a limiter for another namespace of the same table, with the same settings. The two limiters share the
-    /// connection and nothing else, so each needs its own shutdown. One round trip.
+    /// Returns a limiter for another namespace of the same table, with the same settings. The two
+    /// limiters share the connection and nothing else, so each needs its own shutdown. One round
+    /// trip.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`] if the namespace is not registered, [`Invalid::NoNamespaces`] if the store has no
-    /// namespaces, [`Error::Unavailable`] if the store fails.
+    /// [`NamespaceError::NotFound`] if the namespace is not registered, [`Invalid::NoNamespaces`]
+    /// if the store has no namespaces, [`Error::Unavailable`] if the store fails.
     pub async fn namespace<N>(&self, name: N) -> Result<Self, Error>
     where
         N: IntoName<NamespaceName>,
@@ -44,9 +47,10 @@ impl RateLimiter {
         let known = known.ok_or_else(|| NamespaceError::NotFound(name.to_string()))?;
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => Err(Invalid::NoNamespaces.into()),
-            Backend::Gated(_) => {
-                Ok(Self::of(Engine::over(self.engine().settings().clone(), namespaces.scoped(&known.id))?))
-            }
+            Backend::Gated(_) => Ok(Self::of(Engine::over(
+                self.engine().settings().clone(),
+                namespaces.scoped(&known.id),
+            )?)),
         }
     }
 }
@@ -58,13 +62,16 @@ impl Namespaces {
     /// [`Invalid::NoNamespaces`]; [`Error::Unavailable`] if the store fails.
     pub async fn register(&self, name: &NamespaceName) -> Result<NamespaceInfo, Error> {
         let store = self.store();
-        self.limiter.asked(namespaces_of(&*store)?.register(name, self.limiter.now())).await
+        self.limiter
+            .asked(namespaces_of(&*store)?.register(name, self.limiter.now()))
+            .await
     }
 
     /// Registers several namespaces, one after the other.
     ///
     /// # Errors
-    /// The errors of [`register`](Self::register), at the first name that fails. The names before it are registered.
+    /// The errors of [`register`](Self::register), at the first name that fails. The names before
+    /// it are registered.
     pub async fn register_all(
         &self,
         names: impl IntoIterator<Item = NamespaceName>,
@@ -90,20 +97,25 @@ impl Namespaces {
         Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(true, from))
     }
 
-    /// Lists the namespaces that were deleted and are not purged yet, or not completely. [`recover`](Self::recover) or
-    /// [`purge`](Self::purge) them. One round trip per page.
+    /// Lists the namespaces that were deleted and are not purged yet, or not completely.
+    /// [`recover`](Self::recover) or [`purge`](Self::purge) them. One round trip per page.
     pub fn orphans(&self) -> Listing<NamespaceInfo> {
-        Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(false, from))
+        Listing::of_namespaces(self.store(), |namespaces, from| {
+            namespaces.list(false, from)
+        })
     }
 
-    /// Deletes a namespace. Its name is free at once, and its items stay until it is purged. Limiters that have joined
-    /// it continue to work. Two round trips.
+    /// Deletes a namespace. Its name is free at once, and its items stay until it is purged.
+    /// Limiters that have joined it continue to work. Two round trips.
     ///
     /// # Errors
     /// [`NamespaceError::NotFound`]; otherwise the errors of [`register`](Self::register).
     pub async fn delete(&self, name: &NamespaceName) -> Result<NamespaceInfo, Error> {
         let store = self.store();
-        let deleted = self.limiter.asked(namespaces_of(&*store)?.delete(name, self.limiter.now())).await?;
+        let deleted = self
+            .limiter
+            .asked(namespaces_of(&*store)?.delete(name, self.limiter.now()))
+            .await?;
         deleted.ok_or_else(|| NamespaceError::NotFound(name.to_string()).into())
     }
 
@@ -114,18 +126,25 @@ impl Namespaces {
     /// [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
     pub async fn recover(&self, id: &str) -> Result<NamespaceInfo, Error> {
         let store = self.store();
-        changed(id, self.limiter.asked(namespaces_of(&*store)?.recover(id)).await?)
+        changed(
+            id,
+            self.limiter
+                .asked(namespaces_of(&*store)?.recover(id))
+                .await?,
+        )
     }
 
-    /// Removes the deleted namespace with that id for good, and returns the number of deleted items. Two round trips,
-    /// then for each page one to read it and one for every 25 items to delete. Call it again to continue an interrupted
-    /// purge. If there is no such namespace, it does nothing.
+    /// Removes the deleted namespace with that id for good, and returns the number of deleted
+    /// items. Two round trips, then for each page one to read it and one for every 25 items to
+    /// delete. Call it again to continue an interrupted purge. If there is no such namespace, it
+    /// does nothing.
     ///
-    /// First shut down the limiters that have joined the namespace: what they write later belongs to no namespace that
-    /// is listed.
+    /// First shut down the limiters that have joined the namespace: what they write later belongs
+    /// to no namespace that is listed.
     ///
     /// # Errors
-    /// [`NamespaceError::Status`] if it is active; otherwise the errors of [`register`](Self::register).
+    /// [`NamespaceError::Status`] if it is active; otherwise the errors of
+    /// [`register`](Self::register).
     pub async fn purge(&self, id: &str) -> Result<u64, Error> {
         let store = self.store();
         let namespaces = namespaces_of(&*store)?;
@@ -148,7 +167,9 @@ impl Namespaces {
 }
 
 fn namespaces_of(store: &dyn Store) -> Result<&dyn NamespaceStore, Error> {
-    store.namespaces().ok_or_else(|| Invalid::NoNamespaces.into())
+    store
+        .namespaces()
+        .ok_or_else(|| Invalid::NoNamespaces.into())
 }
 
 fn changed(id: &str, change: StatusChange) -> Result<NamespaceInfo, Error> {

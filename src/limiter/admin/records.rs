@@ -17,17 +17,21 @@ use crate::{
 
 impl RateLimiter {
     /// Returns the store.
-    pub(in crate::limiter) fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
         self.engine().store()
     }
 
     /// Returns the resolution for an entity and a resource.
-    pub(in crate::limiter) async fn resolution(
+    pub(crate) async fn resolution(
         &self,
         entity: &EntityId,
         resource: &Resource,
     ) -> Result<Arc<Resolution>, Error> {
-        self.engine().resolve(entity, resource).found().await.map_err(Error::from)
+        self.engine()
+            .resolve(entity, resource)
+            .found()
+            .await
+            .map_err(Error::from)
     }
 
     pub(crate) fn stored_on_unavailable(&self) -> Option<StoredOnUnavailable> {
@@ -35,32 +39,37 @@ impl RateLimiter {
     }
 
     /// Makes a call for what is stored beside buckets, with the call deadline.
-    pub(in crate::limiter) async fn asked<T>(
+    pub(crate) async fn asked<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Error> {
-        self.answered_in(self.engine().settings().longest_call(), call).await
+        self.answered_in(self.engine().settings().longest_call(), call)
+            .await
     }
 
     /// Makes a store call. Returns an error if its answer does not come within `deadline`.
-    pub(in crate::limiter) async fn answered_in<T>(
+    pub(crate) async fn answered_in<T>(
         &self,
         deadline: Duration,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Error> {
-        let Some(mut late) = self.engine().late(deadline) else { return answered(call.await) };
+        let Some(mut late) = self.engine().late(deadline) else {
+            return answered(call.await);
+        };
         let mut call = pin!(call);
         poll_fn(|context| {
             if let Poll::Ready(answer) = call.as_mut().poll(context) {
                 return Poll::Ready(answered(answer));
             }
-            Pin::new(&mut late).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+            Pin::new(&mut late)
+                .poll(context)
+                .map(|()| Err(Unavailable::Deadline.into()))
         })
         .await
     }
 
     /// Adds an event to the history.
-    pub(in crate::limiter) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
+    pub(crate) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
         let records = records_of(&*store)?;
         event.principal = match &self.engine().settings().principal {
@@ -68,18 +77,19 @@ impl RateLimiter {
             // An event without a principal is better than none.
             None => records.principal().await.unwrap_or_default(),
         };
-        let kept = i64::try_from(self.engine().settings().audit_retention.as_secs()).unwrap_or(i64::MAX);
+        let kept =
+            i64::try_from(self.engine().settings().audit_retention.as_secs()).unwrap_or(i64::MAX);
         let expires_at = event.timestamp.saturating_add(kept);
         self.asked(records.append_audit(&event, expires_at)).await
     }
 }
 
 /// Returns the records of a store, or an error if it keeps none.
-pub(in crate::limiter) fn records_of(store: &dyn Store) -> Result<&dyn Records, Error> {
+pub(crate) fn records_of(store: &dyn Store) -> Result<&dyn Records, Error> {
     store.records().ok_or_else(|| Invalid::NoRecords.into())
 }
 
 /// Converts a store's error to the caller's error.
-pub(in crate::limiter) fn answered<T>(result: Result<T, StoreError>) -> Result<T, Error> {
+pub(crate) fn answered<T>(result: Result<T, StoreError>) -> Result<T, Error> {
     result.map_err(|error| Unavailable::Store(error).into())
 }

@@ -9,8 +9,8 @@ use crate::{
         api::RateLimiter,
     },
     model::{
-        BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity, Tally, UsageQuery,
-        UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,
+        BucketKey, BucketState, EntityCapacity, EntityId, LimitName, Resource, ResourceCapacity,
+        Tally, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary, UsageWindow, whole_tokens,
     },
     store::{BucketListing, ReadConsistency},
 };
@@ -53,7 +53,9 @@ impl RateLimiter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn usage(&self) -> UsageReports {
-        UsageReports { limiter: self.clone() }
+        UsageReports {
+            limiter: self.clone(),
+        }
     }
 }
 
@@ -68,8 +70,8 @@ impl UsageReports {
         self.of(UsageSubject::Resource(resource))
     }
 
-    /// Lists the buckets of a resource, shard by shard. Two or more round trips per page: the index may hold only the
-    /// keys.
+    /// Lists the buckets of a resource, shard by shard. Two or more round trips per page: the index
+    /// may hold only the keys.
     pub fn buckets(&self, resource: &Resource) -> Listing<(BucketKey, BucketState)> {
         let listing = BucketListing::OfResource(resource.clone());
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -78,18 +80,27 @@ impl UsageReports {
         })
     }
 
-    /// Returns the state of a limit over all entities that have a bucket of `resource`, refilled to now. Shards are
-    /// added up, and expired buckets are left out. Reads every bucket of the resource, and holds a row for each entity.
+    /// Returns the state of a limit over all entities that have a bucket of `resource`, refilled to
+    /// now. Shards are added up, and expired buckets are left out. Reads every bucket of the
+    /// resource, and holds a row for each entity.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
-    pub async fn resource_capacity(&self, resource: &Resource, limit: &LimitName) -> Result<ResourceCapacity, Error> {
+    pub async fn resource_capacity(
+        &self,
+        resource: &Resource,
+        limit: &LimitName,
+    ) -> Result<ResourceCapacity, Error> {
         let entities = self.capacities(resource, limit).await?;
-        Ok(ResourceCapacity::new(resource.clone(), limit.clone(), entities))
+        Ok(ResourceCapacity::new(
+            resource.clone(),
+            limit.clone(),
+            entities,
+        ))
     }
 
-    /// Returns the same, but only over the entities that were created without a parent. One more round trip for each
-    /// entity.
+    /// Returns the same, but only over the entities that were created without a parent. One more
+    /// round trip for each entity.
     ///
     /// # Errors
     /// The errors of [`resource_capacity`](Self::resource_capacity).
@@ -102,20 +113,33 @@ impl UsageReports {
         let records = records_of(&*store)?;
         let mut parents = Vec::new();
         for capacity in self.capacities(resource, limit).await? {
-            let found =
-                self.limiter.asked(records.look_up(Some(&capacity.entity), &[], None, ReadConsistency::Strong)).await?;
+            let found = self
+                .limiter
+                .asked(records.look_up(Some(&capacity.entity), &[], None, ReadConsistency::Strong))
+                .await?;
             if found.entity.is_some_and(|entity| entity.parent.is_none()) {
                 parents.push(capacity);
             }
         }
-        Ok(ResourceCapacity::new(resource.clone(), limit.clone(), parents))
+        Ok(ResourceCapacity::new(
+            resource.clone(),
+            limit.clone(),
+            parents,
+        ))
     }
 
     fn of(&self, subject: UsageSubject) -> Snapshots {
-        Snapshots { limiter: self.limiter.clone(), query: UsageQuery::new(subject) }
+        Snapshots {
+            limiter: self.limiter.clone(),
+            query: UsageQuery::new(subject),
+        }
     }
 
-    async fn capacities(&self, resource: &Resource, limit: &LimitName) -> Result<Vec<EntityCapacity>, Error> {
+    async fn capacities(
+        &self,
+        resource: &Resource,
+        limit: &LimitName,
+    ) -> Result<Vec<EntityCapacity>, Error> {
         let now = self.limiter.now();
         let mut buckets = self.buckets(resource);
         // Millitokens: the capacity of the whole bucket, and what its shards hold.
@@ -126,7 +150,9 @@ impl UsageReports {
                 continue;
             };
             let tokens = state.level_at(limit, now).tokens;
-            let (_, sum) = held.entry(key.entity).or_insert((limit.parameters.capacity(), 0));
+            let (_, sum) = held
+                .entry(key.entity)
+                .or_insert((limit.parameters.capacity(), 0));
             *sum = sum.saturating_add(tokens);
         }
         let capacity = |(entity, (capacity, tokens))| {
@@ -167,8 +193,9 @@ impl Snapshots {
         self
     }
 
-    /// Lists the snapshots, the newest windows first; for an entity without a resource, resource by resource. One round
-    /// trip per page, two for the snapshots of a resource. Items that are no snapshots are skipped.
+    /// Lists the snapshots, the newest windows first; for an entity without a resource, resource by
+    /// resource. One round trip per page, two for the snapshots of a resource. Items that are no
+    /// snapshots are skipped.
     pub fn list(self) -> Listing<UsageSnapshot> {
         let query = self.query;
         Listing::of_records(self.limiter.store(), move |records, from| {

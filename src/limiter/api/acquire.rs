@@ -17,23 +17,25 @@ use crate::{
 /// A limit that no cost names is charged 1.
 ///
 /// # Errors
-/// [`Error::Denied`] if a limit is short, [`Error::ExceedsCapacity`] if the cost is above the capacity of a limit,
-/// [`Error::Unavailable`] if the store gave no answer in time, [`Error::Invalid`] if an argument is wrong.
+/// [`Error::Denied`] if a limit is short, [`Error::ExceedsCapacity`] if the cost is above the
+/// capacity of a limit, [`Error::Unavailable`] if the store gave no answer in time,
+/// [`Error::Invalid`] if an argument is wrong.
 ///
 /// # Dropping
-/// If the future is dropped while its write is in flight, another write gives the charge back. This is limited: in the
-/// time in which a bucket refills from empty to full, a limiter gives back 16 such requests of it, or fewer if other
-/// buckets share its counter. The charges of further ones stay. Otherwise a client that cancels its requests could make
-/// the limiter write for free, as often as it likes. Requests that miss their deadline are always given back, and so
-/// are all requests in memory.
+/// If the future is dropped while its write is in flight, another write gives the charge back. This
+/// is limited: in the time in which a bucket refills from empty to full, a limiter gives back 16
+/// such requests of it, or fewer if other buckets share its counter. The charges of further ones
+/// stay. Otherwise a client that cancels its requests could make the limiter write for free, as
+/// often as it likes. Requests that miss their deadline are always given back, and so are all
+/// requests in memory.
 ///
 /// # Cost
-/// One round trip and one write unit, shared with other requests of the bucket that wait at the same time. None if the
-/// bucket is known to be short, or lives in memory.
+/// One round trip and one write unit, shared with other requests of the bucket that wait at the
+/// same time. None if the bucket is known to be short, or lives in memory.
 ///
-/// If the stored limits and the parent of the entity are not cached, one more round trip before (a read of up to six
-/// items), and another one when a parent is first discovered. The bucket of a parent costs another write unit; both are
-/// written at the same time.
+/// If the stored limits and the parent of the entity are not cached, one more round trip before (a
+/// read of up to six items), and another one when a parent is first discovered. The bucket of a
+/// parent costs another write unit; both are written at the same time.
 #[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
@@ -43,15 +45,16 @@ pub struct Acquire {
 
 impl Acquire {
     #[inline]
-    pub(in crate::limiter) fn new(request: Result<Request, Box<Error>>) -> Self {
+    pub(crate) fn new(request: Result<Request, Box<Error>>) -> Self {
         Self { request }
     }
 
-    /// Sets the limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a vector of them, or
-    /// [`Limits`](crate::Limits). They also apply to the parent's bucket if that is charged.
+    /// Sets the limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
+    /// vector of them, or [`Limits`](crate::Limits). They also apply to the parent's bucket if that
+    /// is charged.
     ///
-    /// If the stored bucket has other parameters for one of these limits, the write that grants the request changes
-    /// them. A limit that only the bucket has stays as it is.
+    /// If the stored bucket has other parameters for one of these limits, the write that grants the
+    /// request changes them. A limit that only the bucket has stays as it is.
     #[inline]
     pub fn limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| request.set_limits(limits));
@@ -65,8 +68,9 @@ impl Acquire {
         self
     }
 
-    /// Charges only the entity's own bucket, and does not look up whether the entity has a parent. Together with
-    /// [`limits`](Self::limits), this saves one round trip for the first acquire of an entity and resource.
+    /// Charges only the entity's own bucket, and does not look up whether the entity has a parent.
+    /// Together with [`limits`](Self::limits), this saves one round trip for the first acquire of
+    /// an entity and resource.
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();
@@ -75,7 +79,8 @@ impl Acquire {
         self
     }
 
-    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. It has no effect in memory.
+    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. It has no
+    /// effect in memory.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.edit(|request| {
             request.set_prefetch(prefetch);
@@ -84,20 +89,23 @@ impl Acquire {
         self
     }
 
-    /// Charges the entity and its parent in one transaction, instead of two writes at the same time. If one of them is
-    /// short, the other one is never charged, not even for the short time until it would be given back.
+    /// Charges the entity and its parent in one transaction, instead of two writes at the same
+    /// time. If one of them is short, the other one is never charged, not even for the short time
+    /// until it would be given back.
     ///
-    /// Each acquire is a transaction of its own: it shares no write with others, and [prefetches](Self::prefetch)
-    /// nothing. Transactions that conflict at a busy parent are repeated, up to twelve tries in all. Then the acquire
-    /// fails with [`Unavailable::Contended`](crate::error::Unavailable::Contended). So this is for parents with a few
-    /// acquires at a time. It has no effect in memory, or if the entity has no parent.
+    /// Each acquire is a transaction of its own: it shares no write with others, and
+    /// [prefetches](Self::prefetch) nothing. Transactions that conflict at a busy parent are
+    /// repeated, up to twelve tries in all. Then the acquire fails with
+    /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So this is for parents
+    /// with a few acquires at a time. It has no effect in memory, or if the entity has no parent.
     ///
-    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It succeeds only if both
-    /// buckets still hold what it was planned with. If others have written meanwhile, it is planned again.
+    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It
+    /// succeeds only if both buckets still hold what it was planned with. If others have written
+    /// meanwhile, it is planned again.
     ///
     /// # Cost
-    /// One round trip and four write units instead of two. The first transaction of a bucket that this process has not
-    /// seen yet reads the bucket before, and creates it if it does not exist.
+    /// One round trip and four write units instead of two. The first transaction of a bucket that
+    /// this process has not seen yet reads the bucket before, and creates it if it does not exist.
     pub fn in_one_transaction(mut self) -> Self {
         self.edit(|request| {
             request.set_together();
@@ -121,8 +129,8 @@ impl Acquire {
         self
     }
 
-    /// Sets the longest time that this acquire waits for the store, instead of the limiter's deadline. In milliseconds,
-    /// rounded up.
+    /// Sets the longest time that this acquire waits for the store, instead of the limiter's
+    /// deadline. In milliseconds, rounded up.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.edit(|request| {
             request.set_deadline(deadline.into());
@@ -131,8 +139,8 @@ impl Acquire {
         self
     }
 
-    /// Acquires, runs `work` with the lease, and settles it. The lease is committed if `work` returns `Ok`, and rolled
-    /// back if `work` returns `Err`, panics or is dropped.
+    /// Acquires, runs `work` with the lease, and settles it. The lease is committed if `work`
+    /// returns `Ok`, and rolled back if `work` returns `Err`, panics or is dropped.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter};
@@ -167,14 +175,15 @@ impl Acquire {
         Ok(output)
     }
 
-    /// Decides by this process's `share` of the limits, in memory, if the store gives no decision because it is down or
-    /// busy. The lease is then [degraded](Lease::is_degraded).
+    /// Decides by this process's `share` of the limits, in memory, if the store gives no decision
+    /// because it is down or busy. The lease is then [degraded](Lease::is_degraded).
     ///
-    /// The local buckets start full, with the share of each capacity, and refill at the share of each rate. They are
-    /// kept from one outage to the next. Their grants are never charged to the store, nor given back to it. Stored
-    /// limits and the parent are those that were last known. If none are known and
-    /// [`default_limits`](Self::default_limits) sets none, the acquire fails as it would without this. It also fails if
-    /// the cost is above the share of a capacity, or if the limiter was shut down. It has no effect in memory.
+    /// The local buckets start full, with the share of each capacity, and refill at the share of
+    /// each rate. They are kept from one outage to the next. Their grants are never charged to the
+    /// store, nor given back to it. Stored limits and the parent are those that were last known. If
+    /// none are known and [`default_limits`](Self::default_limits) sets none, the acquire fails as
+    /// it would without this. It also fails if the cost is above the share of a capacity, or if the
+    /// limiter was shut down. It has no effect in memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, limiter::LocalShare};
@@ -202,14 +211,17 @@ impl Acquire {
         self
     }
 
-    /// Makes the limit `name` only observe, for the parent too. It is evaluated, and it is charged if it and all other
-    /// limits have what is asked, but it denies nothing. [`Lease::shadow_denials`] returns what it would have denied.
+    /// Makes the limit `name` only observe, for the parent too. It is evaluated, and it is charged
+    /// if it and all other limits have what is asked, but it denies nothing.
+    /// [`Lease::shadow_denials`] returns what it would have denied.
     ///
-    /// If limits that only observe would have denied the request, none of them is charged for it, neither now nor when
-    /// it is settled: otherwise they would show a debt that enforced limits could not have.
+    /// If limits that only observe would have denied the request, none of them is charged for it,
+    /// neither now nor when it is settled: otherwise they would show a debt that enforced limits
+    /// could not have.
     ///
     /// # Cost
-    /// None, unless only such limits are short. Then the request needs another write, which leaves them out.
+    /// None, unless only such limits are short. Then the request needs another write, which leaves
+    /// them out.
     pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
         self.edit(|request| {
             let name = LimitName::new(name)?;
@@ -225,18 +237,20 @@ impl Acquire {
 
     /// Waits for capacity, for up to `most`, instead of being denied.
     ///
-    /// The request takes its place in the bucket with the write that spends its tokens: the bucket may go into debt by
-    /// the refill of `most`. The request starts when that debt is refilled, and does not ask the store again. Requests
-    /// for the same limits start in the order of their writes, over all processes. While the bucket is in debt,
-    /// requests that do not wait are denied.
+    /// The request takes its place in the bucket with the write that spends its tokens: the bucket
+    /// may go into debt by the refill of `most`. The request starts when that debt is refilled, and
+    /// does not ask the store again. Requests for the same limits start in the order of their
+    /// writes, over all processes. While the bucket is in debt, requests that do not wait are
+    /// denied.
     ///
-    /// If the wait would be longer than `most`, the request is denied at once and takes no place. At most
-    /// [`max_waiters`](Self::max_waiters) requests of this limiter wait for one bucket. If the entity has a parent, the
-    /// request starts when both buckets are refilled. Limits that only observe cause no wait.
+    /// If the wait would be longer than `most`, the request is denied at once and takes no place.
+    /// At most [`max_waiters`](Self::max_waiters) requests of this limiter wait for one bucket. If
+    /// the entity has a parent, the request starts when both buckets are refilled. Limits that only
+    /// observe cause no wait.
     ///
-    /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is dropped, its place
-    /// is given back, up to [a limit](Self#dropping). That does not start other waiting requests earlier: requests that
-    /// come later find the tokens.
+    /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is
+    /// dropped, its place is given back, up to [a limit](Self#dropping). That does not start other
+    /// waiting requests earlier: requests that come later find the tokens.
     ///
     /// ```
     /// use std::time::Duration;
@@ -255,30 +269,36 @@ impl Acquire {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Denied`] if the wait would be longer than `most`, [`Error::QueueFull`] if too many requests wait
-    /// already. In memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime) outside a tokio runtime, whose
-    /// timers must be enabled.
+    /// [`Error::Denied`] if the wait would be longer than `most`, [`Error::QueueFull`] if too many
+    /// requests wait already. In memory [`Invalid::NoRuntime`](crate::error::Invalid::NoRuntime)
+    /// outside a tokio runtime, whose timers must be enabled.
     ///
     /// # Cost
-    /// That of an acquire: one round trip and one write unit, shared by requests that come while a write of the bucket
-    /// is in flight. A denial costs nothing if the bucket is known to be short.
+    /// That of an acquire: one round trip and one write unit, shared by requests that come while a
+    /// write of the bucket is in flight. A denial costs nothing if the bucket is known to be short.
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
-            *wait = Some(Wait { most, waiters: wait.map_or(Wait::WAITERS, |wait| wait.waiters) });
+            *wait = Some(Wait {
+                most,
+                waiters: wait.map_or(Wait::WAITERS, |wait| wait.waiters),
+            });
             Ok::<_, Error>(())
         });
         self
     }
 
-    /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All requests of this
-    /// limiter and its clones count; in memory, those of all limiters over one store. If the bucket is short and as
-    /// many wait already, the request is refused with [`Error::QueueFull`]. Its `retry_after` counts all requests that
-    /// wait. Default: 100.
+    /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All
+    /// requests of this limiter and its clones count; in memory, those of all limiters over one
+    /// store. If the bucket is short and as many wait already, the request is refused with
+    /// [`Error::QueueFull`]. Its `retry_after` counts all requests that wait. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
-            *wait = Some(Wait { most: wait.map_or(Duration::ZERO, |wait| wait.most), waiters });
+            *wait = Some(Wait {
+                most: wait.map_or(Duration::ZERO, |wait| wait.most),
+                waiters,
+            });
             Ok::<_, Error>(())
         });
         self
@@ -296,7 +316,10 @@ impl Acquire {
     }
 
     #[inline]
-    pub(in crate::limiter) fn edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
+    pub(crate) fn edit<E: Into<Error>>(
+        &mut self,
+        change: impl FnOnce(&mut Request) -> Result<(), E>,
+    ) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {

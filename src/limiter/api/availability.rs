@@ -33,8 +33,10 @@ pub struct WaitRequest(AvailabilityRequest);
 
 impl AvailabilityRequest {
     /// Creates a query that fails if the answer takes longer than `deadline`.
-    pub(in crate::limiter) fn new(subject: Result<Target, Error>, deadline: Duration) -> Self {
-        Self { request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())) }
+    pub(crate) fn new(subject: Result<Target, Error>, deadline: Duration) -> Self {
+        Self {
+            request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())),
+        }
     }
 
     /// Sets the limits of the bucket, as [`Acquire::limits`](crate::limiter::Acquire::limits) does.
@@ -64,7 +66,7 @@ impl AvailabilityRequest {
         self
     }
 
-    pub(in crate::limiter) fn wait(self) -> WaitRequest {
+    pub(crate) fn wait(self) -> WaitRequest {
         WaitRequest(self)
     }
 
@@ -78,13 +80,17 @@ impl AvailabilityRequest {
 
     async fn ask(self) -> Result<Availability, Error> {
         let request = self.request?;
-        let Some(mut late) = request.timeout() else { return look(request).await };
+        let Some(mut late) = request.timeout() else {
+            return look(request).await;
+        };
         let mut looking = pin!(look(request));
         poll_fn(|context| {
             if let Poll::Ready(found) = looking.as_mut().poll(context) {
                 return Poll::Ready(found);
             }
-            Pin::new(&mut late).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+            Pin::new(&mut late)
+                .poll(context)
+                .map(|()| Err(Unavailable::Deadline.into()))
         })
         .await
     }

@@ -16,12 +16,12 @@ use crate::{
 /// A handle to a bucket that was looked up once, to acquire from it again and again:
 /// [`RateLimiter::bucket`](crate::RateLimiter::bucket). Clones are cheap.
 ///
-/// It keeps the names and the bucket's place in this process. It keeps limits only if [`limits`](Self::limits) sets
-/// them. Otherwise every acquire uses the limits and the parent that are stored at its time, as far as the limiter has
-/// them cached.
+/// It keeps the names and the bucket's place in this process. It keeps limits only if
+/// [`limits`](Self::limits) sets them. Otherwise every acquire uses the limits and the parent that
+/// are stored at its time, as far as the limiter has them cached.
 ///
-/// In memory, a bucket is never evicted while a handle to it exists, full or not. It counts towards the store's
-/// capacity.
+/// In memory, a bucket is never evicted while a handle to it exists, full or not. It counts towards
+/// the store's capacity.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter};
@@ -47,14 +47,23 @@ pub struct BucketHandle {
 /// Shows only the bucket's names: the handle refers to the whole limiter.
 impl fmt::Debug for BucketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let KeyParts { entity, resource, .. } = self.subject.key();
-        f.debug_struct("BucketHandle").field("entity", entity).field("resource", resource).finish_non_exhaustive()
+        let KeyParts {
+            entity, resource, ..
+        } = self.subject.key();
+        f.debug_struct("BucketHandle")
+            .field("entity", entity)
+            .field("resource", resource)
+            .finish_non_exhaustive()
     }
 }
 
 impl BucketHandle {
-    pub(in crate::limiter) fn new(subject: Target, deadline: Deadline) -> Self {
-        Self { subject: subject.found(), limits: Source::Stored, deadline }
+    pub(crate) fn new(subject: Target, deadline: Deadline) -> Self {
+        Self {
+            subject: subject.found(),
+            limits: Source::Stored,
+            deadline,
+        }
     }
 
     /// Returns the entity that is limited.
@@ -82,8 +91,16 @@ impl BucketHandle {
             self.limits = Source::Exactly(LimitsRef::These(limits));
             return Ok(self);
         };
-        let pinned = ResolvedBucket { entry: entry.clone(), home: home.clone(), limits };
-        Ok(Self { subject: Target::Pinned(Arc::new(pinned)), limits: Source::Stored, ..self })
+        let pinned = ResolvedBucket {
+            entry: entry.clone(),
+            home: home.clone(),
+            limits,
+        };
+        Ok(Self {
+            subject: Target::Pinned(Arc::new(pinned)),
+            limits: Source::Stored,
+            ..self
+        })
     }
 
     /// Sets limits for every acquire for which none are stored at its time.
@@ -95,14 +112,24 @@ impl BucketHandle {
         Ok(Self { limits, ..self })
     }
 
-    /// Asks for tokens of the bucket, as [`RateLimiter::acquire`](crate::RateLimiter::acquire) does.
+    /// Asks for tokens of the bucket, as [`RateLimiter::acquire`](crate::RateLimiter::acquire)
+    /// does.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        // Fast path: for most handles only one reference must be cloned. A clone of any subject and limits goes through
-        // memory: it is written in pieces and read at once, which stalls the processor.
+        // Fast path: for most handles only one reference must be cloned. A clone of any subject and
+        // limits goes through memory: it is written in pieces and read at once, which stalls the
+        // processor.
         if let (Target::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
-            return Acquire::new(Ok(Request::new(Target::Pinned(pinned.clone()), Source::Stored, self.deadline)));
+            return Acquire::new(Ok(Request::new(
+                Target::Pinned(pinned.clone()),
+                Source::Stored,
+                self.deadline,
+            )));
         }
-        Acquire::new(Ok(Request::new(self.subject.clone(), self.limits.clone(), self.deadline)))
+        Acquire::new(Ok(Request::new(
+            self.subject.clone(),
+            self.limits.clone(),
+            self.deadline,
+        )))
     }
 }

@@ -30,37 +30,41 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder builds nothing by itself"]
 pub struct RateLimiterBuilder {
-    pub(in crate::limiter) settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 impl RateLimiterBuilder {
-    /// Uses only `clock` for the time, for tests. Default: the system's clock, corrected by the store's answers (see
-    /// [`wall_clock`](Self::wall_clock)). In memory the default is a clock that changes of the wall clock do not
-    /// affect, [`MonotonicClock`](crate::clock::MonotonicClock).
+    /// Uses only `clock` for the time, for tests. Default: the system's clock, corrected by the
+    /// store's answers (see [`wall_clock`](Self::wall_clock)). In memory the default is a clock
+    /// that changes of the wall clock do not affect,
+    /// [`MonotonicClock`](crate::clock::MonotonicClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = Some(Arc::new(clock));
         self.settings.corrected = false;
         self
     }
 
-    /// Uses `clock` for the time, corrected by the times that the store's answers contain: a clock that is an hour
-    /// ahead fills no bucket. If the store does not date its answers, the clock is used as it is.
+    /// Uses `clock` for the time, corrected by the times that the store's answers contain: a clock
+    /// that is an hour ahead fills no bucket. If the store does not date its answers, the clock is
+    /// used as it is.
     ///
-    /// Before the first answer, the error of the clock is unknown. If the limiter was built, not opened, and has looked
-    /// up nothing else, it reads a bucket before it writes to it.
+    /// Before the first answer, the error of the clock is unknown. If the limiter was built, not
+    /// opened, and has looked up nothing else, it reads a bucket before it writes to it.
     pub fn wall_clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = Some(Arc::new(clock));
         self.settings.corrected = true;
         self
     }
 
-    /// Runs store calls and background writes on `runtime`, whose timers must be enabled (`enable_time` or
-    /// `enable_all`; `#[tokio::main]` does). Default: the runtime that the limiter is built in.
+    /// Runs store calls and background writes on `runtime`, whose timers must be enabled
+    /// (`enable_time` or `enable_all`; `#[tokio::main]` does). Default: the runtime that the
+    /// limiter is built in.
     ///
-    /// A thread must drive this runtime while there are requests and leases, in whatever runtime those are. A
-    /// `current_thread` runtime stands still while no thread blocks on it. Meanwhile, acquires from other threads end
-    /// at their deadlines, and operations without a deadline, such as settlements, wait until a thread drives the
-    /// runtime again. If the runtime is shut down, all that wait get an error.
+    /// A thread must drive this runtime while there are requests and leases, in whatever runtime
+    /// those are. A `current_thread` runtime stands still while no thread blocks on it. Meanwhile,
+    /// acquires from other threads end at their deadlines, and operations without a deadline, such
+    /// as settlements, wait until a thread drives the runtime again. If the runtime is shut down,
+    /// all that wait get an error.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.settings.runtime = Some(runtime);
         self
@@ -72,16 +76,16 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets the time for which stored limits and entities are cached. Changes by other processes may go unseen for that
-    /// time. Default: 60 s. With zero, every acquire looks them up.
+    /// Sets the time for which stored limits and entities are cached. Changes by other processes
+    /// may go unseen for that time. Default: 60 s. With zero, every acquire looks them up.
     pub fn config_ttl(mut self, time: Duration) -> Self {
         self.settings.config_ttl = time;
         self
     }
 
-    /// Sets the name that the history records for changes of stored limits and entities through this limiter. Default:
-    /// the name that the store has for this process, if it has one. For a limiter that [`RateLimiter::open`] opens on
-    /// AWS, that is the ARN of its credentials.
+    /// Sets the name that the history records for changes of stored limits and entities through
+    /// this limiter. Default: the name that the store has for this process, if it has one. For a
+    /// limiter that [`RateLimiter::open`] opens on AWS, that is the ARN of its credentials.
     pub fn principal(mut self, principal: impl Into<String>) -> Self {
         self.settings.principal = Some(principal.into());
         self
@@ -93,14 +97,16 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s; more than zero.
+    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s;
+    /// more than zero.
     pub fn store_deadline(mut self, deadline: Duration) -> Self {
         self.settings.gate.store_deadline = deadline;
         self
     }
 
-    /// Sets the longest time for one call for stored limits, entities, namespaces, the history or usage, including the
-    /// retries of the SDK. Default: 10 s; more than zero. Operations that delete or list many records make many calls.
+    /// Sets the longest time for one call for stored limits, entities, namespaces, the history or
+    /// usage, including the retries of the SDK. Default: 10 s; more than zero. Operations that
+    /// delete or list many records make many calls.
     pub fn call_deadline(mut self, deadline: Duration) -> Self {
         self.settings.call_deadline = Some(deadline);
         self
@@ -108,74 +114,80 @@ impl RateLimiterBuilder {
 
     /// Returns the [`call_deadline`](Self::call_deadline) if it was set.
     #[cfg(feature = "dynamodb")]
-    pub(in crate::limiter) fn chosen_call_deadline(&self) -> Option<Duration> {
+    pub(crate) fn chosen_call_deadline(&self) -> Option<Duration> {
         self.settings.call_deadline
     }
 
-    /// Sets when requests stop waiting for a store that keeps failing. Default: after 5 failures in a row, for a
-    /// second. See [`Breaker`].
+    /// Sets when requests stop waiting for a store that keeps failing. Default: after 5 failures in
+    /// a row, for a second. See [`Breaker`].
     pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.settings.breaker = Some(breaker);
         self
     }
 
-    /// Asks the store however often it has failed. If it is down, every request waits until its deadline.
+    /// Asks the store however often it has failed. If it is down, every request waits until its
+    /// deadline.
     pub fn without_breaker(mut self) -> Self {
         self.settings.breaker = None;
         self
     }
 
-    /// Sets the time that a settled difference waits to be written together with another write of its bucket. After it,
-    /// the difference is written alone. Default: 100 ms.
+    /// Sets the time that a settled difference waits to be written together with another write of
+    /// its bucket. After it, the difference is written alone. Default: 100 ms.
     pub fn flush_after(mut self, time: Duration) -> Self {
         self.settings.gate.flush_after = time;
         self
     }
 
-    /// Sets the time for which requests are denied without asking the store again after it has shown the bucket to be
-    /// short. Another process may give tokens back in that time. Default: 1 s. With zero, the store is always asked.
+    /// Sets the time for which requests are denied without asking the store again after it has
+    /// shown the bucket to be short. Another process may give tokens back in that time. Default: 1
+    /// s. With zero, the store is always asked.
     pub fn deny_from_memory(mut self, time: Duration) -> Self {
         self.settings.gate.deny_from_memory = time;
         self
     }
 
-    /// Sets the largest number of shards that a bucket is split into if it is written more than 1000 times a second,
-    /// the limit of DynamoDB for one item: 1, 2, 4, 8, 16 or 32. Default: 32; 1 never splits. A bucket is not split
-    /// further if a shard would then hold less than what one request asks for.
+    /// Sets the largest number of shards that a bucket is split into if it is written more than
+    /// 1000 times a second, the limit of DynamoDB for one item: 1, 2, 4, 8, 16 or 32. Default: 32;
+    /// 1 never splits. A bucket is not split further if a shard would then hold less than what one
+    /// request asks for.
     pub fn max_shards(mut self, shards: u32) -> Self {
         self.settings.gate.max_shards = shards;
         self
     }
 
-    /// Sets if Python clients spend from the same buckets. If they do, every write of a full bucket moves its anchor,
-    /// so that nothing is lost if one of their writes meets one of ours. Then writes of several processes conflict more
-    /// often. Default: [`RateLimiter::open`] decides by the author of the table's version record; a limiter that was
-    /// built expects Python clients. If a Python client is seen to write, that is remembered for ten minutes, whatever
-    /// is set here.
+    /// Sets if Python clients spend from the same buckets. If they do, every write of a full bucket
+    /// moves its anchor, so that nothing is lost if one of their writes meets one of ours. Then
+    /// writes of several processes conflict more often. Default: [`RateLimiter::open`] decides by
+    /// the author of the table's version record; a limiter that was built expects Python clients.
+    /// If a Python client is seen to write, that is remembered for ten minutes, whatever is set
+    /// here.
     pub fn mixed_fleet(mut self, mixed: bool) -> Self {
         self.settings.mixed_fleet = Some(mixed);
         self.settings.gate.peers = if mixed { Peers::Present } else { Peers::Absent };
         self
     }
 
-    /// Notes that this crate created the table: unless `mixed_fleet` was set, no Python client uses it.
+    /// Notes that this crate created the table: unless `mixed_fleet` was set, no Python client uses
+    /// it.
     #[cfg(feature = "dynamodb")]
-    pub(in crate::limiter) fn own_table(mut self) -> Self {
+    pub(crate) fn own_table(mut self) -> Self {
         if self.settings.mixed_fleet.is_none() {
             self.settings.gate.peers = Peers::Absent;
         }
         self
     }
 
-    /// Sets how many store calls may be in flight at once, at least 1. At most as many connections are open. Other
-    /// requests wait for their turn, but not beyond their deadlines. Default: 256.
+    /// Sets how many store calls may be in flight at once, at least 1. At most as many connections
+    /// are open. Other requests wait for their turn, but not beyond their deadlines. Default: 256.
     pub fn max_store_calls(mut self, calls: usize) -> Self {
         self.settings.store_calls = calls.max(1);
         self
     }
 
-    /// Sets how many buckets without pending writes are cached, and for how many entities stored limits are. Default:
-    /// 100 000 each; at least 1. An entry that was evicted costs one more round trip.
+    /// Sets how many buckets without pending writes are cached, and for how many entities stored
+    /// limits are. Default: 100 000 each; at least 1. An entry that was evicted costs one more
+    /// round trip.
     pub fn remembered_buckets(mut self, buckets: usize) -> Self {
         self.settings.remembered = buckets.max(1);
         self
@@ -186,8 +198,8 @@ impl RateLimiterBuilder {
         RateLimiter::of(Engine::memory(self.settings, store))
     }
 
-    /// Builds a limiter for tests. It is like that of [`build_memory`](Self::build_memory), but `script` decides before
-    /// the buckets do, and observes what happens to leases.
+    /// Builds a limiter for tests. It is like that of [`build_memory`](Self::build_memory), but
+    /// `script` decides before the buckets do, and observes what happens to leases.
     pub fn build_scripted(self, store: MemoryStore, script: impl Script) -> RateLimiter {
         RateLimiter::of(Engine::scripted(self.settings, store, script))
     }
@@ -196,7 +208,8 @@ impl RateLimiterBuilder {
     ///
     /// # Errors
     /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one;
-    /// [`Invalid::Setting`] if a deadline is zero, or [`max_shards`](Self::max_shards) no power of two up to 32.
+    /// [`Invalid::Setting`] if a deadline is zero, or [`max_shards`](Self::max_shards) no power of
+    /// two up to 32.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }
@@ -211,9 +224,9 @@ impl RateLimiterBuilder {
 }
 
 impl RateLimiter {
-    /// Creates a limiter whose buckets live in this process, for tests and for services that run alone. It has room for
-    /// 500 000 buckets; [`builder`](Self::builder) sets other sizes. If all are in use, a new key is refused, unless
-    /// [`MemoryStore::when_full`] says otherwise.
+    /// Creates a limiter whose buckets live in this process, for tests and for services that run
+    /// alone. It has room for 500 000 buckets; [`builder`](Self::builder) sets other sizes. If all
+    /// are in use, a new key is refused, unless [`MemoryStore::when_full`] says otherwise.
     pub fn memory() -> Self {
         Self::builder().build_memory(MemoryStore::new())
     }

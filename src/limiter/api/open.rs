@@ -17,23 +17,23 @@ use crate::{
     store::{
         NamespaceStore, StoreError, StoreErrorKind,
         dynamodb::{
-            CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack, asks_for_caller,
-            check_definition, load_config,
+            CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack,
+            asks_for_caller, check_definition, load_config,
         },
     },
 };
 
 /// Opens a limiter over a stack's table: await it for a [`RateLimiter`].
 ///
-/// If the table, its version record or the namespace is missing, it is created; the table by [`Provision`]. If all
-/// exist, opening costs two consistent reads.
+/// If the table, its version record or the namespace is missing, it is created; the table by
+/// [`Provision`]. If all exist, opening costs two consistent reads.
 ///
 /// # Errors
 /// [`Error::Stack`] if the stack cannot be joined or provisioned, or does not answer within the
-/// [`deadline`](Self::deadline); [`Error::Invalid`] if a name or a setting is invalid. A table is refused if its schema
-/// has another major version than this crate, or a higher minor version. It is also refused if it requires a Python
-/// client above 0.17.0, the version that this crate is equivalent to: clients raise that requirement when they store
-/// what older clients would misread.
+/// [`deadline`](Self::deadline); [`Error::Invalid`] if a name or a setting is invalid. A table is
+/// refused if its schema has another major version than this crate, or a higher minor version. It
+/// is also refused if it requires a Python client above 0.17.0, the version that this crate is
+/// equivalent to: clients raise that requirement when they store what older clients would misread.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
@@ -58,11 +58,12 @@ impl std::fmt::Debug for OpenOptions {
 }
 
 impl RateLimiter {
-    /// Joins a stack: returns a builder of a limiter whose buckets live in the stack's DynamoDB table.
+    /// Joins a stack: returns a builder of a limiter whose buckets live in the stack's DynamoDB
+    /// table.
     ///
-    /// By default, stack and namespace come from the environment (`TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`, else
-    /// `ZAEL_STACK` and `ZAEL_NAMESPACE`, else `zae-limiter` and `default`). Region, credentials and endpoint are those
-    /// that the AWS SDK finds there.
+    /// By default, stack and namespace come from the environment (`TOLLGATE_STACK` and
+    /// `TOLLGATE_NAMESPACE`, else `ZAEL_STACK` and `ZAEL_NAMESPACE`, else `zae-limiter` and
+    /// `default`). Region, credentials and endpoint are those that the AWS SDK finds there.
     ///
     /// ```no_run
     /// # async fn open() -> Result<(), tollgate::Error> {
@@ -104,19 +105,20 @@ impl OpenOptions {
         self
     }
 
-    /// Sets the DynamoDB client, instead of one from the environment. Its retries apply to opening; bucket writes are
-    /// sent once.
+    /// Sets the DynamoDB client, instead of one from the environment. Its retries apply to opening;
+    /// bucket writes are sent once.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
     /// Records the owner of the credentials of `config` in the history, unless
-    /// [`principal`](RateLimiterBuilder::principal) sets a name. STS is asked once, at the first change of limits or
-    /// entities. If it does not answer within a second, no name is recorded.
+    /// [`principal`](RateLimiterBuilder::principal) sets a name. STS is asked once, at the first
+    /// change of limits or entities. If it does not answer within a second, no name is recorded.
     ///
-    /// By default this uses the configuration from the environment. It is off if a [`client`](Self::client) is given,
-    /// or if the environment sets an endpoint for DynamoDB but none for STS (`AWS_ENDPOINT_URL_STS`).
+    /// By default this uses the configuration from the environment. It is off if a
+    /// [`client`](Self::client) is given, or if the environment sets an endpoint for DynamoDB but
+    /// none for STS (`AWS_ENDPOINT_URL_STS`).
     pub fn caller_identity(mut self, config: &SdkConfig) -> Self {
         self.caller = Some(CallerIdentity::new(config));
         self
@@ -134,12 +136,12 @@ impl OpenOptions {
         self
     }
 
-    /// Sets the longest time that opening may take, including the look-up of region and credentials. Default: 10 s.
-    /// While it waits, it emits the event `opening still waiting` (a warning, the first one after a second), which
-    /// names the step.
+    /// Sets the longest time that opening may take, including the look-up of region and
+    /// credentials. Default: 10 s. While it waits, it emits the event `opening still waiting` (a
+    /// warning, the first one after a second), which names the step.
     ///
-    /// The time to create a missing table does not count, because DynamoDB may take some minutes. Each call of that
-    /// step has this deadline.
+    /// The time to create a missing table does not count, because DynamoDB may take some minutes.
+    /// Each call of that step has this deadline.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -153,7 +155,9 @@ impl OpenOptions {
         };
         let namespace = match self.namespace {
             Some(namespace) => namespace?,
-            None => from_environment(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").try_into()?,
+            None => {
+                from_environment(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").try_into()?
+            }
         };
         let mut opening = Opening::begin(name.as_str().to_owned(), self.deadline);
         let mut caller = self.caller;
@@ -163,7 +167,9 @@ impl OpenOptions {
             None => {
                 // The SDK asks the metadata service of the machine for a region that is not set.
                 let config = async { Ok::<_, StackError>(load_config().await) };
-                let config = opening.step("loading the AWS configuration", config).await?;
+                let config = opening
+                    .step("loading the AWS configuration", config)
+                    .await?;
                 let region = config.region().ok_or(StackError::NoRegion)?;
                 way = way_to(region.as_ref());
                 if caller.is_none() && asks_for_caller(&config) {
@@ -176,9 +182,11 @@ impl OpenOptions {
         let registry = Registry::new(&stack, SystemClock.now());
         let mut found = match opening.step(READING, registry.check_version()).await {
             Err(error) if is_rejected(&error) => {
-                // If the table has other keys, DynamoDB rejects the call: look at the table's definition for the
-                // reason.
-                opening.step("describing the table", check_definition(&stack, false)).await?;
+                // If the table has other keys, DynamoDB rejects the call: look at the table's
+                // definition for the reason.
+                opening
+                    .step("describing the table", check_definition(&stack, false))
+                    .await?;
                 return Err(error);
             }
             found => found.map_err(|error| told_the_way(error, &way))?,
@@ -189,20 +197,34 @@ impl OpenOptions {
         }
         if found == Found::Table {
             opening
-                .step("describing the table", check_definition(&stack, self.provision.registers_namespaces()))
+                .step(
+                    "describing the table",
+                    check_definition(&stack, self.provision.registers_namespaces()),
+                )
                 .await?;
         }
         match found {
-            Found::Nothing => return Err(StackError::NotFound { table: stack.table().into() }.into()),
+            Found::Nothing => {
+                return Err(StackError::NotFound {
+                    table: stack.table().into(),
+                }
+                .into());
+            }
             Found::Table if self.provision.registers_namespaces() => {
-                opening.step("writing the version record", registry.put_version()).await?;
+                opening
+                    .step("writing the version record", registry.put_version())
+                    .await?;
             }
             Found::Table | Found::Version { .. } => {}
         }
         let own_table = match found {
             Found::Version { ours } => ours,
-            // The version record was just written. The table is ours if no other client has written the record first.
-            _ => matches!(opening.step(READING, registry.check_version()).await?, Found::Version { ours: true }),
+            // The version record was just written. The table is ours if no other client has written
+            // the record first.
+            _ => matches!(
+                opening.step(READING, registry.check_version()).await?,
+                Found::Version { ours: true }
+            ),
         };
         let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
         if let Some(deadline) = self.builder.chosen_call_deadline() {
@@ -211,21 +233,41 @@ impl OpenOptions {
         if let Some(caller) = caller {
             table = table.with_caller(caller);
         }
-        let finding = async { table.find(&namespace).await.map_err(failed("reading the namespace")) };
+        let finding = async {
+            table
+                .find(&namespace)
+                .await
+                .map_err(failed("reading the namespace"))
+        };
         let namespace = match opening.step("reading the namespace", finding).await? {
             Some(namespace) => namespace,
             None if !self.provision.registers_namespaces() => {
                 let table = stack.table().to_owned();
-                return Err(StackError::NamespaceNotFound { table, namespace: namespace.to_string() }.into());
+                return Err(StackError::NamespaceNotFound {
+                    table,
+                    namespace: namespace.to_string(),
+                }
+                .into());
             }
             None => {
                 const ACTION: &str = "registering the namespace";
                 let now = SystemClock.now();
-                opening.step(ACTION, async { table.register(&namespace, now).await.map_err(failed(ACTION)) }).await?
+                opening
+                    .step(ACTION, async {
+                        table
+                            .register(&namespace, now)
+                            .await
+                            .map_err(failed(ACTION))
+                    })
+                    .await?
             }
         };
         let store = table.scoped(&namespace.id);
-        let builder = if own_table { self.builder.own_table() } else { self.builder };
+        let builder = if own_table {
+            self.builder.own_table()
+        } else {
+            self.builder
+        };
         Ok(builder.build_shared(store)?)
     }
 }
@@ -240,8 +282,11 @@ fn failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {
 
 /// Returns the first of `variables` that is set and not empty, else `default`.
 fn from_environment(variables: [&str; 2], default: &str) -> String {
-    let mut set = variables.into_iter().filter_map(|variable| env::var(variable).ok());
-    set.find(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
+    let mut set = variables
+        .into_iter()
+        .filter_map(|variable| env::var(variable).ok());
+    set.find(|value| !value.is_empty())
+        .unwrap_or_else(|| default.to_owned())
 }
 
 impl IntoFuture for OpenOptions {

@@ -1,5 +1,8 @@
 //! The deadline of opening a limiter, and the events that it emits while it waits.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: the time left until a deadline")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no owner yet: the time left until a deadline"
+)]
 
 use std::{env, pin::pin, time::Duration};
 
@@ -19,7 +22,7 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// Ends steps that take too long, and emits events that say what opening waits for.
 #[derive(Debug)]
-pub(in crate::limiter) struct Opening {
+pub(crate) struct Opening {
     table: String,
     deadline: Duration,
     until: Option<Instant>,
@@ -27,13 +30,17 @@ pub(in crate::limiter) struct Opening {
 
 impl Opening {
     /// Starts to open `table`, for at most `deadline` from now on.
-    pub(in crate::limiter) fn begin(table: String, deadline: Duration) -> Self {
+    pub(crate) fn begin(table: String, deadline: Duration) -> Self {
         // If the time is too far away to be represented, there is no deadline.
-        Self { table, deadline, until: Instant::now().checked_add(deadline) }
+        Self {
+            table,
+            deadline,
+            until: Instant::now().checked_add(deadline),
+        }
     }
 
     /// Runs a step of opening in the time that is left.
-    pub(in crate::limiter) async fn step<T, E: Into<Error>>(
+    pub(crate) async fn step<T, E: Into<Error>>(
         &self,
         action: &'static str,
         step: impl Future<Output = Result<T, E>>,
@@ -41,14 +48,17 @@ impl Opening {
         self.watch(action, self.until, step).await
     }
 
-    /// Provisions the table. This time does not count, because provisioning has deadlines of its own.
-    pub(in crate::limiter) async fn provision<T, E: Into<Error>>(
+    /// Provisions the table. This time does not count, because provisioning has deadlines of its
+    /// own.
+    pub(crate) async fn provision<T, E: Into<Error>>(
         &mut self,
         step: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
         let begun = Instant::now();
         let result = self.watch("provisioning the table", None, step).await;
-        self.until = self.until.and_then(|until| until.checked_add(begun.elapsed()));
+        self.until = self
+            .until
+            .and_then(|until| until.checked_add(begun.elapsed()));
         result
     }
 
@@ -66,7 +76,12 @@ impl Opening {
                 return result.map_err(Into::into);
             }
             if until.is_some_and(|until| until <= Instant::now()) {
-                return Err(StackError::Deadline { table: self.table.clone(), action, deadline: self.deadline }.into());
+                return Err(StackError::Deadline {
+                    table: self.table.clone(),
+                    action,
+                    deadline: self.deadline,
+                }
+                .into());
             }
             telemetry::opening_waits(&self.table, action, begun.elapsed());
             pause = (pause * 2).min(SAID_EVERY);
@@ -74,10 +89,13 @@ impl Opening {
     }
 }
 
-/// Describes how the environment leads to the table: the endpoint with the variable that sets it, or the region.
-pub(in crate::limiter) fn way_to(region: &str) -> String {
+/// Describes how the environment leads to the table: the endpoint with the variable that sets it,
+/// or the region.
+pub(crate) fn way_to(region: &str) -> String {
     let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
-    let endpoint = named.into_iter().find_map(|variable| Some((variable, env::var(variable).ok()?)));
+    let endpoint = named
+        .into_iter()
+        .find_map(|variable| Some((variable, env::var(variable).ok()?)));
     match endpoint {
         Some((variable, endpoint)) => format!("at {endpoint:?}, which {variable} names"),
         None => format!("in region {region:?}, which AWS_REGION or the profile names"),
@@ -85,12 +103,19 @@ pub(in crate::limiter) fn way_to(region: &str) -> String {
 }
 
 /// Adds a hint at the endpoint or the region to `error` if the table was not reached.
-pub(in crate::limiter) fn told_the_way(error: Error, way: &str) -> Error {
+pub(crate) fn told_the_way(error: Error, way: &str) -> Error {
     match error {
         Error::Stack(StackError::Call { action, error })
-            if matches!(error.kind(), StoreErrorKind::NotApplied | StoreErrorKind::Unknown) =>
+            if matches!(
+                error.kind(),
+                StoreErrorKind::NotApplied | StoreErrorKind::Unknown
+            ) =>
         {
-            StackError::Call { action, error: error.with_hint(&format!("DynamoDB was asked {way}")) }.into()
+            StackError::Call {
+                action,
+                error: error.with_hint(&format!("DynamoDB was asked {way}")),
+            }
+            .into()
         }
         error => error,
     }

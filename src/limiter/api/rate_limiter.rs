@@ -48,13 +48,17 @@ pub struct RateLimiter {
 
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimiter").field("store", &self.engine).finish_non_exhaustive()
+        f.debug_struct("RateLimiter")
+            .field("store", &self.engine)
+            .finish_non_exhaustive()
     }
 }
 
 impl RateLimiter {
-    pub(in crate::limiter) fn of(engine: Engine) -> Self {
-        Self { engine: Arc::new(engine) }
+    pub(crate) fn of(engine: Engine) -> Self {
+        Self {
+            engine: Arc::new(engine),
+        }
     }
 
     /// Asks for tokens of the bucket of `entity` and `resource`. Returns a builder: await it for a
@@ -68,16 +72,21 @@ impl RateLimiter {
         R: IntoName<Resource>,
     {
         Acquire::new(match Target::find(&self.engine, entity, resource) {
-            Ok(subject) => Ok(Request::new(subject, Source::Stored, self.engine.deadline())),
+            Ok(subject) => Ok(Request::new(
+                subject,
+                Source::Stored,
+                self.engine.deadline(),
+            )),
             Err(error) => Err(error),
         })
     }
 
     /// Looks up the bucket of `entity` and `resource` once, to acquire from it again and again.
     ///
-    /// The handle keeps what [`acquire`](BucketHandle::acquire) would look up every time: the checked names and the
-    /// bucket's place in this process. It does not keep limits unless [`limits`](BucketHandle::limits) sets them: if
-    /// stored limits or the entity's parent change, the handle's next acquire sees that as soon as any other.
+    /// The handle keeps what [`acquire`](BucketHandle::acquire) would look up every time: the
+    /// checked names and the bucket's place in this process. It does not keep limits unless
+    /// [`limits`](BucketHandle::limits) sets them: if stored limits or the entity's parent change,
+    /// the handle's next acquire sees that as soon as any other.
     ///
     /// # Errors
     /// [`Invalid::Name`](crate::error::Invalid::Name).
@@ -115,8 +124,8 @@ impl RateLimiter {
         AvailabilityRequest::new(subject, self.engine.settings().longest_call())
     }
 
-    /// Returns the time until a cost would be granted, without charging anything: zero if it would be granted now,
-    /// `None` if it can never be granted.
+    /// Returns the time until a cost would be granted, without charging anything: zero if it would
+    /// be granted now, `None` if it can never be granted.
     ///
     /// ```
     /// use std::time::Duration;
@@ -141,25 +150,32 @@ impl RateLimiter {
         self.available(entity, resource).wait()
     }
 
-    /// Writes what settled leases have left to write, and waits for it. From now on, new acquires over a store are
-    /// refused. Leases that are still held can be settled.
+    /// Writes what settled leases have left to write, and waits for it. From now on, new acquires
+    /// over a store are refused. Leases that are still held can be settled.
     ///
-    /// If the store does not answer, this ends within about four store deadlines. If as many writes in a row get no
-    /// answer as may be in flight at once ([`max_store_calls`](crate::limiter::RateLimiterBuilder::max_store_calls)),
-    /// the other writes are dropped without a try, with a warning for each bucket. If no thread drives the runtime that
-    /// the limiter was built in, this ends after one store deadline, with an error event. Writes that are not done by
-    /// then are done when a thread drives the runtime again, or are lost.
+    /// If the store does not answer, this ends within about four store deadlines. If as many writes
+    /// in a row get no answer as may be in flight at once
+    /// ([`max_store_calls`](crate::limiter::RateLimiterBuilder::max_store_calls)), the other writes
+    /// are dropped without a try, with a warning for each bucket. If no thread drives the runtime
+    /// that the limiter was built in, this ends after one store deadline, with an error event.
+    /// Writes that are not done by then are done when a thread drives the runtime again, or are
+    /// lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = self.backend() {
-            let Context { background, settings, .. } = gates.context();
+            let Context {
+                background,
+                settings,
+                ..
+            } = gates.context();
             if !background.close(settings.store_deadline).await {
                 telemetry::not_driven("shutdown");
             }
         }
     }
 
-    /// Writes what the leases that were settled until now have left to write, and waits for it. The limiter stays in
-    /// use: this is for a process that may be frozen or ended after each request, such as an AWS Lambda function.
+    /// Writes what the leases that were settled until now have left to write, and waits for it. The
+    /// limiter stays in use: this is for a process that may be frozen or ended after each request,
+    /// such as an AWS Lambda function.
     ///
     /// It does not settle leases that are still held, and does not give back prefetched tokens.
     ///
@@ -178,16 +194,20 @@ impl RateLimiter {
     /// ```
     ///
     /// # Errors
-    /// None. If the store does not answer, the writes are dropped with a warning after the usual tries of a settlement,
-    /// which takes some seconds. To wait for a shorter time, drop the future: the writes are still tried in the
-    /// background.
+    /// None. If the store does not answer, the writes are dropped with a warning after the usual
+    /// tries of a settlement, which takes some seconds. To wait for a shorter time, drop the
+    /// future: the writes are still tried in the background.
     ///
     /// # Cost
-    /// One round trip for each bucket that has something to write, all at the same time. None if there is nothing to
-    /// write, and none in memory.
+    /// One round trip for each bucket that has something to write, all at the same time. None if
+    /// there is nothing to write, and none in memory.
     pub async fn flush(&self) {
         if let Backend::Gated(gates) = self.backend() {
-            let Context { background, settings, .. } = gates.context();
+            let Context {
+                background,
+                settings,
+                ..
+            } = gates.context();
             if !background.flush(settings.store_deadline).await {
                 telemetry::not_driven("flush");
             }
@@ -202,23 +222,28 @@ impl RateLimiter {
         }
     }
 
-    /// Returns `true` if a bucket of this limiter granted the lease. Not for the request path: it copies a reference to
-    /// the bucket.
+    /// Returns `true` if a bucket of this limiter granted the lease. Not for the request path: it
+    /// copies a reference to the bucket.
     pub(crate) fn has_granted(&self, lease: &Lease) -> bool {
         lease.is_of(&self.engine)
     }
 
     /// Charges one token of a bucket in memory: see [`Engine::take_one`].
     #[inline]
-    pub(crate) fn take_one(&self, entity: &[u8], resource: &Resource, limits: &Limits) -> Option<Result<Lease, Error>> {
+    pub(crate) fn take_one(
+        &self,
+        entity: &[u8],
+        resource: &Resource,
+        limits: &Limits,
+    ) -> Option<Result<Lease, Error>> {
         self.engine.take_one(entity, resource, limits)
     }
 
-    pub(in crate::limiter) fn engine(&self) -> &Arc<Engine> {
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 
-    pub(in crate::limiter) fn backend(&self) -> &Backend {
+    pub(crate) fn backend(&self) -> &Backend {
         self.engine.backend()
     }
 
@@ -233,5 +258,8 @@ where
     E: IntoName<EntityId>,
     R: IntoName<Resource>,
 {
-    Ok(BucketKey::new(entity.into_name().map_err(Error::from)?, resource.into_name().map_err(Error::from)?))
+    Ok(BucketKey::new(
+        entity.into_name().map_err(Error::from)?,
+        resource.into_name().map_err(Error::from)?,
+    ))
 }

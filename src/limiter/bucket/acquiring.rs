@@ -19,7 +19,7 @@ use crate::{
 
 /// A request that waits for its decision. If it is dropped before, its grant is given back.
 #[derive(Debug)]
-pub(in crate::limiter) struct Acquiring {
+pub(crate) struct Acquiring {
     step: Step,
     late: Timeout,
 }
@@ -45,20 +45,34 @@ impl std::fmt::Debug for Step {
 }
 
 impl Step {
-    fn shards(first: Arc<Gate>, limits: &Limits, mode: &ChargeContext, amounts: &Amounts, until: Instant) -> Self {
-        let ask = Ask { limits: limits.clone(), mode: mode.clone(), amounts: amounts.clone(), until };
+    fn shards(
+        first: Arc<Gate>,
+        limits: &Limits,
+        mode: &ChargeContext,
+        amounts: &Amounts,
+        until: Instant,
+    ) -> Self {
+        let ask = Ask {
+            limits: limits.clone(),
+            mode: mode.clone(),
+            amounts: amounts.clone(),
+            until,
+        };
         Self::Shards(Box::pin(router::acquire(first, ask)))
     }
 }
 
 impl Acquiring {
     /// Waits for the decision of the only shard of a bucket, as far as is known.
-    pub(in crate::limiter) fn one(gate: &Gate, pending: PendingDecision, deadline: Deadline) -> Self {
-        Self { step: Step::One(pending), late: gate.deadline(deadline.into()) }
+    pub(crate) fn one(gate: &Gate, pending: PendingDecision, deadline: Deadline) -> Self {
+        Self {
+            step: Step::One(pending),
+            late: gate.deadline(deadline.into()),
+        }
     }
 
     /// Asks several shards.
-    pub(in crate::limiter) fn shards(
+    pub(crate) fn shards(
         first: Arc<Gate>,
         limits: &Limits,
         mode: &ChargeContext,
@@ -66,22 +80,28 @@ impl Acquiring {
         deadline: Deadline,
     ) -> Self {
         let late = first.deadline(deadline.into());
-        Self { step: Step::shards(first, limits, mode, amounts, late.until()), late }
+        Self {
+            step: Step::shards(first, limits, mode, amounts, late.until()),
+            late,
+        }
     }
 
     /// Waits for the decision of a transaction that charges this bucket with another one.
-    pub(in crate::limiter) fn together(
+    pub(crate) fn together(
         gate: &Gate,
         answer: oneshot::Receiver<GateDecision>,
         deadline: Deadline,
     ) -> Self {
-        Self { step: Step::Together(PendingDecision::new(answer)), late: gate.deadline(deadline.into()) }
+        Self {
+            step: Step::Together(PendingDecision::new(answer)),
+            late: gate.deadline(deadline.into()),
+        }
     }
 
-    /// Polls for the decision. `mode` and `amounts` must be those that the bucket was asked with. They are not kept
-    /// here because all requests of one bucket share the data that they refer to, and every clone of a reference
-    /// counter costs time.
-    pub(in crate::limiter) fn poll(
+    /// Polls for the decision. `mode` and `amounts` must be those that the bucket was asked with.
+    /// They are not kept here because all requests of one bucket share the data that they refer to,
+    /// and every clone of a reference counter costs time.
+    pub(crate) fn poll(
         &mut self,
         gate: &Arc<Gate>,
         limits: &Limits,
@@ -94,9 +114,13 @@ impl Acquiring {
                 Step::Shards(answer) => break answer.as_mut().poll(context),
                 Step::Together(answer) => break Pin::new(answer).poll(context),
                 Step::One(answer) => match Pin::new(answer).poll(context) {
-                    // The bucket turned out to have several shards: the others may hold what this one does not.
+                    // The bucket turned out to have several shards: the others may hold what this
+                    // one does not.
                     Poll::Ready(BucketDecision::Denied(statuses)) => match split(gate) {
-                        Some(first) => self.step = Step::shards(first, limits, mode, amounts, self.late.until()),
+                        Some(first) => {
+                            self.step =
+                                Step::shards(first, limits, mode, amounts, self.late.until())
+                        }
                         None => return Poll::Ready(BucketDecision::Denied(statuses)),
                     },
                     decision => break decision,
@@ -105,14 +129,18 @@ impl Acquiring {
         };
         match decision {
             Poll::Ready(decision) => Poll::Ready(decision),
-            Poll::Pending => {
-                Pin::new(&mut self.late).poll(context).map(|()| BucketDecision::Unavailable(gate.missed_deadline()))
-            }
+            Poll::Pending => Pin::new(&mut self.late)
+                .poll(context)
+                .map(|()| BucketDecision::Unavailable(gate.missed_deadline())),
         }
     }
 }
 
 /// Returns the gate of the first shard if the bucket has several.
 pub(super) fn split(gate: &Arc<Gate>) -> Option<Arc<Gate>> {
-    if gate.shard_count() > 1 { gate.first() } else { None }
+    if gate.shard_count() > 1 {
+        gate.first()
+    } else {
+        None
+    }
 }

@@ -16,9 +16,10 @@ use crate::{
     model::{KeyParts, LimitStatus, Limits},
 };
 
-/// A bucket that can be charged and settled, with the limits that it is charged by. Clones are the same bucket.
+/// A bucket that can be charged and settled, with the limits that it is charged by. Clones are the
+/// same bucket.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Bucket {
+pub(crate) enum Bucket {
     /// In this process's memory.
     Memory(MemoryBucket),
     /// In a store, behind the bucket's gate.
@@ -29,8 +30,9 @@ pub(in crate::limiter) enum Bucket {
 
 /// The tokens that a bucket has granted.
 #[derive(Debug)]
-pub(in crate::limiter) enum GrantedTokens {
-    /// Tokens of a bucket in memory, and the time at which the request may start: epoch ms, 0 for at once.
+pub(crate) enum GrantedTokens {
+    /// Tokens of a bucket in memory, and the time at which the request may start: epoch ms, 0 for
+    /// at once.
     Here(Shares, i64),
     /// Tokens of a bucket in a store.
     Gate(GateGrant),
@@ -44,14 +46,14 @@ impl GrantedTokens {
 
 /// The answer of a bucket to a request.
 #[derive(Debug)]
-pub(in crate::limiter) enum BucketAnswer {
+pub(crate) enum BucketAnswer {
     Now(BucketDecision<GrantedTokens>),
     /// The store was asked and has not answered yet.
     Waiting(Box<Acquiring>),
 }
 
 impl Bucket {
-    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+    pub(crate) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Memory(bucket) => bucket.key(),
             Self::Gated { gate, .. } => gate.key().parts(),
@@ -60,7 +62,7 @@ impl Bucket {
     }
 
     /// Returns the time in epoch ms.
-    pub(in crate::limiter) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         match self {
             Self::Memory(bucket) => bucket.home().now(),
             Self::Gated { gate, .. } => gate.now(),
@@ -68,7 +70,7 @@ impl Bucket {
         }
     }
 
-    pub(in crate::limiter) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         match self {
             Self::Memory(bucket) => bucket.limits(),
             Self::Gated { limits, .. } => limits,
@@ -77,7 +79,7 @@ impl Bucket {
     }
 
     /// Records how many shards the bucket has.
-    pub(in crate::limiter) fn has_shards(&self, count: u32) {
+    pub(crate) fn has_shards(&self, count: u32) {
         if let Self::Gated { gate, .. } = self
             && count > 1
         {
@@ -86,7 +88,7 @@ impl Bucket {
     }
 
     /// Returns the reason why the bucket grants nothing, if it is known without asking.
-    pub(in crate::limiter) fn known_refusal(&self) -> Option<Refusal> {
+    pub(crate) fn known_refusal(&self) -> Option<Refusal> {
         match self {
             // No other process writes to these buckets.
             Self::Memory(_) | Self::Scripted(_) => None,
@@ -95,7 +97,11 @@ impl Bucket {
     }
 
     /// Returns the statuses of the limits if it is known without asking that `amounts` do not fit.
-    pub(in crate::limiter) fn known_denial(&self, mode: &ChargeContext, amounts: &[i64]) -> Option<Vec<LimitStatus>> {
+    pub(crate) fn known_denial(
+        &self,
+        mode: &ChargeContext,
+        amounts: &[i64],
+    ) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking them costs nothing.
             Self::Memory(_) | Self::Scripted(_) => None,
@@ -106,8 +112,9 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old that is.
-    pub(in crate::limiter) fn seems_short(&self, mode: &ChargeContext, amounts: &[i64]) -> bool {
+    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old
+    /// that is.
+    pub(crate) fn seems_short(&self, mode: &ChargeContext, amounts: &[i64]) -> bool {
         match self {
             Self::Memory(_) | Self::Scripted(_) => false,
             Self::Gated { gate, limits } => match split(gate) {
@@ -117,8 +124,9 @@ impl Bucket {
         }
     }
 
-    /// Returns the statuses of the limits for a request of `amounts`, as far as they are known without asking.
-    pub(in crate::limiter) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
+    /// Returns the statuses of the limits for a request of `amounts`, as far as they are known
+    /// without asking.
+    pub(crate) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
             Self::Memory(bucket) => bucket.statuses(amounts),
             Self::Scripted(scripted) => scripted.bucket.statuses(amounts),
@@ -129,8 +137,9 @@ impl Bucket {
         }
     }
 
-    /// Writes the debts of settled leases at once, because the wait of a denied request depends on them.
-    pub(in crate::limiter) fn write_debts(&self) {
+    /// Writes the debts of settled leases at once, because the wait of a denied request depends on
+    /// them.
+    pub(crate) fn write_debts(&self) {
         if let Self::Gated { gate, .. } = self {
             match split(gate) {
                 Some(first) => first.all().iter().for_each(Gate::write_debts),
@@ -140,7 +149,7 @@ impl Bucket {
     }
 
     /// Reads the statuses of the limits for a request of `amounts`. One round trip; none in memory.
-    pub(in crate::limiter) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+    pub(crate) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
         match self {
             Self::Gated { gate, limits } => {
                 let statuses = gate.statuses(limits, amounts).await?;
@@ -153,9 +162,9 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if the charge of a cancelled request is given back. In memory it always is, because that costs no
-    /// write.
-    pub(in crate::limiter) fn forgives(&self) -> bool {
+    /// Returns `true` if the charge of a cancelled request is given back. In memory it always is,
+    /// because that costs no write.
+    pub(crate) fn forgives(&self) -> bool {
         match self {
             Self::Gated { gate, limits } => gate.forgives(limits),
             Self::Memory(_) | Self::Scripted(_) => true,
@@ -164,32 +173,43 @@ impl Bucket {
 
     /// Asks for all of `amounts` or nothing.
     #[inline]
-    pub(in crate::limiter) fn acquire(
+    pub(crate) fn acquire(
         &mut self,
         mode: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
     ) -> BucketAnswer {
         match self {
-            Self::Memory(bucket) => BucketAnswer::Now(bucket.acquire(mode, amounts).map(GrantedTokens::here)),
+            Self::Memory(bucket) => {
+                BucketAnswer::Now(bucket.acquire(mode, amounts).map(GrantedTokens::here))
+            }
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => {
-                    BucketAnswer::Waiting(Box::new(Acquiring::shards(first, limits, mode, amounts, deadline)))
-                }
+                Some(first) => BucketAnswer::Waiting(Box::new(Acquiring::shards(
+                    first, limits, mode, amounts, deadline,
+                ))),
                 None => match gate.acquire(limits, mode, amounts, deadline) {
                     GateAnswer::Pending(pending) => {
                         BucketAnswer::Waiting(Box::new(Acquiring::one(gate, pending, deadline)))
                     }
-                    GateAnswer::Now(decision) => BucketAnswer::Now(decision.map(GrantedTokens::Gate)),
+                    GateAnswer::Now(decision) => {
+                        BucketAnswer::Now(decision.map(GrantedTokens::Gate))
+                    }
                 },
             },
-            Self::Scripted(scripted) => BucketAnswer::Now(scripted.acquire(mode, amounts).map(GrantedTokens::here)),
+            Self::Scripted(scripted) => {
+                BucketAnswer::Now(scripted.acquire(mode, amounts).map(GrantedTokens::here))
+            }
         }
     }
 
-    /// Settles `differences` and counts `counts` as consumed. Both are in millitokens, in the order of the limits.
-    pub(in crate::limiter) fn settle(&self, differences: &[i64], counts: &[i64]) -> Settlement {
-        if differences.iter().chain(counts).all(|difference| *difference == 0) {
+    /// Settles `differences` and counts `counts` as consumed. Both are in millitokens, in the order
+    /// of the limits.
+    pub(crate) fn settle(&self, differences: &[i64], counts: &[i64]) -> Settlement {
+        if differences
+            .iter()
+            .chain(counts)
+            .all(|difference| *difference == 0)
+        {
             return Settlement::done();
         }
         match self {

@@ -10,7 +10,7 @@ use crate::{
 
 /// The grant of one bucket, with its owner.
 #[derive(Debug)]
-pub(in crate::limiter) struct BucketGrant {
+pub(crate) struct BucketGrant {
     grant: Grant,
     owner: Owner,
     /// `true` if the limits are the entity's own.
@@ -19,35 +19,39 @@ pub(in crate::limiter) struct BucketGrant {
     together: bool,
 }
 
-/// The grants of a request: that of the entity's bucket, and that of its parent's if the parent is charged too.
+/// The grants of a request: that of the entity's bucket, and that of its parent's if the parent is
+/// charged too.
 #[derive(Debug)]
-pub(in crate::limiter) struct BucketGrants {
-    pub(in crate::limiter) own: BucketGrant,
-    pub(in crate::limiter) parent: Option<Box<BucketGrant>>,
+pub(crate) struct BucketGrants {
+    pub(crate) own: BucketGrant,
+    pub(crate) parent: Option<Box<BucketGrant>>,
 }
 
 impl BucketGrants {
     #[inline]
-    pub(in crate::limiter) fn one(own: BucketGrant) -> Self {
+    pub(crate) fn one(own: BucketGrant) -> Self {
         Self { own, parent: None }
     }
 
     /// Collects the holdings, of which the entity's is the first.
-    pub(in crate::limiter) fn new(holdings: impl Iterator<Item = BucketGrant>) -> Option<Self> {
+    pub(crate) fn new(holdings: impl Iterator<Item = BucketGrant>) -> Option<Self> {
         let mut holdings = holdings;
-        Some(Self { own: holdings.next()?, parent: holdings.next().map(Box::new) })
+        Some(Self {
+            own: holdings.next()?,
+            parent: holdings.next().map(Box::new),
+        })
     }
 
-    pub(in crate::limiter) fn iter(&self) -> impl Iterator<Item = &BucketGrant> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &BucketGrant> {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 
-    pub(in crate::limiter) fn iter_mut(&mut self) -> impl Iterator<Item = &mut BucketGrant> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut BucketGrant> {
         std::iter::once(&mut self.own).chain(self.parent.as_deref_mut())
     }
 
     /// Adds further grants of the same request.
-    pub(in crate::limiter) fn absorb(&mut self, more: Self) {
+    pub(crate) fn absorb(&mut self, more: Self) {
         self.own.absorb(more.own);
         if let (Some(parent), Some(more)) = (&mut self.parent, more.parent) {
             parent.absorb(*more);
@@ -56,7 +60,7 @@ impl BucketGrants {
 
     /// Settles the real use of all buckets.
     #[inline]
-    pub(in crate::limiter) fn settle(&mut self) -> Settlement {
+    pub(crate) fn settle(&mut self) -> Settlement {
         let own = self.own.settle();
         match &mut self.parent {
             None => own,
@@ -67,52 +71,60 @@ impl BucketGrants {
 
 impl BucketGrant {
     #[inline]
-    pub(in crate::limiter) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
-        Self { grant, owner, own, together: false }
+    pub(crate) fn new(grant: Grant, owner: Owner, own: bool) -> Self {
+        Self {
+            grant,
+            owner,
+            own,
+            together: false,
+        }
     }
 
-    pub(in crate::limiter) fn together(self, together: bool) -> Self {
+    pub(crate) fn together(self, together: bool) -> Self {
         Self { together, ..self }
     }
 
-    pub(in crate::limiter) fn grant_mut(&mut self) -> &mut Grant {
+    pub(crate) fn grant_mut(&mut self) -> &mut Grant {
         &mut self.grant
     }
 
-    pub(in crate::limiter) fn grant(&self) -> &Grant {
+    pub(crate) fn grant(&self) -> &Grant {
         &self.grant
     }
 
-    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+    pub(crate) fn key(&self) -> KeyParts<'_> {
         self.grant.bucket().key()
     }
 
-    pub(in crate::limiter) fn index(&self, name: &str) -> Option<usize> {
+    pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.grant.limits().index(name)
     }
 
-    pub(in crate::limiter) fn shares(&self) -> &[LimitShare] {
+    pub(crate) fn shares(&self) -> &[LimitShare] {
         self.grant.shares()
     }
 
-    pub(in crate::limiter) fn shares_mut(&mut self) -> &mut [LimitShare] {
+    pub(crate) fn shares_mut(&mut self) -> &mut [LimitShare] {
         self.grant.shares_mut()
     }
 
-    pub(in crate::limiter) fn owner(&self) -> Owner {
+    pub(crate) fn owner(&self) -> Owner {
         self.owner
     }
 
-    pub(in crate::limiter) fn own(&self) -> bool {
+    pub(crate) fn own(&self) -> bool {
         self.own
     }
 
-    pub(in crate::limiter) fn is_together(&self) -> bool {
+    pub(crate) fn is_together(&self) -> bool {
         self.together
     }
 
-    pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        self.grant.statuses_now().map(|status| LimitStatus { owner: self.owner, ..status })
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+        self.grant.statuses_now().map(|status| LimitStatus {
+            owner: self.owner,
+            ..status
+        })
     }
 
     fn absorb(&mut self, more: Self) {
@@ -126,4 +138,4 @@ impl BucketGrant {
 }
 
 /// The most use that one lease can count: the largest capacity that a limit can have.
-pub(in crate::limiter) const MOST_USED: i64 = Limit::MAX_TOKENS as i64 * MILLI;
+pub(crate) const MOST_USED: i64 = Limit::MAX_TOKENS as i64 * MILLI;

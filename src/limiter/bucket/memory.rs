@@ -10,25 +10,26 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(in crate::limiter) struct Memory {
-    pub(in crate::limiter) store: MemoryStore,
-    pub(in crate::limiter) home: Arc<Home>,
+pub(crate) struct Memory {
+    pub(crate) store: MemoryStore,
+    pub(crate) home: Arc<Home>,
 }
 
 /// The place of a bucket in memory.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Place {
+pub(crate) enum Place {
     /// The bucket exists, and was made by this limiter.
     Entry(Arc<Entry>),
     /// The bucket exists, but another limiter made it, with a clock of its own.
     Elsewhere(Box<(Arc<Entry>, Arc<Home>)>),
-    /// The bucket does not exist yet. Boxed, because a request is moved often and this variant would be the largest.
+    /// The bucket does not exist yet. Boxed, because a request is moved often and this variant
+    /// would be the largest.
     New(Box<(BucketKey, Arc<Memory>)>),
 }
 
 /// The limits that a request uses.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum LimitsRef {
+pub(crate) enum LimitsRef {
     /// The limits that the bucket was made with.
     Known,
     These(Limits),
@@ -36,14 +37,14 @@ pub(in crate::limiter) enum LimitsRef {
 
 /// A bucket that a handle has found, with the limits that the handle sets.
 #[derive(Debug)]
-pub(in crate::limiter) struct ResolvedBucket {
-    pub(in crate::limiter) entry: Arc<Entry>,
-    pub(in crate::limiter) home: Arc<Home>,
-    pub(in crate::limiter) limits: Limits,
+pub(crate) struct ResolvedBucket {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) home: Arc<Home>,
+    pub(crate) limits: Limits,
 }
 
 impl Memory {
-    pub(in crate::limiter) fn place(self: &Arc<Self>, key: BucketKey) -> Place {
+    pub(crate) fn place(self: &Arc<Self>, key: BucketKey) -> Place {
         match self.store.find(key.entity.as_str(), key.resource.as_str()) {
             Some(entry) => self.found(entry),
             None => self.new_place(key),
@@ -52,7 +53,7 @@ impl Memory {
 
     /// Returns the place of a bucket that was found.
     #[inline]
-    pub(in crate::limiter) fn found(&self, entry: Arc<Entry>) -> Place {
+    pub(crate) fn found(&self, entry: Arc<Entry>) -> Place {
         match Arc::ptr_eq(entry.home(), &self.home) {
             true => Place::Entry(entry),
             false => Place::Elsewhere(Box::new((entry, self.home.clone()))),
@@ -60,13 +61,13 @@ impl Memory {
     }
 
     #[cold]
-    pub(in crate::limiter) fn new_place(self: &Arc<Self>, key: BucketKey) -> Place {
+    pub(crate) fn new_place(self: &Arc<Self>, key: BucketKey) -> Place {
         Place::New(Box::new((key, self.clone())))
     }
 }
 
 /// Returns the stored limits and the parent of an entity for a resource.
-pub(in crate::limiter) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Resolving {
+pub(crate) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Resolving {
     if !home.has_records() {
         return nothing();
     }
@@ -76,7 +77,7 @@ pub(in crate::limiter) fn resolve(home: &Home, entity: &EntityId, resource: &Res
 }
 
 impl Place {
-    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+    pub(crate) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Entry(entry) => entry.key(),
             Self::Elsewhere(found) => found.0.key(),
@@ -85,7 +86,7 @@ impl Place {
     }
 
     #[inline]
-    pub(in crate::limiter) fn home(&self) -> &Arc<Home> {
+    pub(crate) fn home(&self) -> &Arc<Home> {
         match self {
             Self::Entry(entry) => entry.home(),
             Self::Elsewhere(found) => &found.1,
@@ -95,7 +96,7 @@ impl Place {
 
     /// Returns the entry if there is one.
     #[inline]
-    pub(in crate::limiter) fn entry(&self) -> Option<&Arc<Entry>> {
+    pub(crate) fn entry(&self) -> Option<&Arc<Entry>> {
         match self {
             Self::Entry(entry) => Some(entry),
             Self::Elsewhere(found) => Some(&found.0),
@@ -105,7 +106,7 @@ impl Place {
 
     /// Returns the limits that `brought` stands for.
     #[inline]
-    pub(in crate::limiter) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
+    pub(crate) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (brought, self.entry()) {
             (LimitsRef::These(limits), _) => limits,
             (LimitsRef::Known, Some(entry)) => entry.limits(),
@@ -113,25 +114,37 @@ impl Place {
         }
     }
 
-    /// Returns the entry. If there is none, it is made with `limits`, and only then this costs anything.
-    pub(in crate::limiter) fn claim(&mut self, limits: &LimitsRef, now: i64) -> Result<&Arc<Entry>, Unavailable> {
+    /// Returns the entry. If there is none, it is made with `limits`, and only then this costs
+    /// anything.
+    pub(crate) fn claim(
+        &mut self,
+        limits: &LimitsRef,
+        now: i64,
+    ) -> Result<&Arc<Entry>, Unavailable> {
         if let Self::New(new) = self {
             let limits = match limits {
                 LimitsRef::These(limits) => limits,
                 LimitsRef::Known => Limits::unknown(),
             };
             let (key, memory) = &**new;
-            let entry = memory.store.claim_or_share(key, &memory.home, limits, now).map_err(Unavailable::Store)?;
+            let entry = memory
+                .store
+                .claim_or_share(key, &memory.home, limits, now)
+                .map_err(Unavailable::Store)?;
             *self = memory.found(entry);
         }
-        self.entry().ok_or(Unavailable::Internal("a claimed bucket that is not there"))
+        self.entry()
+            .ok_or(Unavailable::Internal("a claimed bucket that is not there"))
     }
 
     /// Makes the entry in advance if the store has room for one of its own.
-    pub(in crate::limiter) fn hold(&mut self, now: i64) {
+    pub(crate) fn hold(&mut self, now: i64) {
         if let Self::New(new) = self {
             let (key, memory) = &**new;
-            if let Ok(entry) = memory.store.claim(key, &memory.home, Limits::unknown(), now) {
+            if let Ok(entry) = memory
+                .store
+                .claim(key, &memory.home, Limits::unknown(), now)
+            {
                 *self = memory.found(entry);
             }
         }
@@ -141,7 +154,7 @@ impl Place {
     ///
     /// # Errors
     /// If the limiter and the store were dropped.
-    pub(in crate::limiter) fn beside(&self, key: BucketKey) -> Result<Self, Unavailable> {
+    pub(crate) fn beside(&self, key: BucketKey) -> Result<Self, Unavailable> {
         let memory = match self {
             Self::New(new) => new.1.clone(),
             _ => beside(self.home())?,
@@ -150,7 +163,7 @@ impl Place {
     }
 
     /// Returns the statuses of `limits` for a request of `amounts`.
-    pub(in crate::limiter) fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+    pub(crate) fn statuses(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         let now = self.home().now();
         match self {
             Self::New(new) => {
@@ -164,7 +177,7 @@ impl Place {
 }
 
 impl ResolvedBucket {
-    pub(in crate::limiter) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         match Arc::ptr_eq(self.entry.home(), &self.home) {
             true => Place::Entry(self.entry.clone()),
             false => Place::Elsewhere(Box::new((self.entry.clone(), self.home.clone()))),
@@ -175,5 +188,8 @@ impl ResolvedBucket {
 /// Returns the store of a home.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
     let store = MemoryStore::of(home).ok_or(Unavailable::Internal("a bucket without its store"))?;
-    Ok(Arc::new(Memory { store, home: home.clone() }))
+    Ok(Arc::new(Memory {
+        store,
+        home: home.clone(),
+    }))
 }

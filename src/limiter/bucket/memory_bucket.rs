@@ -12,7 +12,7 @@ use crate::{
 
 /// A bucket in this process's memory, with the limits that it is charged by. It decides in place.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum MemoryBucket {
+pub(crate) enum MemoryBucket {
     Placed {
         place: Place,
         limits: LimitsRef,
@@ -21,30 +21,33 @@ pub(in crate::limiter) enum MemoryBucket {
     Pinned(Arc<ResolvedBucket>),
 }
 
-/// The tokens that a bucket in memory has granted, and the time at which the request may start: epoch ms, 0 for at
-/// once.
-pub(in crate::limiter) type GrantedTokens = (Shares, i64);
+/// The tokens that a bucket in memory has granted, and the time at which the request may start:
+/// epoch ms, 0 for at once.
+pub(crate) type GrantedTokens = (Shares, i64);
 
 impl MemoryBucket {
-    pub(in crate::limiter) fn new(place: Place, limits: Limits) -> Self {
-        Self::Placed { place, limits: LimitsRef::These(limits) }
+    pub(crate) fn new(place: Place, limits: Limits) -> Self {
+        Self::Placed {
+            place,
+            limits: LimitsRef::These(limits),
+        }
     }
 
-    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+    pub(crate) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Placed { place, .. } => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
         }
     }
 
-    pub(in crate::limiter) fn home(&self) -> &Arc<Home> {
+    pub(crate) fn home(&self) -> &Arc<Home> {
         match self {
             Self::Placed { place, .. } => place.home(),
             Self::Pinned(pinned) => &pinned.home,
         }
     }
 
-    pub(in crate::limiter) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         match self {
             Self::Placed { place, limits } => place.limits(limits),
             Self::Pinned(pinned) => &pinned.limits,
@@ -52,15 +55,20 @@ impl MemoryBucket {
     }
 
     /// Returns the statuses of the limits for a request of `amounts`.
-    pub(in crate::limiter) fn statuses(&self, amounts: &[i64]) -> Vec<LimitStatus> {
+    pub(crate) fn statuses(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
             Self::Placed { place, .. } => place.statuses(self.limits(), amounts),
-            Self::Pinned(pinned) => Entry::statuses(Some(&*pinned.entry), &pinned.limits, amounts, pinned.home.now()),
+            Self::Pinned(pinned) => Entry::statuses(
+                Some(&*pinned.entry),
+                &pinned.limits,
+                amounts,
+                pinned.home.now(),
+            ),
         }
     }
 
     /// Makes sure that the bucket has an entry in the store.
-    pub(in crate::limiter) fn claim(&mut self) -> Result<(), Unavailable> {
+    pub(crate) fn claim(&mut self) -> Result<(), Unavailable> {
         match self {
             Self::Placed { place, limits } => {
                 let now = place.home().now();
@@ -72,7 +80,7 @@ impl MemoryBucket {
 
     /// Asks for all of `amounts` or nothing.
     #[inline]
-    pub(in crate::limiter) fn acquire(
+    pub(crate) fn acquire(
         &mut self,
         mode: &ChargeContext,
         amounts: &Amounts,
@@ -81,12 +89,16 @@ impl MemoryBucket {
             return BucketDecision::Unavailable(error);
         }
         let Some(entry) = self.entry() else {
-            return BucketDecision::Unavailable(Unavailable::Internal("a claimed bucket is missing"));
+            return BucketDecision::Unavailable(Unavailable::Internal(
+                "a claimed bucket is missing",
+            ));
         };
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
         let spent = match &mode.patience {
-            None => entry.spend(home, limits, &mut shares, home.now()).map(|()| 0),
+            None => entry
+                .spend(home, limits, &mut shares, home.now())
+                .map(|()| 0),
             Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, home.now()),
         };
         match spent {
@@ -96,7 +108,7 @@ impl MemoryBucket {
     }
 
     /// Settles differences in millitokens, in the order of the limits.
-    pub(in crate::limiter) fn settle(&self, differences: &[i64]) {
+    pub(crate) fn settle(&self, differences: &[i64]) {
         // A bucket without an entry was never charged.
         if let Some(entry) = self.entry() {
             entry.settle(self.home(), self.limits(), differences, self.home().now());

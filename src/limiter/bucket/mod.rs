@@ -1,7 +1,10 @@
 //! Buckets as requests see them, and what they grant.
 
 mod acquiring;
-#[expect(clippy::module_inception, reason = "the bucket, beside what it is made of")]
+#[expect(
+    clippy::module_inception,
+    reason = "the bucket, beside what it is made of"
+)]
 mod bucket;
 mod grant;
 mod grants;

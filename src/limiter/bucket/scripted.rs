@@ -16,14 +16,18 @@ use super::{
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
     limiter::terms::{Amounts, BucketDecision, ChargeContext, LimitShare, Refusal},
-    model::{BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource},
+    model::{
+        BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource,
+    },
 };
 
-/// Decides instead of buckets, and observes what happens to leases: for tests of services that use a limiter. It is
-/// passed to [`RateLimiterBuilder::build_scripted`](crate::limiter::RateLimiterBuilder::build_scripted). The crate
-/// `tollgate-testkit` has one with a recorder.
+/// Decides instead of buckets, and observes what happens to leases: for tests of services that use
+/// a limiter. It is passed to
+/// [`RateLimiterBuilder::build_scripted`](crate::limiter::RateLimiterBuilder::build_scripted). The
+/// crate `tollgate-testkit` has one with a recorder.
 ///
-/// Both methods are called on the paths that acquire and end leases: they must not block, and must not use the limiter.
+/// Both methods are called on the paths that acquire and end leases: they must not block, and must
+/// not use the limiter.
 pub trait Script: fmt::Debug + Send + Sync + 'static {
     /// Decides a request for tokens of one bucket. A parent's bucket is asked separately.
     fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision;
@@ -48,7 +52,8 @@ pub struct ScriptRequest<'a> {
 impl ScriptRequest<'_> {
     /// Returns the cost: tokens of every limit.
     pub fn cost(&self) -> impl Iterator<Item = (&LimitName, u64)> {
-        named(self.limits, self.amounts).map(|(name, tokens)| (name, u64::try_from(tokens).unwrap_or(0)))
+        named(self.limits, self.amounts)
+            .map(|(name, tokens)| (name, u64::try_from(tokens).unwrap_or(0)))
     }
 }
 
@@ -110,28 +115,36 @@ pub enum ScriptEvent<'a> {
 
 /// A script, and the buckets in memory behind it.
 #[derive(Debug)]
-pub(in crate::limiter) struct Scripted {
+pub(crate) struct Scripted {
     script: Box<dyn Script>,
-    pub(in crate::limiter) memory: Arc<Memory>,
+    pub(crate) memory: Arc<Memory>,
     leases: AtomicU64,
 }
 
 impl Scripted {
-    pub(in crate::limiter) fn new(script: impl Script, memory: Memory) -> Self {
-        Self { script: Box::new(script), memory: Arc::new(memory), leases: AtomicU64::new(1) }
+    pub(crate) fn new(script: impl Script, memory: Memory) -> Self {
+        Self {
+            script: Box::new(script),
+            memory: Arc::new(memory),
+            leases: AtomicU64::new(1),
+        }
     }
 
-    pub(in crate::limiter) fn bucket(self: &Arc<Self>, key: BucketKey, limits: Limits) -> ScriptedBucket {
+    pub(crate) fn bucket(self: &Arc<Self>, key: BucketKey, limits: Limits) -> ScriptedBucket {
         let bucket = MemoryBucket::new(self.memory.place(key), limits);
-        ScriptedBucket { scripted: self.clone(), bucket, lease: None }
+        ScriptedBucket {
+            scripted: self.clone(),
+            bucket,
+            lease: None,
+        }
     }
 }
 
 /// A bucket behind a script.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct ScriptedBucket {
+pub(crate) struct ScriptedBucket {
     scripted: Arc<Scripted>,
-    pub(in crate::limiter) bucket: MemoryBucket,
+    pub(crate) bucket: MemoryBucket,
     lease: Option<Arc<Running>>,
 }
 
@@ -144,12 +157,14 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.scripted.script.record(ScriptEvent::Ended { lease: self.number });
+        self.scripted
+            .script
+            .record(ScriptEvent::Ended { lease: self.number });
     }
 }
 
 impl ScriptedBucket {
-    pub(in crate::limiter) fn acquire(
+    pub(crate) fn acquire(
         &mut self,
         mode: &ChargeContext,
         amounts: &Amounts,
@@ -160,10 +175,19 @@ impl ScriptedBucket {
         match &decision {
             BucketDecision::Granted(_) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
-                self.scripted.script.record(ScriptEvent::Granted { lease: number, request });
-                self.lease = Some(Arc::new(Running { scripted: self.scripted.clone(), number }));
+                self.scripted.script.record(ScriptEvent::Granted {
+                    lease: number,
+                    request,
+                });
+                self.lease = Some(Arc::new(Running {
+                    scripted: self.scripted.clone(),
+                    number,
+                }));
             }
-            _ => self.scripted.script.record(ScriptEvent::Refused { request }),
+            _ => self
+                .scripted
+                .script
+                .record(ScriptEvent::Refused { request }),
         }
         decision
     }
@@ -180,15 +204,23 @@ impl ScriptedBucket {
             ScriptDecision::Grant => self.grant(amounts, 0),
             ScriptDecision::Deny { limit, retry_after } => {
                 let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
-                match mode.patience.as_ref().is_some_and(|patience| wait <= patience.most) {
+                match mode
+                    .patience
+                    .as_ref()
+                    .is_some_and(|patience| wait <= patience.most)
+                {
                     // A request that waits starts at the time that the denial gives.
                     true => self.grant(amounts, self.bucket.home().now().saturating_add(wait)),
                     false => BucketDecision::Denied(self.denied(limit, retry_after, amounts)),
                 }
             }
-            ScriptDecision::ExceedsCapacity { limit } => refused(self.exceeded(limit, amounts).into()),
+            ScriptDecision::ExceedsCapacity { limit } => {
+                refused(self.exceeded(limit, amounts).into())
+            }
             ScriptDecision::Disable => {
-                let KeyParts { entity, resource, .. } = self.bucket.key();
+                let KeyParts {
+                    entity, resource, ..
+                } = self.bucket.key();
                 refused(Disabled::new(entity.clone(), resource.clone()).into())
             }
             ScriptDecision::Fail(error) => BucketDecision::Unavailable(error),
@@ -201,17 +233,32 @@ impl ScriptedBucket {
             return BucketDecision::Unavailable(error);
         }
         self.bucket.settle(amounts);
-        let left = self.bucket.statuses(&[]).into_iter().map(|status| status.available.saturating_mul(MILLI));
-        let shares = amounts.iter().zip(left).map(|(amount, left)| LimitShare { left, ..LimitShare::asked(*amount) });
+        let left = self
+            .bucket
+            .statuses(&[])
+            .into_iter()
+            .map(|status| status.available.saturating_mul(MILLI));
+        let shares = amounts.iter().zip(left).map(|(amount, left)| LimitShare {
+            left,
+            ..LimitShare::asked(*amount)
+        });
         BucketDecision::Granted((shares.collect(), starts_at))
     }
 
-    fn denied(&self, limit: Option<LimitName>, retry_after: Duration, amounts: &Amounts) -> Vec<LimitStatus> {
+    fn denied(
+        &self,
+        limit: Option<LimitName>,
+        retry_after: Duration,
+        amounts: &Amounts,
+    ) -> Vec<LimitStatus> {
         let short = self.index(limit, amounts);
         let mut statuses = self.bucket.statuses(amounts);
         for (index, status) in statuses.iter_mut().enumerate() {
             if index == short {
-                let most = i64::try_from(status.requested).unwrap_or(i64::MAX).saturating_sub(1).max(0);
+                let most = i64::try_from(status.requested)
+                    .unwrap_or(i64::MAX)
+                    .saturating_sub(1)
+                    .max(0);
                 status.available = status.available.min(most);
                 status.retry_after = Some(retry_after);
                 status.reset_after = status.reset_after.max(retry_after);
@@ -223,7 +270,9 @@ impl ScriptedBucket {
     }
 
     fn exceeded(&self, limit: Option<LimitName>, amounts: &Amounts) -> ExceedsCapacity {
-        let KeyParts { entity, resource, .. } = self.bucket.key();
+        let KeyParts {
+            entity, resource, ..
+        } = self.bucket.key();
         let limit = &self.bucket.limits()[self.index(limit, amounts)];
         ExceedsCapacity {
             entity: entity.clone(),
@@ -238,26 +287,42 @@ impl ScriptedBucket {
     /// Returns the index of the named limit, else of the first one with an amount above zero.
     fn index(&self, limit: Option<LimitName>, amounts: &Amounts) -> usize {
         let named = limit.and_then(|name| self.bucket.limits().index(name.as_str()));
-        named.or_else(|| amounts.iter().position(|amount| *amount > 0)).unwrap_or(0)
+        named
+            .or_else(|| amounts.iter().position(|amount| *amount > 0))
+            .unwrap_or(0)
     }
 
-    pub(in crate::limiter) fn settle(&self, differences: &[i64]) {
+    pub(crate) fn settle(&self, differences: &[i64]) {
         self.bucket.settle(differences);
         if let Some(lease) = &self.lease {
-            let differences: Vec<_> =
-                named(self.bucket.limits(), differences).map(|(name, tokens)| (name.clone(), tokens)).collect();
-            let event = ScriptEvent::Settled { lease: lease.number, differences: &differences };
+            let differences: Vec<_> = named(self.bucket.limits(), differences)
+                .map(|(name, tokens)| (name.clone(), tokens))
+                .collect();
+            let event = ScriptEvent::Settled {
+                lease: lease.number,
+                differences: &differences,
+            };
             self.scripted.script.record(event);
         }
     }
 }
 
 fn request<'a>(bucket: &'a MemoryBucket, amounts: &'a Amounts) -> ScriptRequest<'a> {
-    let KeyParts { entity, resource, .. } = bucket.key();
-    ScriptRequest { entity, resource, limits: bucket.limits(), amounts }
+    let KeyParts {
+        entity, resource, ..
+    } = bucket.key();
+    ScriptRequest {
+        entity,
+        resource,
+        limits: bucket.limits(),
+        amounts,
+    }
 }
 
 /// Returns the whole tokens of each limit.
 fn named<'a>(limits: &'a Limits, amounts: &'a [i64]) -> impl Iterator<Item = (&'a LimitName, i64)> {
-    limits.iter().zip(amounts).map(|(limit, amount)| (limit.name(), amount / MILLI))
+    limits
+        .iter()
+        .zip(amounts)
+        .map(|(limit, amount)| (limit.name(), amount / MILLI))
 }

@@ -25,14 +25,18 @@ use crate::{
 
 impl Engine {
     /// Builds an engine whose buckets live in this process.
-    pub(in crate::limiter) fn memory(settings: Settings, store: MemoryStore) -> Self {
+    pub(crate) fn memory(settings: Settings, store: MemoryStore) -> Self {
         let home = store.home(settings.clock.clone());
         let clock = home.clock();
-        Self::new(Backend::Memory(Arc::new(Memory { store, home })), clock, settings)
+        Self::new(
+            Backend::Memory(Arc::new(Memory { store, home })),
+            clock,
+            settings,
+        )
     }
 
     /// Builds an engine whose buckets live in this process, and are decided by a script.
-    pub(in crate::limiter) fn scripted(settings: Settings, store: MemoryStore, script: impl Script) -> Self {
+    pub(crate) fn scripted(settings: Settings, store: MemoryStore, script: impl Script) -> Self {
         let home = store.home(settings.clock.clone());
         let clock = home.clock();
         let scripted = Scripted::new(script, Memory { store, home });
@@ -42,16 +46,19 @@ impl Engine {
     /// Builds an engine whose buckets live in `store`.
     ///
     /// # Errors
-    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one; [`Invalid::Setting`] for a
-    /// senseless value.
-    pub(in crate::limiter) fn over(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, Invalid> {
+    /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one;
+    /// [`Invalid::Setting`] for a senseless value.
+    pub(crate) fn over(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, Invalid> {
         settings.check()?;
         let runtime = match &settings.runtime {
             Some(runtime) => runtime.clone(),
             None => Handle::try_current().map_err(|_| Invalid::NoRuntime)?,
         };
         settings.runtime = Some(runtime.clone());
-        let wall = settings.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
+        let wall = settings
+            .clock
+            .clone()
+            .unwrap_or_else(|| Arc::new(SystemClock));
         let time = store.time().filter(|_| settings.corrected);
         let clock: Arc<dyn Clock> = match &time {
             Some(time) => Arc::new(CorrectedClock::new(wall, time.clone())),

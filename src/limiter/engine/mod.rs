@@ -29,20 +29,20 @@ use crate::{
 pub(super) use settings::Settings;
 
 /// The buckets of a limiter, and its settings. Clones of the limiter share it.
-pub(super) struct Engine {
+pub(crate) struct Engine {
     backend: Backend,
     clock: Arc<dyn Clock>,
     settings: Settings,
     /// The requests that wait for capacity, if the buckets are in a store.
     waiters: Arc<Waiters>,
-    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). They are kept from one outage to
-    /// the next, so that a short outage fills none.
+    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). They are kept
+    /// from one outage to the next, so that a short outage fills none.
     local: OnceLock<Arc<Memory>>,
 }
 
 /// The place where buckets live.
 #[derive(Debug)]
-pub(super) enum Backend {
+pub(crate) enum Backend {
     Memory(Arc<Memory>),
     Gated(Gates),
     /// In memory, behind a script.
@@ -62,7 +62,13 @@ impl fmt::Debug for Engine {
 
 impl Engine {
     fn new(backend: Backend, clock: Arc<dyn Clock>, settings: Settings) -> Self {
-        Self { backend, clock, settings, waiters: Arc::default(), local: OnceLock::new() }
+        Self {
+            backend,
+            clock,
+            settings,
+            waiters: Arc::default(),
+            local: OnceLock::new(),
+        }
     }
 
     pub(super) fn backend(&self) -> &Backend {
@@ -104,7 +110,10 @@ impl Engine {
     pub(super) fn bucket(&self, key: BucketKey, limits: Limits) -> Bucket {
         match &self.backend {
             Backend::Memory(memory) => Bucket::Memory(MemoryBucket::new(memory.place(key), limits)),
-            Backend::Gated(gates) => Bucket::Gated { gate: gates.get(key), limits },
+            Backend::Gated(gates) => Bucket::Gated {
+                gate: gates.get(key),
+                limits,
+            },
             Backend::Scripted(scripted) => Bucket::Scripted(Box::new(scripted.bucket(key, limits))),
         }
     }
@@ -117,7 +126,8 @@ impl Engine {
         }
     }
 
-    /// Returns the buckets that decide while the store is down. There is room for as many as there are gates.
+    /// Returns the buckets that decide while the store is down. There is room for as many as there
+    /// are gates.
     pub(super) fn local(&self) -> &Arc<Memory> {
         self.local.get_or_init(|| {
             let store = MemoryStore::with_capacity(self.settings.remembered);
@@ -128,7 +138,9 @@ impl Engine {
 
     /// Returns `true` if `home` is that of the buckets that decide while the store is down.
     pub(super) fn is_local(&self, home: &Arc<Home>) -> bool {
-        self.local.get().is_some_and(|memory| Arc::ptr_eq(&memory.home, home))
+        self.local
+            .get()
+            .is_some_and(|memory| Arc::ptr_eq(&memory.home, home))
     }
 
     /// Returns the resolution for an entity and a resource, or the promise of it.
@@ -142,7 +154,11 @@ impl Engine {
     }
 
     /// Returns the resolution that was last known, or `None` if none was.
-    pub(super) fn last_known(&self, entity: &EntityId, resource: &Resource) -> Option<Arc<Resolution>> {
+    pub(super) fn last_known(
+        &self,
+        entity: &EntityId,
+        resource: &Resource,
+    ) -> Option<Arc<Resolution>> {
         match &self.backend {
             Backend::Memory(_) => None,
             // A script fails requests whose limits were looked up before.
@@ -172,8 +188,15 @@ impl Engine {
         match &self.backend {
             Backend::Memory(_) => None,
             Backend::Scripted(scripted) => {
-                let found = scripted.memory.home.look_up_now(None, &[ConfigScope::System]);
-                found.configs.into_iter().flatten().find_map(|config| config.on_unavailable)
+                let found = scripted
+                    .memory
+                    .home
+                    .look_up_now(None, &[ConfigScope::System]);
+                found
+                    .configs
+                    .into_iter()
+                    .flatten()
+                    .find_map(|config| config.on_unavailable)
             }
             Backend::Gated(gates) => gates.resolver().on_unavailable(),
         }

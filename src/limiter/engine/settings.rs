@@ -13,27 +13,27 @@ use crate::{
 
 /// All that a limiter is built from, beside its store.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Settings {
-    pub(in crate::limiter) clock: Option<Arc<dyn Clock>>,
+pub(crate) struct Settings {
+    pub(crate) clock: Option<Arc<dyn Clock>>,
     /// `true` if the store's time corrects the clock.
-    pub(in crate::limiter) corrected: bool,
-    pub(in crate::limiter) runtime: Option<Handle>,
+    pub(crate) corrected: bool,
+    pub(crate) runtime: Option<Handle>,
     /// The number of buckets without pending writes, and of entities, that are cached.
-    pub(in crate::limiter) remembered: usize,
-    pub(in crate::limiter) gate: gate::GateSettings,
+    pub(crate) remembered: usize,
+    pub(crate) gate: gate::GateSettings,
     /// The longest time that an acquire waits for the store.
-    pub(in crate::limiter) deadline: Deadline,
+    pub(crate) deadline: Deadline,
     /// The name that the history records for changes of stored limits and entities.
-    pub(in crate::limiter) principal: Option<String>,
+    pub(crate) principal: Option<String>,
     /// The time for which the history is kept.
-    pub(in crate::limiter) audit_retention: Duration,
-    pub(in crate::limiter) config_ttl: Duration,
-    pub(in crate::limiter) breaker: Option<Breaker>,
+    pub(crate) audit_retention: Duration,
+    pub(crate) config_ttl: Duration,
+    pub(crate) breaker: Option<Breaker>,
     /// Says if Python clients spend from the same buckets. `None` if it was not set.
-    pub(in crate::limiter) mixed_fleet: Option<bool>,
-    pub(in crate::limiter) store_calls: usize,
+    pub(crate) mixed_fleet: Option<bool>,
+    pub(crate) store_calls: usize,
     /// The deadline of one call for stored limits and other records, if it was set.
-    pub(in crate::limiter) call_deadline: Option<Duration>,
+    pub(crate) call_deadline: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -64,19 +64,22 @@ impl Default for Settings {
 
 impl Settings {
     /// Returns the deadline of one call for stored limits and other records.
-    pub(in crate::limiter) fn longest_call(&self) -> Duration {
+    pub(crate) fn longest_call(&self) -> Duration {
         self.call_deadline.unwrap_or(Duration::from_secs(10))
     }
 
     /// Refuses senseless values.
-    pub(in crate::limiter) fn check(&self) -> Result<(), Invalid> {
+    pub(crate) fn check(&self) -> Result<(), Invalid> {
         let refused = |setting, must_be| Err(Invalid::Setting { setting, must_be });
         let deadlines = [
             ("deadline", self.deadline.into()),
             ("store_deadline", self.gate.store_deadline),
             ("call_deadline", self.longest_call()),
         ];
-        if let Some((setting, _)) = deadlines.into_iter().find(|(_, deadline)| Duration::is_zero(deadline)) {
+        if let Some((setting, _)) = deadlines
+            .into_iter()
+            .find(|(_, deadline)| Duration::is_zero(deadline))
+        {
             return refused(setting, "longer than zero");
         }
         if !(self.gate.max_shards.is_power_of_two() && self.gate.max_shards <= Split::MOST_SHARDS) {

@@ -23,7 +23,7 @@ use crate::{
 
 impl Gate {
     /// Returns why the bucket grants nothing, if a fresh image shows that.
-    pub(in crate::limiter) fn known_refusal(&self) -> Option<Refusal> {
+    pub(crate) fn known_refusal(&self) -> Option<Refusal> {
         let now = self.context.clock.now();
         let mut state = self.lock();
         let refusal = state.refuse_from_memory(now, self.context.settings.deny_from_memory)?;
@@ -31,15 +31,18 @@ impl Gate {
         Some(refusal)
     }
 
-    /// Returns the statuses of the limits if a fresh image shows that `amounts` do not fit, and the request cannot be
-    /// served from tokens that were taken ahead.
-    pub(in crate::limiter) fn known_denial(
+    /// Returns the statuses of the limits if a fresh image shows that `amounts` do not fit, and the
+    /// request cannot be served from tokens that were taken ahead.
+    pub(crate) fn known_denial(
         self: &Arc<Self>,
         limits: &Limits,
         mode: &ChargeContext,
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
-        let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
+        let (now, trusted_for) = (
+            self.context.clock.now(),
+            self.context.settings.deny_from_memory,
+        );
         let mut state = self.lock();
         if mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
             return None;
@@ -50,21 +53,31 @@ impl Gate {
         Some(denial)
     }
 
-    /// Returns `true` if `amounts` do not fit by the last image, however old that is, and were not taken ahead either.
-    pub(in crate::limiter) fn seems_short(&self, limits: &Limits, mode: &ChargeContext, amounts: &[i64]) -> bool {
+    /// Returns `true` if `amounts` do not fit by the last image, however old that is, and were not
+    /// taken ahead either.
+    pub(crate) fn seems_short(
+        &self,
+        limits: &Limits,
+        mode: &ChargeContext,
+        amounts: &[i64],
+    ) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
             let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
-            !held && state.denial(Wish::new(limits, mode, amounts), &state.pending, now).is_some()
+            !held
+                && state
+                    .denial(Wish::new(limits, mode, amounts), &state.pending, now)
+                    .is_some()
         })
     }
 
     /// Writes at once the tokens that settled leases take, if there are any.
-    pub(in crate::limiter) fn write_debts(self: &Arc<Self>) {
+    pub(crate) fn write_debts(self: &Arc<Self>) {
         self.write_debt(self.lock());
     }
 
-    /// Writes the debt of settled leases at once, if there is one. The wait of a denied request counts from that write.
+    /// Writes the debt of settled leases at once, if there is one. The wait of a denied request
+    /// counts from that write.
     fn write_debt(self: &Arc<Self>, mut state: Locked<'_>) {
         if state.pending.takes() {
             state.flush_now = true;
@@ -73,14 +86,17 @@ impl Gate {
     }
 
     /// Returns the statuses of the limits for `amounts`, as far as they are known.
-    pub(in crate::limiter) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+    pub(crate) fn glance(&self, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
         let now = self.context.clock.now();
-        self.peek(now, |state| plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now))
+        self.peek(now, |state| {
+            plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
+        })
     }
 
-    /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most `deadline`, or as an
-    /// `Err` the answer that is known at once. If the receiver is dropped, a grant is given back.
-    pub(in crate::limiter) fn acquire(
+    /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most
+    /// `deadline`, or as an `Err` the answer that is known at once. If the receiver is dropped, a
+    /// grant is given back.
+    pub(crate) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
         mode: &ChargeContext,
@@ -106,7 +122,9 @@ impl Gate {
                 }
             };
         }
-        if let Some(statuses) = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for) {
+        if let Some(statuses) =
+            state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)
+        {
             state.denied_at = now;
             self.write_debt(state);
             return GateAnswer::Now(BucketDecision::Denied(statuses));
@@ -117,14 +135,18 @@ impl Gate {
             && wait + self.context.round_trip.mean() > Duration::from(deadline)
         {
             let retry_after = wait.max(LEAST_WAIT);
-            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::Throttled { retry_after }));
+            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::Throttled {
+                retry_after,
+            }));
         }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
             return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::BreakerOpen));
         }
         let (reply, decision) = oneshot::channel();
         state.asked(limits, amounts);
-        state.queue.push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
+        state
+            .queue
+            .push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
         if let Some(prefetch) = mode.prefetch {
             self.take_ahead(state, mode, amounts, prefetch, now);
             state = self.lock();
@@ -134,7 +156,7 @@ impl Gate {
     }
 
     /// Returns the statuses of `limits` after a fresh read. One round trip, no write unit.
-    pub(in crate::limiter) async fn statuses(
+    pub(crate) async fn statuses(
         self: &Arc<Self>,
         limits: &Limits,
         amounts: &[i64],
@@ -148,17 +170,24 @@ impl Gate {
                 let _ = reply.send(gate.read().await);
             }
         });
-        let bucket = answer.await.map_err(|_| Unavailable::RuntimeGone)?.map_err(Unavailable::Store)?;
+        let bucket = answer
+            .await
+            .map_err(|_| Unavailable::RuntimeGone)?
+            .map_err(Unavailable::Store)?;
         self.learn(bucket.as_ref());
         let now = self.context.clock.now();
-        Ok(self.peek(now, |state| plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)))
+        Ok(self.peek(now, |state| {
+            plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)
+        }))
     }
 
     /// Starts the write loop unless it runs already.
     pub(super) fn start_writing(self: &Arc<Self>, mut state: Locked<'_>) {
         if !std::mem::replace(&mut state.is_writing, true) {
             drop(state);
-            self.context.background.spawn(writer::write_all(WriteLoopGuard::new(self.clone())));
+            self.context
+                .background
+                .spawn(writer::write_all(WriteLoopGuard::new(self.clone())));
         }
     }
 }

@@ -9,17 +9,17 @@ use crate::{
 
 /// A request for tokens of a bucket.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Ask {
-    pub(in crate::limiter) limits: Limits,
-    pub(in crate::limiter) mode: ChargeContext,
-    pub(in crate::limiter) amounts: Amounts,
+pub(crate) struct Ask {
+    pub(crate) limits: Limits,
+    pub(crate) mode: ChargeContext,
+    pub(crate) amounts: Amounts,
     /// The time until which the request waits.
-    pub(in crate::limiter) until: Instant,
+    pub(crate) until: Instant,
 }
 
 impl Ask {
     /// Returns how much longer the request waits.
-    pub(in crate::limiter) fn left(&self) -> Deadline {
+    pub(crate) fn left(&self) -> Deadline {
         left_until(self.until).into()
     }
 }

@@ -1,4 +1,5 @@
-//! Selects the next batch of requests, first come, first served, and puts requests back if a write was not done.
+//! Selects the next batch of requests, first come, first served, and puts requests back if a write
+//! was not done.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -41,20 +42,32 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Returns the limits and the parent that the bucket has after the write, and the `others` to expect.
+    /// Returns the limits and the parent that the bucket has after the write, and the `others` to
+    /// expect.
     pub(super) fn wanted(&self, others: Others) -> Desired<'_> {
         let limits = self.wanted.as_deref().unwrap_or_default();
-        Desired { limits, own: self.own, lineage: self.lineage.as_deref(), others }
+        Desired {
+            limits,
+            own: self.own,
+            lineage: self.lineage.as_deref(),
+            others,
+        }
     }
 }
 
 impl GateState {
-    /// Replaces the limits of requests that were looked up before the bucket got its current parameters: these requests
-    /// follow the bucket. Otherwise two processes, one of them with the old limits, would overwrite each other's
-    /// parameters.
+    /// Replaces the limits of requests that were looked up before the bucket got its current
+    /// parameters: these requests follow the bucket. Otherwise two processes, one of them with the
+    /// old limits, would overwrite each other's parameters.
     fn follow(&mut self, now: i64) {
-        let Some(state) = self.seen.live(now) else { return };
-        for waiter in self.queue.iter_mut().filter(|waiter| waiter.known_at < self.changed_at) {
+        let Some(state) = self.seen.live(now) else {
+            return;
+        };
+        for waiter in self
+            .queue
+            .iter_mut()
+            .filter(|waiter| waiter.known_at < self.changed_at)
+        {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
                 if let Some(patience) = &mut waiter.patience {
                     patience.follow(&limits);
@@ -67,8 +80,8 @@ impl GateState {
         }
     }
 
-    /// Takes everything that waits, if the last image grants nothing but may be too old. No write can be planned before
-    /// the bucket is read again.
+    /// Takes everything that waits, if the last image grants nothing but may be too old. No write
+    /// can be planned before the bucket is read again.
     pub(super) fn suspended(&mut self, now: i64, trusted_for: Duration) -> Option<Batch> {
         let known = self.shown || self.is_fresh(now, trusted_for);
         if self.queue.is_empty() || known || self.refusal(now).is_none() {
@@ -87,11 +100,18 @@ impl GateState {
         self.flush_now = false;
         let waiters = std::mem::take(&mut self.queue).into();
         let (pending, confirmations) = self.take_pending();
-        Batch { changes: pending.clone(), pending, waiters, confirmations, ..Batch::default() }
+        Batch {
+            changes: pending.clone(),
+            pending,
+            waiters,
+            confirmations,
+            ..Batch::default()
+        }
     }
 
-    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, and requests that nobody
-    /// waits for any more are dropped. Returns `None` if there is nothing to write.
+    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, and
+    /// requests that nobody waits for any more are dropped. Returns `None` if there is nothing to
+    /// write.
     pub(super) fn next(
         &mut self,
         now: i64,
@@ -114,9 +134,13 @@ impl GateState {
             true => admit(changes, waiter),
             false => spend(changes, waiter, shards),
         };
-        // After a write that found too few tokens, grant no more than there was then: others may take what was refilled
-        // since.
-        let first_fits = |at: &i64| self.queue.front().is_some_and(|first| fits(state, first.wish(), &changes, *at));
+        // After a write that found too few tokens, grant no more than there was then: others may
+        // take what was refilled since.
+        let first_fits = |at: &i64| {
+            self.queue
+                .front()
+                .is_some_and(|first| fits(state, first.wish(), &changes, *at))
+        };
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
         let mut room = Headroom::new(state, wanted.as_ref(), &changes, room_at);
         self.found_at = None;
@@ -125,26 +149,37 @@ impl GateState {
                 denied.push((waiter, BucketDecision::Refused(refusal.clone())));
                 continue;
             }
-            // One write carries one set of parameters. Requests with other limits wait for the next write.
-            let together = wanted.as_ref().is_some_and(|wanted| wanted.same(&waiter.limits));
+            // One write carries one set of parameters. Requests with other limits wait for the next
+            // write.
+            let together = wanted
+                .as_ref()
+                .is_some_and(|wanted| wanted.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
-            if together && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now))) {
+            if together
+                && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now)))
+            {
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
             }
-            match self.denial(waiter.wish(), &changes, now).filter(|_| together && fresh) {
+            match self
+                .denial(waiter.wish(), &changes, now)
+                .filter(|_| together && fresh)
+            {
                 Some(statuses) => denied.push((waiter, BucketDecision::Denied(statuses))),
                 None => later.push_back(waiter),
             }
         }
         self.queue = later;
         let carries = match (&wanted, self.seen.live(now)) {
-            (Some(wanted), Some(state)) => refusal.is_none() && (self.ahead || plan::differs(state, wanted)),
+            (Some(wanted), Some(state)) => {
+                refusal.is_none() && (self.ahead || plan::differs(state, wanted))
+            }
             _ => false,
         };
         if waiters.is_empty() && !carries {
-            // The image is too old to deny by, or has other parameters: ask for the first request alone.
+            // The image is too old to deny by, or has other parameters: ask for the first request
+            // alone.
             if let Some(waiter) = self.queue.pop_front() {
                 wanted = Some(waiter.limits.clone());
                 own = waiter.own;
@@ -152,7 +187,8 @@ impl GateState {
                 waiters.push(waiter);
             }
         }
-        // The wait of a denied request counts from the time at which a debt is written, so write the debt now.
+        // The wait of a denied request counts from the time at which a debt is written, so write
+        // the debt now.
         self.flush_now |= !denied.is_empty() && self.pending.takes();
         let flushes = self.flush_now && !self.pending.is_empty();
         if waiters.is_empty() && !carries && !flushes {
@@ -161,15 +197,24 @@ impl GateState {
         self.flush_now = false;
         let (pending, confirmations) = self.take_pending();
         let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
-        Some(Batch { wanted, own, lineage, changes, pending, bypassed, waiters, confirmations })
+        Some(Batch {
+            wanted,
+            own,
+            lineage,
+            changes,
+            pending,
+            bypassed,
+            waiters,
+            confirmations,
+        })
     }
 
     fn fits(&self, waiter: &Waiter, changes: &LedgerDelta, now: i64) -> bool {
         fits(self.seen.live(now), waiter.wish(), changes, now)
     }
 
-    /// Takes the part of the pending differences that takes tokens, if writes of it were refused at least `most` times
-    /// in a row. It is then written whatever the bucket holds.
+    /// Takes the part of the pending differences that takes tokens, if writes of it were refused at
+    /// least `most` times in a row. It is then written whatever the bucket holds.
     pub(super) fn overdue_takes(&mut self, most: u32) -> Option<Batch> {
         if self.takes_refused < most || !self.pending.takes() {
             return None;
@@ -178,27 +223,42 @@ impl GateState {
         self.pending = gives;
         self.flush_now |= !self.pending.is_empty();
         let confirmations = std::mem::take(&mut self.confirmations);
-        Some(Batch { changes: takes.clone(), pending: takes, confirmations, ..Batch::default() })
+        Some(Batch {
+            changes: takes.clone(),
+            pending: takes,
+            confirmations,
+            ..Batch::default()
+        })
     }
 
     /// Puts the requests and the differences of a batch that was not written back.
     pub(super) fn put_back(&mut self, batch: Batch) {
         self.await_turn(batch.waiters);
         self.keep_pending(batch.pending, batch.confirmations);
-        // If the timer has fired meanwhile, nothing else would start the write of these differences.
+        // If the timer has fired meanwhile, nothing else would start the write of these
+        // differences.
         self.flush_now |= !self.flush_due;
     }
 
-    /// Takes the requests off the queue whose deadline is before `back`. They get no decision, for the reason `why`.
-    pub(super) fn overdue(&mut self, back: Instant, why: Unavailable) -> Vec<(Waiter, GateDecision)> {
+    /// Takes the requests off the queue whose deadline is before `back`. They get no decision, for
+    /// the reason `why`.
+    pub(super) fn overdue(
+        &mut self,
+        back: Instant,
+        why: Unavailable,
+    ) -> Vec<(Waiter, GateDecision)> {
         let is_late = |waiter: &Waiter| waiter.until.is_some_and(|until| until < back);
         if !self.queue.iter().any(is_late) {
             return Vec::new();
         }
-        let (late, queue) = std::mem::take(&mut self.queue).into_iter().partition(is_late);
+        let (late, queue) = std::mem::take(&mut self.queue)
+            .into_iter()
+            .partition(is_late);
         self.queue = queue;
         let late: VecDeque<Waiter> = late;
-        late.into_iter().map(|waiter| (waiter, BucketDecision::Unavailable(why.clone()))).collect()
+        late.into_iter()
+            .map(|waiter| (waiter, BucketDecision::Unavailable(why.clone())))
+            .collect()
     }
 
     /// Puts requests back at the head of the queue.
@@ -210,7 +270,10 @@ impl GateState {
 
     /// Takes the pending differences, and the confirmations of those who wait for them.
     pub(super) fn take_pending(&mut self) -> (LedgerDelta, Vec<Confirmation>) {
-        (std::mem::take(&mut self.pending), std::mem::take(&mut self.confirmations))
+        (
+            std::mem::take(&mut self.pending),
+            std::mem::take(&mut self.confirmations),
+        )
     }
 
     /// Keeps differences that were not written, for a later write.

@@ -1,5 +1,5 @@
-//! The record of a gate at rest: the numbers of its bucket. Names, parameters and the parent are shared with other
-//! buckets of the same kind.
+//! The record of a gate at rest: the numbers of its bucket. Names, parameters and the parent are
+//! shared with other buckets of the same kind.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +14,7 @@ use crate::{
 
 /// The numbers of a bucket. Times are epoch ms unless they say otherwise, amounts millitokens.
 #[derive(Debug)]
-pub(in crate::limiter) struct CompactImage {
+pub(crate) struct CompactImage {
     /// `None` if there was no bucket, or if that is not known.
     kind: Option<SharedParts>,
     absent: bool,
@@ -25,8 +25,8 @@ pub(in crate::limiter) struct CompactImage {
     expires_at: i64,
     /// When a Python client was seen, epoch seconds.
     peer_at: u32,
-    /// The largest amount that one request has asked, as a [`part`] of a limit's capacity: the largest part of all
-    /// limits.
+    /// The largest amount that one request has asked, as a [`part`] of a limit's capacity: the
+    /// largest part of all limits.
     most_asked: u32,
     first: Numbers,
     /// The numbers of the limits after the first.
@@ -42,8 +42,8 @@ const NEVER: i64 = i64::MIN;
 /// The consumption of a limit that no write of the gate has shown.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The part that stands for the whole capacity. It is a power of two, like shard counts, so nothing is lost if a
-/// capacity is the amount times such a number.
+/// The part that stands for the whole capacity. It is a power of two, like shard counts, so nothing
+/// is lost if a capacity is the amount times such a number.
 const WHOLE: i64 = 1 << 31;
 
 /// Returns the part of `capacity` that `amount` is, rounded up.
@@ -55,12 +55,14 @@ fn part(amount: i64, capacity: i64) -> u32 {
 
 /// Returns the amount that is `part` of `capacity`, rounded up.
 fn amount(part: u32, capacity: i64) -> i64 {
-    let amount = (i128::from(part) * i128::from(capacity.max(0)) + i128::from(WHOLE) - 1) / i128::from(WHOLE);
+    let amount = (i128::from(part) * i128::from(capacity.max(0)) + i128::from(WHOLE) - 1)
+        / i128::from(WHOLE);
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
 impl CompactImage {
-    /// Creates the record of a gate. `before` is the last record of the same gate, mostly of the same kind.
+    /// Creates the record of a gate. `before` is the last record of the same gate, mostly of the
+    /// same kind.
     pub(super) fn of(mut state: GateState, before: Option<&Self>, kinds: &Interner) -> Self {
         let mut record = Self {
             kind: None,
@@ -74,26 +76,43 @@ impl CompactImage {
             first: Numbers::default(),
             others: Box::default(),
         };
-        let Seen::Present(mut bucket) = std::mem::take(&mut state.seen) else { return record };
-        let asked = |limit: &LimitState| part(state.most_asked(&limit.name), limit.parameters.capacity());
+        let Seen::Present(mut bucket) = std::mem::take(&mut state.seen) else {
+            return record;
+        };
+        let asked =
+            |limit: &LimitState| part(state.most_asked(&limit.name), limit.parameters.capacity());
         record.most_asked = bucket.limits.iter().map(asked).max().unwrap_or(0);
         record.refilled_at = std::mem::take(&mut bucket.refilled_at);
         record.expires_at = bucket.expires_at.take().unwrap_or(NEVER);
-        let consumed = state.others.consumed.iter().copied().chain(std::iter::repeat(UNKNOWN));
-        let mut numbers = bucket.limits.iter_mut().zip(consumed).map(|(limit, consumed)| {
-            limit.consumed = 0;
-            (std::mem::take(&mut limit.level), consumed)
-        });
+        let consumed = state
+            .others
+            .consumed
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(UNKNOWN));
+        let mut numbers = bucket
+            .limits
+            .iter_mut()
+            .zip(consumed)
+            .map(|(limit, consumed)| {
+                limit.consumed = 0;
+                (std::mem::take(&mut limit.level), consumed)
+            });
         record.first = numbers.next().unwrap_or_default();
         record.others = numbers.collect();
         bucket.last_write = None;
         bucket.own_anchor = None;
         if let Some(pressure) = &mut bucket.pressure {
             // Gates that write the item often measure this again.
-            pressure.level = Level { tokens: pressure.rule.capacity(), remainder: 0 };
+            pressure.level = Level {
+                tokens: pressure.rule.capacity(),
+                remainder: 0,
+            };
             pressure.consumed = 0;
         }
-        let known = before.and_then(|before| before.kind.as_ref()).filter(|kind| ***kind == bucket);
+        let known = before
+            .and_then(|before| before.kind.as_ref())
+            .filter(|kind| ***kind == bucket);
         record.kind = Some(known.cloned().unwrap_or_else(|| kinds.shared(bucket)));
         record
     }
@@ -101,10 +120,18 @@ impl CompactImage {
     /// Returns the state that the record keeps.
     pub(super) fn wake(&self) -> GateState {
         let (seen_at, changed_at) = (self.seen_at, self.changed_at);
-        let mut state = GateState { seen_at, changed_at, ..GateState::default() };
+        let mut state = GateState {
+            seen_at,
+            changed_at,
+            ..GateState::default()
+        };
         state.others.peer_at = i64::from(self.peer_at) * 1000;
         let Some(kind) = &self.kind else {
-            state.seen = if self.absent { Seen::Absent } else { Seen::Unknown };
+            state.seen = if self.absent {
+                Seen::Absent
+            } else {
+                Seen::Unknown
+            };
             return state;
         };
         let mut bucket = BucketState::clone(kind);
@@ -117,7 +144,10 @@ impl CompactImage {
                 state.others.consumed.push(*consumed);
             }
             if self.most_asked > 0 {
-                state.most_asked.push((limit.name.clone(), amount(self.most_asked, limit.parameters.capacity())));
+                state.most_asked.push((
+                    limit.name.clone(),
+                    amount(self.most_asked, limit.parameters.capacity()),
+                ));
             }
         }
         state.seen = Seen::Present(bucket);

@@ -16,8 +16,14 @@ pub(super) struct Confirmation {
 }
 
 impl Confirmation {
-    pub(super) fn new(confirm: oneshot::Sender<Result<(), SettleError>>, background: &Background) -> Self {
-        Self { confirm, _counted: (PendingSettlement::new(), background.unwritten()) }
+    pub(super) fn new(
+        confirm: oneshot::Sender<Result<(), SettleError>>,
+        background: &Background,
+    ) -> Self {
+        Self {
+            confirm,
+            _counted: (PendingSettlement::new(), background.unwritten()),
+        }
     }
 }
 

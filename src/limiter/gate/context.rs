@@ -1,5 +1,8 @@
 //! The state that all gates of a limiter share.
-#![allow(clippy::disallowed_methods, reason = "the ids of writes begin at a random number")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the ids of writes begin at a random number"
+)]
 
 use std::{
     future::poll_fn,
@@ -34,53 +37,56 @@ const LEAST_SILENCE: i64 = 400;
 
 /// The state that all gates of a limiter share.
 #[derive(Debug)]
-pub(in crate::limiter) struct Context {
-    pub(in crate::limiter) store: Arc<dyn Store>,
-    pub(in crate::limiter) resolver: Arc<Resolver>,
-    pub(in crate::limiter) clock: Arc<dyn Clock>,
+pub(crate) struct Context {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The store's time, if it corrects the clock.
-    pub(in crate::limiter) time: Option<Arc<StoreTime>>,
-    pub(in crate::limiter) background: Background,
-    pub(in crate::limiter) settings: GateSettings,
-    pub(in crate::limiter) write_ids: WriteIds,
-    pub(in crate::limiter) prefetched: Counters,
-    pub(in crate::limiter) kinds: Interner,
-    pub(in crate::limiter) breaker: Arc<Switch>,
-    pub(in crate::limiter) refusals: Arc<Refusals>,
-    pub(in crate::limiter) round_trip: RoundTrip,
-    pub(in crate::limiter) places: Places,
+    pub(crate) time: Option<Arc<StoreTime>>,
+    pub(crate) background: Background,
+    pub(crate) settings: GateSettings,
+    pub(crate) write_ids: WriteIds,
+    pub(crate) prefetched: Counters,
+    pub(crate) kinds: Interner,
+    pub(crate) breaker: Arc<Switch>,
+    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) round_trip: RoundTrip,
+    pub(crate) places: Places,
     /// Limits how many cancelled charges are given back.
-    pub(in crate::limiter) forgiveness: Forgiveness,
-    /// The number of times that the table or a bucket was missing although it should exist. The table may have been
-    /// deleted and created anew.
-    pub(in crate::limiter) suspicions: AtomicU64,
+    pub(crate) forgiveness: Forgiveness,
+    /// The number of times that the table or a bucket was missing although it should exist. The
+    /// table may have been deleted and created anew.
+    pub(crate) suspicions: AtomicU64,
     /// The number of these that a check has found to be unfounded.
-    pub(in crate::limiter) cleared: AtomicU64,
+    pub(crate) cleared: AtomicU64,
     /// The last check of the table. Locked during a check, so that only one runs at a time.
-    pub(in crate::limiter) look: Mutex<TableLook>,
+    pub(crate) look: Mutex<TableLook>,
     /// The number of writes in a row that the store has not answered. Counted only during shutdown.
-    pub(in crate::limiter) unanswered: AtomicUsize,
+    pub(crate) unanswered: AtomicUsize,
 }
 
 impl Context {
     /// Returns the time, and how far it may be off.
-    pub(in crate::limiter) fn now(&self) -> ClockReading {
-        ClockReading { at: self.clock.now(), error: self.clock.error() }
+    pub(crate) fn now(&self) -> ClockReading {
+        ClockReading {
+            at: self.clock.now(),
+            error: self.clock.error(),
+        }
     }
 
     /// Returns `true` if it is not known yet how far the clock is off.
-    pub(in crate::limiter) fn is_timeless(&self) -> bool {
+    pub(crate) fn is_timeless(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.is_known())
     }
 
     /// Records that the table or a bucket is missing although it should exist.
-    pub(in crate::limiter) fn suspect(&self) {
+    pub(crate) fn suspect(&self) {
         self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Checks that the table is still the one that was opened, if there is reason to doubt it. Costs one round trip
-    /// then.
-    pub(in crate::limiter) async fn check_table(&self) -> Result<(), Unavailable> {
+    /// Checks that the table is still the one that was opened, if there is reason to doubt it.
+    /// Costs one round trip then.
+    pub(crate) async fn check_table(&self) -> Result<(), Unavailable> {
         if self.resolver.found_no_table() {
             self.suspect();
         }
@@ -96,8 +102,8 @@ impl Context {
         match &*look {
             TableLook::Replaced => return Err(Unavailable::Unregistered),
             _ if suspicions == self.cleared.load(Ordering::Acquire) => return Ok(()),
-            // A task that has waited for another one's failed check does not repeat it: else all that wait would ask,
-            // one after the other.
+            // A task that has waited for another one's failed check does not repeat it: else all
+            // that wait would ask, one after the other.
             TableLook::Failed(error) if waited => return Err(Unavailable::Store(error.clone())),
             TableLook::Failed(_) | TableLook::Fine => {}
         }
@@ -119,7 +125,7 @@ impl Context {
     }
 
     /// Records if the store has answered a write. Only counted during shutdown.
-    pub(in crate::limiter) fn flew(&self, answered: bool) {
+    pub(crate) fn flew(&self, answered: bool) {
         if !self.background.is_closed() {
             return;
         }
@@ -130,41 +136,50 @@ impl Context {
         }
     }
 
-    /// Returns `true` during shutdown if the store did not answer as many writes in a row as may be in flight at once.
-    /// The writes that are left would time out too, one after the other.
-    pub(in crate::limiter) fn gives_up(&self) -> bool {
+    /// Returns `true` during shutdown if the store did not answer as many writes in a row as may be
+    /// in flight at once. The writes that are left would time out too, one after the other.
+    pub(crate) fn gives_up(&self) -> bool {
         self.background.is_closed() && self.unanswered.load(Ordering::Relaxed) >= self.places.all()
     }
 
-    /// Records that a deadline of a request has passed. If the store was silent meanwhile, the breaker counts it as a
-    /// failure.
-    pub(in crate::limiter) fn missed_deadline(&self) {
+    /// Records that a deadline of a request has passed. If the store was silent meanwhile, the
+    /// breaker counts it as a failure.
+    pub(crate) fn missed_deadline(&self) {
         if self.places.any_in_flight() {
-            let patience = self.round_trip.millis().saturating_mul(4).max(LEAST_SILENCE);
+            let patience = self
+                .round_trip
+                .millis()
+                .saturating_mul(4)
+                .max(LEAST_SILENCE);
             self.breaker.missed(self.clock.now(), patience);
         }
     }
 
     /// Runs a store call, and fails it if it does not end within the store deadline.
-    pub(in crate::limiter) async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let mut call = pin!(call);
         let mut late = self.background.deadline(self.settings.store_deadline);
-        poll_fn(|context| match (call.as_mut().poll(context), Pin::new(&mut late)) {
-            (Poll::Ready(answer), _) => Poll::Ready(answer),
-            (Poll::Pending, late) => late
-                .poll(context)
-                .map(|()| Err(StoreError::new(StoreErrorKind::Unknown, "the store did not answer in time"))),
-        })
+        poll_fn(
+            |context| match (call.as_mut().poll(context), Pin::new(&mut late)) {
+                (Poll::Ready(answer), _) => Poll::Ready(answer),
+                (Poll::Pending, late) => late.poll(context).map(|()| {
+                    Err(StoreError::new(
+                        StoreErrorKind::Unknown,
+                        "the store did not answer in time",
+                    ))
+                }),
+            },
+        )
         .await
     }
 }
 
 /// The outcome of a check if the table is still the same.
 #[derive(Debug, Default)]
-pub(in crate::limiter) enum TableLook {
+pub(crate) enum TableLook {
     /// It is the one that was opened.
     #[default]
     Fine,
@@ -175,54 +190,61 @@ pub(in crate::limiter) enum TableLook {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct GateSettings {
-    /// The time that a settled difference waits for another write of its bucket, which writes it too.
-    pub(in crate::limiter) flush_after: Duration,
-    /// The time for which a bucket counts as short after the store has shown it to be, without asking again.
-    pub(in crate::limiter) deny_from_memory: Duration,
+pub(crate) struct GateSettings {
+    /// The time that a settled difference waits for another write of its bucket, which writes it
+    /// too.
+    pub(crate) flush_after: Duration,
+    /// The time for which a bucket counts as short after the store has shown it to be, without
+    /// asking again.
+    pub(crate) deny_from_memory: Duration,
     /// The deadline of one store call.
-    pub(in crate::limiter) store_deadline: Duration,
+    pub(crate) store_deadline: Duration,
     /// The largest number of shards that a bucket may be split into.
-    pub(in crate::limiter) max_shards: u32,
+    pub(crate) max_shards: u32,
     /// Says if Python clients spend from the same buckets.
-    pub(in crate::limiter) peers: Peers,
+    pub(crate) peers: Peers,
 }
 
-/// The mean round trip of the last bucket writes. All gates share it, because they write to one store.
+/// The mean round trip of the last bucket writes. All gates share it, because they write to one
+/// store.
 #[derive(Debug, Default)]
-pub(in crate::limiter) struct RoundTrip(AtomicU32);
+pub(crate) struct RoundTrip(AtomicU32);
 
 impl RoundTrip {
     /// Records the round trip of a write that was answered.
-    pub(in crate::limiter) fn took(&self, time: Duration) {
+    pub(crate) fn took(&self, time: Duration) {
         let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1);
         let before = self.0.load(Ordering::Relaxed);
-        let mean = if before == 0 { micros } else { before - before / 8 + micros / 8 };
+        let mean = if before == 0 {
+            micros
+        } else {
+            before - before / 8 + micros / 8
+        };
         // If two threads store at the same time, one of the values is lost.
         self.0.store(mean.max(1), Ordering::Relaxed);
     }
 
     /// Returns the mean; zero before the first answer.
-    pub(in crate::limiter) fn mean(&self) -> Duration {
+    pub(crate) fn mean(&self) -> Duration {
         Duration::from_micros(self.0.load(Ordering::Relaxed).into())
     }
 
     /// Returns the mean in ms, rounded up.
-    pub(in crate::limiter) fn millis(&self) -> i64 {
+    pub(crate) fn millis(&self) -> i64 {
         i64::from(self.0.load(Ordering::Relaxed).div_ceil(1000))
     }
 }
 
 /// Generates the ids of writes: counts on from a random number.
 #[derive(Debug)]
-pub(in crate::limiter) struct WriteIds(AtomicU64);
+pub(crate) struct WriteIds(AtomicU64);
 
 impl WriteIds {
-    pub(in crate::limiter) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(fastrand::u64(..)))
     }
 
-    pub(in crate::limiter) fn next(&self) -> WriteId {
+    pub(crate) fn next(&self) -> WriteId {
         WriteId::from_number(self.0.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -14,10 +14,10 @@ use crate::{
 };
 
 impl Gate {
-    /// Notes differences (millitokens, in the order of `limits`). The bucket's next write carries them; if there is
-    /// none in a short time, they are written alone. `counts` are amounts that count as consumed without any tokens
-    /// being taken.
-    pub(in crate::limiter) fn settle(
+    /// Notes differences (millitokens, in the order of `limits`). The bucket's next write carries
+    /// them; if there is none in a short time, they are written alone. `counts` are amounts that
+    /// count as consumed without any tokens being taken.
+    pub(crate) fn settle(
         self: &Arc<Self>,
         limits: &Limits,
         differences: &[i64],
@@ -26,30 +26,42 @@ impl Gate {
         let mut state = self.lock();
         let mut differences = Amounts::from_slice(differences);
         state.settle_ahead(limits, &mut differences);
-        if differences.iter().chain(counts).all(|difference| *difference == 0) {
+        if differences
+            .iter()
+            .chain(counts)
+            .all(|difference| *difference == 0)
+        {
             return Settlement::done();
         }
         let (confirm, confirmed) = oneshot::channel();
-        for (limit, difference) in limits.iter().zip(&differences).filter(|(_, difference)| **difference != 0) {
+        for (limit, difference) in limits
+            .iter()
+            .zip(&differences)
+            .filter(|(_, difference)| **difference != 0)
+        {
             state.pending.settle(limit.name(), *difference);
         }
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);
         }
-        state.confirmations.push(Confirmation::new(confirm, &self.context.background));
+        state
+            .confirmations
+            .push(Confirmation::new(confirm, &self.context.background));
         self.flush_later(state, self.context.settings.flush_after);
         Settlement::pending(confirmed)
     }
 
     /// Writes the pending differences at once, and waits until they are written or dropped.
-    pub(in crate::limiter) async fn write_pending(self: &Arc<Self>) {
+    pub(crate) async fn write_pending(self: &Arc<Self>) {
         let confirmed = {
             let mut state = self.lock();
             if state.pending.is_empty() {
                 return;
             }
             let (confirm, confirmed) = oneshot::channel();
-            state.confirmations.push(Confirmation::new(confirm, &self.context.background));
+            state
+                .confirmations
+                .push(Confirmation::new(confirm, &self.context.background));
             state.flush_now = true;
             self.start_writing(state);
             confirmed
@@ -58,15 +70,18 @@ impl Gate {
         let _ = confirmed.await;
     }
 
-    /// Starts a timer that has the pending differences written alone after `time`, unless another write carries them
-    /// before.
+    /// Starts a timer that has the pending differences written alone after `time`, unless another
+    /// write carries them before.
     pub(super) fn flush_later(self: &Arc<Self>, mut state: Locked<'_>, time: Duration) {
         if state.flush_due {
             return;
         }
         state.flush_due = true;
         drop(state);
-        let due = Due { gate: self.clone(), over: false };
+        let due = Due {
+            gate: self.clone(),
+            over: false,
+        };
         let flushes = self.context.background.flushes();
         self.context.background.spawn(async move {
             due.gate.context.background.pause_since(flushes, time).await;
@@ -74,8 +89,8 @@ impl Gate {
         });
     }
 
-    /// Drops pending differences that nothing will write any more, unless a timer for them is still there. Settlements
-    /// that wait for them get the error that the limiter was shut down.
+    /// Drops pending differences that nothing will write any more, unless a timer for them is still
+    /// there. Settlements that wait for them get the error that the limiter was shut down.
     pub(super) fn abandon(&self, mut state: Locked<'_>) {
         if state.flush_due {
             return;
@@ -84,12 +99,17 @@ impl Gate {
         drop(state);
         drop(confirmations);
         if !pending.is_empty() {
-            telemetry::settlement_dropped(&self.key, Dropped::ShutDown, "the runtime was shut down");
+            telemetry::settlement_dropped(
+                &self.key,
+                Dropped::ShutDown,
+                "the runtime was shut down",
+            );
         }
     }
 }
 
-/// A timer that will have the pending differences written. If it is dropped before it fires, its runtime was shut down.
+/// A timer that will have the pending differences written. If it is dropped before it fires, its
+/// runtime was shut down.
 struct Due {
     gate: Arc<Gate>,
     over: bool,

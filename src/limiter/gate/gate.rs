@@ -1,5 +1,8 @@
 //! The gate of a bucket: its state under a lock, and the gates of the other shards.
-#![allow(clippy::disallowed_methods, reason = "processes begin at a random shard")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "processes begin at a random shard"
+)]
 
 use std::{
     sync::{
@@ -26,11 +29,12 @@ use crate::{
     telemetry::{LiveGate, StoreCall},
 };
 
-/// The shortest wait that a refusal reports. A wait of zero would mean that the request may try again at once.
+/// The shortest wait that a refusal reports. A wait of zero would mean that the request may try
+/// again at once.
 pub(super) const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
-pub(in crate::limiter) struct Gate {
+pub(crate) struct Gate {
     pub(super) key: BucketKey,
     pub(super) context: Arc<Context>,
     pub(super) state: Mutex<Slot>,
@@ -40,46 +44,67 @@ pub(in crate::limiter) struct Gate {
 }
 
 impl Gate {
-    pub(in crate::limiter) fn new(key: BucketKey, context: Arc<Context>) -> Self {
-        Self { key, context, state: Mutex::default(), shards: OnceLock::new(), counted: LiveGate::new() }
+    pub(crate) fn new(key: BucketKey, context: Arc<Context>) -> Self {
+        Self {
+            key,
+            context,
+            state: Mutex::default(),
+            shards: OnceLock::new(),
+            counted: LiveGate::new(),
+        }
     }
 
     /// Creates the gate again from its record.
-    pub(in crate::limiter) fn wake(key: BucketKey, context: Arc<Context>, resting: Resting) -> Self {
+    pub(crate) fn wake(key: BucketKey, context: Arc<Context>, resting: Resting) -> Self {
         let Resting { record, counted } = resting;
-        Self { key, context, state: Mutex::new(Slot::resting(record)), shards: OnceLock::new(), counted }
+        Self {
+            key,
+            context,
+            state: Mutex::new(Slot::resting(record)),
+            shards: OnceLock::new(),
+            counted,
+        }
     }
 
     pub(super) fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
-        Self { shards: Box::new(shards).into(), ..Self::new(key, context) }
+        Self {
+            shards: Box::new(shards).into(),
+            ..Self::new(key, context)
+        }
     }
 
-    pub(in crate::limiter) fn is_in(&self, context: &Arc<Context>) -> bool {
+    pub(crate) fn is_in(&self, context: &Arc<Context>) -> bool {
         Arc::ptr_eq(&self.context, context)
     }
 
-    pub(in crate::limiter) fn key(&self) -> &BucketKey {
+    pub(crate) fn key(&self) -> &BucketKey {
         &self.key
     }
 
     /// Notes that a request has missed its deadline before the store answered. Returns the reason.
-    pub(in crate::limiter) fn missed_deadline(&self) -> Unavailable {
+    pub(crate) fn missed_deadline(&self) -> Unavailable {
         self.context.missed_deadline();
-        let throttled = self.peek(self.context.clock.now(), |state| state.pace.throttled_for(pacing::now()));
-        throttled.map_or(Unavailable::Deadline, |wait| Unavailable::Throttled { retry_after: wait.max(LEAST_WAIT) })
+        let throttled = self.peek(self.context.clock.now(), |state| {
+            state.pace.throttled_for(pacing::now())
+        });
+        throttled.map_or(Unavailable::Deadline, |wait| Unavailable::Throttled {
+            retry_after: wait.max(LEAST_WAIT),
+        })
     }
 
     /// Returns `true` if the gate can be evicted without losing anything.
-    pub(in crate::limiter) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let idle = self.slot().is_idle();
         idle && self.shards.get().is_none_or(|shards| shards.are_idle())
     }
 
     pub(super) async fn read(&self) -> Result<Option<BucketState>, StoreError> {
-        self.call(StoreCall::Read, self.context.store.read(&self.key)).await
+        self.call(StoreCall::Read, self.context.store.read(&self.key))
+            .await
     }
 
-    /// Notes if a bucket is gone before it has expired: somebody has deleted it, or the whole table.
+    /// Notes if a bucket is gone before it has expired: somebody has deleted it, or the whole
+    /// table.
     pub(super) fn miss(&self, state: &GateState, shown: Option<&BucketState>) {
         if shown.is_none() && state.seen.live(self.context.clock.now()).is_some() {
             self.context.suspect();
@@ -88,8 +113,14 @@ impl Gate {
 
     /// Returns what a write expects of the other writers.
     pub(super) fn others(&self, state: &GateState, now: i64) -> plan::Others {
-        let Context { round_trip, settings, .. } = &*self.context;
-        state.others.expected(state.seen_at, now, round_trip.millis(), settings.peers)
+        let Context {
+            round_trip,
+            settings,
+            ..
+        } = &*self.context;
+        state
+            .others
+            .expected(state.seen_at, now, round_trip.millis(), settings.peers)
     }
 
     /// Returns about when a write that was answered at `now` reached the store, epoch ms.
@@ -98,8 +129,10 @@ impl Gate {
     }
 
     /// Returns `true` if the charge of a cancelled request is given back.
-    pub(in crate::limiter) fn forgives(&self, limits: &Limits) -> bool {
-        self.context.forgiveness.forgive(self.key.parts(), limits, self.context.clock.now())
+    pub(crate) fn forgives(&self, limits: &Limits) -> bool {
+        self.context
+            .forgiveness
+            .forgive(self.key.parts(), limits, self.context.clock.now())
     }
 
     pub(super) fn lock(&self) -> Locked<'_> {
@@ -112,12 +145,13 @@ impl Gate {
     }
 
     pub(super) fn slot(&self) -> MutexGuard<'_, Slot> {
-        // Nothing panics while the lock is held. Even if something did, what the gate knows would still be true.
+        // Nothing panics while the lock is held. Even if something did, what the gate knows would
+        // still be true.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a timeout on the limiter's runtime. The caller may be in another runtime, or in none.
-    pub(in crate::limiter) fn deadline(&self, time: Duration) -> Timeout {
+    pub(crate) fn deadline(&self, time: Duration) -> Timeout {
         self.context.background.deadline(time)
     }
 }
@@ -156,15 +190,21 @@ impl Shards {
 
     /// Notes that the bucket has at least `count` shards.
     pub(super) fn learn(&self, count: u32) {
-        self.count.fetch_max(count.min(Split::MOST_SHARDS), Ordering::AcqRel);
+        self.count
+            .fetch_max(count.min(Split::MOST_SHARDS), Ordering::AcqRel);
     }
 
     /// Notes that the bucket has exactly `count` shards.
     pub(super) fn set(&self, count: u32) {
-        self.count.store(count.min(Split::MOST_SHARDS), Ordering::Release);
+        self.count
+            .store(count.min(Split::MOST_SHARDS), Ordering::Release);
     }
 
     pub(super) fn are_idle(&self) -> bool {
-        self.others.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|gate| gate.is_idle())
+        self.others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .all(|gate| gate.is_idle())
     }
 }

@@ -11,24 +11,37 @@ use crate::{
 };
 
 /// Returns `true` if the bucket can grant all of `wish`, as far as is known.
-pub(super) fn fits(state: Option<&BucketState>, wish: Wish<'_>, changes: &LedgerDelta, now: i64) -> bool {
+pub(super) fn fits(
+    state: Option<&BucketState>,
+    wish: Wish<'_>,
+    changes: &LedgerDelta,
+    now: i64,
+) -> bool {
     Headroom::new(state, Some(wish.limits), changes, now).take(wish)
 }
 
-/// The amount of each limit that can still be granted, as far as is known: millitokens; `None` if it is unlimited. A
-/// bucket that does not exist counts as full, and so does a limit of which the bucket has nothing.
+/// The amount of each limit that can still be granted, as far as is known: millitokens; `None` if
+/// it is unlimited. A bucket that does not exist counts as full, and so does a limit of which the
+/// bucket has nothing.
 pub(super) struct Headroom {
     left: SmallVec<[Option<i64>; 2]>,
     shards: u32,
 }
 
 impl Headroom {
-    pub(super) fn new(state: Option<&BucketState>, limits: Option<&Limits>, changes: &LedgerDelta, now: i64) -> Self {
+    pub(super) fn new(
+        state: Option<&BucketState>,
+        limits: Option<&Limits>,
+        changes: &LedgerDelta,
+        now: i64,
+    ) -> Self {
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let left = |limit: &Limit| {
             let gone = changes.get(limit.name()).map_or(0, plan::Change::debit);
             let whole = limit.rule().capacity();
-            let Some(state) = state else { return Some(whole.saturating_sub(gone)) };
+            let Some(state) = state else {
+                return Some(whole.saturating_sub(gone));
+            };
             let Some(known) = state.limit(limit.name()) else {
                 return Some(state.begins_with(limit.name(), whole).saturating_sub(gone));
             };
@@ -37,11 +50,22 @@ impl Headroom {
             }
             // A write that lowers the capacity first reduces the tokens to it, and spends then.
             let capacity = state.rule_with(known, limit, now).capacity();
-            Some(capacity.saturating_sub(gone).min(plan::projected(state, known, changes, now).tokens))
+            Some(
+                capacity
+                    .saturating_sub(gone)
+                    .min(plan::projected(state, known, changes, now).tokens),
+            )
         };
         let left = |limit: &Limit| if bypassed { None } else { left(limit) };
-        let left = limits.into_iter().flat_map(|limits| limits.iter()).map(left).collect();
-        Self { left, shards: state.map_or(1, |state| state.shard_count) }
+        let left = limits
+            .into_iter()
+            .flat_map(|limits| limits.iter())
+            .map(left)
+            .collect();
+        Self {
+            left,
+            shards: state.map_or(1, |state| state.shard_count),
+        }
     }
 
     /// Takes the amounts of `wish` if there is room for all of them. Returns `false` if not.

@@ -8,9 +8,9 @@ use crate::limiter::gate::{
 };
 
 impl Gate {
-    /// Puts the gate to rest unless somebody has used it since the last call. Returns `true` if the record is then all
-    /// that the gate has.
-    pub(in crate::limiter) fn try_rest(&self, now: i64) -> bool {
+    /// Puts the gate to rest unless somebody has used it since the last call. Returns `true` if the
+    /// record is then all that the gate has.
+    pub(crate) fn try_rest(&self, now: i64) -> bool {
         let mut slot = self.slot();
         if std::mem::take(&mut slot.used) {
             return false;
@@ -20,14 +20,16 @@ impl Gate {
         self.is_at_rest()
     }
 
-    /// Returns `true` if the record is all that the gate has. This is never so for a gate that knows other shards of
-    /// its bucket: a record does not keep the links between the gates of shards.
-    pub(in crate::limiter) fn is_at_rest(&self) -> bool {
+    /// Returns `true` if the record is all that the gate has. This is never so for a gate that
+    /// knows other shards of its bucket: a record does not keep the links between the gates of
+    /// shards.
+    pub(crate) fn is_at_rest(&self) -> bool {
         self.shards.get().is_none() && self.slot().awake.is_none()
     }
 
-    /// Turns a gate at rest into its record. Returns the gate if it is awake, or if somebody else holds it.
-    pub(in crate::limiter) fn into_resting(mut self: Arc<Self>) -> Result<Resting, Arc<Self>> {
+    /// Turns a gate at rest into its record. Returns the gate if it is awake, or if somebody else
+    /// holds it.
+    pub(crate) fn into_resting(mut self: Arc<Self>) -> Result<Resting, Arc<Self>> {
         if !Arc::get_mut(&mut self).is_some_and(|gate| gate.is_at_rest()) {
             return Err(self);
         }

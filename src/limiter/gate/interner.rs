@@ -12,7 +12,7 @@ const KINDS: usize = 16;
 
 /// The kinds of the gates that came to rest last.
 #[derive(Debug, Default)]
-pub(in crate::limiter) struct Interner(Mutex<Vec<SharedParts>>);
+pub(crate) struct Interner(Mutex<Vec<SharedParts>>);
 
 impl Interner {
     pub(super) fn shared(&self, like: BucketState) -> SharedParts {

@@ -1,16 +1,17 @@
-//! The agent of this process for one bucket: it keeps the last image of the bucket, the tokens that were taken ahead,
-//! and the changes that are not written yet.
+//! The agent of this process for one bucket: it keeps the last image of the bucket, the tokens that
+//! were taken ahead, and the changes that are not written yet.
 //!
-//! A gate has at most one write in flight. Requests that come meanwhile wait in a queue. When the write is answered,
-//! the next write carries all queued requests that fit, first come, first served, together with the differences of the
-//! leases that were settled since.
+//! A gate has at most one write in flight. Requests that come meanwhile wait in a queue. When the
+//! write is answered, the next write carries all queued requests that fit, first come, first
+//! served, together with the differences of the leases that were settled since.
 //!
-//! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects the requests of the
-//! next write, [`headroom`] says how many fit, [`others`] estimates the other writers. [`acquire`] asks it. While
-//! nobody uses the gate it is at [`idle`], and only a [`compact`] image of it is kept. [`writer`] is the write loop,
-//! and [`pacing`] delays its next write. [`flush`] brings the differences of settled leases, and [`prefetch`] grants
-//! from tokens that were taken ahead. A bucket with several shards has a gate for each of them: [`shards`] finds them,
-//! [`split`] splits the bucket into more.
+//! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects
+//! the requests of the next write, [`headroom`] says how many fit, [`others`] estimates the other
+//! writers. [`acquire`] asks it. While nobody uses the gate it is at [`idle`], and only a
+//! [`compact`] image of it is kept. [`writer`] is the write loop, and [`pacing`] delays its next
+//! write. [`flush`] brings the differences of settled leases, and [`prefetch`] grants from tokens
+//! that were taken ahead. A bucket with several shards has a gate for each of them: [`shards`]
+//! finds them, [`split`] splits the bucket into more.
 
 mod acquire;
 mod ask;
@@ -20,7 +21,10 @@ mod confirmation;
 mod context;
 mod flush;
 mod forgiveness;
-#[expect(clippy::module_inception, reason = "the gate, beside what it is made of")]
+#[expect(
+    clippy::module_inception,
+    reason = "the gate, beside what it is made of"
+)]
 mod gate;
 mod grant;
 mod headroom;

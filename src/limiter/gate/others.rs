@@ -1,7 +1,8 @@
 //! The other writers of a bucket, as far as images of the bucket show them.
 //!
-//! Every image carries the total consumption of each limit. Others have consumed what this process has not: this shows
-//! if there are other writers, and how fast they spend. The id of the last write shows which process sent it.
+//! Every image carries the total consumption of each limit. Others have consumed what this process
+//! has not: this shows if there are other writers, and how fast they spend. The id of the last
+//! write shows which process sent it.
 
 use smallvec::SmallVec;
 
@@ -20,15 +21,16 @@ const PEER_RECENTLY: i64 = 600_000;
 const LEAST_SAMPLE: i64 = 20;
 const REMEMBERED: f64 = 500.0;
 
-/// The length of the window in which writers are counted, ms. A writer counts for one to two windows after its last
-/// write was seen.
+/// The length of the window in which writers are counted, ms. A writer counts for one to two
+/// windows after its last write was seen.
 const WRITERS_FOR: i64 = 2000;
 
-/// The smallest and the largest [`slack`](plan::Others::slack), ms; in between, it is three round trips. With less than
-/// 100 ms, writes of 64 processes fail often, even at a distance of 1 ms.
+/// The smallest and the largest [`slack`](plan::Others::slack), ms; in between, it is three round
+/// trips. With less than 100 ms, writes of 64 processes fail often, even at a distance of 1 ms.
 const SLACK: (i64, i64) = (100, 250);
 
-/// The other writers of a bucket, as far as they are known. Times in epoch ms, amounts in millitokens.
+/// The other writers of a bucket, as far as they are known. Times in epoch ms, amounts in
+/// millitokens.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     /// The consumption of each limit in the last image that a write of this gate returned.
@@ -53,7 +55,8 @@ struct Rates {
     per_ms: SmallVec<[f64; 2]>,
 }
 
-/// Counts the processes that write. Each process sets one of 64 bits, and two processes may set the same one.
+/// Counts the processes that write. Each process sets one of 64 bits, and two processes may set the
+/// same one.
 #[derive(Debug, Default)]
 struct Writers {
     since: i64,
@@ -62,13 +65,23 @@ struct Writers {
 }
 
 impl Others {
-    /// Notes the image that a write of this process has returned. The write did `own`, and reached the store at about
-    /// `at`.
-    pub(super) fn saw(&mut self, bucket: &BucketState, own: &LedgerDelta, own_id: &WriteId, at: i64) {
+    /// Notes the image that a write of this process has returned. The write did `own`, and reached
+    /// the store at about `at`.
+    pub(super) fn saw(
+        &mut self,
+        bucket: &BucketState,
+        own: &LedgerDelta,
+        own_id: &WriteId,
+        at: i64,
+    ) {
         if bucket.shows_peer() {
             self.peer_at = at;
         }
-        if let Some(id) = bucket.last_write.as_ref().filter(|id| id.writer() != own_id.writer()) {
+        if let Some(id) = bucket
+            .last_write
+            .as_ref()
+            .filter(|id| id.writer() != own_id.writer())
+        {
             self.writers.saw(id, at);
         }
         if self.unseen > 0 {
@@ -77,14 +90,22 @@ impl Others {
         let before = std::mem::take(&mut self.consumed);
         self.consumed = bucket.limits.iter().map(|limit| limit.consumed).collect();
         if before.len() != self.consumed.len() {
-            self.rates = Rates { since: at, ..Rates::default() };
+            self.rates = Rates {
+                since: at,
+                ..Rates::default()
+            };
             return;
         }
         let spent: SmallVec<[i64; 2]> = bucket
             .limits
             .iter()
             .zip(&before)
-            .map(|(limit, before)| limit.consumed.saturating_sub(*before).saturating_sub(consumed(own, &limit.name)))
+            .map(|(limit, before)| {
+                limit
+                    .consumed
+                    .saturating_sub(*before)
+                    .saturating_sub(consumed(own, &limit.name))
+            })
             .collect();
         if spent.iter().any(|spent| *spent != 0) {
             self.spent_at = at;
@@ -92,8 +113,8 @@ impl Others {
         self.rates.add(&spent, at);
     }
 
-    /// Notes the start of a write of this process that returns no image. Until it ends, nobody knows which images show
-    /// what it consumes.
+    /// Notes the start of a write of this process that returns no image. Until it ends, nobody
+    /// knows which images show what it consumes.
     pub(super) fn begin_unseen(&mut self) {
         self.unseen += 1;
     }
@@ -103,7 +124,8 @@ impl Others {
         self.forget();
     }
 
-    /// Forgets the consumption in the last image, because it is not known what this process has consumed since.
+    /// Forgets the consumption in the last image, because it is not known what this process has
+    /// consumed since.
     pub(super) fn forget(&mut self) {
         self.consumed.clear();
     }
@@ -113,16 +135,38 @@ impl Others {
         now.saturating_sub(self.spent_at) < SPENT_RECENTLY
     }
 
-    /// Returns what a write that is planned at `now` from an image of `seen_at` expects of the others.
-    pub(super) fn expected(&self, seen_at: i64, now: i64, round_trip: i64, peers: Peers) -> plan::Others {
+    /// Returns what a write that is planned at `now` from an image of `seen_at` expects of the
+    /// others.
+    pub(super) fn expected(
+        &self,
+        seen_at: i64,
+        now: i64,
+        round_trip: i64,
+        peers: Peers,
+    ) -> plan::Others {
         let peer_seen = now.saturating_sub(self.peer_at) < PEER_RECENTLY;
-        let slack = if self.are_there(now) { round_trip.saturating_mul(3).clamp(SLACK.0, SLACK.1) } else { 0 };
-        // The store read the item half a round trip before the image arrived. The rates are remembered for a short
-        // time, and say nothing about an image that is older than that.
-        let age = now.saturating_sub(seen_at).saturating_add(round_trip / 2).clamp(0, REMEMBERED as i64);
-        let taken = self.rates.per_ms.iter().map(|rate| (rate * age as f64) as i64);
+        let slack = if self.are_there(now) {
+            round_trip.saturating_mul(3).clamp(SLACK.0, SLACK.1)
+        } else {
+            0
+        };
+        // The store read the item half a round trip before the image arrived. The rates are
+        // remembered for a short time, and say nothing about an image that is older than that.
+        let age = now
+            .saturating_sub(seen_at)
+            .saturating_add(round_trip / 2)
+            .clamp(0, REMEMBERED as i64);
+        let taken = self
+            .rates
+            .per_ms
+            .iter()
+            .map(|rate| (rate * age as f64) as i64);
         let peers = if peer_seen { Peers::Present } else { peers };
-        plan::Others { peers, slack, taken: taken.collect() }
+        plan::Others {
+            peers,
+            slack,
+            taken: taken.collect(),
+        }
     }
 
     /// Returns how many processes write to the bucket, this one included.
@@ -133,7 +177,12 @@ impl Others {
 
 /// Returns the amount of a limit that `changes` consume.
 fn consumed(changes: &LedgerDelta, limit: &crate::LimitName) -> i64 {
-    changes.get(limit).map_or(0, |change| change.debit().saturating_sub(change.give).saturating_add(change.count))
+    changes.get(limit).map_or(0, |change| {
+        change
+            .debit()
+            .saturating_sub(change.give)
+            .saturating_add(change.count)
+    })
 }
 
 impl Rates {
@@ -166,7 +215,8 @@ impl Writers {
         self.now |= 1 << (id.writer() % u64::from(u64::BITS));
     }
 
-    /// Estimates the number of processes from the number of bits that they have set (linear counting).
+    /// Estimates the number of processes from the number of bits that they have set (linear
+    /// counting).
     fn count(&self) -> f64 {
         let free = (self.now | self.before).count_zeros().max(1);
         f64::from(u64::BITS) * (f64::from(u64::BITS) / f64::from(free)).ln()

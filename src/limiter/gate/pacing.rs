@@ -2,13 +2,17 @@
 //!
 //! Two cases are paced, and neither delays a request past its deadline:
 //!
-//! - *The bucket is short.* Every process asks again as soon as enough is refilled by its arithmetic, and all but one
-//!   of them find nothing. So a process that finds nothing pauses, twice as long each time, up to the time in which one
-//!   request of each process is refilled. A grant shortens the pause.
-//! - *The store throttles.* The gap between two writes grows with every throttled write and shrinks with every write
-//!   that is done. If the next write would be too late for a request, the request has no decision and is told when to
-//!   try again.
-#![allow(clippy::disallowed_methods, reason = "it has the time of the gates, and spreads pauses at random")]
+//! - *The bucket is short.* Every process asks again as soon as enough is refilled by its
+//!   arithmetic, and all but one of them find nothing. So a process that finds nothing pauses,
+//!   twice as long each time, up to the time in which one request of each process is refilled. A
+//!   grant shortens the pause.
+//! - *The store throttles.* The gap between two writes grows with every throttled write and shrinks
+//!   with every write that is done. If the next write would be too late for a request, the request
+//!   has no decision and is told when to try again.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it has the time of the gates, and spreads pauses at random"
+)]
 
 use std::time::Duration;
 
@@ -26,8 +30,8 @@ const LANDED: f64 = 0.9;
 /// The factor of the pause after a write that found enough.
 const GRANTED: f64 = 0.8;
 
-/// The smallest gap as a part of the round trip, and the largest gap in ms. With the largest gap, 100 processes write
-/// an item as often as it can take.
+/// The smallest gap as a part of the round trip, and the largest gap in ms. With the largest gap,
+/// 100 processes write an item as often as it can take.
 const LEAST_GAP: f64 = 0.5;
 const MOST_GAP: f64 = 100.0;
 
@@ -37,8 +41,8 @@ const NO_GAP: f64 = 0.5;
 /// The shortest and the longest pause, ms.
 const PAUSE: (f64, f64) = (0.5, 50.0);
 
-/// Processes that together ask at most once in this many ms need no pause. That is a fifth of the writes that an item
-/// takes.
+/// Processes that together ask at most once in this many ms need no pause. That is a fifth of the
+/// writes that an item takes.
 const SELDOM: f64 = 5.0;
 
 /// The time after which a pause that has ended is forgotten.
@@ -69,13 +73,17 @@ impl Pace {
 
     /// Returns the time until the next write, if the store throttles the bucket.
     pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
-        self.is_throttled(now)
-            .then(|| self.departs.map_or(Duration::ZERO, |departs| departs.saturating_duration_since(now)))
+        self.is_throttled(now).then(|| {
+            self.departs.map_or(Duration::ZERO, |departs| {
+                departs.saturating_duration_since(now)
+            })
+        })
     }
 
     /// Returns `true` if no pause and no gap is remembered that the next write must respect.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.departs.is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
+        self.departs
+            .is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
     }
 
     fn forget_old(&mut self, now: Instant) {
@@ -102,14 +110,17 @@ impl Pace {
         self.departs = (wait > 0.0).then(|| now + spread(wait));
     }
 
-    /// Notes that a write found too few tokens. One request is refilled in `refill` ms, and `processes` processes
-    /// write.
+    /// Notes that a write found too few tokens. One request is refilled in `refill` ms, and
+    /// `processes` processes write.
     pub(super) fn found_too_little(&mut self, refill: f64, processes: f64, now: Instant) {
         if refill > processes * SELDOM {
             return;
         }
         self.forget_old(now);
-        let (least, most) = (refill.clamp(PAUSE.0, PAUSE.1), (refill * processes).clamp(PAUSE.0, PAUSE.1));
+        let (least, most) = (
+            refill.clamp(PAUSE.0, PAUSE.1),
+            (refill * processes).clamp(PAUSE.0, PAUSE.1),
+        );
         self.pause = (self.pause * 2.0).clamp(least, most);
         self.departs = Some(now + spread(self.pause.max(self.gap)));
     }

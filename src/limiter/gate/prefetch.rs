@@ -21,8 +21,8 @@ use crate::{
 const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
 impl GateState {
-    /// Grants `amounts` from the tokens that were taken ahead. Returns what is left afterwards, or `None` if there is
-    /// not enough; and the number of chunks that were given back.
+    /// Grants `amounts` from the tokens that were taken ahead. Returns what is left afterwards, or
+    /// `None` if there is not enough; and the number of chunks that were given back.
     fn serve(
         &mut self,
         resource: &Resource,
@@ -31,7 +31,9 @@ impl GateState {
         prefetch: Prefetch,
         now: i64,
     ) -> (Option<Amounts>, u64) {
-        let pool = self.ahead_of.get_or_insert_with(|| Box::new(PrefetchPool::new(resource, limits, now)));
+        let pool = self
+            .ahead_of
+            .get_or_insert_with(|| Box::new(PrefetchPool::new(resource, limits, now)));
         let same = pool.is_of(limits);
         let released = pool.release(&mut self.pending, now, !same);
         if !same {
@@ -60,10 +62,13 @@ impl GateState {
         // Stamps of a Python client may change what tokens are worth.
         self.seen.live(now).filter(|state| state.stamps.is_none())?;
         let share = i128::from(prefetch.percent());
-        pool.chunk(amounts, |limit| Some(i128::from(self.stored(limit, now)?.max(0)) * share / 100))
+        pool.chunk(amounts, |limit| {
+            Some(i128::from(self.stored(limit, now)?.max(0)) * share / 100)
+        })
     }
 
-    /// Settles differences with the tokens that were taken ahead, as far as possible. The rest stays in `differences`.
+    /// Settles differences with the tokens that were taken ahead, as far as possible. The rest
+    /// stays in `differences`.
     pub(super) fn settle_ahead(&mut self, limits: &Limits, differences: &mut Amounts) {
         if let Some(pool) = self.ahead_of.as_mut().filter(|pool| pool.is_of(limits)) {
             pool.settle(differences);
@@ -72,13 +77,15 @@ impl GateState {
 
     /// Returns `true` if the tokens that were taken ahead cover all `amounts`.
     pub(super) fn holds_ahead(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
-        self.ahead_of.as_ref().is_some_and(|pool| pool.holds(limits, amounts, now))
+        self.ahead_of
+            .as_ref()
+            .is_some_and(|pool| pool.holds(limits, amounts, now))
     }
 }
 
 impl Gate {
-    /// Grants `amounts` from the tokens that were taken ahead, and takes another chunk if they will soon run out.
-    /// Returns what is left afterwards, or the lock if there is not enough.
+    /// Grants `amounts` from the tokens that were taken ahead, and takes another chunk if they will
+    /// soon run out. Returns what is left afterwards, or the lock if there is not enough.
     pub(super) fn serve_ahead<'a>(
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
@@ -94,7 +101,8 @@ impl Gate {
             self.flush_later(state, self.context.settings.flush_after);
             state = self.lock();
         }
-        // Without enough tokens here, the request goes to the store itself, and the caller queues the chunk after it.
+        // Without enough tokens here, the request goes to the store itself, and the caller queues
+        // the chunk after it.
         let Some(left) = left else { return Err(state) };
         self.take_ahead(state, mode, amounts, prefetch, now);
         Ok(left)
@@ -109,12 +117,16 @@ impl Gate {
         prefetch: Prefetch,
         now: i64,
     ) {
-        let Some((limits, chunk)) = state.chunk(amounts, prefetch, now) else { return };
+        let Some((limits, chunk)) = state.chunk(amounts, prefetch, now) else {
+            return;
+        };
         let (reply, answer) = oneshot::channel();
         if let Some(pool) = &mut state.ahead_of {
             pool.filling = true;
         }
-        state.queue.push_back(Waiter::new(&limits, &mode.impatient(), chunk, None, reply));
+        state
+            .queue
+            .push_back(Waiter::new(&limits, &mode.impatient(), chunk, None, reply));
         self.start_writing(state);
         let gate = self.clone();
         self.context.background.spawn(async move {
@@ -131,7 +143,9 @@ impl Gate {
     fn hold(self: &Arc<Self>, limits: &Limits, granted: Option<Amounts>, prefetch: Prefetch) {
         let now = self.context.clock.now();
         let mut state = self.lock();
-        let Some(pool) = &mut state.ahead_of else { return };
+        let Some(pool) = &mut state.ahead_of else {
+            return;
+        };
         pool.filling = false;
         let Some(granted) = granted else { return };
         if !pool.is_of(limits) {
@@ -152,14 +166,19 @@ impl Gate {
 /// Gives back the chunks that nobody uses or that are too old, until none is left.
 async fn keep(gate: Arc<Gate>, prefetch: Prefetch) {
     // No chunk is kept for longer than its lifetime, even if the interval is longer.
-    let period = prefetch.interval_or_default().min(prefetch.lifetime_or_default()).max(LEAST_PERIOD);
+    let period = prefetch
+        .interval_or_default()
+        .min(prefetch.lifetime_or_default())
+        .max(LEAST_PERIOD);
     loop {
         gate.context.background.pause(period).await;
         let now = gate.context.clock.now();
         let closed = gate.context.background.is_closed();
         let mut guard = gate.lock();
         let state = &mut *guard;
-        let Some(pool) = &mut state.ahead_of else { return };
+        let Some(pool) = &mut state.ahead_of else {
+            return;
+        };
         let all = closed || pool.is_unused(prefetch, now);
         let released = pool.release(&mut state.pending, now, all);
         let done = pool.is_drained();

@@ -8,15 +8,15 @@ use crate::{
     telemetry::HeldAhead,
 };
 
-/// The least number of requests in an interval for which tokens are taken ahead. With fewer requests, most of a chunk
-/// goes back unused: two writes instead of one. If thousands of processes do that, it uses the whole throughput of an
-/// item (`docs/fleet.md`).
+/// The least number of requests in an interval for which tokens are taken ahead. With fewer
+/// requests, most of a chunk goes back unused: two writes instead of one. If thousands of processes
+/// do that, it uses the whole throughput of an item (`docs/fleet.md`).
 const ASKED_OFTEN: u32 = 3;
 
-/// The tokens that are held for one bucket, and the demand that decides how many to hold. Amounts are in millitokens,
-/// in the order of the limits; times are epoch ms.
+/// The tokens that are held for one bucket, and the demand that decides how many to hold. Amounts
+/// are in millitokens, in the order of the limits; times are epoch ms.
 #[derive(Debug)]
-pub(in crate::limiter) struct PrefetchPool {
+pub(crate) struct PrefetchPool {
     limits: Limits,
     /// The chunks, oldest first.
     chunks: VecDeque<Chunk>,
@@ -33,9 +33,9 @@ pub(in crate::limiter) struct PrefetchPool {
     since: i64,
     used_at: i64,
     /// `true` if a chunk is on its way.
-    pub(in crate::limiter) filling: bool,
+    pub(crate) filling: bool,
     /// `true` if a task runs that gives back what nobody uses.
-    pub(in crate::limiter) kept: bool,
+    pub(crate) kept: bool,
     reported: HeldAhead,
 }
 
@@ -46,7 +46,7 @@ struct Chunk {
 }
 
 impl PrefetchPool {
-    pub(in crate::limiter) fn new(resource: &Resource, limits: &Limits, now: i64) -> Self {
+    pub(crate) fn new(resource: &Resource, limits: &Limits, now: i64) -> Self {
         let none: Amounts = limits.iter().map(|_| 0).collect();
         Self {
             limits: limits.clone(),
@@ -66,33 +66,38 @@ impl PrefetchPool {
     }
 
     /// Returns `true` if the pool holds tokens of these limits.
-    pub(in crate::limiter) fn is_of(&self, limits: &Limits) -> bool {
+    pub(crate) fn is_of(&self, limits: &Limits) -> bool {
         self.limits.same(limits)
     }
 
     /// Returns what all chunks together hold of each limit.
-    pub(in crate::limiter) fn held(&self) -> &Amounts {
+    pub(crate) fn held(&self) -> &Amounts {
         &self.held
     }
 
     /// Returns `true` if no chunk is held.
-    pub(in crate::limiter) fn is_drained(&self) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
         self.chunks.is_empty()
     }
 
     /// Returns `true` if nobody has asked for tokens during the last interval.
-    pub(in crate::limiter) fn is_unused(&self, prefetch: Prefetch, now: i64) -> bool {
+    pub(crate) fn is_unused(&self, prefetch: Prefetch, now: i64) -> bool {
         now.saturating_sub(self.used_at) >= prefetch.interval_millis()
     }
 
     /// Starts again with other limits, of which nothing is held yet.
-    pub(in crate::limiter) fn begin_anew(&mut self, resource: &Resource, limits: &Limits, now: i64) {
+    pub(crate) fn begin_anew(&mut self, resource: &Resource, limits: &Limits, now: i64) {
         let (filling, kept) = (self.filling, self.kept);
-        *self = Self { filling, kept, ..Self::new(resource, limits, now) };
+        *self = Self {
+            filling,
+            kept,
+            ..Self::new(resource, limits, now)
+        };
     }
 
-    /// Notes a request, and takes `amounts` from the oldest chunks. Returns `false` if a limit has too few tokens.
-    pub(in crate::limiter) fn serve(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) -> bool {
+    /// Notes a request, and takes `amounts` from the oldest chunks. Returns `false` if a limit has
+    /// too few tokens.
+    pub(crate) fn serve(&mut self, amounts: &[i64], prefetch: Prefetch, now: i64) -> bool {
         self.note(amounts, prefetch, now);
         let served = self.take(amounts);
         self.reported.set(&self.held);
@@ -105,7 +110,11 @@ impl PrefetchPool {
             // If two intervals have passed, nobody asked in the last one.
             let recent = passed < prefetch.interval_millis().saturating_mul(2);
             let none = self.asked.iter().map(|_| 0).collect();
-            self.before = if recent { std::mem::replace(&mut self.asked, none) } else { none };
+            self.before = if recent {
+                std::mem::replace(&mut self.asked, none)
+            } else {
+                none
+            };
             self.asked.fill(0);
             self.requests_before = if recent { self.requests } else { 0 };
             self.requests = 0;
@@ -117,7 +126,13 @@ impl PrefetchPool {
     }
 
     fn take(&mut self, amounts: &[i64]) -> bool {
-        if self.held.iter().zip(amounts).any(|(held, amount)| held < amount) || self.chunks.is_empty() {
+        if self
+            .held
+            .iter()
+            .zip(amounts)
+            .any(|(held, amount)| held < amount)
+            || self.chunks.is_empty()
+        {
             return false;
         }
         for (index, amount) in amounts.iter().enumerate() {
@@ -132,35 +147,57 @@ impl PrefetchPool {
                 }
             }
         }
-        while self.chunks.front().is_some_and(|chunk| chunk.left.iter().all(|left| *left == 0)) {
+        while self
+            .chunks
+            .front()
+            .is_some_and(|chunk| chunk.left.iter().all(|left| *left == 0))
+        {
             self.chunks.pop_front();
         }
         true
     }
 
     /// Returns `true` if the chunks that have not expired at `now` cover all `amounts`.
-    pub(in crate::limiter) fn holds(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
+    pub(crate) fn holds(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
         let chunks = || self.chunks.iter().filter(|chunk| chunk.until > now);
         let held = |index: usize| chunks().map(|chunk| chunk.left[index]).sum::<i64>();
-        let enough = || amounts.iter().enumerate().all(|(index, amount)| held(index) >= *amount);
+        let enough = || {
+            amounts
+                .iter()
+                .enumerate()
+                .all(|(index, amount)| held(index) >= *amount)
+        };
         self.limits.same(limits) && chunks().next().is_some() && enough()
     }
 
     /// Adds a chunk that expires at `until`.
-    pub(in crate::limiter) fn put(&mut self, amounts: Amounts, until: i64) {
+    pub(crate) fn put(&mut self, amounts: Amounts, until: i64) {
         add(&mut self.held, &amounts);
         // If nothing of a limit had to be taken, its chunk is what is held.
-        let last = amounts.iter().zip(&self.held).map(|(amount, held)| if *amount > 0 { *amount } else { *held });
+        let last = amounts
+            .iter()
+            .zip(&self.held)
+            .map(|(amount, held)| if *amount > 0 { *amount } else { *held });
         self.last = last.collect();
-        self.chunks.push_back(Chunk { left: amounts, until });
+        self.chunks.push_back(Chunk {
+            left: amounts,
+            until,
+        });
         self.reported.set(&self.held);
     }
 
-    /// Gives back the chunks that have expired at `now`, or all chunks if `all`. Returns their number.
-    pub(in crate::limiter) fn release(&mut self, pending: &mut LedgerDelta, now: i64, all: bool) -> u64 {
+    /// Gives back the chunks that have expired at `now`, or all chunks if `all`. Returns their
+    /// number.
+    pub(crate) fn release(&mut self, pending: &mut LedgerDelta, now: i64, all: bool) -> u64 {
         let mut released = 0;
-        while self.chunks.front().is_some_and(|chunk| all || chunk.until <= now) {
-            let Some(chunk) = self.chunks.pop_front() else { break };
+        while self
+            .chunks
+            .front()
+            .is_some_and(|chunk| all || chunk.until <= now)
+        {
+            let Some(chunk) = self.chunks.pop_front() else {
+                break;
+            };
             for (index, (limit, left)) in self.limits.iter().zip(&chunk.left).enumerate() {
                 self.held[index] -= left;
                 pending.settle(limit.name(), left.saturating_neg());
@@ -171,10 +208,12 @@ impl PrefetchPool {
         released
     }
 
-    /// Settles `differences` with what is held, as far as possible. What is given back is kept up to the size of a
-    /// chunk. The rest stays in `differences`.
-    pub(in crate::limiter) fn settle(&mut self, differences: &mut Amounts) {
-        let Some(newest) = self.chunks.back_mut() else { return };
+    /// Settles `differences` with what is held, as far as possible. What is given back is kept up
+    /// to the size of a chunk. The rest stays in `differences`.
+    pub(crate) fn settle(&mut self, differences: &mut Amounts) {
+        let Some(newest) = self.chunks.back_mut() else {
+            return;
+        };
         let chunks = self.held.iter_mut().zip(&mut newest.left).zip(&self.last);
         for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
             // Take from the newest chunk, or put into it: it expires last.
@@ -187,9 +226,9 @@ impl PrefetchPool {
         self.reported.set(&self.held);
     }
 
-    /// Returns the chunk to take now from a bucket that has `room` for each limit. Returns `None` if no chunk is due,
-    /// or if it would not serve a request of `amounts`.
-    pub(in crate::limiter) fn chunk(
+    /// Returns the chunk to take now from a bucket that has `room` for each limit. Returns `None`
+    /// if no chunk is due, or if it would not serve a request of `amounts`.
+    pub(crate) fn chunk(
         &self,
         amounts: &[i64],
         room: impl Fn(&Limit) -> Option<i128>,
@@ -199,9 +238,18 @@ impl PrefetchPool {
         }
         // Take the same share of what each limit needs. The scarcest limit decides the share.
         let (mut part, mut whole) = (1i128, 1i128);
-        let wants: Amounts =
-            self.need().iter().zip(&self.held).map(|(need, held)| need.saturating_sub(*held).max(0)).collect();
-        for (limit, want) in self.limits.iter().zip(&wants).filter(|(_, want)| **want > 0) {
+        let wants: Amounts = self
+            .need()
+            .iter()
+            .zip(&self.held)
+            .map(|(need, held)| need.saturating_sub(*held).max(0))
+            .collect();
+        for (limit, want) in self
+            .limits
+            .iter()
+            .zip(&wants)
+            .filter(|(_, want)| **want > 0)
+        {
             let (room, want) = (room(limit)?, i128::from(*want));
             if room * whole < part * want {
                 (part, whole) = (room, want);
@@ -210,19 +258,31 @@ impl PrefetchPool {
         let scaled = |want: &i64| i64::try_from(i128::from(*want) * part / whole).unwrap_or(0);
         let chunk: Amounts = wants.iter().map(scaled).collect();
         // A chunk is of no use if it does not serve one request together with what is held.
-        let together = chunk.iter().zip(&self.held).map(|(chunk, held)| chunk.saturating_add(*held));
-        let useful = together.zip(amounts).all(|(together, amount)| together >= *amount);
+        let together = chunk
+            .iter()
+            .zip(&self.held)
+            .map(|(chunk, held)| chunk.saturating_add(*held));
+        let useful = together
+            .zip(amounts)
+            .all(|(together, amount)| together >= *amount);
         (useful && chunk.iter().any(|chunk| *chunk > 0)).then(|| (self.limits.clone(), chunk))
     }
 
-    /// Returns the amounts that an interval needs, by what was asked for in this interval and in the one before.
+    /// Returns the amounts that an interval needs, by what was asked for in this interval and in
+    /// the one before.
     fn need(&self) -> Amounts {
-        self.asked.iter().zip(&self.before).map(|(asked, before)| *asked.max(before)).collect()
+        self.asked
+            .iter()
+            .zip(&self.before)
+            .map(|(asked, before)| *asked.max(before))
+            .collect()
     }
 
     fn runs_out(&self) -> bool {
         let need = self.need();
-        let low = |((held, last), need): ((&i64, &i64), &i64)| *need > 0 && *held <= (*last).min(*need) / 2;
+        let low = |((held, last), need): ((&i64, &i64), &i64)| {
+            *need > 0 && *held <= (*last).min(*need) / 2
+        };
         !self.filling && self.held.iter().zip(&self.last).zip(&need).any(low)
     }
 }

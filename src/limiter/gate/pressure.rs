@@ -3,8 +3,9 @@
 /// The pause before the next try to split a bucket, ms.
 pub(super) const PAUSE: i64 = 1000;
 
-/// How long an item must be written as often as it can be, without a pause, before its bucket is split, ms. Until then,
-/// pacing may still lower the rate. Shards stay for ever, and each shard costs writes of its own.
+/// How long an item must be written as often as it can be, without a pause, before its bucket is
+/// split, ms. Until then, pacing may still lower the rate. Shards stay for ever, and each shard
+/// costs writes of its own.
 const SUSTAINED: i64 = 1000;
 
 /// How long an item counts as written that often after the last time, ms.
@@ -19,7 +20,8 @@ const COUNTED_OVER: i64 = 500;
 /// The write pressure on a bucket's item.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WritePressure {
-    /// The first and the last time at which the store throttled the item, in the present period of pressure; epoch ms.
+    /// The first and the last time at which the store throttled the item, in the present period of
+    /// pressure; epoch ms.
     since: i64,
     last: i64,
     /// The time since which every count of writes was hot, epoch ms; 0 if the last count was not.
@@ -32,12 +34,16 @@ pub(super) struct WritePressure {
 impl WritePressure {
     /// Returns `true` if the item was under pressure a short time ago.
     pub(super) fn is_recent(self, now: i64) -> bool {
-        let last = if self.hot_since == 0 { self.last } else { self.last.max(self.counted_at) };
+        let last = if self.hot_since == 0 {
+            self.last
+        } else {
+            self.last.max(self.counted_at)
+        };
         now.saturating_sub(last) <= SUBSIDED
     }
 
-    /// Notes the total number of writes of the item, in thousandths. Returns `true` if the item has been written as
-    /// often as it can be for [`SUSTAINED`].
+    /// Notes the total number of writes of the item, in thousandths. Returns `true` if the item has
+    /// been written as often as it can be for [`SUSTAINED`].
     pub(super) fn counts(&mut self, count: i64, now: i64) -> bool {
         let passed = now.saturating_sub(self.counted_at);
         if (0..COUNTED_OVER).contains(&passed) {

@@ -1,7 +1,8 @@
 //! The gates of a limiter: a bounded cache with one gate for each bucket in use.
 //!
-//! If nobody uses or holds a gate, the cache keeps only a record of it in its [`entry`]. The next request for the
-//! bucket makes the gate again from that record. [`idle_sweep`] decides which gates come to rest.
+//! If nobody uses or holds a gate, the cache keeps only a record of it in its [`entry`]. The next
+//! request for the bucket makes the gate again from that record. [`idle_sweep`] decides which gates
+//! come to rest.
 
 mod entry;
 mod idle_sweep;
@@ -29,39 +30,52 @@ use crate::{
     model::BucketKey,
 };
 
-/// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its bucket, and the next
-/// write returns a new image. A gate that has something to write is not evicted.
+/// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its
+/// bucket, and the next write returns a new image. A gate that has something to write is not
+/// evicted.
 #[derive(Debug)]
-pub(in crate::limiter) struct Gates {
+pub(crate) struct Gates {
     cache: Cache<Key, GateEntry, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
-    /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket never has two gates.
-    /// Lock order: this lock, then the cache's own locks, then the lock of a gate.
+    /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket
+    /// never has two gates. Lock order: this lock, then the cache's own locks, then the lock of a
+    /// gate.
     rounds: Mutex<IdleSweep>,
 }
 
 impl Gates {
     /// Returns `true` if `gate` belongs to this limiter.
-    pub(in crate::limiter) fn are_those_of(&self, gate: &Gate) -> bool {
+    pub(crate) fn are_those_of(&self, gate: &Gate) -> bool {
         gate.is_in(&self.context)
     }
 
     /// Creates a cache for at most about `most` gates that have nothing to write.
-    pub(in crate::limiter) fn new(most: usize, context: Context) -> Self {
-        let cache = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), KeepBusy);
-        Self { cache, context: Arc::new(context), rounds: Mutex::default() }
+    pub(crate) fn new(most: usize, context: Context) -> Self {
+        let cache = Cache::with(
+            most,
+            most as u64,
+            UnitWeighter,
+            RandomState::new(),
+            KeepBusy,
+        );
+        Self {
+            cache,
+            context: Arc::new(context),
+            rounds: Mutex::default(),
+        }
     }
 
     /// Returns the gate of a bucket.
     #[inline]
-    pub(in crate::limiter) fn get(&self, key: BucketKey) -> Arc<Gate> {
+    pub(crate) fn get(&self, key: BucketKey) -> Arc<Gate> {
         match self.cache.get(&key) {
             Some(GateEntry::Awake(gate)) => gate,
             _ => self.wake(key),
         }
     }
 
-    /// Returns the gate of a bucket that has no awake gate: wakes it from its record, or creates it.
+    /// Returns the gate of a bucket that has no awake gate: wakes it from its record, or creates
+    /// it.
     #[cold]
     fn wake(&self, key: BucketKey) -> Arc<Gate> {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,8 +98,8 @@ impl Gates {
         gate
     }
 
-    /// Puts a gate to rest if nobody uses or holds it. Returns the gate if it stays awake and must be looked at again
-    /// later.
+    /// Puts a gate to rest if nobody uses or holds it. Returns the gate if it stays awake and must
+    /// be looked at again later.
     fn rest(&self, key: &Key, gate: Arc<Gate>, now: i64) -> Option<Arc<Gate>> {
         // One reference is in the cache, the other one is `gate`.
         if !gate.try_rest(now) || Arc::strong_count(&gate) > 2 {
@@ -108,11 +122,14 @@ impl Gates {
         again
     }
 
-    /// Takes the entry of a bucket out of its place, and marks the place as taken until something is put there. A
-    /// thread that asks for the same bucket meanwhile waits for the lock of [`idle_sweep`](Self::rounds).
+    /// Takes the entry of a bucket out of its place, and marks the place as taken until something
+    /// is put there. A thread that asks for the same bucket meanwhile waits for the lock of
+    /// [`idle_sweep`](Self::rounds).
     fn take(&self, key: Key) -> Option<GateEntry> {
         let mut before = None;
-        self.cache.replace_with_lifecycle(key, GateEntry::Taken, true, &mut before).ok()?;
+        self.cache
+            .replace_with_lifecycle(key, GateEntry::Taken, true, &mut before)
+            .ok()?;
         before
     }
 
@@ -123,11 +140,11 @@ impl Gates {
         }
     }
 
-    pub(in crate::limiter) fn context(&self) -> &Context {
+    pub(crate) fn context(&self) -> &Context {
         &self.context
     }
 
-    pub(in crate::limiter) fn resolver(&self) -> &Arc<Resolver> {
+    pub(crate) fn resolver(&self) -> &Arc<Resolver> {
         &self.context.resolver
     }
 }

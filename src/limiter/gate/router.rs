@@ -1,4 +1,5 @@
-//! Requests for a bucket of several shards: one shard serves them, or several do in one transaction.
+//! Requests for a bucket of several shards: one shard serves them, or several do in one
+//! transaction.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,13 +21,14 @@ use crate::{
     model::{LimitStatus, Limits},
 };
 
-/// If a single shard has enough for a request within this time, the request is denied with that wait instead of being
-/// drawn from several shards: a transaction costs two write units for each shard.
+/// If a single shard has enough for a request within this time, the request is denied with that
+/// wait instead of being drawn from several shards: a transaction costs two write units for each
+/// shard.
 const WORTH_WAITING: Duration = Duration::from_millis(250);
 
-/// Returns the statuses of the limits if all shards together are known to be short: all were seen a short time ago, and
-/// the request cannot be served from prefetched tokens.
-pub(in crate::limiter) fn known_denial(
+/// Returns the statuses of the limits if all shards together are known to be short: all were seen a
+/// short time ago, and the request cannot be served from prefetched tokens.
+pub(crate) fn known_denial(
     first: &Arc<Gate>,
     limits: &Limits,
     mode: &ChargeContext,
@@ -38,57 +40,76 @@ pub(in crate::limiter) fn known_denial(
     }
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
     let images = images?;
-    if images.iter().any(|image| first.is_far_before(image.bucket.refilled_at)) {
+    if images
+        .iter()
+        .any(|image| first.is_far_before(image.bucket.refilled_at))
+    {
         return None;
     }
     let statuses = statuses(&images, limits, amounts, first.now());
-    let patience = mode.patience.as_ref().map_or(Duration::ZERO, |patience| patience.time());
+    let patience = mode
+        .patience
+        .as_ref()
+        .map_or(Duration::ZERO, |patience| patience.time());
     is_short(&statuses, patience).then_some(statuses)
 }
 
-/// Returns `true` if all shards together were short when they were last seen, however long ago, and none of them has
-/// enough prefetched tokens.
-pub(in crate::limiter) fn seems_short(
+/// Returns `true` if all shards together were short when they were last seen, however long ago, and
+/// none of them has enough prefetched tokens.
+pub(crate) fn seems_short(
     first: &Arc<Gate>,
     limits: &Limits,
     mode: &ChargeContext,
     amounts: &[i64],
 ) -> bool {
     let gates = first.all();
-    let held = mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
+    let held =
+        mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
-    let patience = mode.patience.as_ref().map_or(Duration::ZERO, |patience| patience.time());
-    let short = |images: Vec<Image>| is_short(&statuses(&images, limits, amounts, first.now()), patience);
+    let patience = mode
+        .patience
+        .as_ref()
+        .map_or(Duration::ZERO, |patience| patience.time());
+    let short =
+        |images: Vec<Image>| is_short(&statuses(&images, limits, amounts, first.now()), patience);
     !held && images.is_some_and(short)
 }
 
-/// Returns `true` if a limit does not have what is asked of it, and will not have it within `patience`.
+/// Returns `true` if a limit does not have what is asked of it, and will not have it within
+/// `patience`.
 fn is_short(statuses: &[LimitStatus], patience: Duration) -> bool {
-    statuses.iter().any(|status| status.retry_after.is_none_or(|after| after > patience))
+    statuses
+        .iter()
+        .any(|status| status.retry_after.is_none_or(|after| after > patience))
 }
 
 /// Returns the statuses of the limits, from the shards that were seen.
-pub(in crate::limiter) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
+pub(crate) fn glance(first: &Arc<Gate>, limits: &Limits, amounts: &[i64]) -> Vec<LimitStatus> {
     let images: Vec<Image> = first.all().iter().filter_map(|gate| gate.image()).collect();
     statuses(&images, limits, amounts, first.now())
 }
 
 /// Reads every shard, and returns the statuses of the limits.
-pub(in crate::limiter) async fn read(
+pub(crate) async fn read(
     first: &Arc<Gate>,
     limits: &Limits,
     amounts: &[i64],
 ) -> Result<Vec<LimitStatus>, Unavailable> {
-    let images: Vec<Image> = ShardReads::begin(&first.all(), true, false).end().await?.into_iter().flatten().collect();
+    let images: Vec<Image> = ShardReads::begin(&first.all(), true, false)
+        .end()
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
     Ok(statuses(&images, limits, amounts, first.now()))
 }
 
-/// Asks the shard that granted last, then the one that seems to hold most. If no single shard will hold enough soon,
-/// all of them are asked together.
+/// Asks the shard that granted last, then the one that seems to hold most. If no single shard will
+/// hold enough soon, all of them are asked together.
 ///
-/// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of processes that try
-/// every shard would get less done than with a single item.
-pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
+/// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of
+/// processes that try every shard would get less done than with a single item.
+pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
         return BucketDecision::Refused(refusal);
     }
@@ -110,11 +131,13 @@ pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecis
         }
     }
     if first.explores() {
-        // From time to time, look at the other shards too: other processes may have left tokens there.
+        // From time to time, look at the other shards too: other processes may have left tokens
+        // there.
         let _ = ShardReads::begin(&gates, false, false).end().await;
     }
-    let others =
-        gates.iter().filter(|gate| !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts));
+    let others = gates.iter().filter(|gate| {
+        !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts)
+    });
     if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, other, &ask).await {
             BucketDecision::Denied(statuses) => denials.push(statuses),
@@ -130,18 +153,23 @@ pub(in crate::limiter) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecis
     draw(first, ask).await
 }
 
-/// Takes the place of a request that waits. It takes the place in the one shard with the shortest wait that is known.
-/// If no shard can hold the cost, it is drawn from several: a shard whose debt is above its capacity would let the
-/// request start too early.
+/// Takes the place of a request that waits. It takes the place in the one shard with the shortest
+/// wait that is known. If no shard can hold the cost, it is drawn from several: a shard whose debt
+/// is above its capacity would let the request start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecision {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
-    if !gates.iter().any(|gate| gate.may_hold(&ask.limits, &ask.amounts)) {
+    if !gates
+        .iter()
+        .any(|gate| gate.may_hold(&ask.limits, &ask.amounts))
+    {
         return draw(first, ask).await;
     }
     // If many requests had seen none of the shards, they would all queue for the same one.
     let _ = ShardReads::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
-    while let Some(best) = (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts)) {
+    while let Some(best) =
+        (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts))
+    {
         match ask_one(&first, left.swap_remove(best), &ask).await {
             BucketDecision::Denied(_) => left.retain(may),
             verdict => return verdict,
@@ -150,12 +178,19 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecisio
     BucketDecision::Denied(denial(&first, gates, &ask))
 }
 
-/// Returns the statuses for a request that would wait in one shard: the tokens of all shards together, and the wait of
-/// the shard that is ready first.
+/// Returns the statuses for a request that would wait in one shard: the tokens of all shards
+/// together, and the wait of the shard that is ready first.
 fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus> {
-    let wait =
-        |statuses: &Vec<LimitStatus>| statuses.iter().map(|status| status.retry_after.unwrap_or(Duration::MAX)).max();
-    let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
+    let wait = |statuses: &Vec<LimitStatus>| {
+        statuses
+            .iter()
+            .map(|status| status.retry_after.unwrap_or(Duration::MAX))
+            .max()
+    };
+    let seen = gates
+        .iter()
+        .filter(|gate| gate.image().is_some())
+        .map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let all = glance(first, &ask.limits, &ask.amounts);
     match seen.min_by_key(wait) {
         Some(one) => told(all, one),
@@ -166,7 +201,10 @@ fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus>
 /// Returns the statuses `all` of all shards together, with the waits of `one` shard.
 fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
     let told = |(all, one): (LimitStatus, LimitStatus)| match one.exceeded() {
-        true => LimitStatus { retry_after: one.retry_after, ..all },
+        true => LimitStatus {
+            retry_after: one.retry_after,
+            ..all
+        },
         false => all,
     };
     all.into_iter().zip(one).map(told).collect()
@@ -174,8 +212,8 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
 
 /// Draws the cost from several shards in one transaction.
 async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
-    // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody takes gives itself
-    // back, or is kept.
+    // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody
+    // takes gives itself back, or is kept.
     let (reply, answer) = oneshot::channel();
     let until = ask.until;
     first.spawn({
@@ -192,26 +230,44 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
-    let verdict = gate.acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left()).decision().await;
+    let verdict = gate
+        .acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left())
+        .decision()
+        .await;
     if let BucketDecision::Granted(_) = verdict {
         first.prefer(gate.key().shard);
     }
     verdict
 }
 
-/// Returns a denial if one shard alone will soon have enough for the request: to wait for it costs less than to draw
-/// from several shards at once.
-fn soon(first: &Arc<Gate>, gates: &[Arc<Gate>], denials: Vec<Vec<LimitStatus>>, ask: &Ask) -> Option<Vec<LimitStatus>> {
-    let seen = gates.iter().filter(|gate| gate.image().is_some()).map(|gate| gate.glance(&ask.limits, &ask.amounts));
+/// Returns a denial if one shard alone will soon have enough for the request: to wait for it costs
+/// less than to draw from several shards at once.
+fn soon(
+    first: &Arc<Gate>,
+    gates: &[Arc<Gate>],
+    denials: Vec<Vec<LimitStatus>>,
+    ask: &Ask,
+) -> Option<Vec<LimitStatus>> {
+    let seen = gates
+        .iter()
+        .filter(|gate| gate.image().is_some())
+        .map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let wait = |statuses: &Vec<LimitStatus>| {
-        let waits: Option<Vec<Duration>> = statuses.iter().map(|status| status.retry_after).collect();
-        waits.and_then(|waits| waits.into_iter().max()).filter(|wait| !wait.is_zero())
+        let waits: Option<Vec<Duration>> =
+            statuses.iter().map(|status| status.retry_after).collect();
+        waits
+            .and_then(|waits| waits.into_iter().max())
+            .filter(|wait| !wait.is_zero())
     };
-    let denials = denials.into_iter().chain(seen).filter_map(|statuses| Some((wait(&statuses)?, statuses)));
+    let denials = denials
+        .into_iter()
+        .chain(seen)
+        .filter_map(|statuses| Some((wait(&statuses)?, statuses)));
     let (wait, statuses) = denials.min_by_key(|(wait, _)| *wait)?;
     if wait > WORTH_WAITING {
         return None;
     }
-    // The tokens are those of all shards together. The wait is that of the shard that is ready first.
+    // The tokens are those of all shards together. The wait is that of the shard that is ready
+    // first.
     Some(told(glance(first, &ask.limits, &ask.amounts), statuses))
 }

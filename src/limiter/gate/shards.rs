@@ -22,47 +22,65 @@ use crate::{
 
 /// The last image of a shard, and the changes that are not written to it yet.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Image {
-    pub(in crate::limiter) bucket: BucketState,
-    pub(in crate::limiter) pending: LedgerDelta,
+pub(crate) struct Image {
+    pub(crate) bucket: BucketState,
+    pub(crate) pending: LedgerDelta,
 }
 
 /// A write of one shard in a transaction.
 #[derive(Debug)]
-pub(in crate::limiter) struct Planned {
+pub(crate) struct Planned {
     gate: Arc<Gate>,
     /// The image of the shard that the write was planned from.
     from: BucketState,
     update: Update,
 }
 
-/// Executes the writes of several shards, all or none. Returns `false` if one of them was refused. The caller holds a
-/// place among the store calls in flight.
-pub(in crate::limiter) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
-    let Some(Planned { gate, update, .. }) = writes.first() else { return Ok(true) };
-    let updates: Vec<_> = writes.iter().map(|write| (write.gate.key.clone(), write.update.clone())).collect();
-    writes.iter().for_each(|write| write.gate.lock().others.begin_unseen());
-    let mut result = gate.call(StoreCall::Transact, gate.context.store.transact(&updates)).await;
-    if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unknown) {
+/// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
+/// The caller holds a place among the store calls in flight.
+pub(crate) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
+    let Some(Planned { gate, update, .. }) = writes.first() else {
+        return Ok(true);
+    };
+    let updates: Vec<_> = writes
+        .iter()
+        .map(|write| (write.gate.key.clone(), write.update.clone()))
+        .collect();
+    writes
+        .iter()
+        .for_each(|write| write.gate.lock().others.begin_unseen());
+    let mut result = gate
+        .call(StoreCall::Transact, gate.context.store.transact(&updates))
+        .await;
+    if result
+        .as_ref()
+        .is_err_and(|error| error.kind() == StoreErrorKind::Unknown)
+    {
         // The answer was lost: one of the items shows if the transaction was done.
-        let read = gate.call(StoreCall::Read, gate.context.store.read(&gate.key)).await;
+        let read = gate
+            .call(StoreCall::Read, gate.context.store.read(&gate.key))
+            .await;
         if matches!(read, Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id)) {
             result = Ok(true);
         }
     }
     let done = matches!(result, Ok(true));
-    writes.iter().for_each(|write| write.gate.transacted(write, done));
+    writes
+        .iter()
+        .for_each(|write| write.gate.transacted(write, done));
     result
 }
 
 impl Gate {
     /// Returns the number of shards of the bucket, as far as is known.
-    pub(in crate::limiter) fn shard_count(&self) -> u32 {
-        self.shards.get().map_or(1, |shards| shards.count.load(Ordering::Acquire))
+    pub(crate) fn shard_count(&self) -> u32 {
+        self.shards
+            .get()
+            .map_or(1, |shards| shards.count.load(Ordering::Acquire))
     }
 
     /// Notes that the bucket has at least `count` shards, unless an image of it is known.
-    pub(in crate::limiter) fn has_shards(&self, count: u32) {
+    pub(crate) fn has_shards(&self, count: u32) {
         let now = self.context.clock.now();
         let known = self.peek(now, |state| state.seen.live(now).is_some());
         if !known {
@@ -71,52 +89,88 @@ impl Gate {
     }
 
     /// Returns the gate of the bucket's first shard, unless it was evicted.
-    pub(in crate::limiter) fn first(self: &Arc<Self>) -> Option<Arc<Self>> {
-        if self.key.shard == 0 { Some(self.clone()) } else { self.shards.get()?.first.upgrade() }
+    pub(crate) fn first(self: &Arc<Self>) -> Option<Arc<Self>> {
+        if self.key.shard == 0 {
+            Some(self.clone())
+        } else {
+            self.shards.get()?.first.upgrade()
+        }
     }
 
     /// Returns the gates of all shards. Must be called on the gate of the first shard.
-    pub(in crate::limiter) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
+    pub(crate) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
         let shards = self.shards();
         let mut others = shards.others.lock().unwrap_or_else(PoisonError::into_inner);
         for shard in 1 + others.len() as u32..self.shard_count() {
-            let key = BucketKey { shard, ..self.key.clone() };
+            let key = BucketKey {
+                shard,
+                ..self.key.clone()
+            };
             let shards = Shards::new(shards.count.clone(), Arc::downgrade(self));
-            others.push(Arc::new(Self::with_shards(key, self.context.clone(), shards)));
+            others.push(Arc::new(Self::with_shards(
+                key,
+                self.context.clone(),
+                shards,
+            )));
         }
-        std::iter::once(self.clone()).chain(others.iter().cloned()).collect()
+        std::iter::once(self.clone())
+            .chain(others.iter().cloned())
+            .collect()
     }
 
-    /// Returns the shard to ask first: the one that granted last. The caller takes it modulo the number of shards.
-    pub(in crate::limiter) fn preferred(&self) -> usize {
+    /// Returns the shard to ask first: the one that granted last. The caller takes it modulo the
+    /// number of shards.
+    pub(crate) fn preferred(&self) -> usize {
         self.shards().preferred.load(Ordering::Relaxed) as usize
     }
 
-    pub(in crate::limiter) fn prefer(&self, shard: u32) {
+    pub(crate) fn prefer(&self, shard: u32) {
         self.shards().preferred.store(shard, Ordering::Relaxed);
     }
 
-    /// Returns `true` if it is time to look at shards that were not seen for long. Only one request at a time gets
-    /// `true`.
-    pub(in crate::limiter) fn explores(&self) -> bool {
-        let trusted_for = i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
-        let (now, last) = (self.context.clock.now(), self.shards().explored_at.load(Ordering::Relaxed));
+    /// Returns `true` if it is time to look at shards that were not seen for long. Only one request
+    /// at a time gets `true`.
+    pub(crate) fn explores(&self) -> bool {
+        let trusted_for =
+            i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
+        let (now, last) = (
+            self.context.clock.now(),
+            self.shards().explored_at.load(Ordering::Relaxed),
+        );
         let due = now < last || now.saturating_sub(last) >= trusted_for;
-        due && self.shards().explored_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        due && self
+            .shards()
+            .explored_at
+            .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 
-    /// Returns how much more than `amounts` the shard seems to hold after the requests in its queue: millitokens of the
-    /// scarcest limit. A shard that was not seen may hold any amount.
-    pub(in crate::limiter) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
+    /// Returns how much more than `amounts` the shard seems to hold after the requests in its
+    /// queue: millitokens of the scarcest limit. A shard that was not seen may hold any amount.
+    pub(crate) fn headroom(&self, limits: &Limits, amounts: &[i64]) -> i64 {
         let now = self.context.clock.now();
         let state = self.lock();
-        let Some(bucket) = state.seen.live(now) else { return i64::MAX };
+        let Some(bucket) = state.seen.live(now) else {
+            return i64::MAX;
+        };
         let left = |(limit, amount): (&Limit, &i64)| {
             let level = plan::projected(bucket, bucket.limit(limit.name())?, &state.pending, now);
-            let asked = |waiter: &Waiter| Some(waiter.amounts[waiter.limits.index(limit.name().as_str())?]);
-            Some(state.queue.iter().filter_map(asked).fold(level.tokens.saturating_sub(*amount), i64::saturating_sub))
+            let asked =
+                |waiter: &Waiter| Some(waiter.amounts[waiter.limits.index(limit.name().as_str())?]);
+            Some(
+                state
+                    .queue
+                    .iter()
+                    .filter_map(asked)
+                    .fold(level.tokens.saturating_sub(*amount), i64::saturating_sub),
+            )
         };
-        limits.iter().zip(amounts).filter_map(left).min().unwrap_or(i64::MAX)
+        limits
+            .iter()
+            .zip(amounts)
+            .filter_map(left)
+            .min()
+            .unwrap_or(i64::MAX)
     }
 
     /// Notes the number of shards that an item states.
@@ -143,20 +197,32 @@ impl Gate {
         }
     }
 
-    /// Returns how much all shards together hold of each of `limits` at `now`, millitokens. This shard holds `bucket`;
-    /// the others count by their last images.
-    pub(super) fn left(self: &Arc<Self>, bucket: &BucketState, limits: &Limits, now: i64) -> Amounts {
+    /// Returns how much all shards together hold of each of `limits` at `now`, millitokens. This
+    /// shard holds `bucket`; the others count by their last images.
+    pub(super) fn left(
+        self: &Arc<Self>,
+        bucket: &BucketState,
+        limits: &Limits,
+        now: i64,
+    ) -> Amounts {
         let none = LedgerDelta::new();
         let held = |state: &BucketState, limit: &Limit, changes: &LedgerDelta| {
-            state.limit(limit.name()).map_or(0, |known| plan::projected(state, known, changes, now).tokens)
+            state.limit(limit.name()).map_or(0, |known| {
+                plan::projected(state, known, changes, now).tokens
+            })
         };
-        let mut left: Amounts = limits.iter().map(|limit| held(bucket, limit, &none)).collect();
+        let mut left: Amounts = limits
+            .iter()
+            .map(|limit| held(bucket, limit, &none))
+            .collect();
         if self.shard_count() > 1
             && let Some(first) = self.first()
         {
             for gate in first.all().iter().filter(|gate| !Arc::ptr_eq(gate, self)) {
                 gate.peek(now, |state| {
-                    let Some(bucket) = state.seen.live(now) else { return };
+                    let Some(bucket) = state.seen.live(now) else {
+                        return;
+                    };
                     for (left, limit) in left.iter_mut().zip(limits.iter()) {
                         *left = left.saturating_add(held(bucket, limit, &state.pending));
                     }
@@ -171,28 +237,34 @@ impl Gate {
     }
 
     /// Returns the last image of the shard, unless it has expired.
-    pub(in crate::limiter) fn image(&self) -> Option<Image> {
+    pub(crate) fn image(&self) -> Option<Image> {
         let now = self.context.clock.now();
         self.peek(now, |state| {
             let bucket = state.seen.live(now)?.clone();
-            Some(Image { bucket, pending: state.pending.clone() })
+            Some(Image {
+                bucket,
+                pending: state.pending.clone(),
+            })
         })
     }
 
     /// Returns the image of the shard if it is fresh enough to deny requests by it.
-    pub(in crate::limiter) fn fresh_image(&self) -> Option<Image> {
-        let (now, trusted_for) = (self.context.clock.now(), self.context.settings.deny_from_memory);
+    pub(crate) fn fresh_image(&self) -> Option<Image> {
+        let (now, trusted_for) = (
+            self.context.clock.now(),
+            self.context.settings.deny_from_memory,
+        );
         let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
         self.image().filter(|_| fresh)
     }
 
     /// Waits for a place among the store calls in flight.
-    pub(in crate::limiter) async fn place(&self) -> InFlight {
+    pub(crate) async fn place(&self) -> InFlight {
         self.context.places.take().await
     }
 
     /// Reads the shard from the store. One round trip.
-    pub(in crate::limiter) async fn look(&self) -> Result<Option<Image>, StoreError> {
+    pub(crate) async fn look(&self) -> Result<Option<Image>, StoreError> {
         let bucket = self.read().await?;
         self.learn(bucket.as_ref());
         let mut state = self.lock();
@@ -203,26 +275,33 @@ impl Gate {
     }
 
     /// Returns `true` if the tokens that were taken ahead from the shard cover all `amounts`.
-    pub(in crate::limiter) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
+    pub(crate) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| state.holds_ahead(limits, amounts, now))
     }
 
     /// Returns `true` if the shard may grant `amounts`, as far as is known.
-    pub(in crate::limiter) fn may_grant(
+    pub(crate) fn may_grant(
         self: &Arc<Self>,
         limits: &Limits,
         mode: &ChargeContext,
         amounts: &[i64],
     ) -> bool {
         let now = self.context.clock.now();
-        let special = self.peek(now, |state| state.seen.live(now).is_some_and(|state| state.stamps.is_some()));
+        let special = self.peek(now, |state| {
+            state
+                .seen
+                .live(now)
+                .is_some_and(|state| state.stamps.is_some())
+        });
         // Stamps of a Python client may admit more than the shard holds.
-        special || (self.may_hold(limits, amounts) && self.known_denial(limits, mode, amounts).is_none())
+        special
+            || (self.may_hold(limits, amounts)
+                && self.known_denial(limits, mode, amounts).is_none())
     }
 
     /// Returns `true` if the shard holds `amounts` when it is full.
-    pub(in crate::limiter) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
+    pub(crate) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let count = self.shard_count();
         limits.iter().zip(amounts).all(|(limit, amount)| {
             let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
@@ -230,18 +309,23 @@ impl Gate {
         })
     }
 
-    /// Notes the amounts that are asked of the bucket, for requests that may not pass this shard's own queue.
-    pub(in crate::limiter) fn note_asked(&self, limits: &Limits, amounts: &[i64]) {
+    /// Notes the amounts that are asked of the bucket, for requests that may not pass this shard's
+    /// own queue.
+    pub(crate) fn note_asked(&self, limits: &Limits, amounts: &[i64]) {
         let noted = |state: &GateState| {
-            limits.iter().zip(amounts).all(|(limit, amount)| state.most_asked(limit.name()) >= *amount)
+            limits
+                .iter()
+                .zip(amounts)
+                .all(|(limit, amount)| state.most_asked(limit.name()) >= *amount)
         };
         if !self.peek(self.context.clock.now(), noted) {
             self.lock().asked(limits, amounts);
         }
     }
 
-    /// Returns an error if the store may not be asked: the limiter is shut down, or the breaker is open.
-    pub(in crate::limiter) fn admits(&self) -> Result<(), Unavailable> {
+    /// Returns an error if the store may not be asked: the limiter is shut down, or the breaker is
+    /// open.
+    pub(crate) fn admits(&self) -> Result<(), Unavailable> {
         if self.context.background.is_closed() {
             return Err(Unavailable::ShutDown);
         }
@@ -252,7 +336,7 @@ impl Gate {
     }
 
     /// Plans the write that does `changes` to the shard, from its image `from`.
-    pub(in crate::limiter) fn plan(
+    pub(crate) fn plan(
         self: &Arc<Self>,
         from: BucketState,
         limits: &Limits,
@@ -264,13 +348,26 @@ impl Gate {
             let state = self.lock();
             let others = self.others(&state, time.at);
             match mode.known_at < state.changed_at {
-                // The request's limits are older than the bucket's parameters, which stay as they are.
-                true => Desired { others, ..Desired::default() },
-                false => Desired { limits, own: Some(mode.own), lineage: mode.lineage.as_deref(), others },
+                // The request's limits are older than the bucket's parameters, which stay as they
+                // are.
+                true => Desired {
+                    others,
+                    ..Desired::default()
+                },
+                false => Desired {
+                    limits,
+                    own: Some(mode.own),
+                    lineage: mode.lineage.as_deref(),
+                    others,
+                },
             }
         };
         let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());
-        Planned { gate: self.clone(), from, update }
+        Planned {
+            gate: self.clone(),
+            from,
+            update,
+        }
     }
 
     /// Notes the result of a planned write.
@@ -291,16 +388,17 @@ impl Gate {
         state.seen_at = seen_at;
     }
 
-    pub(in crate::limiter) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.context.background.spawn(task);
     }
 
-    /// Returns `true` if `time` is further in the future than clocks that are kept right can differ.
-    pub(in crate::limiter) fn is_far_before(&self, time: i64) -> bool {
+    /// Returns `true` if `time` is further in the future than clocks that are kept right can
+    /// differ.
+    pub(crate) fn is_far_before(&self, time: i64) -> bool {
         self.context.now().is_far_before(time)
     }
 
-    pub(in crate::limiter) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.context.clock.now()
     }
 }

@@ -1,9 +1,9 @@
 //! Puts a gate that nobody uses to rest, and wakes it again.
 //!
-//! An awake gate has the whole [`GateState`]. A gate at rest has a [`CompactImage`] instead; gates at rest share what
-//! their buckets have in common: names, parameters, the parent. Locking the state wakes a gate, and the end of its
-//! write loop puts it to rest again. If nobody holds a gate at rest, the gate itself is dropped and can be made again
-//! from its record.
+//! An awake gate has the whole [`GateState`]. A gate at rest has a [`CompactImage`] instead; gates
+//! at rest share what their buckets have in common: names, parameters, the parent. Locking the
+//! state wakes a gate, and the end of its write loop puts it to rest again. If nobody holds a gate
+//! at rest, the gate itself is dropped and can be made again from its record.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -16,8 +16,8 @@ use crate::{
     telemetry::LiveGate,
 };
 
-/// How long a gate stays awake after it has denied a request from memory, ms. Otherwise every request of a flood of
-/// denials would wake the gate again.
+/// How long a gate stays awake after it has denied a request from memory, ms. Otherwise every
+/// request of a flood of denials would wake the gate again.
 const DENIES: i64 = 1000;
 
 /// The state of a gate, awake or at rest.
@@ -32,14 +32,17 @@ pub(super) struct Slot {
 
 /// The record of a gate that was dropped while it was at rest.
 #[derive(Debug)]
-pub(in crate::limiter) struct Resting {
+pub(crate) struct Resting {
     pub(super) record: Option<Box<CompactImage>>,
     pub(super) counted: LiveGate,
 }
 
 impl Slot {
     pub(super) fn resting(record: Option<Box<CompactImage>>) -> Self {
-        Self { record, ..Self::default() }
+        Self {
+            record,
+            ..Self::default()
+        }
     }
 
     /// Returns `true` if nothing is under way. This is always so for a gate at rest.
@@ -49,29 +52,54 @@ impl Slot {
 
     fn wake(&mut self) -> &mut GateState {
         let Self { record, awake, .. } = self;
-        awake.get_or_insert_with(|| Box::new(record.as_ref().map_or_else(GateState::default, |record| record.wake())))
+        awake.get_or_insert_with(|| {
+            Box::new(
+                record
+                    .as_ref()
+                    .map_or_else(GateState::default, |record| record.wake()),
+            )
+        })
     }
 
-    /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate knows.
+    /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate
+    /// knows.
     pub(super) fn settle(&mut self, kinds: &Interner, now: i64) {
-        let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else { return };
-        self.record = Some(Box::new(CompactImage::of(*state, self.record.as_deref(), kinds)));
+        let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else {
+            return;
+        };
+        self.record = Some(Box::new(CompactImage::of(
+            *state,
+            self.record.as_deref(),
+            kinds,
+        )));
     }
 }
 
 impl GateState {
     /// Returns `true` if nothing is under way.
     fn is_idle(&self) -> bool {
-        let empty = self.ahead_of.as_ref().is_none_or(|pool| pool.is_drained() && !pool.filling);
+        let empty = self
+            .ahead_of
+            .as_ref()
+            .is_none_or(|pool| pool.is_drained() && !pool.filling);
         empty && !self.is_writing && self.queue.is_empty() && self.pending.is_empty()
     }
 
     fn may_rest(&self, now: i64) -> bool {
-        let quiet = self.confirmations.is_empty() && !self.flush_due && !self.doubtful && self.failures == 0;
-        let alone = self.pace.is_over(pacing::now()) && !self.others.are_there(now) && self.takes_refused == 0;
+        let quiet = self.confirmations.is_empty()
+            && !self.flush_due
+            && !self.doubtful
+            && self.failures == 0;
+        let alone = self.pace.is_over(pacing::now())
+            && !self.others.are_there(now)
+            && self.takes_refused == 0;
         let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.ahead;
         let denies = now.saturating_sub(self.denied_at) < DENIES;
-        quiet && plain && !denies && self.is_idle() && now.saturating_sub(self.split_at) >= pressure::PAUSE
+        quiet
+            && plain
+            && !denies
+            && self.is_idle()
+            && now.saturating_sub(self.split_at) >= pressure::PAUSE
     }
 }
 

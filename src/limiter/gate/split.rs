@@ -8,25 +8,42 @@ use crate::{
     telemetry::{self, StoreCall},
 };
 
-/// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every shard would still
-/// hold the largest amounts that requests ask for at once. `throttled` is `true` if the store has throttled the hot
-/// key.
+/// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
+/// shard would still hold the largest amounts that requests ask for at once. `throttled` is `true`
+/// if the store has throttled the hot key.
 pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
     let context = &gate.context;
     let now = context.clock.now();
-    let Some(count) = gate.lock().shards_to_split(now, throttled, context.settings.max_shards) else { return };
+    let Some(count) = gate
+        .lock()
+        .shards_to_split(now, throttled, context.settings.max_shards)
+    else {
+        return;
+    };
     // The amounts that are asked of the whole bucket are noted in the gate of its first shard.
-    let Some(asked) = gate.first().map(|first| first.peek(now, |state| state.most_asked.clone())) else { return };
+    let Some(asked) = gate
+        .first()
+        .map(|first| first.peek(now, |state| state.most_asked.clone()))
+    else {
+        return;
+    };
     let split = {
         let mut state = gate.lock();
         if !state.holds_in_parts(now, &asked, count.saturating_mul(2)) {
             return;
         }
         state.split_at = now;
-        Split { id: context.write_ids.next(), now, shard_count: count }
+        Split {
+            id: context.write_ids.next(),
+            now,
+            shard_count: count,
+        }
     };
     let _place = gate.place().await;
-    match gate.call(StoreCall::Split, context.store.split(&gate.key, &split)).await {
+    match gate
+        .call(StoreCall::Split, context.store.split(&gate.key, &split))
+        .await
+    {
         Ok(true) => {
             telemetry::bucket_split(&gate.key, split.shard_count * 2);
             gate.learn_shards(split.shard_count * 2);
@@ -40,25 +57,40 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
 impl GateState {
     /// Returns the number of shards of the bucket, if it should have twice as many.
     fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
-        let writes = self.seen.live(now)?.pressure.map(|pressure| pressure.consumed);
+        let writes = self
+            .seen
+            .live(now)?
+            .pressure
+            .map(|pressure| pressure.consumed);
         let hot = writes.is_some_and(|writes| self.pressed.counts(writes, now));
         let pressed = hot || (throttled && self.pressed.is_throttled(now));
         let state = self.seen.live(now)?;
         let count = state.shard_count;
         let due = pressed && now.saturating_sub(self.split_at) >= PAUSE;
-        // A schedule of a Python client would have to be divided too, and this crate does not understand it.
-        let understood = state.stamps.as_ref().is_none_or(|stamps| stamps.not_understood.is_none());
-        let may_double = count.checked_mul(2).is_some_and(|doubled| doubled <= most.min(Split::MOST_SHARDS));
+        // A schedule of a Python client would have to be divided too, and this crate does not
+        // understand it.
+        let understood = state
+            .stamps
+            .as_ref()
+            .is_none_or(|stamps| stamps.not_understood.is_none());
+        let may_double = count
+            .checked_mul(2)
+            .is_some_and(|doubled| doubled <= most.min(Split::MOST_SHARDS));
         (due && understood && may_double).then_some(count)
     }
 
-    /// Returns `true` if each of `parts` equal parts would still hold the amounts that are `asked` of the limits at
-    /// once.
+    /// Returns `true` if each of `parts` equal parts would still hold the amounts that are `asked`
+    /// of the limits at once.
     fn holds_in_parts(&self, now: i64, asked: &[(LimitName, i64)], parts: u32) -> bool {
         let enough = |limit: &LimitState| {
-            let asked = asked.iter().find(|(name, _)| *name == limit.name).map_or(0, |(_, most)| *most);
+            let asked = asked
+                .iter()
+                .find(|(name, _)| *name == limit.name)
+                .map_or(0, |(_, most)| *most);
             limit.parameters.capacity() / i64::from(parts) >= asked.max(MILLI)
         };
-        self.seen.live(now).is_some_and(|state| state.limits.iter().all(enough))
+        self.seen
+            .live(now)
+            .is_some_and(|state| state.limits.iter().all(enough))
     }
 }

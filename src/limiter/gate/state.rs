@@ -1,4 +1,5 @@
-//! The state of a gate, and the decisions that depend on this state alone. No I/O, and no clock is read.
+//! The state of a gate, and the decisions that depend on this state alone. No I/O, and no clock is
+//! read.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -9,8 +10,8 @@ use super::{others::Others, pacing::Pace};
 use crate::{
     limiter::{
         gate::{
-            confirmation::Confirmation, grant::GateDecision, headroom::fits, prefetch_pool::PrefetchPool,
-            pressure::WritePressure, wish::Wish,
+            confirmation::Confirmation, grant::GateDecision, headroom::fits,
+            prefetch_pool::PrefetchPool, pressure::WritePressure, wish::Wish,
         },
         terms::{Amounts, ChargeContext, Patience, Refusal},
     },
@@ -20,8 +21,8 @@ use crate::{
     },
 };
 
-/// Limits that were looked up at most this long before the bucket was first seen count as younger than its parameters,
-/// ms. The time of a look-up may be recorded as up to a second too early.
+/// Limits that were looked up at most this long before the bucket was first seen count as younger
+/// than its parameters, ms. The time of a look-up may be recorded as up to a second too early.
 const STILL_YOUNG: i64 = 2000;
 
 #[derive(Debug, Default)]
@@ -34,10 +35,11 @@ pub(super) struct GateState {
     pub(super) denied_at: i64,
     /// When the bucket was first seen with its current parameters, epoch ms.
     pub(super) changed_at: i64,
-    /// `true` if requests came with limits that were looked up before the bucket got its current parameters.
+    /// `true` if requests came with limits that were looked up before the bucket got its current
+    /// parameters.
     pub(super) doubtful: bool,
-    /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is denied by such an
-    /// image.
+    /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is
+    /// denied by such an image.
     pub(super) ahead: bool,
     /// Requests without a verdict, first come, first served.
     pub(super) queue: VecDeque<Waiter>,
@@ -58,7 +60,8 @@ pub(super) struct GateState {
     pub(super) pressed: WritePressure,
     /// The other writers of the bucket.
     pub(super) others: Others,
-    /// When the last write was planned, if it was refused because the bucket had too few tokens; epoch ms.
+    /// When the last write was planned, if it was refused because the bucket had too few tokens;
+    /// epoch ms.
     pub(super) found_at: Option<i64>,
     /// The number of refusals in a row of writes that take tokens for settled leases.
     pub(super) takes_refused: u32,
@@ -72,7 +75,10 @@ pub(super) struct GateState {
 
 /// The bucket as the store last showed it.
 #[derive(Debug, Default)]
-#[expect(clippy::large_enum_variant, reason = "nearly every gate has seen its bucket")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every gate has seen its bucket"
+)]
 pub(super) enum Seen {
     /// It is not known: the store has not shown it yet, or the answer to a write was lost.
     #[default]
@@ -98,7 +104,8 @@ pub(super) struct Waiter {
     pub(super) patience: Option<Box<Patience>>,
     /// The deadline of the caller; `None` if there is none.
     pub(super) until: Option<Instant>,
-    /// The number of writes with this request that were refused because others had written the item.
+    /// The number of writes with this request that were refused because others had written the
+    /// item.
     pub(super) races: u32,
     /// `true` if a lease asks for more.
     pub(super) is_top_up: bool,
@@ -114,14 +121,30 @@ impl Waiter {
         until: Option<Instant>,
         reply: oneshot::Sender<GateDecision>,
     ) -> Self {
-        let (limits, lineage, patience) = (limits.clone(), mode.lineage.clone(), mode.patience.clone());
+        let (limits, lineage, patience) =
+            (limits.clone(), mode.lineage.clone(), mode.patience.clone());
         let (known_at, own, is_top_up) = (mode.known_at, Some(mode.own), mode.is_top_up);
-        Self { limits, known_at, own, lineage, amounts, patience, until, races: 0, is_top_up, reply }
+        Self {
+            limits,
+            known_at,
+            own,
+            lineage,
+            amounts,
+            patience,
+            until,
+            races: 0,
+            is_top_up,
+            reply,
+        }
     }
 
     pub(super) fn wish(&self) -> Wish<'_> {
         let debts = self.patience.as_deref().map(|patience| &patience.debts[..]);
-        Wish { limits: &self.limits, amounts: &self.amounts, debts }
+        Wish {
+            limits: &self.limits,
+            amounts: &self.amounts,
+            debts,
+        }
     }
 }
 
@@ -139,7 +162,11 @@ impl GateState {
     /// Notes the amounts that a request asks for.
     pub(super) fn asked(&mut self, limits: &Limits, amounts: &[i64]) {
         for (limit, amount) in limits.iter().zip(amounts) {
-            match self.most_asked.iter_mut().find(|(name, _)| name == limit.name()) {
+            match self
+                .most_asked
+                .iter_mut()
+                .find(|(name, _)| name == limit.name())
+            {
                 Some((_, most)) => *most = (*most).max(*amount),
                 None => self.most_asked.push((limit.name().clone(), *amount)),
             }
@@ -148,7 +175,10 @@ impl GateState {
 
     /// Returns the largest amount that one request has asked of a limit, millitokens.
     pub(super) fn most_asked(&self, limit: &LimitName) -> i64 {
-        self.most_asked.iter().find(|(name, _)| name == limit).map_or(0, |(_, most)| *most)
+        self.most_asked
+            .iter()
+            .find(|(name, _)| name == limit)
+            .map_or(0, |(_, most)| *most)
     }
 
     /// Notes the bucket as the store has shown it.
@@ -156,22 +186,26 @@ impl GateState {
         match (&self.seen, &bucket) {
             (Seen::Present(before), Some(after)) if plan::same_parameters(before, after) => {}
             (Seen::Present(_), Some(_)) => self.changed_at = now.at,
-            (_, Some(_)) => self.changed_at = self.changed_at.max(now.at.saturating_sub(STILL_YOUNG)),
+            (_, Some(_)) => {
+                self.changed_at = self.changed_at.max(now.at.saturating_sub(STILL_YOUNG))
+            }
             (_, None) => {}
         }
-        self.ahead = bucket.as_ref().is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
+        self.ahead = bucket
+            .as_ref()
+            .is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
         self.seen_at = now.at;
     }
 
-    /// Returns when the bucket got its current parameters (epoch ms), if requests came with limits that were looked up
-    /// before. Clears that mark.
+    /// Returns when the bucket got its current parameters (epoch ms), if requests came with limits
+    /// that were looked up before. Clears that mark.
     pub(super) fn take_doubt(&mut self) -> Option<i64> {
         std::mem::take(&mut self.doubtful).then_some(self.changed_at)
     }
 
-    /// Notes the bucket as a read or a refused write has shown it. This image decides the requests that wait, however
-    /// short the time is for which an image counts as fresh.
+    /// Notes the bucket as a read or a refused write has shown it. This image decides the requests
+    /// that wait, however short the time is for which an image counts as fresh.
     pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         self.saw(bucket, now);
         self.shown = true;
@@ -179,7 +213,8 @@ impl GateState {
 
     /// Returns why the bucket grants nothing, if a fresh image shows that.
     pub(super) fn refuse_from_memory(&self, now: i64, trusted_for: Duration) -> Option<Refusal> {
-        self.refusal(now).filter(|_| self.is_fresh(now, trusted_for))
+        self.refusal(now)
+            .filter(|_| self.is_fresh(now, trusted_for))
     }
 
     /// Returns why the bucket grants nothing, if the last image shows that.
@@ -188,7 +223,12 @@ impl GateState {
     }
 
     /// Returns the statuses of the limits if a fresh image shows that the request does not fit.
-    pub(super) fn deny_from_memory(&self, wish: Wish<'_>, now: i64, trusted_for: Duration) -> Option<Vec<LimitStatus>> {
+    pub(super) fn deny_from_memory(
+        &self,
+        wish: Wish<'_>,
+        now: i64,
+        trusted_for: Duration,
+    ) -> Option<Vec<LimitStatus>> {
         if !self.is_fresh(now, trusted_for) {
             return None;
         }
@@ -200,12 +240,25 @@ impl GateState {
         (0..i64::try_from(trusted_for.as_millis()).unwrap_or(i64::MAX)).contains(&age)
     }
 
-    /// Returns the statuses of the limits if the last image has these limits and the request does not fit.
-    pub(super) fn denial(&self, wish: Wish<'_>, changes: &LedgerDelta, now: i64) -> Option<Vec<LimitStatus>> {
+    /// Returns the statuses of the limits if the last image has these limits and the request does
+    /// not fit.
+    pub(super) fn denial(
+        &self,
+        wish: Wish<'_>,
+        changes: &LedgerDelta,
+        now: i64,
+    ) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
-        if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now) {
+        if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now)
+        {
             return None;
         }
-        Some(plan::statuses(Some(state), wish.limits, wish.amounts, changes, now))
+        Some(plan::statuses(
+            Some(state),
+            wish.limits,
+            wish.amounts,
+            changes,
+            now,
+        ))
     }
 }

@@ -4,20 +4,27 @@ use crate::{limiter::terms::ChargeContext, model::Limits};
 
 /// The tokens that a request asks of a bucket: `amounts` in the order of `limits`, millitokens.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct Wish<'a> {
-    pub(in crate::limiter) limits: &'a Limits,
-    pub(in crate::limiter) amounts: &'a [i64],
-    /// The most that the bucket may owe of each limit after the grant; all shards together, if it has several.
-    pub(in crate::limiter) debts: Option<&'a [i64]>,
+pub(crate) struct Wish<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) amounts: &'a [i64],
+    /// The most that the bucket may owe of each limit after the grant; all shards together, if it
+    /// has several.
+    pub(crate) debts: Option<&'a [i64]>,
 }
 
 impl<'a> Wish<'a> {
-    pub(in crate::limiter) fn new(limits: &'a Limits, mode: &'a ChargeContext, amounts: &'a [i64]) -> Self {
-        Self { limits, amounts, debts: mode.patience.as_deref().map(|patience| &patience.debts[..]) }
+    pub(crate) fn new(limits: &'a Limits, mode: &'a ChargeContext, amounts: &'a [i64]) -> Self {
+        Self {
+            limits,
+            amounts,
+            debts: mode.patience.as_deref().map(|patience| &patience.debts[..]),
+        }
     }
 
     /// Returns the most that each of `shards` shards may owe of the limit at `index`.
     pub(super) fn debt(&self, index: usize, shards: u32) -> i64 {
-        self.debts.and_then(|debts| debts.get(index)).map_or(0, |debt| debt / i64::from(shards.max(1)))
+        self.debts
+            .and_then(|debts| debts.get(index))
+            .map_or(0, |debt| debt / i64::from(shards.max(1)))
     }
 }

@@ -10,7 +10,9 @@ use smallvec::SmallVec;
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid, Unavailable},
     limiter::{
-        bucket::{Acquiring, Bucket, BucketAnswer, BucketGrant, BucketGrants, Grant, GrantedTokens},
+        bucket::{
+            Acquiring, Bucket, BucketAnswer, BucketGrant, BucketGrants, Grant, GrantedTokens,
+        },
         gate::{
             Ask,
             transaction::{self, Part},
@@ -22,17 +24,17 @@ use crate::{
 
 /// A charge of one bucket.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Charge {
-    pub(in crate::limiter) bucket: Bucket,
-    pub(in crate::limiter) owner: Owner,
-    pub(in crate::limiter) mode: ChargeContext,
-    pub(in crate::limiter) amounts: Amounts,
+pub(crate) struct Charge {
+    pub(crate) bucket: Bucket,
+    pub(crate) owner: Owner,
+    pub(crate) mode: ChargeContext,
+    pub(crate) amounts: Amounts,
 }
 
 impl Charge {
-    /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the other limits. The
-    /// limits belong to `owner`, and are the entity's own if `own` is `true`.
-    pub(in crate::limiter) fn more(
+    /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the
+    /// other limits. The limits belong to `owner`, and are the entity's own if `own` is `true`.
+    pub(crate) fn more(
         bucket: &Bucket,
         owner: Owner,
         own: bool,
@@ -40,7 +42,9 @@ impl Charge {
         tokens: u64,
     ) -> Result<Self, ExceedsCapacity> {
         let limits = bucket.limits();
-        let KeyParts { entity, resource, .. } = bucket.key();
+        let KeyParts {
+            entity, resource, ..
+        } = bucket.key();
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
         if let Some(index) = limits.index(name) {
             let limit = &limits[index];
@@ -56,7 +60,8 @@ impl Charge {
             }
             amounts[index] = to_milli(tokens);
         }
-        // By now the bucket may have other limits than those that granted the lease. This charge does not change them.
+        // By now the bucket may have other limits than those that granted the lease. This charge
+        // does not change them.
         let mode = ChargeContext {
             known_at: i64::MIN,
             own,
@@ -66,12 +71,27 @@ impl Charge {
             is_top_up: true,
             patience: None,
         };
-        Ok(Self { bucket: bucket.clone(), owner, mode, amounts })
+        Ok(Self {
+            bucket: bucket.clone(),
+            owner,
+            mode,
+            amounts,
+        })
     }
 
     /// Returns a charge of `tokens` more for what a lease holds of a bucket.
-    pub(in crate::limiter) fn more_of(holding: &BucketGrant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
-        let mut charge = Self::more(holding.grant().bucket(), holding.owner(), holding.own(), name, tokens)?;
+    pub(crate) fn more_of(
+        holding: &BucketGrant,
+        name: &str,
+        tokens: u64,
+    ) -> Result<Self, ExceedsCapacity> {
+        let mut charge = Self::more(
+            holding.grant().bucket(),
+            holding.owner(),
+            holding.own(),
+            name,
+            tokens,
+        )?;
         charge.mode.together = holding.is_together();
         Ok(charge)
     }
@@ -79,20 +99,20 @@ impl Charge {
 
 /// The charges of a request.
 #[derive(Debug)]
-pub(in crate::limiter) struct Charges {
-    pub(in crate::limiter) own: Charge,
-    pub(in crate::limiter) parent: Option<Box<Charge>>,
+pub(crate) struct Charges {
+    pub(crate) own: Charge,
+    pub(crate) parent: Option<Box<Charge>>,
 }
 
 impl Charges {
-    pub(in crate::limiter) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
         std::iter::once(&self.own).chain(self.parent.as_deref())
     }
 }
 
 /// The result of asking all buckets of a request.
 #[derive(Debug)]
-pub(in crate::limiter) enum Charged {
+pub(crate) enum Charged {
     /// All buckets have answered.
     Done(Result<BucketGrants, Error>),
     /// The store was asked and has not answered yet.
@@ -101,21 +121,34 @@ pub(in crate::limiter) enum Charged {
 
 /// Asks all buckets.
 #[inline]
-pub(in crate::limiter) fn charge(charges: Charges, deadline: Deadline) -> Charged {
-    let Charges { own: mut charge, parent } = charges;
+pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
+    let Charges {
+        own: mut charge,
+        parent,
+    } = charges;
     if let Some(parent) = parent {
         return charge_both(charge, *parent, deadline);
     }
-    let asked = charge.bucket.acquire(&charge.mode, &charge.amounts, deadline);
+    let asked = charge
+        .bucket
+        .acquire(&charge.mode, &charge.amounts, deadline);
     let decision = match asked {
         BucketAnswer::Now(decision) => decision,
         BucketAnswer::Waiting(acquiring) => {
-            return Charged::Waiting(Box::new(Charging::new([(charge, Answer::Coming(acquiring))], deadline)));
+            return Charged::Waiting(Box::new(Charging::new(
+                [(charge, Answer::Coming(acquiring))],
+                deadline,
+            )));
         }
     };
     Charged::Done(match decision {
         BucketDecision::Granted(given) => {
-            let Charge { bucket, owner, mode, .. } = charge;
+            let Charge {
+                bucket,
+                owner,
+                mode,
+                ..
+            } = charge;
             match grant(bucket, given) {
                 Some(grant) => Ok(BucketGrants::one(BucketGrant::new(grant, owner, mode.own))),
                 None => Err(WITHOUT_CHARGE.into()),
@@ -137,7 +170,9 @@ const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a
 #[inline]
 fn grant(bucket: Bucket, given: GrantedTokens) -> Option<Grant> {
     match given {
-        GrantedTokens::Here(shares, starts_at) => Some(Grant::new(bucket, shares).starting_at(starts_at)),
+        GrantedTokens::Here(shares, starts_at) => {
+            Some(Grant::new(bucket, shares).starting_at(starts_at))
+        }
         GrantedTokens::Gate(granted) => Grant::of_gate(granted),
     }
 }
@@ -149,8 +184,11 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
             return Charged::Done(Err(refused(&charge.bucket, refusal)));
         }
     }
-    // Check both before either is charged: if the parent is known to be short, the request costs nothing.
-    let known = charges.each_ref().map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
+    // Check both before either is charged: if the parent is known to be short, the request costs
+    // nothing.
+    let known = charges
+        .each_ref()
+        .map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
     if known.iter().any(Option::is_some) {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
@@ -163,19 +201,27 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         };
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
-                Bucket::Gated { gate, .. } => Answer::Coming(Box::new(Acquiring::together(gate, answer, deadline))),
+                Bucket::Gated { gate, .. } => {
+                    Answer::Coming(Box::new(Acquiring::together(gate, answer, deadline)))
+                }
                 _ => Answer::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
             };
             (charge, answer)
         });
         return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
     }
-    // If one bucket was short when it was last seen, but too long ago to deny from that, it is asked alone. If it is
-    // still short, the other one needs no charge and no give-back.
-    let first = charges.iter().position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
+    // If one bucket was short when it was last seen, but too long ago to deny from that, it is
+    // asked alone. If it is still short, the other one needs no charge and no give-back.
+    let first = charges
+        .iter()
+        .position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
     let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
         let later = first.is_some_and(|first| first != index);
-        let answer = if later { Answer::Later } else { Answer::to(&mut charge, deadline) };
+        let answer = if later {
+            Answer::Later
+        } else {
+            Answer::to(&mut charge, deadline)
+        };
         (charge, answer)
     });
     let charging = Charging::new(asked, deadline);
@@ -187,16 +233,23 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
 
 /// Returns the part of a transaction that charges a bucket in a store.
 fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
-    let Bucket::Gated { gate, limits } = &charge.bucket else { return None };
+    let Bucket::Gated { gate, limits } = &charge.bucket else {
+        return None;
+    };
     let until = gate.deadline(deadline.into()).until();
-    let ask = Ask { limits: limits.clone(), mode: charge.mode.clone(), amounts: charge.amounts.clone(), until };
+    let ask = Ask {
+        limits: limits.clone(),
+        mode: charge.mode.clone(),
+        amounts: charge.amounts.clone(),
+        until,
+    };
     Some((gate.first()?, ask))
 }
 
-/// A request that waits for its buckets. If it is dropped, its grants are given back, but only a limited number of
-/// times.
+/// A request that waits for its buckets. If it is dropped, its grants are given back, but only a
+/// limited number of times.
 #[derive(Debug)]
-pub(in crate::limiter) struct Charging {
+pub(crate) struct Charging {
     /// The entity's bucket is the first.
     asked: SmallVec<[(Charge, Answer); 2]>,
     begun: Stopwatch,
@@ -214,17 +267,22 @@ enum Answer {
 impl Answer {
     /// Asks the bucket of `charge`.
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
-        match charge.bucket.acquire(&charge.mode, &charge.amounts, deadline) {
+        match charge
+            .bucket
+            .acquire(&charge.mode, &charge.amounts, deadline)
+        {
             BucketAnswer::Now(decision) => Self::decided(&charge.bucket, decision),
             BucketAnswer::Waiting(acquiring) => Self::Coming(acquiring),
         }
     }
 
     fn decided(bucket: &Bucket, decision: BucketDecision<GrantedTokens>) -> Self {
-        Self::Decided(decision.and_then(|given| match grant(bucket.clone(), given) {
-            Some(grant) => BucketDecision::Granted(grant),
-            None => BucketDecision::Unavailable(WITHOUT_CHARGE),
-        }))
+        Self::Decided(
+            decision.and_then(|given| match grant(bucket.clone(), given) {
+                Some(grant) => BucketDecision::Granted(grant),
+                None => BucketDecision::Unavailable(WITHOUT_CHARGE),
+            }),
+        )
     }
 
     fn is_granted(&self) -> bool {
@@ -234,18 +292,28 @@ impl Answer {
 
 impl Charging {
     fn new(asked: impl IntoIterator<Item = (Charge, Answer)>, deadline: Deadline) -> Self {
-        Self { asked: asked.into_iter().collect(), begun: Stopwatch::start(), deadline }
+        Self {
+            asked: asked.into_iter().collect(),
+            begun: Stopwatch::start(),
+            deadline,
+        }
     }
 
-    /// Asks the buckets that were left for later if all others have granted. Returns `true` if there were any.
+    /// Asks the buckets that were left for later if all others have granted. Returns `true` if
+    /// there were any.
     fn ask_later(&mut self) -> bool {
-        let may_go_on = |(_, answer): &(_, Answer)| answer.is_granted() || matches!(answer, Answer::Later);
+        let may_go_on =
+            |(_, answer): &(_, Answer)| answer.is_granted() || matches!(answer, Answer::Later);
         if !self.asked.iter().all(may_go_on) {
             return false;
         }
         let left = self.begun.left(self.deadline);
         let mut any = false;
-        for (charge, answer) in self.asked.iter_mut().filter(|(_, answer)| matches!(answer, Answer::Later)) {
+        for (charge, answer) in self
+            .asked
+            .iter_mut()
+            .filter(|(_, answer)| matches!(answer, Answer::Later))
+        {
             *answer = Answer::to(charge, left.into());
             any = true;
         }
@@ -263,13 +331,17 @@ impl Charging {
     fn conclude(mut self) -> Result<BucketGrants, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
-            let granted = asked.into_iter().filter_map(|(charge, answer)| match answer {
-                Answer::Decided(BucketDecision::Granted(grant)) => {
-                    Some(BucketGrant::new(grant, charge.owner, charge.mode.own).together(charge.mode.together))
-                }
-                _ => None,
-            });
-            return BucketGrants::new(granted).ok_or(Unavailable::Internal("a grant without a bucket").into());
+            let granted = asked
+                .into_iter()
+                .filter_map(|(charge, answer)| match answer {
+                    Answer::Decided(BucketDecision::Granted(grant)) => Some(
+                        BucketGrant::new(grant, charge.owner, charge.mode.own)
+                            .together(charge.mode.together),
+                    ),
+                    _ => None,
+                });
+            return BucketGrants::new(granted)
+                .ok_or(Unavailable::Internal("a grant without a bucket").into());
         }
         let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
         let mut unavailable = Unavailable::Internal("no answer");
@@ -301,7 +373,11 @@ impl Charging {
             return Err(error);
         }
         match short {
-            true => Err(denied_among(statuses.iter_mut().map(|(charge, status)| (&*charge, status.take())))),
+            true => Err(denied_among(
+                statuses
+                    .iter_mut()
+                    .map(|(charge, status)| (&*charge, status.take())),
+            )),
             false => Err(unavailable.into()),
         }
     }
@@ -323,10 +399,14 @@ impl Future for Charging {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             for (charge, answer) in &mut self.asked {
-                let (Answer::Coming(acquiring), Bucket::Gated { gate, limits }) = (&mut *answer, &charge.bucket) else {
+                let (Answer::Coming(acquiring), Bucket::Gated { gate, limits }) =
+                    (&mut *answer, &charge.bucket)
+                else {
                     continue;
                 };
-                if let Poll::Ready(decision) = acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context) {
+                if let Poll::Ready(decision) =
+                    acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context)
+                {
                     *answer = Answer::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
                 }
             }
@@ -335,15 +415,20 @@ impl Future for Charging {
             }
         }
         match self.is_complete() {
-            true => Poll::Ready(Charging::new(std::mem::take(&mut self.asked), self.deadline).conclude()),
+            true => Poll::Ready(
+                Charging::new(std::mem::take(&mut self.asked), self.deadline).conclude(),
+            ),
             false => Poll::Pending,
         }
     }
 }
 
-/// Returns the error of a bucket that grants nothing, however long the request waits and however small its cost is.
+/// Returns the error of a bucket that grants nothing, however long the request waits and however
+/// small its cost is.
 fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
-    let KeyParts { entity, resource, .. } = bucket.key();
+    let KeyParts {
+        entity, resource, ..
+    } = bucket.key();
     match refusal {
         Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
         Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
@@ -353,12 +438,19 @@ fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
 
 /// Returns the denial of a request that charges one bucket.
 #[cold]
-pub(in crate::limiter) fn denied(KeyParts { entity, resource, .. }: KeyParts<'_>, statuses: Vec<LimitStatus>) -> Error {
+pub(crate) fn denied(
+    KeyParts {
+        entity, resource, ..
+    }: KeyParts<'_>,
+    statuses: Vec<LimitStatus>,
+) -> Error {
     Denied::new(entity.clone(), resource.clone(), statuses).into()
 }
 
 /// Returns the denial of a request, with the statuses of all its limits as far as they are known.
-fn denied_among<'a>(charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>) -> Error {
+fn denied_among<'a>(
+    charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>,
+) -> Error {
     let mut first = None;
     let mut limits = Vec::new();
     for (charge, known) in charges {

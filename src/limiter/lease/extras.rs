@@ -14,7 +14,8 @@ pub(super) struct LeaseExtras {
     pub(super) degraded: bool,
     /// The options that say which limits only observe.
     pub(super) recourse: Option<Arc<FallbackOptions>>,
-    /// `true` if none of the observing limits is charged, because one of them would have denied the request.
+    /// `true` if none of the observing limits is charged, because one of them would have denied the
+    /// request.
     pub(super) outside: bool,
     /// The observing limits that were short.
     pub(super) short: Vec<LimitStatus>,
@@ -28,11 +29,14 @@ impl LeaseExtras {
 
     /// Returns `true` if all limits only observe, so that nothing is denied.
     pub(super) fn covers_all(&self) -> bool {
-        self.recourse.as_ref().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+        self.recourse
+            .as_ref()
+            .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
     }
 
     /// Returns `true` if the use of the limit is not charged.
     pub(super) fn leaves_alone(&self, name: &str) -> bool {
-        (self.outside && self.covers(name)) || self.short.iter().any(|status| *status.limit.name() == name)
+        (self.outside && self.covers(name))
+            || self.short.iter().any(|status| *status.limit.name() == name)
     }
 }

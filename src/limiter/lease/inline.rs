@@ -1,10 +1,14 @@
-//! The compact lease of a bucket in memory with one limit or two. Most leases in memory are of this form.
+//! The compact lease of a bucket in memory with one limit or two. Most leases in memory are of this
+//! form.
 
 use std::sync::Arc;
 
 use crate::{
     limiter::{
-        bucket::{Bucket, BucketGrant, BucketGrants, Grant, LimitsRef, MemoryBucket, Place, ResolvedBucket},
+        bucket::{
+            Bucket, BucketGrant, BucketGrants, Grant, LimitsRef, MemoryBucket, Place,
+            ResolvedBucket,
+        },
         terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
     },
     model::{KeyParts, LimitStatus, Limits, Owner},
@@ -12,13 +16,14 @@ use crate::{
     telemetry,
 };
 
-/// A grant of a bucket in memory with one limit or two. If it is dropped before it is settled, it is given back.
+/// A grant of a bucket in memory with one limit or two. If it is dropped before it is settled, it
+/// is given back.
 ///
-/// It consists of a few words that the compiler can keep in registers, so that a lease that is committed at once is
-/// never built in memory: to copy what was just written in pieces costs more than the decision. So only slow paths may
-/// take the address of a lease.
+/// It consists of a few words that the compiler can keep in registers, so that a lease that is
+/// committed at once is never built in memory: to copy what was just written in pieces costs more
+/// than the decision. So only slow paths may take the address of a lease.
 #[derive(Debug)]
-pub(in crate::limiter) struct InlineLease {
+pub(crate) struct InlineLease {
     /// `None` if the lease is over.
     bucket: Option<InlineBucket>,
     /// `None` if the limits are those of the bucket.
@@ -32,7 +37,7 @@ pub(in crate::limiter) struct InlineLease {
 
 /// A bucket in memory, found or pinned.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum InlineBucket {
+pub(crate) enum InlineBucket {
     /// With the limits that it was made with.
     Entry(Arc<Entry>),
     /// With the limits that a handle has pinned.
@@ -41,7 +46,7 @@ pub(in crate::limiter) enum InlineBucket {
 
 impl InlineLease {
     #[inline]
-    pub(in crate::limiter) fn one(bucket: InlineBucket, share: LimitShare, deadline: Deadline) -> Self {
+    pub(crate) fn one(bucket: InlineBucket, share: LimitShare, deadline: Deadline) -> Self {
         Self {
             bucket: Some(bucket),
             limits: None,
@@ -52,7 +57,7 @@ impl InlineLease {
     }
 
     /// Creates a grant of one limit or two. `limits` is `None` if they are the bucket's own.
-    pub(in crate::limiter) fn of(
+    pub(crate) fn of(
         bucket: InlineBucket,
         limits: Option<Limits>,
         shares: &[LimitShare],
@@ -63,15 +68,21 @@ impl InlineLease {
             [first, second] => (first, second, true),
             _ => return None,
         };
-        Some(Self { bucket: Some(bucket), limits, first, second, deadline: Marked::new(deadline, are_two) })
+        Some(Self {
+            bucket: Some(bucket),
+            limits,
+            first,
+            second,
+            deadline: Marked::new(deadline, are_two),
+        })
     }
 
     /// Returns the bucket, or `None` if the lease is over.
-    pub(in crate::limiter) fn bucket(&self) -> Option<Bucket> {
+    pub(crate) fn bucket(&self) -> Option<Bucket> {
         Some(self.bucket.clone()?.into_bucket(self.limits.clone()))
     }
 
-    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+    pub(crate) fn key(&self) -> KeyParts<'_> {
         match &self.bucket {
             Some(InlineBucket::Entry(entry)) => entry.key(),
             Some(InlineBucket::Pinned(pinned)) => pinned.entry.key(),
@@ -79,7 +90,7 @@ impl InlineLease {
         }
     }
 
-    pub(in crate::limiter) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         match (&self.limits, &self.bucket) {
             (Some(limits), _) => limits,
             (None, Some(InlineBucket::Entry(entry))) => entry.limits(),
@@ -89,26 +100,27 @@ impl InlineLease {
     }
 
     /// Returns the shares, in the order of the limits.
-    pub(in crate::limiter) fn shares(&self) -> impl Iterator<Item = &LimitShare> {
+    pub(crate) fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         std::iter::once(&self.first).chain(self.deadline.is_marked().then_some(&self.second))
     }
 
-    pub(in crate::limiter) fn shares_mut(&mut self) -> impl Iterator<Item = &mut LimitShare> {
-        std::iter::once(&mut self.first).chain(self.deadline.is_marked().then_some(&mut self.second))
+    pub(crate) fn shares_mut(&mut self) -> impl Iterator<Item = &mut LimitShare> {
+        std::iter::once(&mut self.first)
+            .chain(self.deadline.is_marked().then_some(&mut self.second))
     }
 
     /// Returns the share of the limit `name`.
-    pub(in crate::limiter) fn share(&self, name: &str) -> Option<&LimitShare> {
+    pub(crate) fn share(&self, name: &str) -> Option<&LimitShare> {
         self.shares().nth(self.limits().index(name)?)
     }
 
-    pub(in crate::limiter) fn share_mut(&mut self, name: &str) -> Option<&mut LimitShare> {
+    pub(crate) fn share_mut(&mut self, name: &str) -> Option<&mut LimitShare> {
         let index = self.limits().index(name)?;
         self.shares_mut().nth(index)
     }
 
     /// Returns the time in epoch ms, or 0 if the lease is over.
-    pub(in crate::limiter) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         match &self.bucket {
             Some(InlineBucket::Entry(entry)) => entry.home().now(),
             Some(InlineBucket::Pinned(pinned)) => pinned.home.now(),
@@ -116,36 +128,44 @@ impl InlineLease {
         }
     }
 
-    pub(in crate::limiter) fn deadline(&self) -> Deadline {
+    pub(crate) fn deadline(&self) -> Deadline {
         self.deadline.deadline()
     }
 
     /// Returns the statuses of the limits after the grant, less the use beyond it.
-    pub(in crate::limiter) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
-        let status = |(limit, share)| LimitStatus { owner: Owner::Entity, ..status_now(limit, share) };
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+        let status = |(limit, share)| LimitStatus {
+            owner: Owner::Entity,
+            ..status_now(limit, share)
+        };
         self.limits().iter().zip(self.shares()).map(status)
     }
 
     /// See [`Lease::left_of_one`](crate::limiter::Lease::left_of_one).
-    pub(in crate::limiter) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         let is_it = !self.deadline.is_marked() && self.limits().is(limits);
         is_it.then(|| left_now(&self.first))
     }
 
     /// Takes the grant out, for the boxed form of a lease.
-    pub(in crate::limiter) fn take(&mut self) -> Option<BucketGrants> {
+    pub(crate) fn take(&mut self) -> Option<BucketGrants> {
         let bucket = self.bucket.take()?.into_bucket(self.limits.take());
         let grant = Grant::new(bucket, self.shares().copied().collect());
-        Some(BucketGrants::one(BucketGrant::new(grant, Owner::Entity, false)))
+        Some(BucketGrants::one(BucketGrant::new(
+            grant,
+            Owner::Entity,
+            false,
+        )))
     }
 
     /// Settles the real use, and ends the lease. If the use equals the charge, nothing is written.
     #[inline(always)]
-    pub(in crate::limiter) fn settle(mut self) -> Settlement {
+    pub(crate) fn settle(mut self) -> Settlement {
         if let Some(bucket) = self.bucket.take() {
             let [first, second] = [self.first, self.second];
             if first.used != first.charged || second.used != second.charged {
-                let differences = [first, second].map(|share| share.used.saturating_sub(share.charged));
+                let differences =
+                    [first, second].map(|share| share.used.saturating_sub(share.charged));
                 bucket.settle(self.limits.take(), differences, self.deadline.is_marked());
             }
         }
@@ -154,23 +174,37 @@ impl InlineLease {
 }
 
 impl InlineBucket {
-    pub(in crate::limiter) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
+    pub(crate) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
         let limits = limits.map_or(LimitsRef::Known, LimitsRef::These);
         match (self, &limits) {
-            (Self::Entry(entry), _) => Bucket::Memory(MemoryBucket::Placed { place: Place::Entry(entry), limits }),
-            (Self::Pinned(pinned), LimitsRef::Known) => Bucket::Memory(MemoryBucket::Pinned(pinned)),
-            (Self::Pinned(pinned), LimitsRef::These(_)) => {
-                Bucket::Memory(MemoryBucket::Placed { place: pinned.place(), limits })
+            (Self::Entry(entry), _) => Bucket::Memory(MemoryBucket::Placed {
+                place: Place::Entry(entry),
+                limits,
+            }),
+            (Self::Pinned(pinned), LimitsRef::Known) => {
+                Bucket::Memory(MemoryBucket::Pinned(pinned))
             }
+            (Self::Pinned(pinned), LimitsRef::These(_)) => Bucket::Memory(MemoryBucket::Placed {
+                place: pinned.place(),
+                limits,
+            }),
         }
     }
 
     /// Settles at once, because the bucket is in memory.
     #[cold]
     fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {
-        let differences = if are_two { &differences[..] } else { &differences[..1] };
+        let differences = if are_two {
+            &differences[..]
+        } else {
+            &differences[..1]
+        };
         let bucket = self.into_bucket(limits);
-        telemetry::settled(bucket.key().resource, bucket.limits(), differences.iter().copied());
+        telemetry::settled(
+            bucket.key().resource,
+            bucket.limits(),
+            differences.iter().copied(),
+        );
         let _ = bucket.settle(differences, &[]);
     }
 }

@@ -28,9 +28,10 @@ pub(super) use single::refused;
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///
 /// # Dropping
-/// A lease that is dropped without [`commit`](Self::commit) is rolled back: its charge is given back in the background,
-/// with the bucket's next write or soon after. [`RateLimiter::shutdown`](crate::RateLimiter::shutdown) waits for it. If
-/// the process ends before, the charge stays, and the bucket refills as usual.
+/// A lease that is dropped without [`commit`](Self::commit) is rolled back: its charge is given
+/// back in the background, with the bucket's next write or soon after.
+/// [`RateLimiter::shutdown`](crate::RateLimiter::shutdown) waits for it. If the process ends
+/// before, the charge stays, and the bucket refills as usual.
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
@@ -53,13 +54,21 @@ struct Any {
 
 impl Lease {
     #[inline]
-    pub(in crate::limiter) fn new(holdings: BucketGrants, deadline: Deadline) -> Self {
-        Self { held: Held::Any(Box::new(Any { holdings, deadline, aside: None })) }
+    pub(crate) fn new(holdings: BucketGrants, deadline: Deadline) -> Self {
+        Self {
+            held: Held::Any(Box::new(Any {
+                holdings,
+                deadline,
+                aside: None,
+            })),
+        }
     }
 
     #[inline]
-    pub(in crate::limiter) fn few(few: InlineLease) -> Self {
-        Self { held: Held::Few(few) }
+    pub(crate) fn few(few: InlineLease) -> Self {
+        Self {
+            held: Held::Few(few),
+        }
     }
 
     fn key(&self) -> KeyParts<'_> {
@@ -69,15 +78,17 @@ impl Lease {
         }
     }
 
-    /// Returns `true` if a bucket of the limiter granted it. Not for the request path: it clones a reference to the
-    /// bucket.
-    pub(in crate::limiter) fn is_of(&self, engine: &Engine) -> bool {
+    /// Returns `true` if a bucket of the limiter granted it. Not for the request path: it clones a
+    /// reference to the bucket.
+    pub(crate) fn is_of(&self, engine: &Engine) -> bool {
         let bucket = match &self.held {
             Held::Few(few) => few.bucket(),
             Held::Any(any) => Some(any.holdings.own.grant().bucket().clone()),
         };
         match (engine.backend(), bucket) {
-            (Backend::Memory(memory), Some(Bucket::Memory(bucket))) => Arc::ptr_eq(bucket.home(), &memory.home),
+            (Backend::Memory(memory), Some(Bucket::Memory(bucket))) => {
+                Arc::ptr_eq(bucket.home(), &memory.home)
+            }
             (Backend::Gated(gates), Some(Bucket::Gated { gate, .. })) => gates.are_those_of(&gate),
             // The store was down: a local bucket decided.
             (Backend::Gated(_), Some(Bucket::Memory(bucket))) => engine.is_local(bucket.home()),
@@ -87,25 +98,34 @@ impl Lease {
     }
 
     /// Returns the time at which a request that waits may start: epoch ms, 0 for at once.
-    pub(in crate::limiter) fn starts_at(&self) -> i64 {
+    pub(crate) fn starts_at(&self) -> i64 {
         match &self.held {
             Held::Few(_) => 0,
-            Held::Any(any) => any.holdings.iter().map(|holding| holding.grant().starts_at()).max().unwrap_or(0),
+            Held::Any(any) => any
+                .holdings
+                .iter()
+                .map(|holding| holding.grant().starts_at())
+                .max()
+                .unwrap_or(0),
         }
     }
 
     /// Records that the request has waited for `millis` ms.
-    pub(in crate::limiter) fn has_waited(&mut self, millis: i64) {
+    pub(crate) fn has_waited(&mut self, millis: i64) {
         if let Some(any) = self.any_mut() {
-            any.holdings.iter_mut().for_each(|holding| holding.grant_mut().has_waited(millis));
+            any.holdings
+                .iter_mut()
+                .for_each(|holding| holding.grant_mut().has_waited(millis));
         }
     }
 
-    /// Ends the lease of a request that was cancelled while it waited. It is given back, but only a limited number of
-    /// times.
-    pub(in crate::limiter) fn cancel(mut self) {
+    /// Ends the lease of a request that was cancelled while it waited. It is given back, but only a
+    /// limited number of times.
+    pub(crate) fn cancel(mut self) {
         if let Held::Any(any) = &mut self.held {
-            any.holdings.iter_mut().for_each(|holding| holding.grant_mut().cancel());
+            any.holdings
+                .iter_mut()
+                .for_each(|holding| holding.grant_mut().cancel());
         }
     }
 
@@ -120,7 +140,11 @@ impl Lease {
     fn any_mut(&mut self) -> Option<&mut Any> {
         if let Held::Few(few) = &mut self.held {
             let (holdings, deadline) = (few.take()?, few.deadline());
-            self.held = Held::Any(Box::new(Any { holdings, deadline, aside: None }));
+            self.held = Held::Any(Box::new(Any {
+                holdings,
+                deadline,
+                aside: None,
+            }));
         }
         match &mut self.held {
             Held::Few(_) => None,
@@ -157,18 +181,24 @@ impl Lease {
     pub fn parent(&self) -> Option<&EntityId> {
         match &self.held {
             Held::Few(_) => None,
-            Held::Any(any) => any.holdings.parent.as_deref().map(|parent| parent.key().entity),
+            Held::Any(any) => any
+                .holdings
+                .parent
+                .as_deref()
+                .map(|parent| parent.key().entity),
         }
     }
 
-    /// Returns `true` if the store gave no decision, and this process decided by its share of the limits:
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not charged to the store.
+    /// Returns `true` if the store gave no decision, and this process decided by its share of the
+    /// limits: [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not
+    /// charged to the store.
     pub fn is_degraded(&self) -> bool {
         self.aside().is_some_and(|aside| aside.degraded)
     }
 
-    /// Returns the limits that only observe and would have denied the request or a later [`consume`](Self::consume):
-    /// see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their use is not charged.
+    /// Returns the limits that only observe and would have denied the request or a later
+    /// [`consume`](Self::consume): see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their
+    /// use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.aside().map_or(&[], |aside| &aside.short)
     }
@@ -178,41 +208,48 @@ impl Lease {
         self.aside().is_some_and(|aside| aside.recourse.is_some())
     }
 
-    pub(in crate::limiter) fn degrade(&mut self) {
+    pub(crate) fn degrade(&mut self) {
         self.note(|aside| aside.degraded = true);
     }
 
-    pub(in crate::limiter) fn has_shadow(&mut self, recourse: Arc<FallbackOptions>) {
+    pub(crate) fn has_shadow(&mut self, recourse: Arc<FallbackOptions>) {
         self.note(|aside| aside.recourse = Some(recourse));
     }
 
-    /// Records observing limits that were short. `outside` is `true` if they would have denied the request itself. Then
-    /// none of the observing limits is charged.
-    pub(in crate::limiter) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
+    /// Records observing limits that were short. `outside` is `true` if they would have denied the
+    /// request itself. Then none of the observing limits is charged.
+    pub(crate) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
         self.note(|aside| {
             aside.outside |= outside;
             aside.short.extend(short);
         });
     }
 
-    /// Returns the tokens of the limit `name` that the lease counts as used: the cost with all adjustments.
+    /// Returns the tokens of the limit `name` that the lease counts as used: the cost with all
+    /// adjustments.
     pub fn consumed(&self, name: &str) -> Option<u64> {
         let used = match &self.held {
             Held::Few(few) => few.share(name).map(|share| share.used),
-            Held::Any(any) => any.holdings.iter().find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
+            Held::Any(any) => any
+                .holdings
+                .iter()
+                .find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
         }?;
         u64::try_from(used / MILLI).ok()
     }
 
-    /// Changes the use of the limit `name` by a difference in tokens. Local: it makes no round trip. The use may grow
-    /// without bound, and the bucket may go into debt. The use never falls below zero.
+    /// Changes the use of the limit `name` by a difference in tokens. Local: it makes no round
+    /// trip. The use may grow without bound, and the bucket may go into debt. The use never falls
+    /// below zero.
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`].
     pub fn adjust(&mut self, name: &str, tokens: i64) -> Result<(), Invalid> {
         let difference = tokens.saturating_mul(MILLI);
         // Never mint tokens: only a charge can be given back.
-        self.edit(name, |used| used.saturating_add(difference).clamp(0, MOST_USED))
+        self.edit(name, |used| {
+            used.saturating_add(difference).clamp(0, MOST_USED)
+        })
     }
 
     /// Sets the real use of the limit `name`, in tokens. Local, like [`adjust`](Self::adjust).
@@ -223,16 +260,20 @@ impl Lease {
         self.edit(name, |_| to_milli(tokens).min(MOST_USED))
     }
 
-    /// Gives back `tokens` of the limit `name` that the work does not need. Local, like [`adjust`](Self::adjust).
+    /// Gives back `tokens` of the limit `name` that the work does not need. Local, like
+    /// [`adjust`](Self::adjust).
     ///
     /// # Errors
     /// [`Invalid::UnknownLimit`].
     pub fn release(&mut self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.adjust(name, i64::try_from(tokens).unwrap_or(i64::MAX).saturating_neg())
+        self.adjust(
+            name,
+            i64::try_from(tokens).unwrap_or(i64::MAX).saturating_neg(),
+        )
     }
 
-    /// Asks for `tokens` more of the limit `name`, and fails if the bucket does not have them. One round trip, one
-    /// write unit.
+    /// Asks for `tokens` more of the limit `name`, and fails if the bucket does not have them. One
+    /// round trip, one write unit.
     ///
     /// # Errors
     /// Those of an acquire. The lease stays as it is.
@@ -242,8 +283,9 @@ impl Lease {
         Ok(())
     }
 
-    /// Returns the statuses of the limits at the time of the grant, less what was adjusted since. Those of the entity
-    /// come first, then those of its parent. It makes no round trip, so it does not include other requests.
+    /// Returns the statuses of the limits at the time of the grant, less what was adjusted since.
+    /// Those of the entity come first, then those of its parent. It makes no round trip, so it does
+    /// not include other requests.
     pub fn status(&self) -> Vec<LimitStatus> {
         self.statuses().collect()
     }
@@ -251,14 +293,17 @@ impl Lease {
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.statuses()), None),
-            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(|holding| holding.statuses()))),
+            Held::Any(any) => (
+                None,
+                Some(any.holdings.iter().flat_map(|holding| holding.statuses())),
+            ),
         };
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
     /// Returns the tokens left of the only limit (millitokens), less what was adjusted since: the
-    /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is that of the lease,
-    /// and no other bucket was charged.
+    /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is
+    /// that of the lease, and no other bucket was charged.
     pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
         match &self.held {
             Held::Few(few) => few.left_of_one(limits),
@@ -266,11 +311,16 @@ impl Lease {
         }
     }
 
-    /// Returns the time until the same charge could be granted again if no other request takes tokens, or `None` if it
-    /// never could. Local.
+    /// Returns the time until the same charge could be granted again if no other request takes
+    /// tokens, or `None` if it never could. Local.
     pub(crate) fn wait_for_the_same(&self) -> Option<Duration> {
-        let charged = self.shares().map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
-        let mut waits = self.statuses().zip(charged).map(|(status, charged)| status.wait_for(charged));
+        let charged = self
+            .shares()
+            .map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
+        let mut waits = self
+            .statuses()
+            .zip(charged)
+            .map(|(status, charged)| status.wait_for(charged));
         waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
     }
 
@@ -278,7 +328,10 @@ impl Lease {
     fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.shares()), None),
-            Held::Any(any) => (None, Some(any.holdings.iter().flat_map(BucketGrant::shares))),
+            Held::Any(any) => (
+                None,
+                Some(any.holdings.iter().flat_map(BucketGrant::shares)),
+            ),
         };
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
@@ -293,8 +346,8 @@ impl Lease {
 
     /// Charges the real use. If it equals the charge, there is nothing to write.
     ///
-    /// When this returns, the difference is queued. It is written with the bucket's next write, or within the limiter's
-    /// flush time. Await the settlement to wait until it is written.
+    /// When this returns, the difference is queued. It is written with the bucket's next write, or
+    /// within the limiter's flush time. Await the settlement to wait until it is written.
     #[inline]
     pub fn commit(self) -> Settlement {
         match self.held {
@@ -315,7 +368,10 @@ impl Lease {
         match &mut self.held {
             Held::Few(few) => few.shares_mut().for_each(|share| share.used = used),
             Held::Any(any) => {
-                let shares = any.holdings.iter_mut().flat_map(|holding| holding.shares_mut());
+                let shares = any
+                    .holdings
+                    .iter_mut()
+                    .flat_map(|holding| holding.shares_mut());
                 shares.for_each(|share| share.used = used);
             }
         }
@@ -346,7 +402,11 @@ impl Lease {
                 }
             }
         }
-        if found { Ok(()) } else { Err(Invalid::UnknownLimit(name.into())) }
+        if found {
+            Ok(())
+        } else {
+            Err(Invalid::UnknownLimit(name.into()))
+        }
     }
 
     /// Asks the buckets for more. The future does not borrow the lease.
@@ -364,12 +424,23 @@ impl Lease {
         let mut short = Vec::new();
         let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
             true => None,
-            false => Some(self.charges(name, tokens).map(|charges| charge(charges, self.deadline()))),
+            false => Some(
+                self.charges(name, tokens)
+                    .map(|charges| charge(charges, self.deadline())),
+            ),
         };
         let started = match started {
             Some(Err(Error::ExceedsCapacity(_))) if observes => {
-                let asked = |status| LimitStatus { requested: tokens, retry_after: None, ..status };
-                short.extend(self.statuses().filter(|status| *status.limit.name() == name).map(asked));
+                let asked = |status| LimitStatus {
+                    requested: tokens,
+                    retry_after: None,
+                    ..status
+                };
+                short.extend(
+                    self.statuses()
+                        .filter(|status| *status.limit.name() == name)
+                        .map(asked),
+                );
                 None
             }
             started => started.transpose()?,
@@ -377,18 +448,35 @@ impl Lease {
         let name = LimitName::new(name)?;
         Ok(async move {
             let more = match started {
-                None => return Ok(More { granted: None, short }),
+                None => {
+                    return Ok(More {
+                        granted: None,
+                        short,
+                    });
+                }
                 Some(Charged::Done(result)) => result,
                 Some(Charged::Waiting(charging)) => charging.await,
             };
             telemetry::topped_up(more.as_ref().err());
             match more {
-                Ok(granted) => Ok(More { granted: Some(granted), short: Vec::new() }),
+                Ok(granted) => Ok(More {
+                    granted: Some(granted),
+                    short: Vec::new(),
+                }),
                 Err(Error::Denied(denied)) if observes => {
-                    let short = denied.limits.into_iter().filter(|status| *status.limit.name() == name);
-                    Ok(More { granted: None, short: short.filter(LimitStatus::exceeded).collect() })
+                    let short = denied
+                        .limits
+                        .into_iter()
+                        .filter(|status| *status.limit.name() == name);
+                    Ok(More {
+                        granted: None,
+                        short: short.filter(LimitStatus::exceeded).collect(),
+                    })
                 }
-                Err(Error::Unavailable(_)) if passes_all => Ok(More { granted: None, short }),
+                Err(Error::Unavailable(_)) if passes_all => Ok(More {
+                    granted: None,
+                    short,
+                }),
                 Err(error) => Err(error),
             }
         })
@@ -405,7 +493,10 @@ impl Lease {
                 let parent = any.holdings.parent.as_deref();
                 Ok(Charges {
                     own: Charge::more_of(&any.holdings.own, name, tokens)?,
-                    parent: parent.map(|parent| Charge::more_of(parent, name, tokens)).transpose()?.map(Box::new),
+                    parent: parent
+                        .map(|parent| Charge::more_of(parent, name, tokens))
+                        .transpose()?
+                        .map(Box::new),
                 })
             }
         }
@@ -431,13 +522,19 @@ impl Lease {
         }
     }
 
-    /// Returns the use of the limit `name` beyond its charge, in tokens, rounded up: the largest such debt among the
-    /// buckets.
+    /// Returns the use of the limit `name` beyond its charge, in tokens, rounded up: the largest
+    /// such debt among the buckets.
     pub(crate) fn overdraft(&self, name: &str) -> u64 {
-        let beyond = |share: &LimitShare| u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0);
+        let beyond = |share: &LimitShare| {
+            u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0)
+        };
         let most = match &self.held {
             Held::Few(few) => few.share(name).map(beyond),
-            Held::Any(any) => any.holdings.iter().filter_map(|h| Some(beyond(&h.shares()[h.index(name)?]))).max(),
+            Held::Any(any) => any
+                .holdings
+                .iter()
+                .filter_map(|h| Some(beyond(&h.shares()[h.index(name)?])))
+                .max(),
         };
         most.unwrap_or(0).div_ceil(MILLI.unsigned_abs())
     }
@@ -447,22 +544,32 @@ impl Lease {
         let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
         match &self.held {
             Held::Few(few) => capacity(few.limits()),
-            Held::Any(any) => any.holdings.iter().filter_map(|holding| capacity(holding.grant().limits())).min(),
+            Held::Any(any) => any
+                .holdings
+                .iter()
+                .filter_map(|holding| capacity(holding.grant().limits()))
+                .min(),
         }
     }
 
-    /// Returns the position of the limit `name` among all limits of the lease. The entity's own limits come first.
+    /// Returns the position of the limit `name` among all limits of the lease. The entity's own
+    /// limits come first.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         let in_parent = || match &self.held {
             Held::Few(_) => None,
-            Held::Any(any) => Some(self.limits().len() + any.holdings.parent.as_deref()?.index(name)?),
+            Held::Any(any) => {
+                Some(self.limits().len() + any.holdings.parent.as_deref()?.index(name)?)
+            }
         };
         self.limits().index(name).or_else(in_parent)
     }
 }
 
 /// Ends a lease of the boxed form.
-#[expect(clippy::boxed_local, reason = "dropped here, a commit in place stays small")]
+#[expect(
+    clippy::boxed_local,
+    reason = "dropped here, a commit in place stays small"
+)]
 #[inline(never)]
 fn settle(mut any: Box<Any>) -> Settlement {
     any.holdings.settle()

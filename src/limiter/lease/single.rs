@@ -17,17 +17,19 @@ use crate::{
 };
 
 impl Engine {
-    /// Charges one token, if the bucket is in memory, `limits` is its only limit and nothing is stored. The decision is
-    /// that of an acquire with the default cost. Returns `None` if these conditions do not hold, or if acquires are
-    /// traced. Allocates nothing for a grant.
+    /// Charges one token, if the bucket is in memory, `limits` is its only limit and nothing is
+    /// stored. The decision is that of an acquire with the default cost. Returns `None` if these
+    /// conditions do not hold, or if acquires are traced. Allocates nothing for a grant.
     #[inline]
-    pub(in crate::limiter) fn take_one(
+    pub(crate) fn take_one(
         &self,
         entity: &[u8],
         resource: &Resource,
         limits: &Limits,
     ) -> Option<Result<Lease, Error>> {
-        let Backend::Memory(memory) = self.backend() else { return None };
+        let Backend::Memory(memory) = self.backend() else {
+            return None;
+        };
         if telemetry::traces_acquires() {
             return None;
         }
@@ -39,8 +41,16 @@ impl Engine {
         Some(match entry.spend_one(&memory.home, limits, DEFAULT_COST)? {
             Ok(left) => {
                 telemetry::decided_in_memory(begun, resource, None);
-                let share = LimitShare { charged: DEFAULT_COST, left, used: DEFAULT_COST };
-                Ok(Lease::few(InlineLease::one(InlineBucket::Entry(entry), share, self.deadline())))
+                let share = LimitShare {
+                    charged: DEFAULT_COST,
+                    left,
+                    used: DEFAULT_COST,
+                };
+                Ok(Lease::few(InlineLease::one(
+                    InlineBucket::Entry(entry),
+                    share,
+                    self.deadline(),
+                )))
             }
             Err(denied) => Err(refused(denied, begun)),
         })
@@ -49,7 +59,7 @@ impl Engine {
 
 /// Reports a denial in memory, and returns it as an error.
 #[cold]
-pub(in crate::limiter) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
+pub(crate) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
     let error = Error::Denied(denied);
     if let Error::Denied(denied) = &error {
         telemetry::decided_in_memory(begun, &denied.resource, Some(&error));

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Asks once, without the options that change the result.
-pub(in crate::limiter) fn ask(request: Request) -> Progress {
+pub(crate) fn ask(request: Request) -> Progress {
     let deadline = request.deadline();
     match request.plan() {
         Ok(Planned::Now(charges)) => begin(charges, deadline),
@@ -35,7 +35,9 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
             return Poll::Ready(charges);
         }
         match &mut timeout {
-            Some(timeout) => Pin::new(timeout).poll(context).map(|()| Err(missed.missed_deadline().into())),
+            Some(timeout) => Pin::new(timeout)
+                .poll(context)
+                .map(|()| Err(missed.missed_deadline().into())),
             None => Poll::Pending,
         }
     })
@@ -45,7 +47,9 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
 
 fn begin(charges: Charges, deadline: Deadline) -> Progress {
     match charge(charges, deadline) {
-        Charged::Done(result) => Progress::Done(result.map(|holdings| Lease::new(holdings, deadline))),
+        Charged::Done(result) => {
+            Progress::Done(result.map(|holdings| Lease::new(holdings, deadline)))
+        }
         Charged::Waiting(charging) => Progress::Charging(charging, deadline),
     }
 }

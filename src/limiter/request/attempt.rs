@@ -1,4 +1,5 @@
-//! An attempt with the options of the request: local limits while the store is down, limits that only observe.
+//! An attempt with the options of the request: local limits while the store is down, limits that
+//! only observe.
 
 use std::{
     future::poll_fn,
@@ -19,8 +20,9 @@ use crate::{
     telemetry,
 };
 
-/// Asks once: the store, or this process if the store is down. If only observing limits deny the request, it asks again
-/// without them, within the same deadline. `first` is the first question, which began at `begun`.
+/// Asks once: the store, or this process if the store is down. If only observing limits deny the
+/// request, it asks again without them, within the same deadline. `first` is the first question,
+/// which began at `begun`.
 pub(super) async fn attempt(
     request: &Request,
     recourse: &Arc<FallbackOptions>,
@@ -36,10 +38,17 @@ pub(super) async fn attempt(
     }
 }
 
-/// Waits for an answer. If the store is down, this process decides by its share of the limits, if it has one.
-async fn locally_if_down(request: &Request, recourse: &FallbackOptions, asked: Progress) -> Result<Lease, Error> {
+/// Waits for an answer. If the store is down, this process decides by its share of the limits, if
+/// it has one.
+async fn locally_if_down(
+    request: &Request,
+    recourse: &FallbackOptions,
+    asked: Progress,
+) -> Result<Lease, Error> {
     match (asked.result().await, recourse.local) {
-        (Err(Error::Unavailable(error)), Some(share)) => local_limits::acquire(request, share, error),
+        (Err(Error::Unavailable(error)), Some(share)) => {
+            local_limits::acquire(request, share, error)
+        }
         (asked, _) => asked,
     }
 }
@@ -53,10 +62,17 @@ async fn without_shadow(
 ) -> Result<Lease, Error> {
     let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
     // A limit denies a request that waits only if its wait is longer than that of the request.
-    let denies = |status: &LimitStatus| status.retry_after.is_none_or(|after| after > request.longest_wait());
+    let denies = |status: &LimitStatus| {
+        status
+            .retry_after
+            .is_none_or(|after| after > request.longest_wait())
+    };
     let limits = match error {
         Error::Denied(denied)
-            if denied.violated().any(|status| !covers(status) && denies(status)) || !denied.violated().any(covers) =>
+            if denied
+                .violated()
+                .any(|status| !covers(status) && denies(status))
+                || !denied.violated().any(covers) =>
         {
             return Err(enforced(*denied, recourse).into());
         }
@@ -77,7 +93,10 @@ async fn without_shadow(
         Err(Error::Denied(denied)) => return Err(enforced(*denied, recourse).into()),
         Err(error) => return Err(error),
     };
-    let short: Vec<_> = limits.into_iter().filter(|status| covers(status) && status.exceeded()).collect();
+    let short: Vec<_> = limits
+        .into_iter()
+        .filter(|status| covers(status) && status.exceeded())
+        .collect();
     telemetry::shadow_denial(lease.resource(), &short);
     let mut lease = marked(lease, recourse);
     lease.observe(short, true);
@@ -109,13 +128,17 @@ async fn within<T>(
     begun: Stopwatch,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let Some(mut timeout) = request.timeout_in(begun.left(request.deadline())) else { return work.await };
+    let Some(mut timeout) = request.timeout_in(begun.left(request.deadline())) else {
+        return work.await;
+    };
     let mut work = pin!(work);
     poll_fn(|context| {
         if let Poll::Ready(result) = work.as_mut().poll(context) {
             return Poll::Ready(result);
         }
-        Pin::new(&mut timeout).poll(context).map(|()| Err(Unavailable::Deadline.into()))
+        Pin::new(&mut timeout)
+            .poll(context)
+            .map(|()| Err(Unavailable::Deadline.into()))
     })
     .await
 }

@@ -22,7 +22,7 @@ pub(crate) enum Started {
 impl Started {
     /// Starts a request, and returns its result at once if it needs no store call.
     #[inline]
-    pub(in crate::limiter) fn begin(request: Request) -> Self {
+    pub(crate) fn begin(request: Request) -> Self {
         let begun = Begun::now();
         match decide(&request) {
             Some(decision) => Self::Done(answer(request, decision, begun)),
@@ -52,18 +52,23 @@ enum Stage {
 
 impl AcquireFuture {
     #[inline]
-    pub(in crate::limiter) fn new(request: Result<Request, Box<Error>>) -> Self {
+    pub(crate) fn new(request: Result<Request, Box<Error>>) -> Self {
         Self(match request {
             Ok(request) => Stage::New(request),
             Err(error) => Stage::Refused(error),
         })
     }
 
-    /// Polls an acquire that was not decided at once. It writes its result to `answer`: if it returned the result, the
-    /// simplest decision would share that place, and would write it to memory in pieces and read it at once, which
-    /// stalls the processor.
+    /// Polls an acquire that was not decided at once. It writes its result to `answer`: if it
+    /// returned the result, the simplest decision would share that place, and would write it to
+    /// memory in pieces and read it at once, which stalls the processor.
     #[inline(never)]
-    fn poll_slowly(&mut self, context: &mut Context<'_>, begun: Begun, answer: &mut Poll<Result<Lease, Error>>) {
+    fn poll_slowly(
+        &mut self,
+        context: &mut Context<'_>,
+        begun: Begun,
+        answer: &mut Poll<Result<Lease, Error>>,
+    ) {
         *answer = self.poll_any(context, begun);
     }
 

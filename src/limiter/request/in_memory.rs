@@ -11,12 +11,13 @@ use crate::{
 };
 
 impl Request {
-    /// Decides the simplest requests: the bucket is in memory, its one limit is the one that it was made with or that a
-    /// handle pins, no cost is named and nothing is stored. Nearly all requests of a limiter in memory are like that.
-    /// The decision is that of [`plan`](Self::plan) and the charge after it. Returns the tokens that are left
-    /// (millitokens), from which [`grant`](Self::grant) makes the lease.
+    /// Decides the simplest requests: the bucket is in memory, its one limit is the one that it was
+    /// made with or that a handle pins, no cost is named and nothing is stored. Nearly all requests
+    /// of a limiter in memory are like that. The decision is that of [`plan`](Self::plan) and the
+    /// charge after it. Returns the tokens that are left (millitokens), from which
+    /// [`grant`](Self::grant) makes the lease.
     #[inline]
-    pub(in crate::limiter) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
+    pub(crate) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
         if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
             return None;
         }
@@ -26,7 +27,9 @@ impl Request {
                 Source::Exactly(LimitsRef::Known) | Source::StoredOr(LimitsRef::Known),
             ) => entry.spend_one(entry.home(), entry.limits(), DEFAULT_COST),
             (Target::Pinned(pinned), Source::Stored) => {
-                pinned.entry.spend_one(&pinned.home, &pinned.limits, DEFAULT_COST)
+                pinned
+                    .entry
+                    .spend_one(&pinned.home, &pinned.limits, DEFAULT_COST)
             }
             _ => None,
         }
@@ -34,9 +37,13 @@ impl Request {
 
     /// Returns the lease that [`decide`](Self::decide) has granted.
     #[inline]
-    pub(in crate::limiter) fn grant(self, left: i64) -> Option<Lease> {
+    pub(crate) fn grant(self, left: i64) -> Option<Lease> {
         let Self { subject, terms } = self;
-        let share = LimitShare { charged: DEFAULT_COST, left, used: DEFAULT_COST };
+        let share = LimitShare {
+            charged: DEFAULT_COST,
+            left,
+            used: DEFAULT_COST,
+        };
         let deadline = terms.deadline;
         // There is nothing in it to drop, but the compiler does not know that.
         std::mem::forget(terms);
@@ -48,31 +55,43 @@ impl Request {
         Some(Lease::few(InlineLease::one(bucket, share, deadline)))
     }
 
-    /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a future, and never waits.
-    pub(in crate::limiter) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
+    /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a
+    /// future, and never waits.
+    pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
         if self.terms.recourse.is_some() {
             return None;
         }
         let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
-            (Target::Memory(Place::Entry(entry)), Source::Exactly(brought) | Source::StoredOr(brought)) => {
-                (entry, entry.home(), self.subject.limits(brought))
+            (
+                Target::Memory(Place::Entry(entry)),
+                Source::Exactly(brought) | Source::StoredOr(brought),
+            ) => (entry, entry.home(), self.subject.limits(brought)),
+            (Target::Pinned(pinned), Source::Stored) => {
+                (&pinned.entry, &pinned.home, &pinned.limits)
             }
-            (Target::Pinned(pinned), Source::Stored) => (&pinned.entry, &pinned.home, &pinned.limits),
             _ => return None,
         };
         if home.has_records() {
             return None;
         }
         let mut shares = shares(&self.terms.cost, limits)?;
-        Some(entry.spend(home, limits, &mut shares, home.now()).map(|()| shares).map_err(|s| entry.denied(s)))
+        Some(
+            entry
+                .spend(home, limits, &mut shares, home.now())
+                .map(|()| shares)
+                .map_err(|s| entry.denied(s)),
+        )
     }
 
     /// Returns the lease that [`decide_any`](Self::decide_any) has granted.
-    pub(in crate::limiter) fn grant_any(self, shares: Shares) -> Option<Lease> {
+    pub(crate) fn grant_any(self, shares: Shares) -> Option<Lease> {
         let deadline = self.terms.deadline;
         let (bucket, limits) = match (self.subject, self.terms.limits) {
             (Target::Pinned(pinned), Source::Stored) => (InlineBucket::Pinned(pinned), None),
-            (Target::Memory(Place::Entry(entry)), Source::Exactly(limits) | Source::StoredOr(limits)) => match limits {
+            (
+                Target::Memory(Place::Entry(entry)),
+                Source::Exactly(limits) | Source::StoredOr(limits),
+            ) => match limits {
                 LimitsRef::Known => (InlineBucket::Entry(entry), None),
                 LimitsRef::These(limits) => (InlineBucket::Entry(entry), Some(limits)),
             },
@@ -81,16 +100,25 @@ impl Request {
         if shares.len() <= 2 {
             return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::few);
         }
-        let holding = BucketGrant::new(Grant::new(bucket.into_bucket(limits), shares), Owner::Entity, false);
+        let holding = BucketGrant::new(
+            Grant::new(bucket.into_bucket(limits), shares),
+            Owner::Entity,
+            false,
+        );
         Some(Lease::new(BucketGrants::one(holding), deadline))
     }
 }
 
-/// Returns the shares of `limits`, if the cost names no other limits and is not above their capacities.
+/// Returns the shares of `limits`, if the cost names no other limits and is not above their
+/// capacities.
 fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
     let fits = |(name, tokens): (&LimitName, u64)| {
-        limits.index(name.as_str()).is_some_and(|index| tokens <= limits[index].capacity())
+        limits
+            .index(name.as_str())
+            .is_some_and(|index| tokens <= limits[index].capacity())
     };
     let asked = |limit: &Limit| LimitShare::asked(to_milli(asked(cost, limit)));
-    cost.iter().all(fits).then(|| limits.iter().map(asked).collect())
+    cost.iter()
+        .all(fits)
+        .then(|| limits.iter().map(asked).collect())
 }

@@ -19,7 +19,11 @@ use crate::{
 };
 
 /// Decides in memory, because the store failed with `error`.
-pub(in crate::limiter) fn acquire(request: &Request, share: LocalShare, error: Unavailable) -> Result<Lease, Error> {
+pub(crate) fn acquire(
+    request: &Request,
+    share: LocalShare,
+    error: Unavailable,
+) -> Result<Lease, Error> {
     if !error.is_outage() {
         return Err(error.into());
     }
@@ -42,26 +46,39 @@ pub(in crate::limiter) fn acquire(request: &Request, share: LocalShare, error: U
 }
 
 impl Request {
-    /// Charges the local buckets of a limiter over a store, by the share of the limits that were last known. Returns
-    /// `None` in memory.
+    /// Charges the local buckets of a limiter over a store, by the share of the limits that were
+    /// last known. Returns `None` in memory.
     fn charge_locally(&self, share: LocalShare) -> Option<Result<Lease, Error>> {
-        let Target::Gated(gated) = &self.subject else { return None };
+        let Target::Gated(gated) = &self.subject else {
+            return None;
+        };
         let (engine, resource) = (&gated.engine, self.key().resource);
-        let own = engine.last_known(&gated.key.entity, resource).map(|known| known.share(share));
+        let own = engine
+            .last_known(&gated.key.entity, resource)
+            .map(|known| known.share(share));
         let own = own.unwrap_or_else(Resolution::nothing);
         let parent = self.parent_of(&own).and_then(|parent| {
             let known = engine.last_known(parent, resource)?.share(share);
             Some((parent.clone(), Arc::new(known)))
         });
-        let terms = Terms { limits: self.terms.limits.share(share), ..self.terms.clone() };
+        let terms = Terms {
+            limits: self.terms.limits.share(share),
+            ..self.terms.clone()
+        };
         let subject = Target::Memory(engine.local().place(self.key().to_key()));
         let charged = Self { subject, terms }.charges(&own, parent, true);
-        Some(match charged.map(|charges| charge(charges, self.deadline())) {
-            Ok(Charged::Done(result)) => result.map(|holdings| Lease::new(holdings, self.deadline())),
-            // A bucket in memory never waits.
-            Ok(Charged::Waiting(_)) => Err(Unavailable::Internal("a local bucket that waits").into()),
-            Err(error) => Err(error),
-        })
+        Some(
+            match charged.map(|charges| charge(charges, self.deadline())) {
+                Ok(Charged::Done(result)) => {
+                    result.map(|holdings| Lease::new(holdings, self.deadline()))
+                }
+                // A bucket in memory never waits.
+                Ok(Charged::Waiting(_)) => {
+                    Err(Unavailable::Internal("a local bucket that waits").into())
+                }
+                Err(error) => Err(error),
+            },
+        )
     }
 }
 
@@ -91,7 +108,14 @@ impl Resolution {
         let stored = self
             .stored
             .as_ref()
-            .map(|ResolvedLimits { limits, source }| ResolvedLimits { limits: share.of(limits), source: *source });
-        Self { stored, shard_count: 1, ..self.clone() }
+            .map(|ResolvedLimits { limits, source }| ResolvedLimits {
+                limits: share.of(limits),
+                source: *source,
+            });
+        Self {
+            stored,
+            shard_count: 1,
+            ..self.clone()
+        }
     }
 }

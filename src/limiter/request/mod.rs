@@ -1,6 +1,7 @@
 //! A request for tokens, and the buckets that it charges.
 //!
-//! [`target`] finds the bucket. [`in_memory`] decides requests for which nothing has to be looked up.
+//! [`target`] finds the bucket. [`in_memory`] decides requests for which nothing has to be looked
+//! up.
 
 mod ask;
 mod attempt;
@@ -24,8 +25,8 @@ use crate::{
         terms::{Amounts, ChargeContext, Deadline, FallbackOptions, Patience, Prefetch, Shadow},
     },
     model::{
-        ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName, LimitStatus, Limits,
-        Owner, ResolvedLimits, to_milli,
+        ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName,
+        LimitStatus, Limits, Owner, ResolvedLimits, to_milli,
     },
     store::Waiters,
     telemetry::{Begun, Watch},
@@ -37,7 +38,7 @@ pub(crate) use future::Started;
 
 /// A request whose arguments were checked.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     subject: Target,
     terms: Terms,
 }
@@ -76,7 +77,14 @@ impl Request {
     pub(super) fn new(subject: Target, limits: Source, deadline: Deadline) -> Self {
         Self {
             subject,
-            terms: Terms { limits, cost: Cost::new(), parent: true, deadline, recourse: None, patience: None },
+            terms: Terms {
+                limits,
+                cost: Cost::new(),
+                parent: true,
+                deadline,
+                recourse: None,
+                patience: None,
+            },
         }
     }
 
@@ -95,7 +103,10 @@ impl Request {
     }
 
     #[inline]
-    pub(super) fn set_default_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
+    pub(super) fn set_default_limits(
+        &mut self,
+        limits: impl IntoLimits,
+    ) -> Result<(), InvalidLimits> {
         self.terms.limits = Source::StoredOr(self.subject.brought(limits)?);
         Ok(())
     }
@@ -124,13 +135,22 @@ impl Request {
     }
 
     pub(super) fn add_costs(&mut self, cost: &Cost) {
-        self.terms.cost.extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
+        self.terms
+            .cost
+            .extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
     /// Starts to watch the request until it is decided.
     pub(super) fn watch(&self, begun: Begun) -> Watch {
-        let observed = self.recourse().is_some_and(|recourse| matches!(recourse.shadow, Shadow::All));
-        Watch::new(begun, self.subject.key(), self.subject.home().is_some(), observed)
+        let observed = self
+            .recourse()
+            .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All));
+        Watch::new(
+            begun,
+            self.subject.key(),
+            self.subject.home().is_some(),
+            observed,
+        )
     }
 
     /// Returns a timeout for the deadline. In memory there is none, because nothing is waited for.
@@ -174,7 +194,12 @@ impl Request {
 
     /// Returns how long the request waits until the debt that it leaves is refilled.
     pub(super) fn longest_wait(&self) -> Duration {
-        Duration::from_millis(self.terms.patience.and_then(|most| u64::try_from(most).ok()).unwrap_or(0))
+        Duration::from_millis(
+            self.terms
+                .patience
+                .and_then(|most| u64::try_from(most).ok())
+                .unwrap_or(0),
+        )
     }
 
     /// Returns the requests that wait for buckets of the limiter.
@@ -212,11 +237,15 @@ impl Request {
         self.terms.cost.set(name, 0);
     }
 
-    /// Returns the statuses of the limits for the request, as far as they are known without asking the buckets.
+    /// Returns the statuses of the limits for the request, as far as they are known without asking
+    /// the buckets.
     pub(super) async fn glance(self) -> Result<Vec<LimitStatus>, Error> {
         let charges = self.look_up(false).await?;
         let statuses = charges.iter().flat_map(|charge| {
-            let owned = move |status| LimitStatus { owner: charge.owner, ..status };
+            let owned = move |status| LimitStatus {
+                owner: charge.owner,
+                ..status
+            };
             charge.bucket.glance(&charge.amounts).into_iter().map(owned)
         });
         Ok(statuses.collect())
@@ -246,8 +275,8 @@ impl Request {
         self.charges(&own, parent, true).map(Planned::Now)
     }
 
-    /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a cost that can never be
-    /// granted.
+    /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a
+    /// cost that can never be granted.
     pub(super) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();
         let own = request.look(request.subject.key().entity).found().await?;
@@ -260,7 +289,8 @@ impl Request {
 
     /// Returns `true` if only the request's own limits matter, and nothing stored.
     fn nothing_stored(&self) -> bool {
-        (self.is_exact() && !self.terms.parent) || self.subject.home().is_some_and(|home| !home.has_records())
+        (self.is_exact() && !self.terms.parent)
+            || self.subject.home().is_some_and(|home| !home.has_records())
     }
 
     fn is_exact(&self) -> bool {
@@ -288,7 +318,9 @@ impl Request {
     }
 
     fn parent_of<'a>(&self, own: &'a Resolution) -> Option<&'a EntityId> {
-        own.parent.as_ref().filter(|parent| self.terms.parent && *parent != self.subject.key().entity)
+        own.parent
+            .as_ref()
+            .filter(|parent| self.terms.parent && *parent != self.subject.key().entity)
     }
 
     #[inline]
@@ -298,14 +330,27 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
-        let Self { subject, terms: Terms { limits, cost, patience, recourse, .. } } = self;
+        let Self {
+            subject,
+            terms:
+                Terms {
+                    limits,
+                    cost,
+                    patience,
+                    recourse,
+                    ..
+                },
+        } = self;
         let (prefetch, together) = match &subject {
             Target::Gated(gated) if gated.together && parent.is_some() => (None, true),
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
         let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
-            true => Err(Disabled::new(entity.clone(), subject.key().resource.clone())),
+            true => Err(Disabled::new(
+                entity.clone(),
+                subject.key().resource.clone(),
+            )),
             false => Ok(()),
         };
         disabled(subject.key().entity, own)?;
@@ -315,14 +360,31 @@ impl Request {
         let shard_count = own.shard_count;
         let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Target::Pinned(_));
         // No request waits for limits that only observe.
-        let observes = |limit: &Limit| recourse.as_ref().is_some_and(|recourse| recourse.shadow.covers(limit.name()));
+        let observes = |limit: &Limit| {
+            recourse
+                .as_ref()
+                .is_some_and(|recourse| recourse.shadow.covers(limit.name()))
+        };
         let patience = |limits: &Limits| {
             let most = patience?;
-            let debt = |limit: &Limit| if observes(limit) { 0 } else { limit.refill_in(most) };
-            Some(Box::new(Patience { most, debts: limits.iter().map(debt).collect() }))
+            let debt = |limit: &Limit| {
+                if observes(limit) {
+                    0
+                } else {
+                    limit.refill_in(most)
+                }
+            };
+            Some(Box::new(Patience {
+                most,
+                debts: limits.iter().map(debt).collect(),
+            }))
         };
         let mode = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
-            known_at: if explicit { i64::MAX } else { resolution.known_at },
+            known_at: if explicit {
+                i64::MAX
+            } else {
+                resolution.known_at
+            },
             own,
             lineage: resolution.lineage.clone(),
             prefetch,
@@ -339,7 +401,12 @@ impl Request {
                 let bucket = subject.other(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
                 let mode = mode(own, &resolution, bucket.limits());
-                Some(Box::new(Charge { bucket, owner: Owner::Parent, mode, amounts }))
+                Some(Box::new(Charge {
+                    bucket,
+                    owner: Owner::Parent,
+                    mode,
+                    amounts,
+                }))
             }
         };
         let (bucket, mode) = match (subject, limits) {
@@ -356,11 +423,21 @@ impl Request {
         };
         bucket.has_shards(shard_count);
         let amounts = amounts(&cost, bucket.limits());
-        let charges = Charges { own: Charge { bucket, owner: Owner::Entity, mode, amounts }, parent };
+        let charges = Charges {
+            own: Charge {
+                bucket,
+                owner: Owner::Entity,
+                mode,
+                amounts,
+            },
+            parent,
+        };
         let limits = || charges.iter().map(|charge| charge.bucket.limits());
         check_names(limits(), &cost)?;
         if check {
-            let owned = charges.iter().map(|charge| (charge.owner, charge.bucket.limits()));
+            let owned = charges
+                .iter()
+                .map(|charge| (charge.owner, charge.bucket.limits()));
             check_capacities(owned, &cost, charges.own.bucket.key())?;
         }
         Ok(charges)
@@ -378,7 +455,9 @@ impl Source {
             return Err(Invalid::NotUnderstood(attribute.clone()).into());
         }
         match (&resolution.stored, self) {
-            (Some(ResolvedLimits { limits, source }), _) => Ok((LimitsRef::These(limits.clone()), source.is_own())),
+            (Some(ResolvedLimits { limits, source }), _) => {
+                Ok((LimitsRef::These(limits.clone()), source.is_own()))
+            }
             (None, Self::StoredOr(limits)) => Ok((limits, ConfigSource::Defaults.is_own())),
             (None, _) => Err(Invalid::NoLimits.into()),
         }
@@ -393,13 +472,23 @@ fn asked(cost: &Cost, limit: &Limit) -> u64 {
 
 #[inline]
 fn amounts(cost: &Cost, limits: &Limits) -> Amounts {
-    limits.iter().map(|limit| to_milli(asked(cost, limit))).collect()
+    limits
+        .iter()
+        .map(|limit| to_milli(asked(cost, limit)))
+        .collect()
 }
 
 /// Refuses a cost that names a limit that no bucket has.
 #[inline]
-fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost) -> Result<(), Invalid> {
-    let known = |name: &LimitName| limits.clone().any(|limits| limits.index(name.as_str()).is_some());
+fn check_names<'a>(
+    limits: impl Iterator<Item = &'a Limits> + Clone,
+    cost: &Cost,
+) -> Result<(), Invalid> {
+    let known = |name: &LimitName| {
+        limits
+            .clone()
+            .any(|limits| limits.index(name.as_str()).is_some())
+    };
     match cost.iter().find(|(name, _)| !known(name)) {
         Some((unknown, _)) => Err(Invalid::UnknownLimit(unknown.to_string())),
         None => Ok(()),
@@ -411,7 +500,9 @@ fn check_names<'a>(limits: impl Iterator<Item = &'a Limits> + Clone, cost: &Cost
 fn check_capacities<'a>(
     mut limits: impl Iterator<Item = (Owner, &'a Limits)>,
     cost: &Cost,
-    KeyParts { entity, resource, .. }: KeyParts<'_>,
+    KeyParts {
+        entity, resource, ..
+    }: KeyParts<'_>,
 ) -> Result<(), ExceedsCapacity> {
     let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
     let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));

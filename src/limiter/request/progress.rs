@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A request that was started, without its observers.
-pub(in crate::limiter) enum Progress {
+pub(crate) enum Progress {
     Done(Result<Lease, Error>),
     /// Waits for the buckets.
     Charging(Box<Charging>, Deadline),
@@ -37,7 +37,9 @@ impl Progress {
             Self::Boxed(future) => future.as_mut().poll(context),
             Self::Charging(charging, deadline) => {
                 let deadline = *deadline;
-                Pin::new(charging).poll(context).map(|result| Ok(Lease::new(result?, deadline)))
+                Pin::new(charging)
+                    .poll(context)
+                    .map(|result| Ok(Lease::new(result?, deadline)))
             }
             Self::Done(_) => match std::mem::replace(self, Self::Over) {
                 Self::Done(result) => Poll::Ready(result),

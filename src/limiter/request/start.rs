@@ -30,12 +30,18 @@ pub(super) fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
 
 /// Turns a decision into a lease or an error.
 #[inline]
-pub(super) fn answer(request: Request, decision: Result<i64, Box<Denied>>, begun: Begun) -> Result<Lease, Error> {
+pub(super) fn answer(
+    request: Request,
+    decision: Result<i64, Box<Denied>>,
+    begun: Begun,
+) -> Result<Lease, Error> {
     match decision {
         Err(denied) => Err(refused(denied, begun)),
         Ok(left) => {
             telemetry::decided_in_memory(begun, request.key().resource, None);
-            request.grant(left).ok_or_else(|| Unavailable::Internal("a grant without a bucket").into())
+            request
+                .grant(left)
+                .ok_or_else(|| Unavailable::Internal("a grant without a bucket").into())
         }
     }
 }
@@ -58,7 +64,9 @@ pub(super) fn start_slowly(request: Request, begun: Begun) -> Begin {
         Some(Ok(shares)) => {
             telemetry::decided_in_memory(begun, request.key().resource, None);
             let lease = request.grant_any(shares);
-            Begin::Done(lease.ok_or_else(|| Unavailable::Internal("a grant without a bucket").into()))
+            Begin::Done(
+                lease.ok_or_else(|| Unavailable::Internal("a grant without a bucket").into()),
+            )
         }
     }
 }
@@ -71,20 +79,27 @@ fn start_observed(request: Request, begun: Begun) -> Begin {
             watch.decided(false, is_degraded(&result), result.as_ref().err());
             Begin::Done(result)
         }
-        progress => Begin::Waiting(Box::new(Observed { progress, watch: Some(watch) })),
+        progress => Begin::Waiting(Box::new(Observed {
+            progress,
+            watch: Some(watch),
+        })),
     }
 }
 
 /// Starts a request as its options say, and returns the result at once if it needs no waiting.
 fn start(request: Request) -> Progress {
-    let Some(recourse) = request.recourse().cloned() else { return ask(request) };
+    let Some(recourse) = request.recourse().cloned() else {
+        return ask(request);
+    };
     if let Some(wait) = recourse.wait {
         return waiting::start(request, recourse, wait);
     }
     let begun = Stopwatch::start();
     match ask(request.clone()) {
         Progress::Done(Ok(lease)) => Progress::Done(Ok(marked(lease, &recourse))),
-        first => Progress::Boxed(Box::pin(async move { attempt(&request, &recourse, begun, first).await })),
+        first => Progress::Boxed(Box::pin(async move {
+            attempt(&request, &recourse, begun, first).await
+        })),
     }
 }
 
@@ -96,9 +111,13 @@ pub(super) struct Observed {
 
 impl Observed {
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
-        let Some(watch) = &self.watch else { return Poll::Pending };
+        let Some(watch) = &self.watch else {
+            return Poll::Pending;
+        };
         let polled = watch.within(|| self.progress.poll(context));
-        if let (Poll::Ready(result), Some(watch)) = (&polled, self.watch.take_if(|_| polled.is_ready())) {
+        if let (Poll::Ready(result), Some(watch)) =
+            (&polled, self.watch.take_if(|_| polled.is_ready()))
+        {
             watch.decided(true, is_degraded(result), result.as_ref().err());
         }
         polled

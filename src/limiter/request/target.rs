@@ -11,13 +11,16 @@ use crate::{
         resolver::Resolving,
         terms::Prefetch,
     },
-    model::{BucketKey, EntityId, IntoLimits, IntoName, InvalidLimits, InvalidName, KeyParts, Limits, Resource},
+    model::{
+        BucketKey, EntityId, IntoLimits, IntoName, InvalidLimits, InvalidName, KeyParts, Limits,
+        Resource,
+    },
     store::Home,
 };
 
 /// The bucket of a request, as far as it has been found.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Target {
+pub(crate) enum Target {
     Memory(Place),
     Pinned(Arc<ResolvedBucket>),
     /// Boxed, because a request is moved often.
@@ -26,19 +29,24 @@ pub(in crate::limiter) enum Target {
 
 /// A bucket of a limiter over a store.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Gated {
-    pub(in crate::limiter) engine: Arc<Engine>,
-    pub(in crate::limiter) key: BucketKey,
-    pub(in crate::limiter) gate: Option<Arc<Gate>>,
-    pub(in crate::limiter) prefetch: Option<Prefetch>,
+pub(crate) struct Gated {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) key: BucketKey,
+    pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) prefetch: Option<Prefetch>,
     /// `true` if a child and its parent are charged in one transaction.
-    pub(in crate::limiter) together: bool,
+    pub(crate) together: bool,
 }
 
 impl Target {
-    /// Returns the subject of a request. Names are created only if the bucket is not found in memory.
+    /// Returns the subject of a request. Names are created only if the bucket is not found in
+    /// memory.
     #[inline]
-    pub(in crate::limiter) fn find<E, R>(engine: &Arc<Engine>, entity: E, resource: R) -> Result<Self, Box<Error>>
+    pub(crate) fn find<E, R>(
+        engine: &Arc<Engine>,
+        entity: E,
+        resource: R,
+    ) -> Result<Self, Box<Error>>
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
@@ -58,7 +66,10 @@ impl Target {
         R: IntoName<Resource>,
     {
         let wrong = |error: InvalidName| Box::new(Error::from(error));
-        let key = BucketKey::new(entity.into_name().map_err(wrong)?, resource.into_name().map_err(wrong)?);
+        let key = BucketKey::new(
+            entity.into_name().map_err(wrong)?,
+            resource.into_name().map_err(wrong)?,
+        );
         Ok(match engine.backend() {
             Backend::Memory(memory) => Self::Memory(memory.new_place(key)),
             Backend::Gated(_) | Backend::Scripted(_) => Self::of(engine, key),
@@ -66,18 +77,24 @@ impl Target {
     }
 
     /// Returns the subject with a key.
-    pub(in crate::limiter) fn of(engine: &Arc<Engine>, key: BucketKey) -> Self {
+    pub(crate) fn of(engine: &Arc<Engine>, key: BucketKey) -> Self {
         match engine.backend() {
             Backend::Memory(memory) => Self::Memory(memory.place(key)),
             Backend::Gated(_) | Backend::Scripted(_) => {
                 let engine = engine.clone();
-                Self::Gated(Box::new(Gated { engine, key, gate: None, prefetch: None, together: false }))
+                Self::Gated(Box::new(Gated {
+                    engine,
+                    key,
+                    gate: None,
+                    prefetch: None,
+                    together: false,
+                }))
             }
         }
     }
 
     #[inline]
-    pub(in crate::limiter) fn key(&self) -> KeyParts<'_> {
+    pub(crate) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Memory(place) => place.key(),
             Self::Pinned(pinned) => pinned.entry.key(),
@@ -86,11 +103,12 @@ impl Target {
     }
 
     /// Returns the same subject, looked up in advance as far as possible.
-    pub(in crate::limiter) fn found(self) -> Self {
+    pub(crate) fn found(self) -> Self {
         match self {
             Self::Memory(mut place) => {
                 let now = place.home().now();
-                // If the store is full of buckets in use, there is no place for it: it is looked up each time.
+                // If the store is full of buckets in use, there is no place for it: it is looked up
+                // each time.
                 place.hold(now);
                 Self::Memory(place)
             }
@@ -156,14 +174,19 @@ impl Target {
     pub(super) fn into_bucket(self, limits: LimitsRef) -> Bucket {
         match self {
             Self::Memory(place) => Bucket::Memory(MemoryBucket::Placed { place, limits }),
-            Self::Pinned(pinned) => Bucket::Memory(MemoryBucket::Placed { place: pinned.place(), limits }),
+            Self::Pinned(pinned) => Bucket::Memory(MemoryBucket::Placed {
+                place: pinned.place(),
+                limits,
+            }),
             Self::Gated(gated) => {
                 let limits = match limits {
                     LimitsRef::These(limits) => limits,
                     LimitsRef::Known => Limits::unknown().clone(),
                 };
                 match *gated {
-                    Gated { gate: Some(gate), .. } => Bucket::Gated { gate, limits },
+                    Gated {
+                        gate: Some(gate), ..
+                    } => Bucket::Gated { gate, limits },
                     Gated { engine, key, .. } => engine.bucket(key, limits),
                 }
             }

@@ -1,9 +1,9 @@
 //! Waiting for capacity, first come first served.
 //!
-//! A request that waits takes its place in the bucket itself. Its write may leave the bucket in debt, at most by the
-//! refill of the longest time that the request would wait. The request starts when that debt is refilled. So the bucket
-//! keeps the order over all processes, and no request asks twice. Requests that do not wait are denied while the bucket
-//! is in debt.
+//! A request that waits takes its place in the bucket itself. Its write may leave the bucket in
+//! debt, at most by the refill of the longest time that the request would wait. The request starts
+//! when that debt is refilled. So the bucket keeps the order over all processes, and no request
+//! asks twice. Requests that do not wait are denied while the bucket is in debt.
 //!
 //! | event | store calls |
 //! |---|---|
@@ -46,7 +46,8 @@ pub(super) fn start(mut request: Request, recourse: Arc<FallbackOptions>, wait: 
     Progress::Boxed(Box::pin(wait_for(request, recourse, ticket, begun, first)))
 }
 
-/// Waits until the request may start. `ticket` is its place in the queue, or the number of requests that wait already.
+/// Waits until the request may start. `ticket` is its place in the queue, or the number of requests
+/// that wait already.
 async fn wait_for(
     request: Request,
     recourse: Arc<FallbackOptions>,
@@ -55,7 +56,9 @@ async fn wait_for(
     first: Progress,
 ) -> Result<Lease, Error> {
     let mut lease = match (attempt(&request, &recourse, begun, first).await, &ticket) {
-        (Err(Error::Denied(denied)), Err(waiters)) => return Err(QueueFull::new(*waiters, *denied).into()),
+        (Err(Error::Denied(denied)), Err(waiters)) => {
+            return Err(QueueFull::new(*waiters, *denied).into());
+        }
         (result, _) => result?,
     };
     let wait = lease.starts_at().saturating_sub(request.now());

@@ -45,7 +45,8 @@ const STALE_FOR: i64 = 1000;
 /// A bounded cache, and the look-ups in progress.
 #[derive(Debug)]
 pub(super) struct Cache {
-    entries: QuickCache<Key, Arc<Entry>, UnitWeighter, RandomState, DefaultLifecycle<Key, Arc<Entry>>>,
+    entries:
+        QuickCache<Key, Arc<Entry>, UnitWeighter, RandomState, DefaultLifecycle<Key, Arc<Entry>>>,
     flights: Mutex<HashMap<Key, Promise>>,
     ttl: i64,
     hits: AtomicU64,
@@ -65,8 +66,8 @@ struct Entry {
 pub(super) enum Found {
     /// The entry is current.
     Fresh(Arc<Resolution>),
-    /// The entry is current, but should be refreshed soon. Only the first caller gets this answer, and refreshes the
-    /// entry.
+    /// The entry is current, but should be refreshed soon. Only the first caller gets this answer,
+    /// and refreshes the entry.
     Aging(Arc<Resolution>),
     /// The entry has outlived its time to live.
     Old(Arc<Resolution>),
@@ -76,7 +77,13 @@ pub(super) enum Found {
 impl Cache {
     pub(super) fn new(most: usize, ttl: Duration) -> Self {
         Self {
-            entries: QuickCache::with(most, most as u64, UnitWeighter, RandomState::new(), DefaultLifecycle::default()),
+            entries: QuickCache::with(
+                most,
+                most as u64,
+                UnitWeighter,
+                RandomState::new(),
+                DefaultLifecycle::default(),
+            ),
             flights: Mutex::default(),
             ttl: i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX),
             hits: AtomicU64::new(0),
@@ -105,8 +112,8 @@ impl Cache {
         Found::Fresh(entry.resolution.clone())
     }
 
-    /// Returns the entry of `key` if it was looked up before `since` and nobody refreshes it yet. The caller must
-    /// refresh it.
+    /// Returns the entry of `key` if it was looked up before `since` and nobody refreshes it yet.
+    /// The caller must refresh it.
     pub(super) fn doubt(&self, key: &Key, since: i64) -> Option<Arc<Resolution>> {
         let entry = self.entries.peek(key)?;
         if entry.resolution.known_at >= since || entry.refreshing.swap(true, Ordering::AcqRel) {
@@ -116,26 +123,42 @@ impl Cache {
         Some(entry.resolution.clone())
     }
 
-    /// Returns the last entry of `key`, however old it is, for the time when nothing can be looked up.
+    /// Returns the last entry of `key`, however old it is, for the time when nothing can be looked
+    /// up.
     pub(super) fn last_known(&self, key: &Key) -> Option<Arc<Resolution>> {
         self.entries.get(key).map(|entry| entry.resolution.clone())
     }
 
     pub(super) fn put(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
-        self.entries.insert(key, Arc::new(Entry { resolution, at: now, refreshing: AtomicBool::new(false) }));
+        self.entries.insert(
+            key,
+            Arc::new(Entry {
+                resolution,
+                at: now,
+                refreshing: AtomicBool::new(false),
+            }),
+        );
     }
 
-    /// Extends the life of an entry that could not be refreshed, so that nobody waits for a store that is down. The
-    /// next try follows within a second, in the background.
+    /// Extends the life of an entry that could not be refreshed, so that nobody waits for a store
+    /// that is down. The next try follows within a second, in the background.
     pub(super) fn put_stale(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
         self.stale.fetch_add(1, Ordering::Relaxed);
-        self.put(key, resolution, now.saturating_sub(self.ttl).saturating_add(STALE_FOR.min(self.ttl)));
+        self.put(
+            key,
+            resolution,
+            now.saturating_sub(self.ttl)
+                .saturating_add(STALE_FOR.min(self.ttl)),
+        );
     }
 
     /// Returns the look-up of `key` that is in progress, or the one that `start` starts.
     pub(super) fn flight(&self, key: &Key, start: impl FnOnce() -> Promise) -> Promise {
         let mut flights = self.flights();
-        if let Some(promise) = flights.get(key).filter(|promise| promise.has_changed().is_ok()) {
+        if let Some(promise) = flights
+            .get(key)
+            .filter(|promise| promise.has_changed().is_ok())
+        {
             return promise.clone();
         }
         let promise = start();
@@ -143,10 +166,17 @@ impl Cache {
         promise
     }
 
-    /// Returns `true` if nobody waits for a look-up that has not begun. Then nobody can join it any more.
-    pub(super) fn is_abandoned(&self, key: &Key, promise: &tokio::sync::watch::Sender<Promised>) -> bool {
+    /// Returns `true` if nobody waits for a look-up that has not begun. Then nobody can join it any
+    /// more.
+    pub(super) fn is_abandoned(
+        &self,
+        key: &Key,
+        promise: &tokio::sync::watch::Sender<Promised>,
+    ) -> bool {
         let mut flights = self.flights();
-        let kept = flights.get(key).is_some_and(|current| current.same_channel(&promise.subscribe()));
+        let kept = flights
+            .get(key)
+            .is_some_and(|current| current.same_channel(&promise.subscribe()));
         // The receiver in this map waits for nothing.
         let abandoned = promise.receiver_count() <= usize::from(kept);
         if abandoned && kept {
@@ -158,7 +188,10 @@ impl Cache {
     /// Removes a look-up that is over.
     pub(super) fn landed(&self, key: &Key, promise: &Promise) {
         let mut flights = self.flights();
-        if flights.get(key).is_some_and(|current| current.same_channel(promise)) {
+        if flights
+            .get(key)
+            .is_some_and(|current| current.same_channel(promise))
+        {
             flights.remove(key);
         }
     }

@@ -1,4 +1,5 @@
-//! Looks up the limits that apply to an acquire and the parent that is charged too, and caches them.
+//! Looks up the limits that apply to an acquire and the parent that is charged too, and caches
+//! them.
 //!
 //! | case | round trips |
 //! |---|---|
@@ -46,7 +47,7 @@ use crate::{
 
 /// Looks up configs and entities, and caches them.
 #[derive(Debug)]
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     store: Arc<dyn Store>,
     background: Background,
     clock: Arc<dyn Clock>,
@@ -63,12 +64,13 @@ pub(super) struct Resolver {
     strict: bool,
     /// `true` if a look-up has found no table.
     missing: AtomicBool,
-    /// The last known setting of the system's config for an unavailable store. It must be known while the store is
-    /// down.
+    /// The last known setting of the system's config for an unavailable store. It must be known
+    /// while the store is down.
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
 
-/// How much an eventually consistent look-up may miss: DynamoDB says the writes of the last second, usually less.
+/// How much an eventually consistent look-up may miss: DynamoDB says the writes of the last second,
+/// usually less.
 const LAG: Duration = Duration::from_secs(1);
 
 /// How long look-ups are strongly consistent after an own write.
@@ -86,7 +88,8 @@ enum For {
 }
 
 impl Resolver {
-    /// Creates a resolver. `ttl` is how long a look-up is cached; with zero, every acquire looks up.
+    /// Creates a resolver. `ttl` is how long a look-up is cached; with zero, every acquire looks
+    /// up.
     pub(super) fn new(
         store: Arc<dyn Store>,
         background: Background,
@@ -122,14 +125,23 @@ impl Resolver {
                 drop(self.look_up(key, Some(resolution.clone()), For::Later));
                 Resolving::Known(resolution)
             }
-            Found::Old(resolution) => Resolving::Soon(self.look_up(key, Some(resolution), For::Waiters)),
+            Found::Old(resolution) => {
+                Resolving::Soon(self.look_up(key, Some(resolution), For::Waiters))
+            }
             Found::Nothing => Resolving::Soon(self.look_up(key, None, For::Waiters)),
         }
     }
 
-    /// Looks up the limits of a bucket again in the background, because somebody has changed the bucket's parameters.
-    /// The change was first seen at `since` (epoch ms). Does nothing if the cached limits are younger.
-    pub(super) fn doubt(self: &Arc<Self>, BucketKey { entity, resource, .. }: &BucketKey, since: i64) {
+    /// Looks up the limits of a bucket again in the background, because somebody has changed the
+    /// bucket's parameters. The change was first seen at `since` (epoch ms). Does nothing if the
+    /// cached limits are younger.
+    pub(super) fn doubt(
+        self: &Arc<Self>,
+        BucketKey {
+            entity, resource, ..
+        }: &BucketKey,
+        since: i64,
+    ) {
         let key = (entity.clone(), resource.clone());
         if let Some(known) = self.cache.doubt(&key, since) {
             drop(self.look_up(key, Some(known), For::Doubt));
@@ -137,7 +149,11 @@ impl Resolver {
     }
 
     /// Returns the last known resolution, however old it is.
-    pub(super) fn last_known(&self, entity: &EntityId, resource: &Resource) -> Option<Arc<Resolution>> {
+    pub(super) fn last_known(
+        &self,
+        entity: &EntityId,
+        resource: &Resource,
+    ) -> Option<Arc<Resolution>> {
         self.cache.last_known(&(entity.clone(), resource.clone()))
     }
 
@@ -147,10 +163,13 @@ impl Resolver {
         *self.wrote.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         match scope {
             ConfigScope::System => self.cache.forget(|_| true),
-            ConfigScope::Resource(changed) => self.cache.forget(|(_, resource)| resource == changed),
+            ConfigScope::Resource(changed) => {
+                self.cache.forget(|(_, resource)| resource == changed)
+            }
             ConfigScope::Entity(changed) => self.cache.forget(|(entity, _)| entity == changed),
             ConfigScope::EntityResource(changed, of) => {
-                self.cache.forget(|(entity, resource)| entity == changed && resource == of);
+                self.cache
+                    .forget(|(entity, resource)| entity == changed && resource == of);
             }
         }
     }
@@ -166,29 +185,44 @@ impl Resolver {
 
     /// Returns the setting of the system's config for an unavailable store, as it was last seen.
     pub(super) fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
-        *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .on_unavailable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks up a key in a task of its own: if the first caller gives up, the others still wait for it.
+    /// Looks up a key in a task of its own: if the first caller gives up, the others still wait for
+    /// it.
     fn look_up(self: &Arc<Self>, key: Key, known: Option<Arc<Resolution>>, wanted: For) -> Promise {
         self.cache.flight(&key, || {
             let (promise, promised) = watch::channel(None);
             let (resolver, key) = (self.clone(), key.clone());
             self.background.spawn(async move {
                 let writes = resolver.writes.load(Ordering::SeqCst);
-                let consistent = resolver.strict || matches!(wanted, For::Doubt) || resolver.has_written();
-                let wanted = || !matches!(wanted, For::Waiters) || !resolver.cache.is_abandoned(&key, &promise);
-                let Some(result) = resolver.ask(&key, consistent, wanted).await else { return };
+                let consistent =
+                    resolver.strict || matches!(wanted, For::Doubt) || resolver.has_written();
+                let wanted = || {
+                    !matches!(wanted, For::Waiters) || !resolver.cache.is_abandoned(&key, &promise)
+                };
+                let Some(result) = resolver.ask(&key, consistent, wanted).await else {
+                    return;
+                };
                 let result = match (result, known) {
                     (Ok(resolution), _) => {
                         if resolver.writes.load(Ordering::SeqCst) == writes {
-                            resolver.cache.put(key.clone(), resolution.clone(), resolver.clock.now());
+                            resolver.cache.put(
+                                key.clone(),
+                                resolution.clone(),
+                                resolver.clock.now(),
+                            );
                         }
                         Ok(resolution)
                     }
                     (Err(error), Some(known)) => {
                         telemetry::stale_config(&error);
-                        resolver.cache.put_stale(key.clone(), known.clone(), resolver.clock.now());
+                        resolver
+                            .cache
+                            .put_stale(key.clone(), known.clone(), resolver.clock.now());
                         Ok(known)
                     }
                     (Err(error), None) => Err(error),
@@ -201,15 +235,15 @@ impl Resolver {
         })
     }
 
-    /// Returns `true` if this process has changed something so recently that an eventually consistent look-up might
-    /// miss it.
+    /// Returns `true` if this process has changed something so recently that an eventually
+    /// consistent look-up might miss it.
     fn has_written(&self) -> bool {
         let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
         wrote.is_some_and(|wrote| wrote.elapsed() < AFTER_WRITE)
     }
 
-    /// Asks the store, and again while it throttles and the deadline is not over. Returns `None` if nobody wants the
-    /// answer any more.
+    /// Asks the store, and again while it throttles and the deadline is not over. Returns `None` if
+    /// nobody wants the answer any more.
     async fn ask(
         &self,
         (entity, resource): &Key,
@@ -224,9 +258,12 @@ impl Resolver {
             return Some(Err(Unavailable::BreakerOpen));
         }
         let scopes = ConfigScope::levels(entity, resource);
-        // The second shard shows that there are several. Otherwise a bucket whose first shard is gone would begin full
-        // beside the others.
-        let second = BucketKey { shard: 1, ..BucketKey::new(entity.clone(), resource.clone()) };
+        // The second shard shows that there are several. Otherwise a bucket whose first shard is
+        // gone would begin full beside the others.
+        let second = BucketKey {
+            shard: 1,
+            ..BucketKey::new(entity.clone(), resource.clone())
+        };
         let call = async {
             loop {
                 let place = self.places.take().await;
@@ -237,7 +274,11 @@ impl Resolver {
                     return Some(Err(Unavailable::BreakerOpen));
                 }
                 let begun = Began::now(&*self.clock);
-                let consistency = if consistent { ReadConsistency::Strong } else { ReadConsistency::Eventual };
+                let consistency = if consistent {
+                    ReadConsistency::Strong
+                } else {
+                    ReadConsistency::Eventual
+                };
                 let call = records.look_up(Some(entity), &scopes, Some(&second), consistency);
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
@@ -247,11 +288,19 @@ impl Resolver {
                     Err(error) if error.is_busy() => {
                         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
                     }
-                    found => return Some(found.map(|found| (begun, found)).map_err(Unavailable::Store)),
+                    found => {
+                        return Some(
+                            found
+                                .map(|found| (begun, found))
+                                .map_err(Unavailable::Store),
+                        );
+                    }
                 }
             }
         };
-        let found = tokio::time::timeout(self.deadline, call).await.unwrap_or(Some(Err(Unavailable::Deadline)))?;
+        let found = tokio::time::timeout(self.deadline, call)
+            .await
+            .unwrap_or(Some(Err(Unavailable::Deadline)))?;
         if let Err(Unavailable::Store(error)) = &found {
             self.refusals.note(StoreCall::LookUp, resource, error);
             if error.kind() == StoreErrorKind::Missing {
@@ -261,22 +310,36 @@ impl Resolver {
         Some(found.map(|(begun, found)| self.resolution(&scopes, found, &begun, consistent)))
     }
 
-    fn resolution(&self, scopes: &[ConfigScope], found: LookUp, begun: &Began, consistent: bool) -> Arc<Resolution> {
+    fn resolution(
+        &self,
+        scopes: &[ConfigScope],
+        found: LookUp,
+        begun: &Began,
+        consistent: bool,
+    ) -> Arc<Resolution> {
         // The system's config is the last one.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
-            *self.on_unavailable.lock().unwrap_or_else(PoisonError::into_inner) = mode;
+            *self
+                .on_unavailable
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = mode;
         }
         let now = self.clock.now();
-        let found = LookUp { shard: found.shard.filter(|shard| !shard.is_expired(now)), ..found };
+        let found = LookUp {
+            shard: found.shard.filter(|shard| !shard.is_expired(now)),
+            ..found
+        };
         let lag = if consistent { Duration::ZERO } else { LAG };
-        let known_at = begun.at(&*self.clock).saturating_sub(i64::try_from(lag.as_millis()).unwrap_or(0));
+        let known_at = begun
+            .at(&*self.clock)
+            .saturating_sub(i64::try_from(lag.as_millis()).unwrap_or(0));
         Arc::new(Resolution::new(scopes, found, known_at))
     }
 }
 
-/// The time at which a look-up began. The answer may be the first one that shows how far the clock is off. The time
-/// that the clock showed before could make the result look newer than any bucket.
+/// The time at which a look-up began. The answer may be the first one that shows how far the clock
+/// is off. The time that the clock showed before could make the result look newer than any bucket.
 struct Began {
     known: bool,
     showed: i64,
@@ -285,7 +348,11 @@ struct Began {
 
 impl Began {
     fn now(clock: &dyn Clock) -> Self {
-        Self { known: clock.error().is_some(), showed: clock.now(), since: Instant::now() }
+        Self {
+            known: clock.error().is_some(),
+            showed: clock.now(),
+            since: Instant::now(),
+        }
     }
 
     /// Returns the time by what is known of the clock now, epoch ms.

@@ -9,33 +9,38 @@ use crate::error::Unavailable;
 
 /// A resolution, or the promise of one.
 #[derive(Debug)]
-pub(in crate::limiter) enum Resolving {
+pub(crate) enum Resolving {
     Known(Arc<Resolution>),
     Soon(Promise),
 }
 
-pub(in crate::limiter) type Promise = watch::Receiver<Promised>;
+pub(crate) type Promise = watch::Receiver<Promised>;
 
 /// The promised value; `None` until it is known.
-pub(in crate::limiter) type Promised = Option<Result<Arc<Resolution>, Unavailable>>;
+pub(crate) type Promised = Option<Result<Arc<Resolution>, Unavailable>>;
 
 impl Resolving {
     /// Waits for the resolution.
-    pub(in crate::limiter) async fn found(self) -> Result<Arc<Resolution>, Unavailable> {
+    pub(crate) async fn found(self) -> Result<Arc<Resolution>, Unavailable> {
         let mut promise = match self {
             Self::Known(resolution) => return Ok(resolution),
             Self::Soon(promise) => promise,
         };
-        let kept = promise.wait_for(Option::is_some).await.map_err(|_| Unavailable::RuntimeGone)?;
-        kept.clone().unwrap_or(Err(Unavailable::Internal("a look-up ended without a result")))
+        let kept = promise
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| Unavailable::RuntimeGone)?;
+        kept.clone().unwrap_or(Err(Unavailable::Internal(
+            "a look-up ended without a result",
+        )))
     }
 }
 
 /// A resolution without limits and without a parent.
-pub(in crate::limiter) static NOTHING: Resolution = Resolution::nothing();
+pub(crate) static NOTHING: Resolution = Resolution::nothing();
 
 /// Returns the same resolution, shared.
-pub(in crate::limiter) fn nothing() -> Resolving {
+pub(crate) fn nothing() -> Resolving {
     static SHARED: LazyLock<Arc<Resolution>> = LazyLock::new(|| Arc::new(Resolution::nothing()));
     Resolving::Known(SHARED.clone())
 }

@@ -3,33 +3,35 @@
 use std::sync::Arc;
 
 use crate::{
-    model::{ConfigScope, EntityId, InvalidLimits, Limits, ParentLink, ResolvedLimits, StoredConfig},
+    model::{
+        ConfigScope, EntityId, InvalidLimits, Limits, ParentLink, ResolvedLimits, StoredConfig,
+    },
     store::LookUp,
 };
 
 /// The limits and settings that apply to an entity and a resource.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Resolution {
-    /// When the look-up began, epoch ms: it includes every change before that. `i64::MAX` if nothing had to be looked
-    /// up.
-    pub(in crate::limiter) known_at: i64,
+pub(crate) struct Resolution {
+    /// When the look-up began, epoch ms: it includes every change before that. `i64::MAX` if
+    /// nothing had to be looked up.
+    pub(crate) known_at: i64,
     /// The stored limits; `None` if no level has any.
-    pub(in crate::limiter) stored: Option<ResolvedLimits>,
+    pub(crate) stored: Option<ResolvedLimits>,
     /// The parent, if its bucket is charged too.
-    pub(in crate::limiter) parent: Option<EntityId>,
+    pub(crate) parent: Option<EntityId>,
     /// The entity's parent if it is known, charged or not.
-    pub(in crate::limiter) lineage: Option<Arc<ParentLink>>,
+    pub(crate) lineage: Option<Arc<ParentLink>>,
     /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
-    pub(in crate::limiter) shard_count: u32,
+    pub(crate) shard_count: u32,
     /// `true` if the resource is disabled for the entity.
-    pub(in crate::limiter) disabled: bool,
+    pub(crate) disabled: bool,
     /// The attribute that gives the stored limits a meaning that this crate does not understand.
-    pub(in crate::limiter) not_understood: Option<String>,
+    pub(crate) not_understood: Option<String>,
 }
 
 impl Resolution {
     /// Returns a resolution for the case that nothing is stored.
-    pub(in crate::limiter) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self {
             known_at: i64::MAX,
             stored: None,
@@ -43,33 +45,71 @@ impl Resolution {
 
     /// Creates a resolution from a look-up that began at `known_at`.
     ///
-    /// The limits come from the first of `scopes` that has any. The first scope that says if the resource is disabled,
-    /// or if the parent is charged, decides that.
-    pub(in crate::limiter) fn new(scopes: &[ConfigScope], found: LookUp, known_at: i64) -> Self {
-        let LookUp { entity, configs, shard } = found;
+    /// The limits come from the first of `scopes` that has any. The first scope that says if the
+    /// resource is disabled, or if the parent is charged, decides that.
+    pub(crate) fn new(scopes: &[ConfigScope], found: LookUp, known_at: i64) -> Self {
+        let LookUp {
+            entity,
+            configs,
+            shard,
+        } = found;
         let shard_count = shard.map_or(1, |shard| shard.shard_count);
-        let levels = || scopes.iter().zip(&configs).filter_map(|(scope, config)| Some((scope, config.as_ref()?)));
-        let access = || levels().filter(|(scope, _)| **scope != ConfigScope::System).map(|(_, config)| config);
+        let levels = || {
+            scopes
+                .iter()
+                .zip(&configs)
+                .filter_map(|(scope, config)| Some((scope, config.as_ref()?)))
+        };
+        let access = || {
+            levels()
+                .filter(|(scope, _)| **scope != ConfigScope::System)
+                .map(|(_, config)| config)
+        };
         let cascade = access().find_map(|config| config.cascade);
         let lineage = entity.and_then(|entity| {
             let cascade = cascade.unwrap_or(entity.cascade);
-            Some(Arc::new(ParentLink { parent: entity.parent?, cascade }))
+            Some(Arc::new(ParentLink {
+                parent: entity.parent?,
+                cascade,
+            }))
         });
-        let parent = lineage.as_ref().filter(|lineage| lineage.cascade).map(|lineage| lineage.parent.clone());
+        let parent = lineage
+            .as_ref()
+            .filter(|lineage| lineage.cascade)
+            .map(|lineage| lineage.parent.clone());
         let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
-        let says_something = |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
+        let says_something =
+            |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
-            return Self { known_at, parent, lineage, shard_count, disabled, ..Self::nothing() };
+            return Self {
+                known_at,
+                parent,
+                lineage,
+                shard_count,
+                disabled,
+                ..Self::nothing()
+            };
         };
-        // Names of limits are attribute names, so no name occurs twice. But a peer may have stored more limits than a
-        // bucket takes here.
+        // Names of limits are attribute names, so no name occurs twice. But a peer may have stored
+        // more limits than a bucket takes here.
         let limits = Limits::new(config.limits.iter().cloned());
         let too_many = match limits {
             Err(InvalidLimits::TooMany(limits)) => Some(format!("{limits} limits at once")),
             _ => None,
         };
-        let stored = limits.ok().map(|limits| ResolvedLimits { limits, source: scope.source() });
+        let stored = limits.ok().map(|limits| ResolvedLimits {
+            limits,
+            source: scope.source(),
+        });
         let not_understood = config.not_understood.clone().or(too_many);
-        Self { known_at, stored, parent, lineage, shard_count, disabled, not_understood }
+        Self {
+            known_at,
+            stored,
+            parent,
+            lineage,
+            shard_count,
+            disabled,
+            not_understood,
+        }
     }
 }

@@ -8,25 +8,29 @@ use std::{
 
 use crate::{model::BreakerState, store::StoreError, telemetry};
 
-/// Settings of the circuit breaker, which stops requests from waiting for a store that keeps failing:
-/// [`RateLimiterBuilder::breaker`](crate::limiter::RateLimiterBuilder::breaker).
+/// Settings of the circuit breaker, which stops requests from waiting for a store that keeps
+/// failing: [`RateLimiterBuilder::breaker`](crate::limiter::RateLimiterBuilder::breaker).
 ///
-/// The breaker opens after [`failures`](Self::failures) failures in a row, or when as many of the last calls have
-/// failed as [`failure_rate`](Self::failure_rate) says. While it is open, acquires that would have to ask the store
-/// fail at once, with [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen). After 50 ms one acquire
-/// asks the store as a probe. If the probe fails, another one follows after twice that time, up to the
-/// [`cool_down`](Self::cool_down). When the store answers, the breaker closes.
+/// The breaker opens after [`failures`](Self::failures) failures in a row, or when as many of the
+/// last calls have failed as [`failure_rate`](Self::failure_rate) says. While it is open, acquires
+/// that would have to ask the store fail at once, with
+/// [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen). After 50 ms one acquire
+/// asks the store as a probe. If the probe fails, another one follows after twice that time, up to
+/// the [`cool_down`](Self::cool_down). When the store answers, the breaker closes.
 ///
-/// A failure is a store call that timed out, whose connection failed, or that the store answered with a server error.
-/// An acquire that missed its deadline is a failure too, if the store was asked and has answered nothing at all for 400
-/// ms, or for four round trips if these are longer. So the first callers of a store that accepts connections and never
-/// answers already open the breaker. Any other answer is no failure: a denial, a lost race for a bucket, a refusal for
-/// lack of permission. Throttling counts neither as a failure nor as an answer: it mostly affects one busy bucket, and
-/// the store is not down. Transactions that fail do not count either, because too many transactions may be the cause.
+/// A failure is a store call that timed out, whose connection failed, or that the store answered
+/// with a server error. An acquire that missed its deadline is a failure too, if the store was
+/// asked and has answered nothing at all for 400 ms, or for four round trips if these are longer.
+/// So the first callers of a store that accepts connections and never answers already open the
+/// breaker. Any other answer is no failure: a denial, a lost race for a bucket, a refusal for lack
+/// of permission. Throttling counts neither as a failure nor as an answer: it mostly affects one
+/// busy bucket, and the store is not down. Transactions that fail do not count either, because too
+/// many transactions may be the cause.
 ///
-/// Requests that need no store call are served while the breaker is open: grants from tokens taken ahead, denials of
-/// buckets that are known to be short. Settlements are still written. A successful settlement also closes the breaker.
-/// With `failure_rate`, only a successful probe does: in a half-broken store some write always succeeds.
+/// Requests that need no store call are served while the breaker is open: grants from tokens taken
+/// ahead, denials of buckets that are known to be short. Settlements are still written. A
+/// successful settlement also closes the breaker. With `failure_rate`, only a successful probe
+/// does: in a half-broken store some write always succeeds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,7 +63,11 @@ impl Rate {
 impl Breaker {
     /// Creates settings that open after 5 failures in a row, with a cool-down of at most a second.
     pub const fn new() -> Self {
-        Self { failures: 5, rate: None, cool_down: Duration::from_secs(1) }
+        Self {
+            failures: 5,
+            rate: None,
+            cool_down: Duration::from_secs(1),
+        }
     }
 
     /// Sets the number of store calls in a row that must fail. Default: 5; at least 1.
@@ -68,11 +76,13 @@ impl Breaker {
         self
     }
 
-    /// Also opens if at least `percent` of the last `calls` store calls have failed, in any order: a store that answers
-    /// every other call never fails often in a row. Up to 64 calls count; calls from before the breaker has closed do
-    /// not count. Off by default. With this setting, the breaker closes only when a probe is answered.
+    /// Also opens if at least `percent` of the last `calls` store calls have failed, in any order:
+    /// a store that answers every other call never fails often in a row. Up to 64 calls count;
+    /// calls from before the breaker has closed do not count. Off by default. With this setting,
+    /// the breaker closes only when a probe is answered.
     ///
-    /// While the breaker is open, the store decides nothing. A store that fails seldom does less harm than that.
+    /// While the breaker is open, the store decides nothing. A store that fails seldom does less
+    /// harm than that.
     ///
     /// ```
     /// use tollgate::limiter::Breaker;
@@ -82,13 +92,16 @@ impl Breaker {
     pub fn failure_rate(mut self, percent: u32, calls: u32) -> Self {
         let calls = calls.clamp(1, u64::BITS);
         let failures = (percent.min(100) * calls).div_ceil(100).max(1);
-        self.rate = Some(Rate { failures, calls: u64::MAX >> (u64::BITS - calls) });
+        self.rate = Some(Rate {
+            failures,
+            calls: u64::MAX >> (u64::BITS - calls),
+        });
         self
     }
 
-    /// Sets the longest pause before the store is asked again, by the limiter's clock. A random time of up to half the
-    /// pause is added, so that processes do not ask all at once. The first pauses are shorter: 50 ms, then twice as
-    /// long each time. Default: a second.
+    /// Sets the longest pause before the store is asked again, by the limiter's clock. A random
+    /// time of up to half the pause is added, so that processes do not ask all at once. The first
+    /// pauses are shorter: 50 ms, then twice as long each time. Default: a second.
     pub fn cool_down(mut self, time: Duration) -> Self {
         self.cool_down = time;
         self
@@ -103,7 +116,7 @@ impl Default for Breaker {
 
 /// The breaker of one limiter.
 #[derive(Debug)]
-pub(in crate::limiter) struct Switch {
+pub(crate) struct Switch {
     settings: Option<Breaker>,
     /// When the store may be asked again, epoch ms; [`CLOSED`] while the breaker is closed.
     retry_at: AtomicI64,
@@ -115,7 +128,8 @@ pub(in crate::limiter) struct Switch {
     probing: AtomicBool,
     /// The number of probes that have failed since the breaker opened.
     probes: AtomicU32,
-    /// When the store last answered, or was last asked while no other call was unanswered; epoch ms.
+    /// When the store last answered, or was last asked while no other call was unanswered; epoch
+    /// ms.
     heard_at: AtomicI64,
     /// The number of calls that have no answer yet.
     unanswered: AtomicU32,
@@ -124,7 +138,7 @@ pub(in crate::limiter) struct Switch {
 const CLOSED: i64 = i64::MIN;
 
 /// A call that has no answer yet. Dropping it ends the call.
-pub(in crate::limiter) struct Unanswered<'a>(&'a Switch);
+pub(crate) struct Unanswered<'a>(&'a Switch);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
@@ -137,7 +151,7 @@ const FIRST_PAUSE: i64 = 50;
 
 impl Switch {
     /// Creates a breaker. Without settings it never opens.
-    pub(in crate::limiter) fn new(settings: Option<Breaker>) -> Self {
+    pub(crate) fn new(settings: Option<Breaker>) -> Self {
         Self {
             settings,
             retry_at: AtomicI64::new(CLOSED),
@@ -151,11 +165,11 @@ impl Switch {
     }
 
     /// Returns `true` if the breaker can open.
-    pub(in crate::limiter) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.settings.is_some()
     }
 
-    pub(in crate::limiter) fn state(&self) -> BreakerState {
+    pub(crate) fn state(&self) -> BreakerState {
         match self.retry_at.load(Ordering::Acquire) {
             CLOSED => BreakerState::Closed,
             _ if self.probing.load(Ordering::Acquire) => BreakerState::HalfOpen,
@@ -163,9 +177,10 @@ impl Switch {
         }
     }
 
-    /// Returns `true` if the store may be asked. `now` (epoch ms) is read only while the breaker is open.
+    /// Returns `true` if the store may be asked. `now` (epoch ms) is read only while the breaker is
+    /// open.
     #[inline]
-    pub(in crate::limiter) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
+    pub(crate) fn admits(&self, now: impl FnOnce() -> i64) -> bool {
         match self.retry_at.load(Ordering::Relaxed) {
             CLOSED => true,
             retry_at => self.admits_probe(retry_at, now()),
@@ -173,10 +188,13 @@ impl Switch {
     }
 
     /// Returns `true` if nobody may ask the store at `now` (epoch ms), not even as a probe.
-    pub(in crate::limiter) fn refuses(&self, now: i64) -> bool {
+    pub(crate) fn refuses(&self, now: i64) -> bool {
         let retry_at = self.retry_at.load(Ordering::Relaxed);
-        // If the clock was set back, the breaker must not stay open for longer than twice the longest pause.
-        retry_at != CLOSED && now < retry_at && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2))
+        // If the clock was set back, the breaker must not stay open for longer than twice the
+        // longest pause.
+        retry_at != CLOSED
+            && now < retry_at
+            && retry_at <= now.saturating_add(self.cool_down().saturating_mul(2))
     }
 
     /// Returns `true` if the caller is the probe.
@@ -186,9 +204,12 @@ impl Switch {
             return false;
         }
         let next = self.next(now);
-        // One probe at a time: a later caller finds the next time. If a probe gets lost, another one follows after the
-        // same pause.
-        let won = self.retry_at.compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        // One probe at a time: a later caller finds the next time. If a probe gets lost, another
+        // one follows after the same pause.
+        let won = self
+            .retry_at
+            .compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
         if won {
             self.probing.store(true, Ordering::Release);
             telemetry::breaker(telemetry::BreakerState::Probing);
@@ -197,7 +218,7 @@ impl Switch {
     }
 
     /// Notes that the store is asked. Dropping the result notes that the call is over.
-    pub(in crate::limiter) fn asks(&self, now: impl FnOnce() -> i64) -> Unanswered<'_> {
+    pub(crate) fn asks(&self, now: impl FnOnce() -> i64) -> Unanswered<'_> {
         if self.unanswered.fetch_add(1, Ordering::Relaxed) == 0 {
             // The store was silent before because nobody asked it.
             self.heard_at.store(now(), Ordering::Relaxed);
@@ -206,7 +227,7 @@ impl Switch {
     }
 
     /// Notes how a store call ended.
-    pub(in crate::limiter) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
+    pub(crate) fn heard<T>(&self, result: &Result<T, StoreError>, now: impl FnOnce() -> i64) {
         match result {
             Err(error) if error.is_busy() => self.heard_at.store(now(), Ordering::Relaxed),
             Err(error) if error.kind().is_outage() => self.failed(now()),
@@ -219,13 +240,13 @@ impl Switch {
     }
 
     /// Notes that a store call did not end in time.
-    pub(in crate::limiter) fn timed_out(&self, now: i64) {
+    pub(crate) fn timed_out(&self, now: i64) {
         self.failed(now);
     }
 
-    /// Notes that an acquire has missed its deadline. This is a failure if the store has been silent for longer than
-    /// `patience` (ms).
-    pub(in crate::limiter) fn missed(&self, now: i64, patience: i64) {
+    /// Notes that an acquire has missed its deadline. This is a failure if the store has been
+    /// silent for longer than `patience` (ms).
+    pub(crate) fn missed(&self, now: i64, patience: i64) {
         if now.saturating_sub(self.heard_at.load(Ordering::Relaxed)) > patience {
             self.failed(now);
         }
@@ -239,7 +260,9 @@ impl Switch {
         if !self.is_convincing() {
             return;
         }
-        if self.retry_at.load(Ordering::Relaxed) != CLOSED && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED {
+        if self.retry_at.load(Ordering::Relaxed) != CLOSED
+            && self.retry_at.swap(CLOSED, Ordering::AcqRel) != CLOSED
+        {
             self.probing.store(false, Ordering::Release);
             self.probes.store(0, Ordering::Relaxed);
             self.failed.store(0, Ordering::Relaxed);
@@ -247,21 +270,33 @@ impl Switch {
         }
     }
 
-    /// Returns `true` if an answer closes the breaker. With a failure rate, calls that were in flight when it opened
-    /// may succeed, so only answers after a probe was sent count.
+    /// Returns `true` if an answer closes the breaker. With a failure rate, calls that were in
+    /// flight when it opened may succeed, so only answers after a probe was sent count.
     fn is_convincing(&self) -> bool {
-        self.settings.is_none_or(|settings| settings.rate.is_none()) || self.probing.load(Ordering::Acquire)
+        self.settings.is_none_or(|settings| settings.rate.is_none())
+            || self.probing.load(Ordering::Acquire)
     }
 
     fn failed(&self, now: i64) {
-        let Some(settings) = &self.settings else { return };
-        let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
+        let Some(settings) = &self.settings else {
+            return;
+        };
+        let failures = self
+            .failures
+            .fetch_add(1, Ordering::AcqRel)
+            .saturating_add(1);
         let failed = self.note(true);
         let next = self.next(now);
-        if failures < settings.failures && !settings.rate.is_some_and(|rate| rate.is_reached(failed)) {
+        if failures < settings.failures
+            && !settings.rate.is_some_and(|rate| rate.is_reached(failed))
+        {
             return;
         }
-        if self.retry_at.compare_exchange(CLOSED, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        if self
+            .retry_at
+            .compare_exchange(CLOSED, next, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+        {
             telemetry::breaker_opened(failures);
         } else if self.probing.swap(false, Ordering::AcqRel) {
             self.probes.fetch_add(1, Ordering::Relaxed);
@@ -269,14 +304,18 @@ impl Switch {
         }
     }
 
-    /// Notes one more call, if there is a failure rate. Returns the bits of the last calls, set for the calls that
-    /// failed.
+    /// Notes one more call, if there is a failure rate. Returns the bits of the last calls, set for
+    /// the calls that failed.
     fn note(&self, failed: bool) -> u64 {
         if self.settings.is_none_or(|settings| settings.rate.is_none()) {
             return 0;
         }
         let noted = |calls: u64| calls << 1 | u64::from(failed);
-        match self.failed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| Some(noted(calls))) {
+        match self
+            .failed
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
+                Some(noted(calls))
+            }) {
             Ok(calls) | Err(calls) => noted(calls),
         }
     }
@@ -285,12 +324,17 @@ impl Switch {
     fn next(&self, now: i64) -> i64 {
         let longer = FIRST_PAUSE.saturating_mul(1 << self.probes.load(Ordering::Relaxed).min(30));
         let pause = self.cool_down().min(longer);
-        now.saturating_add(pause).saturating_add(fastrand::i64(0..=pause / 2))
+        now.saturating_add(pause)
+            .saturating_add(fastrand::i64(0..=pause / 2))
     }
 
     fn cool_down(&self) -> i64 {
-        let time = self.settings.map_or(Duration::ZERO, |settings| settings.cool_down);
-        i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+        let time = self
+            .settings
+            .map_or(Duration::ZERO, |settings| settings.cool_down);
+        i64::try_from(time.as_millis())
+            .unwrap_or(i64::MAX / 4)
+            .min(i64::MAX / 4)
     }
 }
 

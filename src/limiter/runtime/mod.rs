@@ -1,4 +1,5 @@
-//! Background tasks, timeouts and the circuit breaker: what a limiter needs of the runtime and of its store.
+//! Background tasks, timeouts and the circuit breaker: what a limiter needs of the runtime and of
+//! its store.
 
 mod breaker;
 mod monitored_store;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Passes every call on, and reports the outcome of the calls that requests wait for.
-pub(in crate::limiter) struct Watched {
+pub(crate) struct Watched {
     inner: Arc<dyn Store>,
     breaker: Arc<Switch>,
     clock: Arc<dyn Clock>,
@@ -24,8 +24,12 @@ impl std::fmt::Debug for Watched {
 }
 
 impl Watched {
-    pub(in crate::limiter) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, breaker, clock }
+    pub(crate) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            inner,
+            breaker,
+            clock,
+        }
     }
 
     fn watch<'a, T: Send + 'a>(&'a self, call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
@@ -33,9 +37,9 @@ impl Watched {
     }
 }
 
-/// Runs a call and reports its outcome to the breaker. If the future is dropped before it ends, the call counts as
-/// failed, because only a deadline drops it.
-pub(in crate::limiter) async fn watch<T>(
+/// Runs a call and reports its outcome to the breaker. If the future is dropped before it ends, the
+/// call counts as failed, because only a deadline drops it.
+pub(crate) async fn watch<T>(
     breaker: &Switch,
     clock: &dyn Clock,
     call: impl Future<Output = Result<T, StoreError>>,
@@ -61,11 +65,19 @@ impl Store for Watched {
         self.watch(self.inner.read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.watch(self.inner.update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.watch(self.inner.create(bucket, create))
     }
 

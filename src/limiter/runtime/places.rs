@@ -8,41 +8,50 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// A task that holds a place waits only for its store call, so a place is always given back.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Places {
+pub(crate) struct Places {
     free: Arc<Semaphore>,
     all: usize,
 }
 
 /// The place of one call in flight. It is given back on drop.
 #[derive(Debug)]
-pub(in crate::limiter) struct InFlight {
+pub(crate) struct InFlight {
     _permit: Option<OwnedSemaphorePermit>,
     /// `true` if the call had to wait for its place.
-    pub(in crate::limiter) waited: bool,
+    pub(crate) waited: bool,
 }
 
 impl Places {
-    pub(in crate::limiter) fn new(all: usize) -> Self {
+    pub(crate) fn new(all: usize) -> Self {
         let all = all.clamp(1, Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(all)), all }
+        Self {
+            free: Arc::new(Semaphore::new(all)),
+            all,
+        }
     }
 
     /// Waits for a place, first come first served.
-    pub(in crate::limiter) async fn take(&self) -> InFlight {
+    pub(crate) async fn take(&self) -> InFlight {
         match self.free.clone().try_acquire_owned() {
-            Ok(permit) => InFlight { _permit: Some(permit), waited: false },
+            Ok(permit) => InFlight {
+                _permit: Some(permit),
+                waited: false,
+            },
             // The semaphore is never closed.
-            Err(_) => InFlight { _permit: self.free.clone().acquire_owned().await.ok(), waited: true },
+            Err(_) => InFlight {
+                _permit: self.free.clone().acquire_owned().await.ok(),
+                waited: true,
+            },
         }
     }
 
     /// Returns the number of places.
-    pub(in crate::limiter) fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.all
     }
 
     /// Returns `true` if a call is in flight.
-    pub(in crate::limiter) fn any_in_flight(&self) -> bool {
+    pub(crate) fn any_in_flight(&self) -> bool {
         self.free.available_permits() < self.all
     }
 }

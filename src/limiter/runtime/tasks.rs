@@ -1,5 +1,8 @@
 //! Background work that outlives the calls that caused it: writes and flushes.
-#![allow(clippy::disallowed_methods, reason = "all tasks of a limiter are spawned here, and it waits for their end")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "all tasks of a limiter are spawned here, and it waits for their end"
+)]
 
 use std::{
     future::{Future, poll_fn},
@@ -24,7 +27,7 @@ use super::{
 
 /// Runs the limiter's tasks on the limiter's runtime, and counts the tasks that have not ended.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Background {
+pub(crate) struct Background {
     shared: Arc<Shared>,
 }
 
@@ -33,8 +36,8 @@ struct Shared {
     runtime: Handle,
     active: AtomicUsize,
     idle: Notify,
-    /// The number of differences that are not written yet: one counter for settlements before the last flush and one
-    /// for settlements after it. Each flush swaps their roles.
+    /// The number of differences that are not written yet: one counter for settlements before the
+    /// last flush and one for settlements after it. Each flush swaps their roles.
     unwritten: [AtomicUsize; 2],
     written: Notify,
     /// Held by a flush, so that only one runs at a time.
@@ -64,7 +67,7 @@ impl Drop for Active {
 }
 
 impl Background {
-    pub(in crate::limiter) fn new(runtime: Handle) -> Self {
+    pub(crate) fn new(runtime: Handle) -> Self {
         Self {
             shared: Arc::new(Shared {
                 waits: Arc::new(DeadlineQueue::new(runtime.clone())),
@@ -82,7 +85,7 @@ impl Background {
     }
 
     /// Spawns a task. If the runtime is shutting down, the task is dropped.
-    pub(in crate::limiter) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let active = Active::new(&self.shared);
         self.shared.runtime.spawn(async move {
             let _active = active;
@@ -91,27 +94,28 @@ impl Background {
     }
 
     /// Returns a timeout for a deadline that is seldom reached. May be called outside the runtime.
-    pub(in crate::limiter) fn deadline(&self, time: Duration) -> Timeout {
+    pub(crate) fn deadline(&self, time: Duration) -> Timeout {
         self.shared.waits.timeout(time)
     }
 
     /// Returns a timer that ends after `time`. A shutdown of the limiter does not wait for it.
-    pub(in crate::limiter) fn timer(&self, time: Duration) -> Timer {
+    pub(crate) fn timer(&self, time: Duration) -> Timer {
         Timer::new(&self.shared.runtime, self.deadline(time))
     }
 
     /// Waits for `time`, or until the limiter is flushed or shut down.
-    pub(in crate::limiter) async fn pause(&self, time: Duration) {
+    pub(crate) async fn pause(&self, time: Duration) {
         self.pause_since(self.flushes(), time).await;
     }
 
     /// Returns the number of flushes so far.
-    pub(in crate::limiter) fn flushes(&self) -> u64 {
+    pub(crate) fn flushes(&self) -> u64 {
         self.shared.flushes.load(Ordering::SeqCst)
     }
 
-    /// Waits like [`pause`](Self::pause), but returns at once if the limiter was flushed more than `flushes` times.
-    pub(in crate::limiter) async fn pause_since(&self, flushes: u64, time: Duration) {
+    /// Waits like [`pause`](Self::pause), but returns at once if the limiter was flushed more than
+    /// `flushes` times.
+    pub(crate) async fn pause_since(&self, flushes: u64, time: Duration) {
         let hurry = self.shared.hurry.notified();
         tokio::pin!(hurry);
         hurry.as_mut().enable();
@@ -121,38 +125,49 @@ impl Background {
         }
     }
 
-    pub(in crate::limiter) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::SeqCst)
     }
 
-    /// Ends all current and future pauses, and waits until no task is left. Returns `false` if the runtime does not run
-    /// a new task within `patience`, because no thread drives it.
-    pub(in crate::limiter) async fn close(&self, patience: Duration) -> bool {
+    /// Ends all current and future pauses, and waits until no task is left. Returns `false` if the
+    /// runtime does not run a new task within `patience`, because no thread drives it.
+    pub(crate) async fn close(&self, patience: Duration) -> bool {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.hurry.notify_waiters();
-        let drained = self.until(&self.shared.active, &self.shared.idle, patience).await;
+        let drained = self
+            .until(&self.shared.active, &self.shared.idle, patience)
+            .await;
         self.shared.waits.hurry();
         drained
     }
 
     /// Counts a difference that is to be written.
-    pub(in crate::limiter) fn unwritten(&self) -> Unwritten {
+    pub(crate) fn unwritten(&self) -> Unwritten {
         let turn = turn(self.flushes());
         self.shared.unwritten[turn].fetch_add(1, Ordering::SeqCst);
         Unwritten(self.shared.clone(), turn)
     }
 
-    /// Ends all pauses, and waits until all differences that were settled before are written. Returns `false` in the
-    /// same case as [`close`](Self::close).
-    pub(in crate::limiter) async fn flush(&self, patience: Duration) -> bool {
-        let Shared { flushing, flushes, hurry, unwritten, written, .. } = &*self.shared;
+    /// Ends all pauses, and waits until all differences that were settled before are written.
+    /// Returns `false` in the same case as [`close`](Self::close).
+    pub(crate) async fn flush(&self, patience: Duration) -> bool {
+        let Shared {
+            flushing,
+            flushes,
+            hurry,
+            unwritten,
+            written,
+            ..
+        } = &*self.shared;
         let _flushing = flushing.lock().await;
         let now = turn(flushes.load(Ordering::SeqCst));
-        // If an earlier flush was dropped, its differences come first. No new ones are counted there.
+        // If an earlier flush was dropped, its differences come first. No new ones are counted
+        // there.
         if !self.until(&unwritten[1 - now], written, patience).await {
             return false;
         }
-        // Settlements from now on are counted in the other counter, so that the flush ends under steady traffic too.
+        // Settlements from now on are counted in the other counter, so that the flush ends under
+        // steady traffic too.
         flushes.fetch_add(1, Ordering::SeqCst);
         hurry.notify_waiters();
         self.until(&unwritten[now], written, patience).await
@@ -173,7 +188,9 @@ impl Background {
                 if zero.as_mut().poll(context).is_ready() {
                     return Poll::Ready(false);
                 }
-                Pin::new(&mut late).poll(context).map(|()| !beat.is_finished())
+                Pin::new(&mut late)
+                    .poll(context)
+                    .map(|()| !beat.is_finished())
             });
             if stands_still.await {
                 return false;
@@ -189,7 +206,7 @@ fn turn(flushes: u64) -> usize {
 
 /// A difference that is to be written.
 #[derive(Debug)]
-pub(in crate::limiter) struct Unwritten(Arc<Shared>, usize);
+pub(crate) struct Unwritten(Arc<Shared>, usize);
 
 impl Drop for Unwritten {
     fn drop(&mut self) {

@@ -1,11 +1,13 @@
 //! The deadlines of all requests that wait, with one timer for all of them.
 //!
-//! A timer of the runtime for each deadline would be set and dropped for every request. If such a timer is the nearest
-//! one, setting it wakes the thread that waits for the network. Most deadlines are never reached. So one task, the
-//! watchman, sleeps until the first deadline and then looks which requests still wait.
+//! A timer of the runtime for each deadline would be set and dropped for every request. If such a
+//! timer is the nearest one, setting it wakes the thread that waits for the network. Most deadlines
+//! are never reached. So one task, the watchman, sleeps until the first deadline and then looks
+//! which requests still wait.
 //!
-//! A runtime of one thread stands still while no thread drives it, and the watchman stands still too. If a request
-//! waits outside of such a runtime, a separate thread checks the deadlines as well.
+//! A runtime of one thread stands still while no thread drives it, and the watchman stands still
+//! too. If a request waits outside of such a runtime, a separate thread checks the deadlines as
+//! well.
 #![allow(
     clippy::disallowed_methods,
     reason = "the queue of all deadlines keeps the time, and has a task and a thread of its own"
@@ -25,16 +27,17 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The shortest interval between two looks of the watchman: a deadline is late by this much at most.
+/// The shortest interval between two looks of the watchman: a deadline is late by this much at
+/// most.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// The longest interval between two looks while a request waits. The watchman outlives its limiter by this much at
-/// most, and far timers of the store's client wake no thread.
+/// The longest interval between two looks while a request waits. The watchman outlives its limiter
+/// by this much at most, and far timers of the store's client wake no thread.
 const MOST: Duration = Duration::from_millis(100);
 
 /// The deadlines of all requests that wait.
 #[derive(Debug)]
-pub(in crate::limiter) struct DeadlineQueue {
+pub(crate) struct DeadlineQueue {
     runtime: Handle,
     state: Mutex<State>,
     /// Tells the watchman to look earlier than planned.
@@ -60,21 +63,31 @@ enum Place {
 }
 
 impl DeadlineQueue {
-    pub(in crate::limiter) fn new(runtime: Handle) -> Self {
-        Self { runtime, state: Mutex::default(), earlier: Notify::new() }
+    pub(crate) fn new(runtime: Handle) -> Self {
+        Self {
+            runtime,
+            state: Mutex::default(),
+            earlier: Notify::new(),
+        }
     }
 
-    /// Returns a timeout that ends after `time`, late by the watchman's shortest interval at most. It takes a place in
-    /// the list at its first poll.
-    pub(in crate::limiter) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
+    /// Returns a timeout that ends after `time`, late by the watchman's shortest interval at most.
+    /// It takes a place in the list at its first poll.
+    pub(crate) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
         // The time is too far away to be represented: as good as never.
-        let until = now.checked_add(time).unwrap_or_else(|| now + Duration::from_secs(1 << 30));
-        Timeout { waits: self.clone(), until, place: None }
+        let until = now
+            .checked_add(time)
+            .unwrap_or_else(|| now + Duration::from_secs(1 << 30));
+        Timeout {
+            waits: self.clone(),
+            until,
+            place: None,
+        }
     }
 
     /// Lets the watchman end if no request waits any more.
-    pub(in crate::limiter) fn hurry(&self) {
+    pub(crate) fn hurry(&self) {
         self.earlier.notify_one();
     }
 
@@ -94,13 +107,20 @@ impl DeadlineQueue {
             None => {
                 state.looks = Some(until);
                 drop(state);
-                self.runtime.spawn(DeadlineWatch { waits: self.clone(), gone: false }.watch());
+                self.runtime.spawn(
+                    DeadlineWatch {
+                        waits: self.clone(),
+                        gone: false,
+                    }
+                    .watch(),
+                );
             }
         }
         place
     }
 
-    /// Returns `true` if the caller is not the thread that drives the runtime, so that perhaps no thread does.
+    /// Returns `true` if the caller is not the thread that drives the runtime, so that perhaps no
+    /// thread does.
     fn may_stand_still(&self) -> bool {
         let lonely = matches!(self.runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
         lonely && Handle::try_current().map_or(true, |current| current.id() != self.runtime.id())
@@ -117,11 +137,13 @@ impl DeadlineQueue {
             return;
         }
         let waits = self.clone();
-        let watching = thread::Builder::new().name("tollgate-deadlines".into()).spawn(move || {
-            while let Some(pause) = waits.look() {
-                thread::park_timeout(pause);
-            }
-        });
+        let watching = thread::Builder::new()
+            .name("tollgate-deadlines".into())
+            .spawn(move || {
+                while let Some(pause) = waits.look() {
+                    thread::park_timeout(pause);
+                }
+            });
         // If no thread can be started, only the watchman looks.
         state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
     }
@@ -133,7 +155,11 @@ impl DeadlineQueue {
             let mut state = self.lock();
             let over = state.end(Some(now));
             let next = state.next(now);
-            state.outside = state.outside.take().zip(next).map(|((thread, _), next)| (thread, next));
+            state.outside = state
+                .outside
+                .take()
+                .zip(next)
+                .map(|((thread, _), next)| (thread, next));
             (over, next)
         };
         over.into_iter().for_each(Waker::wake);
@@ -189,7 +215,9 @@ impl State {
             Place::Waiting(until, _) => Some(*until),
             _ => None,
         });
-        waiting.min().map(|first| first.clamp(now + LEAST, now + MOST))
+        waiting
+            .min()
+            .map(|first| first.clamp(now + LEAST, now + MOST))
     }
 
     /// Sets and returns the time of the watchman's next look.
@@ -206,7 +234,7 @@ impl State {
 /// A wait for a deadline. Dropping it means that the deadline is not needed any more.
 #[derive(Debug)]
 #[must_use = "it ends nothing by itself"]
-pub(in crate::limiter) struct Timeout {
+pub(crate) struct Timeout {
     waits: Arc<DeadlineQueue>,
     until: Instant,
     place: Option<u32>,
@@ -214,7 +242,7 @@ pub(in crate::limiter) struct Timeout {
 
 impl Timeout {
     /// Returns the time at which it ends.
-    pub(in crate::limiter) fn until(&self) -> Instant {
+    pub(crate) fn until(&self) -> Instant {
         self.until
     }
 }
@@ -249,8 +277,8 @@ impl Drop for Timeout {
     }
 }
 
-/// Ends waits that are due, until no request waits. If it is dropped before, its runtime was shut down, and it ends all
-/// waits.
+/// Ends waits that are due, until no request waits. If it is dropped before, its runtime was shut
+/// down, and it ends all waits.
 struct DeadlineWatch {
     waits: Arc<DeadlineQueue>,
     gone: bool,

@@ -15,10 +15,11 @@ use crate::limiter::terms::left_until;
 
 /// A timer that ends after some time.
 ///
-/// A task of the limiter's runtime uses its timers. Anybody else uses a timeout, which is up to 2 ms later, but needs no
-/// runtime of the caller's, and no thread that drives the limiter's one. A task may change from one to the other.
+/// A task of the limiter's runtime uses its timers. Anybody else uses a timeout, which is up to 2
+/// ms later, but needs no runtime of the caller's, and no thread that drives the limiter's one. A
+/// task may change from one to the other.
 #[derive(Debug)]
-pub(in crate::limiter) struct Timer {
+pub(crate) struct Timer {
     runtime: Handle,
     sleep: Option<Pin<Box<Sleep>>>,
     timeout: Timeout,
@@ -27,17 +28,22 @@ pub(in crate::limiter) struct Timer {
 impl Timer {
     /// Creates a timer that ends with `timeout`.
     pub(super) fn new(runtime: &Handle, timeout: Timeout) -> Self {
-        Self { runtime: runtime.clone(), sleep: None, timeout }
+        Self {
+            runtime: runtime.clone(),
+            sleep: None,
+            timeout,
+        }
     }
 
     /// Waits. Returns `false` if the limiter's runtime was shut down before the time was over.
-    pub(in crate::limiter) async fn ended(mut self) -> bool {
+    pub(crate) async fn ended(mut self) -> bool {
         poll_fn(|context| self.poll(context)).await;
         left_until(self.timeout.until()).is_zero()
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let is_at_home = Handle::try_current().is_ok_and(|current| current.id() == self.runtime.id());
+        let is_at_home =
+            Handle::try_current().is_ok_and(|current| current.id() == self.runtime.id());
         if !is_at_home {
             // The runtime of the timer may be gone.
             self.sleep = None;
@@ -45,7 +51,9 @@ impl Timer {
         }
         let until = self.timeout.until();
         let polled = without_panic(|| {
-            let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
             sleep.as_mut().poll(context)
         });
         match polled {
@@ -55,19 +63,24 @@ impl Timer {
     }
 }
 
-/// Waits for `time` by the timers of the caller's runtime. Returns `false` if it has none, or if it is shut down.
-pub(in crate::limiter) async fn sleep_here(time: Duration) -> bool {
-    let Some(sleep) = without_panic(|| tokio::time::sleep(time)) else { return false };
+/// Waits for `time` by the timers of the caller's runtime. Returns `false` if it has none, or if it
+/// is shut down.
+pub(crate) async fn sleep_here(time: Duration) -> bool {
+    let Some(sleep) = without_panic(|| tokio::time::sleep(time)) else {
+        return false;
+    };
     let mut sleep = Box::pin(sleep);
-    poll_fn(|context| match without_panic(|| sleep.as_mut().poll(context)) {
-        Some(polled) => polled.map(|()| true),
-        None => Poll::Ready(false),
-    })
+    poll_fn(
+        |context| match without_panic(|| sleep.as_mut().poll(context)) {
+            Some(polled) => polled.map(|()| true),
+            None => Poll::Ready(false),
+        },
+    )
     .await
 }
 
-/// Uses a timer of tokio. Returns `None` if it panics: tokio does so if a runtime has no timers or is shut down, and has no
-/// call that tells before.
+/// Uses a timer of tokio. Returns `None` if it panics: tokio does so if a runtime has no timers or
+/// is shut down, and has no call that tells before.
 fn without_panic<T>(use_timer: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(use_timer)).ok()
 }

@@ -10,25 +10,25 @@ use crate::{
 };
 
 /// Amounts of all limits in millitokens, in the order of the limits.
-pub(in crate::limiter) type Amounts = SmallVec<[i64; 2]>;
+pub(crate) type Amounts = SmallVec<[i64; 2]>;
 
 /// The charge of a limit that the cost does not name, in millitokens. No capacity is smaller.
-pub(in crate::limiter) const DEFAULT_COST: i64 = MILLI;
+pub(crate) const DEFAULT_COST: i64 = MILLI;
 
 /// The part of a grant that belongs to one limit, in millitokens.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct LimitShare {
-    pub(in crate::limiter) charged: i64,
+pub(crate) struct LimitShare {
+    pub(crate) charged: i64,
     /// The tokens that the bucket held after the charge.
-    pub(in crate::limiter) left: i64,
+    pub(crate) left: i64,
     /// The use as far as it is known; never negative.
-    pub(in crate::limiter) used: i64,
+    pub(crate) used: i64,
 }
 
-/// The shares of all limits, in their order. Most buckets have one limit. A single share stays in registers, while a
-/// list would be copied through memory at every move.
+/// The shares of all limits, in their order. Most buckets have one limit. A single share stays in
+/// registers, while a list would be copied through memory at every move.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Shares {
+pub(crate) enum Shares {
     One([LimitShare; 1]),
     Two([LimitShare; 2]),
     More(Box<[LimitShare]>),
@@ -71,8 +71,12 @@ impl FromIterator<LimitShare> for Shares {
 
 impl LimitShare {
     #[inline]
-    pub(in crate::limiter) fn asked(amount: i64) -> Self {
-        Self { charged: amount, left: 0, used: amount }
+    pub(crate) fn asked(amount: i64) -> Self {
+        Self {
+            charged: amount,
+            left: 0,
+            used: amount,
+        }
     }
 }
 
@@ -88,19 +92,34 @@ impl Spend for LimitShare {
     }
 }
 
-/// Returns the tokens that were left after the grant of a share, less the use beyond it: millitokens.
-pub(in crate::limiter) fn left_now(share: &LimitShare) -> i64 {
-    share.left.saturating_add(share.charged.saturating_sub(share.used))
+/// Returns the tokens that were left after the grant of a share, less the use beyond it:
+/// millitokens.
+pub(crate) fn left_now(share: &LimitShare) -> i64 {
+    share
+        .left
+        .saturating_add(share.charged.saturating_sub(share.used))
 }
 
 /// Returns the status of a limit after the grant of a share, less the use beyond it.
-pub(in crate::limiter) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
+pub(crate) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
-    LimitStatus { requested, ..status(limit, tokens, 0) }
+    LimitStatus {
+        requested,
+        ..status(limit, tokens, 0)
+    }
 }
 
 /// Returns the status of a limit with `tokens`, in view of `amount`: millitokens.
-pub(in crate::limiter) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
-    plan::status(limit, limit.rule(), Level { tokens, remainder: 0 }, amount, 0)
+pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
+    plan::status(
+        limit,
+        limit.rule(),
+        Level {
+            tokens,
+            remainder: 0,
+        },
+        amount,
+        0,
+    )
 }

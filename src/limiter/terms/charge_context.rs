@@ -9,47 +9,56 @@ use crate::{
 
 /// The context of a charge: all that a bucket needs to know beside the amounts.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct ChargeContext {
+pub(crate) struct ChargeContext {
     /// The time at which the limits were looked up, epoch ms. `i64::MAX` if the caller set them.
-    pub(in crate::limiter) known_at: i64,
+    pub(crate) known_at: i64,
     /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
-    pub(in crate::limiter) own: bool,
+    pub(crate) own: bool,
     /// The parent of the bucket's entity, if one is known.
-    pub(in crate::limiter) lineage: Option<Arc<ParentLink>>,
-    pub(in crate::limiter) prefetch: Option<Prefetch>,
+    pub(crate) lineage: Option<Arc<ParentLink>>,
+    pub(crate) prefetch: Option<Prefetch>,
     /// `true` if a child and its parent are charged in one transaction.
-    pub(in crate::limiter) together: bool,
+    pub(crate) together: bool,
     /// `true` if a lease asks for more. If the request is dropped, its charge is always given back.
-    pub(in crate::limiter) is_top_up: bool,
+    pub(crate) is_top_up: bool,
     /// Set for a request that waits.
-    pub(in crate::limiter) patience: Option<Box<Patience>>,
+    pub(crate) patience: Option<Box<Patience>>,
 }
 
 /// How long a request waits, and the debt that it may leave.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) struct Patience {
+pub(crate) struct Patience {
     /// The longest wait in ms.
-    pub(in crate::limiter) most: i64,
-    /// The refill of each limit in that time, in millitokens: the largest debt that the bucket may have.
-    pub(in crate::limiter) debts: Amounts,
+    pub(crate) most: i64,
+    /// The refill of each limit in that time, in millitokens: the largest debt that the bucket may
+    /// have.
+    pub(crate) debts: Amounts,
 }
 
 impl Patience {
     /// Computes the debts for other parameters of the limits. A limit without a debt stays without.
-    pub(in crate::limiter) fn follow(&mut self, limits: &Limits) {
-        for (debt, limit) in self.debts.iter_mut().zip(limits.iter()).filter(|(debt, _)| **debt > 0) {
+    pub(crate) fn follow(&mut self, limits: &Limits) {
+        for (debt, limit) in self
+            .debts
+            .iter_mut()
+            .zip(limits.iter())
+            .filter(|(debt, _)| **debt > 0)
+        {
             *debt = limit.refill_in(self.most);
         }
     }
 
-    pub(in crate::limiter) fn time(&self) -> Duration {
+    pub(crate) fn time(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.most).unwrap_or(0))
     }
 }
 
 impl ChargeContext {
     /// Returns the same mode for a request that does not wait.
-    pub(in crate::limiter) fn impatient(&self) -> Self {
-        Self { patience: None, ..self.clone() }
+    pub(crate) fn impatient(&self) -> Self {
+        Self {
+            patience: None,
+            ..self.clone()
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-/// The longest wait, in milliseconds. It is small because every request and every lease contains one.
+/// The longest wait, in milliseconds. It is small because every request and every lease contains
+/// one.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct Deadline(u32);
+pub(crate) struct Deadline(u32);
 
 impl From<Duration> for Deadline {
     /// Rounds up to whole milliseconds.
@@ -19,24 +20,24 @@ impl From<Deadline> for Duration {
     }
 }
 
-/// A deadline and a flag in one machine word. Two fields would be written one by one and read together, which stalls
-/// the processor.
+/// A deadline and a flag in one machine word. Two fields would be written one by one and read
+/// together, which stalls the processor.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::limiter) struct Marked(u64);
+pub(crate) struct Marked(u64);
 
 impl Marked {
     #[inline]
-    pub(in crate::limiter) fn new(Deadline(millis): Deadline, mark: bool) -> Self {
+    pub(crate) fn new(Deadline(millis): Deadline, mark: bool) -> Self {
         Self(u64::from(millis) | u64::from(mark) << 32)
     }
 
-    pub(in crate::limiter) fn deadline(self) -> Deadline {
+    pub(crate) fn deadline(self) -> Deadline {
         // The lower half of the word.
         Deadline(u32::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
     #[inline]
-    pub(in crate::limiter) fn is_marked(self) -> bool {
+    pub(crate) fn is_marked(self) -> bool {
         self.0 >> 32 != 0
     }
 }

@@ -5,7 +5,7 @@ use crate::{error::Unavailable, model::LimitStatus};
 
 /// The decision of a bucket about a request, with a grant of the type `G`.
 #[derive(Debug)]
-pub(in crate::limiter) enum BucketDecision<G> {
+pub(crate) enum BucketDecision<G> {
     Granted(G),
     Denied(Vec<LimitStatus>),
     Refused(Refusal),
@@ -16,13 +16,16 @@ pub(in crate::limiter) enum BucketDecision<G> {
 impl<G> BucketDecision<G> {
     /// Replaces the grant.
     #[inline]
-    pub(in crate::limiter) fn map<H>(self, grant: impl FnOnce(G) -> H) -> BucketDecision<H> {
+    pub(crate) fn map<H>(self, grant: impl FnOnce(G) -> H) -> BucketDecision<H> {
         self.and_then(|granted| BucketDecision::Granted(grant(granted)))
     }
 
     /// Replaces the grant by another decision.
     #[inline]
-    pub(in crate::limiter) fn and_then<H>(self, decide: impl FnOnce(G) -> BucketDecision<H>) -> BucketDecision<H> {
+    pub(crate) fn and_then<H>(
+        self,
+        decide: impl FnOnce(G) -> BucketDecision<H>,
+    ) -> BucketDecision<H> {
         match self {
             Self::Granted(granted) => decide(granted),
             Self::Denied(statuses) => BucketDecision::Denied(statuses),

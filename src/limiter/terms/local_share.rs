@@ -21,12 +21,18 @@ pub struct LocalShare {
 impl LocalShare {
     /// Returns the share of one process if all of `processes` have the same.
     pub const fn one_of(processes: u32) -> Self {
-        Self { parts: 1, of: processes }
+        Self {
+            parts: 1,
+            of: processes,
+        }
     }
 
     /// Returns a share of `percent` hundredths.
     pub const fn percent(percent: u32) -> Self {
-        Self { parts: percent, of: 100 }
+        Self {
+            parts: percent,
+            of: 100,
+        }
     }
 
     /// Returns `true` if the share is more than nothing, and no more than the whole.
@@ -35,9 +41,13 @@ impl LocalShare {
     }
 
     /// Returns the share of each limit. Capacities are rounded down, but to at least one token.
-    pub(in crate::limiter) fn of(self, limits: &Limits) -> Limits {
-        Limits::new(limits.iter().map(|limit| limit.part(self.parts, self.of).unwrap_or_else(|| limit.clone())))
-            .unwrap_or_else(|_| limits.clone())
+    pub(crate) fn of(self, limits: &Limits) -> Limits {
+        Limits::new(limits.iter().map(|limit| {
+            limit
+                .part(self.parts, self.of)
+                .unwrap_or_else(|| limit.clone())
+        }))
+        .unwrap_or_else(|_| limits.clone())
     }
 }
 
@@ -50,20 +60,39 @@ mod tests {
 
     fn part(share: LocalShare, limit: Limit) -> (u64, u64, Duration) {
         let limits = share.of(&Limits::from(limit));
-        (limits[0].capacity(), limits[0].refill_amount(), limits[0].refill_period())
+        (
+            limits[0].capacity(),
+            limits[0].refill_amount(),
+            limits[0].refill_period(),
+        )
     }
 
     #[test]
     fn capacity_and_rate_shrink_alike() {
         let minute = Duration::from_secs(60);
-        assert_eq!(part(LocalShare::one_of(4), Limit::per_minute("rpm", 100)), (25, 100, minute * 4));
-        assert_eq!(part(LocalShare::percent(100), Limit::per_minute("rpm", 100)), (100, 100, minute));
-        assert_eq!(part(LocalShare::percent(75), Limit::per_minute("rpm", 10)), (7, 10, minute * 4 / 3));
+        assert_eq!(
+            part(LocalShare::one_of(4), Limit::per_minute("rpm", 100)),
+            (25, 100, minute * 4)
+        );
+        assert_eq!(
+            part(LocalShare::percent(100), Limit::per_minute("rpm", 100)),
+            (100, 100, minute)
+        );
+        assert_eq!(
+            part(LocalShare::percent(75), Limit::per_minute("rpm", 10)),
+            (7, 10, minute * 4 / 3)
+        );
         // Even the smallest share can grant one token.
-        assert_eq!(part(LocalShare::one_of(8), Limit::per_minute("rpm", 3)), (1, 3, minute * 8));
+        assert_eq!(
+            part(LocalShare::one_of(8), Limit::per_minute("rpm", 3)),
+            (1, 3, minute * 8)
+        );
         // If the period would be too long for a limit, the amount shrinks.
         let slow = Limit::new("slow", 100, 100, Duration::from_secs(3_000_000_000)).unwrap();
-        assert_eq!(part(LocalShare::one_of(10), slow), (10, 10, Duration::from_secs(3_000_000_000)));
+        assert_eq!(
+            part(LocalShare::one_of(10), slow),
+            (10, 10, Duration::from_secs(3_000_000_000))
+        );
     }
 
     #[test]

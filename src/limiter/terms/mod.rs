@@ -1,5 +1,5 @@
-//! The words that all rooms of the limiter share: amounts, decisions, options of a request. No room is needed to say
-//! them.
+//! The words that all rooms of the limiter share: amounts, decisions, options of a request. No room
+//! is needed to say them.
 
 mod amounts;
 mod charge_context;

@@ -1,4 +1,5 @@
-//! Prefetch: settings for taking tokens ahead of the requests for them, and the pool that holds these tokens.
+//! Prefetch: settings for taking tokens ahead of the requests for them, and the pool that holds
+//! these tokens.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -12,19 +13,23 @@ use crate::telemetry;
 /// Takes tokens ahead of the requests for them, and grants requests from memory.
 ///
 /// The size of a chunk follows the rate at which this process asks: what the process needs in one
-/// [`interval`](Self::interval), but no more than a [`share`](Self::share) of what the bucket holds. So a bucket that
-/// runs short is shared as exactly as without prefetch. The next chunk is taken in the background before the last one
-/// runs out. Unused tokens are given back when nobody asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
+/// [`interval`](Self::interval), but no more than a [`share`](Self::share) of what the bucket
+/// holds. So a bucket that runs short is shared as exactly as without prefetch. The next chunk is
+/// taken in the background before the last one runs out. Unused tokens are given back when nobody
+/// asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
 ///
 /// # Costs
-/// Each chunk costs a write unit: one or two chunks in an interval, and more if the share makes chunks smaller than
-/// what an interval needs (eight a second for 800 requests a second from a bucket of 1000 tokens, in a simulation). A
-/// grant from memory needs no round trip. In return, up to one chunk per process is not available to others, and is
-/// lost if the process crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
-/// without prefetch, because tokens are used later than they are taken. Never more is granted than was taken.
+/// Each chunk costs a write unit: one or two chunks in an interval, and more if the share makes
+/// chunks smaller than what an interval needs (eight a second for 800 requests a second from a
+/// bucket of 1000 tokens, in a simulation). A grant from memory needs no round trip. In return, up
+/// to one chunk per process is not available to others, and is lost if the process crashes. Within
+/// a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than without
+/// prefetch, because tokens are used later than they are taken. Never more is granted than was
+/// taken.
 ///
-/// Prefetch is worth it if a process asks for the same bucket several times in an interval. With fewer than three
-/// requests in an interval nothing is taken ahead: each request is a write, as without prefetch.
+/// Prefetch is worth it if a process asks for the same bucket several times in an interval. With
+/// fewer than three requests in an interval nothing is taken ahead: each request is a write, as
+/// without prefetch.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,10 +47,14 @@ pub struct Prefetch {
 }
 
 impl Prefetch {
-    /// Creates settings for chunks that last a second, take at most 10 % of what the bucket holds, and expire after
-    /// three seconds.
+    /// Creates settings for chunks that last a second, take at most 10 % of what the bucket holds,
+    /// and expire after three seconds.
     pub fn new() -> Self {
-        Self { interval: Duration::from_secs(1), share: 10, lifetime: None }
+        Self {
+            interval: Duration::from_secs(1),
+            share: 10,
+            lifetime: None,
+        }
     }
 
     /// Sets the time that a chunk is to last. Default: a second; at least a millisecond.
@@ -54,14 +63,15 @@ impl Prefetch {
         self
     }
 
-    /// Sets the largest part of what the bucket holds that one chunk takes: percent, from 1 to 100. Default: 10.
+    /// Sets the largest part of what the bucket holds that one chunk takes: percent, from 1 to 100.
+    /// Default: 10.
     pub fn share(mut self, percent: u8) -> Self {
         self.share = percent.clamp(1, 100);
         self
     }
 
-    /// Sets how long a chunk is used for grants. What is left of it after this time is given back. Default: three
-    /// intervals.
+    /// Sets how long a chunk is used for grants. What is left of it after this time is given back.
+    /// Default: three intervals.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
@@ -72,19 +82,19 @@ impl Prefetch {
         self.lifetime.unwrap_or(self.interval.saturating_mul(3))
     }
 
-    pub(in crate::limiter) fn interval_millis(self) -> i64 {
+    pub(crate) fn interval_millis(self) -> i64 {
         i64::try_from(self.interval.as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub(in crate::limiter) fn interval_or_default(self) -> Duration {
+    pub(crate) fn interval_or_default(self) -> Duration {
         self.interval
     }
 
-    pub(in crate::limiter) fn lifetime_millis(self) -> i64 {
+    pub(crate) fn lifetime_millis(self) -> i64 {
         i64::try_from(self.lifetime_or_default().as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub(in crate::limiter) fn percent(self) -> i64 {
+    pub(crate) fn percent(self) -> i64 {
         self.share.into()
     }
 }
@@ -113,7 +123,7 @@ pub struct PrefetchStats {
 
 /// Counts for [`PrefetchStats`].
 #[derive(Debug, Default)]
-pub(in crate::limiter) struct Counters {
+pub(crate) struct Counters {
     served: AtomicU64,
     missed: AtomicU64,
     chunks: AtomicU64,
@@ -122,27 +132,31 @@ pub(in crate::limiter) struct Counters {
 }
 
 impl Counters {
-    pub(in crate::limiter) fn served(&self, from_memory: bool, given_back: u64) {
-        let counter = if from_memory { &self.served } else { &self.missed };
+    pub(crate) fn served(&self, from_memory: bool, given_back: u64) {
+        let counter = if from_memory {
+            &self.served
+        } else {
+            &self.missed
+        };
         counter.fetch_add(1, Ordering::Relaxed);
         telemetry::prefetch_served(from_memory);
         self.given_back(given_back, false);
     }
 
-    pub(in crate::limiter) fn filled(&self, granted: bool) {
+    pub(crate) fn filled(&self, granted: bool) {
         let counter = if granted { &self.chunks } else { &self.refused };
         counter.fetch_add(1, Ordering::Relaxed);
         telemetry::prefetch_filled(granted);
     }
 
-    pub(in crate::limiter) fn given_back(&self, chunks: u64, idle: bool) {
+    pub(crate) fn given_back(&self, chunks: u64, idle: bool) {
         telemetry::prefetch_given_back(chunks, idle);
         if chunks > 0 {
             self.given_back.fetch_add(chunks, Ordering::Relaxed);
         }
     }
 
-    pub(in crate::limiter) fn read(&self) -> PrefetchStats {
+    pub(crate) fn read(&self) -> PrefetchStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PrefetchStats {
             served: read(&self.served),

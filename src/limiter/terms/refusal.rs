@@ -4,7 +4,7 @@ use crate::{error::Error, model::BucketState};
 
 /// The reason why a bucket grants nothing, however full it is.
 #[derive(Clone, Debug)]
-pub(in crate::limiter) enum Refusal {
+pub(crate) enum Refusal {
     /// The resource is disabled for the entity.
     Disabled,
     /// The bucket has this attribute, which changes the meaning of its limits.
@@ -15,7 +15,7 @@ pub(in crate::limiter) enum Refusal {
 
 impl Refusal {
     /// Returns the reason why a bucket in this state grants nothing, or `None` if it may grant.
-    pub(in crate::limiter) fn of(state: &BucketState) -> Option<Self> {
+    pub(crate) fn of(state: &BucketState) -> Option<Self> {
         let stamps = state.stamps.as_deref()?;
         match &stamps.not_understood {
             _ if stamps.disabled => Some(Self::Disabled),

@@ -13,8 +13,8 @@ use crate::error::SettleError;
 
 /// The difference of a lease, which is being written to the store.
 ///
-/// The write does not depend on this value. Awaiting it waits until the difference is written. Dropping it changes
-/// nothing.
+/// The write does not depend on this value. Awaiting it waits until the difference is written.
+/// Dropping it changes nothing.
 #[derive(Debug)]
 pub struct Settlement(Writes);
 
@@ -24,16 +24,16 @@ type Writes = SmallVec<[oneshot::Receiver<Result<(), SettleError>>; 1]>;
 impl Settlement {
     /// Returns a settlement with nothing to write.
     #[inline]
-    pub(in crate::limiter) fn done() -> Self {
+    pub(crate) fn done() -> Self {
         Self(SmallVec::new())
     }
 
-    pub(in crate::limiter) fn pending(receiver: oneshot::Receiver<Result<(), SettleError>>) -> Self {
+    pub(crate) fn pending(receiver: oneshot::Receiver<Result<(), SettleError>>) -> Self {
         Self(SmallVec::from_iter([receiver]))
     }
 
     /// Combines two settlements: the result is ready when both are.
-    pub(in crate::limiter) fn and(mut self, other: Self) -> Self {
+    pub(crate) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
@@ -44,7 +44,10 @@ impl IntoFuture for Settlement {
     type IntoFuture = SettlementFuture;
 
     fn into_future(self) -> SettlementFuture {
-        SettlementFuture { writes: self.0, result: Ok(()) }
+        SettlementFuture {
+            writes: self.0,
+            result: Ok(()),
+        }
     }
 }
 

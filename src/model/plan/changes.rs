@@ -11,9 +11,11 @@ pub struct Change {
     pub limit: LimitName,
     /// Granted to new requests. Never negative.
     pub spend: i64,
-    /// The lowest level that the spend may leave. 0, or negative for requests that wait until the debt is refilled.
+    /// The lowest level that the spend may leave. 0, or negative for requests that wait until the
+    /// debt is refilled.
     pub floor: i64,
-    /// Taken by settled leases that used more than they were granted. Never negative. It may make the level negative.
+    /// Taken by settled leases that used more than they were granted. Never negative. It may make
+    /// the level negative.
     pub take: i64,
     /// Given back by settled leases. Never negative. It never raises the level above the capacity.
     pub give: i64,
@@ -23,7 +25,14 @@ pub struct Change {
 
 impl Change {
     fn none(limit: LimitName) -> Self {
-        Self { limit, spend: 0, floor: 0, take: 0, give: 0, count: 0 }
+        Self {
+            limit,
+            spend: 0,
+            floor: 0,
+            take: 0,
+            give: 0,
+            count: 0,
+        }
     }
 
     /// Returns the amount that leaves the bucket: spend and take.
@@ -40,10 +49,16 @@ impl Change {
         if amount == 0 {
             return;
         }
-        // The first spend requires only what it needs itself, because the bucket may be in debt before it.
-        let before = if self.spend == 0 { i64::MIN } else { self.spend.saturating_add(self.floor) };
+        // The first spend requires only what it needs itself, because the bucket may be in debt
+        // before it.
+        let before = if self.spend == 0 {
+            i64::MIN
+        } else {
+            self.spend.saturating_add(self.floor)
+        };
         self.spend = self.spend.saturating_add(amount);
-        // Invariant: if the bucket holds `spend + floor`, every spend of the batch finds the level that it requires.
+        // Invariant: if the bucket holds `spend + floor`, every spend of the batch finds the level
+        // that it requires.
         let needed = before.max(self.spend.saturating_sub(debt));
         self.floor = needed.saturating_sub(self.spend).min(0);
     }
@@ -98,8 +113,8 @@ impl LedgerDelta {
         self.reserve(name, amount, 0);
     }
 
-    /// Grants `amount` of the limit `name` after all earlier grants. Afterwards, the bucket may owe up to `debt`: the
-    /// request waits until the debt is refilled.
+    /// Grants `amount` of the limit `name` after all earlier grants. Afterwards, the bucket may owe
+    /// up to `debt`: the request waits until the debt is refilled.
     pub fn reserve(&mut self, name: &LimitName, amount: i64, debt: i64) {
         self.grants = true;
         self.entry(name).add_spend(amount.max(0), debt.max(0));
@@ -136,7 +151,10 @@ impl LedgerDelta {
     #[must_use]
     pub fn without_gives(&self) -> Self {
         let mut changes = self.clone();
-        changes.changes.iter_mut().for_each(|change| change.give = 0);
+        changes
+            .changes
+            .iter_mut()
+            .for_each(|change| change.give = 0);
         changes
     }
 

@@ -6,12 +6,17 @@ use super::{Desired, LedgerDelta, expiry::gone_at};
 use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, RefillRule, WriteId};
 
 /// Returns the bucket of a first request: full, less what `changes` spend and take.
-pub fn create<'a>(changes: &LedgerDelta, wanted: impl Into<Desired<'a>>, now: i64, id: WriteId) -> Create {
+pub fn create<'a>(
+    changes: &LedgerDelta,
+    wanted: impl Into<Desired<'a>>,
+    now: i64,
+    id: WriteId,
+) -> Create {
     create_shard(changes, wanted, (0, 1), true, now, id)
 }
 
-/// Returns one shard of a new bucket: full, less what `changes` spend and take. If not `full`, it begins empty, because
-/// other shards may hold its tokens.
+/// Returns one shard of a new bucket: full, less what `changes` spend and take. If not `full`, it
+/// begins empty, because other shards may hold its tokens.
 pub fn create_shard<'a>(
     changes: &LedgerDelta,
     wanted: impl Into<Desired<'a>>,
@@ -20,7 +25,12 @@ pub fn create_shard<'a>(
     now: i64,
     id: WriteId,
 ) -> Create {
-    let Desired { limits: wanted, own, lineage, .. } = wanted.into();
+    let Desired {
+        limits: wanted,
+        own,
+        lineage,
+        ..
+    } = wanted.into();
     let new = |limit| {
         let mut new = new_limit(limit, changes, (shard, shard_count));
         if !full {
@@ -29,20 +39,39 @@ pub fn create_shard<'a>(
         new
     };
     let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(new).collect();
-    let expires_at = limits.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, now)).max();
+    let expires_at = limits
+        .iter()
+        .map(|new| gone_at(new.parameters.whole(), new.level.tokens, now))
+        .max();
     let stays = own == Some(true) || (shard == 0 && shard_count > 1);
-    Create { id, now, limits, expires_at: expires_at.filter(|_| !stays), shard_count, lineage: lineage.cloned() }
+    Create {
+        id,
+        now,
+        limits,
+        expires_at: expires_at.filter(|_| !stays),
+        shard_count,
+        lineage: lineage.cloned(),
+    }
 }
 
 /// Returns the limits of `wanted` that the bucket lacks.
-pub(super) fn added_limits(state: &BucketState, changes: &LedgerDelta, wanted: &[Limit]) -> Vec<NewLimit> {
-    let missing = wanted.iter().filter(|limit| state.limit(limit.name()).is_none());
+pub(super) fn added_limits(
+    state: &BucketState,
+    changes: &LedgerDelta,
+    wanted: &[Limit],
+) -> Vec<NewLimit> {
+    let missing = wanted
+        .iter()
+        .filter(|limit| state.limit(limit.name()).is_none());
     let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count));
     missing
         .map(|limit| {
             let mut new = new(limit);
-            // If the bucket has a part of the limit, some of the limit was spent: it must not begin full.
-            new.level.tokens = state.begins_with(limit.name(), new.level.tokens).min(new.level.tokens);
+            // If the bucket has a part of the limit, some of the limit was spent: it must not begin
+            // full.
+            new.level.tokens = state
+                .begins_with(limit.name(), new.level.tokens)
+                .min(new.level.tokens);
             new
         })
         .collect()
@@ -51,7 +80,9 @@ pub(super) fn added_limits(state: &BucketState, changes: &LedgerDelta, wanted: &
 fn new_limit(limit: &Limit, changes: &LedgerDelta, (shard, shard_count): (u32, u32)) -> NewLimit {
     let parameters = Parameters::from(limit);
     // The shard count makes no valid rule, so the limit begins empty.
-    let capacity = parameters.shard(shard, shard_count).map_or(0, RefillRule::capacity);
+    let capacity = parameters
+        .shard(shard, shard_count)
+        .map_or(0, RefillRule::capacity);
     let change = changes.get(limit.name());
     let gone = change.map_or(0, super::Change::debit);
     let give = change.map_or(0, |change| change.give);
@@ -59,7 +90,10 @@ fn new_limit(limit: &Limit, changes: &LedgerDelta, (shard, shard_count): (u32, u
     NewLimit {
         limit: limit.name().clone(),
         parameters,
-        level: Level { tokens: capacity.saturating_sub(gone), remainder: 0 },
+        level: Level {
+            tokens: capacity.saturating_sub(gone),
+            remainder: 0,
+        },
         consumed: gone.saturating_sub(give).saturating_add(count),
     }
 }

@@ -6,35 +6,41 @@ use crate::model::{BucketState, Level, NewLimit, RefillRule};
 /// A bucket expires if it is not used for this many times its longest time to fill.
 const AFTER_FILLS: i64 = 7;
 
-/// The shortest time until a bucket expires, ms. Without it, a bucket that fills in a second would have to be renewed
-/// every few seconds.
+/// The shortest time until a bucket expires, ms. Without it, a bucket that fills in a second would
+/// have to be renewed every few seconds.
 const AT_LEAST: i64 = 3_600_000;
 
 /// Returns `true` if the bucket expires after a write of limits that are the entity's `own`.
 fn expires(state: &BucketState, own: Option<bool>) -> bool {
     match own {
-        // The first of several shards stays. Without it, a request would create a new bucket beside the other shards.
+        // The first of several shards stays. Without it, a request would create a new bucket beside
+        // the other shards.
         _ if state.shard == 0 && state.shard_count > 1 => false,
         Some(own) => !own,
         None => state.expires_at.is_some(),
     }
 }
 
-/// Returns `true` if the expiry must be renewed: less than half of the bucket's time is left, or the bucket has an
-/// expiry and should have none, or the reverse.
+/// Returns `true` if the expiry must be renewed: less than half of the bucket's time is left, or
+/// the bucket has an expiry and should have none, or the reverse.
 pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
     match (expires(state, own), state.expires_at) {
         (false, before) => before.is_some(),
         (true, None) => true,
         (true, Some(before)) => {
-            let longest = state.limits.iter().map(|known| idle(known.rule_at(now))).max().unwrap_or(AT_LEAST);
+            let longest = state
+                .limits
+                .iter()
+                .map(|known| idle(known.rule_at(now)))
+                .max()
+                .unwrap_or(AT_LEAST);
             before.saturating_mul(1000).saturating_sub(now) < longest / 2
         }
     }
 }
 
-/// Returns the time from which the bucket counts as gone if it is not used after a write at `now`: epoch seconds. It
-/// refills from `anchor` on. `None` if it never expires.
+/// Returns the time from which the bucket counts as gone if it is not used after a write at `now`:
+/// epoch seconds. It refills from `anchor` on. `None` if it never expires.
 pub(super) fn after(
     state: &BucketState,
     changes: &LedgerDelta,
@@ -50,16 +56,27 @@ pub(super) fn after(
         let (rule, tokens) = line::after(state, known, changes.get(&known.name), new, now);
         gone_at(rule, tokens, anchor)
     });
-    let added = added.iter().map(|new| gone_at(new.parameters.whole(), new.level.tokens, anchor));
+    let added = added
+        .iter()
+        .map(|new| gone_at(new.parameters.whole(), new.level.tokens, anchor));
     let gone = known.chain(added).max().unwrap_or(now.div_euclid(1000));
-    // The expiry never moves back, because writes that do not change it rely on the one they have seen.
+    // The expiry never moves back, because writes that do not change it rely on the one they have
+    // seen.
     Some(state.expires_at.map_or(gone, |before| before.max(gone)))
 }
 
-/// Returns the time from which a limit counts as unused: epoch seconds. It is never before the limit is full, however
-/// deep its debt is, because a bucket that expires comes back full.
+/// Returns the time from which a limit counts as unused: epoch seconds. It is never before the
+/// limit is full, however deep its debt is, because a bucket that expires comes back full.
 pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
-    let until_full = rule.wait(Level { tokens, remainder: 0 }, rule.capacity()).unwrap_or(0);
+    let until_full = rule
+        .wait(
+            Level {
+                tokens,
+                remainder: 0,
+            },
+            rule.capacity(),
+        )
+        .unwrap_or(0);
     // Spends that do not change the expiry add up to at most one time to fill.
     let full = until_full.saturating_add(rule.time_to_fill());
     seconds_up(now.saturating_add(full.max(idle(rule))))
@@ -67,10 +84,14 @@ pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
 
 /// Returns the time that a limit may be unused, ms.
 fn idle(rule: RefillRule) -> i64 {
-    rule.time_to_fill().saturating_mul(AFTER_FILLS).max(AT_LEAST)
+    rule.time_to_fill()
+        .saturating_mul(AFTER_FILLS)
+        .max(AT_LEAST)
 }
 
 /// Converts milliseconds to seconds, rounded up.
 fn seconds_up(millis: i64) -> i64 {
-    millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
+    millis
+        .div_euclid(1000)
+        .saturating_add(i64::from(millis.rem_euclid(1000) > 0))
 }

@@ -4,35 +4,51 @@ use std::time::Duration;
 
 use super::LedgerDelta;
 use crate::model::{
-    BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters, RefillRule, whole_tokens,
+    BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters,
+    RefillRule, whole_tokens,
 };
 
-/// Returns the level of one limit at `now` according to the image `state`, after the settlements and grants in
-/// `changes`.
+/// Returns the level of one limit at `now` according to the image `state`, after the settlements
+/// and grants in `changes`.
 ///
-/// Give-backs are added before the level is limited to the capacity, and debits are subtracted after it, in the same
-/// order as in the write.
-pub fn projected(state: &BucketState, limit: &LimitState, changes: &LedgerDelta, now: i64) -> Level {
+/// Give-backs are added before the level is limited to the capacity, and debits are subtracted
+/// after it, in the same order as in the write.
+pub fn projected(
+    state: &BucketState,
+    limit: &LimitState,
+    changes: &LedgerDelta,
+    now: i64,
+) -> Level {
     let change = changes.get(&limit.name);
     let give = change.map_or(0, |change| change.give);
     let gone = change.map_or(0, super::Change::debit);
-    let credited = Level { tokens: limit.level.tokens.saturating_add(give), ..limit.level };
+    let credited = Level {
+        tokens: limit.level.tokens.saturating_add(give),
+        ..limit.level
+    };
     let level = limit.rule_at(now).refill(credited, state.age(now));
-    Level { tokens: level.tokens.saturating_sub(gone), ..level }
+    Level {
+        tokens: level.tokens.saturating_sub(gone),
+        ..level
+    }
 }
 
 /// Returns `true` if the image has too few tokens of a limit for the grants in `changes`.
 pub fn is_short(state: &BucketState, changes: &LedgerDelta, now: i64) -> bool {
     !state.is_bypassed(now)
         && state.limits.iter().any(|limit| {
-            let floor = changes.get(&limit.name).filter(|change| change.spend > 0).map(|change| change.floor);
+            let floor = changes
+                .get(&limit.name)
+                .filter(|change| change.spend > 0)
+                .map(|change| change.floor);
             let short = |floor| projected(state, limit, changes, now).tokens < floor;
             floor.is_some_and(short) && !state.is_soft(&limit.name, now)
         })
 }
 
-/// Returns the status of every limit in `limits` for a request that asks for `amounts` (millitokens, in the order of
-/// `limits`). A limit that the bucket does not have yet counts as full, or as empty if the bucket has a part of it.
+/// Returns the status of every limit in `limits` for a request that asks for `amounts`
+/// (millitokens, in the order of `limits`). A limit that the bucket does not have yet counts as
+/// full, or as empty if the bucket has a part of it.
 pub fn statuses(
     state: Option<&BucketState>,
     limits: &[Limit],
@@ -48,15 +64,31 @@ pub fn statuses(
         .map(|(limit, amount)| {
             let known = state.and_then(|state| Some((state, state.limit(limit.name())?)));
             let (rule, level) = match known {
-                Some((state, known)) => (state.rule_with(known, limit, now), projected(state, known, changes, now)),
+                Some((state, known)) => (
+                    state.rule_with(known, limit, now),
+                    projected(state, known, changes, now),
+                ),
                 None => {
                     let rule = limit.rule();
-                    let tokens =
-                        state.map_or(rule.capacity(), |state| state.begins_with(limit.name(), rule.capacity()));
-                    (rule, Level { tokens, remainder: 0 })
+                    let tokens = state.map_or(rule.capacity(), |state| {
+                        state.begins_with(limit.name(), rule.capacity())
+                    });
+                    (
+                        rule,
+                        Level {
+                            tokens,
+                            remainder: 0,
+                        },
+                    )
                 }
             };
-            status(limit, rule, level, amount, state.map_or(0, |state| ahead(state, now)))
+            status(
+                limit,
+                rule,
+                level,
+                amount,
+                state.map_or(0, |state| ahead(state, now)),
+            )
         })
         .collect()
 }
@@ -66,13 +98,32 @@ pub(super) fn ahead(state: &BucketState, now: i64) -> i64 {
     state.refilled_at.saturating_sub(now).max(0)
 }
 
-/// Returns the status of one limit. `level` is the level now, `amount` is requested (millitokens), and refills begin in
-/// `ahead` ms.
-pub fn status(limit: &Limit, rule: RefillRule, level: Level, amount: i64, ahead: i64) -> LimitStatus {
-    let level = Level { tokens: level.tokens.min(rule.capacity()), ..level };
+/// Returns the status of one limit. `level` is the level now, `amount` is requested (millitokens),
+/// and refills begin in `ahead` ms.
+pub fn status(
+    limit: &Limit,
+    rule: RefillRule,
+    level: Level,
+    amount: i64,
+    ahead: i64,
+) -> LimitStatus {
+    let level = Level {
+        tokens: level.tokens.min(rule.capacity()),
+        ..level
+    };
     let wait = |amount: i64| {
-        let wait = if amount <= 0 { Some(0) } else { rule.wait(level, amount) };
-        wait.map(|wait| if wait == 0 { 0 } else { wait.saturating_add(ahead) })
+        let wait = if amount <= 0 {
+            Some(0)
+        } else {
+            rule.wait(level, amount)
+        };
+        wait.map(|wait| {
+            if wait == 0 {
+                0
+            } else {
+                wait.saturating_add(ahead)
+            }
+        })
     };
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
     LimitStatus {
@@ -96,19 +147,27 @@ pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
 /// Returns the new parameters of the limit, if they differ.
 pub(super) fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
     let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
-    wanted.map(Parameters::from).filter(|wanted| *wanted != known.parameters)
+    wanted
+        .map(Parameters::from)
+        .filter(|wanted| *wanted != known.parameters)
 }
 
 /// Returns `true` if the limits that both buckets have are equal.
 pub fn same_parameters(one: &BucketState, other: &BucketState) -> bool {
-    let same = |limit: &LimitState| one.limit(&limit.name).is_none_or(|known| known.parameters == limit.parameters);
+    let same = |limit: &LimitState| {
+        one.limit(&limit.name)
+            .is_none_or(|known| known.parameters == limit.parameters)
+    };
     other.limits.iter().all(same)
 }
 
 /// Returns `limits` with the bucket's parameters; `None` if they are equal or not valid.
 pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
     let known = |limit: &Limit| state.limit(limit.name()).map(|known| known.parameters);
-    if limits.iter().all(|limit| known(limit).is_none_or(|parameters| parameters == Parameters::from(limit))) {
+    if limits
+        .iter()
+        .all(|limit| known(limit).is_none_or(|parameters| parameters == Parameters::from(limit)))
+    {
         return None;
     }
     let own = |limit: &Limit| match known(limit) {

@@ -1,7 +1,8 @@
 //! The change of one limit by a write: the rows of the write table.
 //!
-//! A row is chosen by the image, but it is exact whatever the store holds: its conditions are literals that the store
-//! compares with the tokens. A row that counts the refill since the anchor requires that the anchor has not moved.
+//! A row is chosen by the image, but it is exact whatever the store holds: its conditions are
+//! literals that the store compares with the tokens. A row that counts the refill since the anchor
+//! requires that the anchor has not moved.
 
 use smallvec::SmallVec;
 
@@ -20,13 +21,18 @@ struct Amounts {
 
 impl Amounts {
     fn of(state: &BucketState, change: Option<&Change>, now: i64) -> Self {
-        let Some(change) = change else { return Self::default() };
+        let Some(change) = change else {
+            return Self::default();
+        };
         let granted = change.spend > 0 && !state.is_soft(&change.limit, now);
         Self {
             give: change.give.into(),
             debit: change.debit().into(),
             floor: granted.then_some(change.floor.into()),
-            consumed: change.debit().saturating_sub(change.give).saturating_add(change.count),
+            consumed: change
+                .debit()
+                .saturating_sub(change.give)
+                .saturating_add(change.count),
         }
     }
 }
@@ -40,7 +46,8 @@ pub(super) struct Rows<'a> {
     pub(super) moves: bool,
     /// The refill, in ms, that may be spent above the capacity.
     pub(super) slack: i64,
-    /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never expires.
+    /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never
+    /// expires.
     pub(super) gone: Option<i64>,
 }
 
@@ -51,15 +58,17 @@ pub(super) struct Row {
     pub(super) relies_on_anchor: bool,
     /// `true` if the line sets the level from the capacity, less the refill since the anchor.
     pub(super) is_at_cap: bool,
-    /// `true` if the line takes more than the bucket's expiry covers: the bucket would expire before it is full.
+    /// `true` if the line takes more than the bucket's expiry covers: the bucket would expire
+    /// before it is full.
     pub(super) is_uncovered: bool,
     /// The refill since the anchor, millitokens rounded down.
     pub(super) due: i128,
 }
 
 impl Rows<'_> {
-    /// Returns the row of a limit. `taken` is the amount that other writers have probably taken since the image. `new`
-    /// are the parameters that the write sets. `None` if the write does not change the limit.
+    /// Returns the row of a limit. `taken` is the amount that other writers have probably taken
+    /// since the image. `new` are the parameters that the write sets. `None` if the write does not
+    /// change the limit.
     pub(super) fn row(
         &self,
         known: &LimitState,
@@ -67,34 +76,55 @@ impl Rows<'_> {
         change: Option<&Change>,
         new: Option<Parameters>,
     ) -> Option<Row> {
-        let Amounts { give, debit, floor, consumed } = Amounts::of(self.state, change, self.now);
+        let Amounts {
+            give,
+            debit,
+            floor,
+            consumed,
+        } = Amounts::of(self.state, change, self.now);
         let moves = self.moves;
         if debit == 0 && give == 0 && !moves {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
             return (consumed != 0).then_some(Row::free(line, 0));
         }
         let rule = known.rule_at(self.now);
-        // The refill counts only up to `now`, even if the anchor moves further, so that no tokens are minted.
-        let Refill { raw: due, remainder } = rule.accrue(self.state.age(self.now), known.level.remainder);
+        // The refill counts only up to `now`, even if the anchor moves further, so that no tokens
+        // are minted.
+        let Refill {
+            raw: due,
+            remainder,
+        } = rule.accrue(self.state.age(self.now), known.level.remainder);
         let after = new.map_or(rule, |new| self.state.rule_with(known, new, self.now));
         let cap = i128::from(after.capacity().min(rule.capacity()));
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
-        let slack = if debit == 0 || new.is_some() { 0 } else { rule.accrue(self.slack, 0).raw };
-        // The grant of a waiting request may leave a debt, and so may a settlement. The debt must be refilled before
-        // the bucket expires.
+        let slack = if debit == 0 || new.is_some() {
+            0
+        } else {
+            rule.accrue(self.slack, 0).raw
+        };
+        // The grant of a waiting request may leave a debt, and so may a settlement. The debt must
+        // be refilled before the bucket expires.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
-        let lowest = self.gone.filter(|_| owes).and_then(|gone| covered(self.state, after, self.now, gone));
-        // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken, because `due` is rounded
-        // down. If it were rounded up, a full bucket would deny a request for its whole capacity. The fractions do not
-        // add up, because the next write of a full bucket starts from the capacity again.
+        let lowest = self
+            .gone
+            .filter(|_| owes)
+            .and_then(|gone| covered(self.state, after, self.now, gone));
+        // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken,
+        // because `due` is rounded down. If it were rounded up, a full bucket would deny a request
+        // for its whole capacity. The fractions do not add up, because the next write of a full
+        // bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
         let row = if full {
             // Rows S2, S4, S6, M2, M4: every level at or above the capacity becomes the capacity.
             let never = floor.is_some_and(|floor| cap - debit < floor);
-            let floor = if never { i128::from(i64::MAX) } else { fills - give };
+            let floor = if never {
+                i128::from(i64::MAX)
+            } else {
+                fills - give
+            };
             let level = if moves { cap } else { fills };
             let tokens = TokenChange::Set(clamp(level - debit));
             Row {
@@ -116,7 +146,10 @@ impl Rows<'_> {
                 line: line(
                     known,
                     tokens,
-                    (least.map(|least| if counts { least - due } else { least }), ceiling),
+                    (
+                        least.map(|least| if counts { least - due } else { least }),
+                        ceiling,
+                    ),
                     consumed,
                 ),
                 relies_on_anchor: counts,
@@ -125,31 +158,60 @@ impl Rows<'_> {
                 due,
             }
         };
-        // The remainder is kept only if the level is below the capacity and the parameters do not change, because it is
-        // a fraction for these parameters.
-        let remainder = if row.is_at_cap || new.is_some() { 0 } else { remainder };
-        let line = Line { remainder: moves.then_some(remainder), parameters: new, ..row.line };
+        // The remainder is kept only if the level is below the capacity and the parameters do not
+        // change, because it is a fraction for these parameters.
+        let remainder = if row.is_at_cap || new.is_some() {
+            0
+        } else {
+            remainder
+        };
+        let line = Line {
+            remainder: moves.then_some(remainder),
+            parameters: new,
+            ..row.line
+        };
         Some(Row { line, ..row })
     }
 }
 
 impl Row {
     fn free(line: Line, due: i128) -> Self {
-        Self { line, relies_on_anchor: false, is_at_cap: false, is_uncovered: false, due }
+        Self {
+            line,
+            relies_on_anchor: false,
+            is_at_cap: false,
+            is_uncovered: false,
+            due,
+        }
     }
 }
 
-/// Returns the lines that settle leases of a bucket whose refill is not understood. A debit may take too little,
-/// because the due refill is not known. Give-backs stop at the capacity in the parameters.
-pub(super) fn settling(state: &BucketState, changes: &LedgerDelta, now: i64) -> SmallVec<[Line; 2]> {
-    let changed = state.limits.iter().filter_map(|known| Some((known, changes.get(&known.name)?)));
+/// Returns the lines that settle leases of a bucket whose refill is not understood. A debit may
+/// take too little, because the due refill is not known. Give-backs stop at the capacity in the
+/// parameters.
+pub(super) fn settling(
+    state: &BucketState,
+    changes: &LedgerDelta,
+    now: i64,
+) -> SmallVec<[Line; 2]> {
+    let changed = state
+        .limits
+        .iter()
+        .filter_map(|known| Some((known, changes.get(&known.name)?)));
     let lines = changed.map(|(known, change)| {
         let cap = known.rule_at(now).capacity();
-        let give = change.give.min(cap.saturating_sub(known.level.tokens).max(0));
+        let give = change
+            .give
+            .min(cap.saturating_sub(known.level.tokens).max(0));
         let debit = change.debit();
         let consumed = debit.saturating_sub(give).saturating_add(change.count);
         let ceiling = (give > 0).then_some(i128::from(cap) - i128::from(give));
-        line(known, TokenChange::Add(give.saturating_sub(debit)), (None, ceiling), consumed)
+        line(
+            known,
+            TokenChange::Add(give.saturating_sub(debit)),
+            (None, ceiling),
+            consumed,
+        )
     });
     lines.collect()
 }
@@ -163,7 +225,8 @@ fn line(
     let mut line = Line::new(known.name.clone(), tokens).with_consumed(consumed);
     line.floor = floor.map(clamp);
     line.ceiling = ceiling.map(clamp);
-    // Floor and ceiling are computed from these parameters, which another process may have changed since.
+    // Floor and ceiling are computed from these parameters, which another process may have changed
+    // since.
     line.expected = Some(known.parameters);
     line
 }
@@ -177,15 +240,19 @@ pub(super) fn after(
     at: i64,
 ) -> (RefillRule, i64) {
     let Amounts { give, debit, .. } = Amounts::of(state, change, at);
-    let (before, rule) = (known.rule_at(at), new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)));
+    let (before, rule) = (
+        known.rule_at(at),
+        new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)),
+    );
     let cap = rule.capacity().min(before.capacity());
     let raw = before.accrue(state.age(at), known.level.remainder).raw;
     let held = i128::from(known.level.tokens) + raw + give;
     (rule, clamp(held.min(cap.into()) - debit))
 }
 
-/// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone` (epoch ms). An
-/// expired bucket comes back full, so it must not expire earlier. `None` if it never expires.
+/// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone`
+/// (epoch ms). An expired bucket comes back full, so it must not expire earlier. `None` if it never
+/// expires.
 fn covered(state: &BucketState, rule: RefillRule, at: i64, gone: i64) -> Option<i128> {
     let left = gone.saturating_sub(at.max(state.refilled_at.saturating_add(1)));
     (gone < i64::MAX).then(|| i128::from(rule.capacity()) - rule.accrue(left, 0).raw)

@@ -5,7 +5,9 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::{LedgerDelta, clamp, levels::ahead, projected};
-use crate::model::{BucketState, Level, Limit, LimitStatus, MILLI, Owner, RefillRule, whole_tokens};
+use crate::model::{
+    BucketState, Level, Limit, LimitStatus, MILLI, Owner, RefillRule, whole_tokens,
+};
 
 /// Millitokens, in the order of the limits.
 type Amounts = SmallVec<[i64; 2]>;
@@ -13,18 +15,39 @@ type Amounts = SmallVec<[i64; 2]>;
 /// The image of a shard, and the changes that will be written to it.
 pub type ShardView<'a> = (&'a BucketState, &'a LedgerDelta);
 
-/// Returns the status of every limit in `limits` for a request that asks for `amounts` (millitokens, in the order of
-/// `limits`), which may be taken from all shards together.
-pub fn statuses_of_shards(shards: &[ShardView<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+/// Returns the status of every limit in `limits` for a request that asks for `amounts`
+/// (millitokens, in the order of `limits`), which may be taken from all shards together.
+pub fn statuses_of_shards(
+    shards: &[ShardView<'_>],
+    limits: &[Limit],
+    amounts: &[i64],
+    now: i64,
+) -> Vec<LimitStatus> {
     let requested = amounts.iter().copied().chain(std::iter::repeat(0));
     let status = |(limit, amount): (&Limit, i64)| {
         let levels = levels(shards, limit, now);
-        let (held, capacity) = levels.iter().fold((0i128, 0i128), |(held, capacity), (rule, level)| {
-            (held + i128::from(level.tokens), capacity + i128::from(rule.capacity()))
-        });
-        let ahead = shards.iter().map(|(state, _)| ahead(state, now)).max().unwrap_or(0);
+        let (held, capacity) =
+            levels
+                .iter()
+                .fold((0i128, 0i128), |(held, capacity), (rule, level)| {
+                    (
+                        held + i128::from(level.tokens),
+                        capacity + i128::from(rule.capacity()),
+                    )
+                });
+        let ahead = shards
+            .iter()
+            .map(|(state, _)| ahead(state, now))
+            .max()
+            .unwrap_or(0);
         let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        let later = |wait: i64| millis(if wait == 0 { 0 } else { wait.saturating_add(ahead) });
+        let later = |wait: i64| {
+            millis(if wait == 0 {
+                0
+            } else {
+                wait.saturating_add(ahead)
+            })
+        };
         LimitStatus {
             owner: Owner::Entity,
             limit: limit.clone(),
@@ -37,13 +60,24 @@ pub fn statuses_of_shards(shards: &[ShardView<'_>], limits: &[Limit], amounts: &
     limits.iter().zip(requested).map(status).collect()
 }
 
-/// Returns the amounts to take from each shard, from the fullest first, so that they add up to `amounts`. `None` if all
-/// shards together have too few tokens.
-pub fn draw(shards: &[ShardView<'_>], limits: &[Limit], amounts: &[i64], now: i64) -> Option<Vec<Amounts>> {
-    let mut drawn: Vec<Amounts> = shards.iter().map(|_| SmallVec::from_elem(0, limits.len())).collect();
+/// Returns the amounts to take from each shard, from the fullest first, so that they add up to
+/// `amounts`. `None` if all shards together have too few tokens.
+pub fn draw(
+    shards: &[ShardView<'_>],
+    limits: &[Limit],
+    amounts: &[i64],
+    now: i64,
+) -> Option<Vec<Amounts>> {
+    let mut drawn: Vec<Amounts> = shards
+        .iter()
+        .map(|_| SmallVec::from_elem(0, limits.len()))
+        .collect();
     for (index, (limit, amount)) in limits.iter().zip(amounts).enumerate() {
-        let mut fullest: Vec<(usize, i64)> =
-            levels(shards, limit, now).iter().map(|(_, level)| level.tokens).enumerate().collect();
+        let mut fullest: Vec<(usize, i64)> = levels(shards, limit, now)
+            .iter()
+            .map(|(_, level)| level.tokens)
+            .enumerate()
+            .collect();
         fullest.sort_by_key(|(_, tokens)| std::cmp::Reverse(*tokens));
         let mut missing = *amount;
         for (shard, tokens) in fullest {
@@ -58,40 +92,65 @@ pub fn draw(shards: &[ShardView<'_>], limits: &[Limit], amounts: &[i64], now: i6
     Some(drawn)
 }
 
-/// Returns the rule and the level of the limit in each shard at `now`. A limit that a shard does not have yet will
-/// begin full.
+/// Returns the rule and the level of the limit in each shard at `now`. A limit that a shard does
+/// not have yet will begin full.
 fn levels(shards: &[ShardView<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule, Level)> {
     let level = |(state, changes): &ShardView<'_>| match state.limit(limit.name()) {
         Some(known) => {
             let rule = state.rule_with(known, limit, now);
             let level = projected(state, known, changes, now);
-            Some((rule, Level { tokens: level.tokens.min(rule.capacity()), ..level }))
+            Some((
+                rule,
+                Level {
+                    tokens: level.tokens.min(rule.capacity()),
+                    ..level
+                },
+            ))
         }
         None => {
-            let rule = crate::model::Parameters::from(limit).shard(state.shard, state.shard_count).ok()?;
-            Some((rule, Level { tokens: state.begins_with(limit.name(), rule.capacity()), remainder: 0 }))
+            let rule = crate::model::Parameters::from(limit)
+                .shard(state.shard, state.shard_count)
+                .ok()?;
+            Some((
+                rule,
+                Level {
+                    tokens: state.begins_with(limit.name(), rule.capacity()),
+                    remainder: 0,
+                },
+            ))
         }
     };
     shards.iter().filter_map(level).collect()
 }
 
-/// Returns the milliseconds until the levels together hold `amount`; `None` if they never do. Found by bisection,
-/// because a full shard gains nothing while the others do.
+/// Returns the milliseconds until the levels together hold `amount`; `None` if they never do. Found
+/// by bisection, because a full shard gains nothing while the others do.
 fn wait(levels: &[(RefillRule, Level)], amount: i64) -> Option<i64> {
-    let held =
-        |after: i64| -> i128 { levels.iter().map(|(rule, level)| i128::from(rule.refill(*level, after).tokens)).sum() };
+    let held = |after: i64| -> i128 {
+        levels
+            .iter()
+            .map(|(rule, level)| i128::from(rule.refill(*level, after).tokens))
+            .sum()
+    };
     let enough = |after: i64| held(after) >= i128::from(amount);
     if amount <= 0 || enough(0) {
         return Some(0);
     }
-    let full = levels.iter().map(|(rule, level)| rule.wait(*level, rule.capacity()).unwrap_or(i64::MAX)).max()?;
+    let full = levels
+        .iter()
+        .map(|(rule, level)| rule.wait(*level, rule.capacity()).unwrap_or(i64::MAX))
+        .max()?;
     if !enough(full) {
         return None;
     }
     let (mut short, mut long) = (0, full);
     while long - short > 1 {
         let middle = short + (long - short) / 2;
-        if enough(middle) { long = middle } else { short = middle }
+        if enough(middle) {
+            long = middle
+        } else {
+            short = middle
+        }
     }
     Some(long)
 }

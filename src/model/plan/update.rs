@@ -10,29 +10,30 @@ use super::{
     line::{self, Row, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, StampGuard, TokenChange, Update, Validity,
-    WriteId,
+    Anchor, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, StampGuard, TokenChange,
+    Update, Validity, WriteId,
 };
 
-/// The millitokens above which a number makes the write move the anchor, so that no `i64` overflows: 10^15 tokens per
-/// second fill an `i64` in 9 s.
+/// The millitokens above which a number makes the write move the anchor, so that no `i64`
+/// overflows: 10^15 tokens per second fill an `i64` in 9 s.
 const LARGE: i128 = 1 << 61;
 
-/// The clock error between processes to expect, ms. A clock that is ahead by this much empties a bucket that fills in
-/// less time.
+/// The clock error between processes to expect, ms. A clock that is ahead by this much empties a
+/// bucket that fills in less time.
 const CLOCKS_APART: i64 = 1000;
 
-/// The writes left below which an update refills the internal write counter. Python clients double the shards of an
-/// item whose counter is empty.
+/// The writes left below which an update refills the internal write counter. Python clients double
+/// the shards of an item whose counter is empty.
 const FEW_WRITES: i64 = 300 * MILLI;
 
-/// Returns the update that applies `changes` to the bucket as `state` shows it, and changes it to `wanted`.
+/// Returns the update that applies `changes` to the bucket as `state` shows it, and changes it to
+/// `wanted`.
 ///
-/// The anchor stays the same unless something forces it to move, so that writes of different processes commute. Changes
-/// of limits that neither the bucket nor `wanted` has are left out.
+/// The anchor stays the same unless something forces it to move, so that writes of different
+/// processes commute. Changes of limits that neither the bucket nor `wanted` has are left out.
 ///
-/// An anchor that a wrong clock has set far in the future would starve the bucket. A process that knows the error of
-/// its own clock replaces such an anchor by the current time.
+/// An anchor that a wrong clock has set far in the future would starve the bucket. A process that
+/// knows the error of its own clock replaces such an anchor by the current time.
 pub fn update<'a>(
     state: &BucketState,
     changes: &LedgerDelta,
@@ -43,22 +44,45 @@ pub fn update<'a>(
     let (wanted, now) = (wanted.into(), now.into());
     let seen = state.refilled_at;
     if now.is_far_before(seen) {
-        let honest = BucketState { refilled_at: now.at, ..state.clone() };
-        return Planner { state: &honest, changes, wanted, now: now.at }.plan(id, Some((seen, now.at)));
+        let honest = BucketState {
+            refilled_at: now.at,
+            ..state.clone()
+        };
+        return Planner {
+            state: &honest,
+            changes,
+            wanted,
+            now: now.at,
+        }
+        .plan(id, Some((seen, now.at)));
     }
-    Planner { state, changes, wanted, now: now.at }.plan(id, None)
+    Planner {
+        state,
+        changes,
+        wanted,
+        now: now.at,
+    }
+    .plan(id, None)
 }
 
-/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. It is used after too many
-/// refusals.
+/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. It is
+/// used after too many refusals.
 ///
-/// It also takes the refill above the capacity, which would otherwise replace the taken tokens. The image may be a
-/// round trip old, so it may take a little too much, but the bucket never grants more than it holds.
+/// It also takes the refill above the capacity, which would otherwise replace the taken tokens. The
+/// image may be a round trip old, so it may take a little too much, but the bucket never grants
+/// more than it holds.
 pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let lines = state.limits.iter().filter_map(|known| {
-        let take = changes.get(&known.name).map(|change| change.take).filter(|take| *take > 0)?;
-        let due = known.rule_at(now).accrue(state.age(now), known.level.remainder).raw;
-        let overflow = i128::from(known.level.tokens) + due - i128::from(known.rule_at(now).capacity());
+        let take = changes
+            .get(&known.name)
+            .map(|change| change.take)
+            .filter(|take| *take > 0)?;
+        let due = known
+            .rule_at(now)
+            .accrue(state.age(now), known.level.remainder)
+            .raw;
+        let overflow =
+            i128::from(known.level.tokens) + due - i128::from(known.rule_at(now).capacity());
         let tokens = TokenChange::Add(clamp(-i128::from(take) - overflow.max(0)));
         Some(Line::new(known.name.clone(), tokens).with_consumed(take))
     });
@@ -68,10 +92,11 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
     update
 }
 
-/// Returns the update of [`take_anyway`], on condition that no limit has more tokens than the image shows.
+/// Returns the update of [`take_anyway`], on condition that no limit has more tokens than the image
+/// shows.
 ///
-/// A delayed give-back may arrive between the image and this write. The tokens that it adds to a full bucket are not in
-/// the overflow of the image, so they would stay.
+/// A delayed give-back may arrive between the image and this write. The tokens that it adds to a
+/// full bucket are not in the overflow of the image, so they would stay.
 pub fn take_overdue(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let mut update = take_anyway(state, changes, now, id);
     for line in &mut update.lines {
@@ -93,7 +118,11 @@ impl Planner<'_> {
     fn plan(&self, id: WriteId, repair: Option<(i64, i64)>) -> Update {
         let Self { state, changes, .. } = *self;
         let mut update = Update::new(id, self.now);
-        update.lineage = self.wanted.lineage.filter(|_| state.lacks_parent()).cloned();
+        update.lineage = self
+            .wanted
+            .lineage
+            .filter(|_| state.lacks_parent())
+            .cloned();
         update.shard_count = Some(state.shard_count);
         let stamps = state.stamps.as_deref();
         if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
@@ -101,7 +130,11 @@ impl Planner<'_> {
             update.lines = line::settling(state, changes, self.now);
             return update;
         }
-        let rows = if repair.is_some() || self.must_move() { None } else { self.rows_in_place() };
+        let rows = if repair.is_some() || self.must_move() {
+            None
+        } else {
+            self.rows_in_place()
+        };
         match rows {
             Some(rows) => {
                 if rows.iter().any(|row| row.relies_on_anchor) {
@@ -119,49 +152,85 @@ impl Planner<'_> {
 
     /// Returns `true` if the write must move the anchor, whatever its rows are.
     fn must_move(&self) -> bool {
-        let Self { state, ref wanted, now, .. } = *self;
+        let Self {
+            state,
+            ref wanted,
+            now,
+            ..
+        } = *self;
         let large = |known: &LimitState| {
-            let due = known.rule_at(now).accrue(state.age(now), known.level.remainder).raw;
+            let due = known
+                .rule_at(now)
+                .accrue(state.age(now), known.level.remainder)
+                .raw;
             due > LARGE || i128::from(known.level.tokens).abs() > LARGE
         };
-        let few_writes = || state.pressure.is_some_and(|pressure| pressure.level.tokens < FEW_WRITES);
+        let few_writes = || {
+            state
+                .pressure
+                .is_some_and(|pressure| pressure.level.tokens < FEW_WRITES)
+        };
         super::differs(state, wanted.limits)
-            || state.stamps.as_deref().is_some_and(|stamps| stamps.is_outdated(now))
+            || state
+                .stamps
+                .as_deref()
+                .is_some_and(|stamps| stamps.is_outdated(now))
             || expiry::is_due(state, wanted.own, now)
             || (wanted.others.peers != Peers::Absent && few_writes())
             || state.limits.iter().any(large)
     }
 
-    /// Returns the rows of a write that does not move the anchor; `None` if a row requires the move.
+    /// Returns the rows of a write that does not move the anchor; `None` if a row requires the
+    /// move.
     fn rows_in_place(&self) -> Option<SmallVec<[Row; 2]>> {
-        let gone = self.state.expires_at.map(|seconds| seconds.saturating_mul(1000));
+        let gone = self
+            .state
+            .expires_at
+            .map(|seconds| seconds.saturating_mul(1000));
         let rows = self.rows(false, gone);
         let changed = self.state.limits.iter().enumerate();
         let changed = changed.filter_map(|(index, known)| {
-            Some((known, rows.row(known, self.taken(index), self.changes.get(&known.name), None)?))
+            Some((
+                known,
+                rows.row(
+                    known,
+                    self.taken(index),
+                    self.changes.get(&known.name),
+                    None,
+                )?,
+            ))
         });
-        changed.map(|(known, row)| (!self.needs_move(known, &row)).then_some(row)).collect()
+        changed
+            .map(|(known, row)| (!self.needs_move(known, &row)).then_some(row))
+            .collect()
     }
 
     fn needs_move(&self, known: &LimitState, row: &Row) -> bool {
         let rule = known.rule_at(self.now);
         let cap = i128::from(rule.capacity());
         let old = match self.wanted.others.peers {
-            // Python clients do not expect an anchor that stays. In a race with one, the refill since the anchor is
-            // lost.
+            // Python clients do not expect an anchor that stays. In a race with one, the refill
+            // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
             // A process with a clock that is ahead would empty the bucket for all others.
-            Peers::Absent => row.is_at_cap && rule.time_to_fill() < CLOCKS_APART && row.due > cap / 2,
+            Peers::Absent => {
+                row.is_at_cap && rule.time_to_fill() < CLOCKS_APART && row.due > cap / 2
+            }
         };
         old || row.is_uncovered
     }
 
     fn move_anchor(&self, update: &mut Update, repair: Option<(i64, i64)>) {
-        let Self { state, changes, ref wanted, now } = *self;
+        let Self {
+            state,
+            changes,
+            ref wanted,
+            now,
+        } = *self;
         let seen = state.refilled_at;
-        // The anchor never moves back, except for a repair. It always changes, because the rows of other writers rely
-        // on it.
+        // The anchor never moves back, except for a repair. It always changes, because the rows of
+        // other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, wanted.limits);
@@ -172,27 +241,47 @@ impl Planner<'_> {
             None => Expiry::Keep,
         };
         let rows = self.rows(true, gone.map(|seconds| seconds.saturating_mul(1000)));
-        let lines = state.limits.iter().enumerate().filter_map(|(index, known)| {
-            let new = new_parameters(known, wanted.limits);
-            rows.row(known, self.taken(index), changes.get(&known.name), new)
-        });
+        let lines = state
+            .limits
+            .iter()
+            .enumerate()
+            .filter_map(|(index, known)| {
+                let new = new_parameters(known, wanted.limits);
+                rows.row(known, self.taken(index), changes.get(&known.name), new)
+            });
         update.lines = lines.map(|row| row.line).collect();
     }
 
     fn rows(&self, moves: bool, gone: Option<i64>) -> Rows<'_> {
-        Rows { state: self.state, now: self.now, moves, slack: self.wanted.others.slack, gone }
+        Rows {
+            state: self.state,
+            now: self.now,
+            moves,
+            slack: self.wanted.others.slack,
+            gone,
+        }
     }
 
     fn taken(&self, index: usize) -> i64 {
         self.wanted.others.taken.get(index).copied().unwrap_or(0)
     }
 
-    /// Returns the write's conditions on the bucket's stamps: they must have the same effect as when the write was
-    /// planned.
+    /// Returns the write's conditions on the bucket's stamps: they must have the same effect as
+    /// when the write was planned.
     fn stamp_guard(&self, moves: bool) -> StampGuard {
-        let Self { state, changes, now, .. } = *self;
-        let valid_until = state.stamps.as_deref().and_then(|stamps| stamps.valid_until);
-        let soft = changes.iter().filter(|change| change.spend > 0 && state.is_soft(&change.limit, now));
+        let Self {
+            state,
+            changes,
+            now,
+            ..
+        } = *self;
+        let valid_until = state
+            .stamps
+            .as_deref()
+            .and_then(|stamps| stamps.valid_until);
+        let soft = changes
+            .iter()
+            .filter(|change| change.spend > 0 && state.is_soft(&change.limit, now));
         StampGuard {
             enabled: changes.grants(),
             bypassed: changes.grants().then(|| state.is_bypassed(now)),
@@ -206,7 +295,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Charges one write to the internal limit that counts writes. It never denies, so it has no conditions.
+    /// Charges one write to the internal limit that counts writes. It never denies, so it has no
+    /// conditions.
     fn pressure(&self, moves: bool) -> Option<TokenChange> {
         let pressure = self.state.pressure?;
         if !moves {

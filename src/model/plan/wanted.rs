@@ -9,8 +9,8 @@ use crate::model::{Limit, Limits, ParentLink};
 pub struct Desired<'a> {
     /// The limits. Other limits of the bucket stay as they are.
     pub limits: &'a [Limit],
-    /// `true` if the limits are the entity's own, so that the bucket never expires; `None` if that is not known, and
-    /// the bucket's expiry stays as it is.
+    /// `true` if the limits are the entity's own, so that the bucket never expires; `None` if that
+    /// is not known, and the bucket's expiry stays as it is.
     pub own: Option<bool>,
     /// The entity's parent, if it is known to have one.
     pub lineage: Option<&'a ParentLink>,
@@ -18,21 +18,21 @@ pub struct Desired<'a> {
     pub others: Others,
 }
 
-/// The expected other writers of a bucket. They affect the choice of rows, and never the grants: every row is exact
-/// whatever the store holds.
+/// The expected other writers of a bucket. They affect the choice of rows, and never the grants:
+/// every row is exact whatever the store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// The presence of Python clients, whose writes need the anchor to move.
     pub peers: Peers,
-    /// The refill, in ms, that may be spent above the capacity, once: a write is done even if its image shows the
-    /// bucket a little too full. 0 if nobody else writes.
+    /// The refill, in ms, that may be spent above the capacity, once: a write is done even if its
+    /// image shows the bucket a little too full. 0 if nobody else writes.
     pub slack: i64,
     /// The millitokens that others have probably taken since the image, in the order of its limits.
     pub taken: SmallVec<[i64; 2]>,
 }
 
-/// Tells if Python clients spend from the same bucket. They compute the refill from their own image, and an old anchor
-/// makes the result wrong: tokens may be lost, but are never minted.
+/// Tells if Python clients spend from the same bucket. They compute the refill from their own
+/// image, and an old anchor makes the result wrong: tokens may be lost, but are never minted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Peers {
     /// There are none. The anchor moves only if it must.
@@ -46,24 +46,36 @@ pub enum Peers {
 
 impl<'a> From<&'a [Limit]> for Desired<'a> {
     fn from(limits: &'a [Limit]) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 }
 
 impl<'a, const N: usize> From<&'a [Limit; N]> for Desired<'a> {
     fn from(limits: &'a [Limit; N]) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 }
 
 impl<'a> From<&'a Limits> for Desired<'a> {
     fn from(limits: &'a Limits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 }
 
 impl<'a> From<&'a Vec<Limit>> for Desired<'a> {
     fn from(limits: &'a Vec<Limit>) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 }

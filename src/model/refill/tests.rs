@@ -18,8 +18,8 @@ fn exact(rule: RefillRule, level: Level) -> BigRational {
 
 /// Returns the level of a bucket with rational tokens.
 fn oracle(rule: RefillRule, level: Level, elapsed: i64) -> BigRational {
-    let grown =
-        exact(rule, level) + ratio(elapsed.max(0).into(), 1) * ratio(rule.refill_amount.into(), rule.divisor.into());
+    let grown = exact(rule, level)
+        + ratio(elapsed.max(0).into(), 1) * ratio(rule.refill_amount.into(), rule.divisor.into());
     grown.min(ratio(rule.capacity.into(), 1))
 }
 
@@ -134,17 +134,30 @@ fn refuses_numbers_that_make_no_limit() {
     assert!(Parameters::new(-1, 1, 1).is_err());
     assert!(Parameters::new(1, 0, 1).is_err());
     assert!(Parameters::new(1, 1, 0).is_err());
-    assert!(Parameters::new(0, 1, i64::MAX).unwrap().shard(0, 2).is_err());
+    assert!(
+        Parameters::new(0, 1, i64::MAX)
+            .unwrap()
+            .shard(0, 2)
+            .is_err()
+    );
     assert!(Parameters::new(0, 1, 1).unwrap().shard(2, 2).is_err());
 }
 
 #[test]
 fn a_slow_limit_that_is_refilled_often_loses_nothing() {
     // 100 a day, refilled every 20 ms for a day.
-    let rule = Parameters::new(100_000, 100_000, 86_400_000).unwrap().whole();
+    let rule = Parameters::new(100_000, 100_000, 86_400_000)
+        .unwrap()
+        .whole();
     let mut level = Level::default();
     for _ in 0..86_400_000 / 20 {
         level = rule.refill(level, 20);
     }
-    assert_eq!(level, Level { tokens: 100_000, remainder: 0 });
+    assert_eq!(
+        level,
+        Level {
+            tokens: 100_000,
+            remainder: 0
+        }
+    );
 }

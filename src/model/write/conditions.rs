@@ -1,12 +1,13 @@
 //! The conditions and changes of a write that concern the whole bucket.
 //!
-//! The enums may get more variants. A store must refuse a write with a variant that it does not know, with an error of
-//! kind [`Rejected`](crate::store::StoreErrorKind::Rejected): a condition that is not checked can mint tokens.
+//! The enums may get more variants. A store must refuse a write with a variant that it does not
+//! know, with an error of kind [`Rejected`](crate::store::StoreErrorKind::Rejected): a condition
+//! that is not checked can mint tokens.
 
 use super::WriteId;
 
-/// The condition of a write on a bucket's anchor, and the time to which it moves the anchor, if it does. The anchor is
-/// the time up to which the bucket's tokens are refilled. Epoch ms.
+/// The condition of a write on a bucket's anchor, and the time to which it moves the anchor, if it
+/// does. The anchor is the time up to which the bucket's tokens are refilled. Epoch ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Anchor {

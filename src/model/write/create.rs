@@ -26,7 +26,14 @@ impl Create {
     /// Returns the creation of an unsharded bucket at `now` (epoch ms), which never expires.
     pub fn new(id: WriteId, now: i64, limits: impl IntoIterator<Item = NewLimit>) -> Self {
         let limits = limits.into_iter().collect();
-        Self { id, now, limits, expires_at: None, shard_count: 1, lineage: None }
+        Self {
+            id,
+            now,
+            limits,
+            expires_at: None,
+            shard_count: 1,
+            lineage: None,
+        }
     }
 
     /// Returns the limits of the bucket.
@@ -62,7 +69,8 @@ impl Create {
         self
     }
 
-    /// Returns shard `shard` of the bucket as the creation leaves it, without the internal limit that counts writes.
+    /// Returns shard `shard` of the bucket as the creation leaves it, without the internal limit
+    /// that counts writes.
     ///
     /// # Errors
     /// [`InvalidParameters`] if a limit is not valid for this shard.
@@ -74,7 +82,10 @@ impl Create {
         state.shard_count = self.shard_count;
         state.last_write = Some(self.id.clone());
         state.set_lineage(self.lineage.as_ref());
-        let limits = self.limits.iter().map(|new| new.state((shard, self.shard_count)));
+        let limits = self
+            .limits
+            .iter()
+            .map(|new| new.state((shard, self.shard_count)));
         state.limits = limits.collect::<Result<_, _>>()?;
         Ok(state)
     }

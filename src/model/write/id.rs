@@ -24,10 +24,12 @@ impl WriteId {
         &self.0
     }
 
-    /// Returns a number that identifies the writer of the id, almost uniquely. Each writer counts from a random number,
-    /// so the first six characters stay the same for 2^28 writes.
+    /// Returns a number that identifies the writer of the id, almost uniquely. Each writer counts
+    /// from a random number, so the first six characters stay the same for 2^28 writes.
     pub(crate) fn writer(&self) -> u64 {
-        self.0.bytes().take(6).fold(0, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)) >> 20
+        self.0.bytes().take(6).fold(0, |sum, byte| {
+            (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        }) >> 20
     }
 }
 

@@ -4,7 +4,8 @@ use crate::model::{InvalidParameters, Level, LimitName, LimitState, Parameters};
 
 /// The change of a limit's tokens, millitokens.
 ///
-/// The enum may get more variants. A store must refuse a write with a variant that it does not know.
+/// The enum may get more variants. A store must refuse a write with a variant that it does not
+/// know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenChange {
@@ -15,7 +16,8 @@ pub enum TokenChange {
 }
 
 impl TokenChange {
-    /// Returns the tokens after the change of `tokens`. A sum that does not fit becomes the nearest `i64`.
+    /// Returns the tokens after the change of `tokens`. A sum that does not fit becomes the nearest
+    /// `i64`.
     pub fn apply(self, tokens: i64) -> i64 {
         match self {
             Self::Add(amount) => tokens.saturating_add(amount),
@@ -114,23 +116,37 @@ impl Line {
 
     /// Returns `true` if every condition holds for the limit.
     pub(super) fn holds(&self, limit: &LimitState) -> bool {
-        self.holds_tokens(limit.level.tokens) && self.expected.is_none_or(|expected| limit.parameters == expected)
+        self.holds_tokens(limit.level.tokens)
+            && self
+                .expected
+                .is_none_or(|expected| limit.parameters == expected)
     }
 
     /// Returns `true` if floor and ceiling hold for `tokens` (millitokens).
     pub(crate) fn holds_tokens(&self, tokens: i64) -> bool {
-        self.floor.is_none_or(|floor| tokens >= floor) && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
+        self.floor.is_none_or(|floor| tokens >= floor)
+            && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
     }
 
     /// Changes the limit of shard `shard` of `count`.
-    pub(super) fn apply(&self, limit: &mut LimitState, shard: (u32, u32)) -> Result<(), InvalidParameters> {
+    pub(super) fn apply(
+        &self,
+        limit: &mut LimitState,
+        shard: (u32, u32),
+    ) -> Result<(), InvalidParameters> {
         limit.level.tokens = self.tokens.apply(limit.level.tokens);
         limit.consumed = limit.consumed.saturating_add(self.consumed);
         if let Some(remainder) = self.remainder {
             limit.level.remainder = remainder;
         }
         if let Some(parameters) = self.parameters {
-            *limit = LimitState::new(limit.name.clone(), parameters, shard, limit.level, limit.consumed)?;
+            *limit = LimitState::new(
+                limit.name.clone(),
+                parameters,
+                shard,
+                limit.level,
+                limit.consumed,
+            )?;
         }
         Ok(())
     }
@@ -153,7 +169,12 @@ pub struct NewLimit {
 impl NewLimit {
     /// Returns a limit of which nothing was consumed.
     pub fn new(limit: LimitName, parameters: Parameters, level: Level) -> Self {
-        Self { limit, parameters, level, consumed: 0 }
+        Self {
+            limit,
+            parameters,
+            level,
+            consumed: 0,
+        }
     }
 
     /// Returns the same limit with other parameters.
@@ -179,6 +200,12 @@ impl NewLimit {
 
     /// Returns the limit of shard `shard` of `count`.
     pub(super) fn state(&self, shard: (u32, u32)) -> Result<LimitState, InvalidParameters> {
-        LimitState::new(self.limit.clone(), self.parameters, shard, self.level, self.consumed)
+        LimitState::new(
+            self.limit.clone(),
+            self.parameters,
+            shard,
+            self.level,
+            self.consumed,
+        )
     }
 }

@@ -1,10 +1,10 @@
 //! The conditional writes that a store executes.
 //!
-//! They contain no logic: the planner makes every decision before. Anything that must hold when the write arrives is a
-//! condition with a literal.
+//! They contain no logic: the planner makes every decision before. Anything that must hold when the
+//! write arrives is a condition with a literal.
 //!
-//! [`Update::holds`], [`Update::apply`], [`Create::bucket`] and [`Split::halve`] are the reference: what a store does
-//! must be equal to them.
+//! [`Update::holds`], [`Update::apply`], [`Create::bucket`] and [`Split::halve`] are the reference:
+//! what a store does must be equal to them.
 
 mod conditions;
 mod create;

@@ -11,7 +11,8 @@ pub struct Split {
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// Condition: the bucket has this number of shards. At most half of [`MOST_SHARDS`](Self::MOST_SHARDS).
+    /// Condition: the bucket has this number of shards. At most half of
+    /// [`MOST_SHARDS`](Self::MOST_SHARDS).
     pub shard_count: u32,
 }
 
@@ -21,12 +22,18 @@ impl Split {
 
     /// Returns the split of a bucket of `shard_count` shards at `now` (epoch ms).
     pub fn new(id: WriteId, now: i64, shard_count: u32) -> Self {
-        Self { id, now, shard_count }
+        Self {
+            id,
+            now,
+            shard_count,
+        }
     }
 
     /// Returns the number of shards after the split; `None` if it would be above the maximum.
     pub fn doubled(&self) -> Option<u32> {
-        self.shard_count.checked_mul(2).filter(|count| (2..=Self::MOST_SHARDS).contains(count))
+        self.shard_count
+            .checked_mul(2)
+            .filter(|count| (2..=Self::MOST_SHARDS).contains(count))
     }
 
     /// Returns `true` if the split may halve this shard.
@@ -34,27 +41,50 @@ impl Split {
         !state.is_expired(self.now) && state.shard_count == self.shard_count
     }
 
-    /// Returns what a shard keeps and what its new shard gets. The new shard gets the smaller half of the tokens. Both
-    /// keep the refill time and the remainder.
+    /// Returns what a shard keeps and what its new shard gets. The new shard gets the smaller half
+    /// of the tokens. Both keep the refill time and the remainder.
     ///
     /// # Errors
     /// [`InvalidParameters`] if a limit cannot be divided so often.
-    pub fn halve(&self, state: &BucketState) -> Result<(BucketState, BucketState), InvalidParameters> {
+    pub fn halve(
+        &self,
+        state: &BucketState,
+    ) -> Result<(BucketState, BucketState), InvalidParameters> {
         let count = self.shard_count.saturating_mul(2);
-        let share = |shard: u32, tokens: fn(i64) -> i64, counts: bool| -> Result<BucketState, InvalidParameters> {
+        let share = |shard: u32,
+                     tokens: fn(i64) -> i64,
+                     counts: bool|
+         -> Result<BucketState, InvalidParameters> {
             let limit = |limit: &LimitState| {
                 let mut level = limit.level;
                 level.tokens = tokens(level.tokens);
                 let consumed = if counts { limit.consumed } else { 0 };
-                LimitState::new(limit.name.clone(), limit.parameters, (shard, count), level, consumed)
+                LimitState::new(
+                    limit.name.clone(),
+                    limit.parameters,
+                    (shard, count),
+                    level,
+                    consumed,
+                )
             };
             let limits = state.limits.iter().map(limit).collect::<Result<_, _>>()?;
-            Ok(BucketState { shard, shard_count: count, limits, last_write: Some(self.id.clone()), ..state.clone() })
+            Ok(BucketState {
+                shard,
+                shard_count: count,
+                limits,
+                last_write: Some(self.id.clone()),
+                ..state.clone()
+            })
         };
         let mut kept = share(state.shard, |tokens| tokens - tokens.div_euclid(2), true)?;
-        let mut new = share(state.shard.saturating_add(self.shard_count), |tokens| tokens.div_euclid(2), false)?;
+        let mut new = share(
+            state.shard.saturating_add(self.shard_count),
+            |tokens| tokens.div_euclid(2),
+            false,
+        )?;
         if kept.shard == 0 {
-            // The first shard must not expire: without it, a request would create a new bucket beside the others.
+            // The first shard must not expire: without it, a request would create a new bucket
+            // beside the others.
             kept.expires_at = None;
         }
         if let Some(pressure) = &mut new.pressure {

@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use super::{Anchor, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
-use crate::model::{BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity};
+use crate::model::{
+    BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity,
+};
 
 /// A conditional update of a bucket that exists and has not expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,8 @@ pub struct Update {
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
-    /// The parent, for a bucket that was created before its entity. Condition: the bucket has no parent.
+    /// The parent, for a bucket that was created before its entity. Condition: the bucket has no
+    /// parent.
     pub lineage: Option<ParentLink>,
     /// The condition of a repeat.
     pub guard: Guard,
@@ -137,19 +140,34 @@ impl Update {
         };
         guarded
             && !state.is_expired(self.now)
-            && self.shard_count.is_none_or(|count| count == state.shard_count)
-            && self.anchor.seen().is_none_or(|seen| state.refilled_at == seen)
-            && self.stamps.holds(state.stamps.as_deref().unwrap_or(&PeerFlags::default()), self.now)
-            && self.lines.iter().all(|line| state.limit(&line.limit).is_some_and(|limit| line.holds(limit)))
-            && self.added.iter().all(|new| state.limit(&new.limit).is_none())
+            && self
+                .shard_count
+                .is_none_or(|count| count == state.shard_count)
+            && self
+                .anchor
+                .seen()
+                .is_none_or(|seen| state.refilled_at == seen)
+            && self.stamps.holds(
+                state.stamps.as_deref().unwrap_or(&PeerFlags::default()),
+                self.now,
+            )
+            && self.lines.iter().all(|line| {
+                state
+                    .limit(&line.limit)
+                    .is_some_and(|limit| line.holds(limit))
+            })
+            && self
+                .added
+                .iter()
+                .all(|new| state.limit(&new.limit).is_none())
             && (self.lineage.is_none() || state.lacks_parent())
     }
 
     /// Changes the bucket as the update says. Its conditions must [hold](Self::holds).
     ///
     /// # Errors
-    /// [`InvalidParameters`] if new parameters are not valid for the bucket's number of shards. Then the bucket is
-    /// changed in part, and must not be stored.
+    /// [`InvalidParameters`] if new parameters are not valid for the bucket's number of shards.
+    /// Then the bucket is changed in part, and must not be stored.
     pub fn apply(&self, state: &mut BucketState) -> Result<(), InvalidParameters> {
         state.last_write = Some(self.id.clone());
         if let Some(to) = self.anchor.moves_to() {
@@ -171,7 +189,11 @@ impl Update {
         }
         let shard = (state.shard, state.shard_count);
         for line in &self.lines {
-            if let Some(limit) = state.limits.iter_mut().find(|limit| limit.name == line.limit) {
+            if let Some(limit) = state
+                .limits
+                .iter_mut()
+                .find(|limit| limit.name == line.limit)
+            {
                 line.apply(limit, shard)?;
             }
         }

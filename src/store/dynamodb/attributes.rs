@@ -6,15 +6,20 @@ pub(super) const PK: &str = "PK";
 pub(super) const SK: &str = "SK";
 
 /// The hash keys and range keys of the indexes, in the order of the index numbers.
-pub(super) const INDEX_KEYS: [(&str, &str); 4] =
-    [("GSI1PK", "GSI1SK"), ("GSI2PK", "GSI2SK"), ("GSI3PK", "GSI3SK"), ("GSI4PK", "GSI4SK")];
+pub(super) const INDEX_KEYS: [(&str, &str); 4] = [
+    ("GSI1PK", "GSI1SK"),
+    ("GSI2PK", "GSI2SK"),
+    ("GSI3PK", "GSI3SK"),
+    ("GSI4PK", "GSI4SK"),
+];
 
 pub(super) const ENTITY_ID: &str = "entity_id";
 pub(super) const RESOURCE: &str = "resource";
 pub(super) const SHARD_COUNT: &str = "shard_count";
 pub(super) const CASCADE: &str = "cascade";
 pub(super) const PARENT_ID: &str = "parent_id";
-/// The incarnation of the entity that a peer has seen. Peers stamp it on the entity and on its buckets.
+/// The incarnation of the entity that a peer has seen. Peers stamp it on the entity and on its
+/// buckets.
 pub(super) const INCARNATION: &str = "pinc";
 /// The time up to which the tokens of all limits of the item are refilled, epoch ms.
 pub(super) const REFILLED_AT: &str = "rf";
@@ -116,12 +121,19 @@ pub(super) fn user_limit(name: &str) -> Option<LimitName> {
 
 /// Returns the partition key of a bucket shard.
 pub(super) fn bucket_key(namespace: &str, key: &BucketKey) -> String {
-    format!("{namespace}/BUCKET#{}#{}#{}", key.entity, key.resource, key.shard)
+    format!(
+        "{namespace}/BUCKET#{}#{}#{}",
+        key.entity, key.resource, key.shard
+    )
 }
 
 /// Returns the index keys of a bucket shard's item.
 pub(super) fn bucket_index_keys(namespace: &str, key: &BucketKey) -> [(&'static str, String); 6] {
-    let BucketKey { entity, resource, shard } = key;
+    let BucketKey {
+        entity,
+        resource,
+        shard,
+    } = key;
     [
         ("GSI2PK", format!("{namespace}/RESOURCE#{resource}")),
         ("GSI2SK", format!("BUCKET#{entity}#{shard}")),
@@ -193,10 +205,14 @@ pub(super) fn config_key(namespace: &str, scope: &ConfigScope) -> (String, Strin
     match scope {
         ConfigScope::System => (system_key(namespace), CONFIG.into()),
         ConfigScope::Resource(resource) => (resource_key(namespace, resource), CONFIG.into()),
-        ConfigScope::Entity(entity) => (entity_key(namespace, entity), format!("{ENTITY_CONFIG}{ALL_RESOURCES}")),
-        ConfigScope::EntityResource(entity, resource) => {
-            (entity_key(namespace, entity), format!("{ENTITY_CONFIG}{resource}"))
-        }
+        ConfigScope::Entity(entity) => (
+            entity_key(namespace, entity),
+            format!("{ENTITY_CONFIG}{ALL_RESOURCES}"),
+        ),
+        ConfigScope::EntityResource(entity, resource) => (
+            entity_key(namespace, entity),
+            format!("{ENTITY_CONFIG}{resource}"),
+        ),
     }
 }
 

@@ -24,7 +24,9 @@ struct Shared {
 
 impl fmt::Debug for CallerIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallerIdentity").field("arn", &self.shared.arn.get()).finish_non_exhaustive()
+        f.debug_struct("CallerIdentity")
+            .field("arn", &self.shared.arn.get())
+            .finish_non_exhaustive()
     }
 }
 
@@ -35,10 +37,16 @@ impl CallerIdentity {
             builder = builder.behavior_version(BehaviorVersion::v2026_01_12());
         }
         let client = Client::from_conf(builder.build());
-        Self { shared: Arc::new(Shared { client, arn: OnceCell::new() }) }
+        Self {
+            shared: Arc::new(Shared {
+                client,
+                arn: OnceCell::new(),
+            }),
+        }
     }
 
-    /// Returns the ARN. `None` if STS does not answer in time or with an error; then it is not asked again.
+    /// Returns the ARN. `None` if STS does not answer in time or with an error; then it is not
+    /// asked again.
     pub(super) async fn arn(&self) -> Option<String> {
         let ask = || async {
             let call = self.shared.client.get_caller_identity().send();

@@ -13,33 +13,46 @@ use aws_smithy_http_client::{
 };
 use aws_types::service_config::ServiceConfigKey;
 
-/// Loads the SDK's configuration from the environment: region, credentials, endpoint (`AWS_ENDPOINT_URL_DYNAMODB`) and
-/// the rest, with an HTTPS client on `rustls` and `ring`.
+/// Loads the SDK's configuration from the environment: region, credentials, endpoint
+/// (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest, with an HTTPS client on `rustls` and `ring`.
 ///
-/// Call it only to change the configuration before [`RateLimiter::open`](crate::RateLimiter::open), which loads it
-/// itself by default.
+/// Call it only to change the configuration before [`RateLimiter::open`](crate::RateLimiter::open),
+/// which loads it itself by default.
 pub async fn load_config() -> SdkConfig {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .load()
+        .await
 }
 
-/// Returns `true` if STS may be asked for the owner of the credentials. Returns `false` if DynamoDB has an endpoint
-/// other than AWS, unless STS has an endpoint of its own.
+/// Returns `true` if STS may be asked for the owner of the credentials. Returns `false` if DynamoDB
+/// has an endpoint other than AWS, unless STS has an endpoint of its own.
 pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
     let everywhere = config.endpoint_url();
     // Returns the service's own endpoint, or the endpoint for all services.
     let endpoint = |service: &str| {
-        let key =
-            ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
-        key.ok().and_then(|key| config.service_config()?.load_config(key))
+        let key = ServiceConfigKey::builder()
+            .service_id(service)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build();
+        key.ok()
+            .and_then(|key| config.service_config()?.load_config(key))
     };
     let own = endpoint("STS").is_some_and(|sts| everywhere != Some(sts.as_str()));
     own || (everywhere.is_none() && endpoint("DynamoDB").is_none())
 }
 
-/// Returns the same client with a timeout for one call, retries included. A timeout that the client has stays.
+/// Returns the same client with a timeout for one call, retries included. A timeout that the client
+/// has stays.
 pub(super) fn in_some_time(client: &Client, deadline: Duration) -> Client {
-    let known = client.config().timeout_config().and_then(TimeoutConfig::operation_timeout);
+    let known = client
+        .config()
+        .timeout_config()
+        .and_then(TimeoutConfig::operation_timeout);
     in_time(client, known.unwrap_or(deadline))
 }
 
@@ -48,11 +61,20 @@ pub(super) fn in_time(client: &Client, deadline: Duration) -> Client {
     let config = client.config();
     let known = config.timeout_config();
     let timeouts = known.map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
-    Client::from_conf(config.to_builder().timeout_config(timeouts.operation_timeout(deadline).build()).build())
+    Client::from_conf(
+        config
+            .to_builder()
+            .timeout_config(timeouts.operation_timeout(deadline).build())
+            .build(),
+    )
 }
 
 /// Returns the same client without retries, for writes that are not safe to repeat blindly.
 pub(super) fn without_retries(client: &Client) -> Client {
-    let config = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+    let config = client
+        .config()
+        .to_builder()
+        .retry_config(RetryConfig::disabled())
+        .build();
     Client::from_conf(config)
 }

@@ -9,7 +9,9 @@ use aws_sdk_dynamodb::{
     Client,
     config::{
         ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
+        interceptors::{
+            BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+        },
     },
     error::BoxError,
 };
@@ -31,7 +33,11 @@ impl Storable for Sent {
 
 /// Returns the same client with an interceptor that reports the dates of its answers to `time`.
 pub(super) fn observed(client: &Client, time: &Arc<StoreTime>) -> Client {
-    let config = client.config().to_builder().interceptor(ReadDate(time.clone())).build();
+    let config = client
+        .config()
+        .to_builder()
+        .interceptor(ReadDate(time.clone()))
+        .build();
     Client::from_conf(config)
 }
 
@@ -46,7 +52,9 @@ impl Intercept for ReadDate {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Sent(self.0.monotonic()));
+        config
+            .interceptor_state()
+            .store_put(Sent(self.0.monotonic()));
         Ok(())
     }
 
@@ -58,7 +66,10 @@ impl Intercept for ReadDate {
     ) -> Result<(), BoxError> {
         let received = self.0.monotonic();
         let sent = config.load::<Sent>();
-        if let (Some(date), Some(Sent(sent))) = (context.response().headers().get("date").and_then(seconds), sent) {
+        if let (Some(date), Some(Sent(sent))) = (
+            context.response().headers().get("date").and_then(seconds),
+            sent,
+        ) {
             self.0.observe(date, *sent, received);
         }
         Ok(())

@@ -5,12 +5,14 @@ use std::{collections::HashMap, num::IntErrorKind};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR, PARENT_ID,
-    PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute, limit_of_capacity, limit_of_soft,
-    limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR,
+    PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute,
+    limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
 use crate::{
-    model::{BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId},
+    model::{
+        BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId,
+    },
     store::{StoreError, StoreErrorKind},
 };
 
@@ -25,13 +27,17 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     state.shard_count = match integer(item, SHARD_COUNT)? {
         None => 1,
         Some(count) => {
-            let count = u32::try_from(count).ok().filter(|count| (1..=Split::MOST_SHARDS).contains(count));
+            let count = u32::try_from(count)
+                .ok()
+                .filter(|count| (1..=Split::MOST_SHARDS).contains(count));
             count.ok_or_else(|| corrupt(SHARD_COUNT))?
         }
     };
     state.cascade = matches!(item.get(CASCADE), Some(AttributeValue::Bool(true)));
     state.parent = match item.get(PARENT_ID) {
-        Some(AttributeValue::S(parent)) => Some(EntityId::new(parent).map_err(|_| corrupt(PARENT_ID))?),
+        Some(AttributeValue::S(parent)) => {
+            Some(EntityId::new(parent).map_err(|_| corrupt(PARENT_ID))?)
+        }
         _ => None,
     };
     state.stamped = item.contains_key(INCARNATION);
@@ -41,25 +47,35 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     };
     let mut stamps = stamps(item)?;
     let scheduled = stamps.not_understood.is_some();
-    let mut names: Vec<&str> = item.keys().filter_map(|attribute| limit_of_tokens(attribute)).collect();
+    let mut names: Vec<&str> = item
+        .keys()
+        .filter_map(|attribute| limit_of_tokens(attribute))
+        .collect();
     names.sort_unstable();
     for name in names {
         let mut fields = Fields::new(item, name);
-        // Deleting a stored limit can leave its tokens behind without parameters. They are not a limit.
+        // Deleting a stored limit can leave its tokens behind without parameters. They are not a
+        // limit.
         if fields.lacks_parameters() {
-            stamps.incomplete.extend(user_limit(name).filter(|_| !scheduled));
+            stamps
+                .incomplete
+                .extend(user_limit(name).filter(|_| !scheduled));
             continue;
         }
         let parameters = match fields.parameters() {
-            // The parameters may be invalid for a plain limit, for example if only a schedule refills it.
+            // The parameters may be invalid for a plain limit, for example if only a schedule
+            // refills it.
             Err(_) if scheduled => continue,
             parameters => parameters?,
         };
         let consumed = fields.counter(Field::Consumed)?.unwrap_or(0);
         if name == PRESSURE {
-            // The writes to this item, only measured: no request is denied for it. Not divided among the shards,
-            // because every item takes this many writes.
-            let level = Level { tokens: fields.counter(Field::Tokens)?.unwrap_or(0), remainder: 0 };
+            // The writes to this item, only measured: no request is denied for it. Not divided
+            // among the shards, because every item takes this many writes.
+            let level = Level {
+                tokens: fields.counter(Field::Tokens)?.unwrap_or(0),
+                remainder: 0,
+            };
             state.pressure = Some(Pressure::new(parameters.whole(), level, consumed));
             continue;
         }
@@ -72,13 +88,20 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         let shards = (shard, state.shard_count);
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
-        state.limits.push(limit.map_err(|error| invalid(name, error))?);
+        state
+            .limits
+            .push(limit.map_err(|error| invalid(name, error))?);
     }
     // Limits that have a capacity but no tokens are incomplete too.
-    for name in item.keys().filter_map(|attribute| limit_of_capacity(attribute)) {
+    for name in item
+        .keys()
+        .filter_map(|attribute| limit_of_capacity(attribute))
+    {
         let complete = state.limits.iter().any(|limit| limit.name == *name) || name == PRESSURE;
         if !complete && !item.contains_key(&limit_attribute(name, Field::Tokens)) {
-            stamps.incomplete.extend(user_limit(name).filter(|_| !scheduled));
+            stamps
+                .incomplete
+                .extend(user_limit(name).filter(|_| !scheduled));
         }
     }
     state.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
@@ -91,8 +114,12 @@ fn stamps(item: &Item) -> Result<PeerFlags, StoreError> {
     for (attribute, value) in item {
         if let Some(limit) = limit_of_soft(attribute).and_then(user_limit) {
             // A value that is not a number was never valid: it is ignored.
-            stamps.soft_until.extend(time(value).map(|until| (limit, until)));
-        } else if is_schedule(attribute) && !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE) {
+            stamps
+                .soft_until
+                .extend(time(value).map(|until| (limit, until)));
+        } else if is_schedule(attribute)
+            && !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE)
+        {
             stamps.not_understood = stamps.not_understood.max(Some(attribute.clone()));
         }
     }
@@ -120,7 +147,12 @@ impl<'a> Fields<'a> {
     fn new(item: &'a Item, name: &'a str) -> Self {
         let attribute = limit_attribute(name, Field::Tokens);
         let field = attribute.len() - Field::Tokens.suffix().len();
-        Self { item, name, attribute, field }
+        Self {
+            item,
+            name,
+            attribute,
+            field,
+        }
     }
 
     fn integer(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
@@ -132,12 +164,14 @@ impl<'a> Fields<'a> {
         let item = self.item;
         let attribute = self.name_of(field);
         match item.get(attribute) {
-            Some(AttributeValue::N(number)) => match number.parse::<i64>().map_err(|error| *error.kind()) {
-                Ok(number) => Ok(Some(number)),
-                Err(IntErrorKind::PosOverflow) => Ok(Some(i64::MAX)),
-                Err(IntErrorKind::NegOverflow) => Ok(Some(i64::MIN)),
-                Err(_) => Err(corrupt(attribute)),
-            },
+            Some(AttributeValue::N(number)) => {
+                match number.parse::<i64>().map_err(|error| *error.kind()) {
+                    Ok(number) => Ok(Some(number)),
+                    Err(IntErrorKind::PosOverflow) => Ok(Some(i64::MAX)),
+                    Err(IntErrorKind::NegOverflow) => Ok(Some(i64::MIN)),
+                    Err(_) => Err(corrupt(attribute)),
+                }
+            }
             _ => integer(item, attribute),
         }
     }
@@ -161,7 +195,10 @@ impl<'a> Fields<'a> {
     }
 
     fn parameters(&mut self) -> Result<Parameters, StoreError> {
-        let (capacity, amount) = (self.required(Field::Capacity)?, self.required(Field::RefillAmount)?);
+        let (capacity, amount) = (
+            self.required(Field::Capacity)?,
+            self.required(Field::RefillAmount)?,
+        );
         Parameters::new(capacity, amount, self.required(Field::RefillPeriod)?)
             .map_err(|error| invalid(self.name, error))
     }
@@ -180,7 +217,10 @@ fn integer(item: &Item, attribute: &str) -> Result<Option<i64>, StoreError> {
 }
 
 fn corrupt(attribute: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, format!("a bucket item's {attribute} is missing or invalid"))
+    StoreError::new(
+        StoreErrorKind::Corrupt,
+        format!("a bucket item's {attribute} is missing or invalid"),
+    )
 }
 
 fn invalid(limit: &str, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {

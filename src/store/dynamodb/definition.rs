@@ -1,6 +1,8 @@
 //! Checks that a table has the keys and indexes that every call needs.
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
+};
 
 use super::{
     attributes::{INDEX_KEYS, PK, SK},
@@ -13,18 +15,27 @@ use crate::{error::StackError, store::StoreErrorKind};
 /// Checks the definition of the stack's table. One `DescribeTable`.
 ///
 /// # Errors
-/// [`StackError::NotOurs`] if a key or an index differs, [`StackError::Call`] if the call fails. A missing permission
-/// to describe the table is an error only if `strict`.
+/// [`StackError::NotOurs`] if a key or an index differs, [`StackError::Call`] if the call fails. A
+/// missing permission to describe the table is an error only if `strict`.
 pub(crate) async fn check_definition(stack: &Stack, strict: bool) -> Result<(), StackError> {
     let table = stack.table();
-    let described = stack.client().describe_table().table_name(table).send().await.map_err(store_error);
+    let described = stack
+        .client()
+        .describe_table()
+        .table_name(table)
+        .send()
+        .await
+        .map_err(store_error);
     let description = match described {
         Ok(output) => output.table,
         Err(error) if error.kind() == StoreErrorKind::Rejected && !strict => return Ok(()),
         Err(error) => return Err(call_failed("describing the table")(error)),
     };
     match description.as_ref().and_then(problem) {
-        Some(problem) => Err(StackError::NotOurs { table: table.to_owned(), problem }),
+        Some(problem) => Err(StackError::NotOurs {
+            table: table.to_owned(),
+            problem,
+        }),
         None => Ok(()),
     }
 }
@@ -35,16 +46,18 @@ fn problem(table: &TableDescription) -> Option<String> {
     if let Some(problem) = key_problem(table.key_schema(), definitions, (PK, SK)) {
         return Some(problem);
     }
-    INDEX_KEYS.into_iter().enumerate().find_map(|(number, keys)| {
-        let name = format!("GSI{}", number + 1);
-        let mut indexes = table.global_secondary_indexes().iter();
-        match indexes.find(|index| index.index_name() == Some(&name)) {
-            None => Some(format!("it has no index {name}")),
-            Some(index) => {
-                key_problem(index.key_schema(), definitions, keys).map(|problem| format!("index {name}: {problem}"))
+    INDEX_KEYS
+        .into_iter()
+        .enumerate()
+        .find_map(|(number, keys)| {
+            let name = format!("GSI{}", number + 1);
+            let mut indexes = table.global_secondary_indexes().iter();
+            match indexes.find(|index| index.index_name() == Some(&name)) {
+                None => Some(format!("it has no index {name}")),
+                Some(index) => key_problem(index.key_schema(), definitions, keys)
+                    .map(|problem| format!("index {name}: {problem}")),
             }
-        }
-    })
+        })
 }
 
 fn key_problem(
@@ -52,16 +65,21 @@ fn key_problem(
     definitions: &[AttributeDefinition],
     (hash, range): (&str, &str),
 ) -> Option<String> {
-    let key = |kind: &KeyType| schema.iter().find(|key| key.key_type() == kind).map(KeySchemaElement::attribute_name);
+    let key = |kind: &KeyType| {
+        schema
+            .iter()
+            .find(|key| key.key_type() == kind)
+            .map(KeySchemaElement::attribute_name)
+    };
     let found = [key(&KeyType::Hash), key(&KeyType::Range)];
     if found != [Some(hash), Some(range)] {
         let found = found.map(|name| name.unwrap_or("none")).join(", ");
         return Some(format!("its keys are {found} instead of {hash}, {range}"));
     }
     let is_text = |name: &str| {
-        definitions
-            .iter()
-            .any(|known| known.attribute_name() == name && known.attribute_type() == &ScalarAttributeType::S)
+        definitions.iter().any(|known| {
+            known.attribute_name() == name && known.attribute_type() == &ScalarAttributeType::S
+        })
     };
     let wrong = [hash, range].into_iter().find(|name| !is_text(name))?;
     Some(format!("its key {wrong} is not a string attribute"))

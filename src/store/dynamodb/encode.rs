@@ -6,14 +6,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, OWN_ANCHOR, PARENT_ID, PK,
-        PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL,
-        bucket_index_keys, bucket_key, limit_attribute, soft_attribute,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE,
+        OWN_ANCHOR, PARENT_ID, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT,
+        RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
+        limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
 };
 use crate::model::{
-    BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard, TokenChange, Update, Validity,
+    BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard, TokenChange,
+    Update, Validity,
 };
 
 pub(super) fn update(update: &Update) -> Expression {
@@ -54,9 +56,15 @@ pub(super) fn update(update: &Update) -> Expression {
     }
     for new in &update.added {
         let attribute = |field| limit_attribute(new.limit.as_str(), field);
-        // Only a complete limit counts as present: an item can keep a part of one if a delete and a settlement ran at
-        // the same time.
-        let parts = [Field::Tokens, Field::Capacity, Field::RefillAmount, Field::RefillPeriod].map(attribute);
+        // Only a complete limit counts as present: an item can keep a part of one if a delete and a
+        // settlement ran at the same time.
+        let parts = [
+            Field::Tokens,
+            Field::Capacity,
+            Field::RefillAmount,
+            Field::RefillPeriod,
+        ]
+        .map(attribute);
         expression.require_any_absent(parts.iter().map(String::as_str));
         for (field, value) in new_fields(new) {
             expression.set(&attribute(field), number(value));
@@ -105,7 +113,8 @@ fn limit_line(expression: &mut Expression, line: &Line) {
         expression.require(&held, "<=", number(ceiling));
     }
     if line.floor.is_none() && line.ceiling.is_none() {
-        // Without this condition, an addition would create a limit that has tokens and nothing else.
+        // Without this condition, an addition would create a limit that has tokens and nothing
+        // else.
         expression.require_present(&held);
     }
     if let Some(expected) = line.expected {
@@ -145,22 +154,40 @@ fn parameter_fields(parameters: Parameters) -> [(Field, i64); 3] {
 }
 
 fn new_fields(new: &NewLimit) -> impl Iterator<Item = (Field, i64)> {
-    let state = [(Field::Tokens, new.level.tokens), (Field::Consumed, new.consumed)];
+    let state = [
+        (Field::Tokens, new.level.tokens),
+        (Field::Consumed, new.consumed),
+    ];
     parameter_fields(new.parameters).into_iter().chain(state)
 }
 
 /// Returns the key of a bucket shard.
 pub(super) fn key(namespace: &str, bucket: &BucketKey) -> HashMap<String, AttributeValue> {
-    HashMap::from([(PK.into(), text(bucket_key(namespace, bucket))), (SK.into(), text(STATE))])
+    HashMap::from([
+        (PK.into(), text(bucket_key(namespace, bucket))),
+        (SK.into(), text(STATE)),
+    ])
 }
 
 /// Returns the item of a new bucket.
-pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> HashMap<String, AttributeValue> {
+pub(super) fn item(
+    namespace: &str,
+    bucket: &BucketKey,
+    create: &Create,
+) -> HashMap<String, AttributeValue> {
     let mut item = key(namespace, bucket);
     let mut put = |attribute: &str, value| item.insert(attribute.to_owned(), value);
     put(ENTITY_ID, text(bucket.entity.as_str()));
     put(RESOURCE, text(bucket.resource.as_str()));
-    put(CASCADE, AttributeValue::Bool(create.lineage.as_ref().is_some_and(|lineage| lineage.cascade)));
+    put(
+        CASCADE,
+        AttributeValue::Bool(
+            create
+                .lineage
+                .as_ref()
+                .is_some_and(|lineage| lineage.cascade),
+        ),
+    );
     if let Some(lineage) = &create.lineage {
         put(PARENT_ID, text(lineage.parent.as_str()));
     }
@@ -179,7 +206,10 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
             put(&limit_attribute(new.limit.as_str(), field), number(value));
         }
         if new.level.remainder != 0 {
-            put(&limit_attribute(new.limit.as_str(), Field::Remainder), number(new.level.remainder));
+            put(
+                &limit_attribute(new.limit.as_str(), Field::Remainder),
+                number(new.level.remainder),
+            );
         }
     }
     let pressure = [
@@ -196,8 +226,21 @@ pub(super) fn item(namespace: &str, bucket: &BucketKey, create: &Create) -> Hash
 }
 
 /// Returns the condition of a create: the item does not exist, or it has expired.
-pub(super) fn create_condition(create: &Create) -> (String, HashMap<String, String>, HashMap<String, AttributeValue>) {
-    let names = HashMap::from([("#pk".into(), PK.into()), ("#ttl".into(), EXPIRES_AT.into())]);
+pub(super) fn create_condition(
+    create: &Create,
+) -> (
+    String,
+    HashMap<String, String>,
+    HashMap<String, AttributeValue>,
+) {
+    let names = HashMap::from([
+        ("#pk".into(), PK.into()),
+        ("#ttl".into(), EXPIRES_AT.into()),
+    ]);
     let values = HashMap::from([(":now".into(), number(create.now.div_euclid(1000)))]);
-    ("attribute_not_exists(#pk) OR #ttl <= :now".into(), names, values)
+    (
+        "attribute_not_exists(#pk) OR #ttl <= :now".into(),
+        names,
+        values,
+    )
 }

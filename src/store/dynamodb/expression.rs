@@ -53,27 +53,61 @@ impl Expression {
         append(&mut self.remove, ", ", &pieces);
     }
 
-    /// Requires that the attribute compares with `value`. `comparison` is one of `=`, `<>`, `<`, `<=`, `>`, `>=`.
+    /// Requires that the attribute compares with `value`. `comparison` is one of `=`, `<>`, `<`,
+    /// `<=`, `>`, `>=`.
     pub(super) fn require(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
-        let pieces = [self.name(attribute), Text(" "), Text(comparison), Text(" "), self.value(value)];
+        let pieces = [
+            self.name(attribute),
+            Text(" "),
+            Text(comparison),
+            Text(" "),
+            self.value(value),
+        ];
         self.condition_of(&pieces);
     }
 
     /// Requires that the attribute is absent, is of another type, or does not compare with `value`.
     pub(super) fn require_not(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
-        let pieces = [Text("NOT "), self.name(attribute), Text(" "), Text(comparison), Text(" "), self.value(value)];
+        let pieces = [
+            Text("NOT "),
+            self.name(attribute),
+            Text(" "),
+            Text(comparison),
+            Text(" "),
+            self.value(value),
+        ];
         self.condition_of(&pieces);
     }
 
-    pub(super) fn require_absent_or(&mut self, attribute: &str, comparison: &str, value: AttributeValue) {
+    pub(super) fn require_absent_or(
+        &mut self,
+        attribute: &str,
+        comparison: &str,
+        value: AttributeValue,
+    ) {
         let (name, value) = (self.name(attribute), self.value(value));
         let absent = [Text("(attribute_not_exists("), name, Text(") OR ")];
         append(&mut self.conditions, AND, &absent);
-        append(&mut self.conditions, "", &[name, Text(" "), Text(comparison), Text(" "), value, Text(")")]);
+        append(
+            &mut self.conditions,
+            "",
+            &[
+                name,
+                Text(" "),
+                Text(comparison),
+                Text(" "),
+                value,
+                Text(")"),
+            ],
+        );
     }
 
     pub(super) fn require_absent(&mut self, attribute: &str) {
-        let pieces = [Text("attribute_not_exists("), self.name(attribute), Text(")")];
+        let pieces = [
+            Text("attribute_not_exists("),
+            self.name(attribute),
+            Text(")"),
+        ];
         self.condition_of(&pieces);
     }
 
@@ -95,8 +129,13 @@ impl Expression {
 
     /// Returns the update expression.
     pub(super) fn update(&self) -> String {
-        let mut update = String::with_capacity(self.set.len() + self.add.len() + self.remove.len() + 16);
-        for (word, clauses) in [("SET ", &self.set), ("ADD ", &self.add), ("REMOVE ", &self.remove)] {
+        let mut update =
+            String::with_capacity(self.set.len() + self.add.len() + self.remove.len() + 16);
+        for (word, clauses) in [
+            ("SET ", &self.set),
+            ("ADD ", &self.add),
+            ("REMOVE ", &self.remove),
+        ] {
             if !clauses.is_empty() {
                 append(&mut update, " ", &[Text(word), Text(clauses)]);
             }
@@ -129,13 +168,17 @@ impl Expression {
     /// Returns the names by their placeholders. They are moved out, so call it once.
     pub(super) fn names(&mut self) -> HashMap<String, String> {
         let names = std::mem::take(&mut self.names).into_iter().enumerate();
-        names.map(|(index, name)| (placeholder(Name(index)), name)).collect()
+        names
+            .map(|(index, name)| (placeholder(Name(index)), name))
+            .collect()
     }
 
     /// Returns the values by their placeholders.
     pub(super) fn values(self) -> HashMap<String, AttributeValue> {
         let values = self.values.into_iter().enumerate();
-        values.map(|(index, value)| (placeholder(Value(index)), value)).collect()
+        values
+            .map(|(index, value)| (placeholder(Value(index)), value))
+            .collect()
     }
 
     fn condition_of(&mut self, pieces: &[Piece<'_>]) {

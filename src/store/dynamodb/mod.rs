@@ -9,8 +9,8 @@
 //! The table's format is shared with the Python library zae-limiter. The guide's page on
 //! [sharing a table](crate::guide::sharing_a_table_with_python) describes what that means.
 //!
-//! Bucket writes are sent once. The SDK's own retries are off for them, because a blind repeat of an addition charges
-//! or refunds twice. The limiter repeats a write only if that is safe.
+//! Bucket writes are sent once. The SDK's own retries are off for them, because a blind repeat of
+//! an addition charges or refunds twice. The limiter repeats a write only if that is safe.
 
 mod attributes;
 mod caller;

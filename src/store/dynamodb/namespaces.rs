@@ -14,12 +14,17 @@ use super::{
     expression::text,
     failure::{lasting_refusal, store_error},
     pause,
-    records::{Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp, unbuildable},
+    records::{
+        Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp,
+        unbuildable,
+    },
     registry::{is_namespace_id, new_namespace_id, registry_item},
 };
 use crate::{
     model::{NamespaceInfo, NamespaceName, NamespaceStatus},
-    store::{Cursor, NamespaceStore, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture},
+    store::{
+        Cursor, NamespaceStore, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture,
+    },
 };
 
 const ID: &str = "namespace_id";
@@ -33,7 +38,11 @@ const MOST_TRIES: u32 = 5;
 
 impl NamespaceStore for DynamoDbStore {
     fn scoped(&self, id: &str) -> Arc<dyn Store> {
-        Arc::new(Self { namespace: id.to_owned(), registered: true, ..self.clone() })
+        Arc::new(Self {
+            namespace: id.to_owned(),
+            registered: true,
+            ..self.clone()
+        })
     }
 
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
@@ -56,9 +65,17 @@ impl NamespaceStore for DynamoDbStore {
         Box::pin(self.by_name(name))
     }
 
-    fn list<'a>(&'a self, active: bool, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<NamespaceInfo>> {
+    fn list<'a>(
+        &'a self,
+        active: bool,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<NamespaceInfo>> {
         Box::pin(async move {
-            let prefix = if active { namespace_by_name("") } else { namespace_by_id("") };
+            let prefix = if active {
+                namespace_by_name("")
+            } else {
+                namespace_by_id("")
+            };
             let listing = Listing {
                 index: None,
                 hash: (PK, REGISTRY_KEY.into()),
@@ -68,13 +85,21 @@ impl NamespaceStore for DynamoDbStore {
                 most: None,
             };
             let page = page(&self.control, &self.table, &listing, from).await?;
-            let mut rows = page.rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
+            let mut rows = page
+                .rows
+                .iter()
+                .map(decode)
+                .collect::<Result<Vec<_>, _>>()?;
             rows.retain(|row| (row.status == NamespaceStatus::Active) == active);
             Ok(Page::new(rows, page.next))
         })
     }
 
-    fn delete<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, Option<NamespaceInfo>> {
+    fn delete<'a>(
+        &'a self,
+        name: &'a NamespaceName,
+        now: i64,
+    ) -> StoreFuture<'a, Option<NamespaceInfo>> {
         Box::pin(async move {
             for attempt in 0..MOST_TRIES {
                 pause::before(attempt).await;
@@ -83,7 +108,11 @@ impl NamespaceStore for DynamoDbStore {
                 };
                 if self.try_delete(&known, now).await? {
                     let deleted_at = Some(now.div_euclid(1000));
-                    return Ok(Some(NamespaceInfo { status: NamespaceStatus::Deleted, deleted_at, ..known }));
+                    return Ok(Some(NamespaceInfo {
+                        status: NamespaceStatus::Deleted,
+                        deleted_at,
+                        ..known
+                    }));
                 }
             }
             Err(busy("too many concurrent changes of the namespace"))
@@ -123,9 +152,14 @@ impl NamespaceStore for DynamoDbStore {
                 .send()
                 .await;
             match result {
-                Ok(_) => Ok(StatusChange::Done(NamespaceInfo { status: NamespaceStatus::Purging, ..known })),
+                Ok(_) => Ok(StatusChange::Done(NamespaceInfo {
+                    status: NamespaceStatus::Purging,
+                    ..known
+                })),
                 // The namespace was recovered in the meantime.
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Err(SdkError::ServiceError(error))
+                    if error.err().is_conditional_check_failed_exception() =>
+                {
                     Ok(StatusChange::Refused(NamespaceStatus::Active))
                 }
                 Err(error) => Err(store_error(error)),
@@ -164,21 +198,36 @@ impl NamespaceStore for DynamoDbStore {
 }
 
 impl DynamoDbStore {
-    /// Returns the namespace with that name. Every key of its items begins with its id, so a wrong record would give
-    /// access to the registry, to another namespace or to a deleted one. Such a record is an error.
+    /// Returns the namespace with that name. Every key of its items begins with its id, so a wrong
+    /// record would give access to the registry, to another namespace or to a deleted one. Such a
+    /// record is an error.
     async fn by_name(&self, name: &NamespaceName) -> Result<Option<NamespaceInfo>, StoreError> {
-        let Some(info) = self.namespace_record(&namespace_by_name(name.as_str())).await? else { return Ok(None) };
+        let Some(info) = self
+            .namespace_record(&namespace_by_name(name.as_str()))
+            .await?
+        else {
+            return Ok(None);
+        };
         if info.name != name.as_str() {
-            return Err(unusable(name.as_str(), &format!("it belongs to {:?}", info.name)));
+            return Err(unusable(
+                name.as_str(),
+                &format!("it belongs to {:?}", info.name),
+            ));
         }
         if info.status != NamespaceStatus::Active {
-            return Err(unusable(name.as_str(), &format!("its status is {}", info.status)));
+            return Err(unusable(
+                name.as_str(),
+                &format!("its status is {}", info.status),
+            ));
         }
         Ok(Some(info))
     }
 
     pub(super) async fn by_id(&self, id: &str) -> Result<Option<NamespaceInfo>, StoreError> {
-        Ok(self.namespace_record(&namespace_by_id(id)).await?.filter(|info| info.id == id))
+        Ok(self
+            .namespace_record(&namespace_by_id(id))
+            .await?
+            .filter(|info| info.id == id))
     }
 
     async fn namespace_record(&self, sort_key: &str) -> Result<Option<NamespaceInfo>, StoreError> {
@@ -195,7 +244,11 @@ impl DynamoDbStore {
     }
 
     /// Tries to register the namespace. `None` if another writer cancelled the transaction.
-    async fn try_register(&self, name: &NamespaceName, now: i64) -> Result<Option<NamespaceInfo>, StoreError> {
+    async fn try_register(
+        &self,
+        name: &NamespaceName,
+        now: i64,
+    ) -> Result<Option<NamespaceInfo>, StoreError> {
         let mut info = NamespaceInfo::new(new_namespace_id()?, name.as_str());
         info.created_at = Some(now.div_euclid(1000));
         let actions = [namespace_by_name(name.as_str()), namespace_by_id(&info.id)]
@@ -233,7 +286,11 @@ impl DynamoDbStore {
     }
 
     async fn try_recover(&self, known: NamespaceInfo) -> Result<StatusChange, StoreError> {
-        let info = NamespaceInfo { status: NamespaceStatus::Active, deleted_at: None, ..known };
+        let info = NamespaceInfo {
+            status: NamespaceStatus::Active,
+            deleted_at: None,
+            ..known
+        };
         let by_id = Update::builder()
             .table_name(&self.table)
             .set_key(Some(registry_key(&namespace_by_id(&info.id))))
@@ -255,14 +312,22 @@ impl DynamoDbStore {
         // Another namespace has taken the name, or another process has changed the status.
         match self.by_id(&info.id).await? {
             None => Ok(StatusChange::NotFound),
-            Some(now) if now.status != NamespaceStatus::Deleted => Ok(StatusChange::Refused(now.status)),
+            Some(now) if now.status != NamespaceStatus::Deleted => {
+                Ok(StatusChange::Refused(now.status))
+            }
             Some(_) => Ok(StatusChange::NameTaken),
         }
     }
 
     /// Executes a transaction. Returns `false` if it was cancelled.
     async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
-        match self.control.transact_write_items().set_transact_items(Some(actions)).send().await {
+        match self
+            .control
+            .transact_write_items()
+            .set_transact_items(Some(actions))
+            .send()
+            .await
+        {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -322,7 +387,8 @@ fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// Returns the item's key if it belongs to the namespace. Anything else that the index returns is not deleted.
+/// Returns the item's key if it belongs to the namespace. Anything else that the index returns is
+/// not deleted.
 fn own_key(item: &Item, id: &str) -> Option<Item> {
     let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
     let own = hash.strip_prefix(id)?.starts_with('/');

@@ -10,10 +10,12 @@ pub type ProvisionFuture<'a> = Pin<Box<dyn Future<Output = Result<(), StackError
 
 /// Creates a missing stack. The version record and the namespace are written afterwards.
 pub trait Provision: Send + Sync + 'static {
-    /// Ensures that the stack's table exists and is active. Other processes may do the same at the same time.
+    /// Ensures that the stack's table exists and is active. Other processes may do the same at the
+    /// same time.
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a>;
 
-    /// Returns `true` if a namespace that is not registered yet shall be registered. Default: `true`.
+    /// Returns `true` if a namespace that is not registered yet shall be registered. Default:
+    /// `true`.
     fn registers_namespaces(&self) -> bool {
         true
     }
@@ -27,13 +29,14 @@ pub struct CreateTable {
 }
 
 impl CreateTable {
-    /// Returns the default options: the second index has keys only, so that an acquire costs one write unit.
+    /// Returns the default options: the second index has keys only, so that an acquire costs one
+    /// write unit.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Projects whole items into the second index, which the Python client's capacity queries need. Then every acquire
-    /// costs two write units.
+    /// Projects whole items into the second index, which the Python client's capacity queries need.
+    /// Then every acquire costs two write units.
     #[must_use]
     pub fn with_reference_projection(mut self) -> Self {
         self.reference_projection = true;
@@ -48,7 +51,10 @@ impl CreateTable {
     }
 
     fn design(self) -> table::Design {
-        table::Design { projects_items: self.reference_projection, has_stream: !self.without_stream }
+        table::Design {
+            projects_items: self.reference_projection,
+            has_stream: !self.without_stream,
+        }
     }
 }
 

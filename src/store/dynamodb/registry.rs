@@ -58,20 +58,33 @@ impl<'a> Registry<'a> {
         let item = match self.get(VERSION).await {
             Ok(Some(item)) => item,
             Ok(None) => return Ok(Found::Table),
-            Err(SdkError::ServiceError(error)) if matches!(error.err(), GetItemError::ResourceNotFoundException(_)) => {
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), GetItemError::ResourceNotFoundException(_)) =>
+            {
                 return Ok(Found::Nothing);
             }
-            Err(error) => return Err(call_failed("reading the version record")(store_error(error))),
+            Err(error) => {
+                return Err(call_failed("reading the version record")(store_error(
+                    error,
+                )));
+            }
         };
         let record = version::decode(&item);
-        record.check().map_err(|problem| StackError::incompatible(self.stack.table(), problem))?;
-        Ok(Found::Version { ours: record.is_ours() })
+        record
+            .check()
+            .map_err(|problem| StackError::incompatible(self.stack.table(), problem))?;
+        Ok(Found::Version {
+            ours: record.is_ours(),
+        })
     }
 
     /// Writes the version record if there is none.
     pub(crate) async fn put_version(&self) -> Result<(), StackError> {
         let mut item = registry_item(VERSION);
-        item.extend(version::encode(&VersionRecord::ours(self.now)).map_err(call_failed("dating a record"))?);
+        item.extend(
+            version::encode(&VersionRecord::ours(self.now))
+                .map_err(call_failed("dating a record"))?,
+        );
         let result = self
             .stack
             .client()
@@ -84,11 +97,16 @@ impl<'a> Registry<'a> {
         match result {
             Ok(_) => Ok(()),
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+                if matches!(
+                    error.err(),
+                    PutItemError::ConditionalCheckFailedException(_)
+                ) =>
             {
                 Ok(())
             }
-            Err(error) => Err(call_failed("writing the version record")(store_error(error))),
+            Err(error) => Err(call_failed("writing the version record")(store_error(
+                error,
+            ))),
         }
     }
 
@@ -121,8 +139,12 @@ pub(super) fn registry_item(sort_key: &str) -> Item {
 pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     loop {
         let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| StoreError::new(StoreErrorKind::NotApplied, format!("no random bytes: {error}")))?;
+        getrandom::fill(&mut bytes).map_err(|error| {
+            StoreError::new(
+                StoreErrorKind::NotApplied,
+                format!("no random bytes: {error}"),
+            )
+        })?;
         let id = URL_SAFE_NO_PAD.encode(bytes);
         if !id.starts_with('-') {
             return Ok(id);
@@ -130,7 +152,8 @@ pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     }
 }
 
-/// Returns `true` if the text has the form of an id from [`new_namespace_id`] or from the Python library.
+/// Returns `true` if the text has the form of an id from [`new_namespace_id`] or from the Python
+/// library.
 pub(super) fn is_namespace_id(text: &str) -> bool {
     let url_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     text.len() == 11 && !text.starts_with('-') && text.bytes().all(url_safe)

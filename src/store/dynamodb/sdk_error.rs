@@ -16,13 +16,15 @@ pub(super) const BUSY: [&str; 7] = [
     "ReplicatedWriteConflictException",
 ];
 
-/// Returns `true` if a call that is answered with `status` was refused. A server that fails, or that has waited too
-/// long for the request, may still have carried it out.
+/// Returns `true` if a call that is answered with `status` was refused. A server that fails, or
+/// that has waited too long for the request, may still have carried it out.
 pub(super) fn refuses(status: u16) -> bool {
     (400..500).contains(&status) && status != REQUEST_TIMEOUT
 }
 
 /// Returns the error and its causes.
-pub(super) fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| (*error).source())
 }

@@ -1,5 +1,8 @@
 //! Buckets of several shards: transactions on several shards, and splits.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: a random pause before a transaction is repeated")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no owner yet: a random pause before a transaction is repeated"
+)]
 
 use std::time::Duration;
 
@@ -12,8 +15,8 @@ use aws_sdk_dynamodb::{
 
 use super::{
     attributes::{
-        EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, REFILLED_AT, SHARD_COUNT, bucket_index_keys,
-        bucket_key, limit_attribute, limit_of_tokens,
+        EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, REFILLED_AT, SHARD_COUNT,
+        bucket_index_keys, bucket_key, limit_attribute, limit_of_tokens,
     },
     consumed, decode, encode,
     expression::{Expression, number, text},
@@ -37,29 +40,40 @@ pub(super) struct ShardRows<'a> {
 /// The number of times that a transaction is sent if its result is unknown.
 const MOST_SENDS: u32 = 4;
 
-/// The longest pause before each resend, multiplied by the number of sends so far: ms. The transaction may still be in
-/// progress.
+/// The longest pause before each resend, multiplied by the number of sends so far: ms. The
+/// transaction may still be in progress.
 const PAUSE: u64 = 10;
 
 /// Executes several updates in one transaction.
 ///
-/// Every send uses the same client request token, so the transaction is executed at most once. DynamoDB remembers the
-/// token for ten minutes.
-pub(super) async fn transact(rows: ShardRows<'_>, updates: &[(BucketKey, Update)]) -> Result<bool, StoreError> {
-    let actions = updates.iter().map(|(key, update)| action(rows, key, encode::update(update)));
+/// Every send uses the same client request token, so the transaction is executed at most once.
+/// DynamoDB remembers the token for ten minutes.
+pub(super) async fn transact(
+    rows: ShardRows<'_>,
+    updates: &[(BucketKey, Update)],
+) -> Result<bool, StoreError> {
+    let actions = updates
+        .iter()
+        .map(|(key, update)| action(rows, key, encode::update(update)));
     let actions = actions.collect::<Result<Vec<_>, _>>()?;
     // A write id is unique, so it can be the token.
-    let token = updates.first().map(|(_, update)| update.id.as_str().to_owned());
+    let token = updates
+        .first()
+        .map(|(_, update)| update.id.as_str().to_owned());
     let mut lost = match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
         Err(error) if error.kind() == StoreErrorKind::Unknown => error,
         result => return result,
     };
     for sent in 1..MOST_SENDS {
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=PAUSE) * u64::from(sent))).await;
+        tokio::time::sleep(Duration::from_millis(
+            fastrand::u64(1..=PAUSE) * u64::from(sent),
+        ))
+        .await;
         match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,
-            // This send did nothing, but an earlier one may have been executed, or may still be if it arrives late.
+            // This send did nothing, but an earlier one may have been executed, or may still be if
+            // it arrives late.
             Ok(false) | Err(_) => break,
         }
     }
@@ -67,15 +81,30 @@ pub(super) async fn transact(rows: ShardRows<'_>, updates: &[(BucketKey, Update)
 }
 
 /// Doubles the shards of a bucket in one transaction.
-pub(super) async fn split(rows: ShardRows<'_>, bucket: &BucketKey, split: &Split) -> Result<bool, StoreError> {
+pub(super) async fn split(
+    rows: ShardRows<'_>,
+    bucket: &BucketKey,
+    split: &Split,
+) -> Result<bool, StoreError> {
     let doubled = split.doubled().ok_or_else(too_many)?;
-    let shards: Vec<_> = (0..split.shard_count).map(|shard| BucketKey { shard, ..bucket.clone() }).collect();
-    let keys = shards.iter().map(|key| encode::key(rows.namespace, key)).collect();
+    let shards: Vec<_> = (0..split.shard_count)
+        .map(|shard| BucketKey {
+            shard,
+            ..bucket.clone()
+        })
+        .collect();
+    let keys = shards
+        .iter()
+        .map(|key| encode::key(rows.namespace, key))
+        .collect();
     let items = get_batch(rows.client, rows.table, keys, true).await?;
     let mut actions = Vec::with_capacity(shards.len() * 2);
     for key in &shards {
         let hash = bucket_key(rows.namespace, key);
-        let Some(item) = items.iter().find(|item| item.get(PK) == Some(&text(&*hash))) else {
+        let Some(item) = items
+            .iter()
+            .find(|item| item.get(PK) == Some(&text(&*hash)))
+        else {
             return Ok(false);
         };
         let state = decode::bucket(item, key.shard)?;
@@ -91,8 +120,8 @@ pub(super) async fn split(rows: ShardRows<'_>, bucket: &BucketKey, split: &Split
 
 /// Moves half of a shard's tokens to a new shard.
 ///
-/// Both shards keep the same refill time and the same remainder. The divisor doubles with the shard count, so together
-/// the two shards gain exactly what the old shard would have gained.
+/// Both shards keep the same refill time and the same remainder. The divisor doubles with the shard
+/// count, so together the two shards gain exactly what the old shard would have gained.
 fn halve(
     rows: ShardRows<'_>,
     key: &BucketKey,
@@ -110,23 +139,33 @@ fn halve(
         half.require(REFILLED_AT, "=", refilled_at.clone());
     }
     if key.shard == 0 && item.contains_key(EXPIRES_AT) {
-        // The first shard must not expire: without it, a request would create a new bucket beside the other shards.
+        // The first shard must not expire: without it, a request would create a new bucket beside
+        // the other shards.
         half.remove(EXPIRES_AT);
     }
-    let new_key = BucketKey { shard: key.shard + split.shard_count, ..key.clone() };
+    let new_key = BucketKey {
+        shard: key.shard + split.shard_count,
+        ..key.clone()
+    };
     let mut new = item.clone();
     new.extend(encode::key(rows.namespace, &new_key));
-    new.extend(bucket_index_keys(rows.namespace, &new_key).map(|(name, value)| (name.to_owned(), text(value))));
+    new.extend(
+        bucket_index_keys(rows.namespace, &new_key)
+            .map(|(name, value)| (name.to_owned(), text(value))),
+    );
     new.insert(SHARD_COUNT.into(), after);
     new.insert(LAST_WRITE.into(), text(split.id.as_str()));
-    for limit in item.keys().filter_map(|attribute| limit_of_tokens(attribute)) {
+    for limit in item
+        .keys()
+        .filter_map(|attribute| limit_of_tokens(attribute))
+    {
         let held = limit_attribute(limit, Field::Tokens);
         if limit == PRESSURE {
             // Not divided: every item takes this many writes.
             new.insert(held, number(PRESSURE_CAPACITY));
         } else {
-            // The new shard gets the smaller half. An odd millitoken stays in the old shard, which has the larger part
-            // of the capacity.
+            // The new shard gets the smaller half. An odd millitoken stays in the old shard, which
+            // has the larger part of the capacity.
             let tokens = decode::required(item, &held)?.div_euclid(2);
             new.insert(held.clone(), number(tokens));
             if tokens != 0 {
@@ -158,11 +197,18 @@ fn too_many() -> StoreError {
     StoreError::new(StoreErrorKind::Rejected, message)
 }
 
-fn action(rows: ShardRows<'_>, key: &BucketKey, expression: Expression) -> Result<TransactWriteItem, StoreError> {
-    expression.into_action(rows.table, encode::key(rows.namespace, key)).map_err(unbuildable)
+fn action(
+    rows: ShardRows<'_>,
+    key: &BucketKey,
+    expression: Expression,
+) -> Result<TransactWriteItem, StoreError> {
+    expression
+        .into_action(rows.table, encode::key(rows.namespace, key))
+        .map_err(unbuildable)
 }
 
-/// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates one.
+/// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates
+/// one.
 async fn send(
     rows: ShardRows<'_>,
     call: StoreCall,
@@ -171,8 +217,15 @@ async fn send(
 ) -> Result<bool, StoreError> {
     // DynamoDB writes each item of a transaction twice: once to prepare it and once to commit it.
     let least = 2 * actions.len() as u64;
-    let request = rows.client.transact_write_items().set_transact_items(Some(actions)).set_client_request_token(token);
-    let result = request.set_return_consumed_capacity(consumed::wanted()).send().await;
+    let request = rows
+        .client
+        .transact_write_items()
+        .set_transact_items(Some(actions))
+        .set_client_request_token(token);
+    let result = request
+        .set_return_consumed_capacity(consumed::wanted())
+        .send()
+        .await;
     let error = match result {
         Ok(output) => {
             consumed::note(call, output.consumed_capacity(), least);
@@ -185,7 +238,10 @@ async fn send(
         return Err(store_error(SdkError::ServiceError(error)));
     };
     let reasons = cancelled.cancellation_reasons();
-    if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+    if reasons
+        .iter()
+        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    {
         consumed::note(call, &[], least);
         return Ok(false);
     }

@@ -19,14 +19,20 @@ pub struct Stack {
 
 impl fmt::Debug for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Stack")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl Stack {
     /// Returns the stack `name`, reached through `client`.
     pub fn new(client: Client, name: StackName) -> Self {
-        Self { client, name, call_deadline: CALL_DEADLINE }
+        Self {
+            client,
+            name,
+            call_deadline: CALL_DEADLINE,
+        }
     }
 
     /// Returns the client, with its own retry configuration.

@@ -24,16 +24,20 @@ use super::{
 use crate::{
     clock::{MonotonicClock, StoreTime},
     model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Split, Update},
-    store::{Diagnostics, NamespaceStore, Records, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
+    store::{
+        Diagnostics, NamespaceStore, Records, Store, StoreError, StoreErrorKind, StoreFuture,
+        WriteOutcome,
+    },
     telemetry::StoreCall,
 };
 
 /// Buckets of one namespace in a DynamoDB table.
 ///
-/// Every call is one request, sent once: an `UpdateItem` or `PutItem` whose result includes the item even if the
-/// condition failed, or a consistent `GetItem`. A write costs one write unit for items below 1 KiB, and two on tables
-/// whose second index projects whole items. A read costs one read unit. Only a transaction on several shards of a
-/// bucket is sent again if its answer is lost. It carries the same token, so it is executed once.
+/// Every call is one request, sent once: an `UpdateItem` or `PutItem` whose result includes the
+/// item even if the condition failed, or a consistent `GetItem`. A write costs one write unit for
+/// items below 1 KiB, and two on tables whose second index projects whole items. A read costs one
+/// read unit. Only a transaction on several shards of a bucket is sent again if its answer is lost.
+/// It carries the same token, so it is executed once.
 #[derive(Clone)]
 pub struct DynamoDbStore {
     /// The client for bucket writes and the reads of an acquire, without retries.
@@ -52,20 +56,34 @@ pub struct DynamoDbStore {
 
 impl fmt::Debug for DynamoDbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamoDbStore").field("table", &self.table).field("namespace", &self.namespace).finish()
+        f.debug_struct("DynamoDbStore")
+            .field("table", &self.table)
+            .field("namespace", &self.namespace)
+            .finish()
     }
 }
 
 impl DynamoDbStore {
-    /// Returns the buckets of the namespace with the id `namespace` in `table`, through a copy of the client without
-    /// retries. [`RateLimiter::open`](crate::RateLimiter::open) does this for you.
+    /// Returns the buckets of the namespace with the id `namespace` in `table`, through a copy of
+    /// the client without retries. [`RateLimiter::open`](crate::RateLimiter::open) does this for
+    /// you.
     pub fn new(client: &Client, table: impl Into<String>, namespace: impl Into<String>) -> Self {
-        Self::with_time(client, table, namespace, StoreTime::new(MonotonicClock::new()))
+        Self::with_time(
+            client,
+            table,
+            namespace,
+            StoreTime::new(MonotonicClock::new()),
+        )
     }
 
-    /// Returns the same store as [`new`](Self::new) with the given `time`. Tests use it to control the clock of the
-    /// store's time.
-    pub fn with_time(client: &Client, table: impl Into<String>, namespace: impl Into<String>, time: StoreTime) -> Self {
+    /// Returns the same store as [`new`](Self::new) with the given `time`. Tests use it to control
+    /// the clock of the store's time.
+    pub fn with_time(
+        client: &Client,
+        table: impl Into<String>,
+        namespace: impl Into<String>,
+        time: StoreTime,
+    ) -> Self {
         let time = Arc::new(time);
         let control = observed(client, &time);
         Self {
@@ -79,15 +97,16 @@ impl DynamoDbStore {
         }
     }
 
-    /// Records the owner of the credentials in the history if the caller names nobody. STS is asked once, at the first
-    /// change of limits or entities.
+    /// Records the owner of the credentials in the history if the caller names nobody. STS is asked
+    /// once, at the first change of limits or entities.
     #[must_use]
     pub fn with_caller_identity(self, config: &SdkConfig) -> Self {
         self.with_caller(CallerIdentity::new(config))
     }
 
-    /// Sets the timeout of one call for stored limits, entities, namespaces, history or usage, retries included.
-    /// Default: the timeout in the client's own configuration, or 10 s. Calls for buckets have the limiter's
+    /// Sets the timeout of one call for stored limits, entities, namespaces, history or usage,
+    /// retries included. Default: the timeout in the client's own configuration, or 10 s. Calls for
+    /// buckets have the limiter's
     /// [`store_deadline`](crate::limiter::RateLimiterBuilder::store_deadline).
     #[must_use]
     pub fn with_call_deadline(mut self, deadline: Duration) -> Self {
@@ -101,10 +120,18 @@ impl DynamoDbStore {
     }
 
     fn rows(&self) -> ShardRows<'_> {
-        ShardRows { client: &self.client, table: &self.table, namespace: &self.namespace }
+        ShardRows {
+            client: &self.client,
+            table: &self.table,
+            namespace: &self.namespace,
+        }
     }
 
-    async fn send_update(&self, bucket: &BucketKey, update: &Update) -> Result<WriteOutcome, StoreError> {
+    async fn send_update(
+        &self,
+        bucket: &BucketKey,
+        update: &Update,
+    ) -> Result<WriteOutcome, StoreError> {
         let mut expression = encode::update(update);
         let result = self
             .client
@@ -123,13 +150,21 @@ impl DynamoDbStore {
         match result {
             Ok(output) => {
                 consumed::note(StoreCall::Update, output.consumed_capacity.as_slice(), 1);
-                let item = output.attributes.ok_or_else(|| missing("UpdateItem returned no item"))?;
-                decode::bucket(&item, bucket.shard).map(WriteOutcome::Applied).map_err(unreadable)
+                let item = output
+                    .attributes
+                    .ok_or_else(|| missing("UpdateItem returned no item"))?;
+                decode::bucket(&item, bucket.shard)
+                    .map(WriteOutcome::Applied)
+                    .map_err(unreadable)
             }
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+                if matches!(
+                    error.err(),
+                    UpdateItemError::ConditionalCheckFailedException(_)
+                ) =>
             {
-                let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
+                let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_err()
+                else {
                     return Err(missing("a condition failed"));
                 };
                 consumed::note(StoreCall::Update, &[], 1);
@@ -139,7 +174,11 @@ impl DynamoDbStore {
         }
     }
 
-    async fn send_create(&self, bucket: &BucketKey, create: &Create) -> Result<WriteOutcome, StoreError> {
+    async fn send_create(
+        &self,
+        bucket: &BucketKey,
+        create: &Create,
+    ) -> Result<WriteOutcome, StoreError> {
         let (condition, names, values) = encode::create_condition(create);
         let result = self
             .client
@@ -159,7 +198,10 @@ impl DynamoDbStore {
                 created(bucket, create).map(WriteOutcome::Applied)
             }
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+                if matches!(
+                    error.err(),
+                    PutItemError::ConditionalCheckFailedException(_)
+                ) =>
             {
                 let PutItemError::ConditionalCheckFailedException(failed) = error.into_err() else {
                     return Err(missing("a condition failed"));
@@ -181,7 +223,11 @@ impl DynamoDbStore {
             .send()
             .await
             .map_err(store_error)?;
-        output.item.as_ref().map(|item| decode::bucket(item, bucket.shard)).transpose()
+        output
+            .item
+            .as_ref()
+            .map(|item| decode::bucket(item, bucket.shard))
+            .transpose()
     }
 }
 
@@ -189,26 +235,36 @@ fn refused(
     item: Option<&std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>>,
     bucket: &BucketKey,
 ) -> Result<WriteOutcome, StoreError> {
-    let state = item.map(|item| decode::bucket(item, bucket.shard)).transpose()?;
+    let state = item
+        .map(|item| decode::bucket(item, bucket.shard))
+        .transpose()?;
     Ok(WriteOutcome::Refused(state))
 }
 
 /// Returns the state of the item that was put, because `PutItem` does not return it.
 fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreError> {
     let state = create.bucket(bucket.shard);
-    let mut state = state.map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?;
+    let mut state = state
+        .map_err(|error| missing(&format!("a limit's parameters: {error}")).with_source(error))?;
     let (capacity, period) = (attributes::PRESSURE_CAPACITY, attributes::PRESSURE_PERIOD);
     if let Ok(pressure) = Parameters::new(capacity, capacity, period) {
-        let level = Level { tokens: capacity, remainder: 0 };
+        let level = Level {
+            tokens: capacity,
+            remainder: 0,
+        };
         state.pressure = Some(Pressure::new(pressure.whole(), level, 0));
     }
     Ok(state)
 }
 
-/// Turns a decoding error into [`Unknown`](StoreErrorKind::Unknown). The write was done, but the item cannot be read.
-/// If it counted as not done, its repeat would charge or refund twice.
+/// Turns a decoding error into [`Unknown`](StoreErrorKind::Unknown). The write was done, but the
+/// item cannot be read. If it counted as not done, its repeat would charge or refund twice.
 fn unreadable(error: StoreError) -> StoreError {
-    StoreError::new(StoreErrorKind::Unknown, format!("the write was done, but {error}")).with_source(error)
+    StoreError::new(
+        StoreErrorKind::Unknown,
+        format!("the write was done, but {error}"),
+    )
+    .with_source(error)
 }
 
 fn missing(what: &str) -> StoreError {
@@ -220,11 +276,19 @@ impl Store for DynamoDbStore {
         Box::pin(self.send_read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.send_update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.send_create(bucket, create))
     }
 
@@ -237,7 +301,9 @@ impl Store for DynamoDbStore {
     }
 
     fn is_registered(&self) -> StoreFuture<'_, bool> {
-        Box::pin(async move { Ok(!self.registered || self.by_id(&self.namespace).await?.is_some()) })
+        Box::pin(
+            async move { Ok(!self.registered || self.by_id(&self.namespace).await?.is_some()) },
+        )
     }
 
     fn time(&self) -> Option<Arc<StoreTime>> {

@@ -1,5 +1,8 @@
 //! Defines and creates the table.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: the time left until a deadline")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no owner yet: the time left until a deadline"
+)]
 
 use std::time::Duration;
 
@@ -7,8 +10,9 @@ use aws_sdk_dynamodb::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::create_table::CreateTableError,
     types::{
-        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-        ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification,
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+        TableStatus, TimeToLiveSpecification,
     },
 };
 
@@ -36,9 +40,13 @@ pub(super) struct Design {
 /// The longest wait until a new table is usable, including the deletion of an old one.
 const USABLE_WITHIN: Duration = Duration::from_secs(120);
 
-/// Creates the table and waits until it is usable. If an old table is being deleted, it is created again afterwards.
+/// Creates the table and waits until it is usable. If an old table is being deleted, it is created
+/// again afterwards.
 pub(super) async fn create(stack: &Stack, design: Design) -> Result<(), StackError> {
-    let waiting = TableWait { stack, begun: Instant::now() };
+    let waiting = TableWait {
+        stack,
+        begun: Instant::now(),
+    };
     loop {
         let ours = try_create(stack, design).await?;
         if waiting.until_usable(ours).await? {
@@ -68,7 +76,13 @@ async fn try_create(stack: &Stack, design: Design) -> Result<bool, StackError> {
     match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(true),
         // Another process was faster, or the table is being deleted.
-        Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => Ok(false),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(CreateTableError::is_resource_in_use_exception) =>
+        {
+            Ok(false)
+        }
         Err(error) => Err(call_failed(ACTION)(store_error(error))),
     }
 }
@@ -80,17 +94,27 @@ struct TableWait<'a> {
 }
 
 impl TableWait<'_> {
-    /// Polls the table until it is usable, with growing pauses. (The SDK's own waiter polls every 20 seconds.) Returns
-    /// `false` if the table is gone. `ours` means that this process has just created it: it may not be visible yet.
+    /// Polls the table until it is usable, with growing pauses. (The SDK's own waiter polls every
+    /// 20 seconds.) Returns `false` if the table is gone. `ours` means that this process has just
+    /// created it: it may not be visible yet.
     async fn until_usable(&self, ours: bool) -> Result<bool, StackError> {
         const ACTION: &str = "describing the table";
         let (table, mut pause) = (self.stack.table(), Duration::from_millis(100));
         let mut last = "unknown".to_owned();
         loop {
-            let call = self.stack.client().describe_table().table_name(table).send();
+            let call = self
+                .stack
+                .client()
+                .describe_table()
+                .table_name(table)
+                .send();
             let status = match in_time(self.stack, ACTION, call).await? {
                 Ok(output) => output.table.and_then(|table| table.table_status),
-                Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|error| error.is_resource_not_found_exception()) =>
+                {
                     if !ours || last == TableStatus::Deleting.as_str() {
                         return Ok(false);
                     }
@@ -131,7 +155,11 @@ async fn in_time<T, E>(
     call: impl Future<Output = Result<T, SdkError<E>>>,
 ) -> Result<Result<T, SdkError<E>>, StackError> {
     let deadline = stack.call_deadline();
-    let late = |_| StackError::Deadline { table: stack.table().to_owned(), action, deadline };
+    let late = |_| StackError::Deadline {
+        table: stack.table().to_owned(),
+        action,
+        deadline,
+    };
     tokio::time::timeout(deadline, call).await.map_err(late)
 }
 
@@ -142,13 +170,20 @@ async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
         .build()
         .map_err(|error| build_failed(error, "describing the time to live"))?;
     const ACTION: &str = "switching the time to live on";
-    let call =
-        stack.client().update_time_to_live().table_name(stack.table()).time_to_live_specification(specification).send();
+    let call = stack
+        .client()
+        .update_time_to_live()
+        .table_name(stack.table())
+        .time_to_live_specification(specification)
+        .send();
     match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(()),
         // It is already enabled, or another process is enabling it.
         Err(SdkError::ServiceError(error))
-            if matches!(error.err().code(), Some("ValidationException" | "ResourceInUseException")) =>
+            if matches!(
+                error.err().code(),
+                Some("ValidationException" | "ResourceInUseException")
+            ) =>
         {
             Ok(())
         }
@@ -157,15 +192,31 @@ async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
 }
 
 fn key_schema((hash, range): (&str, &str)) -> Result<Vec<KeySchemaElement>, StackError> {
-    let element = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
-    let schema = [element(hash, KeyType::Hash), element(range, KeyType::Range)].into_iter().collect();
+    let element = |name: &str, kind| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+    };
+    let schema = [element(hash, KeyType::Hash), element(range, KeyType::Range)]
+        .into_iter()
+        .collect();
     Result::<Vec<_>, _>::map_err(schema, |error| build_failed(error, "describing the keys"))
 }
 
 fn attribute_definitions() -> Result<Vec<AttributeDefinition>, StackError> {
-    let names = [PK, SK].into_iter().chain(INDEX_KEYS.into_iter().flat_map(|(hash, range)| [hash, range]));
+    let names = [PK, SK].into_iter().chain(
+        INDEX_KEYS
+            .into_iter()
+            .flat_map(|(hash, range)| [hash, range]),
+    );
     names
-        .map(|name| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build())
+        .map(|name| {
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+        })
         .collect::<Result<_, _>>()
         .map_err(|error| build_failed(error, "describing the attributes"))
 }
@@ -188,7 +239,10 @@ fn indexes(design: Design) -> Result<Vec<GlobalSecondaryIndex>, StackError> {
 }
 
 fn build_failed(error: BuildError, action: &'static str) -> StackError {
-    StackError::Call { action, error: StoreError::new(StoreErrorKind::Rejected, error.to_string()) }
+    StackError::Call {
+        action,
+        error: StoreError::new(StoreErrorKind::Rejected, error.to_string()),
+    }
 }
 
 pub(super) fn call_failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {

@@ -1,5 +1,8 @@
 //! A bounded map of buckets that forgets only buckets whose loss changes no decision.
-#![allow(clippy::disallowed_methods, reason = "the hashes of keys have a random seed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the hashes of keys have a random seed"
+)]
 
 use std::{
     hash::{BuildHasher, Hash, Hasher},
@@ -29,8 +32,8 @@ use crate::{
 /// The minimum number of parts, each with its own lock: a power of two.
 const PARTS: usize = 64;
 
-/// The approximate maximum number of buckets in a part. It bounds the cost of growing a part's table, and the cost of
-/// keys that are made to collide.
+/// The approximate maximum number of buckets in a part. It bounds the cost of growing a part's
+/// table, and the cost of keys that are made to collide.
 const PART: usize = 8192;
 
 /// The largest capacity of a store: with it, the parts alone take about 20 MB.
@@ -40,9 +43,9 @@ const MOST: usize = 1 << 30;
 pub(super) struct Buckets {
     /// The number of parts is a power of two.
     parts: Box<[Part]>,
-    /// The hash function, seeded by the operating system's randomness, because keys come from requests. A hash never
-    /// leaves the process, and colliding keys would share only the buckets of one part. Therefore a fast hash is
-    /// preferred to a cryptographic one.
+    /// The hash function, seeded by the operating system's randomness, because keys come from
+    /// requests. A hash never leaves the process, and colliding keys would share only the buckets
+    /// of one part. Therefore a fast hash is preferred to a cryptographic one.
     hasher: SeedableRandomState,
     /// The maximum number of buckets in a part.
     most: usize,
@@ -58,7 +61,8 @@ struct Part {
     table: Mutex<Table>,
     schemas: Schemas,
     kin: Recent<Kin>,
-    /// `true` if the part was ever full. From then on it keeps track of the buckets that can be forgotten.
+    /// `true` if the part was ever full. From then on it keeps track of the buckets that can be
+    /// forgotten.
     crowded: AtomicBool,
 }
 
@@ -116,7 +120,8 @@ impl Buckets {
     pub(super) fn new(most: usize) -> Self {
         let most = most.min(MOST);
         let parts = (most / PART).max(PARTS).next_power_of_two();
-        // Without randomness from the operating system, a weaker seed: `fastrand` uses the time and the thread id.
+        // Without randomness from the operating system, a weaker seed: `fastrand` uses the time and
+        // the thread id.
         let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
         let most = most.div_ceil(parts).max(1);
         telemetry::memory_room(signed(parts * most));
@@ -141,12 +146,22 @@ impl Buckets {
     #[inline]
     pub(super) fn find(&self, key: LookupKey<'_>) -> Option<Arc<Entry>> {
         let hash = self.hash_of(key);
-        self.part(hash).lock().entries.find(hash, |entry| key == **entry).cloned()
+        self.part(hash)
+            .lock()
+            .entries
+            .find(hash, |entry| key == **entry)
+            .cloned()
     }
 
-    /// Returns the entry of a key, which is created if there is none. `None` if the part is full and the rule allows it
-    /// to forget none of its entries at `now` (epoch ms).
-    pub(super) fn claim(&self, key: &BucketKey, home: &Arc<Home>, limits: &Limits, now: i64) -> Option<Arc<Entry>> {
+    /// Returns the entry of a key, which is created if there is none. `None` if the part is full
+    /// and the rule allows it to forget none of its entries at `now` (epoch ms).
+    pub(super) fn claim(
+        &self,
+        key: &BucketKey,
+        home: &Arc<Home>,
+        limits: &Limits,
+        now: i64,
+    ) -> Option<Arc<Entry>> {
         let wanted = LookupKey::from(key.parts());
         let hash = self.hash_of(wanted);
         let part = self.part(hash);
@@ -161,7 +176,8 @@ impl Buckets {
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
         let Table { entries, eviction } = &mut *table;
         if let Some(eviction) = eviction {
-            // The key may have used the overflow bucket. It gets a copy of that bucket, so that it gains no tokens.
+            // The key may have used the overflow bucket. It gets a copy of that bucket, so that it
+            // gains no tokens.
             if let Some(shared) = eviction.overflow.find(&key.resource) {
                 let shared = shared.lock();
                 entry.lock().bucket = shared.bucket.clone().filter(|_| shared.full_at() > now);
@@ -171,7 +187,8 @@ impl Buckets {
             eviction.add(&entry);
         }
         entries.insert_unique(hash, entry.clone(), |entry| self.hash(entry));
-        let tell = entries.len() == self.most || entries.len().is_multiple_of(self.most.div_ceil(16));
+        let tell =
+            entries.len() == self.most || entries.len().is_multiple_of(self.most.div_ceil(16));
         telemetry::memory_buckets(1, tell);
         Some(entry)
     }
@@ -189,19 +206,32 @@ impl Buckets {
             let kin = Kin::shared(&part.kin, &key.resource, home, limits);
             Entry::new(EntityId::from_valid("overflow".into()), 0, kin)
         };
-        let used = |entry: &Arc<Entry>| Arc::strong_count(entry) > 1 || entry.lock().full_at() > now;
-        part.lock().eviction.as_mut()?.overflow.claim(&key.resource, make, used)
+        let used =
+            |entry: &Arc<Entry>| Arc::strong_count(entry) > 1 || entry.lock().full_at() > now;
+        part.lock()
+            .eviction
+            .as_mut()?
+            .overflow
+            .claim(&key.resource, make, used)
     }
 
     /// Returns the overflow bucket of the key's resource.
     pub(super) fn find_overflow(&self, key: &BucketKey) -> Option<Arc<Entry>> {
         let part = self.part(self.hash_of(LookupKey::from(key.parts())));
-        part.lock().eviction.as_ref()?.overflow.find(&key.resource).cloned()
+        part.lock()
+            .eviction
+            .as_ref()?
+            .overflow
+            .find(&key.resource)
+            .cloned()
     }
 
     /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.lock().entries.len()).sum()
+        self.parts
+            .iter()
+            .map(|part| part.lock().entries.len())
+            .sum()
     }
 
     /// Removes the buckets of an entity and returns their number. Looks at every bucket.
@@ -217,7 +247,8 @@ impl Buckets {
                     return true;
                 }
                 removed += usize::from(entry.lock().bucket.take().is_some());
-                // A lease or handle that holds the entry keeps using it, and creates a new bucket in it if needed.
+                // A lease or handle that holds the entry keeps using it, and creates a new bucket
+                // in it if needed.
                 let is_held = Arc::strong_count(entry) > 1;
                 if is_held {
                     held.push(entry.clone());
@@ -234,7 +265,10 @@ impl Buckets {
     }
 
     /// Returns the buckets whose keys match. Looks at every bucket.
-    pub(super) fn list(&self, wanted: impl Fn(KeyParts<'_>) -> bool) -> Vec<(BucketKey, BucketState)> {
+    pub(super) fn list(
+        &self,
+        wanted: impl Fn(KeyParts<'_>) -> bool,
+    ) -> Vec<(BucketKey, BucketState)> {
         let mut rows = Vec::new();
         for part in &self.parts {
             let table = part.lock();
@@ -253,17 +287,23 @@ impl Buckets {
         let eviction = eviction.get_or_insert_with(|| {
             // Set before the entries are read, so that every later change of an entry is reported.
             part.crowded.store(true, Ordering::Relaxed);
-            // From now on, every new entry replaces another one: the table needs room for the holes that removals
-            // leave.
+            // From now on, every new entry replaces another one: the table needs room for the holes
+            // that removals leave.
             fill_anew(entries, self.most, |entry| self.hash(entry));
             Box::new(Eviction::new(entries.iter(), self.most))
         });
         let forget_fullest = self.when_full.is(WhenFull::ForgetFullest);
         let entry = eviction.forgettable(now).or_else(|| {
-            let fullest = if forget_fullest { eviction.fullest() } else { None };
+            let fullest = if forget_fullest {
+                eviction.fullest()
+            } else {
+                None
+            };
             fullest.inspect(|_| telemetry::memory_was_full(MemoryFull::Forgot))
         })?;
-        let own = entries.find_entry(self.hash(&entry), |own| Arc::ptr_eq(own, &entry)).ok()?;
+        let own = entries
+            .find_entry(self.hash(&entry), |own| Arc::ptr_eq(own, &entry))
+            .ok()?;
         own.remove();
         telemetry::memory_buckets(-1, false);
         self.tidy(eviction, entries);
@@ -291,7 +331,8 @@ impl Buckets {
 
     #[inline]
     fn part(&self, hash: u64) -> &Part {
-        // The hash table uses the lowest and the highest bits, so the part is chosen by the middle bits.
+        // The hash table uses the lowest and the highest bits, so the part is chosen by the middle
+        // bits.
         let middle = usize::try_from((hash >> 32) & 0xff_ffff).unwrap_or(0);
         // The number of parts is a power of two, so a mask selects one.
         &self.parts[middle & (self.parts.len() - 1)]

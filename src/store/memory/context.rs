@@ -13,9 +13,9 @@ use crate::{
     store::{LookUp, Waiters},
 };
 
-/// The context of a store's buckets under one clock. Every bucket refers to the home of the limiter that created it, so
-/// the holder of a bucket needs no reference to the limiter: counting one more reference would cost as much as the
-/// decision.
+/// The context of a store's buckets under one clock. Every bucket refers to the home of the limiter
+/// that created it, so the holder of a bucket needs no reference to the limiter: counting one more
+/// reference would cost as much as the decision.
 #[derive(Debug)]
 pub(crate) struct Home {
     time: Time,
@@ -47,13 +47,27 @@ static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(|| Arc::new(Monotoni
 
 impl Home {
     pub(super) fn new(buckets: Weak<dyn BucketOwner>, tables: Arc<Tables>) -> Arc<Self> {
-        Arc::new(Self { time: Time::Own, tables, waiters: Arc::default(), buckets })
+        Arc::new(Self {
+            time: Time::Own,
+            tables,
+            waiters: Arc::default(),
+            buckets,
+        })
     }
 
     /// Returns the same home with another clock.
     pub(super) fn under(&self, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let (tables, waiters, buckets) = (self.tables.clone(), self.waiters.clone(), self.buckets.clone());
-        Arc::new(Self { time: Time::Given(clock), tables, waiters, buckets })
+        let (tables, waiters, buckets) = (
+            self.tables.clone(),
+            self.waiters.clone(),
+            self.buckets.clone(),
+        );
+        Arc::new(Self {
+            time: Time::Given(clock),
+            tables,
+            waiters,
+            buckets,
+        })
     }
 
     /// Returns the time, epoch ms.
@@ -98,7 +112,8 @@ impl Home {
         buckets.downcast().ok()
     }
 
-    /// Calls `work` with the cache of schemas for the bucket of a key, or with an empty one if the store was dropped.
+    /// Calls `work` with the cache of schemas for the bucket of a key, or with an empty one if the
+    /// store was dropped.
     pub(super) fn with_schemas<T>(&self, key: KeyParts<'_>, work: impl FnOnce(&Schemas) -> T) -> T {
         match self.buckets.upgrade() {
             Some(buckets) => work(buckets.schemas(key)),
@@ -125,8 +140,19 @@ pub(super) struct Kin {
 
 impl Kin {
     /// Returns these values, shared with other buckets if possible.
-    pub(super) fn shared(recent: &Recent<Self>, resource: &Resource, home: &Arc<Home>, limits: &Limits) -> Arc<Self> {
-        let same = |kin: &Self| Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource;
-        recent.shared(same, || Self { home: home.clone(), resource: resource.clone(), limits: limits.clone() })
+    pub(super) fn shared(
+        recent: &Recent<Self>,
+        resource: &Resource,
+        home: &Arc<Home>,
+        limits: &Limits,
+    ) -> Arc<Self> {
+        let same = |kin: &Self| {
+            Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource
+        };
+        recent.shared(same, || Self {
+            home: home.clone(),
+            resource: resource.clone(),
+            limits: limits.clone(),
+        })
     }
 }

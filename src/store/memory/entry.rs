@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{EntityId, KeyParts, Limits};
 
-/// A bucket's slot in memory. It stays in the store while anybody holds it, so a holder needs no look-up.
+/// A bucket's slot in memory. It stays in the store while anybody holds it, so a holder needs no
+/// look-up.
 #[derive(Debug)]
 // In this order, the fields that a request reads and writes fit into two cache lines.
 #[repr(C)]
@@ -27,13 +28,14 @@ pub(crate) struct Entry {
 pub(super) struct Slot {
     /// `None` if there is no bucket, which is the same as a full one.
     pub(super) bucket: Option<State>,
-    /// The time at which a full store checks if the entry can be forgotten: epoch ms, never after it is full.
+    /// The time at which a full store checks if the entry can be forgotten: epoch ms, never after
+    /// it is full.
     pub(super) due: i64,
 }
 
 impl Slot {
-    /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms. Forgetting it then
-    /// changes no decision, because a new bucket would be the same.
+    /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms.
+    /// Forgetting it then changes no decision, because a new bucket would be the same.
     pub(super) fn full_at(&self) -> i64 {
         self.bucket.as_ref().map_or(i64::MIN, State::full_at)
     }
@@ -41,12 +43,24 @@ impl Slot {
 
 impl Entry {
     pub(super) fn new(entity: EntityId, shard: u32, kin: Arc<Kin>) -> Self {
-        Self { entity, kin, slot: Mutex::new(Slot { bucket: None, due: i64::MIN }), shard }
+        Self {
+            entity,
+            kin,
+            slot: Mutex::new(Slot {
+                bucket: None,
+                due: i64::MIN,
+            }),
+            shard,
+        }
     }
 
     #[inline]
     pub(crate) fn key(&self) -> KeyParts<'_> {
-        KeyParts { entity: &self.entity, resource: &self.kin.resource, shard: self.shard }
+        KeyParts {
+            entity: &self.entity,
+            resource: &self.kin.resource,
+            shard: self.shard,
+        }
     }
 
     /// Returns the home of the limiter that created the entry.
@@ -55,7 +69,8 @@ impl Entry {
         &self.kin.home
     }
 
-    /// Returns the limits with which the entry was created. The limits of the bucket may differ by now.
+    /// Returns the limits with which the entry was created. The limits of the bucket may differ by
+    /// now.
     #[inline]
     pub(crate) fn limits(&self) -> &Limits {
         &self.kin.limits
@@ -69,8 +84,8 @@ impl Entry {
     }
 }
 
-/// The borrowed parts of a key, for a look-up without building a key. Bytes, so that the caller need not check that
-/// they are valid text.
+/// The borrowed parts of a key, for a look-up without building a key. Bytes, so that the caller
+/// need not check that they are valid text.
 #[derive(Clone, Copy)]
 pub(super) struct LookupKey<'a> {
     pub(super) entity: &'a [u8],
@@ -80,14 +95,19 @@ pub(super) struct LookupKey<'a> {
 
 impl<'a> From<KeyParts<'a>> for LookupKey<'a> {
     fn from(key: KeyParts<'a>) -> Self {
-        Self { entity: key.entity.as_str().as_bytes(), resource: key.resource.as_str().as_bytes(), shard: key.shard }
+        Self {
+            entity: key.entity.as_str().as_bytes(),
+            resource: key.resource.as_str().as_bytes(),
+            shard: key.shard,
+        }
     }
 }
 
 impl Hash for LookupKey<'_> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The end of each text is not hashed. Few keys collide because of that, and they are compared.
+        // The end of each text is not hashed. Few keys collide because of that, and they are
+        // compared.
         state.write(self.entity);
         state.write(self.resource);
         if self.shard != 0 {
@@ -100,20 +120,29 @@ impl PartialEq<Entry> for LookupKey<'_> {
     #[inline]
     fn eq(&self, entry: &Entry) -> bool {
         let key = LookupKey::from(entry.key());
-        self.shard == key.shard && same(self.entity, key.entity) && same(self.resource, key.resource)
+        self.shard == key.shard
+            && same(self.entity, key.entity)
+            && same(self.resource, key.resource)
     }
 }
 
-/// Returns `true` if two short texts are equal. Compares words; the last one overlaps if the length is not a multiple
-/// of the word size. The C library's comparison, which slices use, takes as long as the rest of a look-up.
+/// Returns `true` if two short texts are equal. Compares words; the last one overlaps if the length
+/// is not a multiple of the word size. The C library's comparison, which slices use, takes as long
+/// as the rest of a look-up.
 #[inline]
 fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
     if let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) {
-        let words = |text| <[u8]>::as_chunks::<8>(text).0.iter().map(|word| u64::from_ne_bytes(*word));
-        return u64::from_ne_bytes(*last) == u64::from_ne_bytes(*other_last) && words(one).eq(words(other));
+        let words = |text| {
+            <[u8]>::as_chunks::<8>(text)
+                .0
+                .iter()
+                .map(|word| u64::from_ne_bytes(*word))
+        };
+        return u64::from_ne_bytes(*last) == u64::from_ne_bytes(*other_last)
+            && words(one).eq(words(other));
     }
     if let (Some(last), Some(other_last)) = (one.last_chunk::<4>(), other.last_chunk::<4>()) {
         return last == other_last && one.first_chunk::<4>() == other.first_chunk();

@@ -1,8 +1,10 @@
-//! Finds the buckets of a full store that can be forgotten: they are full again, and nobody holds them.
+//! Finds the buckets of a full store that can be forgotten: they are full again, and nobody holds
+//! them.
 //!
-//! Every bucket has a time before which it cannot be full. A queue orders the buckets by this time. If the earliest
-//! time is in the future, nothing can be forgotten. If a bucket is due but not full, tokens were spent from it in the
-//! meantime. So each unsuccessful check is paid for by a spend, and a flood of new keys never causes a scan.
+//! Every bucket has a time before which it cannot be full. A queue orders the buckets by this time.
+//! If the earliest time is in the future, nothing can be forgotten. If a bucket is due but not
+//! full, tokens were spent from it in the meantime. So each unsuccessful check is paid for by a
+//! spend, and a flood of new keys never causes a scan.
 
 use std::{
     cmp::Ordering,
@@ -27,8 +29,8 @@ pub(super) struct Eviction {
     room: usize,
 }
 
-/// A check of an entry at a time (epoch ms). It is valid only if the entry's `due` is the same time: a later check
-/// replaces an earlier one.
+/// A check of an entry at a time (epoch ms). It is valid only if the entry's `due` is the same
+/// time: a later check replaces an earlier one.
 #[derive(Debug)]
 struct Due {
     at: i64,
@@ -41,7 +43,12 @@ impl Eviction {
         let room = room(most);
         let mut queue = Vec::with_capacity(room);
         queue.extend(entries.map(look));
-        Self { queue: queue.into(), held: VecDeque::new(), overflow: Overflow::default(), room }
+        Self {
+            queue: queue.into(),
+            held: VecDeque::new(),
+            overflow: Overflow::default(),
+            room,
+        }
     }
 
     /// Adds a new entry.
@@ -55,29 +62,42 @@ impl Eviction {
         let full_at = slot.full_at();
         if slot.due != HELD && slot.due > full_at {
             slot.due = full_at;
-            self.queue.push(Due { at: full_at, entry: Arc::downgrade(entry) });
+            self.queue.push(Due {
+                at: full_at,
+                entry: Arc::downgrade(entry),
+            });
         }
     }
 
-    /// Returns `true` if too many checks are outdated or belong to removed entries. Then the queue must be rebuilt.
+    /// Returns `true` if too many checks are outdated or belong to removed entries. Then the queue
+    /// must be rebuilt.
     pub(super) fn is_untidy(&self) -> bool {
         self.queue.len() + self.held.len() >= self.room
     }
 
     /// Rebuilds the queue from all entries.
-    pub(super) fn begin_anew<'a>(&mut self, entries: impl Iterator<Item = &'a Arc<Entry>>, most: usize) {
+    pub(super) fn begin_anew<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a Arc<Entry>>,
+        most: usize,
+    ) {
         let overflow = std::mem::take(&mut self.overflow);
-        *self = Self { overflow, ..Self::new(entries, most) };
+        *self = Self {
+            overflow,
+            ..Self::new(entries, most)
+        };
     }
 
-    /// Returns the entry that will be full first and that nobody holds. Each unsuccessful check is paid for by a spend,
-    /// or is one of few checks of held entries.
+    /// Returns the entry that will be full first and that nobody holds. Each unsuccessful check is
+    /// paid for by a spend, or is one of few checks of held entries.
     pub(super) fn fullest(&mut self) -> Option<Arc<Entry>> {
         let mut held = Vec::new();
         let mut found = None;
         while found.is_none() && held.len() < GLANCE {
             let Some(due) = self.queue.pop() else { break };
-            let Some(entry) = due.entry.upgrade() else { continue };
+            let Some(entry) = due.entry.upgrade() else {
+                continue;
+            };
             let (noted, full_at) = {
                 let slot = entry.lock();
                 (slot.due, slot.full_at())
@@ -95,12 +115,14 @@ impl Eviction {
         found
     }
 
-    /// Returns an entry that can be forgotten at `now` (epoch ms). The part must stay locked, so that nobody else
-    /// obtains the entry in the meantime.
+    /// Returns an entry that can be forgotten at `now` (epoch ms). The part must stay locked, so
+    /// that nobody else obtains the entry in the meantime.
     pub(super) fn forgettable(&mut self, now: i64) -> Option<Arc<Entry>> {
         for _ in 0..GLANCE.min(self.held.len()) {
             let weak = self.held.pop_front()?;
-            let Some(entry) = weak.upgrade() else { continue };
+            let Some(entry) = weak.upgrade() else {
+                continue;
+            };
             match is_held(&entry) {
                 true => self.held.push_back(weak),
                 false if is_full(&entry, now) => return Some(entry),
@@ -109,7 +131,9 @@ impl Eviction {
         }
         while self.queue.peek().is_some_and(|due| due.at <= now) {
             let Due { at, entry: weak } = self.queue.pop()?;
-            let Some(entry) = weak.upgrade() else { continue };
+            let Some(entry) = weak.upgrade() else {
+                continue;
+            };
             if entry.lock().due != at {
                 continue;
             }
@@ -131,7 +155,10 @@ fn look(entry: &Arc<Entry>) -> Due {
     let mut slot = entry.lock();
     // Never `HELD`, which marks entries that are not in the queue.
     slot.due = slot.full_at().max(HELD + 1);
-    Due { at: slot.due, entry: Arc::downgrade(entry) }
+    Due {
+        at: slot.due,
+        entry: Arc::downgrade(entry),
+    }
 }
 
 fn is_full(entry: &Entry, now: i64) -> bool {

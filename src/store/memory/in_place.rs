@@ -1,5 +1,5 @@
-//! Decisions under the bucket's lock: without awaiting, without planning a write, and without an allocation for a
-//! grant.
+//! Decisions under the bucket's lock: without awaiting, without planning a write, and without an
+//! allocation for a grant.
 
 use std::sync::Arc;
 
@@ -23,12 +23,21 @@ use crate::{
 impl MemoryStore {
     /// Returns the entry of a bucket, if there is one.
     #[inline]
-    pub(crate) fn find(&self, entity: impl AsRef<[u8]>, resource: impl AsRef<[u8]>) -> Option<Arc<Entry>> {
+    pub(crate) fn find(
+        &self,
+        entity: impl AsRef<[u8]>,
+        resource: impl AsRef<[u8]>,
+    ) -> Option<Arc<Entry>> {
         let (entity, resource) = (entity.as_ref(), resource.as_ref());
-        self.buckets.find(LookupKey { entity, resource, shard: 0 })
+        self.buckets.find(LookupKey {
+            entity,
+            resource,
+            shard: 0,
+        })
     }
 
-    /// Returns the entry of a bucket. If there is none, a new one is created at `home` with `limits`.
+    /// Returns the entry of a bucket. If there is none, a new one is created at `home` with
+    /// `limits`.
     ///
     /// # Errors
     /// The store is full.
@@ -42,7 +51,8 @@ impl MemoryStore {
         self.buckets.claim(key, home, limits, now).ok_or_else(full)
     }
 
-    /// Returns the entry of a bucket as [`claim`](Self::claim) does, or the overflow bucket that new keys share.
+    /// Returns the entry of a bucket as [`claim`](Self::claim) does, or the overflow bucket that
+    /// new keys share.
     ///
     /// # Errors
     /// As [`claim`](Self::claim).
@@ -55,15 +65,24 @@ impl MemoryStore {
     ) -> Result<Arc<Entry>, StoreError> {
         self.claim(key, home, limits, now).or_else(|error| {
             let shared = self.buckets.when_full().is(WhenFull::Share);
-            let shared = shared.then(|| self.buckets.claim_overflow(key, home, limits, now)).flatten();
-            telemetry::memory_was_full(if shared.is_some() { MemoryFull::Shared } else { MemoryFull::Refused });
+            let shared = shared
+                .then(|| self.buckets.claim_overflow(key, home, limits, now))
+                .flatten();
+            telemetry::memory_was_full(if shared.is_some() {
+                MemoryFull::Shared
+            } else {
+                MemoryFull::Refused
+            });
             shared.ok_or(error)
         })
     }
 
-    /// Returns the entry of a bucket, if there is one, or the overflow bucket that its key would share.
+    /// Returns the entry of a bucket, if there is one, or the overflow bucket that its key would
+    /// share.
     pub(crate) fn find_or_shared(&self, key: &BucketKey) -> Option<Arc<Entry>> {
-        self.buckets.find(key.parts().into()).or_else(|| self.buckets.find_overflow(key))
+        self.buckets
+            .find(key.parts().into())
+            .or_else(|| self.buckets.find_overflow(key))
     }
 }
 
@@ -116,12 +135,17 @@ impl Entry {
         result
     }
 
-    /// Takes `amount` from the only limit, as [`spend`](Self::spend). Returns the millitokens that are left, or the
-    /// denial. `None` if there are several limits or if the store has records.
+    /// Takes `amount` from the only limit, as [`spend`](Self::spend). Returns the millitokens that
+    /// are left, or the denial. `None` if there are several limits or if the store has records.
     ///
     /// Not inlined: the result fits into registers, and the caller stays small.
     #[inline(never)]
-    pub(crate) fn spend_one(&self, home: &Home, limits: &Limits, amount: i64) -> Option<Result<i64, Box<Denied>>> {
+    pub(crate) fn spend_one(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        amount: i64,
+    ) -> Option<Result<i64, Box<Denied>>> {
         if limits.len() != 1 || home.has_records() {
             return None;
         }
@@ -139,10 +163,16 @@ impl Entry {
         Some(self.spend_again(home, limits, amount, now))
     }
 
-    /// Does the same as [`spend_one`](Self::spend_one) for a bucket that is new, has other limits or has too few
-    /// tokens.
+    /// Does the same as [`spend_one`](Self::spend_one) for a bucket that is new, has other limits
+    /// or has too few tokens.
     #[cold]
-    fn spend_again(&self, home: &Home, limits: &Limits, amount: i64, now: i64) -> Result<i64, Box<Denied>> {
+    fn spend_again(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        amount: i64,
+        now: i64,
+    ) -> Result<i64, Box<Denied>> {
         let mut slot = self.lock();
         let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let result = state.take_one(limits, amount);
@@ -157,12 +187,15 @@ impl Entry {
     /// Returns the denial of a request, with the status of its limits.
     #[cold]
     pub(crate) fn denied(&self, statuses: Vec<LimitStatus>) -> Box<Denied> {
-        let KeyParts { entity, resource, .. } = self.key();
+        let KeyParts {
+            entity, resource, ..
+        } = self.key();
         Box::new(Denied::new(entity.clone(), resource.clone(), statuses))
     }
 
-    /// Takes all `spends` (in the order of `limits`) or none, and may leave debts of up to `debts`, for a request that
-    /// waits until its debt is refilled. Returns the time at which the debt is refilled: epoch ms, 0 if there is none.
+    /// Takes all `spends` (in the order of `limits`) or none, and may leave debts of up to `debts`,
+    /// for a request that waits until its debt is refilled. Returns the time at which the debt is
+    /// refilled: epoch ms, 0 if there is none.
     ///
     /// # Errors
     /// The status of every limit, if one of them would owe more.
@@ -177,7 +210,8 @@ impl Entry {
         let mut slot = self.lock();
         let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let starts_at = state.reserve(limits, spends, debts);
-        let result = starts_at.ok_or_else(|| state.statuses(limits, spends.iter().map(Spend::amount), now));
+        let result =
+            starts_at.ok_or_else(|| state.statuses(limits, spends.iter().map(Spend::amount), now));
         drop(slot);
         if changed {
             home.hurry(self.key());
@@ -185,8 +219,8 @@ impl Entry {
         result
     }
 
-    /// Settles differences (millitokens, in the order of the limits). A positive difference takes more and may make the
-    /// level negative. A negative difference gives back, up to the capacity.
+    /// Settles differences (millitokens, in the order of the limits). A positive difference takes
+    /// more and may make the level negative. A negative difference gives back, up to the capacity.
     pub(crate) fn settle(&self, home: &Home, limits: &Limits, differences: &[i64], now: i64) {
         let mut slot = self.lock();
         match &mut slot.bucket {
@@ -196,7 +230,9 @@ impl Entry {
             }
             // The bucket was deleted in the meantime. What was used is charged all the same.
             None if differences.iter().any(|difference| *difference > 0) => {
-                self.bucket(home, &mut slot, limits, now).0.settle(limits, differences);
+                self.bucket(home, &mut slot, limits, now)
+                    .0
+                    .settle(limits, differences);
             }
             None => {}
         }
@@ -207,14 +243,25 @@ impl Entry {
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`.
-    pub(crate) fn statuses(entry: Option<&Self>, limits: &Limits, amounts: &[i64], now: i64) -> Vec<LimitStatus> {
+    pub(crate) fn statuses(
+        entry: Option<&Self>,
+        limits: &Limits,
+        amounts: &[i64],
+        now: i64,
+    ) -> Vec<LimitStatus> {
         let state = entry.and_then(|entry| entry.lock().bucket.as_ref().map(State::to_bucket));
         plan::statuses(state.as_ref(), limits, amounts, &LedgerDelta::new(), now)
     }
 
-    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these changed it. Creates a full
-    /// bucket if there is none.
-    fn bucket<'a>(&self, home: &Home, slot: &'a mut Slot, limits: &Limits, now: i64) -> (&'a mut State, bool) {
+    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these
+    /// changed it. Creates a full bucket if there is none.
+    fn bucket<'a>(
+        &self,
+        home: &Home,
+        slot: &'a mut Slot,
+        limits: &Limits,
+        now: i64,
+    ) -> (&'a mut State, bool) {
         let make = || home.with_schemas(self.key(), |schemas| State::new(limits, schemas, now));
         let state = slot.bucket.get_or_insert_with(make);
         state.refill(now);

@@ -12,8 +12,8 @@ pub(super) struct LimitLevel {
     pub(super) consumed: i64,
 }
 
-/// The levels, in the order of the schema's limits. Most buckets have one limit. Its level is stored inline, without an
-/// allocation.
+/// The levels, in the order of the schema's limits. Most buckets have one limit. Its level is
+/// stored inline, without an allocation.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
     /// Not used in a bucket without limits.
@@ -26,12 +26,16 @@ pub(super) struct Levels {
 struct Rare {
     /// The levels after the first one.
     others: SmallVec<[LimitLevel; 1]>,
-    /// The state that only the [`Store`](crate::store::Store) trait writes: everything except the limits.
+    /// The state that only the [`Store`](crate::store::Store) trait writes: everything except the
+    /// limits.
     rest: Option<Box<BucketState>>,
 }
 
 impl Levels {
-    pub(super) fn new(levels: impl IntoIterator<Item = LimitLevel>, rest: Option<Box<BucketState>>) -> Self {
+    pub(super) fn new(
+        levels: impl IntoIterator<Item = LimitLevel>,
+        rest: Option<Box<BucketState>>,
+    ) -> Self {
         let mut levels = levels.into_iter();
         let first = levels.next().unwrap_or_default();
         let others: SmallVec<[LimitLevel; 1]> = levels.collect();
@@ -61,7 +65,8 @@ impl Levels {
 
     #[inline]
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut LimitLevel> {
-        std::iter::once(&mut self.first).chain(self.rare.iter_mut().flat_map(|rare| &mut rare.others))
+        std::iter::once(&mut self.first)
+            .chain(self.rare.iter_mut().flat_map(|rare| &mut rare.others))
     }
 
     /// Returns the state besides the limits, if the bucket has it.

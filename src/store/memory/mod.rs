@@ -1,8 +1,8 @@
 //! Buckets in this process's memory.
 //!
-//! [`RateLimiter::memory`](crate::RateLimiter::memory) decides in place: under one bucket's lock, without awaiting
-//! anything. The same buckets are also available as a [`Store`](super::Store), so that code above stores can be tested
-//! with them.
+//! [`RateLimiter::memory`](crate::RateLimiter::memory) decides in place: under one bucket's lock,
+//! without awaiting anything. The same buckets are also available as a [`Store`](super::Store), so
+//! that code above stores can be tested with them.
 
 mod buckets;
 mod context;

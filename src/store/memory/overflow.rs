@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::model::Resource;
 
-/// The number of resources that can have an overflow bucket in each part. Bounded, because clients may make up resource
-/// names too.
+/// The number of resources that can have an overflow bucket in each part. Bounded, because clients
+/// may make up resource names too.
 const RESOURCES: usize = 16;
 
 /// The overflow buckets of a part of the store, one for each resource.
@@ -21,11 +21,14 @@ impl<T> Default for Overflow<T> {
 impl<T> Overflow<T> {
     /// Returns the overflow bucket of a resource.
     pub(super) fn find(&self, resource: &Resource) -> Option<&Arc<T>> {
-        self.0.iter().find(|(own, _)| own == resource).map(|(_, bucket)| bucket)
+        self.0
+            .iter()
+            .find(|(own, _)| own == resource)
+            .map(|(_, bucket)| bucket)
     }
 
-    /// Returns the overflow bucket of a resource, which is created if there is none. `None` if too many other resources
-    /// have one that is `used`.
+    /// Returns the overflow bucket of a resource, which is created if there is none. `None` if too
+    /// many other resources have one that is `used`.
     pub(super) fn claim(
         &mut self,
         resource: &Resource,

@@ -16,8 +16,8 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T> Recent<T> {
-    /// Returns the value that is the `same` as the wanted one. If there is none, makes it. If there are too many, the
-    /// oldest one is dropped.
+    /// Returns the value that is the `same` as the wanted one. If there is none, makes it. If there
+    /// are too many, the oldest one is dropped.
     pub(super) fn shared(&self, same: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> Arc<T> {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = values.iter().find(|value| same(value)) {

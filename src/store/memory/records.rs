@@ -4,8 +4,13 @@ use std::future::ready;
 
 use super::MemoryStore;
 use crate::{
-    model::{AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig},
-    store::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture},
+    model::{
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
+        StoredConfig,
+    },
+    store::{
+        BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture,
+    },
 };
 
 /// The number of rows of a page.
@@ -24,7 +29,11 @@ impl Records for MemoryStore {
         done(found)
     }
 
-    fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {
+    fn put_config<'a>(
+        &'a self,
+        scope: &'a ConfigScope,
+        config: &'a StoredConfig,
+    ) -> StoreFuture<'a, ()> {
         let mut tables = self.tables.write();
         let mut config = config.clone();
         if let Some(before) = tables.configs.get(scope) {
@@ -41,11 +50,16 @@ impl Records for MemoryStore {
 
     fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>> {
         let tables = self.tables.read();
-        let named = tables.configs.keys().filter_map(|scope| match (listing, scope) {
-            (ResourceListing::WithDefaults, ConfigScope::Resource(resource))
-            | (ResourceListing::WithEntityLimits, ConfigScope::EntityResource(_, resource)) => Some(resource.clone()),
-            _ => None,
-        });
+        let named = tables
+            .configs
+            .keys()
+            .filter_map(|scope| match (listing, scope) {
+                (ResourceListing::WithDefaults, ConfigScope::Resource(resource))
+                | (ResourceListing::WithEntityLimits, ConfigScope::EntityResource(_, resource)) => {
+                    Some(resource.clone())
+                }
+                _ => None,
+            });
         let mut resources: Vec<Resource> = named.collect();
         resources.sort();
         resources.dedup();
@@ -58,11 +72,18 @@ impl Records for MemoryStore {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<EntityId>> {
         let tables = self.tables.read();
-        let named = tables.configs.keys().filter_map(|scope| match (resource, scope) {
-            (None, ConfigScope::Entity(entity)) => Some(entity.clone()),
-            (Some(wanted), ConfigScope::EntityResource(entity, resource)) if resource == wanted => Some(entity.clone()),
-            _ => None,
-        });
+        let named = tables
+            .configs
+            .keys()
+            .filter_map(|scope| match (resource, scope) {
+                (None, ConfigScope::Entity(entity)) => Some(entity.clone()),
+                (Some(wanted), ConfigScope::EntityResource(entity, resource))
+                    if resource == wanted =>
+                {
+                    Some(entity.clone())
+                }
+                _ => None,
+            });
         let mut entities: Vec<EntityId> = named.collect();
         entities.sort();
         done(page(entities, EntityId::as_str, from))
@@ -90,10 +111,21 @@ impl Records for MemoryStore {
         done((configs + entities + buckets) as u64)
     }
 
-    fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>> {
+    fn list_children<'a>(
+        &'a self,
+        parent: &'a EntityId,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<Entity>> {
         let tables = self.tables.read();
-        let children = tables.entities.values().filter(|entity| entity.parent.as_ref() == Some(parent));
-        done(page(children.cloned().collect(), |entity| entity.id.as_str(), from))
+        let children = tables
+            .entities
+            .values()
+            .filter(|entity| entity.parent.as_ref() == Some(parent));
+        done(page(
+            children.cloned().collect(),
+            |entity| entity.id.as_str(),
+            from,
+        ))
     }
 
     fn list_buckets<'a>(
@@ -120,7 +152,12 @@ impl Records for MemoryStore {
     }
 
     fn append_audit<'a>(&'a self, event: &'a AuditEvent, _: i64) -> StoreFuture<'a, ()> {
-        self.tables.write().audit.entry(event.entity_id.clone()).or_default().push(event.clone());
+        self.tables
+            .write()
+            .audit
+            .entry(event.entity_id.clone())
+            .or_default()
+            .push(event.clone());
         done(())
     }
 
@@ -130,7 +167,11 @@ impl Records for MemoryStore {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<AuditEvent>> {
         let tables = self.tables.read();
-        let mut events = tables.audit.get(&subject.to_string()).cloned().unwrap_or_default();
+        let mut events = tables
+            .audit
+            .get(&subject.to_string())
+            .cloned()
+            .unwrap_or_default();
         events.sort_by(|one, other| other.event_id.cmp(&one.event_id));
         if let Some(cursor) = from {
             events.retain(|event| event.event_id.as_str() < cursor.as_str());

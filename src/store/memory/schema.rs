@@ -10,7 +10,8 @@ use crate::model::{Limit, LimitName, Limits, Parameters, RefillRule};
 /// The limits of a bucket.
 #[derive(Debug)]
 pub(super) struct Schema {
-    /// The limits that `known` begins with, as requests pass them; `None` if no request has passed them.
+    /// The limits that `known` begins with, as requests pass them; `None` if no request has passed
+    /// them.
     limits: Option<Limits>,
     known: SmallVec<[LimitSchema; 1]>,
 }
@@ -34,13 +35,20 @@ impl LimitSchema {
 impl From<&Limit> for LimitSchema {
     fn from(limit: &Limit) -> Self {
         let parameters = Parameters::from(limit);
-        Self { name: limit.name().clone(), parameters, rule: parameters.whole() }
+        Self {
+            name: limit.name().clone(),
+            parameters,
+            rule: parameters.whole(),
+        }
     }
 }
 
 impl Schema {
     pub(super) fn new(limits: Option<&Limits>, known: SmallVec<[LimitSchema; 1]>) -> Self {
-        Self { limits: limits.cloned(), known }
+        Self {
+            limits: limits.cloned(),
+            known,
+        }
     }
 
     pub(super) fn known(&self) -> &[LimitSchema] {
@@ -59,10 +67,12 @@ impl Schema {
 
     /// Returns `true` if one of `limits` is missing or has other parameters.
     pub(super) fn differs(&self, limits: &Limits) -> bool {
-        limits.iter().any(|limit| match self.position(limit.name()) {
-            Some(index) => self.known[index].parameters != Parameters::from(limit),
-            None => true,
-        })
+        limits
+            .iter()
+            .any(|limit| match self.position(limit.name()) {
+                Some(index) => self.known[index].parameters != Parameters::from(limit),
+                None => true,
+            })
     }
 }
 
@@ -72,8 +82,14 @@ pub(super) struct Schemas(Recent<Schema>);
 
 impl Schemas {
     /// Returns a schema with the limits `known`, which begins with `limits`.
-    pub(super) fn schema(&self, limits: Option<&Limits>, known: SmallVec<[LimitSchema; 1]>) -> Arc<Schema> {
-        let same = |schema: &Schema| schema.known == known && limits.is_none_or(|limits| schema.begins_with(limits));
+    pub(super) fn schema(
+        &self,
+        limits: Option<&Limits>,
+        known: SmallVec<[LimitSchema; 1]>,
+    ) -> Arc<Schema> {
+        let same = |schema: &Schema| {
+            schema.known == known && limits.is_none_or(|limits| schema.begins_with(limits))
+        };
         self.0.shared(same, || Schema::new(limits, known.clone()))
     }
 }

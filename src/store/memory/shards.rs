@@ -19,13 +19,19 @@ impl MemoryStore {
         let mut ordered: Vec<_> = updates.iter().collect();
         // Every transaction locks in the same order, so that there is no deadlock.
         ordered.sort_by_key(|(key, _)| (&key.entity, &key.resource, key.shard));
-        let entries: Option<Vec<Arc<Entry>>> =
-            ordered.iter().map(|(key, _)| self.buckets.find(key.parts().into())).collect();
-        let Some(entries) = entries else { return Ok(false) };
+        let entries: Option<Vec<Arc<Entry>>> = ordered
+            .iter()
+            .map(|(key, _)| self.buckets.find(key.parts().into()))
+            .collect();
+        let Some(entries) = entries else {
+            return Ok(false);
+        };
         let mut slots: Vec<_> = entries.iter().map(|entry| entry.lock()).collect();
         let mut states = Vec::with_capacity(slots.len());
         for (slot, (_, update)) in slots.iter().zip(&ordered) {
-            let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else { return Ok(false) };
+            let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else {
+                return Ok(false);
+            };
             if !update.holds(&state) {
                 return Ok(false);
             }
@@ -36,7 +42,9 @@ impl MemoryStore {
             slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
         }
         drop(slots);
-        entries.iter().for_each(|entry| self.buckets.hurry(entry.key()));
+        entries
+            .iter()
+            .for_each(|entry| self.buckets.hurry(entry.key()));
         Ok(true)
     }
 
@@ -47,7 +55,15 @@ impl MemoryStore {
         };
         let shards = 0..doubled;
         let claim = |shard| {
-            self.buckets.claim(&BucketKey { shard, ..bucket.clone() }, &self.home, Limits::unknown(), split.now)
+            self.buckets.claim(
+                &BucketKey {
+                    shard,
+                    ..bucket.clone()
+                },
+                &self.home,
+                Limits::unknown(),
+                split.now,
+            )
         };
         let entries: Option<Vec<Arc<Entry>>> = shards.map(claim).collect();
         let entries = entries.ok_or_else(full)?;
@@ -55,8 +71,15 @@ impl MemoryStore {
         let (known, new) = slots.split_at_mut(split.shard_count as usize);
         let mut halves = Vec::with_capacity(known.len());
         for (slot, new) in known.iter().zip(new.iter()) {
-            let state = slot.bucket.as_ref().map(State::to_bucket).filter(|state| split.holds(state));
-            let taken = new.bucket.as_ref().is_some_and(|state| !state.to_bucket().is_expired(split.now));
+            let state = slot
+                .bucket
+                .as_ref()
+                .map(State::to_bucket)
+                .filter(|state| split.holds(state));
+            let taken = new
+                .bucket
+                .as_ref()
+                .is_some_and(|state| !state.to_bucket().is_expired(split.now));
             match state {
                 Some(state) if !taken => halves.push(split.halve(&state).map_err(corrupt)?),
                 _ => return Ok(false),
@@ -67,7 +90,11 @@ impl MemoryStore {
         };
         for (shard, (half, other)) in halves.into_iter().enumerate() {
             keep(&mut known[shard], half, &entries[shard]);
-            keep(&mut new[shard], other, &entries[shard + split.shard_count as usize]);
+            keep(
+                &mut new[shard],
+                other,
+                &entries[shard + split.shard_count as usize],
+            );
         }
         Ok(true)
     }

@@ -1,4 +1,5 @@
-//! The state of a bucket in memory. What buckets have in common is shared. What few buckets have is boxed.
+//! The state of a bucket in memory. What buckets have in common is shared. What few buckets have is
+//! boxed.
 
 use std::sync::Arc;
 
@@ -32,10 +33,15 @@ impl State {
     pub(super) fn new(limits: &Limits, schemas: &Schemas, now: i64) -> Self {
         let schema = schemas.schema(Some(limits), limits.iter().map(LimitSchema::from).collect());
         let levels = Levels::new(schema.known().iter().map(|known| full(known, now)), None);
-        Self { refilled_at: now, schema, levels }
+        Self {
+            refilled_at: now,
+            schema,
+            levels,
+        }
     }
 
-    /// Refills the bucket. A clock that runs backward changes nothing, so the refill time never moves back.
+    /// Refills the bucket. A clock that runs backward changes nothing, so the refill time never
+    /// moves back.
     #[inline]
     pub(super) fn refill(&mut self, now: i64) {
         if now > self.refilled_at {
@@ -72,8 +78,16 @@ impl State {
                 }
                 Some(index) => {
                     let LimitLevel { level, consumed } = own(index);
-                    let tokens = level.tokens.min(wanted.rule_at(self.refilled_at).capacity());
-                    LimitLevel { level: Level { tokens, remainder: 0 }, consumed }
+                    let tokens = level
+                        .tokens
+                        .min(wanted.rule_at(self.refilled_at).capacity());
+                    LimitLevel {
+                        level: Level {
+                            tokens,
+                            remainder: 0,
+                        },
+                        consumed,
+                    }
                 }
                 None => full(&wanted, self.refilled_at),
             };
@@ -90,7 +104,8 @@ impl State {
         self.levels = Levels::new(levels, self.levels.take_rest());
     }
 
-    /// Takes `amount` for a request with one limit, as [`take`](Self::take). Returns the millitokens that are left.
+    /// Takes `amount` for a request with one limit, as [`take`](Self::take). Returns the
+    /// millitokens that are left.
     #[inline]
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
         let place = Places::of(&self.schema, limits).at(limits, 0)?;
@@ -103,19 +118,24 @@ impl State {
         Some(held.level.tokens)
     }
 
-    /// Takes all `spends` (in the order of `limits`) or none. The bucket must be refilled first. Returns `true` if they
-    /// were taken.
+    /// Takes all `spends` (in the order of `limits`) or none. The bucket must be refilled first.
+    /// Returns `true` if they were taken.
     #[inline]
     pub(super) fn take(&mut self, limits: &Limits, spends: &mut [impl Spend]) -> bool {
         let places = Places::of(&self.schema, limits);
         for (index, spend) in spends.iter().enumerate() {
-            let held = places.at(limits, index).and_then(|place| self.levels.get(place));
+            let held = places
+                .at(limits, index)
+                .and_then(|place| self.levels.get(place));
             if spend.amount() > 0 && held.is_none_or(|held| held.level.tokens < spend.amount()) {
                 return false;
             }
         }
         for (index, spend) in spends.iter_mut().enumerate() {
-            if let Some(held) = places.at(limits, index).and_then(|place| self.levels.get_mut(place)) {
+            if let Some(held) = places
+                .at(limits, index)
+                .and_then(|place| self.levels.get_mut(place))
+            {
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
                 spend.leave(held.level.tokens);
@@ -124,71 +144,118 @@ impl State {
         true
     }
 
-    /// Takes all `spends` (in the order of `limits`) or none, and may leave debts of up to `debts`. The bucket must be
-    /// refilled first. Returns the time at which the debt is refilled: epoch ms, 0 if there is none. `None` if nothing
-    /// was taken.
-    pub(super) fn reserve(&mut self, limits: &Limits, spends: &mut [impl Spend], debts: &[i64]) -> Option<i64> {
+    /// Takes all `spends` (in the order of `limits`) or none, and may leave debts of up to `debts`.
+    /// The bucket must be refilled first. Returns the time at which the debt is refilled: epoch ms,
+    /// 0 if there is none. `None` if nothing was taken.
+    pub(super) fn reserve(
+        &mut self,
+        limits: &Limits,
+        spends: &mut [impl Spend],
+        debts: &[i64],
+    ) -> Option<i64> {
         let places = Places::of(&self.schema, limits);
         for (index, spend) in spends.iter().enumerate() {
-            let held = places.at(limits, index).and_then(|place| self.levels.get(place));
+            let held = places
+                .at(limits, index)
+                .and_then(|place| self.levels.get(place));
             let debt = debts.get(index).copied().unwrap_or(0);
-            if spend.amount() > 0 && held.is_none_or(|held| held.level.tokens.saturating_add(debt) < spend.amount()) {
+            if spend.amount() > 0
+                && held.is_none_or(|held| held.level.tokens.saturating_add(debt) < spend.amount())
+            {
                 return None;
             }
         }
         let mut starts_at = 0;
         for (index, spend) in spends.iter_mut().enumerate() {
-            let Some(place) = places.at(limits, index) else { continue };
-            let (Some(known), Some(held)) = (self.schema.known().get(place), self.levels.get_mut(place)) else {
+            let Some(place) = places.at(limits, index) else {
+                continue;
+            };
+            let (Some(known), Some(held)) =
+                (self.schema.known().get(place), self.levels.get_mut(place))
+            else {
                 continue;
             };
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
             spend.leave(held.level.tokens);
             let owes = spend.amount() > 0 && held.level.tokens < 0;
-            if let Some(wait) = known.rule_at(self.refilled_at).wait(held.level, 0).filter(|_| owes) {
+            if let Some(wait) = known
+                .rule_at(self.refilled_at)
+                .wait(held.level, 0)
+                .filter(|_| owes)
+            {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
             }
         }
         Some(starts_at)
     }
 
-    /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled first.
+    /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled
+    /// first.
     pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
         let places = Places::of(&self.schema, limits);
         for (index, difference) in differences.iter().enumerate() {
-            let Some(place) = places.at(limits, index) else { continue };
-            let (Some(known), Some(held)) = (self.schema.known().get(place), self.levels.get_mut(place)) else {
+            let Some(place) = places.at(limits, index) else {
+                continue;
+            };
+            let (Some(known), Some(held)) =
+                (self.schema.known().get(place), self.levels.get_mut(place))
+            else {
                 continue;
             };
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
-            held.level.tokens =
-                if *difference < 0 { tokens.min(known.rule_at(self.refilled_at).capacity()) } else { tokens };
+            held.level.tokens = if *difference < 0 {
+                tokens.min(known.rule_at(self.refilled_at).capacity())
+            } else {
+                tokens
+            };
             held.consumed = held.consumed.saturating_add(*difference);
         }
     }
 
-    /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill at `now`.
+    /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill
+    /// at `now`.
     #[cold]
-    pub(super) fn statuses(&self, limits: &Limits, amounts: impl Iterator<Item = i64>, now: i64) -> Vec<LimitStatus> {
+    pub(super) fn statuses(
+        &self,
+        limits: &Limits,
+        amounts: impl Iterator<Item = i64>,
+        now: i64,
+    ) -> Vec<LimitStatus> {
         let places = Places::of(&self.schema, limits);
         // If the refill time is in the future, refills begin there.
         let ahead = self.refilled_at.saturating_sub(now).max(0);
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
             let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
-            Some(plan::status(limit, known.rule_at(now), held.level, amount, ahead))
+            Some(plan::status(
+                limit,
+                known.rule_at(now),
+                held.level,
+                amount,
+                ahead,
+            ))
         };
-        limits.iter().zip(amounts).enumerate().filter_map(status).collect()
+        limits
+            .iter()
+            .zip(amounts)
+            .enumerate()
+            .filter_map(status)
+            .collect()
     }
 
     /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms.
     pub(super) fn full_at(&self) -> i64 {
-        let wait = self.schema.known().iter().zip(self.levels.iter()).map(|(known, held)| {
-            let rule = known.rule_at(self.refilled_at);
-            rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
-        });
+        let wait = self
+            .schema
+            .known()
+            .iter()
+            .zip(self.levels.iter())
+            .map(|(known, held)| {
+                let rule = known.rule_at(self.refilled_at);
+                rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
+            });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
@@ -201,11 +268,26 @@ impl State {
         bucket.refilled_at = self.refilled_at;
         // A bucket in memory is refilled by this process only.
         bucket.own_anchor = Some(self.refilled_at);
-        let limits = self.schema.known().iter().zip(self.levels.iter()).map(|(known, held)| {
-            let LimitSchema { name, parameters, rule } = known.clone();
-            let LimitLevel { level, consumed } = *held;
-            LimitState { name, parameters, rule, level, consumed }
-        });
+        let limits = self
+            .schema
+            .known()
+            .iter()
+            .zip(self.levels.iter())
+            .map(|(known, held)| {
+                let LimitSchema {
+                    name,
+                    parameters,
+                    rule,
+                } = known.clone();
+                let LimitLevel { level, consumed } = *held;
+                LimitState {
+                    name,
+                    parameters,
+                    rule,
+                    level,
+                    consumed,
+                }
+            });
         bucket.limits = limits.collect();
         bucket
     }
@@ -213,17 +295,38 @@ impl State {
     pub(super) fn from_bucket(mut bucket: BucketState, schemas: &Schemas) -> Self {
         let mut known = SmallVec::new();
         let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
-        for LimitState { name, parameters, rule, level, consumed } in std::mem::take(&mut bucket.limits) {
-            known.push(LimitSchema { name, parameters, rule });
+        for LimitState {
+            name,
+            parameters,
+            rule,
+            level,
+            consumed,
+        } in std::mem::take(&mut bucket.limits)
+        {
+            known.push(LimitSchema {
+                name,
+                parameters,
+                rule,
+            });
             levels.push(LimitLevel { level, consumed });
         }
         let schema = schemas.schema(None, known);
-        Self { refilled_at: bucket.refilled_at, schema, levels: Levels::new(levels, Some(Box::new(bucket))) }
+        Self {
+            refilled_at: bucket.refilled_at,
+            schema,
+            levels: Levels::new(levels, Some(Box::new(bucket))),
+        }
     }
 }
 
 fn full(known: &LimitSchema, now: i64) -> LimitLevel {
-    LimitLevel { level: Level { tokens: known.rule_at(now).capacity(), remainder: 0 }, consumed: 0 }
+    LimitLevel {
+        level: Level {
+            tokens: known.rule_at(now).capacity(),
+            remainder: 0,
+        },
+        consumed: 0,
+    }
 }
 
 /// Maps a request's limits to those of the bucket. Usually they are at the same index.
@@ -235,7 +338,11 @@ enum Places<'a> {
 impl<'a> Places<'a> {
     #[inline]
     fn of(schema: &'a Schema, limits: &Limits) -> Self {
-        if schema.begins_with(limits) { Self::Same } else { Self::ByName(schema) }
+        if schema.begins_with(limits) {
+            Self::Same
+        } else {
+            Self::ByName(schema)
+        }
     }
 
     #[inline]

@@ -15,12 +15,15 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    model::{BucketKey, BucketState, Create, InvalidParameters, Limits, Split, StoreStatus, Update},
+    model::{
+        BucketKey, BucketState, Create, InvalidParameters, Limits, Split, StoreStatus, Update,
+    },
     store::{Diagnostics, Records, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome},
 };
 
-/// Buckets in this process's memory. Their number is bounded: if the store is full, a new key replaces a bucket that is
-/// full again. If there is no such bucket, [`when_full`](Self::when_full) decides.
+/// Buckets in this process's memory. Their number is bounded: if the store is full, a new key
+/// replaces a bucket that is full again. If there is no such bucket, [`when_full`](Self::when_full)
+/// decides.
 ///
 /// Clones share the buckets.
 #[derive(Clone)]
@@ -43,7 +46,9 @@ impl Default for MemoryStore {
 /// Prints the number of buckets, and not their contents.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("buckets", &self.len()).finish_non_exhaustive()
+        f.debug_struct("MemoryStore")
+            .field("buckets", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,16 +63,24 @@ impl MemoryStore {
         let (buckets, tables) = (Arc::new(Buckets::new(buckets)), Arc::<Tables>::default());
         let owner: Weak<Buckets> = Arc::downgrade(&buckets);
         let home = Home::new(owner, tables.clone());
-        Self { buckets, tables, home }
+        Self {
+            buckets,
+            tables,
+            home,
+        }
     }
 
     /// Returns the store of a home; `None` if it was dropped.
     pub(crate) fn of(home: &Arc<Home>) -> Option<Self> {
-        Some(Self { buckets: home.buckets()?, tables: home.tables().clone(), home: home.clone() })
+        Some(Self {
+            buckets: home.buckets()?,
+            tables: home.tables().clone(),
+            home: home.clone(),
+        })
     }
 
-    /// Sets how the store handles a new key if it is full of buckets in use. Applies to all clones. Default:
-    /// [`WhenFull::Refuse`].
+    /// Sets how the store handles a new key if it is full of buckets in use. Applies to all clones.
+    /// Default: [`WhenFull::Refuse`].
     #[must_use]
     pub fn when_full(self, rule: WhenFull) -> Self {
         self.buckets.when_full().set(rule);
@@ -87,7 +100,8 @@ impl MemoryStore {
         self.buckets.len()
     }
 
-    /// Returns the maximum number of buckets. Keys are spread over parts, and a part may be full earlier.
+    /// Returns the maximum number of buckets. Keys are spread over parts, and a part may be full
+    /// earlier.
     pub fn capacity(&self) -> usize {
         self.buckets.capacity()
     }
@@ -109,7 +123,10 @@ impl MemoryStore {
             return Ok(WriteOutcome::Refused(Some(state)));
         }
         update.apply(&mut state).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
+        slot.bucket = Some(State::from_bucket(
+            state.clone(),
+            self.buckets.schemas(entry.key()),
+        ));
         drop(slot);
         self.buckets.hurry(entry.key());
         Ok(WriteOutcome::Applied(state))
@@ -119,11 +136,17 @@ impl MemoryStore {
         let entry = self.claim(key, &self.home, Limits::unknown(), create.now)?;
         let mut slot = entry.lock();
         let before = slot.bucket.as_ref().map(State::to_bucket);
-        if before.as_ref().is_some_and(|state| !state.is_expired(create.now)) {
+        if before
+            .as_ref()
+            .is_some_and(|state| !state.is_expired(create.now))
+        {
             return Ok(WriteOutcome::Refused(before));
         }
         let state = create.bucket(key.shard).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(state.clone(), self.buckets.schemas(entry.key())));
+        slot.bucket = Some(State::from_bucket(
+            state.clone(),
+            self.buckets.schemas(entry.key()),
+        ));
         drop(slot);
         self.buckets.hurry(entry.key());
         Ok(WriteOutcome::Applied(state))
@@ -138,7 +161,10 @@ impl MemoryStore {
 
 /// Returns the error of a store that is full of buckets in use.
 pub(super) fn full() -> StoreError {
-    StoreError::new(StoreErrorKind::Full, "the memory store is full of buckets in use")
+    StoreError::new(
+        StoreErrorKind::Full,
+        "the memory store is full of buckets in use",
+    )
 }
 
 impl Store for MemoryStore {
@@ -146,11 +172,19 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(self.try_read(bucket))))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(ready(self.try_update(bucket, update)))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(ready(self.try_create(bucket, create)))
     }
 
@@ -178,7 +212,10 @@ impl Diagnostics for MemoryStore {
 
     /// Returns the number of buckets. The other fields stay empty.
     fn describe(&self) -> StoreFuture<'_, StoreStatus> {
-        let status = StoreStatus { items: u64::try_from(self.len()).ok(), ..StoreStatus::default() };
+        let status = StoreStatus {
+            items: u64::try_from(self.len()).ok(),
+            ..StoreStatus::default()
+        };
         Box::pin(ready(Ok(status)))
     }
 }

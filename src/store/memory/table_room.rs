@@ -1,13 +1,15 @@
 //! Room for the holes (tombstones) that removed entries leave in a hash table.
 //!
-//! A slot that was in use cannot always be reused: probes for other keys must continue behind it. Such holes use up the
-//! room of a table, and a table without room doubles if more than half of it is in use. In a full store every new entry
-//! replaces another one, so the holes would double its memory for good.
+//! A slot that was in use cannot always be reused: probes for other keys must continue behind it.
+//! Such holes use up the room of a table, and a table without room doubles if more than half of it
+//! is in use. In a full store every new entry replaces another one, so the holes would double its
+//! memory for good.
 
 use hashbrown::HashTable;
 
-/// Returns the room of a table for at most `most` entries. An eighth of it is for holes. So the cost of rebuilding the
-/// table is spread over at least an eighth as many insertions as it has entries.
+/// Returns the room of a table for at most `most` entries. An eighth of it is for holes. So the
+/// cost of rebuilding the table is spread over at least an eighth as many insertions as it has
+/// entries.
 pub(super) fn room(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(1)
 }

@@ -13,8 +13,8 @@ use crate::{
     store::LookUp,
 };
 
-/// Everything except the buckets, under one lock. It changes rarely, and an acquire reads it only if something was ever
-/// stored.
+/// Everything except the buckets, under one lock. It changes rarely, and an acquire reads it only
+/// if something was ever stored.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     written: AtomicBool,
@@ -36,7 +36,8 @@ impl Tables {
     }
 
     pub(super) fn read(&self) -> MutexGuard<'_, Inner> {
-        // Every change is one insertion or removal, so the tables are consistent even after a panic.
+        // Every change is one insertion or removal, so the tables are consistent even after a
+        // panic.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -48,7 +49,13 @@ impl Tables {
     /// Returns an entity and the configs of several scopes, without awaiting.
     pub(super) fn look_up(&self, entity: Option<&EntityId>, scopes: &[ConfigScope]) -> LookUp {
         let tables = self.read();
-        let configs = scopes.iter().map(|scope| tables.configs.get(scope).cloned()).collect();
-        LookUp::new(entity.and_then(|id| tables.entities.get(id).cloned()), configs)
+        let configs = scopes
+            .iter()
+            .map(|scope| tables.configs.get(scope).cloned())
+            .collect();
+        LookUp::new(
+            entity.and_then(|id| tables.entities.get(id).cloned()),
+            configs,
+        )
     }
 }

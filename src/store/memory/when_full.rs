@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Decides how a [`MemoryStore`](super::MemoryStore) handles a new key if it is full and every bucket is in use.
+/// Decides how a [`MemoryStore`](super::MemoryStore) handles a new key if it is full and every
+/// bucket is in use.
 ///
-/// A bucket that is full again is not in use. It is always forgotten first, which changes no decision. A client can
-/// make up keys that nothing has checked, so it can fill a store.
+/// A bucket that is full again is not in use. It is always forgotten first, which changes no
+/// decision. A client can make up keys that nothing has checked, so it can fill a store.
 ///
 /// | | the new key | other keys | grants beyond a limit |
 /// |---|---|---|---|
@@ -22,18 +23,19 @@ use std::sync::atomic::{AtomicU8, Ordering};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket is full again. The
-    /// kind of the error is [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full). This is no outage, so no
+    /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket
+    /// is full again. The kind of the error is
+    /// [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full). This is no outage, so no
     /// failure mode lets the request pass.
     #[default]
     Refuse,
-    /// Lets the new keys of a resource share overflow buckets, which have the limits of one key. A store has 64 of them
-    /// for each resource, or one for each 8192 buckets if those are more. If a key gets its own bucket later, it begins
-    /// with the level of its overflow bucket, so nobody gets more than its limits allow. Leases and denials name the
-    /// entity `overflow`.
+    /// Lets the new keys of a resource share overflow buckets, which have the limits of one key. A
+    /// store has 64 of them for each resource, or one for each 8192 buckets if those are more. If a
+    /// key gets its own bucket later, it begins with the level of its overflow bucket, so nobody
+    /// gets more than its limits allow. Leases and denials name the entity `overflow`.
     Share,
-    /// Forgets the bucket that would be full first. If its key comes back, it gets a full bucket. Its grants exceed its
-    /// limits by what the bucket lacked when it was forgotten.
+    /// Forgets the bucket that would be full first. If its key comes back, it gets a full bucket.
+    /// Its grants exceed its limits by what the bucket lacked when it was forgotten.
     ForgetFullest,
 }
 

@@ -15,7 +15,13 @@ use crate::world::{ask, from, hello, layer, left_of, memory, per_user, status, t
 fn name(reason: RefusalReason<'_>) -> &'static str {
     match reason {
         RefusalReason::Denied(denied) => {
-            assert_eq!(reason.violated().map(|status| status.limit.name().as_str()).collect::<Vec<_>>(), ["rpm"]);
+            assert_eq!(
+                reason
+                    .violated()
+                    .map(|status| status.limit.name().as_str())
+                    .collect::<Vec<_>>(),
+                ["rpm"]
+            );
             assert_eq!(denied.entity, "alice");
             "denied"
         }
@@ -43,8 +49,14 @@ async fn it_is_told_why_and_what_would_have_been_answered() {
         let answer = |refusal: Refusal<'_>| {
             assert_eq!(refusal.head.uri.path(), "/");
             let suggested = refusal.response.status().as_str().to_owned();
-            let wait = refusal.retry_after.map_or("-".to_owned(), |wait| wait.as_secs().to_string());
-            let told = refusal.response.headers().get("retry-after").map_or("-", |value| value.to_str().unwrap());
+            let wait = refusal
+                .retry_after
+                .map_or("-".to_owned(), |wait| wait.as_secs().to_string());
+            let told = refusal
+                .response
+                .headers()
+                .get("retry-after")
+                .map_or("-", |value| value.to_str().unwrap());
             let text = format!("{} {suggested} {wait} {told}", name(refusal.reason));
             let mut response = Response::new(Bytes::from(text));
             *response.status_mut() = StatusCode::IM_A_TEAPOT;
@@ -54,7 +66,9 @@ async fn it_is_told_why_and_what_would_have_been_answered() {
         let response = ask(&world.app, world.request()).await;
         assert_eq!(response.status(), 418);
         assert_eq!(text(&response, "ratelimit"), None, "nothing is added to it");
-        let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
         let expected = match why {
             Why::Denied => "denied 429 12 12",
             Why::ExceedsCapacity => "exceeds 429 - -",
@@ -71,7 +85,10 @@ async fn it_is_told_why_and_what_would_have_been_answered() {
 #[tokio::test]
 async fn it_can_change_the_answer_and_keep_the_rest() {
     let answer = |mut refusal: Refusal<'_>| {
-        refusal.response.headers_mut().insert("x-why", HeaderValue::from_static("limit"));
+        refusal
+            .response
+            .headers_mut()
+            .insert("x-why", HeaderValue::from_static("limit"));
         refusal.response
     };
     let world = World::new(Why::Denied, |policy| policy.answer(answer)).await;
@@ -86,11 +103,19 @@ async fn it_can_change_the_answer_and_keep_the_rest() {
 async fn it_cannot_make_layers_further_out_charge_for_it() {
     let (limiter, _) = memory();
     let outer = Limit::per_hour("rph", 10);
-    let inner = per_user(Limit::per_minute("rpm", 1)).answer(|_: Refusal<'_>| Response::new(Bytes::from("welcome")));
-    let outer_layer = layer(&limiter, per_user(outer.clone()).resource(keys::fixed("outer")));
+    let inner = per_user(Limit::per_minute("rpm", 1))
+        .answer(|_: Refusal<'_>| Response::new(Bytes::from("welcome")));
+    let outer_layer = layer(
+        &limiter,
+        per_user(outer.clone()).resource(keys::fixed("outer")),
+    );
     let app = hello(layer(&limiter, inner)).layer(outer_layer);
     for _ in 0..5 {
-        assert_eq!(status(&app, "alice").await, 200, "or what the closure makes of it");
+        assert_eq!(
+            status(&app, "alice").await,
+            200,
+            "or what the closure makes of it"
+        );
     }
     assert_eq!(left_of(&limiter, "alice", "outer", &outer).await, 9);
 }
@@ -103,19 +128,37 @@ async fn it_cannot_answer_head_with_a_body() {
     *request.method_mut() = Method::HEAD;
     let response = ask(&world.app, request).await;
     assert_eq!(text(&response, "content-length"), Some("12"));
-    assert!(axum::body::to_bytes(response.into_body(), 100).await.unwrap().is_empty());
+    assert!(
+        axum::body::to_bytes(response.into_body(), 100)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn it_is_told_the_jitter_too() {
     let answer = |refusal: Refusal<'_>| {
         let wait = refusal.retry_after.expect("a wait");
-        assert!((Duration::from_secs(12)..=Duration::from_secs(24)).contains(&wait), "{wait:?}");
-        let told: u64 = refusal.response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!(Duration::from_secs(told) >= wait && told <= 24, "{told} {wait:?}");
+        assert!(
+            (Duration::from_secs(12)..=Duration::from_secs(24)).contains(&wait),
+            "{wait:?}"
+        );
+        let told: u64 = refusal.response.headers()["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!(
+            Duration::from_secs(told) >= wait && told <= 24,
+            "{told} {wait:?}"
+        );
         refusal.response
     };
-    let world = World::new(Why::Denied, |policy| policy.jitter(Jitter::percent(100)).answer(answer)).await;
+    let world = World::new(Why::Denied, |policy| {
+        policy.jitter(Jitter::percent(100)).answer(answer)
+    })
+    .await;
     for _ in 0..20 {
         assert_eq!(ask(&world.app, world.request()).await.status(), 429);
     }
@@ -123,7 +166,12 @@ async fn it_is_told_the_jitter_too() {
 
 #[tokio::test]
 async fn granted_requests_do_not_come_to_it() {
-    let policy =
-        per_user(Limit::per_minute("rpm", 1)).answer(|_: Refusal<'_>| -> Response<Bytes> { panic!("granted") });
-    assert_eq!(ask(&hello(layer(&memory().0, policy)), from("alice")).await.status(), 200);
+    let policy = per_user(Limit::per_minute("rpm", 1))
+        .answer(|_: Refusal<'_>| -> Response<Bytes> { panic!("granted") });
+    assert_eq!(
+        ask(&hello(layer(&memory().0, policy)), from("alice"))
+            .await
+            .status(),
+        200
+    );
 }

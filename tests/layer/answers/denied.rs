@@ -13,14 +13,29 @@ async fn denial(limiter: RateLimiter) {
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 429);
     assert_eq!(text(&response, "retry-after"), Some("12"));
-    assert_eq!(text(&response, "ratelimit-policy"), Some(r#""rpm";q=5;w=60"#));
+    assert_eq!(
+        text(&response, "ratelimit-policy"),
+        Some(r#""rpm";q=5;w=60"#)
+    );
     assert_eq!(text(&response, "ratelimit"), Some(r#""rpm";r=0;t=12"#));
     assert_eq!(text(&response, "cache-control"), Some("no-store"));
-    assert_eq!(text(&response, "content-type"), Some("application/problem+json"));
-    let names: Vec<_> = response.headers().keys().map(|name| name.as_str()).collect();
+    assert_eq!(
+        text(&response, "content-type"),
+        Some("application/problem+json")
+    );
+    let names: Vec<_> = response
+        .headers()
+        .keys()
+        .map(|name| name.as_str())
+        .collect();
     assert_eq!(names.len(), 6, "and the length: {names:?}");
-    assert_eq!(text(&response, "content-length").is_some(), names.len() == 6);
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    assert_eq!(
+        text(&response, "content-length").is_some(),
+        names.len() == 6
+    );
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
     assert_eq!(
         serde_json::from_slice::<Value>(&bytes).unwrap(),
         json!({
@@ -63,7 +78,11 @@ async fn of_several_limits_it_names_those_that_were_short() {
     }
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 429);
-    assert_eq!(text(&response, "retry-after"), Some("12"), "200 of 1000 a minute are missing");
+    assert_eq!(
+        text(&response, "retry-after"),
+        Some("12"),
+        "200 of 1000 a minute are missing"
+    );
     assert_eq!(
         text(&response, "ratelimit-policy"),
         Some(r#""rpm";q=5;w=60, "tpm";q=1000;w=60, "rpd";q=3;w=86400, "tph";q=1200;w=3600"#)
@@ -73,19 +92,28 @@ async fn of_several_limits_it_names_those_that_were_short() {
         Some(r#""rpm";r=3;t=12, "tpm";r=200;t=12, "rpd";r=1;t=12, "tph";r=400;t=12"#),
         "no window ends after Retry-After"
     );
-    let problem: Value =
-        serde_json::from_slice(&axum::body::to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap();
+    let problem: Value = serde_json::from_slice(
+        &axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap(),
+    )
+    .unwrap();
     assert_eq!(problem["violated-policies"], json!(["tpm"]));
 }
 
 #[tokio::test]
 async fn the_longest_wait_of_several_counts() {
     let (limiter, _) = memory();
-    let app = hello(layer(&limiter, per_user(Limit::per_minute("rpm", 1)).limit(Limit::per_hour("rph", 1))));
+    let app = hello(layer(
+        &limiter,
+        per_user(Limit::per_minute("rpm", 1)).limit(Limit::per_hour("rph", 1)),
+    ));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     let response = ask(&app, from("alice")).await;
     assert_eq!(text(&response, "retry-after"), Some("3600"));
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
     let problem: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(problem["violated-policies"], json!(["rpm", "rph"]));
 }
@@ -93,7 +121,10 @@ async fn the_longest_wait_of_several_counts() {
 #[tokio::test]
 async fn it_waits_a_second_at_least() {
     let (limiter, _) = memory();
-    let app = hello(layer(&limiter, per_user(Limit::per_second("rps", 100).with_burst(1))));
+    let app = hello(layer(
+        &limiter,
+        per_user(Limit::per_second("rps", 100).with_burst(1)),
+    ));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     let response = ask(&app, from("alice")).await;
     assert_eq!(text(&response, "retry-after"), Some("1"));

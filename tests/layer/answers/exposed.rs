@@ -7,8 +7,8 @@ use http::{HeaderName, StatusCode};
 use tollgate::{
     Limit, RateLimitLayer,
     layer::{
-        Anthropic, IetfDraft, OnUnavailable, OpenAi, Policy, PolicyBuilder, Routes, RoutesHandle, XRateLimit, keys,
-        routes::Route,
+        Anthropic, IetfDraft, OnUnavailable, OpenAi, Policy, PolicyBuilder, Routes, RoutesHandle,
+        XRateLimit, keys, routes::Route,
     },
 };
 
@@ -30,10 +30,16 @@ fn policies() -> Vec<PolicyBuilder> {
         policy().dialect(IetfDraft::Draft07),
         policy().dialect(IetfDraft::Draft06),
         policy().dialect(XRateLimit::seconds()),
-        policy().dialect(XRateLimit::unix_time().of("tpm")).dialect(IetfDraft::Draft06),
+        policy()
+            .dialect(XRateLimit::unix_time().of("tpm"))
+            .dialect(IetfDraft::Draft06),
         policy().dialect(OpenAi::new().requests("rpm").tokens("tpm")),
-        policy().dialect(OpenAi::new().tokens("tpm")).dialect(Anthropic::new().requests("rpm").input_tokens("tpm")),
-        policy().dialect(Anthropic::new().tokens("rpm").output_tokens("tpm")).dialect(XRateLimit::seconds()),
+        policy()
+            .dialect(OpenAi::new().tokens("tpm"))
+            .dialect(Anthropic::new().requests("rpm").input_tokens("tpm")),
+        policy()
+            .dialect(Anthropic::new().tokens("rpm").output_tokens("tpm"))
+            .dialect(XRateLimit::seconds()),
     ]
 }
 
@@ -51,7 +57,13 @@ async fn are_all_that_a_policy_sends_and_no_others() {
         ] {
             let response = ask(&app, request).await;
             assert_eq!(response.status(), status);
-            sent.extend(response.headers().keys().filter(|name| !SAFE.contains(&name.as_str())).cloned());
+            sent.extend(
+                response
+                    .headers()
+                    .keys()
+                    .filter(|name| !SAFE.contains(&name.as_str()))
+                    .cloned(),
+            );
         }
         for name in &sent {
             assert!(exposed.contains(name), "{name} is not in {exposed:?}");
@@ -62,7 +74,8 @@ async fn are_all_that_a_policy_sends_and_no_others() {
     }
 }
 
-/// A table exposes the headers of all its policies, each once. A swappable layer exposes those of its current table.
+/// A table exposes the headers of all its policies, each once. A swappable layer exposes those of
+/// its current table.
 #[test]
 fn of_a_table_are_those_of_its_policies() {
     let policy = |policy: PolicyBuilder| policy.build().expect("a policy");
@@ -71,7 +84,10 @@ fn of_a_table_are_those_of_its_policies() {
     for (index, policy) in many.iter().enumerate() {
         routes = routes.route(Route::path(format!("/{index}")), policy.clone());
     }
-    let routes = routes.unlimited(Route::path("/free")).otherwise(Policy::per_ip(Limit::per_second("rps", 1))).unwrap();
+    let routes = routes
+        .unlimited(Route::path("/free"))
+        .otherwise(Policy::per_ip(Limit::per_second("rps", 1)))
+        .unwrap();
     let exposed = routes.exposed_headers();
     let each: HashSet<_> = many.iter().flat_map(Policy::exposed_headers).collect();
     assert_eq!(exposed.iter().cloned().collect::<HashSet<_>>(), each);
@@ -92,19 +108,31 @@ fn of_a_table_are_those_of_its_policies() {
 #[test]
 fn of_a_table_that_has_one_policy_are_those_of_it() {
     let policy = Policy::per_ip(Limit::per_second("rps", 1));
-    let routes = Routes::builder().unlimited(Route::path("/free")).otherwise(policy.clone()).unwrap();
+    let routes = Routes::builder()
+        .unlimited(Route::path("/free"))
+        .otherwise(policy.clone())
+        .unwrap();
     assert_eq!(routes.exposed_headers(), policy.exposed_headers());
 }
 
 #[tokio::test]
 async fn make_a_header() {
     let policy = layer(&memory().0, per_user(Limit::per_minute("rpm", 1)));
-    let exposed = per_user(Limit::per_minute("rpm", 1)).build().unwrap().exposed_headers();
-    let value = exposed.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
-    let app = hello(policy).layer(axum::middleware::map_response(move |response: axum::response::Response| {
-        let value = value.clone();
-        async move { ([("access-control-expose-headers", value)], response).into_response() }
-    }));
+    let exposed = per_user(Limit::per_minute("rpm", 1))
+        .build()
+        .unwrap()
+        .exposed_headers();
+    let value = exposed
+        .iter()
+        .map(HeaderName::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let app = hello(policy).layer(axum::middleware::map_response(
+        move |response: axum::response::Response| {
+            let value = value.clone();
+            async move { ([("access-control-expose-headers", value)], response).into_response() }
+        },
+    ));
     let response = ask(&app, from("alice")).await;
     assert_eq!(
         response.headers()["access-control-expose-headers"],

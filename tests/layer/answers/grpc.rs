@@ -22,7 +22,9 @@ use crate::{
 fn as_grpc(mut request: Request<Body>, kind: &str) -> Request<Body> {
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
-    request.headers_mut().insert("content-type", kind.parse().unwrap());
+    request
+        .headers_mut()
+        .insert("content-type", kind.parse().unwrap());
     request
 }
 
@@ -46,21 +48,45 @@ async fn each_reason_has_its_code() {
         };
         assert_eq!(response.status(), 200, "{why:?}");
         assert_eq!(text(&response, "grpc-status"), Some(code), "{why:?}");
-        assert_eq!(text(&response, "grpc-retry-pushback-ms"), pushback, "{why:?}");
-        assert_eq!(text(&response, "content-type"), Some("application/grpc"), "{why:?}");
-        assert!(text(&response, "grpc-message").is_some_and(|message| !message.is_empty()), "{why:?}");
+        assert_eq!(
+            text(&response, "grpc-retry-pushback-ms"),
+            pushback,
+            "{why:?}"
+        );
+        assert_eq!(
+            text(&response, "content-type"),
+            Some("application/grpc"),
+            "{why:?}"
+        );
+        assert!(
+            text(&response, "grpc-message").is_some_and(|message| !message.is_empty()),
+            "{why:?}"
+        );
         assert_eq!(text(&response, "retry-after"), None, "{why:?}");
-        assert!(response.body().is_end_stream(), "{why:?}: there is nothing but headers");
+        assert!(
+            response.body().is_end_stream(),
+            "{why:?}: there is nothing but headers"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_limits_are_told_as_always() {
     let response = refused(Why::Denied).await;
-    assert_eq!(text(&response, "grpc-message"), Some("Rate limit exceeded: rpm. Please try again in 12s."));
+    assert_eq!(
+        text(&response, "grpc-message"),
+        Some("Rate limit exceeded: rpm. Please try again in 12s.")
+    );
     assert_eq!(text(&response, "ratelimit"), Some(r#""rpm";r=0;t=12"#));
-    let world = World::new(Why::Denied, |policy| policy.dialect(OpenAi::new().requests("rpm"))).await;
-    let response = ask(&world.app, as_grpc(world.request(), "application/grpc+proto")).await;
+    let world = World::new(Why::Denied, |policy| {
+        policy.dialect(OpenAi::new().requests("rpm"))
+    })
+    .await;
+    let response = ask(
+        &world.app,
+        as_grpc(world.request(), "application/grpc+proto"),
+    )
+    .await;
     assert_eq!(text(&response, "x-ratelimit-reset-requests"), Some("1m0s"));
 }
 
@@ -78,7 +104,12 @@ async fn which_requests_are() {
         let response = ask(&world.app, as_grpc(world.request(), kind)).await;
         assert_eq!(text(&response, "grpc-status"), Some("8"), "{kind}");
     }
-    for kind in ["application/grpcs", "application/grp", "application/json", ""] {
+    for kind in [
+        "application/grpcs",
+        "application/grp",
+        "application/json",
+        "",
+    ] {
         let response = ask(&world.app, as_grpc(world.request(), kind)).await;
         assert_eq!(response.status(), 429, "{kind}");
         assert_eq!(text(&response, "grpc-status"), None, "{kind}");
@@ -126,13 +157,17 @@ async fn a_content_type_alone_makes_no_grpc_request() {
     ] {
         let sent = format!("{request:?}");
         let response = ask(&world.app, request).await;
-        assert_eq!((response.status().as_u16(), text(&response, "grpc-status")), (200, Some("8")), "{sent}");
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "grpc-status")),
+            (200, Some("8")),
+            "{sent}"
+        );
         assert_eq!(text(&response, "cache-control"), Some("no-store"), "{sent}");
     }
 }
 
-/// gRPC-Web puts the trailers into the body, in every version of HTTP, because scripts of other origins cannot read
-/// headers.
+/// gRPC-Web puts the trailers into the body, in every version of HTTP, because scripts of other
+/// origins cannot read headers.
 #[tokio::test]
 async fn grpc_web_ends_with_a_frame_of_trailers() {
     let world = World::new(Why::Denied, |policy| policy).await;
@@ -140,11 +175,24 @@ async fn grpc_web_ends_with_a_frame_of_trailers() {
         let mut request = as_grpc(world.request(), kind);
         *request.version_mut() = version;
         let response = ask(&world.app, request).await;
-        assert_eq!((response.status().as_u16(), text(&response, "cache-control")), (200, Some("no-store")), "{kind}");
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "cache-control")),
+            (200, Some("no-store")),
+            "{kind}"
+        );
         assert_eq!(text(&response, "grpc-status"), None, "{kind}");
-        assert_eq!(text(&response, "ratelimit"), Some(r#""rpm";r=0;t=12"#), "{kind}");
+        assert_eq!(
+            text(&response, "ratelimit"),
+            Some(r#""rpm";r=0;t=12"#),
+            "{kind}"
+        );
         let told = text(&response, "content-type").unwrap().to_owned();
-        (told, axum::body::to_bytes(response.into_body(), 10_000).await.unwrap())
+        (
+            told,
+            axum::body::to_bytes(response.into_body(), 10_000)
+                .await
+                .unwrap(),
+        )
     };
     let trailers = |frame: &[u8]| {
         let (head, lines) = frame.split_at(5);
@@ -152,22 +200,37 @@ async fn grpc_web_ends_with_a_frame_of_trailers() {
         assert_eq!(head[1..], u32::try_from(lines.len()).unwrap().to_be_bytes());
         let lines = String::from_utf8(lines.to_vec()).unwrap();
         assert!(lines.ends_with("\r\n"), "{lines}");
-        for line in ["grpc-status:8\r\n", "grpc-retry-pushback-ms:12000\r\n", "grpc-status-details-bin:"] {
+        for line in [
+            "grpc-status:8\r\n",
+            "grpc-retry-pushback-ms:12000\r\n",
+            "grpc-status-details-bin:",
+        ] {
             assert!(lines.contains(line), "{lines}");
         }
         let message = "grpc-message:Rate limit exceeded: rpm. Please try again in 12s.\r\n";
         assert!(lines.contains(message), "{lines}");
     };
     for version in [Version::HTTP_11, Version::HTTP_2] {
-        for kind in ["application/grpc-web", "application/grpc-web+proto", "Application/gRPC-Web ; charset=utf-8"] {
+        for kind in [
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "Application/gRPC-Web ; charset=utf-8",
+        ] {
             let (told, body) = ask(version, kind).await;
             assert_eq!(told, "application/grpc-web+proto");
             trailers(&body);
         }
-        for kind in ["application/grpc-web-text", "application/grpc-web-text+proto"] {
+        for kind in [
+            "application/grpc-web-text",
+            "application/grpc-web-text+proto",
+        ] {
             let (told, body) = ask(version, kind).await;
             assert_eq!(told, "application/grpc-web-text+proto");
-            trailers(&base64::engine::general_purpose::STANDARD.decode(&body).unwrap());
+            trailers(
+                &base64::engine::general_purpose::STANDARD
+                    .decode(&body)
+                    .unwrap(),
+            );
         }
     }
 }
@@ -177,8 +240,16 @@ async fn a_policy_can_do_without_statuses() {
     let world = World::new(Why::Denied, |policy| policy.without_grpc_answers()).await;
     for kind in ["application/grpc", "application/grpc-web"] {
         let response = ask(&world.app, as_grpc(world.request(), kind)).await;
-        assert_eq!((response.status().as_u16(), text(&response, "grpc-status")), (429, None), "{kind}");
-        assert_eq!(text(&response, "content-type"), Some("application/problem+json"), "{kind}");
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "grpc-status")),
+            (429, None),
+            "{kind}"
+        );
+        assert_eq!(
+            text(&response, "content-type"),
+            Some("application/problem+json"),
+            "{kind}"
+        );
     }
 }
 
@@ -188,14 +259,21 @@ async fn the_pushback_is_never_too_early() {
         let app = hello(layer(&memory().0, per_user(limit).jitter(jitter)));
         assert_eq!(ask(&app, from("alice")).await.status(), 200);
         let response = ask(&app, as_grpc(from("alice"), "application/grpc")).await;
-        text(&response, "grpc-retry-pushback-ms").expect("a pushback").parse::<i64>().unwrap()
+        text(&response, "grpc-retry-pushback-ms")
+            .expect("a pushback")
+            .parse::<i64>()
+            .unwrap()
     };
     let once_in = |period| Limit::new("l", 1, 1, Duration::from_millis(period)).unwrap();
     let none = Jitter::percent(0);
     assert_eq!(pushback(once_in(1), none).await, 1);
     assert_eq!(pushback(once_in(250), none).await, 250);
     assert_eq!(pushback(once_in(2_147_483_647), none).await, 2_147_483_647);
-    assert_eq!(pushback(once_in(2_147_483_648), none).await, -1, "later than clients can read");
+    assert_eq!(
+        pushback(once_in(2_147_483_648), none).await,
+        -1,
+        "later than clients can read"
+    );
     for _ in 0..50 {
         let told = pushback(once_in(1000), Jitter::percent(10)).await;
         assert!((1000..=1100).contains(&told), "{told}");
@@ -210,7 +288,10 @@ async fn messages_are_percent_encoded() {
     let response = ask(&app, as_grpc(from("alice"), "application/grpc")).await;
     assert_eq!(text(&response, "grpc-status"), Some("3"));
     let message = text(&response, "grpc-message").unwrap();
-    assert!(message.contains("der Schl%C3%BCssel, 100%25 n%C3%B6tig%0A"), "{message}");
+    assert!(
+        message.contains("der Schl%C3%BCssel, 100%25 n%C3%B6tig%0A"),
+        "{message}"
+    );
 }
 
 /// Over a connection, the stream ends with the headers.
@@ -220,16 +301,24 @@ async fn over_http_2_nothing_follows_the_headers() {
     let address = serve(world.app.clone()).await;
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let (mut client, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
     tokio::spawn(connection);
     let request = Request::post(format!("http://{address}/package.Service/Method"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("x-user", "alice");
-    let response = client.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+    let response = client
+        .send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["grpc-status"], "8");
-    assert_eq!(response.headers()["grpc-message"], "Rate limit exceeded: rpm. Please try again in 12s.");
+    assert_eq!(
+        response.headers()["grpc-message"],
+        "Rate limit exceeded: rpm. Please try again in 12s."
+    );
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "12000");
     // The client knows before it reads more, because END_STREAM came with the headers.
     assert!(response.body().is_end_stream());

@@ -17,7 +17,9 @@ fn policy(secret: &[u8]) -> PolicyBuilder {
 
 /// Returns the partition keys of a field, limit by limit.
 fn keys(response: &http::Response<axum::body::Body>, field: &str) -> Vec<Option<Vec<u8>>> {
-    let list = Parser::new(text(response, field).expect("a field")).parse::<List>().expect("a structured field");
+    let list = Parser::new(text(response, field).expect("a field"))
+        .parse::<List>()
+        .expect("a structured field");
     let key = |entry: ListEntry| match entry {
         ListEntry::Item(item) => item.params.get("pk").map(|key| match key {
             BareItem::ByteSequence(bytes) => bytes.clone(),
@@ -31,13 +33,21 @@ fn keys(response: &http::Response<axum::body::Body>, field: &str) -> Vec<Option<
 async fn key_of(limiter: &RateLimiter, policy: PolicyBuilder, user: &str) -> Vec<u8> {
     let response = ask(&hello(layer(limiter, policy)), from(user)).await;
     let key = keys(&response, "ratelimit").pop().flatten().expect("a key");
-    assert_eq!(keys(&response, "ratelimit-policy"), [Some(key.clone())], "the same in both fields");
+    assert_eq!(
+        keys(&response, "ratelimit-policy"),
+        [Some(key.clone())],
+        "the same in both fields"
+    );
     key
 }
 
 #[tokio::test]
 async fn there_are_none_by_default() {
-    let response = ask(&hello(layer(&memory().0, per_user(Limit::per_minute("rpm", 2)))), from("alice")).await;
+    let response = ask(
+        &hello(layer(&memory().0, per_user(Limit::per_minute("rpm", 2)))),
+        from("alice"),
+    )
+    .await;
     assert_eq!(keys(&response, "ratelimit"), [None]);
     assert_eq!(keys(&response, "ratelimit-policy"), [None]);
 }
@@ -47,19 +57,34 @@ async fn they_tell_buckets_apart_and_not_whose_they_are() {
     let (limiter, _) = memory();
     let alice = key_of(&limiter, policy(SECRET), "alice").await;
     assert_eq!(alice.len(), 12);
-    assert_eq!(key_of(&limiter, policy(SECRET), "alice").await, alice, "in every response, granted or not");
+    assert_eq!(
+        key_of(&limiter, policy(SECRET), "alice").await,
+        alice,
+        "in every response, granted or not"
+    );
     assert_eq!(key_of(&limiter, policy(SECRET), "alice").await, alice);
     let others = [
         key_of(&limiter, policy(SECRET), "bob").await,
-        key_of(&limiter, policy(SECRET).resource(tollgate::layer::keys::fixed("other")), "alice").await,
-        key_of(&limiter, policy(b"another secret, long enough too"), "carol").await,
+        key_of(
+            &limiter,
+            policy(SECRET).resource(tollgate::layer::keys::fixed("other")),
+            "alice",
+        )
+        .await,
+        key_of(
+            &limiter,
+            policy(b"another secret, long enough too"),
+            "carol",
+        )
+        .await,
         key_of(&limiter, policy(SECRET), "carol").await,
     ];
     for (index, other) in others.iter().enumerate() {
         assert_ne!(*other, alice);
         assert!(!others[..index].contains(other), "{index}");
     }
-    // The keys are no plain hashes of ids, so nobody can find an id by trying hashes without the secret.
+    // The keys are no plain hashes of ids, so nobody can find an id by trying hashes without the
+    // secret.
     let plain = <sha2::Sha256 as sha2::Digest>::digest(b"alice\0api");
     assert_ne!(alice, plain[..12]);
 }
@@ -68,16 +93,30 @@ async fn they_tell_buckets_apart_and_not_whose_they_are() {
 async fn a_parents_limits_go_without() {
     let (limiter, _) = memory();
     let project = EntityId::new("project-1").unwrap();
-    limiter.entities().create(Entity::new(project.clone())).await.unwrap();
-    let child = Entity::new(EntityId::new("alice").unwrap()).with_parent(project.clone()).cascading();
+    limiter
+        .entities()
+        .create(Entity::new(project.clone()))
+        .await
+        .unwrap();
+    let child = Entity::new(EntityId::new("alice").unwrap())
+        .with_parent(project.clone())
+        .cascading();
     limiter.entities().create(child).await.unwrap();
-    limiter.config().set(ConfigScope::Entity(project), Limit::per_minute("rpm", 9)).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::Entity(project), Limit::per_minute("rpm", 9))
+        .await
+        .unwrap();
     let app = hello(layer(&limiter, policy(SECRET)));
     for _ in 0..3 {
         let response = ask(&app, from("alice")).await;
         for field in ["ratelimit", "ratelimit-policy"] {
             let keys = keys(&response, field);
-            assert_eq!(keys.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false], "{response:?}");
+            assert_eq!(
+                keys.iter().map(Option::is_some).collect::<Vec<_>>(),
+                [true, false],
+                "{response:?}"
+            );
         }
         assert!(!format!("{response:?}").contains("project"), "{response:?}");
     }

@@ -61,12 +61,24 @@ impl World {
         if matches!(why, Why::Denied | Why::Disabled) {
             // A disabled bucket is refused although it has tokens left.
             let cost: &[u8] = if why == Why::Denied { b"5" } else { b"1" };
-            assert_eq!(ask(&app, with_headers(&[("x-user", b"alice"), ("x-cost", cost)])).await.status(), 200);
+            assert_eq!(
+                ask(
+                    &app,
+                    with_headers(&[("x-user", b"alice"), ("x-cost", cost)])
+                )
+                .await
+                .status(),
+                200
+            );
         }
         if let Some(remote) = &kept {
             disable_alice(remote).await;
         }
-        Self { app, why, _remote: kept }
+        Self {
+            app,
+            why,
+            _remote: kept,
+        }
     }
 
     pub(super) fn request(&self) -> Request<Body> {
@@ -83,11 +95,24 @@ async fn disable_alice(remote: &Remote) {
     use aws_sdk_dynamodb::types::AttributeValue;
     let client = remote.engine.client();
     let table = client.list_tables().send().await.unwrap().table_names()[0].clone();
-    let items = client.scan().table_name(&table).send().await.unwrap().items.unwrap();
+    let items = client
+        .scan()
+        .table_name(&table)
+        .send()
+        .await
+        .unwrap()
+        .items
+        .unwrap();
     let is_bucket = |item: &&std::collections::HashMap<String, AttributeValue>| {
         item.contains_key("b_rpm_tk") && format!("{item:?}").contains("alice")
     };
     let mut item = items.iter().find(is_bucket).expect("her bucket").clone();
     item.insert("disabled".to_owned(), AttributeValue::Bool(true));
-    client.put_item().table_name(&table).set_item(Some(item)).send().await.unwrap();
+    client
+        .put_item()
+        .table_name(&table)
+        .set_item(Some(item))
+        .send()
+        .await
+        .unwrap();
 }

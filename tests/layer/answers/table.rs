@@ -1,8 +1,8 @@
 //! A table of all refusals: each reason in each form, with status, headers and body.
 //!
-//! `table.txt` shows the answers to clients. A change of an answer changes that file: `UPDATE_TABLE=1 cargo test --test
-//! layer answers::table` writes it again. The last reason, a mistake in the set-up, is shown as in debug builds. Other
-//! builds do not describe the mistake.
+//! `table.txt` shows the answers to clients. A change of an answer changes that file:
+//! `UPDATE_TABLE=1 cargo test --test layer answers::table` writes it again. The last reason, a
+//! mistake in the set-up, is shown as in debug builds. Other builds do not describe the mistake.
 
 use std::fmt::Write;
 
@@ -28,8 +28,15 @@ enum Form {
     Custom,
 }
 
-const FORMS: [Form; 7] =
-    [Form::Plain, Form::OpenAi, Form::Anthropic, Form::Grpc, Form::GrpcWeb, Form::Head, Form::Custom];
+const FORMS: [Form; 7] = [
+    Form::Plain,
+    Form::OpenAi,
+    Form::Anthropic,
+    Form::Grpc,
+    Form::GrpcWeb,
+    Form::Head,
+    Form::Custom,
+];
 
 impl Form {
     fn policy(self, policy: PolicyBuilder) -> PolicyBuilder {
@@ -54,7 +61,9 @@ impl Form {
         };
         *request.method_mut() = method;
         if let Some(kind) = kind {
-            request.headers_mut().insert("content-type", kind.parse().unwrap());
+            request
+                .headers_mut()
+                .insert("content-type", kind.parse().unwrap());
         }
         if self == Self::Grpc {
             *request.version_mut() = Version::HTTP_2;
@@ -65,7 +74,9 @@ impl Form {
 
 async fn answer(why: Why, form: Form) -> Response<Bytes> {
     let world = World::new(why, |policy| form.policy(policy)).await;
-    let (head, body) = ask(&world.app, form.request(world.request())).await.into_parts();
+    let (head, body) = ask(&world.app, form.request(world.request()))
+        .await
+        .into_parts();
     Response::from_parts(head, axum::body::to_bytes(body, 10_000).await.unwrap())
 }
 
@@ -77,8 +88,17 @@ fn cell(why: Why, form: Form, answer: &Response<Bytes>) -> String {
         writeln!(cell, "{name}: {}", value.to_str().expect("text")).unwrap();
     }
     if !answer.body().is_empty() {
-        writeln!(cell, "\n{}", answer.body().escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'"))
-            .unwrap();
+        writeln!(
+            cell,
+            "\n{}",
+            answer
+                .body()
+                .escape_ascii()
+                .to_string()
+                .replace("\\\"", "\"")
+                .replace("\\'", "'")
+        )
+        .unwrap();
     }
     cell
 }
@@ -89,7 +109,11 @@ async fn every_reason_in_every_form() {
     for why in ALL {
         for form in FORMS {
             let answer = answer(why, form).await;
-            assert_eq!(answer.headers()["cache-control"], "no-store", "{why:?}, {form:?}");
+            assert_eq!(
+                answer.headers()["cache-control"],
+                "no-store",
+                "{why:?}, {form:?}"
+            );
             if why != Why::Setup || cfg!(debug_assertions) {
                 table += &cell(why, form, &answer);
                 table.push('\n');

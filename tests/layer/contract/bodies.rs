@@ -16,13 +16,17 @@ async fn answers<B>(body: impl Fn() -> B + Clone) -> [Bytes; 2]
 where
     B: http_body::Body<Data: From<Bytes>, Error: std::fmt::Debug>,
 {
-    let inner =
-        tower::service_fn(move |_: Request<Body>| std::future::ready(Ok::<_, Infallible>(Response::new(body()))));
+    let inner = tower::service_fn(move |_: Request<Body>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(body())))
+    });
     let service = layer(&memory().0, per_user(Limit::per_hour("rph", 1))).layer(inner);
     let granted = service.clone().oneshot(from("alice")).await.unwrap();
     let denied = service.oneshot(from("alice")).await.unwrap();
     assert_eq!(denied.status(), 429);
-    [granted.into_body().collect().await.unwrap().to_bytes(), denied.into_body().collect().await.unwrap().to_bytes()]
+    [
+        granted.into_body().collect().await.unwrap().to_bytes(),
+        denied.into_body().collect().await.unwrap().to_bytes(),
+    ]
 }
 
 fn is_problem(bytes: &[u8]) -> bool {
@@ -49,7 +53,8 @@ async fn axums() {
 
 #[tokio::test]
 async fn boxed() {
-    let [granted, denied] = answers(|| BoxBody::<Bytes, Infallible>::new(Full::from("hello"))).await;
+    let [granted, denied] =
+        answers(|| BoxBody::<Bytes, Infallible>::new(Full::from("hello"))).await;
     assert!(granted == "hello" && is_problem(&denied));
 }
 

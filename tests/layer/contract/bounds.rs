@@ -8,7 +8,10 @@ use http::Request;
 use http_body_util::Full;
 use tollgate::{
     RateLimitLayer,
-    layer::{LeaseHandle, Policy, PolicyBuilder, RateLimit, RateLimitStatus, ResponseBody, ResponseFuture},
+    layer::{
+        LeaseHandle, Policy, PolicyBuilder, RateLimit, RateLimitStatus, ResponseBody,
+        ResponseFuture,
+    },
 };
 use tower::util::BoxCloneSyncService;
 

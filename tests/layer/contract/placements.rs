@@ -52,22 +52,45 @@ async fn around_a_method() {
 
 #[tokio::test]
 async fn in_a_stack_of_layers() {
-    limits(routes().layer(ServiceBuilder::new().concurrency_limit(8).layer(once()).concurrency_limit(8))).await;
+    limits(
+        routes().layer(
+            ServiceBuilder::new()
+                .concurrency_limit(8)
+                .layer(once())
+                .concurrency_limit(8),
+        ),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn around_everything() {
     let service = ServiceBuilder::new().layer(once()).service(routes());
-    assert_eq!(service.clone().oneshot(from("alice")).await.unwrap().status(), 200);
+    assert_eq!(
+        service
+            .clone()
+            .oneshot(from("alice"))
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     assert_eq!(service.oneshot(from("alice")).await.unwrap().status(), 429);
 }
 
 #[tokio::test]
 async fn in_a_served_router() {
     let address = sockets::serve(routes().layer(once())).await;
-    assert!(sockets::head(address, "GET").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(
+        sockets::head(address, "GET")
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
     let denied = sockets::head(address, "GET").await;
-    assert!(denied.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{denied}");
+    assert!(
+        denied.starts_with("HTTP/1.1 429 Too Many Requests\r\n"),
+        "{denied}"
+    );
     assert!(denied.contains("\r\nretry-after: 3600\r\n"), "{denied}");
 }
 
@@ -77,24 +100,41 @@ async fn in_a_hyper_server() {
     let address = listener.local_addr().unwrap();
     let service = ServiceBuilder::new()
         .layer(once())
-        .service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello"))));
+        .service_fn(async |_: Request<Incoming>| {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))
+        });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service),
+            );
         }
     });
-    assert!(sockets::head(address, "GET").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(
+        sockets::head(address, "GET")
+            .await
+            .starts_with("HTTP/1.1 200 OK\r\n")
+    );
     let denied = sockets::head(address, "GET").await;
-    assert!(denied.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{denied}");
-    assert!(denied.contains("content-type: application/problem+json"), "{denied}");
+    assert!(
+        denied.starts_with("HTTP/1.1 429 Too Many Requests\r\n"),
+        "{denied}"
+    );
+    assert!(
+        denied.contains("content-type: application/problem+json"),
+        "{denied}"
+    );
 }
 
 #[tokio::test]
 async fn around_a_service_that_wants_no_body() {
     let service = ServiceBuilder::new()
         .layer(once())
-        .service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+        .service_fn(async |_: Request<()>| {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        });
     let request = from("alice").map(|_: Body| ());
     assert_eq!(service.oneshot(request).await.unwrap().status(), 200);
 }
@@ -102,9 +142,16 @@ async fn around_a_service_that_wants_no_body() {
 #[tokio::test]
 async fn by_a_method_of_the_service_builder() {
     let policy = per_user(Limit::per_hour("rph", 1)).build().unwrap();
-    let stack = ServiceBuilder::new().concurrency_limit(8).rate_limit_by(memory().0, policy).concurrency_limit(8);
+    let stack = ServiceBuilder::new()
+        .concurrency_limit(8)
+        .rate_limit_by(memory().0, policy)
+        .concurrency_limit(8);
     limits(routes().layer(stack.clone())).await;
     // Clones of the stack share the limit.
-    let denied = stack.service(routes()).oneshot(from("alice")).await.unwrap();
+    let denied = stack
+        .service(routes())
+        .oneshot(from("alice"))
+        .await
+        .unwrap();
     assert_eq!(denied.status(), 429);
 }

@@ -37,17 +37,22 @@ impl Service<Request<Body>> for Careful {
     }
 
     fn call(&mut self, _: Request<Body>) -> Self::Future {
-        assert!(std::mem::take(&mut self.ready), "called before it was ready");
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called before it was ready"
+        );
         ready(Ok(Response::default()))
     }
 }
 
 /// Half of the requests are denied. All use clones, several of them at a time.
 async fn never_calls_one_that_is_not_ready(limiter: RateLimiter) {
-    let mut service = layer(&limiter, per_user(Limit::per_hour("rph", 20))).layer(Careful::default());
+    let mut service =
+        layer(&limiter, per_user(Limit::per_hour("rph", 20))).layer(Careful::default());
     let mut calls = JoinSet::new();
     for _ in 0..10 {
-        // The service is cloned between readiness and call, and called again before the first future has run.
+        // The service is cloned between readiness and call, and called again before the first
+        // future has run.
         service.ready().await.unwrap();
         let mut clone = service.clone();
         calls.spawn(service.call(from("alice")));

@@ -10,14 +10,29 @@ use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer};
 use crate::world::{Remote, from, gated, layer, memory, per_user, poll_once};
 
 async fn a_permit_is_released_on_denial(limiter: RateLimiter) {
-    let hello = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let hello = tower::service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
     let inner = ConcurrencyLimitLayer::new(1).layer(hello);
     let mut service = layer(&limiter, per_user(Limit::per_hour("rph", 1))).layer(inner);
     let mut other = service.clone();
-    assert!(service.ready().await.unwrap().call(from("alice")).await.unwrap().status().is_success());
+    assert!(
+        service
+            .ready()
+            .await
+            .unwrap()
+            .call(from("alice"))
+            .await
+            .unwrap()
+            .status()
+            .is_success()
+    );
 
     service.ready().await.unwrap();
-    assert!(poll_once(pin!(other.ready())).is_pending(), "there is one permit");
+    assert!(
+        poll_once(pin!(other.ready())).is_pending(),
+        "there is one permit"
+    );
     let denied = service.call(from("alice"));
     let response = denied.await.unwrap();
     assert_eq!(response.status(), 429);
@@ -44,19 +59,26 @@ async fn over_dynamodb() {
 
 #[tokio::test]
 async fn it_is_released_where_the_key_is_missing() {
-    let hello = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let hello = tower::service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
     let inner = ConcurrencyLimitLayer::new(1).layer(hello);
     let mut service = layer(&memory().0, per_user(Limit::per_hour("rph", 1))).layer(inner);
     let mut other = service.clone();
-    let rejected = service.ready().await.unwrap().call(Request::new(Body::empty()));
+    let rejected = service
+        .ready()
+        .await
+        .unwrap()
+        .call(Request::new(Body::empty()));
     assert!(poll_once(pin!(other.ready())).is_ready());
     assert_eq!(rejected.await.unwrap().status(), 400);
 }
 
 #[tokio::test]
 async fn it_is_kept_until_the_request_is_done() {
-    let slow =
-        tower::service_fn(async |_: Request<Body>| std::future::pending::<Result<Response<Body>, Infallible>>().await);
+    let slow = tower::service_fn(async |_: Request<Body>| {
+        std::future::pending::<Result<Response<Body>, Infallible>>().await
+    });
     let inner = ConcurrencyLimitLayer::new(1).layer(slow);
     let mut service = layer(&memory().0, per_user(Limit::per_hour("rph", 5))).layer(inner);
     let mut running = Box::pin(service.ready().await.unwrap().call(from("alice")));

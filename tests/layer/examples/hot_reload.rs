@@ -16,7 +16,8 @@ struct Scratch(std::path::PathBuf);
 
 impl Scratch {
     fn new(name: &str, text: &str) -> Self {
-        let scratch = Self(std::env::temp_dir().join(format!("tollgate-{name}-{}.toml", std::process::id())));
+        let scratch =
+            Self(std::env::temp_dir().join(format!("tollgate-{name}-{}.toml", std::process::id())));
         scratch.write(text);
         scratch
     }
@@ -35,19 +36,38 @@ impl Drop for Scratch {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
     // The limiter's clock stands still, so nothing is refilled even on a slow machine.
-    let Remote { limiter, engine: _engine, proxy: _proxy } = Remote::start().await;
+    let Remote {
+        limiter,
+        engine: _engine,
+        proxy: _proxy,
+    } = Remote::start().await;
     let scratch = Scratch::new("hot-reload", example::CONFIG);
     let (mut file, routes) = RoutesFile::open(scratch.0.clone()).unwrap();
     let handle = RoutesHandle::new(routes);
     let app = example::app(&limiter, &handle);
     let ask = async |path: &'static str| status(&app, Method::GET, path, Some("a")).await;
 
-    assert_eq!([ask("/healthz").await, ask("/api/ping").await, ask("/reports/a").await], [200; 3]);
-    assert_eq!([ask("/reports/a").await, ask("/reports/b").await], [200, 429]);
+    assert_eq!(
+        [
+            ask("/healthz").await,
+            ask("/api/ping").await,
+            ask("/reports/a").await
+        ],
+        [200; 3]
+    );
+    assert_eq!(
+        [ask("/reports/a").await, ask("/reports/b").await],
+        [200, 429]
+    );
     assert!(!file.reload(&handle), "nothing has changed");
 
     // After a bad file the old routes stay in effect.
-    for bad in ["", "nonsense", "[otherwise]\nunlimited = false", &example::CONFIG.replace("/reports", "reports")] {
+    for bad in [
+        "",
+        "nonsense",
+        "[otherwise]\nunlimited = false",
+        &example::CONFIG.replace("/reports", "reports"),
+    ] {
         scratch.write(bad);
         assert!(!file.reload(&handle), "{bad}");
         assert_eq!([ask("/healthz").await, ask("/reports/c").await], [200, 429]);

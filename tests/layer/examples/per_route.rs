@@ -12,7 +12,11 @@ use crate::world::Remote;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_has_its_limit() {
     // The limiter's clock stands still, so nothing is refilled even on a slow machine.
-    let Remote { limiter, engine: _engine, proxy: _proxy } = Remote::start().await;
+    let Remote {
+        limiter,
+        engine: _engine,
+        proxy: _proxy,
+    } = Remote::start().await;
     let app = example::app(&limiter).unwrap();
     for _ in 0..30 {
         assert_eq!(status(&app, Method::GET, "/healthz", None).await, 200);
@@ -27,11 +31,23 @@ async fn every_route_has_its_limit() {
     ];
     for (method, path, key, holds) in routes {
         for _ in 0..holds {
-            assert_eq!(status(&app, method.clone(), path, key).await, 200, "{method} {path}");
+            assert_eq!(
+                status(&app, method.clone(), path, key).await,
+                200,
+                "{method} {path}"
+            );
         }
-        assert_eq!(status(&app, method.clone(), path, key).await, 429, "{method} {path}");
+        assert_eq!(
+            status(&app, method.clone(), path, key).await,
+            429,
+            "{method} {path}"
+        );
     }
-    assert_eq!(status(&app, Method::DELETE, "/v1/users/2", Some("a")).await, 429, "one resource for all users");
+    assert_eq!(
+        status(&app, Method::DELETE, "/v1/users/2", Some("a")).await,
+        429,
+        "one resource for all users"
+    );
     assert_eq!(status(&app, Method::GET, "/v1/models", None).await, 401);
     for _ in 0..10 {
         assert_eq!(status(&app, Method::GET, "/wp-login.php", None).await, 404);

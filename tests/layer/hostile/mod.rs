@@ -26,8 +26,8 @@ use tokio::{
 use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
     layer::{
-        Anthropic, IetfDraft, OnMissingKey, Policy, PolicyBuilder, RequestHead, Routes, Settle, Usage, content_length,
-        header_value,
+        Anthropic, IetfDraft, OnMissingKey, Policy, PolicyBuilder, RequestHead, Routes, Settle,
+        Usage, content_length, header_value,
         keys::{self, ClientIp, HmacSecret, KeyExtractor, Networks, PeerAddr},
         routes::Route,
     },
@@ -64,7 +64,10 @@ impl Victim {
 
     async fn gated() -> Self {
         let store = Arc::new(MemoryStore::new());
-        let limiter = RateLimiter::builder().clock(clock()).deadline(LONG).store_deadline(LONG);
+        let limiter = RateLimiter::builder()
+            .clock(clock())
+            .deadline(LONG)
+            .store_deadline(LONG);
         Self::start(limiter.build_shared(store.clone()).unwrap(), Some(store)).await
     }
 
@@ -82,12 +85,22 @@ impl Victim {
                 let connection = tokio::spawn(async move {
                     // The connection may fail, but it must not panic.
                     let server = Builder::new(TokioExecutor::new());
-                    let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).await;
+                    let _ = server
+                        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+                        .await;
                 });
                 let _ = started.send(connection);
             }
         });
-        Self { limiter, handled, address, connections, acceptor, idle, store }
+        Self {
+            limiter,
+            handled,
+            address,
+            connections,
+            acceptor,
+            idle,
+            store,
+        }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -96,9 +109,9 @@ impl Victim {
         stream
     }
 
-    /// Asserts that nothing is left after all clients have gone. The charge must be what `expected` returns for the
-    /// number of handled requests. No task is left although nothing was shut down. After the limiter is dropped,
-    /// nothing refers to its store: no gate, no lease, no timer.
+    /// Asserts that nothing is left after all clients have gone. The charge must be what `expected`
+    /// returns for the number of handled requests. No task is left although nothing was shut down.
+    /// After the limiter is dropped, nothing refers to its store: no gate, no lease, no timer.
     async fn assert_unharmed(mut self, expected: impl Fn(i64) -> i64) {
         self.acceptor.abort();
         let _ = (&mut self.acceptor).await;
@@ -107,12 +120,19 @@ impl Victim {
         }
         crate::sockets::until_tasks(self.idle).await;
         let left = left_of(&self.limiter, "everybody", "server", &plenty()).await;
-        assert_eq!(1_000_000 - left, expected(self.handled.load(Ordering::Relaxed)));
+        assert_eq!(
+            1_000_000 - left,
+            expected(self.handled.load(Ordering::Relaxed))
+        );
         self.limiter.shutdown().await;
         crate::sockets::until_tasks(self.idle).await;
         drop(self.limiter);
         if let Some(store) = self.store {
-            assert_eq!(Arc::strong_count(&store), 1, "something is left that knows it");
+            assert_eq!(
+                Arc::strong_count(&store),
+                1,
+                "something is left that knows it"
+            );
         }
     }
 }
@@ -122,11 +142,18 @@ fn app(limiter: &RateLimiter, handled: Arc<AtomicI64>) -> Router {
     let networks = || Networks::new(["127.0.0.0/8", "10.0.0.0/8"]).unwrap();
     let secret = HmacSecret::new("a secret of 16 bytes, at least").unwrap();
     let limited = |policy: PolicyBuilder| {
-        let policy = policy.limit(Limit::per_second("rps", 2)).limit(Limit::per_second("tps", 5000));
+        let policy = policy
+            .limit(Limit::per_second("rps", 2))
+            .limit(Limit::per_second("tps", 5000));
         policy.build().unwrap()
     };
     let by_secret = Policy::builder()
-        .entity(keys::bearer_token().or(keys::hashed_cookie("sid")).or(keys::header("x-user")).hmac(&secret))
+        .entity(
+            keys::bearer_token()
+                .or(keys::hashed_cookie("sid"))
+                .or(keys::header("x-user"))
+                .hmac(&secret),
+        )
         .resource(keys::method())
         .estimate("tps", header_value("x-tokens"))
         .settle("tps", Settle::usage(Usage::total()))
@@ -137,7 +164,10 @@ fn app(limiter: &RateLimiter, handled: Arc<AtomicI64>) -> Router {
         .entity(ClientIp::forwarded(networks()).and(keys::header("x-user")))
         .resource(keys::host_header())
         .on_missing_key(OnMissingKey::Skip)
-        .exempt_networks(ClientIp::x_forwarded_for(networks()), Networks::new(["192.0.2.0/24"]).unwrap())
+        .exempt_networks(
+            ClientIp::x_forwarded_for(networks()),
+            Networks::new(["192.0.2.0/24"]).unwrap(),
+        )
         .estimate("tps", content_length().per_token(4));
     let rest = Policy::builder()
         .entity(ClientIp::x_forwarded_for(networks()))
@@ -145,15 +175,29 @@ fn app(limiter: &RateLimiter, handled: Arc<AtomicI64>) -> Router {
     let routes = Routes::builder()
         .unlimited(Route::path("/healthz"))
         .route(Route::prefix("/a"), limited(by_secret))
-        .route(Route::matching(|head: &RequestHead<'_>| head.headers.contains_key("forwarded")), limited(by_client))
+        .route(
+            Route::matching(|head: &RequestHead<'_>| head.headers.contains_key("forwarded")),
+            limited(by_client),
+        )
         .otherwise(limited(rest))
         .unwrap();
-    let outer = Policy::builder().entity(keys::fixed("everybody")).resource(keys::fixed("server")).limit(plenty());
+    let outer = Policy::builder()
+        .entity(keys::fixed("everybody"))
+        .resource(keys::fixed("server"))
+        .limit(plenty());
     Router::new()
-        .fallback(async move |body: Result<Bytes, axum::extract::rejection::BytesRejection>| {
-            handled.fetch_add(1, Ordering::Relaxed);
-            (axum::http::StatusCode::OK, format!(r#"{{"usage":{{"total_tokens":{}}}}}"#, body.map_or(0, |b| b.len())))
-        })
+        .fallback(
+            async move |body: Result<Bytes, axum::extract::rejection::BytesRejection>| {
+                handled.fetch_add(1, Ordering::Relaxed);
+                (
+                    axum::http::StatusCode::OK,
+                    format!(
+                        r#"{{"usage":{{"total_tokens":{}}}}}"#,
+                        body.map_or(0, |b| b.len())
+                    ),
+                )
+            },
+        )
         .layer(RateLimitLayer::new(limiter.clone(), routes))
         .layer(layer(limiter, outer.limit_preflights()))
 }

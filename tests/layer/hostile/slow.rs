@@ -13,8 +13,8 @@ async fn charged(victim: &Victim) -> i64 {
     1_000_000 - left_of(&victim.limiter, "everybody", "server", &plenty()).await
 }
 
-/// Each client sends the head of a request and then a body byte by byte, or nothing more. Other clients are served
-/// meanwhile.
+/// Each client sends the head of a request and then a body byte by byte, or nothing more. Other
+/// clients are served meanwhile.
 async fn bodies(victim: Victim) {
     let mut slow = Vec::new();
     for number in 0..CLIENTS {
@@ -28,9 +28,14 @@ async fn bodies(victim: Victim) {
     }
     let served = async |number: usize| {
         let mut stream = victim.connect().await;
-        let head = format!("GET / HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 203.0.113.{number}\r\n\r\n");
+        let head =
+            format!("GET / HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 203.0.113.{number}\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
-        assert!(read_until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+        assert!(
+            read_until(&mut stream, "\r\n\r\n")
+                .await
+                .starts_with("HTTP/1.1 200")
+        );
     };
     for number in 0..20 {
         served(number).await;
@@ -77,7 +82,8 @@ async fn bodies_through_gates() {
 #[tokio::test]
 async fn half_closed_after_every_byte() {
     let victim = Victim::in_memory().await;
-    let request = b"POST /a HTTP/1.1\r\nhost: test\r\nx-user: alice\r\ncontent-length: 5\r\n\r\nhello";
+    let request =
+        b"POST /a HTTP/1.1\r\nhost: test\r\nx-user: alice\r\ncontent-length: 5\r\n\r\nhello";
     let head = request.len() - 5;
     for bytes in 0..=request.len() {
         let mut stream = victim.connect().await;
@@ -87,7 +93,11 @@ async fn half_closed_after_every_byte() {
         let mut read = Vec::new();
         let _ = stream.read_to_end(&mut read).await;
         if bytes < head {
-            assert_eq!(charged(&victim).await, before, "no request after {bytes} bytes");
+            assert_eq!(
+                charged(&victim).await,
+                before,
+                "no request after {bytes} bytes"
+            );
         }
     }
     // Two requests with a complete head are charged, with or without a body. The others are denied.

@@ -9,8 +9,13 @@ use super::entity;
 use crate::world::{ask, hello, layer, memory, per_user, text, with_headers};
 
 fn found(cookies: &[&str]) -> Option<String> {
-    let headers: Vec<_> = cookies.iter().map(|value| ("cookie", value.as_bytes())).collect();
-    entity(&cookie("sid"), &with_headers(&headers)).ok().map(String::from)
+    let headers: Vec<_> = cookies
+        .iter()
+        .map(|value| ("cookie", value.as_bytes()))
+        .collect();
+    entity(&cookie("sid"), &with_headers(&headers))
+        .ok()
+        .map(String::from)
 }
 
 #[test]
@@ -20,7 +25,10 @@ fn among_others() {
     assert_eq!(found(&["a=1;sid = abc ;b"]).unwrap(), "abc");
     // HTTP/2 clients may split cookies.
     assert_eq!(found(&["a=1", "sid=abc", "b=2"]).unwrap(), "abc");
-    assert_eq!(found(&["sid=a=b"]).unwrap(), EntityId::from_untrusted("a=b").unwrap().as_str());
+    assert_eq!(
+        found(&["sid=a=b"]).unwrap(),
+        EntityId::from_untrusted("a=b").unwrap().as_str()
+    );
 }
 
 #[test]
@@ -34,17 +42,32 @@ fn one_session_has_one_key() {
 #[test]
 fn nobody_hides_a_second_one() {
     assert_eq!(found(&["s%69d=abc"]).unwrap(), "abc");
-    for cookies in [&["sid=made-up; s%69d=abc"][..], &["s%69d=abc; sid=made-up"], &["sid=made-up", "%73id=abc"]] {
+    for cookies in [
+        &["sid=made-up; s%69d=abc"][..],
+        &["s%69d=abc; sid=made-up"],
+        &["sid=made-up", "%73id=abc"],
+    ] {
         assert_eq!(found(cookies), None, "{cookies:?}");
     }
-    assert_eq!(found(&["sid=abc; s%2569d=x; sid%00=y; s%=z"]).unwrap(), "abc");
+    assert_eq!(
+        found(&["sid=abc; s%2569d=x; sid%00=y; s%=z"]).unwrap(),
+        "abc"
+    );
 }
 
 #[test]
 fn nothing_else_is_it() {
-    for cookies in
-        [&["SID=abc"][..], &["xsid=abc"], &["sid"], &["sid="], &["sid=\"\""], &[""], &[], &["a=sid=abc"], &["; ;"]]
-    {
+    for cookies in [
+        &["SID=abc"][..],
+        &["xsid=abc"],
+        &["sid"],
+        &["sid="],
+        &["sid=\"\""],
+        &[""],
+        &[],
+        &["a=sid=abc"],
+        &["; ;"],
+    ] {
         assert_eq!(found(cookies), None, "{cookies:?}");
     }
 }
@@ -58,18 +81,39 @@ fn of_two_neither_is_sure() {
 
 #[tokio::test]
 async fn a_hashed_one_is_a_credential() {
-    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).entity(hashed_cookie("sid"))));
+    let app = hello(layer(
+        &memory().0,
+        per_user(Limit::per_hour("rph", 1)).entity(hashed_cookie("sid")),
+    ));
     let response = ask(&app, with_headers(&[])).await;
-    assert_eq!((response.status().as_u16(), text(&response, "www-authenticate")), (401, Some("Cookie")));
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            text(&response, "www-authenticate")
+        ),
+        (401, Some("Cookie"))
+    );
     let request = || with_headers(&[("cookie", b"sid=abc")]);
-    assert_eq!(entity(&hashed_cookie("sid"), &request()).unwrap(), EntityId::from_secret("abc").unwrap());
+    assert_eq!(
+        entity(&hashed_cookie("sid"), &request()).unwrap(),
+        EntityId::from_secret("abc").unwrap()
+    );
     assert_eq!(ask(&app, request()).await.status(), 200);
     assert_eq!(ask(&app, request()).await.status(), 429);
 }
 
 #[tokio::test]
 async fn a_plain_one_is_asked_for_with_400() {
-    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).entity(cookie("sid"))));
+    let app = hello(layer(
+        &memory().0,
+        per_user(Limit::per_hour("rph", 1)).entity(cookie("sid")),
+    ));
     let response = ask(&app, with_headers(&[("cookie", b"other=1")])).await;
-    assert_eq!((response.status().as_u16(), text(&response, "www-authenticate")), (400, None));
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            text(&response, "www-authenticate")
+        ),
+        (400, None)
+    );
 }

@@ -34,11 +34,17 @@ fn office() -> Networks {
 #[tokio::test]
 async fn by_entity() {
     for limiter in [memory().0, gated().0] {
-        let app = hello(layer(&limiter, per_user(rph()).exempt_entities([id("alice"), id("bob")])));
+        let app = hello(layer(
+            &limiter,
+            per_user(rph()).exempt_entities([id("alice"), id("bob")]),
+        ));
         for user in ["alice", "bob"] {
             for _ in 0..3 {
                 let response = ask(&app, from(user)).await;
-                assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, None));
+                assert_eq!(
+                    (response.status().as_u16(), text(&response, "ratelimit")),
+                    (200, None)
+                );
             }
             assert_eq!(left(&limiter, user, &rph()).await, 1);
         }
@@ -50,19 +56,37 @@ async fn by_entity() {
 #[tokio::test]
 async fn by_an_entity_that_is_an_address_or_a_secret() {
     let address = EntityId::from_ip("192.0.2.1".parse().unwrap());
-    let app = hello(layer(&memory().0, per_user(rph()).entity(keys::peer_ip()).exempt_entities([address])));
+    let app = hello(layer(
+        &memory().0,
+        per_user(rph())
+            .entity(keys::peer_ip())
+            .exempt_entities([address]),
+    ));
     for expected in [200, 200] {
-        assert_eq!(ask(&app, from_peer("192.0.2.1", &[])).await.status(), expected);
+        assert_eq!(
+            ask(&app, from_peer("192.0.2.1", &[])).await.status(),
+            expected
+        );
     }
     for expected in [200, 429] {
-        assert_eq!(ask(&app, from_peer("192.0.2.2", &[])).await.status(), expected);
+        assert_eq!(
+            ask(&app, from_peer("192.0.2.2", &[])).await.status(),
+            expected
+        );
     }
     let secret = EntityId::from_secret("sk-1").unwrap();
-    let policy = per_user(rph()).entity(keys::hashed_header("x-api-key")).exempt_entities([secret]);
+    let policy = per_user(rph())
+        .entity(keys::hashed_header("x-api-key"))
+        .exempt_entities([secret]);
     let app = hello(layer(&memory().0, policy));
     for (key, statuses) in [("sk-1", [200, 200]), ("sk-2", [200, 429])] {
         for expected in statuses {
-            assert_eq!(ask(&app, with_headers(&[("x-api-key", key.as_bytes())])).await.status(), expected);
+            assert_eq!(
+                ask(&app, with_headers(&[("x-api-key", key.as_bytes())]))
+                    .await
+                    .status(),
+                expected
+            );
         }
     }
 }
@@ -72,19 +96,33 @@ async fn by_the_clients_network() {
     let policy = per_user(rph()).exempt_networks(ClientIp::peer(), office());
     let app = hello(layer(&memory().0, policy));
     for expected in [200, 200] {
-        assert_eq!(ask(&app, from_peer("192.0.2.1", &[("x-user", b"alice")])).await.status(), expected);
+        assert_eq!(
+            ask(&app, from_peer("192.0.2.1", &[("x-user", b"alice")]))
+                .await
+                .status(),
+            expected
+        );
     }
     for expected in [200, 429] {
-        assert_eq!(ask(&app, from_peer("192.0.3.1", &[("x-user", b"alice")])).await.status(), expected);
+        assert_eq!(
+            ask(&app, from_peer("192.0.3.1", &[("x-user", b"alice")]))
+                .await
+                .status(),
+            expected
+        );
     }
 }
 
 #[tokio::test]
 async fn by_the_network_that_its_source_tells_and_no_other() {
     let client = ClientIp::x_forwarded_for(Networks::new(["10.0.0.0/8"]).unwrap());
-    let app = hello(layer(&memory().0, per_user(rph()).exempt_networks(client, office())));
+    let app = hello(layer(
+        &memory().0,
+        per_user(rph()).exempt_networks(client, office()),
+    ));
     let ask = async |peer, line: &str| {
-        let headers: [(&str, &[u8]); 2] = [("x-user", b"alice"), ("x-forwarded-for", line.as_bytes())];
+        let headers: [(&str, &[u8]); 2] =
+            [("x-user", b"alice"), ("x-forwarded-for", line.as_bytes())];
         ask(&app, from_peer(peer, &headers)).await.status().as_u16()
     };
     assert_eq!(ask("10.0.0.1", "192.0.2.1").await, 200);
@@ -100,7 +138,10 @@ async fn by_the_network_that_its_source_tells_and_no_other() {
 #[tokio::test]
 async fn by_a_closure() {
     let policy = per_user(rph()).exempt(|head: &RequestHead<'_>| head.uri.path() == "/health");
-    let app = hello(layer(&memory().0, policy.exempt(|head: &RequestHead<'_>| head.uri.path() == "/live")));
+    let app = hello(layer(
+        &memory().0,
+        policy.exempt(|head: &RequestHead<'_>| head.uri.path() == "/live"),
+    ));
     // Exempt requests need no key.
     for path in ["/health", "/live"] {
         for _ in 0..2 {
@@ -112,7 +153,10 @@ async fn by_a_closure() {
 
 #[tokio::test]
 async fn an_exempt_entity_needs_no_resource() {
-    let policy = Policy::builder().entity(keys::header("x-user")).resource(keys::header("x-model")).limit(rph());
+    let policy = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::header("x-model"))
+        .limit(rph());
     let app = hello(layer(&memory().0, policy.exempt_entities([id("alice")])));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(ask(&app, from("bob")).await.status(), 400);
@@ -122,41 +166,74 @@ async fn an_exempt_entity_needs_no_resource() {
 async fn a_mistake_of_the_server_exempts_nobody() {
     let policies = [
         per_user(rph()).exempt_networks(ClientIp::peer(), office()),
-        per_user(rph()).exempt_networks(ClientIp::peer(), office()).on_missing_key(OnMissingKey::Skip),
+        per_user(rph())
+            .exempt_networks(ClientIp::peer(), office())
+            .on_missing_key(OnMissingKey::Skip),
     ];
     for policy in policies {
         let events = Events::collect();
-        assert_eq!(ask(&hello(layer(&memory().0, policy)), from("alice")).await.status(), 500);
-        assert!(events.text().contains("into_make_service_with_connect_info"), "{}", events.text());
+        assert_eq!(
+            ask(&hello(layer(&memory().0, policy)), from("alice"))
+                .await
+                .status(),
+            500
+        );
+        assert!(
+            events
+                .text()
+                .contains("into_make_service_with_connect_info"),
+            "{}",
+            events.text()
+        );
     }
 }
 
 #[tokio::test]
 async fn mistakes_are_told_before_anybody_passes() {
-    let policy = per_user(rph()).resource(keys::matched_path()).on_missing_key(OnMissingKey::Skip);
+    let policy = per_user(rph())
+        .resource(keys::matched_path())
+        .on_missing_key(OnMissingKey::Skip);
     // The service has no router around it.
-    let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let inner = tower::service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
     let app = layer(&memory().0, policy.exempt_entities([id("alice")])).layer(inner);
-    assert_eq!(app.clone().oneshot(from("alice")).await.unwrap().status(), 500);
+    assert_eq!(
+        app.clone().oneshot(from("alice")).await.unwrap().status(),
+        500
+    );
     assert_eq!(app.oneshot(with_headers(&[])).await.unwrap().status(), 500);
 }
 
 #[tokio::test]
 async fn preflights_and_skipped_requests_have_a_lease_that_charges_nothing() {
-    let outer = || per_user(rph()).entity(keys::fixed("all")).limit_preflights();
+    let outer = || {
+        per_user(rph())
+            .entity(keys::fixed("all"))
+            .limit_preflights()
+    };
     let skipped = || per_user(rph()).on_missing_key(OnMissingKey::Skip);
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle, status: RateLimitStatus| {
         lease.settle("rph", 100).unwrap();
-        send.send((lease.status().limits.is_empty(), status.limits.is_empty())).unwrap();
+        send.send((lease.status().limits.is_empty(), status.limits.is_empty()))
+            .unwrap();
     };
     let (limiter, _) = memory();
-    let inner = Router::new().fallback(handler).layer(layer(&limiter, skipped()));
+    let inner = Router::new()
+        .fallback(handler)
+        .layer(layer(&limiter, skipped()));
     let app = inner.layer(layer(
         &limiter,
-        outer().resource(keys::fixed("outer")).limit(Limit::per_hour("more", 9)).cost("rph", 0),
+        outer()
+            .resource(keys::fixed("outer"))
+            .limit(Limit::per_hour("more", 9))
+            .cost("rph", 0),
     ));
-    let mut preflight = with_headers(&[("origin", b"https://a.example"), ("access-control-request-method", b"GET")]);
+    let mut preflight = with_headers(&[
+        ("origin", b"https://a.example"),
+        ("access-control-request-method", b"GET"),
+    ]);
     *preflight.method_mut() = http::Method::OPTIONS;
     for request in [preflight, with_headers(&[])] {
         assert_eq!(ask(&app, request).await.status(), 200);
@@ -168,10 +245,13 @@ async fn preflights_and_skipped_requests_have_a_lease_that_charges_nothing() {
 async fn seen(policy: PolicyBuilder, outer: Option<PolicyBuilder>) -> (bool, bool) {
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle, status: RateLimitStatus| {
-        send.send((lease.status().entity.is_some(), status.entity.is_some())).unwrap();
+        send.send((lease.status().entity.is_some(), status.entity.is_some()))
+            .unwrap();
     };
     let (limiter, _) = memory();
-    let mut app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    let mut app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
     if let Some(outer) = outer {
         app = app.layer(layer(&limiter, outer.resource(keys::fixed("outer"))));
     }
@@ -188,14 +268,19 @@ async fn handlers_see_a_lease_that_charges_nothing() {
     assert_eq!(seen(exempt(), Some(per_user(rph()))).await, (false, false));
     assert_eq!(seen(per_user(rph()), Some(exempt())).await, (true, true));
     // It does if this layer gives handlers no lease.
-    assert_eq!(seen(exempt().without_handle(), Some(per_user(rph()))).await, (true, true));
+    assert_eq!(
+        seen(exempt().without_handle(), Some(per_user(rph()))).await,
+        (true, true)
+    );
 }
 
 #[tokio::test]
 async fn handlers_that_insist_on_a_lease_serve_exempt_callers_too() {
     let handler = async |lease: LeaseHandle| lease.consume("rph", 1_000).await.unwrap();
     let policy = per_user(rph()).exempt_entities([id("alice")]);
-    let app = Router::new().route("/", get(handler)).layer(layer(&memory().0, policy));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&memory().0, policy));
     // This must not be a 500.
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
 }

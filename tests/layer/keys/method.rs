@@ -28,7 +28,16 @@ async fn nobody_has_more_buckets_by_other_methods() {
     let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());
     let app = hello(layer(&memory().0, policy));
     let mut granted = 0;
-    for method in ["GET", "HEAD", "get", "M-SEARCH", "~!#$", "other", "OTHER", &"X".repeat(200)] {
+    for method in [
+        "GET",
+        "HEAD",
+        "get",
+        "M-SEARCH",
+        "~!#$",
+        "other",
+        "OTHER",
+        &"X".repeat(200),
+    ] {
         let mut request = from("alice");
         *request.method_mut() = method.parse().unwrap();
         granted += usize::from(ask(&app, request).await.status() == 200);
@@ -41,7 +50,9 @@ fn as_it_is_called() {
     let mut request = for_uri("/");
     *request.method_mut() = Method::DELETE;
     assert_eq!(entity(&keys::method(), &request).unwrap(), "DELETE");
-    let key = keys::method().extract(&RequestHead::from(&request)).unwrap();
+    let key = keys::method()
+        .extract(&RequestHead::from(&request))
+        .unwrap();
     assert_eq!(key.into_resource().unwrap(), "DELETE");
     *request.method_mut() = Method::from_bytes(b"~X").unwrap();
     assert_eq!(entity(&keys::method(), &request).unwrap(), "other");

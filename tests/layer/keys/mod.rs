@@ -34,7 +34,9 @@ use crate::world::with_headers;
 
 /// Returns the entity that a key extracts from a request.
 fn entity(key: &impl KeyExtractor, request: &Request<Body>) -> Result<EntityId, MissingKey> {
-    key.extract(&RequestHead::from(request))?.into_entity().map_err(|error| MissingKey::absent(error.to_string()))
+    key.extract(&RequestHead::from(request))?
+        .into_entity()
+        .map_err(|error| MissingKey::absent(error.to_string()))
 }
 
 /// Returns a request for `uri`.
@@ -47,6 +49,9 @@ fn for_uri(uri: &str) -> Request<Body> {
 /// Returns a request over a connection from `peer`.
 fn from_peer(peer: &str, headers: &[(&'static str, &[u8])]) -> Request<Body> {
     let mut request = with_headers(headers);
-    request.extensions_mut().insert(PeerAddr(SocketAddr::new(peer.parse().expect("an address"), 4711)));
+    request.extensions_mut().insert(PeerAddr(SocketAddr::new(
+        peer.parse().expect("an address"),
+        4711,
+    )));
     request
 }

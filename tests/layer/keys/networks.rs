@@ -3,7 +3,9 @@
 use tollgate::layer::keys::{InvalidNetwork, Networks};
 
 fn contains(cidr: &str, address: &str) -> bool {
-    Networks::new([cidr]).unwrap().contains(address.parse().unwrap())
+    Networks::new([cidr])
+        .unwrap()
+        .contains(address.parse().unwrap())
 }
 
 #[test]
@@ -44,7 +46,10 @@ fn translated_addresses_are_ipv4() {
     }
     // The whole prefix of a translator would contain all of IPv4.
     for all in ["64:ff9b::/96", "::ffff:0:0/96"] {
-        assert_eq!(Networks::new([all]).unwrap_err(), InvalidNetwork::AllOfIpv4(all.to_owned()));
+        assert_eq!(
+            Networks::new([all]).unwrap_err(),
+            InvalidNetwork::AllOfIpv4(all.to_owned())
+        );
     }
     for other in ["::/96", "64:ff9b::/32", "::/0"] {
         assert!(!contains(other, "192.0.2.1"), "{other}");
@@ -53,12 +58,25 @@ fn translated_addresses_are_ipv4() {
 
 #[test]
 fn what_is_none_is_named() {
-    for bad in
-        ["", "192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "2001:db8::/129", "localhost", "/8", "10.0.0.0/-1", "a/b"]
-    {
+    for bad in [
+        "",
+        "192.0.2.0/33",
+        "192.0.2.0/",
+        "192.0.2/24",
+        "2001:db8::/129",
+        "localhost",
+        "/8",
+        "10.0.0.0/-1",
+        "a/b",
+    ] {
         let error = Networks::new(["10.0.0.0/8", bad]).unwrap_err();
         assert_eq!(error, InvalidNetwork::Cidr(bad.to_owned()));
-        assert!(error.to_string().starts_with(&format!("{bad:?} is no network")), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("{bad:?} is no network")),
+            "{error}"
+        );
     }
 }
 
@@ -71,7 +89,16 @@ fn none_at_all_contains_nobody() {
 #[test]
 fn private_ones() {
     let private = Networks::private();
-    for address in ["127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.1.1", "::1", "fd00::1", "fe80::1"] {
+    for address in [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.31.0.1",
+        "192.168.1.1",
+        "169.254.1.1",
+        "::1",
+        "fd00::1",
+        "fe80::1",
+    ] {
         assert!(private.contains(address.parse().unwrap()), "{address}");
     }
     for address in ["172.32.0.1", "192.169.0.1", "8.8.8.8", "2001:db8::1", "::2"] {

@@ -23,8 +23,8 @@ use crate::routes::generate::{run, templates};
 
 /// Pieces of queries: separators, both encodings of a space, invalid encodings.
 const PIECES: [&str; 18] = [
-    "user", "user=", "%75ser=", "us%65r", "key=", "=", "&", "&", "&&", "+", "%20", "%2B", "%26", "%3D", "a",
-    "b;user=c", "%", "%zz",
+    "user", "user=", "%75ser=", "us%65r", "key=", "=", "&", "&", "&&", "+", "%20", "%2B", "%26",
+    "%3D", "a", "b;user=c", "%", "%zz",
 ];
 
 proptest! {
@@ -69,7 +69,8 @@ proptest! {
         }
     }
 
-    /// The key is the only cookie with the name, for a reader that splits at semicolons and decodes.
+    /// The key is the only cookie with the name, for a reader that splits at semicolons and
+    /// decodes.
     #[test]
     fn cookies(pieces in prop::collection::vec(select(&COOKIES[..]), 0..10)) {
         let line = pieces.concat();
@@ -92,5 +93,7 @@ proptest! {
 }
 
 /// Pieces of cookie headers.
-const COOKIES: [&str; 16] =
-    ["sid", "sid=", "s%69d=", "SID=", "x=", "=", ";", "; ", " ", "\"", "\"abc\"", "a%62c", "%", "%22", "%3B", "abc"];
+const COOKIES: [&str; 16] = [
+    "sid", "sid=", "s%69d=", "SID=", "x=", "=", ";", "; ", " ", "\"", "\"abc\"", "a%62c", "%",
+    "%22", "%3B", "abc",
+];

@@ -21,7 +21,10 @@ use crate::{
 };
 
 fn by(name: &'static str) -> RateLimitLayer {
-    layer(&memory().0, per_user(Limit::per_hour("rph", 100)).entity(keys::path_parameter(name)))
+    layer(
+        &memory().0,
+        per_user(Limit::per_hour("rph", 100)).entity(keys::path_parameter(name)),
+    )
 }
 
 /// Returns a router that answers with the entity.
@@ -45,11 +48,20 @@ fn name_of(bytes: &[u8]) -> Result<String, u16> {
 #[tokio::test]
 async fn decoded() {
     let app = entities("/users/{id}/posts/{post}").route_layer(by("id"));
-    assert_eq!(entity(&app, "/users/alice/posts/1").await, name_of(b"alice"));
-    assert_eq!(entity(&app, "/users/%61lice/posts/2?id=bob").await, name_of(b"alice"));
+    assert_eq!(
+        entity(&app, "/users/alice/posts/1").await,
+        name_of(b"alice")
+    );
+    assert_eq!(
+        entity(&app, "/users/%61lice/posts/2?id=bob").await,
+        name_of(b"alice")
+    );
     assert_eq!(entity(&app, "/users/a%2Fb/posts/2").await, name_of(b"a/b"));
     assert_eq!(entity(&app, "/users/%ff/posts/2").await, name_of(b"\xff"));
-    assert_eq!(entity(&app, "/users/ip:192.0.2.1/posts/2").await, name_of(b"ip:192.0.2.1"));
+    assert_eq!(
+        entity(&app, "/users/ip:192.0.2.1/posts/2").await,
+        name_of(b"ip:192.0.2.1")
+    );
 }
 
 #[tokio::test]
@@ -66,14 +78,23 @@ async fn in_nested_routers_wherever_the_layer_stands() {
     for name in ["tenant", "id"] {
         let apps = [
             Router::new().nest("/t/{tenant}", users().route_layer(by(name))),
-            Router::new().nest("/t/{tenant}", users()).route_layer(by(name)),
+            Router::new()
+                .nest("/t/{tenant}", users())
+                .route_layer(by(name)),
             Router::new().nest("/t/{tenant}", users().layer(by(name))),
-            Router::new().nest("/t", Router::new().nest("/{tenant}", users().route_layer(by(name)))),
+            Router::new().nest(
+                "/t",
+                Router::new().nest("/{tenant}", users().route_layer(by(name))),
+            ),
             Router::new().nest_service("/t/{tenant}", users().route_layer(by(name))),
         ];
         for (index, app) in apps.into_iter().enumerate() {
             let expected = if name == "id" { "alice" } else { "acme" };
-            assert_eq!(entity(&app, "/t/acme/users/alice").await, name_of(expected.as_bytes()), "{index}");
+            assert_eq!(
+                entity(&app, "/t/acme/users/alice").await,
+                name_of(expected.as_bytes()),
+                "{index}"
+            );
         }
     }
 }
@@ -87,22 +108,38 @@ async fn is_a_mistake(app: Router, uri: &str, said: &str) {
 #[tokio::test]
 async fn a_route_without_it_is_a_mistake_of_the_server() {
     let app = entities("/users/{name}").route_layer(by("id"));
-    is_a_mistake(app, "/users/alice", "the route /users/{name} has no parameter id").await;
+    is_a_mistake(
+        app,
+        "/users/alice",
+        "the route /users/{name} has no parameter id",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn so_is_a_layer_that_no_router_is_around() {
-    let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let inner = tower::service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
     let events = Events::collect();
-    let response = by("id").layer(inner).oneshot(Request::new(Body::empty())).await.unwrap();
+    let response = by("id")
+        .layer(inner)
+        .oneshot(Request::new(Body::empty()))
+        .await
+        .unwrap();
     assert_eq!(response.status(), 500);
-    assert!(events.text().contains("Router::route_layer"), "{}", events.text());
+    assert!(
+        events.text().contains("Router::route_layer"),
+        "{}",
+        events.text()
+    );
 }
 
 #[tokio::test]
 async fn and_a_service_whose_path_is_another() {
     let inner = entities("/users/{id}").route_layer(by("id"));
-    // Wrapped, because axum refuses routers at this place. It matches the path as /users/{name}/users/{id}.
+    // Wrapped, because axum refuses routers at this place. It matches the path as
+    // /users/{name}/users/{id}.
     let hidden = tower::util::MapRequest::new(inner, |request: axum::extract::Request| request);
     let app = Router::new().route_service("/users/{name}", hidden);
     is_a_mistake(app, "/users/alice", "is not one of the route").await;

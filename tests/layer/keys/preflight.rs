@@ -10,7 +10,10 @@ use tollgate::{
 use crate::world::{ask, from, hello, layer, memory, per_user, text, with_headers};
 
 fn preflight() -> Request<Body> {
-    let mut request = with_headers(&[("origin", b"https://example.com"), ("access-control-request-method", b"POST")]);
+    let mut request = with_headers(&[
+        ("origin", b"https://example.com"),
+        ("access-control-request-method", b"POST"),
+    ]);
     *request.method_mut() = Method::OPTIONS;
     request
 }
@@ -20,17 +23,25 @@ async fn they_pass_without_a_key() {
     let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1))));
     for _ in 0..3 {
         let response = ask(&app, preflight()).await;
-        assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, None));
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "ratelimit")),
+            (200, None)
+        );
     }
 }
 
 #[tokio::test]
 async fn unless_the_policy_wants_them() {
-    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).limit_preflights()));
+    let app = hello(layer(
+        &memory().0,
+        per_user(Limit::per_hour("rph", 1)).limit_preflights(),
+    ));
     assert_eq!(ask(&app, preflight()).await.status(), 400);
     for expected in [200, 429] {
         let mut request = preflight();
-        request.headers_mut().insert("x-user", "alice".parse().unwrap());
+        request
+            .headers_mut()
+            .insert("x-user", "alice".parse().unwrap());
         assert_eq!(ask(&app, request).await.status(), expected);
     }
 }
@@ -39,7 +50,9 @@ async fn unless_the_policy_wants_them() {
 #[tokio::test]
 async fn or_has_a_policy_for_them_alone() {
     let (limiter, _) = memory();
-    let own = Policy::builder().entity(keys::fixed("everybody")).resource(keys::fixed("preflights"));
+    let own = Policy::builder()
+        .entity(keys::fixed("everybody"))
+        .resource(keys::fixed("preflights"));
     let own = own.limit(Limit::per_hour("preflights", 2)).build().unwrap();
     let policy = || per_user(Limit::per_hour("rph", 1)).limit_preflights_by(own.clone());
     for policy in [policy(), policy().limit_preflights()] {
@@ -47,14 +60,27 @@ async fn or_has_a_policy_for_them_alone() {
         let mut statuses = Vec::new();
         for _ in 0..3 {
             let mut request = preflight();
-            request.headers_mut().insert("x-user", "alice".parse().unwrap());
+            request
+                .headers_mut()
+                .insert("x-user", "alice".parse().unwrap());
             statuses.push(ask(&app, request).await.status().as_u16());
         }
-        assert!([[200, 200, 429], [429; 3]].contains(&[statuses[0], statuses[1], statuses[2]]), "{statuses:?}");
+        assert!(
+            [[200, 200, 429], [429; 3]].contains(&[statuses[0], statuses[1], statuses[2]]),
+            "{statuses:?}"
+        );
     }
     let limited = ask(&hello(layer(&limiter, policy())), preflight()).await;
-    assert_eq!(text(&limited, "ratelimit"), Some(r#""preflights";r=0;t=1800"#));
-    assert_eq!(ask(&hello(layer(&limiter, policy())), from("alice")).await.status(), 200);
+    assert_eq!(
+        text(&limited, "ratelimit"),
+        Some(r#""preflights";r=0;t=1800"#)
+    );
+    assert_eq!(
+        ask(&hello(layer(&limiter, policy())), from("alice"))
+            .await
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]

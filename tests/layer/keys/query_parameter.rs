@@ -9,7 +9,9 @@ use super::{entity, for_uri};
 use crate::world::{ask, hello, layer, memory, per_user, text};
 
 fn found(query: &str) -> Option<String> {
-    entity(&query_parameter("user"), &for_uri(&format!("/?{query}"))).ok().map(String::from)
+    entity(&query_parameter("user"), &for_uri(&format!("/?{query}")))
+        .ok()
+        .map(String::from)
 }
 
 fn name_of(bytes: &[u8]) -> String {
@@ -41,7 +43,15 @@ fn what_is_no_text_stays_apart() {
 
 #[test]
 fn missing_empty_or_twice() {
-    for query in ["", "user", "user=", "USER=alice", "user=a&user=b", "user=a&us%65r=a", "user=a&user"] {
+    for query in [
+        "",
+        "user",
+        "user=",
+        "USER=alice",
+        "user=a&user=b",
+        "user=a&us%65r=a",
+        "user=a&user",
+    ] {
         assert_eq!(found(query), None, "{query}");
     }
     assert!(entity(&query_parameter("user"), &for_uri("/")).is_err());
@@ -50,10 +60,22 @@ fn missing_empty_or_twice() {
 #[tokio::test]
 async fn a_hashed_one_is_a_credential() {
     let key = || hashed_query_parameter("key");
-    let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1)).entity(key())));
+    let app = hello(layer(
+        &memory().0,
+        per_user(Limit::per_hour("rph", 1)).entity(key()),
+    ));
     let response = ask(&app, for_uri("/?user=x")).await;
-    assert_eq!((response.status().as_u16(), text(&response, "www-authenticate")), (401, Some("ApiKey")));
-    assert_eq!(entity(&key(), &for_uri("/?key=sk%2d1")).unwrap(), EntityId::from_secret("sk-1").unwrap());
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            text(&response, "www-authenticate")
+        ),
+        (401, Some("ApiKey"))
+    );
+    assert_eq!(
+        entity(&key(), &for_uri("/?key=sk%2d1")).unwrap(),
+        EntityId::from_secret("sk-1").unwrap()
+    );
     assert_eq!(ask(&app, for_uri("/?key=sk-1")).await.status(), 200);
     assert_eq!(ask(&app, for_uri("/?key=sk%2D1")).await.status(), 429);
 }

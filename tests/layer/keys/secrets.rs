@@ -6,7 +6,8 @@ use axum::{Router, body::Body, extract::Request, routing::get};
 use tollgate::{
     EntityId, Limit, RateLimiter,
     layer::{
-        Key, KeyExtractor, LeaseHandle, MissingKey, PolicyBuilder, RateLimitStatus, RequestHead, Settle,
+        Key, KeyExtractor, LeaseHandle, MissingKey, PolicyBuilder, RateLimitStatus, RequestHead,
+        Settle,
         keys::{self, HmacSecret},
     },
 };
@@ -21,12 +22,18 @@ const SECRET: &str = "sk-live-4f9a8b7c6d5e";
 
 fn with_secret() -> http::Request<Body> {
     let token = format!("Bearer {SECRET}");
-    with_headers(&[("x-api-key", SECRET.as_bytes()), ("authorization", token.as_bytes())])
+    with_headers(&[
+        ("x-api-key", SECRET.as_bytes()),
+        ("authorization", token.as_bytes()),
+    ])
 }
 
 fn policies() -> [PolicyBuilder; 2] {
     let limit = || Limit::per_hour("rph", 2);
-    [per_user(limit()).entity(keys::hashed_header("x-api-key")), per_user(limit()).entity(keys::bearer_token())]
+    [
+        per_user(limit()).entity(keys::hashed_header("x-api-key")),
+        per_user(limit()).entity(keys::bearer_token()),
+    ]
 }
 
 fn tells_nothing(text: &str) {
@@ -41,7 +48,10 @@ async fn they_are_hashed_in_keys() {
         let app = hello(layer(&limiter, policy));
         assert_eq!(ask(&app, with_secret()).await.status(), 200);
         let hashed = EntityId::from_secret(SECRET).unwrap();
-        assert_eq!(left(&limiter, hashed.as_str(), &Limit::per_hour("rph", 2)).await, 1);
+        assert_eq!(
+            left(&limiter, hashed.as_str(), &Limit::per_hour("rph", 2)).await,
+            1
+        );
         // This output contains the whole store.
         tells_nothing(&format!("{limiter:?}"));
     }
@@ -53,7 +63,14 @@ async fn they_are_not_in_the_table() {
     let [policy, _] = policies();
     let app = hello(layer(&remote.limiter, policy));
     assert_eq!(ask(&app, with_secret()).await.status(), 200);
-    let items = remote.engine.client().scan().table_name("zae-limiter").send().await.unwrap();
+    let items = remote
+        .engine
+        .client()
+        .scan()
+        .table_name("zae-limiter")
+        .send()
+        .await
+        .unwrap();
     let hashed = EntityId::from_secret(SECRET).unwrap();
     assert!(format!("{items:?}").contains(hashed.as_str()));
     tells_nothing(&format!("{items:?}"));
@@ -64,18 +81,34 @@ async fn they_are_not_in_events() {
     let events = Events::collect();
     let remote = Remote::with(RateLimiter::builder()).await;
     for policy in policies() {
-        let app = hello(layer(&remote.limiter, policy.settle("rph", Settle::header("x-used"))));
+        let app = hello(layer(
+            &remote.limiter,
+            policy.settle("rph", Settle::header("x-used")),
+        ));
         for _ in 0..3 {
             tells_nothing(&format!("{:?}", ask(&app, with_secret()).await));
         }
     }
     remote.engine.stop().await;
-    let policy =
-        per_user(Limit::per_hour("rph", 2)).entity(keys::hashed_header("x-api-key")).resource(keys::fixed("x"));
-    assert_eq!(ask(&hello(layer(&remote.limiter, policy)), with_secret()).await.status(), 503);
-    assert!(events.text().contains("limiter unavailable"), "the log is on");
+    let policy = per_user(Limit::per_hour("rph", 2))
+        .entity(keys::hashed_header("x-api-key"))
+        .resource(keys::fixed("x"));
+    assert_eq!(
+        ask(&hello(layer(&remote.limiter, policy)), with_secret())
+            .await
+            .status(),
+        503
+    );
+    assert!(
+        events.text().contains("limiter unavailable"),
+        "the log is on"
+    );
     // Events of the SDK are not checked.
-    for line in events.text().lines().filter(|line| line.contains(" tollgate")) {
+    for line in events
+        .text()
+        .lines()
+        .filter(|line| line.contains(" tollgate"))
+    {
         tells_nothing(line);
     }
 }
@@ -101,7 +134,9 @@ async fn nowhere_wherever_they_come_from() {
         let cookie = format!("session={SECRET}");
         let requests = [SECRET, "x"].map(|key| {
             let mut request = with_secret();
-            request.headers_mut().insert("cookie", cookie.parse().unwrap());
+            request
+                .headers_mut()
+                .insert("cookie", cookie.parse().unwrap());
             *request.uri_mut() = format!("/?key={SECRET}&{key}").parse().unwrap();
             request
         });
@@ -109,7 +144,9 @@ async fn nowhere_wherever_they_come_from() {
             let response = ask(&app, request).await;
             assert_eq!(response.status(), expected);
             tells_nothing(&format!("{response:?}"));
-            let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+            let body = axum::body::to_bytes(response.into_body(), 10_000)
+                .await
+                .unwrap();
             tells_nothing(&String::from_utf8_lossy(&body));
         }
         tells_nothing(&format!("{limiter:?}"));
@@ -124,11 +161,15 @@ async fn they_are_not_in_debug_output() {
     let built = layer(&limiter, policy);
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle, status: RateLimitStatus, request: Request| {
-        send.send(format!("{lease:?} {status:?} {:?}", request.extensions())).unwrap();
+        send.send(format!("{lease:?} {status:?} {:?}", request.extensions()))
+            .unwrap();
     };
     let router: Router = Router::new().route("/", get(handler));
     let mut service = built.layer(router);
-    let future = ServiceExt::<Request>::ready(&mut service).await.unwrap().call(with_secret());
+    let future = ServiceExt::<Request>::ready(&mut service)
+        .await
+        .unwrap()
+        .call(with_secret());
     tells_nothing(&format!("{future:?}"));
     let response = future.await.unwrap();
     tells_nothing(&receive.recv().unwrap());
@@ -137,10 +178,19 @@ async fn they_are_not_in_debug_output() {
 
 #[test]
 fn keys_do_not_tell_what_they_hold() {
-    for key in [Key::secret(SECRET), Key::untrusted(SECRET), Key::name(SECRET), Key::path(SECRET)] {
+    for key in [
+        Key::secret(SECRET),
+        Key::untrusted(SECRET),
+        Key::name(SECRET),
+        Key::path(SECRET),
+    ] {
         tells_nothing(&format!("{key:?}"));
     }
-    tells_nothing(&format!("{:?} {:?}", keys::hashed_header("x-api-key"), keys::bearer_token()));
+    tells_nothing(&format!(
+        "{:?} {:?}",
+        keys::hashed_header("x-api-key"),
+        keys::bearer_token()
+    ));
 }
 
 #[test]
@@ -157,8 +207,13 @@ fn neither_do_heads() {
 fn nor_what_is_missing() {
     let request = http::Request::new(());
     let (mut parts, body) = request.into_parts();
-    parts.headers = header_map(&[("x-api-key", SECRET.as_bytes()), ("x-api-key", SECRET.as_bytes())]);
+    parts.headers = header_map(&[
+        ("x-api-key", SECRET.as_bytes()),
+        ("x-api-key", SECRET.as_bytes()),
+    ]);
     let request = http::Request::from_parts(parts, body);
-    let missing: MissingKey = keys::hashed_header("x-api-key").extract(&RequestHead::from(&request)).unwrap_err();
+    let missing: MissingKey = keys::hashed_header("x-api-key")
+        .extract(&RequestHead::from(&request))
+        .unwrap_err();
     tells_nothing(&format!("{missing} {missing:?}"));
 }

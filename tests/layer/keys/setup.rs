@@ -47,7 +47,12 @@ async fn without_that_middleware_nobody_passes() {
         let events = Events::collect();
         let (limiter, _) = memory();
         let policy = policy.entity(keys::extension(|user: &User| Key::name(user.name)));
-        assert_eq!(ask(&hello(layer(&limiter, policy)), from("alice")).await.status(), 500);
+        assert_eq!(
+            ask(&hello(layer(&limiter, policy)), from("alice"))
+                .await
+                .status(),
+            500
+        );
         assert!(events.text().contains("setup::User"), "{}", events.text());
         assert_eq!(left_of(&limiter, "anonymous", "api", &rph()).await, 1);
     }
@@ -70,15 +75,27 @@ fn a_fixed_name_that_is_none_builds_no_policy() {
         Err(InvalidPolicy::Name(error)) => error.kind,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(per_user(rph()).resource(keys::fixed("two words"))), NameKind::Resource);
-    assert_eq!(refused(per_user(rph()).entity(keys::fixed("two words"))), NameKind::EntityId);
+    assert_eq!(
+        refused(per_user(rph()).resource(keys::fixed("two words"))),
+        NameKind::Resource
+    );
+    assert_eq!(
+        refused(per_user(rph()).entity(keys::fixed("two words"))),
+        NameKind::EntityId
+    );
     // A name of the other kind may be invalid for this kind.
-    assert_eq!(refused(per_user(rph()).resource(keys::fixed("2024"))), NameKind::Resource);
+    assert_eq!(
+        refused(per_user(rph()).resource(keys::fixed("2024"))),
+        NameKind::Resource
+    );
     assert!(per_user(rph()).entity(keys::fixed("2024")).build().is_ok());
 }
 
 fn per_path() -> tollgate::layer::PolicyBuilder {
-    Policy::builder().entity(keys::header("x-user")).resource(keys::matched_path()).limit(rph())
+    Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::matched_path())
+        .limit(rph())
 }
 
 #[tokio::test]
@@ -103,10 +120,16 @@ async fn the_matched_path() {
 #[tokio::test]
 async fn where_no_router_is_around_it_the_layer_stands_wrong() {
     let events = Events::collect();
-    let inner = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let inner = tower::service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
     let app = layer(&memory().0, per_path()).layer(inner);
     assert_eq!(app.oneshot(from("alice")).await.unwrap().status(), 500);
-    assert!(events.text().contains("Router::route_layer"), "{}", events.text());
+    assert!(
+        events.text().contains("Router::route_layer"),
+        "{}",
+        events.text()
+    );
 }
 
 /// A path without a route is the client's choice, not a mistake of the server.
@@ -121,13 +144,21 @@ async fn a_path_that_no_route_matches_lacks_the_key() {
         (by_id(), [400, 400]),
         (by_path().on_missing_key(OnMissingKey::Skip), [404, 404]),
         (by_id().on_missing_key(OnMissingKey::Skip), [404, 404]),
-        (by_id().limit(Limit::per_hour("one", 1)).on_missing_key(shared), [404, 429]),
+        (
+            by_id()
+                .limit(Limit::per_hour("one", 1))
+                .on_missing_key(shared),
+            [404, 429],
+        ),
         (or, [404, 429]),
     ] {
         let events = Events::collect();
         let (limiter, _) = memory();
-        let routes =
-            || Router::new().route("/users/{id}", get(|| async {})).fallback(|| async { StatusCode::NOT_FOUND });
+        let routes = || {
+            Router::new()
+                .route("/users/{id}", get(|| async {}))
+                .fallback(|| async { StatusCode::NOT_FOUND })
+        };
         let whole = routes().layer(layer(&limiter, policy));
         let nested = Router::new().nest("/api", whole.clone());
         for (app, path) in [(whole, "/favicon.ico"), (nested, "/api/favicon.ico")] {
@@ -138,9 +169,17 @@ async fn a_path_that_no_route_matches_lacks_the_key() {
                 asked.push(ask(&app, request).await.status().as_u16());
             }
             // The second router uses the same buckets.
-            let expected = if path.starts_with("/api") { [answers[1]; 2] } else { answers };
+            let expected = if path.starts_with("/api") {
+                [answers[1]; 2]
+            } else {
+                answers
+            };
             assert_eq!(asked, expected, "{path}");
         }
-        assert!(!events.text().contains("server misconfigured"), "{}", events.text());
+        assert!(
+            !events.text().contains("server misconfigured"),
+            "{}",
+            events.text()
+        );
     }
 }

@@ -14,7 +14,9 @@ use crate::{
 
 /// Returns a router nested in another one, both with the same layer.
 fn nested(layer: RateLimitLayer) -> Router {
-    let inner = Router::new().route("/", get(async || [("x-used", "30")])).layer(layer.clone());
+    let inner = Router::new()
+        .route("/", get(async || [("x-used", "30")]))
+        .layer(layer.clone());
     Router::new().nest("/in", inner).layer(layer)
 }
 
@@ -41,8 +43,15 @@ async fn it_is_charged_once() {
 #[tokio::test]
 async fn and_settled_and_reported_once() {
     let (limiter, _) = memory();
-    let policy = ten_tokens().settle("tpm", Settle::header("x-used")).build().unwrap();
-    let response = ask(&nested(RateLimitLayer::new(limiter.clone(), policy)), inside()).await;
+    let policy = ten_tokens()
+        .settle("tpm", Settle::header("x-used"))
+        .build()
+        .unwrap();
+    let response = ask(
+        &nested(RateLimitLayer::new(limiter.clone(), policy)),
+        inside(),
+    )
+    .await;
     assert_eq!(response.headers().get_all("ratelimit").iter().count(), 1);
     assert_eq!(alices_tokens(&limiter).await, 70);
 }
@@ -52,14 +61,23 @@ async fn and_settled_and_reported_once() {
 async fn another_one_charges_too() {
     let (one, two) = (memory().0, memory().0);
     let policy = ten_tokens().build().unwrap();
-    let inner = Router::new().route("/", get(async || {})).layer(RateLimitLayer::new(two.clone(), policy.clone()));
+    let inner = Router::new()
+        .route("/", get(async || {}))
+        .layer(RateLimitLayer::new(two.clone(), policy.clone()));
     let app = inner.layer(RateLimitLayer::new(one.clone(), policy));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
-    assert_eq!((alices_tokens(&one).await, alices_tokens(&two).await), (90, 90));
+    assert_eq!(
+        (alices_tokens(&one).await, alices_tokens(&two).await),
+        (90, 90)
+    );
 
     let (limiter, _) = memory();
-    let layer = |policy: PolicyBuilder| RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
-    let app = Router::new().route("/", get(async || {})).layer(layer(ten_tokens())).layer(layer(ten_tokens()));
+    let layer =
+        |policy: PolicyBuilder| RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
+    let app = Router::new()
+        .route("/", get(async || {}))
+        .layer(layer(ten_tokens()))
+        .layer(layer(ten_tokens()));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 80);
 
@@ -67,22 +85,31 @@ async fn another_one_charges_too() {
     let (limiter, _) = memory();
     let layer = RateLimitLayer::new(limiter.clone(), ten_tokens().build().unwrap());
     let rename = async |mut request: axum::extract::Request, next: axum::middleware::Next| {
-        request.headers_mut().insert("x-user", "bob".parse().unwrap());
+        request
+            .headers_mut()
+            .insert("x-user", "bob".parse().unwrap());
         next.run(request).await
     };
-    let handler = async |lease: LeaseHandle| assert_eq!(lease.status().entity.unwrap().as_str(), "bob");
+    let handler =
+        async |lease: LeaseHandle| assert_eq!(lease.status().entity.unwrap().as_str(), "bob");
     let app = Router::new().route("/", get(handler)).layer(layer.clone());
     let app = app.layer(axum::middleware::from_fn(rename)).layer(layer);
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 90);
-    assert_eq!(left_of(&limiter, "bob", "api", &crate::world::tokens()).await, 90);
+    assert_eq!(
+        left_of(&limiter, "bob", "api", &crate::world::tokens()).await,
+        90
+    );
 }
 
 #[tokio::test]
 async fn without_a_handle_it_is_charged_once() {
     let remote = Remote::start().await;
     for limiter in [memory().0, gated().0, remote.limiter.clone()] {
-        let policy = per_user(Limit::per_hour("rph", 1)).without_handle().build().unwrap();
+        let policy = per_user(Limit::per_hour("rph", 1))
+            .without_handle()
+            .build()
+            .unwrap();
         let app = nested(RateLimitLayer::new(limiter.clone(), policy));
         assert_eq!((status(&app).await, status(&app).await), (200, 429));
     }
@@ -92,37 +119,63 @@ async fn without_a_handle_it_is_charged_once() {
 #[tokio::test]
 async fn without_its_mark_it_warns() {
     let events = Events::collect();
-    let policy = per_user(Limit::per_hour("rph", 3)).resource(keys::fixed("api")).build().unwrap();
+    let policy = per_user(Limit::per_hour("rph", 3))
+        .resource(keys::fixed("api"))
+        .build()
+        .unwrap();
     let layer = RateLimitLayer::new(memory().0, policy);
     let forget = async |mut request: axum::extract::Request, next: axum::middleware::Next| {
         request.extensions_mut().clear();
         next.run(request).await
     };
-    let app = Router::new().route("/in", get(async || {})).layer(layer.clone());
+    let app = Router::new()
+        .route("/in", get(async || {}))
+        .layer(layer.clone());
     let app = app.layer(axum::middleware::from_fn(forget)).layer(layer);
     assert_eq!(status(&app).await, 200);
     assert!(!events.text().contains("policy applied twice"));
     assert_eq!(status(&app).await, 429, "it has charged three times");
-    assert!(events.text().contains("policy applied twice"), "{}", events.text());
+    assert!(
+        events.text().contains("policy applied twice"),
+        "{}",
+        events.text()
+    );
 }
 
-/// Regression: the extensions held one mark, so a stack of two layers that a request met twice charged both buckets
-/// twice.
+/// Regression: the extensions held one mark, so a stack of two layers that a request met twice
+/// charged both buckets twice.
 #[tokio::test]
 async fn a_stack_of_layers_that_is_applied_twice_charges_once() {
     let (limiter, _) = memory();
     let layer = |resource: &'static str, handle: bool| {
         let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::fixed(resource));
-        let policy = if handle { policy } else { policy.without_handle() };
+        let policy = if handle {
+            policy
+        } else {
+            policy.without_handle()
+        };
         RateLimitLayer::new(limiter.clone(), policy.build().unwrap())
     };
     for handle in [true, false] {
-        let names = if handle { ["one", "two", "three"] } else { ["four", "five", "six"] };
+        let names = if handle {
+            ["one", "two", "three"]
+        } else {
+            ["four", "five", "six"]
+        };
         let [one, two, three] = names.map(|resource| layer(resource, handle));
-        let stack = |router: Router| router.layer(one.clone()).layer(two.clone()).layer(three.clone());
+        let stack = |router: Router| {
+            router
+                .layer(one.clone())
+                .layer(two.clone())
+                .layer(three.clone())
+        };
         let inner = stack(Router::new().route("/", get(async || {})));
         let app = stack(Router::new().nest("/in", inner));
-        assert_eq!((status(&app).await, status(&app).await), (200, 429), "{names:?}");
+        assert_eq!(
+            (status(&app).await, status(&app).await),
+            (200, 429),
+            "{names:?}"
+        );
     }
 }
 
@@ -130,10 +183,18 @@ async fn a_stack_of_layers_that_is_applied_twice_charges_once() {
 #[tokio::test]
 async fn an_exempt_layer_between_them_keeps_the_mark() {
     let (limiter, _) = memory();
-    let layer = |policy: PolicyBuilder| RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
+    let layer =
+        |policy: PolicyBuilder| RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
     let outer = layer(per_user(Limit::per_hour("rph", 1)));
-    let exempting = layer(per_user(Limit::per_hour("other", 1)).exempt(|_: &tollgate::layer::RequestHead<'_>| true));
-    let inner = Router::new().route("/", get(async || {})).layer(outer.clone());
-    let app = Router::new().nest("/in", inner).layer(exempting).layer(outer);
+    let exempting = layer(
+        per_user(Limit::per_hour("other", 1)).exempt(|_: &tollgate::layer::RequestHead<'_>| true),
+    );
+    let inner = Router::new()
+        .route("/", get(async || {}))
+        .layer(outer.clone());
+    let app = Router::new()
+        .nest("/in", inner)
+        .layer(exempting)
+        .layer(outer);
     assert_eq!((status(&app).await, status(&app).await), (200, 429));
 }

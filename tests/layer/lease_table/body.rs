@@ -12,7 +12,8 @@ use crate::{
     world::{Remote, alices_tokens, ask, from, layer, memory, ten_tokens},
 };
 
-/// Returns a response whose body holds the lease, and the body's feed. The handle has settled 30 tokens.
+/// Returns a response whose body holds the lease, and the body's feed. The handle has settled 30
+/// tokens.
 async fn streaming(limiter: &RateLimiter) -> (Body, Feed) {
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle| {
@@ -21,7 +22,9 @@ async fn streaming(limiter: &RateLimiter) -> (Body, Feed) {
         send.send(feed).unwrap();
         Body::new(body)
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(limiter, ten_tokens()));
     let mut body = ask(&app, from("alice")).await.into_body();
     let feed = receive.recv().unwrap();
     feed.send(data("half")).unwrap();
@@ -69,8 +72,13 @@ async fn it_is_dropped_midway_over_dynamodb() {
     assert!(feed.is_closed());
 }
 
-/// Returns the response to a request whose lease another task holds until the head is ready, and releases right after.
-async fn released_after_the_head<R>(limiter: &RateLimiter, method: &str, answer: fn() -> R) -> Response<Body>
+/// Returns the response to a request whose lease another task holds until the head is ready, and
+/// releases right after.
+async fn released_after_the_head<R>(
+    limiter: &RateLimiter,
+    method: &str,
+    answer: fn() -> R,
+) -> Response<Body>
 where
     R: IntoResponse + Send + 'static,
 {
@@ -80,7 +88,9 @@ where
         send.send(lease).unwrap();
         answer()
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(limiter, ten_tokens()));
     let mut request = from("alice");
     *request.method_mut() = method.parse().unwrap();
     let response = ask(&app, request).await;
@@ -92,7 +102,11 @@ where
 async fn it_is_empty() {
     let (limiter, _) = memory();
     let _unread = released_after_the_head(&limiter, "GET", || "").await;
-    assert_eq!(alices_tokens(&limiter).await, COMMITTED, "nothing will be polled");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        COMMITTED,
+        "nothing will be polled"
+    );
 }
 
 #[tokio::test]
@@ -115,8 +129,14 @@ async fn nobody_wants_it() {
 #[tokio::test]
 async fn it_tells_its_end_with_its_last_frame() {
     let (limiter, _) = memory();
-    let mut body = released_after_the_head(&limiter, "GET", || "hello").await.into_body();
+    let mut body = released_after_the_head(&limiter, "GET", || "hello")
+        .await
+        .into_body();
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "hello");
-    assert_eq!(alices_tokens(&limiter).await, COMMITTED, "servers do not poll past the end");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        COMMITTED,
+        "servers do not poll past the end"
+    );
 }

@@ -26,7 +26,12 @@ async fn before_the_head(limiter: RateLimiter) {
         std::future::pending::<()>().await;
         drop(gone);
     };
-    let address = sockets::serve(Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()))).await;
+    let address = sockets::serve(
+        Router::new()
+            .route("/", get(handler))
+            .layer(layer(&limiter, ten_tokens())),
+    )
+    .await;
     let stream = sockets::send(address, "GET").await;
     let alive = calls.recv().await.unwrap();
     assert!(!alive.is_closed());
@@ -56,13 +61,22 @@ async fn during_the_body() {
         send.send(feed).unwrap();
         Body::new(body)
     };
-    let address = sockets::serve(Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()))).await;
+    let address = sockets::serve(
+        Router::new()
+            .route("/", get(handler))
+            .layer(layer(&limiter, ten_tokens())),
+    )
+    .await;
     let mut stream = sockets::send(address, "GET").await;
     sockets::read_until(&mut stream, "\r\n\r\n").await;
     let feed = receive.recv().unwrap();
     feed.send(data("half")).unwrap();
     sockets::read_until(&mut stream, "half").await;
-    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "the body goes on");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        AS_ESTIMATED,
+        "the body goes on"
+    );
     drop(stream);
     feed.closed().await;
     assert_eq!(alices_tokens(&limiter).await, COMMITTED);
@@ -85,13 +99,19 @@ async fn a_head_request_is_over_with_the_head() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .await
     });
     let mut stream = sockets::send(address, "HEAD").await;
     sockets::read_until(&mut stream, "\r\n\r\n").await;
     let (feed, lease) = receive.recv().unwrap();
     feed.closed().await;
-    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "a handle is left");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        AS_ESTIMATED,
+        "a handle is left"
+    );
     drop(lease);
     assert_eq!(alices_tokens(&limiter).await, COMMITTED);
 }

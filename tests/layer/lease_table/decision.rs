@@ -9,7 +9,9 @@ use tollgate_testkit::Fault;
 use tower::{Layer, Service, ServiceExt};
 
 use super::ROLLED_BACK;
-use crate::world::{Remote, alices_tokens, from, gated, layer, memory, poll_once, ten_tokens, tokens};
+use crate::world::{
+    Remote, alices_tokens, from, gated, layer, memory, poll_once, ten_tokens, tokens,
+};
 
 #[tokio::test]
 async fn the_inner_service_is_not_ready() {
@@ -28,14 +30,28 @@ async fn denied(limiter: RateLimiter) {
     let (inner, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
     let mut service = layer(&limiter, ten_tokens().cost("tpm", 60)).layer(inner);
     let granted = tokio::spawn(service.ready().await.unwrap().call(from("alice")));
-    handle.next_request().await.expect("the first one is granted").1.send_response(Response::default());
+    handle
+        .next_request()
+        .await
+        .expect("the first one is granted")
+        .1
+        .send_response(Response::default());
     assert_eq!(granted.await.unwrap().unwrap().status(), 200);
 
-    let response = service.ready().await.unwrap().call(from("alice")).await.unwrap();
+    let response = service
+        .ready()
+        .await
+        .unwrap()
+        .call(from("alice"))
+        .await
+        .unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(alices_tokens(&limiter).await, 40);
     drop((service, response));
-    assert!(handle.next_request().await.is_none(), "the inner service is not called");
+    assert!(
+        handle.next_request().await.is_none(),
+        "the inner service is not called"
+    );
 }
 
 #[tokio::test]
@@ -67,9 +83,17 @@ async fn the_client_goes_while_the_write_is_under_way() {
     let remote = Remote::start().await;
     let mut service = layer(&remote.limiter, ten_tokens()).layer(unreachable_service());
     // The bucket exists, so the next writes are updates.
-    let look = remote.limiter.acquire("alice", "api").limits(tokens()).cost("tpm", 0).await.unwrap();
+    let look = remote
+        .limiter
+        .acquire("alice", "api")
+        .limits(tokens())
+        .cost("tpm", 0)
+        .await
+        .unwrap();
     assert!(look.commit().await.is_ok());
-    remote.proxy.set_fault(Fault::delay(Duration::from_millis(100)).on("UpdateItem"));
+    remote
+        .proxy
+        .set_fault(Fault::delay(Duration::from_millis(100)).on("UpdateItem"));
     let mut asked = Box::pin(service.ready().await.unwrap().call(from("alice")));
     assert!(poll_once(asked.as_mut()).is_pending());
     remote.proxy.until_received("UpdateItem", 1).await;

@@ -1,5 +1,5 @@
-//! The lease if the inner service fails or panics: the charge is kept unless the policy says otherwise, because a
-//! client can provoke such failures.
+//! The lease if the inner service fails or panics: the charge is kept unless the policy says
+//! otherwise, because a client can provoke such failures.
 
 use std::{
     convert::Infallible,
@@ -20,14 +20,22 @@ use crate::world::{Remote, alices_tokens, from, gated, layer, memory, poll_once,
 
 /// Returns the lease of the request, which has settled 30 tokens.
 fn used_thirty(request: &Request<Body>) -> LeaseHandle {
-    let lease = request.extensions().get::<LeaseHandle>().expect("a lease").clone();
+    let lease = request
+        .extensions()
+        .get::<LeaseHandle>()
+        .expect("a lease")
+        .clone();
     lease.settle("tpm", 30).unwrap();
     lease
 }
 
 /// Returns policies, and what a request that fails or panics leaves under each of them.
 fn policies() -> [(PolicyBuilder, i64); 2] {
-    let refund = || ten_tokens().on_error(Outcome::Refund).on_panic(Outcome::Refund);
+    let refund = || {
+        ten_tokens()
+            .on_error(Outcome::Refund)
+            .on_panic(Outcome::Refund)
+    };
     [(ten_tokens(), COMMITTED), (refund(), ROLLED_BACK)]
 }
 
@@ -65,7 +73,13 @@ async fn a_handle_that_outlives_an_error_holds_the_lease() {
         keep.send(used_thirty(&request)).unwrap();
         std::future::ready(Err::<Response<Body>, _>("broken"))
     });
-    assert!(layer(&limiter, ten_tokens()).layer(inner).oneshot(from("alice")).await.is_err());
+    assert!(
+        layer(&limiter, ten_tokens())
+            .layer(inner)
+            .oneshot(from("alice"))
+            .await
+            .is_err()
+    );
     let lease = kept.recv().unwrap();
     lease.adjust("tpm", 5).unwrap();
     assert_eq!(alices_tokens(&limiter).await, 90, "it is open");
@@ -82,7 +96,13 @@ async fn a_handle_that_outlives_a_refunded_error_is_closed() {
         std::future::ready(Err::<Response<Body>, _>("broken"))
     });
     let policy = ten_tokens().on_error(Outcome::Refund);
-    assert!(layer(&limiter, policy).layer(inner).oneshot(from("alice")).await.is_err());
+    assert!(
+        layer(&limiter, policy)
+            .layer(inner)
+            .oneshot(from("alice"))
+            .await
+            .is_err()
+    );
     let lease = kept.recv().unwrap();
     assert!(lease.adjust("tpm", 5).is_err() && lease.consume("tpm", 5).await.is_err());
     assert_eq!(lease.consumed("tpm"), None);
@@ -100,8 +120,14 @@ async fn panics(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 async fn a_panic(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
     // The task catches the panic and drops the future.
     let service = layer(&limiter, policy).layer(tower::service_fn(panics));
-    let panic = tokio::spawn(service.oneshot(from("alice"))).await.unwrap_err().into_panic();
-    assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("in the handler, with Some(30)"));
+    let panic = tokio::spawn(service.oneshot(from("alice")))
+        .await
+        .unwrap_err()
+        .into_panic();
+    assert_eq!(
+        panic.downcast_ref::<String>().map(String::as_str),
+        Some("in the handler, with Some(30)")
+    );
     limiter.shutdown().await;
     assert_eq!(alices_tokens(&limiter).await, left);
 }
@@ -124,10 +150,30 @@ async fn a_panic_over_dynamodb() {
 /// Errors and panics have separate rules.
 #[tokio::test]
 async fn each_has_a_rule_of_its_own() {
-    an_error(memory().0, ten_tokens().on_panic(Outcome::Refund), COMMITTED).await;
-    a_panic(memory().0, ten_tokens().on_error(Outcome::Refund), COMMITTED).await;
-    an_error(memory().0, ten_tokens().on_error(Outcome::refund(["tpm"])), ROLLED_BACK).await;
-    a_panic(memory().0, ten_tokens().on_panic(Outcome::refund(["tpm"])), ROLLED_BACK).await;
+    an_error(
+        memory().0,
+        ten_tokens().on_panic(Outcome::Refund),
+        COMMITTED,
+    )
+    .await;
+    a_panic(
+        memory().0,
+        ten_tokens().on_error(Outcome::Refund),
+        COMMITTED,
+    )
+    .await;
+    an_error(
+        memory().0,
+        ten_tokens().on_error(Outcome::refund(["tpm"])),
+        ROLLED_BACK,
+    )
+    .await;
+    a_panic(
+        memory().0,
+        ten_tokens().on_panic(Outcome::refund(["tpm"])),
+        ROLLED_BACK,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -197,15 +243,20 @@ async fn a_panic_of_call_after_waiting_for_the_decision() {
 async fn a_panic_of_a_late_call(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
     let mut service = layer(&limiter, policy).layer(PanicsInCall);
     let mut future = Box::pin(service.ready().await.unwrap().call(from("alice")));
-    let panicked =
-        std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+    let panicked = std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(_)) => Poll::Ready(false),
             Err(_) => Poll::Ready(true),
-        });
+        }
+    });
     assert!(panicked.await);
     assert_eq!(alices_tokens(&limiter).await, left);
     // If the future is polled again, it stays pending and does not panic.
-    let again = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
+    let again = catch_unwind(AssertUnwindSafe(|| {
+        future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+    }));
     assert!(matches!(again, Ok(Poll::Pending)));
 }

@@ -28,7 +28,11 @@ async fn the_client_goes_before_the_head(limiter: RateLimiter) {
         called().send(()).unwrap();
         std::future::pending::<Result<Response<Body>, Infallible>>()
     });
-    let request = tokio::spawn(layer(&limiter, ten_tokens()).layer(inner).oneshot(from("alice")));
+    let request = tokio::spawn(
+        layer(&limiter, ten_tokens())
+            .layer(inner)
+            .oneshot(from("alice")),
+    );
     was_called.await.unwrap();
     request.abort();
     assert!(request.await.unwrap_err().is_cancelled());
@@ -51,7 +55,10 @@ async fn nobody_holds_the_lease(limiter: RateLimiter) {
     let (feed, body) = fed();
     let body = once(body);
     let app = app(layer(&limiter, policy), move || {
-        Response::builder().header("x-used", "30").body(Body::new(body())).unwrap()
+        Response::builder()
+            .header("x-used", "30")
+            .body(Body::new(body()))
+            .unwrap()
     });
     let response = ask(&app, from("alice")).await;
     assert_eq!(alices_tokens(&limiter).await, COMMITTED, "at the head");
@@ -100,7 +107,9 @@ async fn a_handle_dropped_before_the_head_holds_nothing() {
         lease.settle("tpm", 30).unwrap();
         Body::new(body())
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     let _response = ask(&app, from("alice")).await;
     assert_eq!(alices_tokens(&limiter).await, COMMITTED);
 }
@@ -114,7 +123,9 @@ async fn a_handle_in_the_body_keeps_it_open() {
         send.send((feed, lease)).unwrap();
         Body::new(body)
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     let mut body = ask(&app, from("alice")).await.into_body();
     let (feed, lease) = receive.recv().unwrap();
     lease.settle("tpm", 30).unwrap();
@@ -143,12 +154,18 @@ async fn a_handle_in_a_task_outlives_the_body() {
         send.send(task).unwrap();
         std::future::ready("hello")
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     let mut body = ask(&app, from("alice")).await.into_body();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "hello");
     assert!(next(&mut body).await.is_none());
     drop(body);
-    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "the task has the lease");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        AS_ESTIMATED,
+        "the task has the lease"
+    );
     finish.send(()).unwrap();
     receive.recv().unwrap().await.unwrap();
     assert_eq!(alices_tokens(&limiter).await, COMMITTED);
@@ -164,7 +181,9 @@ async fn a_body_outlives_the_handle() {
         send.send(lease).unwrap();
         Body::new(body())
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     let mut body = ask(&app, from("alice")).await.into_body();
     let lease = receive.recv().unwrap();
     lease.settle("tpm", 30).unwrap();
@@ -172,8 +191,16 @@ async fn a_body_outlives_the_handle() {
     feed.send(data("one")).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "one");
     assert!(poll_once(std::pin::pin!(next(&mut body))).is_pending());
-    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "the body is not over");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        AS_ESTIMATED,
+        "the body is not over"
+    );
     drop(feed);
     assert!(next(&mut body).await.is_none());
-    assert_eq!(alices_tokens(&limiter).await, COMMITTED, "at the end of the body, not when it is dropped");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        COMMITTED,
+        "at the end of the body, not when it is dropped"
+    );
 }

@@ -1,7 +1,7 @@
 //! "What happens to the lease", row by row: see the table in `tollgate::layer`.
 //!
-//! A request costs 10 of 100 tokens, and an open lease settles 30. The tokens that are left then show what happened:
-//! 100 if rolled back, 90 if open, 70 if committed.
+//! A request costs 10 of 100 tokens, and an open lease settles 30. The tokens that are left then
+//! show what happened: 100 if rolled back, 90 if open, 70 if committed.
 
 mod again;
 mod body;

@@ -4,13 +4,17 @@ use axum::Router;
 use tollgate::{Limit, layer::Settle};
 
 use super::ROLLED_BACK;
-use crate::world::{alices_tokens, app, ask, from, gated, layer, left_of, memory, per_user, ten_tokens};
+use crate::world::{
+    alices_tokens, app, ask, from, gated, layer, left_of, memory, per_user, ten_tokens,
+};
 
 #[tokio::test]
 async fn its_denial_refunds_the_outer_one() {
     for (limiter, _) in [memory(), gated()] {
-        let inner = per_user(Limit::per_hour("rph", 1)).resource(tollgate::layer::keys::fixed("inner"));
-        let app: Router = app(layer(&limiter, inner), || "hello").layer(layer(&limiter, ten_tokens()));
+        let inner =
+            per_user(Limit::per_hour("rph", 1)).resource(tollgate::layer::keys::fixed("inner"));
+        let app: Router =
+            app(layer(&limiter, inner), || "hello").layer(layer(&limiter, ten_tokens()));
         assert_eq!(ask(&app, from("alice")).await.status(), 200);
         assert_eq!(alices_tokens(&limiter).await, 90);
         assert_eq!(ask(&app, from("alice")).await.status(), 429);
@@ -30,7 +34,9 @@ async fn so_does_any_answer_of_its_own() {
 #[tokio::test]
 async fn a_429_of_the_service_itself_refunds_nothing() {
     let (limiter, _) = memory();
-    let app = app(layer(&limiter, ten_tokens()), || http::StatusCode::TOO_MANY_REQUESTS);
+    let app = app(layer(&limiter, ten_tokens()), || {
+        http::StatusCode::TOO_MANY_REQUESTS
+    });
     assert_eq!(ask(&app, from("alice")).await.status(), 429);
     assert_eq!(alices_tokens(&limiter).await, 90);
 }
@@ -46,7 +52,10 @@ async fn each_layer_settles_its_own_lease() {
     let response = ask(&app, from("alice")).await;
     assert!(!response.headers().contains_key("x-used"));
     assert_eq!(alices_tokens(&limiter).await, 70);
-    assert_eq!(left_of(&limiter, "alice", "inner", &Limit::per_minute("tpm", 50)).await, 20);
+    assert_eq!(
+        left_of(&limiter, "alice", "inner", &Limit::per_minute("tpm", 50)).await,
+        20
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The client of a real connection disconnects in the middle of a streamed response, after each possible number of
-//! bytes.
+//! The client of a real connection disconnects in the middle of a streamed response, after each
+//! possible number of bytes.
 
 use std::net::SocketAddr;
 
@@ -50,21 +50,41 @@ async fn serve(limiter: &RateLimiter) -> (SocketAddr, mpsc::UnboundedReceiver<Fe
     let handler = async move || {
         let (feed, body) = fed();
         feeds.send(feed).unwrap();
-        Response::builder().header("content-type", "text/event-stream").body(Body::new(body)).unwrap()
+        Response::builder()
+            .header("content-type", "text/event-stream")
+            .body(Body::new(body))
+            .unwrap()
     };
     let policy = ten_tokens().settle("tpm", Settle::usage(Usage::total()));
-    (sockets::serve(Router::new().fallback(handler).layer(layer(limiter, policy))).await, fed_now)
+    (
+        sockets::serve(
+            Router::new()
+                .fallback(handler)
+                .layer(layer(limiter, policy)),
+        )
+        .await,
+        fed_now,
+    )
 }
 
 fn request(address: SocketAddr, user: &str) -> Request<Empty<Bytes>> {
-    let request = Request::get(format!("http://{address}/")).header("host", "test").header("x-user", user);
+    let request = Request::get(format!("http://{address}/"))
+        .header("host", "test")
+        .header("x-user", user);
     request.body(Empty::new()).unwrap()
 }
 
 /// Reads this number of bytes of the body.
 async fn read(body: &mut hyper::body::Incoming, mut bytes: usize) {
     while bytes > 0 {
-        bytes -= body.frame().await.unwrap().unwrap().into_data().unwrap().len();
+        bytes -= body
+            .frame()
+            .await
+            .unwrap()
+            .unwrap()
+            .into_data()
+            .unwrap()
+            .len();
     }
 }
 
@@ -75,7 +95,14 @@ impl Http1 {
         let stream = TokioIo::new(TcpStream::connect(self.0).await.unwrap());
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
         let connection = tokio::spawn(connection);
-        (sender.send_request(request(self.0, user)).await.unwrap().into_body(), connection)
+        (
+            sender
+                .send_request(request(self.0, user))
+                .await
+                .unwrap()
+                .into_body(),
+            connection,
+        )
     }
 }
 
@@ -86,13 +113,24 @@ async fn over_http1(limiter: RateLimiter) {
         let user = format!("user-{bytes}");
         let (mut body, connection) = Http1(address).get(&user).await;
         let feed = feeds.recv().await.unwrap();
-        feed.send(Ok(Frame::data(Bytes::from_static(&STREAM.as_bytes()[..bytes])))).unwrap();
+        feed.send(Ok(Frame::data(Bytes::from_static(
+            &STREAM.as_bytes()[..bytes],
+        ))))
+        .unwrap();
         read(&mut body, bytes).await;
-        assert_eq!(left(&limiter, &user, &tokens()).await, 90, "the body goes on");
+        assert_eq!(
+            left(&limiter, &user, &tokens()).await,
+            90,
+            "the body goes on"
+        );
         drop(body);
         connection.abort();
         feed.closed().await;
-        assert_eq!(left(&limiter, &user, &tokens()).await, 100 - counted(bytes), "after {bytes} bytes");
+        assert_eq!(
+            left(&limiter, &user, &tokens()).await,
+            100 - counted(bytes),
+            "after {bytes} bytes"
+        );
     }
     until_tasks(idle).await;
 }
@@ -119,26 +157,47 @@ async fn over_http2() {
     stream.set_nodelay(true).unwrap();
     let plug = stream.try_clone().unwrap();
     let stream = TokioIo::new(TcpStream::from_std(stream).unwrap());
-    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+            .await
+            .unwrap();
     tokio::spawn(connection);
     for bytes in 0..=STREAM.len() {
         let user = format!("user-{bytes}");
-        let mut body = sender.send_request(request(address, &user)).await.unwrap().into_body();
+        let mut body = sender
+            .send_request(request(address, &user))
+            .await
+            .unwrap()
+            .into_body();
         let feed = feeds.recv().await.unwrap();
-        feed.send(Ok(Frame::data(Bytes::from_static(&STREAM.as_bytes()[..bytes])))).unwrap();
+        feed.send(Ok(Frame::data(Bytes::from_static(
+            &STREAM.as_bytes()[..bytes],
+        ))))
+        .unwrap();
         read(&mut body, bytes).await;
         // The stream is reset, and the connection stays open.
         drop(body);
         feed.closed().await;
-        assert_eq!(left(&limiter, &user, &tokens()).await, 100 - counted(bytes), "after {bytes} bytes");
+        assert_eq!(
+            left(&limiter, &user, &tokens()).await,
+            100 - counted(bytes),
+            "after {bytes} bytes"
+        );
     }
     // Then a connection is closed with its streams.
     let mut streams = Vec::new();
     for bytes in [0, STREAM.len() / 2, STREAM.len()] {
         let user = format!("last-{bytes}");
-        let mut body = sender.send_request(request(address, &user)).await.unwrap().into_body();
+        let mut body = sender
+            .send_request(request(address, &user))
+            .await
+            .unwrap()
+            .into_body();
         let feed = feeds.recv().await.unwrap();
-        feed.send(Ok(Frame::data(Bytes::from_static(&STREAM.as_bytes()[..bytes])))).unwrap();
+        feed.send(Ok(Frame::data(Bytes::from_static(
+            &STREAM.as_bytes()[..bytes],
+        ))))
+        .unwrap();
         read(&mut body, bytes).await;
         streams.push((user, bytes, feed, body));
     }
@@ -173,7 +232,11 @@ async fn within_the_head() {
         stream.read_exact(&mut vec![0; bytes]).await.unwrap();
         drop(stream);
         feed.closed().await;
-        assert_eq!(left(&limiter, &user, &tokens()).await, 90, "after {bytes} bytes");
+        assert_eq!(
+            left(&limiter, &user, &tokens()).await,
+            90,
+            "after {bytes} bytes"
+        );
     }
     until_tasks(idle).await;
 }

@@ -14,14 +14,28 @@ use crate::world::{alices_tokens, clock, from, layer, ten_tokens};
 #[test]
 fn what_was_written_stays_charged() {
     let engine = Engine::start_blocking();
-    let settings = || RateLimiter::builder().clock(clock()).deadline(std::time::Duration::from_secs(30));
-    let open = |engine: &Engine| RateLimiter::open().client(engine.client()).settings(settings()).into_future();
+    let settings = || {
+        RateLimiter::builder()
+            .clock(clock())
+            .deadline(std::time::Duration::from_secs(30))
+    };
+    let open = |engine: &Engine| {
+        RateLimiter::open()
+            .client(engine.client())
+            .settings(settings())
+            .into_future()
+    };
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (called, was_called) = std::sync::mpsc::channel();
     let limiter = runtime.block_on(open(&engine)).unwrap();
     let inner = tower::service_fn(move |request: Request<Body>| {
-        request.extensions().get::<LeaseHandle>().unwrap().settle("tpm", 30).unwrap();
+        request
+            .extensions()
+            .get::<LeaseHandle>()
+            .unwrap()
+            .settle("tpm", 30)
+            .unwrap();
         called.send(()).unwrap();
         std::future::pending::<Result<Response<Body>, Infallible>>()
     });
@@ -31,7 +45,10 @@ fn what_was_written_stays_charged() {
     drop(runtime);
     drop(limiter);
 
-    let next = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let next = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     next.block_on(async {
         let limiter = open(&engine).await.unwrap();
         assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);

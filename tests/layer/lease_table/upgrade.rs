@@ -29,8 +29,11 @@ fn policy() -> PolicyBuilder {
 }
 
 /// Echoes what the client sends until the client disconnects, and then notifies the channel.
-fn echo<B: Send + 'static>(request: Request<B>, carried: impl Send + 'static, gone: mpsc::UnboundedSender<()>)
-where
+fn echo<B: Send + 'static>(
+    request: Request<B>,
+    carried: impl Send + 'static,
+    gone: mpsc::UnboundedSender<()>,
+) where
     Request<B>: Send,
 {
     tokio::spawn(async move {
@@ -52,17 +55,30 @@ async fn ping(stream: &mut TcpStream) {
 }
 
 /// Opens a websocket. The upgraded connection holds the lease if `held`.
-async fn websocket(held: bool) -> (TcpStream, tollgate::RateLimiter, mpsc::UnboundedReceiver<()>) {
+async fn websocket(
+    held: bool,
+) -> (
+    TcpStream,
+    tollgate::RateLimiter,
+    mpsc::UnboundedReceiver<()>,
+) {
     let (limiter, _) = memory();
     let (gone, is_gone) = mpsc::unbounded_channel();
     let handler = async move |request: axum::extract::Request| {
         let lease = request.extensions().get::<LeaseHandle>().unwrap().clone();
         echo(request, held.then_some(lease), gone);
         let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
-        let response = response.header("connection", "upgrade").header("upgrade", "websocket");
+        let response = response
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket");
         response.header("x-used", "30").body(Body::empty()).unwrap()
     };
-    let address = sockets::serve(Router::new().route("/", get(handler)).layer(layer(&limiter, policy()))).await;
+    let address = sockets::serve(
+        Router::new()
+            .route("/", get(handler))
+            .layer(layer(&limiter, policy())),
+    )
+    .await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = "GET / HTTP/1.1\r\nhost: test\r\nx-user: alice\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                 sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -100,18 +116,27 @@ async fn a_tunnel_is_committed_with_the_head() {
     let inner = tower::service_fn(move |request: Request<hyper::body::Incoming>| {
         assert_eq!(request.method(), http::Method::CONNECT);
         echo(request, (), gone.clone());
-        std::future::ready(Ok::<_, Infallible>(Response::builder().header("x-used", "30").body(Body::empty()).unwrap()))
+        std::future::ready(Ok::<_, Infallible>(
+            Response::builder()
+                .header("x-used", "30")
+                .body(Body::empty())
+                .unwrap(),
+        ))
     });
     let service = TowerToHyperService::new(layer(&limiter, policy()).layer(inner));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
         connection.with_upgrades().await
     });
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"CONNECT test:443 HTTP/1.1\r\nhost: test:443\r\nx-user: alice\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"CONNECT test:443 HTTP/1.1\r\nhost: test:443\r\nx-user: alice\r\n\r\n")
+        .await
+        .unwrap();
     let head = sockets::read_until(&mut stream, "\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     ping(&mut stream).await;

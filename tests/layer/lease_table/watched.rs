@@ -34,7 +34,12 @@ fn watching() -> PolicyBuilder {
 async fn streaming(limiter: &RateLimiter, policy: PolicyBuilder) -> (Body, Feed) {
     let (feed, body) = fed();
     let body = once(body);
-    let mut body = ask(&app(layer(limiter, policy), move || Body::new(body())), from("alice")).await.into_body();
+    let mut body = ask(
+        &app(layer(limiter, policy), move || Body::new(body())),
+        from("alice"),
+    )
+    .await
+    .into_body();
     feed.send(data("hi")).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "hi");
     assert_eq!(alices_tokens(limiter).await, AS_ESTIMATED);
@@ -47,7 +52,11 @@ async fn it_ends() {
         let (mut body, feed) = streaming(&limiter, watching()).await;
         drop(feed);
         assert!(next(&mut body).await.is_none());
-        assert_eq!(alices_tokens(&limiter).await, COMMITTED, "at the end of the body, not when it is dropped");
+        assert_eq!(
+            alices_tokens(&limiter).await,
+            COMMITTED,
+            "at the end of the body, not when it is dropped"
+        );
     }
 }
 
@@ -66,7 +75,11 @@ async fn it_fails_midway() {
     let (mut body, feed) = streaming(&limiter, watching()).await;
     feed.send(Err(io::Error::other("torn"))).unwrap();
     assert!(next(&mut body).await.unwrap().is_err());
-    assert_eq!(alices_tokens(&limiter).await, COMMITTED, "with what was counted so far");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        COMMITTED,
+        "with what was counted so far"
+    );
 }
 
 #[tokio::test]
@@ -74,7 +87,11 @@ async fn it_is_dropped_midway() {
     let (limiter, _) = memory();
     let (body, feed) = streaming(&limiter, watching()).await;
     drop(body);
-    assert_eq!(alices_tokens(&limiter).await, COMMITTED, "with what was counted so far");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        COMMITTED,
+        "with what was counted so far"
+    );
     assert!(feed.is_closed());
 }
 
@@ -92,10 +109,18 @@ async fn it_is_never_read() {
     let (limiter, _) = memory();
     let (_feed, body) = fed();
     let body = once(body);
-    let response = ask(&app(layer(&limiter, watching()), move || Body::new(body())), from("alice")).await;
+    let response = ask(
+        &app(layer(&limiter, watching()), move || Body::new(body())),
+        from("alice"),
+    )
+    .await;
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
     drop(response);
-    assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "kept as estimated");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        AS_ESTIMATED,
+        "kept as estimated"
+    );
 }
 
 #[tokio::test]
@@ -106,8 +131,12 @@ async fn a_handle_outlives_it() {
         send.send(lease).unwrap();
         "hi"
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, watching()));
-    collect(ask(&app, from("alice")).await.into_body()).await.unwrap();
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, watching()));
+    collect(ask(&app, from("alice")).await.into_body())
+        .await
+        .unwrap();
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
     let lease = receive.recv().unwrap();
     assert_eq!(lease.consumed("tpm"), Some(30), "it sees what was counted");
@@ -124,7 +153,9 @@ async fn what_a_handle_says_meanwhile_stands() {
         send.send((feed, lease)).unwrap();
         Body::new(body)
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, watching()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, watching()));
     let mut body = ask(&app, from("alice")).await.into_body();
     let (feed, lease) = receive.recv().unwrap();
     feed.send(data("1")).unwrap();
@@ -150,8 +181,14 @@ where
 
 #[tokio::test]
 async fn there_is_none() {
-    assert_eq!(left_without_a_body(|| StatusCode::NO_CONTENT).await, (204, AS_ESTIMATED));
-    assert_eq!(left_without_a_body(|| StatusCode::NOT_MODIFIED).await, (304, AS_ESTIMATED));
+    assert_eq!(
+        left_without_a_body(|| StatusCode::NO_CONTENT).await,
+        (204, AS_ESTIMATED)
+    );
+    assert_eq!(
+        left_without_a_body(|| StatusCode::NOT_MODIFIED).await,
+        (304, AS_ESTIMATED)
+    );
     assert_eq!(left_without_a_body(|| "").await, (200, AS_ESTIMATED));
 }
 
@@ -167,15 +204,24 @@ async fn over_a_connection(method: &str, answer: fn() -> Response<Body>) -> (Str
 async fn servers_see_what_the_inner_body_is() {
     let hello: fn() -> _ = || Response::new(Body::from("hi"));
     let (head, _) = over_a_connection("GET", hello).await;
-    assert!(head.contains("content-length: 2\r\n") && !head.contains("chunked"), "{head}");
+    assert!(
+        head.contains("content-length: 2\r\n") && !head.contains("chunked"),
+        "{head}"
+    );
     let (head, left) = over_a_connection("HEAD", hello).await;
     assert!(head.contains("content-length: 2\r\n"), "{head}");
     assert_eq!(left, AS_ESTIMATED, "nothing has come");
     let (head, left) = over_a_connection("GET", || Response::new(Body::empty())).await;
     assert!(head.contains("content-length: 0\r\n"), "{head}");
     assert_eq!(left, AS_ESTIMATED);
-    let (head, left) = over_a_connection("GET", || Response::builder().status(204).body(Body::empty()).unwrap()).await;
-    assert!(!head.contains("content-length") && !head.contains("chunked"), "{head}");
+    let (head, left) = over_a_connection("GET", || {
+        Response::builder().status(204).body(Body::empty()).unwrap()
+    })
+    .await;
+    assert!(
+        !head.contains("content-length") && !head.contains("chunked"),
+        "{head}"
+    );
     assert_eq!(left, AS_ESTIMATED);
 }
 
@@ -187,7 +233,10 @@ impl http_body::Body for Panics {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if std::mem::replace(&mut self.0, true) {
             panic!("in the body");
         }
@@ -198,20 +247,35 @@ impl http_body::Body for Panics {
 #[tokio::test]
 async fn it_panics() {
     let (limiter, _) = memory();
-    let inner =
-        tower::service_fn(|_: Request<Body>| std::future::ready(Ok::<_, Infallible>(Response::new(Panics::default()))));
-    let mut body = layer(&limiter, watching()).layer(inner).oneshot(from("alice")).await.unwrap().into_body();
+    let inner = tower::service_fn(|_: Request<Body>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Panics::default())))
+    });
+    let mut body = layer(&limiter, watching())
+        .layer(inner)
+        .oneshot(from("alice"))
+        .await
+        .unwrap()
+        .into_body();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "hi");
-    let panicked = catch_unwind(AssertUnwindSafe(|| poll_once(std::pin::pin!(next(&mut body))).is_ready()));
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        poll_once(std::pin::pin!(next(&mut body))).is_ready()
+    }));
     assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"in the body"));
     drop(body);
-    assert_eq!(alices_tokens(&limiter).await, COMMITTED, "as a body that fails");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        COMMITTED,
+        "as a body that fails"
+    );
 }
 
 #[tokio::test]
 async fn it_panics_in_a_server() {
     let (limiter, _) = memory();
-    let address = sockets::serve(app(layer(&limiter, watching()), || Body::new(Panics::default()))).await;
+    let address = sockets::serve(app(layer(&limiter, watching()), || {
+        Body::new(Panics::default())
+    }))
+    .await;
     let mut stream = sockets::send(address, "GET").await;
     let mut read = Vec::new();
     // The panic closes the connection.

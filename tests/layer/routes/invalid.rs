@@ -10,7 +10,9 @@ use super::named;
 
 fn table(rows: impl IntoIterator<Item = Route>) -> Result<Routes, InvalidRoutes> {
     let add = |table: RoutesBuilder, row| table.route(row, named("a"));
-    rows.into_iter().fold(Routes::builder(), add).otherwise_unlimited()
+    rows.into_iter()
+        .fold(Routes::builder(), add)
+        .otherwise_unlimited()
 }
 
 #[test]
@@ -41,10 +43,16 @@ fn templates() {
     ] {
         for route in [Route::path(template), Route::prefix(template)] {
             match table([route]) {
-                Err(InvalidRoutes::Template { template: named, problem }) => {
+                Err(InvalidRoutes::Template {
+                    template: named,
+                    problem,
+                }) => {
                     assert_eq!(named, template);
                     // A prefix may have no wildcard at all.
-                    assert!(problem == expected || problem == Problem::Wildcard, "{template}: {problem}");
+                    assert!(
+                        problem == expected || problem == Problem::Wildcard,
+                        "{template}: {problem}"
+                    );
                 }
                 other => panic!("{template}: {other:?}"),
             }
@@ -61,8 +69,18 @@ fn matched_paths() {
         let add = || axum::Router::<()>::new().route(template, axum::routing::get(async || ()));
         std::panic::catch_unwind(add).is_ok()
     };
-    for template in ["/a//b", "/a/../b", "/%61", "/a;v=1", "/a?b", "/v{version}", "/{{x}}", "/{{{x}", "/{*rest}", "/a/"]
-    {
+    for template in [
+        "/a//b",
+        "/a/../b",
+        "/%61",
+        "/a;v=1",
+        "/a?b",
+        "/v{version}",
+        "/{{x}}",
+        "/{{{x}",
+        "/{*rest}",
+        "/a/",
+    ] {
         assert!(routed(template), "{template}");
         assert!(table([Route::matched_path(template)]).is_ok(), "{template}");
     }
@@ -78,7 +96,9 @@ fn matched_paths() {
     ] {
         assert!(!routed(template), "{template}");
         match table([Route::matched_path(template)]) {
-            Err(InvalidRoutes::Template { problem, .. }) => assert_eq!(problem, expected, "{template}"),
+            Err(InvalidRoutes::Template { problem, .. }) => {
+                assert_eq!(problem, expected, "{template}")
+            }
             other => panic!("{template}: {other:?}"),
         }
     }
@@ -93,7 +113,10 @@ fn rows_that_are_never_reached() {
         [Route::path("/a b"), Route::path("/a%20b")],
         [Route::path("/a"), get(Route::path("/a"))],
         [get(Route::path("/a")), get(Route::path("/a"))],
-        [get(Route::path("/a")), Route::path("/a").method(Method::HEAD)],
+        [
+            get(Route::path("/a")),
+            Route::path("/a").method(Method::HEAD),
+        ],
         [Route::any(), Route::path("/a")],
         [Route::any(), Route::matching(|_| true)],
         [Route::any(), Route::any().method(Method::POST)],
@@ -105,11 +128,17 @@ fn rows_that_are_never_reached() {
         [Route::path("/a/{*rest}"), Route::path("/a/b/c")],
         [Route::path("/a/{*rest}"), Route::prefix("/a/b")],
         [Route::matched_path("/{id}"), Route::matched_path("/{name}")],
-        [Route::matched_path("/v{id}"), Route::matched_path("/v{name}")],
+        [
+            Route::matched_path("/v{id}"),
+            Route::matched_path("/v{name}"),
+        ],
     ];
     for rows in unreachable {
         let text = format!("{rows:?}");
-        assert!(matches!(table(rows), Err(InvalidRoutes::Unreachable { .. })), "{text}");
+        assert!(
+            matches!(table(rows), Err(InvalidRoutes::Unreachable { .. })),
+            "{text}"
+        );
     }
     let reachable = [
         [get(Route::path("/a")), Route::path("/a")],
@@ -135,21 +164,36 @@ fn rows_that_are_never_reached() {
 #[test]
 fn a_slash_at_the_end_of_unlimited_rows() {
     let rows = |first: &str, second: &str| {
-        Routes::builder().unlimited(Route::path(first)).route(Route::path(second), named("a")).otherwise_unlimited()
+        Routes::builder()
+            .unlimited(Route::path(first))
+            .route(Route::path(second), named("a"))
+            .otherwise_unlimited()
     };
-    assert!(rows("/a", "/a").is_err_and(|error| matches!(error, InvalidRoutes::Unreachable { .. })));
+    assert!(
+        rows("/a", "/a").is_err_and(|error| matches!(error, InvalidRoutes::Unreachable { .. }))
+    );
     assert!(rows("/a/", "/a").is_ok());
-    let unlimited = Routes::builder().unlimited(Route::path("/{x}")).unlimited(Route::path("/a")).otherwise(named("a"));
+    let unlimited = Routes::builder()
+        .unlimited(Route::path("/{x}"))
+        .unlimited(Route::path("/a"))
+        .otherwise(named("a"));
     assert!(unlimited.is_err());
 }
 
 #[test]
 fn errors_name_the_rows() {
-    let error = table([Route::prefix("/a"), Route::path("/a/{id}").method(Method::PUT)]).unwrap_err();
+    let error = table([
+        Route::prefix("/a"),
+        Route::path("/a/{id}").method(Method::PUT),
+    ])
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         r#"the row "PUT /a/{id}" is never reached: the earlier row "/a/…" takes all its requests"#
     );
     let error = table([Route::path("a")]).unwrap_err();
-    assert_eq!(error.to_string(), r#"the path template "a" does not begin with a slash"#);
+    assert_eq!(
+        error.to_string(),
+        r#"the path template "a" does not begin with a slash"#
+    );
 }

@@ -24,8 +24,13 @@ use crate::world::{memory, text};
 
 /// Returns a policy whose name appears in the answers.
 fn named(name: &str) -> Policy {
-    let policy = Policy::builder().entity(keys::fixed("everybody")).resource(keys::fixed(name));
-    policy.limit(Limit::per_hour(name, 1000)).build().expect("a policy")
+    let policy = Policy::builder()
+        .entity(keys::fixed("everybody"))
+        .resource(keys::fixed(name));
+    policy
+        .limit(Limit::per_hour(name, 1000))
+        .build()
+        .expect("a policy")
 }
 
 /// Returns a layer with `routes`, in memory.
@@ -37,19 +42,30 @@ type Inner = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// Returns a service without a router behind `routes`.
 fn bare(routes: Routes) -> RateLimit<Inner> {
-    by(routes).layer(BoxCloneSyncService::new(tower::service_fn(async |_| Ok(Response::default()))))
+    by(routes).layer(BoxCloneSyncService::new(tower::service_fn(async |_| {
+        Ok(Response::default())
+    })))
 }
 
 fn request(method: Method, path: &str) -> Request<Body> {
-    Request::builder().method(method).uri(path).body(Body::empty()).expect("a request")
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::empty())
+        .expect("a request")
 }
 
-/// Returns the rule that applies to a request: a policy's name, `unlimited`, or the status of a refusal.
+/// Returns the rule that applies to a request: a policy's name, `unlimited`, or the status of a
+/// refusal.
 async fn rule<S, B>(service: &S, method: Method, path: &str) -> String
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
 {
-    let response = service.clone().oneshot(request(method, path)).await.unwrap();
+    let response = service
+        .clone()
+        .oneshot(request(method, path))
+        .await
+        .unwrap();
     if [400, 429, 500].contains(&response.status().as_u16()) {
         return response.status().as_u16().to_string();
     }

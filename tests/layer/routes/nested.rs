@@ -57,7 +57,10 @@ async fn around_a_nested_service() {
 
 #[tokio::test]
 async fn around_a_method() {
-    let app = Router::new().route("/api/users/{id}", routing::get(async || ()).layer(by(table())));
+    let app = Router::new().route(
+        "/api/users/{id}",
+        routing::get(async || ()).layer(by(table())),
+    );
     assert_eq!(get(&app, "/api/users/7").await, "user");
 }
 
@@ -65,12 +68,18 @@ async fn around_a_method() {
 async fn around_the_routes_alone() {
     let app = Router::new().nest("/api", inner()).route_layer(by(table()));
     falls_where_it_should(app.clone()).await;
-    assert_eq!(get(&app, "/nothing").await, "unlimited", "the layer does not see it");
+    assert_eq!(
+        get(&app, "/nothing").await,
+        "unlimited",
+        "the layer does not see it"
+    );
 }
 
 #[tokio::test]
 async fn a_matched_path_where_nothing_has_matched_yet_is_the_servers_mistake() {
-    let outside = ServiceBuilder::new().layer(by(table())).service(Router::new().nest("/api", inner()));
+    let outside = ServiceBuilder::new()
+        .layer(by(table()))
+        .service(Router::new().nest("/api", inner()));
     assert_eq!(get(&outside, "/api/users/7").await, "500");
     // Rows before that row work, and a table without such rows can be placed anywhere.
     let routes = Routes::builder()
@@ -80,14 +89,25 @@ async fn a_matched_path_where_nothing_has_matched_yet_is_the_servers_mistake() {
     let outside = by(routes.unwrap()).layer(inner());
     assert_eq!(get(&outside, "/healthz").await, "unlimited");
     assert_eq!(get(&outside, "/other").await, "500");
-    let routes = Routes::builder().route(Route::path("/users/{id}"), named("user")).otherwise(named("rest"));
-    assert_eq!(get(&by(routes.unwrap()).layer(inner()), "/users/7").await, "user");
+    let routes = Routes::builder()
+        .route(Route::path("/users/{id}"), named("user"))
+        .otherwise(named("rest"));
+    assert_eq!(
+        get(&by(routes.unwrap()).layer(inner()), "/users/7").await,
+        "user"
+    );
 }
 
 #[tokio::test]
 async fn what_the_router_has_matched_cannot_be_spelled_otherwise() {
-    let routes = Routes::builder().unlimited(Route::matched_path("/public/{*path}")).otherwise(named("rest")).unwrap();
-    let app = Router::new().route("/public/{*path}", routing::get(async || ())).fallback(async || ()).layer(by(routes));
+    let routes = Routes::builder()
+        .unlimited(Route::matched_path("/public/{*path}"))
+        .otherwise(named("rest"))
+        .unwrap();
+    let app = Router::new()
+        .route("/public/{*path}", routing::get(async || ()))
+        .fallback(async || ())
+        .layer(by(routes));
     assert_eq!(get(&app, "/public/a").await, "unlimited");
     for path in ["//public/a", "/%70ublic/a", "/x/../public/a"] {
         assert_eq!(get(&app, path).await, "rest", "{path}");

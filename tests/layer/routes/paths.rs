@@ -90,13 +90,30 @@ async fn no_spelling_gets_around_a_rule() {
             .route(Route::prefix("/public"), named("public"))
     };
     for path in SPELLINGS {
-        assert_eq!(get(&bare(routes().otherwise_unlimited().unwrap()), path).await, "400", "{path}");
-        assert_eq!(get(&bare(routes().otherwise(named("rest")).unwrap()), path).await, "400", "{path}");
+        assert_eq!(
+            get(&bare(routes().otherwise_unlimited().unwrap()), path).await,
+            "400",
+            "{path}"
+        );
+        assert_eq!(
+            get(&bare(routes().otherwise(named("rest")).unwrap()), path).await,
+            "400",
+            "{path}"
+        );
     }
     // The same for a path that is free as we read it, and may be limited as the service reads it.
-    let routes = Routes::builder().unlimited(Route::prefix("/public")).otherwise(named("rest")).unwrap();
+    let routes = Routes::builder()
+        .unlimited(Route::prefix("/public"))
+        .otherwise(named("rest"))
+        .unwrap();
     let service = bare(routes);
-    for path in ["/public/../admin", "/admin/../public", "//public", "/public/..%2fadmin", "/%70ublic"] {
+    for path in [
+        "/public/../admin",
+        "/admin/../public",
+        "//public",
+        "/public/..%2fadmin",
+        "/%70ublic",
+    ] {
         assert_eq!(get(&service, path).await, "400", "{path}");
     }
 }
@@ -127,7 +144,10 @@ async fn a_path_whose_readings_fall_under_one_rule_passes() {
 
 #[tokio::test]
 async fn tables_that_look_at_no_path_take_every_spelling() {
-    let routes = Routes::builder().route(Route::matching(|_| true), named("all")).otherwise_unlimited().unwrap();
+    let routes = Routes::builder()
+        .route(Route::matching(|_| true), named("all"))
+        .otherwise_unlimited()
+        .unwrap();
     for path in SPELLINGS {
         assert_eq!(get(&bare(routes.clone()), path).await, "all", "{path}");
         assert_eq!(get(&bare(named("one").into()), path).await, "one", "{path}");
@@ -145,16 +165,32 @@ async fn empty_segments() {
             .route(Route::prefix("/p/{project}/x"), named("project"))
     };
     let strict = bare(routes().otherwise_unlimited().unwrap());
-    for path in ["/users//keys", "/users//keys/", "/t//", "/files//", "/p//x", "/p//x/y"] {
+    for path in [
+        "/users//keys",
+        "/users//keys/",
+        "/t//",
+        "/files//",
+        "/p//x",
+        "/p//x/y",
+    ] {
         assert_eq!(get(&strict, path).await, "400", "{path}");
     }
-    for (path, expected) in [("/users/keys", "unlimited"), ("/t/", "unlimited"), ("/users/7//keys", "400")] {
+    for (path, expected) in [
+        ("/users/keys", "unlimited"),
+        ("/t/", "unlimited"),
+        ("/users/7//keys", "400"),
+    ] {
         assert_eq!(get(&strict, path).await, expected, "{path}");
     }
     // If both readings have the same rule, the request passes.
     let users = named("users");
     let routes = Routes::builder().route(Route::path("/users/{id}/keys"), users.clone());
-    let service = bare(routes.route(Route::prefix("/users"), users).otherwise_unlimited().unwrap());
+    let service = bare(
+        routes
+            .route(Route::prefix("/users"), users)
+            .otherwise_unlimited()
+            .unwrap(),
+    );
     assert_eq!(get(&service, "/users//keys").await, "users");
 }
 
@@ -183,9 +219,12 @@ async fn characters_that_need_no_encoding() {
 async fn a_slash_in_a_segment() {
     let routes = || Routes::builder().route(Route::path("/users/{id}"), named("user"));
     let service = bare(routes().otherwise_unlimited().unwrap());
-    for (path, expected) in
-        [("/us%65rs/a%2Fb", "400"), ("/users/a%2Fb", "400"), ("/us%65rs/a", "400"), ("/other/a%2Fb", "unlimited")]
-    {
+    for (path, expected) in [
+        ("/us%65rs/a%2Fb", "400"),
+        ("/users/a%2Fb", "400"),
+        ("/us%65rs/a", "400"),
+        ("/other/a%2Fb", "unlimited"),
+    ] {
         assert_eq!(get(&service, path).await, expected, "{path}");
     }
 }

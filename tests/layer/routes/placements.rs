@@ -25,12 +25,17 @@ use crate::world::{ask, from, memory, per_user};
 /// Returns a layer that allows `/` once an hour for each user, and `/free` without limit.
 fn once_at_the_root() -> RateLimitLayer {
     let once = per_user(Limit::per_hour("rph", 1)).build().unwrap();
-    let routes = Routes::builder().route(Route::path("/").method(Method::GET), once).otherwise_unlimited().unwrap();
+    let routes = Routes::builder()
+        .route(Route::path("/").method(Method::GET), once)
+        .otherwise_unlimited()
+        .unwrap();
     RateLimitLayer::new(memory().0, routes)
 }
 
 fn routes() -> Router {
-    Router::new().route("/", routing::get(async || "hello")).route("/free", routing::get(async || "free"))
+    Router::new()
+        .route("/", routing::get(async || "hello"))
+        .route("/free", routing::get(async || "free"))
 }
 
 fn to(path: &'static str) -> Request<Body> {
@@ -49,17 +54,35 @@ async fn limits(app: Router) {
 async fn in_axum() {
     limits(routes().layer(once_at_the_root())).await;
     limits(routes().route_layer(once_at_the_root())).await;
-    limits(routes().layer(ServiceBuilder::new().concurrency_limit(8).layer(once_at_the_root()))).await;
+    limits(
+        routes().layer(
+            ServiceBuilder::new()
+                .concurrency_limit(8)
+                .layer(once_at_the_root()),
+        ),
+    )
+    .await;
     let layer = once_at_the_root();
     let each = |text: &'static str| routing::get(async move || text).layer(layer.clone());
-    limits(Router::new().route("/", each("hello")).route("/free", each("free"))).await;
+    limits(
+        Router::new()
+            .route("/", each("hello"))
+            .route("/free", each("free")),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn around_everything() {
-    let service = ServiceBuilder::new().layer(once_at_the_root()).service(routes());
+    let service = ServiceBuilder::new()
+        .layer(once_at_the_root())
+        .service(routes());
     for (path, expected) in [("/", 200), ("/", 429), ("/free", 200)] {
-        assert_eq!(service.clone().oneshot(to(path)).await.unwrap().status(), expected, "{path}");
+        assert_eq!(
+            service.clone().oneshot(to(path)).await.unwrap().status(),
+            expected,
+            "{path}"
+        );
     }
 }
 
@@ -67,9 +90,12 @@ async fn around_everything() {
 async fn over_hyper(http2: bool) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = ServiceBuilder::new()
-        .layer(once_at_the_root())
-        .service_fn(async |_: Request<Incoming>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello"))));
+    let service =
+        ServiceBuilder::new()
+            .layer(once_at_the_root())
+            .service_fn(async |_: Request<Incoming>| {
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("hello")))
+            });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let service = TowerToHyperService::new(service.clone());
@@ -81,13 +107,21 @@ async fn over_hyper(http2: bool) {
             });
         }
     });
-    let client = Client::builder(TokioExecutor::new()).http2_only(http2).build_http::<Empty<Bytes>>();
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(http2)
+        .build_http::<Empty<Bytes>>();
     for (path, expected) in [("", 200), ("", 429), ("free", 200), ("free", 200)] {
         let request = Request::get(format!("http://{address}/{path}")).header("x-user", "alice");
-        let response = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let response = client
+            .request(request.body(Empty::new()).unwrap())
+            .await
+            .unwrap();
         assert_eq!(response.status(), expected, "/{path}");
         assert_eq!(response.version() == http::Version::HTTP_2, http2);
-        assert_eq!(response.headers().contains_key("retry-after"), expected == 429);
+        assert_eq!(
+            response.headers().contains_key("retry-after"),
+            expected == 429
+        );
     }
 }
 
@@ -103,7 +137,9 @@ async fn in_a_hyper_server_over_http_2() {
 
 #[tokio::test]
 async fn the_inner_error_is_kept() {
-    let inner = tower::service_fn(async |_: Request<Body>| Err::<Response<Full<Bytes>>, _>(io::Error::other("broken")));
+    let inner = tower::service_fn(async |_: Request<Body>| {
+        Err::<Response<Full<Bytes>>, _>(io::Error::other("broken"))
+    });
     let service = once_at_the_root().layer(inner);
     for path in ["/free", "/"] {
         let error: io::Error = service.clone().oneshot(to(path)).await.unwrap_err();
@@ -115,9 +151,18 @@ async fn the_inner_error_is_kept() {
 
 #[tokio::test]
 async fn over_bodies_of_any_kind() {
-    let inner = tower::service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())));
+    let inner = tower::service_fn(async |_: Request<()>| {
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    });
     let service = once_at_the_root().layer(inner);
-    let statuses = async |path| service.clone().oneshot(to(path).map(drop)).await.unwrap().status();
+    let statuses = async |path| {
+        service
+            .clone()
+            .oneshot(to(path).map(drop))
+            .await
+            .unwrap()
+            .status()
+    };
     assert_eq!(statuses("/").await, StatusCode::OK);
     assert_eq!(statuses("/").await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(statuses("/free").await, StatusCode::OK);
@@ -126,11 +171,18 @@ async fn over_bodies_of_any_kind() {
 /// A refused route releases what the inner service reserved for the request.
 #[tokio::test]
 async fn readiness_is_given_up_with_a_refusal() {
-    let hello = tower::service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let hello = tower::service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
     let inner = tower::limit::ConcurrencyLimitLayer::new(1).layer(hello);
-    let policy =
-        Policy::builder().entity(keys::fixed("all")).resource(keys::fixed("a")).limit(Limit::per_hour("rph", 9));
-    let routes = Routes::builder().route(Route::path("/a"), policy.build().unwrap()).otherwise_unlimited().unwrap();
+    let policy = Policy::builder()
+        .entity(keys::fixed("all"))
+        .resource(keys::fixed("a"))
+        .limit(Limit::per_hour("rph", 9));
+    let routes = Routes::builder()
+        .route(Route::path("/a"), policy.build().unwrap())
+        .otherwise_unlimited()
+        .unwrap();
     let mut service = RateLimitLayer::new(memory().0, routes).layer(inner);
     let mut other = service.clone();
     let refused = tower::Service::call(service.ready().await.unwrap(), to("/%61"));

@@ -1,4 +1,5 @@
-//! The table and axum's router map each path to the same route. If they might not, the request is refused.
+//! The table and axum's router map each path to the same route. If they might not, the request is
+//! refused.
 
 use std::collections::BTreeSet;
 
@@ -26,12 +27,19 @@ struct Seen {
 
 /// Sends a request to a router behind a table. Returns `None` if the table refuses the path.
 async fn seen(routes: Routes, router: &Router, path: &str) -> Option<Seen> {
-    let response = by(routes).layer(router.clone()).oneshot(request(Method::GET, path)).await.unwrap();
+    let response = by(routes)
+        .layer(router.clone())
+        .oneshot(request(Method::GET, path))
+        .await
+        .unwrap();
     if response.status() == 400 {
         return None;
     }
     let policy = text(&response, "ratelimit-policy").and_then(|field| field.split('"').nth(1));
-    Some(Seen { policy: policy.map(str::to_owned), route: text(&response, "x-route").map(str::to_owned) })
+    Some(Seen {
+        policy: policy.map(str::to_owned),
+        route: text(&response, "x-route").map(str::to_owned),
+    })
 }
 
 /// Returns a router whose routes answer with their templates, with a fallback.
@@ -42,7 +50,10 @@ fn router<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
 fn routes<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
     let add = |router: Router, template: &str| {
         let told = template.to_owned();
-        router.route(template, routing::get(async move || AppendHeaders([("x-route", told)])))
+        router.route(
+            template,
+            routing::get(async move || AppendHeaders([("x-route", told)])),
+        )
     };
     templates.into_iter().fold(Router::new(), add)
 }
@@ -50,11 +61,21 @@ fn routes<'a>(templates: impl IntoIterator<Item = &'a str>) -> Router {
 /// Returns spellings that the router treats as different paths, but that mean the same to a client.
 fn other_spellings(path: &str) -> [String; 4] {
     let path = path.replace("%7Bc%7D", "{c}");
-    let without = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or("/").to_owned();
-    [path.clone(), without.clone(), format!("{path}/"), format!("{without}/")]
+    let without = path
+        .strip_suffix('/')
+        .filter(|path| !path.is_empty())
+        .unwrap_or("/")
+        .to_owned();
+    [
+        path.clone(),
+        without.clone(),
+        format!("{path}/"),
+        format!("{without}/"),
+    ]
 }
 
-/// Returns the rank of a template in the router's matching order: text before parameters before wildcards.
+/// Returns the rank of a template in the router's matching order: text before parameters before
+/// wildcards.
 fn rank(template: &str) -> Vec<u8> {
     let rank = |segment: &str| match segment.as_bytes() {
         [b'{', b'*', ..] => 2,
@@ -69,15 +90,23 @@ fn rank(template: &str) -> Vec<u8> {
 fn together(templates: Vec<String>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut rests = BTreeSet::new();
-    let mut kept: Vec<String> =
-        templates.into_iter().filter(|template| taken.insert(template.trim_end_matches('/').to_owned())).collect();
+    let mut kept: Vec<String> = templates
+        .into_iter()
+        .filter(|template| taken.insert(template.trim_end_matches('/').to_owned()))
+        .collect();
     kept.sort_by_key(|template| (rank(template).contains(&2), rank(template)));
     // To the router, a parameter and a wildcard at the same place conflict.
     kept.retain(|template| {
-        let places: Vec<_> = template.match_indices("/{p").map(|(at, _)| (template[..at].to_owned(), 'p')).collect();
-        let rest = template.find("/{*").map(|at| (template[..at].to_owned(), 'r'));
-        let clash =
-            |(place, kind): &(String, char)| rests.contains(&(place.clone(), if *kind == 'p' { 'r' } else { 'p' }));
+        let places: Vec<_> = template
+            .match_indices("/{p")
+            .map(|(at, _)| (template[..at].to_owned(), 'p'))
+            .collect();
+        let rest = template
+            .find("/{*")
+            .map(|at| (template[..at].to_owned(), 'r'));
+        let clash = |(place, kind): &(String, char)| {
+            rests.contains(&(place.clone(), if *kind == 'p' { 'r' } else { 'p' }))
+        };
         let all: Vec<_> = places.into_iter().chain(rest).collect();
         let fits = !all.iter().any(clash);
         if fits {
@@ -151,8 +180,8 @@ proptest! {
         })?;
     }
 
-    /// Servers that read paths as browsers do resolve dots and treat `\\` as a slash. The path that they see has the
-    /// same rule.
+    /// Servers that read paths as browsers do resolve dots and treat `\\` as a slash. The path that
+    /// they see has the same rule.
     #[test]
     fn a_path_as_browsers_read_it_falls_under_the_same_rule((templates, paths) in templates(3)) {
         let mut taken = BTreeSet::new();

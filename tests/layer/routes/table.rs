@@ -33,7 +33,12 @@ async fn the_first_match_holds() {
 
 #[tokio::test]
 async fn unlimited_is_said_not_fallen_into() {
-    let service = bare(Routes::builder().route(Route::path("/a"), named("a")).otherwise_unlimited().unwrap());
+    let service = bare(
+        Routes::builder()
+            .route(Route::path("/a"), named("a"))
+            .otherwise_unlimited()
+            .unwrap(),
+    );
     assert_eq!(get(&service, "/a").await, "a");
     assert_eq!(get(&service, "/b").await, "unlimited");
     let empty = bare(Routes::builder().otherwise(named("all")).unwrap());
@@ -43,7 +48,10 @@ async fn unlimited_is_said_not_fallen_into() {
 #[tokio::test]
 async fn methods() {
     let routes = Routes::builder()
-        .route(Route::path("/a").method(Method::POST).method(Method::PUT), named("write"))
+        .route(
+            Route::path("/a").method(Method::POST).method(Method::PUT),
+            named("write"),
+        )
         .route(Route::path("/a").method(Method::GET), named("read"))
         .route(Route::any().method(Method::DELETE), named("delete"))
         .otherwise(named("rest"))
@@ -59,7 +67,11 @@ async fn methods() {
         (Method::OPTIONS, "rest"),
         (Method::from_bytes(b"PURGE").unwrap(), "rest"),
     ] {
-        assert_eq!(rule(&service, method.clone(), "/a").await, expected, "{method}");
+        assert_eq!(
+            rule(&service, method.clone(), "/a").await,
+            expected,
+            "{method}"
+        );
     }
 }
 
@@ -78,20 +90,36 @@ async fn a_row_of_its_own_for_head_comes_first() {
 #[tokio::test]
 async fn closures() {
     let beta = Route::matching(|head| head.headers.contains_key("x-beta"));
-    let service = bare(Routes::builder().route(beta, named("beta")).otherwise(named("rest")).unwrap());
+    let service = bare(
+        Routes::builder()
+            .route(beta, named("beta"))
+            .otherwise(named("rest"))
+            .unwrap(),
+    );
     assert_eq!(get(&service, "/a").await, "rest");
     let mut tester = request(Method::GET, "/a");
     tester.headers_mut().insert("x-beta", "1".parse().unwrap());
     let response = service.oneshot(tester).await.unwrap();
-    assert!(response.headers()["ratelimit-policy"].to_str().unwrap().starts_with("\"beta\""));
+    assert!(
+        response.headers()["ratelimit-policy"]
+            .to_str()
+            .unwrap()
+            .starts_with("\"beta\"")
+    );
 }
 
 #[tokio::test]
 async fn targets_without_a_path_match_no_template() {
-    let routes = Routes::builder().route(Route::prefix("/"), named("paths")).otherwise(named("rest")).unwrap();
+    let routes = Routes::builder()
+        .route(Route::prefix("/"), named("paths"))
+        .otherwise(named("rest"))
+        .unwrap();
     let service = bare(routes);
     assert_eq!(rule(&service, Method::OPTIONS, "*").await, "rest");
-    assert_eq!(rule(&service, Method::CONNECT, "example.org:443").await, "rest");
+    assert_eq!(
+        rule(&service, Method::CONNECT, "example.org:443").await,
+        "rest"
+    );
     assert_eq!(get(&service, "http://example.org/a").await, "paths");
 }
 
@@ -100,17 +128,36 @@ async fn rows_keep_their_policies_whole() {
     let (limiter, _) = memory();
     let routes = Routes::builder()
         .route(Route::path("/tokens"), ten_tokens().build().unwrap())
-        .otherwise(per_user(Limit::per_hour("rph", 1)).resource(tollgate::layer::keys::fixed("other")).build().unwrap())
+        .otherwise(
+            per_user(Limit::per_hour("rph", 1))
+                .resource(tollgate::layer::keys::fixed("other"))
+                .build()
+                .unwrap(),
+        )
         .unwrap();
-    let service = tollgate::RateLimitLayer::new(limiter.clone(), routes).layer(tower::service_fn(async |_| {
-        Ok::<_, std::convert::Infallible>(http::Response::<axum::body::Body>::default())
-    }));
+    let service = tollgate::RateLimitLayer::new(limiter.clone(), routes).layer(tower::service_fn(
+        async |_| Ok::<_, std::convert::Infallible>(http::Response::<axum::body::Body>::default()),
+    ));
     let ask = async |path: &'static str| {
         let mut request = from("alice");
         *request.uri_mut() = http::Uri::from_static(path);
-        service.clone().oneshot(request).await.unwrap().status().as_u16()
+        service
+            .clone()
+            .oneshot(request)
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
     };
-    assert_eq!([ask("/tokens").await, ask("/tokens").await, ask("/x").await, ask("/x").await], [200, 200, 200, 429]);
+    assert_eq!(
+        [
+            ask("/tokens").await,
+            ask("/tokens").await,
+            ask("/x").await,
+            ask("/x").await
+        ],
+        [200, 200, 200, 429]
+    );
     assert_eq!(alices_tokens(&limiter).await, 80);
 }
 
@@ -122,7 +169,11 @@ fn a_table_says_what_it_holds() {
         .otherwise_unlimited()
         .unwrap();
     let text = format!("{:?}", by(routes));
-    for part in ["GET /healthz: Unlimited", "/api/…: Limited(Policy", "otherwise: Unlimited"] {
+    for part in [
+        "GET /healthz: Unlimited",
+        "/api/…: Limited(Policy",
+        "otherwise: Unlimited",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }

@@ -15,9 +15,14 @@ mod example;
 async fn ask_thrice(version: Version) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(example::serve(listener, RateLimitLayer::per_ip(Limit::per_hour("rph", 2))));
+    tokio::spawn(example::serve(
+        listener,
+        RateLimitLayer::per_ip(Limit::per_hour("rph", 2)),
+    ));
 
-    let client = Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http();
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(version == Version::HTTP_2)
+        .build_http();
     let mut statuses = Vec::new();
     for _ in 0..3 {
         let request = Request::get(&url).body(Empty::<Bytes>::new()).unwrap();

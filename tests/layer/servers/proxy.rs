@@ -41,27 +41,36 @@ fn upstream(arrived: mpsc::UnboundedSender<()>) -> Router {
     Router::new().route("/", post(handler))
 }
 
-/// Returns the tokens left of 50 after five requests whose bodies begin with `head` and are broken off or invalid.
-async fn left_of_fifty(policy: fn(PolicyBuilder) -> PolicyBuilder, head: &str, end: Option<&[u8]>) -> i64 {
+/// Returns the tokens left of 50 after five requests whose bodies begin with `head` and are broken
+/// off or invalid.
+async fn left_of_fifty(
+    policy: fn(PolicyBuilder) -> PolicyBuilder,
+    head: &str,
+    end: Option<&[u8]>,
+) -> i64 {
     let limit = Limit::per_hour("rph", 50);
     let (limiter, _) = memory();
     let (arrived, mut arrivals) = mpsc::unbounded_channel();
     let upstream = sockets::serve(upstream(arrived)).await;
-    let client = Client::builder(TokioExecutor::new()).build_http::<Body>().map_request(
-        move |request: http::Request<hyper::body::Incoming>| {
+    let client = Client::builder(TokioExecutor::new())
+        .build_http::<Body>()
+        .map_request(move |request: http::Request<hyper::body::Incoming>| {
             let (mut head, body) = request.into_parts();
             head.uri = format!("http://{upstream}/").parse().unwrap();
             http::Request::from_parts(head, Body::new(body))
-        },
-    );
+        });
     let proxy = layer(&limiter, policy(per_user(limit.clone()))).layer(client);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     for _ in 0..5 {
-        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         let service = TowerToHyperService::new(proxy.clone());
-        let connection =
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(accepted), service));
+        let connection = tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(accepted), service),
+        );
         let head = format!("POST / HTTP/1.1\r\nhost: test\r\nx-user: alice\r\n{head}");
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(&vec![b'x'; SENT]).await.unwrap();
@@ -79,17 +88,31 @@ const ANNOUNCES_MORE: &str = "content-length: 30000\r\n\r\n";
 
 #[tokio::test]
 async fn a_body_that_is_broken_off_is_not_free() {
-    assert_eq!(left_of_fifty(|policy| policy, ANNOUNCES_MORE, None).await, 45);
+    assert_eq!(
+        left_of_fifty(|policy| policy, ANNOUNCES_MORE, None).await,
+        45
+    );
 }
 
 #[tokio::test]
 async fn nor_is_one_whose_chunk_is_none() {
     let head = format!("transfer-encoding: chunked\r\n\r\n{SENT:x}\r\n");
-    assert_eq!(left_of_fifty(|policy| policy, &head, Some(b"\r\nnonsense\r\n")).await, 45);
+    assert_eq!(
+        left_of_fifty(|policy| policy, &head, Some(b"\r\nnonsense\r\n")).await,
+        45
+    );
 }
 
 /// The documentation warns of this setting.
 #[tokio::test]
 async fn the_operator_may_give_it_back() {
-    assert_eq!(left_of_fifty(|policy| policy.on_error(Outcome::Refund), ANNOUNCES_MORE, None).await, 50);
+    assert_eq!(
+        left_of_fifty(
+            |policy| policy.on_error(Outcome::Refund),
+            ANNOUNCES_MORE,
+            None
+        )
+        .await,
+        50
+    );
 }

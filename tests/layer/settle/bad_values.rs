@@ -20,28 +20,50 @@ const BAD: [(&str, &[&[u8]], &str); 14] = [
     ("two in one", &[b"5, 7"], "not a whole number"),
     ("twice", &[b"5", b"7"], "more than once"),
     ("twice the same", &[b"5", b"5"], "more than once"),
-    ("20 digits", &[b"18446744073709551616"], "larger than any limit"),
+    (
+        "20 digits",
+        &[b"18446744073709551616"],
+        "larger than any limit",
+    ),
     ("16 digits", &[b"1000000000000000"], "larger than any limit"),
     ("empty", &[b""], "not a whole number"),
     ("not ASCII", &[b"\xff\xfe5"], "not a whole number"),
-    ("other digits", &["\u{ff15}".as_bytes()], "not a whole number"),
+    (
+        "other digits",
+        &["\u{ff15}".as_bytes()],
+        "not a whole number",
+    ),
 ];
 
 #[tokio::test]
 async fn keep_the_estimate() {
     for (what, values, reason) in BAD {
-        for rule in [Settle::header("x-used"), Settle::header("x-used").add(), Settle::headers(["x-in", "x-used"])] {
+        for rule in [
+            Settle::header("x-used"),
+            Settle::header("x-used").add(),
+            Settle::headers(["x-in", "x-used"]),
+        ] {
             let events = Events::collect();
             let (limiter, _) = memory();
             let answer = move || {
                 let used = values.iter().map(|value| ("x-used", *value));
                 header_map(&used.chain([("x-in", &b"7"[..])]).collect::<Vec<_>>())
             };
-            let app = app(layer(&limiter, ten_tokens().settle("tpm", rule.clone())), answer);
+            let app = app(
+                layer(&limiter, ten_tokens().settle("tpm", rule.clone())),
+                answer,
+            );
             assert_eq!(ask(&app, from("alice")).await.status(), 200, "{what}");
-            assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED, "{what}, {rule:?}");
+            assert_eq!(
+                alices_tokens(&limiter).await,
+                AS_ESTIMATED,
+                "{what}, {rule:?}"
+            );
             let events = events.text();
-            assert!(events.contains("settle value ignored") && events.contains(reason), "{what}: {events}");
+            assert!(
+                events.contains("settle value ignored") && events.contains(reason),
+                "{what}: {events}"
+            );
             // The bucket is not affected for the next request.
             assert_eq!(ask(&app, from("alice")).await.status(), 200, "{what}");
             assert_eq!(alices_tokens(&limiter).await, 80, "{what}");
@@ -53,7 +75,13 @@ async fn keep_the_estimate() {
 async fn a_missing_one_keeps_it_silently() {
     let events = Events::collect();
     let (limiter, _) = memory();
-    let app = app(layer(&limiter, ten_tokens().settle("tpm", Settle::header("x-used"))), || "hello");
+    let app = app(
+        layer(
+            &limiter,
+            ten_tokens().settle("tpm", Settle::header("x-used")),
+        ),
+        || "hello",
+    );
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
     assert!(!events.text().contains("settle"), "{}", events.text());
@@ -64,36 +92,67 @@ async fn a_sum_that_no_limit_can_have_is_none() {
     let events = Events::collect();
     let (limiter, _) = memory();
     let policy = ten_tokens().settle("tpm", Settle::headers(["x-in", "x-out"]));
-    let app = app(layer(&limiter, policy), || [("x-in", "999999999999999"), ("x-out", "1")]);
+    let app = app(layer(&limiter, policy), || {
+        [("x-in", "999999999999999"), ("x-out", "1")]
+    });
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
-    assert!(events.text().contains("larger than any limit"), "{}", events.text());
+    assert!(
+        events.text().contains("larger than any limit"),
+        "{}",
+        events.text()
+    );
 }
 
-/// Returns the tokens left of 100 after a response with this value, and true if the value was logged.
+/// Returns the tokens left of 100 after a response with this value, and true if the value was
+/// logged.
 async fn left_by(policy: PolicyBuilder, used: &'static str) -> (i64, bool) {
     let events = Events::collect();
     let (limiter, _) = memory();
     let app = app(layer(&limiter, policy), move || [("x-used", used)]);
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
-    (alices_tokens(&limiter).await, events.text().contains("settle value ignored"))
+    (
+        alices_tokens(&limiter).await,
+        events.text().contains("settle value ignored"),
+    )
 }
 
 /// A value that is far too large must not lock a limit for a very long time.
 #[tokio::test]
 async fn more_than_a_request_can_have_used_keeps_the_estimate() {
     let policy = || ten_tokens().settle("tpm", Settle::header("x-used"));
-    assert_eq!(left_by(policy(), "10000").await, (-9_900, false), "100 full buckets");
+    assert_eq!(
+        left_by(policy(), "10000").await,
+        (-9_900, false),
+        "100 full buckets"
+    );
     for absurd in ["10001", "999999999999999"] {
-        assert_eq!(left_by(policy(), absurd).await, (AS_ESTIMATED, true), "{absurd}");
+        assert_eq!(
+            left_by(policy(), absurd).await,
+            (AS_ESTIMATED, true),
+            "{absurd}"
+        );
     }
     let added = ten_tokens().settle("tpm", Settle::header("x-used").add());
-    assert_eq!(left_by(added, "9991").await, (AS_ESTIMATED, true), "together with the estimate");
+    assert_eq!(
+        left_by(added, "9991").await,
+        (AS_ESTIMATED, true),
+        "together with the estimate"
+    );
     let closure = ten_tokens().settle("tpm", Settle::head(|_| Some(10_001)));
     assert_eq!(left_by(closure, "1").await, (AS_ESTIMATED, true));
-    assert_eq!(left_by(policy().settle_at_most("tpm", 50), "50").await, (50, false));
-    assert_eq!(left_by(policy().settle_at_most("tpm", 50), "51").await, (AS_ESTIMATED, true));
-    assert_eq!(left_by(policy().settle_at_most("tpm", 20_000), "10001").await, (-9_901, false));
+    assert_eq!(
+        left_by(policy().settle_at_most("tpm", 50), "50").await,
+        (50, false)
+    );
+    assert_eq!(
+        left_by(policy().settle_at_most("tpm", 50), "51").await,
+        (AS_ESTIMATED, true)
+    );
+    assert_eq!(
+        left_by(policy().settle_at_most("tpm", 20_000), "10001").await,
+        (-9_901, false)
+    );
     // A valid value after an invalid one is used.
     let later = policy().settle("tpm", Settle::head(|_| Some(30)));
     assert_eq!(left_by(later, "999999999999999").await, (70, true));
@@ -107,18 +166,38 @@ async fn a_body_that_streams_beyond_it_is_charged_as_far_as_it_was_counted() {
     let events = Events::collect();
     let (limiter, _) = memory();
     let policy = ten_tokens().settle("tpm", Settle::bytes(|bytes| bytes * 1_000));
-    let pieces = || Body::from_stream(tokio_stream::iter(["12345"; 4].map(Ok::<_, std::convert::Infallible>)));
+    let pieces = || {
+        Body::from_stream(tokio_stream::iter(
+            ["12345"; 4].map(Ok::<_, std::convert::Infallible>),
+        ))
+    };
     let app = app(layer(&limiter, policy), pieces);
     let response = ask(&app, from("alice")).await;
-    assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap().len(), 20);
+    assert_eq!(
+        axum::body::to_bytes(response.into_body(), 100)
+            .await
+            .unwrap()
+            .len(),
+        20
+    );
     assert_eq!(alices_tokens(&limiter).await, -9_900, "two of the four");
-    assert_eq!(events.text().matches("settle value ignored").count(), 1, "{}", events.text());
+    assert_eq!(
+        events.text().matches("settle value ignored").count(),
+        1,
+        "{}",
+        events.text()
+    );
 }
 
 #[tokio::test]
 async fn the_largest_is_taken() {
     let (limiter, _) = memory();
-    let largest = || header_map(&[("x-used", b"999999999999999"), ("x-extra", b"999999999999999")]);
+    let largest = || {
+        header_map(&[
+            ("x-used", b"999999999999999"),
+            ("x-extra", b"999999999999999"),
+        ])
+    };
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used"))
         .settle("tpm", Settle::header("x-used").add())
@@ -128,10 +207,20 @@ async fn the_largest_is_taken() {
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), 200);
     // Nothing overflows, and the numbers in headers stay in the range of structured fields.
-    assert!(response.headers()["ratelimit"].to_str().unwrap().starts_with(r#""tpm";r=0;t="#), "{response:?}");
+    assert!(
+        response.headers()["ratelimit"]
+            .to_str()
+            .unwrap()
+            .starts_with(r#""tpm";r=0;t="#),
+        "{response:?}"
+    );
     let denied = ask(&app, from("alice")).await;
     assert_eq!(denied.status(), 429);
-    let wait: u64 = denied.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let wait: u64 = denied.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!(wait > 500_000_000_000_000, "{wait}");
 }
 
@@ -140,7 +229,12 @@ async fn the_largest_is_taken() {
 fn an_invalid_json_pointer_is_refused_when_the_policy_is_built() {
     let too_deep = "/a".repeat(17);
     for pointer in ["", "usage", "/a~2", &too_deep] {
-        let policy = ten_tokens().settle("tpm", Settle::usage(Usage::pointers(["/right", pointer]))).build();
-        assert!(matches!(policy, Err(InvalidPolicy::Pointer(wrong)) if wrong == pointer), "{pointer}");
+        let policy = ten_tokens()
+            .settle("tpm", Settle::usage(Usage::pointers(["/right", pointer])))
+            .build();
+        assert!(
+            matches!(policy, Err(InvalidPolicy::Pointer(wrong)) if wrong == pointer),
+            "{pointer}"
+        );
     }
 }

@@ -7,15 +7,28 @@ use tollgate::{RateLimiter, clock::ManualClock, layer::Settle};
 use crate::world::{alices_tokens, app, ask, from, gated, layer, memory, ten_tokens, text};
 
 async fn debt_is_paid_before_anything_is_granted(limiter: RateLimiter, clock: ManualClock) {
-    let app = app(layer(&limiter, ten_tokens().settle("tpm", Settle::header("x-used"))), || [("x-used", "250")]);
+    let app = app(
+        layer(
+            &limiter,
+            ten_tokens().settle("tpm", Settle::header("x-used")),
+        ),
+        || [("x-used", "250")],
+    );
     let granted = ask(&app, from("alice")).await;
     assert_eq!(granted.status(), 200);
-    assert_eq!(text(&granted, "ratelimit"), Some(r#""tpm";r=0;t=150"#), "never below 0");
+    assert_eq!(
+        text(&granted, "ratelimit"),
+        Some(r#""tpm";r=0;t=150"#),
+        "never below 0"
+    );
     assert_eq!(alices_tokens(&limiter).await, -150);
 
     // 160 tokens at 100 a minute.
     let denied = ask(&app, from("alice")).await;
-    assert_eq!((denied.status().as_u16(), text(&denied, "retry-after")), (429, Some("96")));
+    assert_eq!(
+        (denied.status().as_u16(), text(&denied, "retry-after")),
+        (429, Some("96"))
+    );
     // The denial makes a task of its own write the debt, without waiting for a timer.
     tokio::task::yield_now().await;
     clock.advance(Duration::from_secs(95));

@@ -16,7 +16,9 @@ where
     F: Fn(LeaseHandle) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = ()> + Send,
 {
-    let app = Router::new().route("/", get(handler)).layer(layer(limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(limiter, ten_tokens()));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     alices_tokens(limiter).await
 }
@@ -61,7 +63,9 @@ async fn hears_of_limits_that_are_none() {
         assert_eq!(lease.adjust("rpm", 1).unwrap_err(), unknown);
         assert_eq!(lease.settle("rpm", 1).unwrap_err(), unknown);
         assert_eq!(lease.release("rpm", 1).unwrap_err(), unknown);
-        assert!(matches!(lease.consume("rpm", 1).await, Err(Error::Invalid(error)) if error == unknown));
+        assert!(
+            matches!(lease.consume("rpm", 1).await, Err(Error::Invalid(error)) if error == unknown)
+        );
         assert_eq!(lease.consumed("rpm"), None);
     };
     assert_eq!(left_after(&memory().0, handler).await, 90);
@@ -72,11 +76,19 @@ async fn consumes_until_it_is_denied(limiter: RateLimiter) {
         lease.consume("tpm", 50).await.unwrap();
         assert_eq!(lease.consumed("tpm"), Some(60));
         let denied = lease.consume("tpm", 50).await.unwrap_err();
-        let short = denied.denied().expect("a denial").primary().expect("a limit").clone();
+        let short = denied
+            .denied()
+            .expect("a denial")
+            .primary()
+            .expect("a limit")
+            .clone();
         assert_eq!((short.available, short.requested), (40, 50));
         assert_eq!(lease.consumed("tpm"), Some(60), "as it was");
         lease.consume("tpm", 40).await.unwrap();
-        assert!(matches!(lease.consume("tpm", 101).await, Err(Error::ExceedsCapacity(_))));
+        assert!(matches!(
+            lease.consume("tpm", 101).await,
+            Err(Error::ExceedsCapacity(_))
+        ));
         // The work needed fewer tokens.
         lease.release("tpm", 35).unwrap();
     };
@@ -124,15 +136,20 @@ async fn clones_are_one_lease() {
     assert_eq!(left_after(&memory().0, handler).await, 80);
 }
 
-/// Returns the tokens left if the handler calls `say`, and the head and body of the response report 40.
+/// Returns the tokens left if the handler calls `say`, and the head and body of the response report
+/// 40.
 async fn left_beside_rules(policy: PolicyBuilder, say: fn(&LeaseHandle)) -> i64 {
     let (limiter, _) = memory();
     let handler = async move |lease: LeaseHandle| {
         say(&lease);
         [("x-used", "40")]
     };
-    let policy = policy.settle("tpm", Settle::header("x-used")).settle("tpm", Settle::head(|_| Some(1)).add());
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    let policy = policy
+        .settle("tpm", Settle::header("x-used"))
+        .settle("tpm", Settle::head(|_| Some(1)).add());
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     alices_tokens(&limiter).await
 }
@@ -140,10 +157,25 @@ async fn left_beside_rules(policy: PolicyBuilder, say: fn(&LeaseHandle)) -> i64 
 #[tokio::test]
 async fn what_it_says_goes_before_rules() {
     assert_eq!(left_beside_rules(ten_tokens(), |_| {}).await, 59);
-    assert_eq!(left_beside_rules(ten_tokens(), |lease| lease.settle("tpm", 30).unwrap()).await, 70);
-    assert_eq!(left_beside_rules(ten_tokens(), |lease| lease.adjust("tpm", 5).unwrap()).await, 85);
-    assert_eq!(left_beside_rules(ten_tokens(), |lease| lease.release("tpm", 5).unwrap()).await, 95);
-    assert_eq!(left_beside_rules(ten_tokens(), |lease| assert!(lease.settle("rpm", 30).is_err())).await, 59);
+    assert_eq!(
+        left_beside_rules(ten_tokens(), |lease| lease.settle("tpm", 30).unwrap()).await,
+        70
+    );
+    assert_eq!(
+        left_beside_rules(ten_tokens(), |lease| lease.adjust("tpm", 5).unwrap()).await,
+        85
+    );
+    assert_eq!(
+        left_beside_rules(ten_tokens(), |lease| lease.release("tpm", 5).unwrap()).await,
+        95
+    );
+    assert_eq!(
+        left_beside_rules(ten_tokens(), |lease| assert!(
+            lease.settle("rpm", 30).is_err()
+        ))
+        .await,
+        59
+    );
 }
 
 #[tokio::test]
@@ -154,10 +186,20 @@ async fn of_that_limit_only() {
         [("x-used", "3")]
     };
     let rpm = tollgate::Limit::per_minute("rpm", 5);
-    let policy = ten_tokens().limit(rpm.clone()).settle("rpm", Settle::header("x-used"));
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    let policy = ten_tokens()
+        .limit(rpm.clone())
+        .settle("rpm", Settle::header("x-used"));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
-    assert_eq!((alices_tokens(&limiter).await, left(&limiter, "alice", &rpm).await), (70, 2));
+    assert_eq!(
+        (
+            alices_tokens(&limiter).await,
+            left(&limiter, "alice", &rpm).await
+        ),
+        (70, 2)
+    );
 }
 
 #[tokio::test]
@@ -168,7 +210,9 @@ async fn asking_for_more_says_nothing_of_what_was_used() {
         [("x-used", "30")]
     };
     let policy = ten_tokens().settle("tpm", Settle::header("x-used"));
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, policy));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, policy));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     assert_eq!(alices_tokens(&limiter).await, 70);
 }
@@ -176,7 +220,10 @@ async fn asking_for_more_says_nothing_of_what_was_used() {
 #[tokio::test]
 async fn an_outcome_goes_before_what_it_says() {
     let refund = || ten_tokens().on_status(200..=200, Outcome::Refund);
-    assert_eq!(left_beside_rules(refund(), |lease| lease.settle("tpm", 30).unwrap()).await, 100);
+    assert_eq!(
+        left_beside_rules(refund(), |lease| lease.settle("tpm", 30).unwrap()).await,
+        100
+    );
 }
 
 #[tokio::test]
@@ -184,8 +231,9 @@ async fn what_it_says_after_the_head_counts_whatever_the_outcome() {
     let (limiter, _) = memory();
     let (send, receive) = std::sync::mpsc::channel();
     let handler = async move |lease: LeaseHandle| send.send(lease).unwrap();
-    let app =
-        Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens().on_status(.., Outcome::Refund)));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens().on_status(.., Outcome::Refund)));
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     receive.recv().unwrap().settle("tpm", 30).unwrap();
     assert_eq!(alices_tokens(&limiter).await, 70);
@@ -198,7 +246,9 @@ async fn an_error_answer_keeps_what_the_handler_said() {
         lease.settle("tpm", 30).unwrap();
         StatusCode::INTERNAL_SERVER_ERROR
     };
-    let app = Router::new().route("/", get(handler)).layer(layer(&limiter, ten_tokens()));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(layer(&limiter, ten_tokens()));
     assert_eq!(ask(&app, from("alice")).await.status(), 500);
     assert_eq!(alices_tokens(&limiter).await, 70);
 }

@@ -14,29 +14,44 @@ fn tokens() -> Limit {
 }
 
 fn learning() -> PolicyBuilder {
-    per_user(tokens()).cost("tpm", 1000).learn("tpm", Learn::over(3).floor(20))
+    per_user(tokens())
+        .cost("tpm", 1000)
+        .learn("tpm", Learn::over(3).floor(20))
 }
 
-/// Returns a router that answers with the charge of the request, and settles to `x-use` if that is present.
+/// Returns a router that answers with the charge of the request, and settles to `x-use` if that is
+/// present.
 fn app(limiter: &RateLimiter, policy: PolicyBuilder) -> Router {
     let handler = async |lease: LeaseHandle, headers: http::HeaderMap| {
         let used = headers.get("x-use").map(|value| ("x-used", value.clone()));
         let charged = lease.consumed("tpm").unwrap().to_string();
         (axum::response::AppendHeaders(used), charged)
     };
-    Router::new().fallback(handler).layer(layer(limiter, policy.settle("tpm", Settle::header("x-used"))))
+    Router::new().fallback(handler).layer(layer(
+        limiter,
+        policy.settle("tpm", Settle::header("x-used")),
+    ))
 }
 
 /// Returns the initial charge of a request that uses `used` tokens.
 async fn charged(app: &Router, user: &str, used: u64) -> u64 {
     let used = used.to_string();
-    asked(app, &[("x-user", user.to_owned().leak().as_bytes()), ("x-use", used.leak().as_bytes())]).await
+    asked(
+        app,
+        &[
+            ("x-user", user.to_owned().leak().as_bytes()),
+            ("x-use", used.leak().as_bytes()),
+        ],
+    )
+    .await
 }
 
 async fn asked(app: &Router, headers: &[(&'static str, &'static [u8])]) -> u64 {
     let response = ask(app, with_headers(headers)).await;
     assert_eq!(response.status(), 200);
-    let charged = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+    let charged = axum::body::to_bytes(response.into_body(), 100)
+        .await
+        .unwrap();
     String::from_utf8_lossy(&charged).parse().unwrap()
 }
 
@@ -49,7 +64,11 @@ async fn guesses_get_better() {
         assert_eq!(charged(&app, "alice", 0).await, 75);
         assert_eq!(charged(&app, "alice", 0).await, 38);
         assert_eq!(charged(&app, "alice", 0).await, 20, "the floor");
-        assert_eq!(charged(&app, "bob", 500).await, 1000, "everyone for themselves");
+        assert_eq!(
+            charged(&app, "bob", 500).await,
+            1000,
+            "everyone for themselves"
+        );
         assert_eq!(charged(&app, "bob", 500).await, 500);
     }
 }
@@ -60,14 +79,20 @@ async fn what_nobody_tells_teaches_nothing() {
     let app = app(&limiter, learning());
     for _ in 0..3 {
         assert_eq!(asked(&app, &[("x-user", b"alice")]).await, 1000);
-        assert_eq!(asked(&app, &[("x-user", b"alice"), ("x-use", b"nonsense")]).await, 1000);
+        assert_eq!(
+            asked(&app, &[("x-user", b"alice"), ("x-use", b"nonsense")]).await,
+            1000
+        );
     }
 }
 
 #[tokio::test]
 async fn nor_does_what_is_given_back() {
     let (limiter, _) = memory();
-    let app = app(&limiter, learning().on_status(200..=200, tollgate::layer::Outcome::Refund));
+    let app = app(
+        &limiter,
+        learning().on_status(200..=200, tollgate::layer::Outcome::Refund),
+    );
     for _ in 0..3 {
         assert_eq!(charged(&app, "alice", 100).await, 1000);
     }
@@ -81,7 +106,9 @@ async fn a_handler_teaches_too() {
         lease.settle("tpm", 70).unwrap();
         charged.to_string()
     };
-    let app = Router::new().fallback(handler).layer(layer(&limiter, learning()));
+    let app = Router::new()
+        .fallback(handler)
+        .layer(layer(&limiter, learning()));
     assert_eq!(asked(&app, &[("x-user", b"alice")]).await, 1000);
     assert_eq!(asked(&app, &[("x-user", b"alice")]).await, 70);
 }
@@ -89,10 +116,19 @@ async fn a_handler_teaches_too() {
 #[tokio::test]
 async fn what_the_head_says_goes_before() {
     let (limiter, _) = memory();
-    let app = app(&limiter, learning().estimate("tpm", header_value("x-tokens")));
+    let app = app(
+        &limiter,
+        learning().estimate("tpm", header_value("x-tokens")),
+    );
     assert_eq!(charged(&app, "alice", 100).await, 1000);
-    assert_eq!(asked(&app, &[("x-user", b"alice"), ("x-tokens", b"7")]).await, 7);
-    assert_eq!(asked(&app, &[("x-user", b"alice"), ("x-tokens", b"-7")]).await, 100);
+    assert_eq!(
+        asked(&app, &[("x-user", b"alice"), ("x-tokens", b"7")]).await,
+        7
+    );
+    assert_eq!(
+        asked(&app, &[("x-user", b"alice"), ("x-tokens", b"-7")]).await,
+        100
+    );
 }
 
 #[tokio::test]
@@ -125,11 +161,15 @@ async fn not_above_a_stored_one_either() {
 
 async fn store(limiter: &RateLimiter, tokens: u64) {
     let scope = ConfigScope::Resource(Resource::new("api").unwrap());
-    limiter.config().set(scope, Limit::per_minute("tpm", tokens)).await.unwrap();
+    limiter
+        .config()
+        .set(scope, Limit::per_minute("tpm", tokens))
+        .await
+        .unwrap();
 }
 
-/// Replaces a large stored limit by one of 100 tokens. Returns how many requests are refused, and the initial charge of
-/// the next one.
+/// Replaces a large stored limit by one of 100 tokens. Returns how many requests are refused, and
+/// the initial charge of the next one.
 async fn shrunk(learn: Learn) -> (u32, String) {
     let (limiter, _) = memory();
     store(&limiter, 10_000).await;
@@ -143,7 +183,9 @@ async fn shrunk(learn: Learn) -> (u32, String) {
         request.headers_mut().extend(header_map(&[("x-use", b"5")]));
         let response = ask(&app, request).await;
         if response.status() == 200 {
-            let charged = axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+            let charged = axum::body::to_bytes(response.into_body(), 100)
+                .await
+                .unwrap();
             return (refused, String::from_utf8_lossy(&charged).into_owned());
         }
         assert!(!response.headers().contains_key("retry-after"));
@@ -159,7 +201,10 @@ async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
 
 #[tokio::test]
 async fn nor_more_by_a_floor_that_no_longer_fits() {
-    assert_eq!(shrunk(Learn::default().floor(500)).await, (1, "100".to_owned()));
+    assert_eq!(
+        shrunk(Learn::default().floor(500)).await,
+        (1, "100".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -170,7 +215,11 @@ async fn a_floor_above_a_stored_capacity_refuses_nobody() {
     assert_eq!(charged(&app, "alice", 5).await, 10);
     for _ in 0..2 {
         clock.advance(std::time::Duration::from_secs(3600));
-        assert_eq!(charged(&app, "alice", 5).await, 100, "what a full bucket holds");
+        assert_eq!(
+            charged(&app, "alice", 5).await,
+            100,
+            "what a full bucket holds"
+        );
     }
     store(&limiter, 10_000).await;
     clock.advance(std::time::Duration::from_secs(3600));

@@ -21,11 +21,17 @@ fn rpm() -> Limit {
 async fn left_after(policy: PolicyBuilder, status: u16) -> [i64; 2] {
     let (limiter, _) = memory();
     let status = StatusCode::from_u16(status).unwrap();
-    let app = app(layer(&limiter, policy.limit(rpm())), move || (status, [("x-used", "30")], "body"));
+    let app = app(layer(&limiter, policy.limit(rpm())), move || {
+        (status, [("x-used", "30")], "body")
+    });
     let response = ask(&app, from("alice")).await;
     assert_eq!(response.status(), status);
     collect(response.into_body()).await.unwrap();
-    let available = limiter.available("alice", "api").limits([tokens(), rpm()]).await.unwrap();
+    let available = limiter
+        .available("alice", "api")
+        .limits([tokens(), rpm()])
+        .await
+        .unwrap();
     ["tpm", "rpm"].map(|name| available.get(name).unwrap().available)
 }
 
@@ -38,7 +44,11 @@ async fn everything_is_kept_by_default() {
 
 #[tokio::test]
 async fn by_status() {
-    let policy = || ten_tokens().on_status(400..=499, Outcome::refund(["tpm"])).on_status(500.., Outcome::Refund);
+    let policy = || {
+        ten_tokens()
+            .on_status(400..=499, Outcome::refund(["tpm"]))
+            .on_status(500.., Outcome::Refund)
+    };
     for (status, left) in [
         (200, [90, 4]),
         (399, [90, 4]),
@@ -60,19 +70,40 @@ async fn the_first_rule_that_knows_holds() {
     let policy = || {
         ten_tokens()
             .on_status(503..=503, Outcome::Keep)
-            .on_response(|head| (head.status == 501).then_some(Outcome::RefundLimits(vec!["rpm".to_owned()])))
+            .on_response(|head| {
+                (head.status == 501).then_some(Outcome::RefundLimits(vec!["rpm".to_owned()]))
+            })
             .refund_server_errors()
     };
-    for (status, left) in [(500, [100, 5]), (501, [90, 5]), (502, [100, 5]), (503, [90, 4]), (400, [90, 4])] {
+    for (status, left) in [
+        (500, [100, 5]),
+        (501, [90, 5]),
+        (502, [100, 5]),
+        (503, [90, 4]),
+        (400, [90, 4]),
+    ] {
         assert_eq!(left_after(policy(), status).await, left, "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_closure_sees_headers() {
-    let policy = || ten_tokens().on_response(|head| head.headers.contains_key("x-used").then_some(Outcome::Refund));
+    let policy = || {
+        ten_tokens().on_response(|head| {
+            head.headers
+                .contains_key("x-used")
+                .then_some(Outcome::Refund)
+        })
+    };
     assert_eq!(left_after(policy(), 200).await, [100, 5]);
-    assert_eq!(left_after(policy().settle("tpm", Settle::header("x-used").strip()), 200).await, [100, 5]);
+    assert_eq!(
+        left_after(
+            policy().settle("tpm", Settle::header("x-used").strip()),
+            200
+        )
+        .await,
+        [100, 5]
+    );
 }
 
 #[tokio::test]
@@ -90,8 +121,14 @@ async fn it_goes_before_what_rules_find() {
             .settle("rpm", Settle::bytes(|_| 3))
     };
     assert_eq!(left_after(policy(), 200).await, [96, 2]);
-    assert_eq!(left_after(policy().refund_server_errors(), 500).await, [100, 5]);
-    assert_eq!(left_after(policy().on_status(500..=500, Outcome::refund(["tpm"])), 500).await, [100, 2]);
+    assert_eq!(
+        left_after(policy().refund_server_errors(), 500).await,
+        [100, 5]
+    );
+    assert_eq!(
+        left_after(policy().on_status(500..=500, Outcome::refund(["tpm"])), 500).await,
+        [100, 2]
+    );
 }
 
 #[tokio::test]
@@ -100,24 +137,56 @@ async fn names_are_checked() {
         Err(InvalidPolicy::UnknownLimit(name)) => name,
         other => panic!("{other:?}"),
     };
-    assert_eq!(unknown(ten_tokens().on_status(400.., Outcome::refund(["nonsense"]))), "nonsense");
-    assert_eq!(unknown(ten_tokens().on_error(Outcome::refund(["nonsense"]))), "nonsense");
-    assert_eq!(unknown(ten_tokens().on_panic(Outcome::refund(["nonsense"]))), "nonsense");
+    assert_eq!(
+        unknown(ten_tokens().on_status(400.., Outcome::refund(["nonsense"]))),
+        "nonsense"
+    );
+    assert_eq!(
+        unknown(ten_tokens().on_error(Outcome::refund(["nonsense"]))),
+        "nonsense"
+    );
+    assert_eq!(
+        unknown(ten_tokens().on_panic(Outcome::refund(["nonsense"]))),
+        "nonsense"
+    );
 }
 
 /// Returns the tokens left after the inner service has failed.
 async fn left_after_an_error(policy: PolicyBuilder) -> i64 {
     let (limiter, _) = memory();
     let inner = tower::service_fn(async |_: Request<Body>| Err::<Response<Body>, _>("broken"));
-    assert_eq!(layer(&limiter, policy).layer(inner).oneshot(from("alice")).await.err(), Some("broken"));
+    assert_eq!(
+        layer(&limiter, policy)
+            .layer(inner)
+            .oneshot(from("alice"))
+            .await
+            .err(),
+        Some("broken")
+    );
     alices_tokens(&limiter).await
 }
 
 #[tokio::test]
 async fn an_inner_error_is_kept_unless_told_otherwise() {
-    assert_eq!(left_after_an_error(ten_tokens()).await, 90, "a client can provoke it by its body: fault A2");
-    assert_eq!(left_after_an_error(ten_tokens().on_error(Outcome::Refund)).await, 100);
-    assert_eq!(left_after_an_error(ten_tokens().on_error(Outcome::Keep)).await, 90);
-    assert_eq!(left_after_an_error(ten_tokens().on_error(Outcome::refund(["tpm"]))).await, 100);
-    assert_eq!(left_after_an_error(ten_tokens().limit(rpm()).on_error(Outcome::refund(["rpm"]))).await, 90);
+    assert_eq!(
+        left_after_an_error(ten_tokens()).await,
+        90,
+        "a client can provoke it by its body: fault A2"
+    );
+    assert_eq!(
+        left_after_an_error(ten_tokens().on_error(Outcome::Refund)).await,
+        100
+    );
+    assert_eq!(
+        left_after_an_error(ten_tokens().on_error(Outcome::Keep)).await,
+        90
+    );
+    assert_eq!(
+        left_after_an_error(ten_tokens().on_error(Outcome::refund(["tpm"]))).await,
+        100
+    );
+    assert_eq!(
+        left_after_an_error(ten_tokens().limit(rpm()).on_error(Outcome::refund(["rpm"]))).await,
+        90
+    );
 }

@@ -8,7 +8,9 @@ use crate::world::{alices_tokens, app, ask, from, layer, memory, ten_tokens, tok
 async fn left_after(policy: tollgate::layer::PolicyBuilder, status: u16) -> i64 {
     let (limiter, _) = memory();
     let status = StatusCode::from_u16(status).unwrap();
-    let app = app(layer(&limiter, policy), move || (status, [("x-used", "30")]));
+    let app = app(layer(&limiter, policy), move || {
+        (status, [("x-used", "30")])
+    });
     assert_eq!(ask(&app, from("alice")).await.status(), status);
     alices_tokens(&limiter).await
 }
@@ -22,14 +24,30 @@ async fn errors_are_charged_by_default() {
 
 #[tokio::test]
 async fn server_errors_are_refunded_where_the_policy_says_so() {
-    for (status, left) in [(200, 90), (404, 90), (429, 90), (499, 90), (500, 100), (502, 100), (599, 100)] {
-        assert_eq!(left_after(ten_tokens().refund_server_errors(), status).await, left, "{status}");
+    for (status, left) in [
+        (200, 90),
+        (404, 90),
+        (429, 90),
+        (499, 90),
+        (500, 100),
+        (502, 100),
+        (599, 100),
+    ] {
+        assert_eq!(
+            left_after(ten_tokens().refund_server_errors(), status).await,
+            left,
+            "{status}"
+        );
     }
 }
 
 #[tokio::test]
 async fn whatever_the_headers_say() {
-    let policy = || ten_tokens().settle("tpm", Settle::header("x-used")).refund_server_errors();
+    let policy = || {
+        ten_tokens()
+            .settle("tpm", Settle::header("x-used"))
+            .refund_server_errors()
+    };
     assert_eq!(left_after(policy(), 200).await, 70);
     assert_eq!(left_after(policy(), 500).await, 100);
 }
@@ -38,12 +56,27 @@ async fn whatever_the_headers_say() {
 async fn of_all_limits() {
     let (limiter, _) = memory();
     let rpm = tollgate::Limit::per_minute("rpm", 5);
-    let app = app(layer(&limiter, ten_tokens().limit(rpm.clone()).refund_server_errors()), || {
-        StatusCode::INTERNAL_SERVER_ERROR
-    });
+    let app = app(
+        layer(
+            &limiter,
+            ten_tokens().limit(rpm.clone()).refund_server_errors(),
+        ),
+        || StatusCode::INTERNAL_SERVER_ERROR,
+    );
     for _ in 0..20 {
         assert_eq!(ask(&app, from("alice")).await.status(), 500, "never denied");
     }
-    let available = limiter.available("alice", "api").limits([tokens(), rpm]).await.unwrap();
-    assert_eq!(available.limits.iter().map(|status| status.available).collect::<Vec<_>>(), [100, 5]);
+    let available = limiter
+        .available("alice", "api")
+        .limits([tokens(), rpm])
+        .await
+        .unwrap();
+    assert_eq!(
+        available
+            .limits
+            .iter()
+            .map(|status| status.available)
+            .collect::<Vec<_>>(),
+        [100, 5]
+    );
 }

@@ -10,8 +10,9 @@ use crate::{
 
 async fn left_after(rule: Settle) -> i64 {
     let (limiter, _) = memory();
-    let app =
-        app(layer(&limiter, ten_tokens().settle("tpm", rule)), || (http::StatusCode::ACCEPTED, [("x-pages", "3")]));
+    let app = app(layer(&limiter, ten_tokens().settle("tpm", rule)), || {
+        (http::StatusCode::ACCEPTED, [("x-pages", "3")])
+    });
     assert_eq!(ask(&app, from("alice")).await.status(), 202);
     alices_tokens(&limiter).await
 }
@@ -19,7 +20,10 @@ async fn left_after(rule: Settle) -> i64 {
 #[tokio::test]
 async fn it_sees_everything_but_the_body() {
     let rule = Settle::head(|head: &ResponseHead<'_>| {
-        assert_eq!((head.status.as_u16(), head.version), (202, http::Version::HTTP_11));
+        assert_eq!(
+            (head.status.as_u16(), head.version),
+            (202, http::Version::HTTP_11)
+        );
         assert!(!format!("{head:?}").contains("x-pages"));
         let pages: u64 = head.headers["x-pages"].to_str().ok()?.parse().ok()?;
         Some(pages * 10)
@@ -40,8 +44,15 @@ async fn it_may_add() {
 #[tokio::test]
 async fn what_is_absurd_keeps_the_estimate() {
     let events = Events::collect();
-    assert_eq!(left_after(Settle::head(|_| Some(u64::MAX))).await, AS_ESTIMATED);
-    assert!(events.text().contains("larger than any limit"), "{}", events.text());
+    assert_eq!(
+        left_after(Settle::head(|_| Some(u64::MAX))).await,
+        AS_ESTIMATED
+    );
+    assert!(
+        events.text().contains("larger than any limit"),
+        "{}",
+        events.text()
+    );
 }
 
 #[tokio::test]
@@ -49,8 +60,14 @@ async fn it_sees_headers_that_are_stripped() {
     let (limiter, _) = memory();
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used").strip())
-        .settle("tpm", Settle::head(|head| head.headers.contains_key("x-used").then_some(1)).add());
+        .settle(
+            "tpm",
+            Settle::head(|head| head.headers.contains_key("x-used").then_some(1)).add(),
+        );
     let app = app(layer(&limiter, policy), || [("x-used", "30")]);
     let response = ask(&app, from("alice")).await;
-    assert_eq!((text(&response, "x-used"), alices_tokens(&limiter).await), (None, 69));
+    assert_eq!(
+        (text(&response, "x-used"), alices_tokens(&limiter).await),
+        (None, 69)
+    );
 }

@@ -24,23 +24,34 @@ fn by_events() -> PolicyBuilder {
     ten_tokens().settle("tpm", Settle::events(|events| events))
 }
 
-async fn streaming(limiter: &RateLimiter, policy: PolicyBuilder, kind: &'static str) -> (Body, Feed) {
+async fn streaming(
+    limiter: &RateLimiter,
+    policy: PolicyBuilder,
+    kind: &'static str,
+) -> (Body, Feed) {
     let (feed, body) = fed();
     let body = once(body);
     let app = app(layer(limiter, policy), move || {
-        Response::builder().header("content-type", kind).body(Body::new(body())).unwrap()
+        Response::builder()
+            .header("content-type", kind)
+            .body(Body::new(body()))
+            .unwrap()
     });
     (ask(&app, from("alice")).await.into_body(), feed)
 }
 
 fn send(feed: &Feed, text: &str) {
-    feed.send(Ok(Frame::data(Bytes::copy_from_slice(text.as_bytes())))).unwrap();
+    feed.send(Ok(Frame::data(Bytes::copy_from_slice(text.as_bytes()))))
+        .unwrap();
 }
 
 /// Sends this number of events at once, and reads them.
 async fn pass(body: &mut Body, feed: &Feed, events: usize) {
     send(feed, &EVENT.repeat(events));
-    assert_eq!(next(body).await.unwrap().unwrap().len(), events * EVENT.len());
+    assert_eq!(
+        next(body).await.unwrap().unwrap().len(),
+        events * EVENT.len()
+    );
 }
 
 /// Polls until the background task has done what it can.
@@ -52,7 +63,12 @@ async fn settle_down(body: &mut Body) {
 }
 
 async fn more_is_charged_as_it_goes(limiter: RateLimiter) {
-    let (mut body, feed) = streaming(&limiter, by_events().top_up(TopUp::steps(20)), "text/event-stream").await;
+    let (mut body, feed) = streaming(
+        &limiter,
+        by_events().top_up(TopUp::steps(20)),
+        "text/event-stream",
+    )
+    .await;
     pass(&mut body, &feed, 10).await;
     settle_down(&mut body).await;
     assert_eq!(alices_tokens(&limiter).await, 90, "as charged");
@@ -61,7 +77,11 @@ async fn more_is_charged_as_it_goes(limiter: RateLimiter) {
     assert_eq!(alices_tokens(&limiter).await, 70, "one step");
     pass(&mut body, &feed, 50).await;
     settle_down(&mut body).await;
-    assert_eq!(alices_tokens(&limiter).await, 39, "all that is lacking, where that is more");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        39,
+        "all that is lacking, where that is more"
+    );
     drop(feed);
     assert!(next(&mut body).await.is_none());
     assert_eq!(alices_tokens(&limiter).await, 39);
@@ -80,7 +100,12 @@ async fn more_is_charged_as_it_goes_through_gates() {
 #[tokio::test]
 async fn what_was_charged_ahead_is_given_back() {
     let (limiter, _) = memory();
-    let (mut body, feed) = streaming(&limiter, by_events().top_up(TopUp::steps(50)), "text/event-stream").await;
+    let (mut body, feed) = streaming(
+        &limiter,
+        by_events().top_up(TopUp::steps(50)),
+        "text/event-stream",
+    )
+    .await;
     pass(&mut body, &feed, 12).await;
     assert_eq!(alices_tokens(&limiter).await, 40);
     drop(feed);
@@ -101,7 +126,12 @@ async fn without_one_the_difference_is_debt() {
 #[tokio::test]
 async fn a_denied_stream_goes_on_and_becomes_debt() {
     let (limiter, _) = memory();
-    let (mut body, feed) = streaming(&limiter, by_events().top_up(TopUp::steps(20)), "text/event-stream").await;
+    let (mut body, feed) = streaming(
+        &limiter,
+        by_events().top_up(TopUp::steps(20)),
+        "text/event-stream",
+    )
+    .await;
     pass(&mut body, &feed, 90).await;
     pass(&mut body, &feed, 30).await;
     pass(&mut body, &feed, 30).await;
@@ -124,7 +154,11 @@ async fn a_denied_stream_is_ended(limiter: RateLimiter) {
     assert_eq!(last, format!("event: error\ndata: {error}\n\n"));
     assert!(feed.is_closed(), "the inner body is gone");
     assert!(next(&mut body).await.is_none() && body.is_end_stream());
-    assert_eq!(alices_tokens(&limiter).await, -5, "what has passed is charged");
+    assert_eq!(
+        alices_tokens(&limiter).await,
+        -5,
+        "what has passed is charged"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +199,13 @@ async fn never_within_an_event() {
     let policy = by_events().top_up(TopUp::steps(1).end_stream_with("data: over\n\n"));
     let (mut body, feed) = streaming(&limiter, policy, "text/event-stream; charset=utf-8").await;
     send(&feed, &(EVENT.repeat(150) + "data: ha"));
-    assert!(next(&mut body).await.unwrap().unwrap().ends_with(b"data: ha"));
+    assert!(
+        next(&mut body)
+            .await
+            .unwrap()
+            .unwrap()
+            .ends_with(b"data: ha")
+    );
     send(&feed, "lf\n");
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "lf\n");
     send(&feed, "\n");
@@ -178,19 +218,28 @@ async fn never_within_an_event() {
 #[tokio::test]
 async fn grpc_ends_with_trailers() {
     let (limiter, _) = memory();
-    let policy = ten_tokens().settle("tpm", Settle::bytes(|bytes| bytes)).top_up(TopUp::steps(1).end_stream());
+    let policy = ten_tokens()
+        .settle("tpm", Settle::bytes(|bytes| bytes))
+        .top_up(TopUp::steps(1).end_stream());
     let (mut body, feed) = streaming(&limiter, policy, "application/grpc+proto").await;
     send(&feed, &"x".repeat(150));
     assert_eq!(next(&mut body).await.unwrap().unwrap().len(), 150);
     let (rest, trailers) = collect(body).await.unwrap();
     let trailers = trailers.unwrap();
-    assert_eq!((rest.len(), &trailers["grpc-status"], trailers.len()), (0, &"8".parse().unwrap(), 2));
+    assert_eq!(
+        (rest.len(), &trailers["grpc-status"], trailers.len()),
+        (0, &"8".parse().unwrap(), 2)
+    );
     assert_eq!(alices_tokens(&limiter).await, -50);
 }
 
 #[tokio::test]
 async fn other_bodies_are_not_cut_short() {
-    let policy = || ten_tokens().settle("tpm", Settle::bytes(|bytes| bytes)).top_up(TopUp::steps(1).end_stream());
+    let policy = || {
+        ten_tokens()
+            .settle("tpm", Settle::bytes(|bytes| bytes))
+            .top_up(TopUp::steps(1).end_stream())
+    };
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(&limiter, policy(), "text/plain").await;
     send(&feed, &"x".repeat(150));
@@ -200,12 +249,17 @@ async fn other_bodies_are_not_cut_short() {
     assert_eq!(alices_tokens(&limiter).await, -51);
 
     // Bodies with a content length or an encoding are not cut either.
-    for head in [(CONTENT_LENGTH.as_str(), "151"), ("content-encoding", "gzip")] {
+    for head in [
+        (CONTENT_LENGTH.as_str(), "151"),
+        ("content-encoding", "gzip"),
+    ] {
         let (limiter, _) = memory();
         let (feed, body) = fed();
         let body = once(body);
         let app = app(layer(&limiter, policy()), move || {
-            let response = Response::builder().header("content-type", "text/event-stream").header(head.0, head.1);
+            let response = Response::builder()
+                .header("content-type", "text/event-stream")
+                .header(head.0, head.1);
             response.body(Body::new(body())).unwrap()
         });
         let response = ask(&app, from("alice")).await;
@@ -235,7 +289,9 @@ async fn a_store_that_fails_ends_nothing() {
     let remote = Remote::start().await;
     let policy = by_events().top_up(TopUp::steps(5).end_stream());
     let (mut body, feed) = streaming(&remote.limiter, policy, "text/event-stream").await;
-    remote.proxy.set_fault(Fault::answer(ErrorAnswer::throughput_exceeded()));
+    remote
+        .proxy
+        .set_fault(Fault::answer(ErrorAnswer::throughput_exceeded()));
     pass(&mut body, &feed, 20).await;
     remote.proxy.until_received("UpdateItem", 1).await;
     for _ in 0..20 {
@@ -251,7 +307,9 @@ async fn one_that_is_under_way_is_given_back_with_the_body() {
     let remote = Remote::start().await;
     let policy = by_events().top_up(TopUp::steps(50));
     let (mut body, feed) = streaming(&remote.limiter, policy, "text/event-stream").await;
-    remote.proxy.set_fault(Fault::delay(Duration::from_millis(50)).on("UpdateItem"));
+    remote
+        .proxy
+        .set_fault(Fault::delay(Duration::from_millis(50)).on("UpdateItem"));
     pass(&mut body, &feed, 12).await;
     drop(body);
     remote.proxy.clear_faults();

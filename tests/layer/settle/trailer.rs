@@ -16,16 +16,26 @@ type Headers = &'static [(&'static str, &'static [u8])];
 
 fn with_trailers(trailers: Headers) -> Response {
     let trailers = header_map(trailers);
-    Response::new(Body::new(Full::from("hello").with_trailers(async { Some(Ok(trailers)) })))
+    Response::new(Body::new(
+        Full::from("hello").with_trailers(async { Some(Ok(trailers)) }),
+    ))
 }
 
-/// Returns the tokens left after a response with these trailers, and the trailers that the client gets.
+/// Returns the tokens left after a response with these trailers, and the trailers that the client
+/// gets.
 async fn settled(limiter: &RateLimiter, rule: Settle, trailers: Headers) -> (i64, HeaderMap) {
-    let app = app(layer(limiter, ten_tokens().settle("tpm", rule)), move || with_trailers(trailers));
+    let app = app(
+        layer(limiter, ten_tokens().settle("tpm", rule)),
+        move || with_trailers(trailers),
+    );
     let before = alices_tokens(limiter).await;
     let mut body = ask(&app, from("alice")).await.into_body();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), "hello");
-    assert_eq!(alices_tokens(limiter).await, before - 10, "open until the end");
+    assert_eq!(
+        alices_tokens(limiter).await,
+        before - 10,
+        "open until the end"
+    );
     let (_, trailers) = collect(body).await.unwrap();
     (alices_tokens(limiter).await, trailers.expect("trailers"))
 }
@@ -33,15 +43,25 @@ async fn settled(limiter: &RateLimiter, rule: Settle, trailers: Headers) -> (i64
 #[tokio::test]
 async fn sets_what_was_used() {
     for (limiter, _) in [memory(), gated()] {
-        let (left, trailers) = settled(&limiter, Settle::trailer("x-used"), &[("x-used", b"30")]).await;
-        assert_eq!((left, trailers["x-used"].as_bytes()), (70, &b"30"[..]), "seen by the client too");
+        let (left, trailers) =
+            settled(&limiter, Settle::trailer("x-used"), &[("x-used", b"30")]).await;
+        assert_eq!(
+            (left, trailers["x-used"].as_bytes()),
+            (70, &b"30"[..]),
+            "seen by the client too"
+        );
     }
 }
 
 #[tokio::test]
 async fn over_dynamodb() {
     let remote = Remote::start().await;
-    settled(&remote.limiter, Settle::trailer("x-used"), &[("x-used", b"30")]).await;
+    settled(
+        &remote.limiter,
+        Settle::trailer("x-used"),
+        &[("x-used", b"30")],
+    )
+    .await;
     remote.limiter.shutdown().await;
     assert_eq!(alices_tokens(&remote.limiter).await, 70);
 }
@@ -49,16 +69,33 @@ async fn over_dynamodb() {
 #[tokio::test]
 async fn sums_and_adds() {
     let rule = || Settle::trailers(["x-in", "x-out"]);
-    assert_eq!(settled(&memory().0, rule(), &[("x-in", b"30"), ("x-out", b"5")]).await.0, 65);
-    assert_eq!(settled(&memory().0, rule().add(), &[("x-out", b"5")]).await.0, 85);
-    assert_eq!(settled(&memory().0, rule(), &[("x-else", b"5")]).await.0, AS_ESTIMATED);
+    assert_eq!(
+        settled(&memory().0, rule(), &[("x-in", b"30"), ("x-out", b"5")])
+            .await
+            .0,
+        65
+    );
+    assert_eq!(
+        settled(&memory().0, rule().add(), &[("x-out", b"5")])
+            .await
+            .0,
+        85
+    );
+    assert_eq!(
+        settled(&memory().0, rule(), &[("x-else", b"5")]).await.0,
+        AS_ESTIMATED
+    );
 }
 
 #[tokio::test]
 async fn strips_what_clients_need_not_see() {
     let rule = || Settle::trailer("x-used").strip();
-    let (left, trailers) = settled(&memory().0, rule(), &[("x-used", b"30"), ("x-else", b"1")]).await;
-    assert_eq!((left, trailers.len(), trailers["x-else"].as_bytes()), (70, 1, &b"1"[..]));
+    let (left, trailers) =
+        settled(&memory().0, rule(), &[("x-used", b"30"), ("x-else", b"1")]).await;
+    assert_eq!(
+        (left, trailers.len(), trailers["x-else"].as_bytes()),
+        (70, 1, &b"1"[..])
+    );
     let (left, trailers) = settled(&memory().0, rule(), &[("x-used", b"nonsense")]).await;
     assert_eq!((left, trailers.len()), (AS_ESTIMATED, 0));
 }
@@ -72,18 +109,29 @@ async fn and_what_announces_them() {
         (&["x-else", "x-used2"], &["x-else", "x-used2"]),
         (&[], &[]),
     ] {
-        for (rule, expected) in [(Settle::trailer("x-used").strip(), expected), (Settle::trailer("x-used"), announced)]
-        {
-            let app = app(layer(&memory().0, ten_tokens().settle("tpm", rule)), move || {
-                let mut response = with_trailers(&[("x-used", b"30")]);
-                for line in announced {
-                    response.headers_mut().append("trailer", http::HeaderValue::from_static(line));
-                }
-                response
-            });
+        for (rule, expected) in [
+            (Settle::trailer("x-used").strip(), expected),
+            (Settle::trailer("x-used"), announced),
+        ] {
+            let app = app(
+                layer(&memory().0, ten_tokens().settle("tpm", rule)),
+                move || {
+                    let mut response = with_trailers(&[("x-used", b"30")]);
+                    for line in announced {
+                        response
+                            .headers_mut()
+                            .append("trailer", http::HeaderValue::from_static(line));
+                    }
+                    response
+                },
+            );
             let response = ask(&app, from("alice")).await;
-            let lines: Vec<_> =
-                response.headers().get_all("trailer").iter().map(|line| line.to_str().unwrap()).collect();
+            let lines: Vec<_> = response
+                .headers()
+                .get_all("trailer")
+                .iter()
+                .map(|line| line.to_str().unwrap())
+                .collect();
             assert_eq!(lines, expected, "{announced:?}");
         }
     }
@@ -91,23 +139,35 @@ async fn and_what_announces_them() {
 
 #[tokio::test]
 async fn strips_them_where_there_is_no_lease_too() {
-    let policy =
-        ten_tokens().settle("tpm", Settle::header("x-used").strip()).settle("tpm", Settle::trailer("x-used").strip());
+    let policy = ten_tokens()
+        .settle("tpm", Settle::header("x-used").strip())
+        .settle("tpm", Settle::trailer("x-used").strip());
     let app = app(layer(&memory().0, policy), || {
         let mut response = with_trailers(&[("x-used", b"30"), ("x-else", b"1")]);
-        response.headers_mut().insert("x-used", http::HeaderValue::from_static("30"));
+        response
+            .headers_mut()
+            .insert("x-used", http::HeaderValue::from_static("30"));
         response
     });
     let mut preflight = from("alice");
     *preflight.method_mut() = http::Method::OPTIONS;
-    let headers = header_map(&[("origin", b"https://a.test"), ("access-control-request-method", b"GET")]);
+    let headers = header_map(&[
+        ("origin", b"https://a.test"),
+        ("access-control-request-method", b"GET"),
+    ]);
     preflight.headers_mut().extend(headers);
     let response = ask(&app, preflight).await;
-    assert!(!response.headers().contains_key("ratelimit"), "it passed unlimited");
+    assert!(
+        !response.headers().contains_key("ratelimit"),
+        "it passed unlimited"
+    );
     assert!(!response.headers().contains_key("x-used"));
     let (data, trailers) = collect(response.into_body()).await.unwrap();
     let trailers = trailers.unwrap();
-    assert_eq!((&data[..], trailers.contains_key("x-used"), trailers.len()), (&b"hello"[..], false, 1));
+    assert_eq!(
+        (&data[..], trailers.contains_key("x-used"), trailers.len()),
+        (&b"hello"[..], false, 1)
+    );
 }
 
 #[tokio::test]
@@ -115,20 +175,38 @@ async fn bad_ones_keep_the_estimate() {
     for bad in [&b"-5"[..], b"1e9", b"", b"1000000000000000"] {
         let events = Events::collect();
         let trailers: Headers = vec![("x-used", bad)].leak();
-        assert_eq!(settled(&memory().0, Settle::trailer("x-used"), trailers).await.0, AS_ESTIMATED, "{bad:?}");
-        assert!(events.text().contains("settle value ignored"), "{}", events.text());
+        assert_eq!(
+            settled(&memory().0, Settle::trailer("x-used"), trailers)
+                .await
+                .0,
+            AS_ESTIMATED,
+            "{bad:?}"
+        );
+        assert!(
+            events.text().contains("settle value ignored"),
+            "{}",
+            events.text()
+        );
     }
 }
 
 #[tokio::test]
 async fn they_follow_what_the_head_says() {
     let (limiter, _) = memory();
-    let policy = || ten_tokens().settle("tpm", Settle::header("x-used")).settle("tpm", Settle::trailer("x-used").add());
+    let policy = || {
+        ten_tokens()
+            .settle("tpm", Settle::header("x-used"))
+            .settle("tpm", Settle::trailer("x-used").add())
+    };
     let app = app(layer(&limiter, policy()), || {
         let mut response = with_trailers(&[("x-used", b"5")]);
-        response.headers_mut().insert("x-used", http::HeaderValue::from_static("30"));
+        response
+            .headers_mut()
+            .insert("x-used", http::HeaderValue::from_static("30"));
         response
     });
-    collect(ask(&app, from("alice")).await.into_body()).await.unwrap();
+    collect(ask(&app, from("alice")).await.into_body())
+        .await
+        .unwrap();
     assert_eq!(alices_tokens(&limiter).await, 65);
 }

@@ -20,15 +20,22 @@ fn warns(policy: PolicyBuilder) -> bool {
 fn is_warned_of() {
     let settled = || per_user(tokens()).settle("tpm", Settle::header("x-used"));
     assert!(warns(settled()));
-    assert!(warns(settled().settle("tpm", Settle::trailer("x-used"))), "once");
-    assert!(warns(per_user(tokens()).settle("tpm", Settle::bytes(|bytes| bytes))));
+    assert!(
+        warns(settled().settle("tpm", Settle::trailer("x-used"))),
+        "once"
+    );
+    assert!(warns(
+        per_user(tokens()).settle("tpm", Settle::bytes(|bytes| bytes))
+    ));
     for said in [
         settled().cost("tpm", 1),
         settled().cost("tpm", 0),
         settled().estimate("tpm", header_value("x-tokens")),
         settled().learn("tpm", Learn::default()),
         settled().acquire_in_handler(),
-        per_user(tokens()).settle("tpm", Settle::bytes(|bytes| bytes)).top_up(TopUp::steps(10)),
+        per_user(tokens())
+            .settle("tpm", Settle::bytes(|bytes| bytes))
+            .top_up(TopUp::steps(10)),
         per_user(tokens()),
     ] {
         assert!(!warns(said));

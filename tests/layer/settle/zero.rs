@@ -1,24 +1,34 @@
 //! A client that states a cost of 0 does not switch a limit off.
 //!
-//! Every request uses 50 of 100 tokens and states that it needs none. Two are granted, and the third is always denied.
+//! Every request uses 50 of 100 tokens and states that it needs none. Two are granted, and the
+//! third is always denied.
 
 use axum::{Router, body::Body, routing::post};
 use http::Request;
 use tollgate::{
     Cost, Error, RateLimitLayer, RateLimiter,
     layer::{
-        BoundLimiter, Learn, PolicyBuilder, RequestHead, Settle, content_length, header_value, query_parameter,
+        BoundLimiter, Learn, PolicyBuilder, RequestHead, Settle, content_length, header_value,
+        query_parameter,
         routes::{Route, Routes},
     },
     model::LimitName,
 };
 
-use crate::world::{Remote, alices_tokens, app, ask, gated, header_map, layer, memory, per_user, tokens};
+use crate::world::{
+    Remote, alices_tokens, app, ask, gated, header_map, layer, memory, per_user, tokens,
+};
 
 /// Returns a request that states in every way that it needs nothing.
 fn needs_nothing() -> Request<Body> {
-    let mut request = Request::post("/?n=0").body(Body::empty()).expect("a request");
-    *request.headers_mut() = header_map(&[("x-user", b"alice"), ("x-max-tokens", b"0"), ("content-length", b"0")]);
+    let mut request = Request::post("/?n=0")
+        .body(Body::empty())
+        .expect("a request");
+    *request.headers_mut() = header_map(&[
+        ("x-user", b"alice"),
+        ("x-max-tokens", b"0"),
+        ("content-length", b"0"),
+    ]);
     request
 }
 
@@ -36,19 +46,46 @@ fn using_fifty() -> PolicyBuilder {
 }
 
 fn estimates() -> [(&'static str, PolicyBuilder); 6] {
-    let closure = |head: &RequestHead<'_>| head.headers.get("x-max-tokens")?.to_str().ok()?.parse().ok();
+    let closure = |head: &RequestHead<'_>| {
+        head.headers
+            .get("x-max-tokens")?
+            .to_str()
+            .ok()?
+            .parse()
+            .ok()
+    };
     [
-        ("header", using_fifty().estimate("tpm", header_value("x-max-tokens"))),
+        (
+            "header",
+            using_fifty().estimate("tpm", header_value("x-max-tokens")),
+        ),
         ("query", using_fifty().estimate("tpm", query_parameter("n"))),
-        ("length", using_fifty().estimate("tpm", content_length().per_token(4))),
+        (
+            "length",
+            using_fifty().estimate("tpm", content_length().per_token(4)),
+        ),
         ("closure", using_fifty().estimate("tpm", closure)),
-        ("several", using_fifty().estimate("tpm", content_length()).estimate("tpm", header_value("x-max-tokens"))),
-        ("free unless told", using_fifty().cost("tpm", 0).estimate("tpm", header_value("x-max-tokens"))),
+        (
+            "several",
+            using_fifty()
+                .estimate("tpm", content_length())
+                .estimate("tpm", header_value("x-max-tokens")),
+        ),
+        (
+            "free unless told",
+            using_fifty()
+                .cost("tpm", 0)
+                .estimate("tpm", header_value("x-max-tokens")),
+        ),
     ]
 }
 
 async fn two_pass(limiter: RateLimiter, name: &str, layer: RateLimitLayer) {
-    assert_eq!(granted(&app(layer, || [("x-used", "50")])).await, 2, "{name}");
+    assert_eq!(
+        granted(&app(layer, || [("x-used", "50")])).await,
+        2,
+        "{name}"
+    );
     // The last settlement may still be in flight.
     limiter.flush().await;
     assert_eq!(alices_tokens(&limiter).await, 0, "{name}");
@@ -81,7 +118,10 @@ async fn estimated_over_dynamodb() {
 async fn estimated_by_a_row_of_a_table() {
     for (name, policy) in estimates() {
         let (limiter, _) = memory();
-        let routes = Routes::builder().route(Route::path("/"), policy.build().unwrap()).otherwise_unlimited().unwrap();
+        let routes = Routes::builder()
+            .route(Route::path("/"), policy.build().unwrap())
+            .otherwise_unlimited()
+            .unwrap();
         two_pass(limiter.clone(), name, RateLimitLayer::new(limiter, routes)).await;
     }
 }
@@ -95,7 +135,11 @@ async fn learned() {
     assert_eq!(alices_tokens(&limiter).await, 100);
     // The layer has learned that nothing is used.
     assert_eq!(granted(&free).await, 10);
-    let mut owing = limiter.acquire("alice", "api").limits(tokens()).await.unwrap();
+    let mut owing = limiter
+        .acquire("alice", "api")
+        .limits(tokens())
+        .await
+        .unwrap();
     owing.settle("tpm", 150).unwrap();
     owing.commit();
     assert_eq!(granted(&free).await, 0, "the bucket is in debt");
@@ -104,7 +148,9 @@ async fn learned() {
 #[tokio::test]
 async fn said_by_a_handler() {
     let one = |limiter: BoundLimiter| limiter.cost("tpm", 0);
-    let all = |limiter: BoundLimiter| limiter.costs(&Cost::from_iter([(LimitName::new("tpm").unwrap(), 0)]));
+    let all = |limiter: BoundLimiter| {
+        limiter.costs(&Cost::from_iter([(LimitName::new("tpm").unwrap(), 0)]))
+    };
     for ask_for in [one, all] {
         let (limiter, _) = memory();
         let handler = async move |limiter: BoundLimiter| {
@@ -113,7 +159,9 @@ async fn said_by_a_handler() {
             Ok::<_, Error>(())
         };
         let policy = per_user(tokens()).cost("tpm", 10).acquire_in_handler();
-        let app = Router::new().route("/", post(handler)).layer(layer(&limiter, policy));
+        let app = Router::new()
+            .route("/", post(handler))
+            .layer(layer(&limiter, policy));
         assert_eq!(granted(&app).await, 2);
     }
 }
@@ -121,12 +169,20 @@ async fn said_by_a_handler() {
 #[tokio::test]
 async fn the_operators_zero_leaves_a_limit_alone() {
     let (limiter, _) = memory();
-    let free = app(layer(&limiter, using_fifty().cost("tpm", 0)), || [("x-used", "50")]);
+    let free = app(layer(&limiter, using_fifty().cost("tpm", 0)), || {
+        [("x-used", "50")]
+    });
     assert_eq!(granted(&free).await, 10, "however deep it is in debt");
     assert_eq!(alices_tokens(&limiter).await, -400);
     let writes = |head: &RequestHead<'_>| (!head.method.is_safe()).then_some(1);
     let (limiter, _) = memory();
-    let reads = app(layer(&limiter, per_user(tokens()).cost("tpm", 0).estimate("tpm", writes)), || "hello");
+    let reads = app(
+        layer(
+            &limiter,
+            per_user(tokens()).cost("tpm", 0).estimate("tpm", writes),
+        ),
+        || "hello",
+    );
     let mut read = needs_nothing();
     *read.method_mut() = http::Method::GET;
     assert_eq!(ask(&reads, read).await.status(), 200);

@@ -27,8 +27,12 @@ fn watching() -> PolicyBuilder {
 }
 
 fn bytes() -> impl Strategy<Value = Bytes> {
-    let json = "(data: |\\{\"usage\":|\"total_tokens\":|[0-9]{1,20}|[{}\\[\\]\",:\n\r ü\\\\]){0,20}";
-    prop_oneof![vec(any::<u8>(), 0..40).prop_map(Bytes::from), json.prop_map(Bytes::from)]
+    let json =
+        "(data: |\\{\"usage\":|\"total_tokens\":|[0-9]{1,20}|[{}\\[\\]\",:\n\r ü\\\\]){0,20}";
+    prop_oneof![
+        vec(any::<u8>(), 0..40).prop_map(Bytes::from),
+        json.prop_map(Bytes::from)
+    ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -83,11 +87,19 @@ async fn lengths_and_ends_are_those_of_the_inner_body() {
     for text in ["", "hello"] {
         let (limiter, _) = memory();
         let inner = tower::service_fn(|_: Request<AxumBody>| {
-            std::future::ready(Ok::<_, Infallible>(Response::new(http_body_util::Full::new(Bytes::from_static(
-                text.as_bytes(),
-            )))))
+            std::future::ready(Ok::<_, Infallible>(Response::new(
+                http_body_util::Full::new(Bytes::from_static(text.as_bytes())),
+            )))
         });
-        let body = layer(&limiter, watching()).layer(inner).call(from("alice")).await.unwrap().into_body();
-        assert_eq!((body.is_end_stream(), body.size_hint().exact()), (text.is_empty(), Some(text.len() as u64)));
+        let body = layer(&limiter, watching())
+            .layer(inner)
+            .call(from("alice"))
+            .await
+            .unwrap()
+            .into_body();
+        assert_eq!(
+            (body.is_end_stream(), body.size_hint().exact()),
+            (text.is_empty(), Some(text.len() as u64))
+        );
     }
 }

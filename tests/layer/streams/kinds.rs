@@ -29,10 +29,21 @@ fn total() -> Settle {
 async fn encoded(coding: &'static str, rule: Settle) -> (i64, String) {
     let events = Events::collect();
     let (limiter, _) = memory();
-    let app = app(layer(&limiter, ten_tokens().settle("tpm", rule)), move || {
-        ([("content-type", "application/json"), ("content-encoding", coding)], USAGE)
-    });
-    let (data, _) = collect(ask(&app, from("alice")).await.into_body()).await.unwrap();
+    let app = app(
+        layer(&limiter, ten_tokens().settle("tpm", rule)),
+        move || {
+            (
+                [
+                    ("content-type", "application/json"),
+                    ("content-encoding", coding),
+                ],
+                USAGE,
+            )
+        },
+    );
+    let (data, _) = collect(ask(&app, from("alice")).await.into_body())
+        .await
+        .unwrap();
     assert_eq!(data, USAGE.as_bytes());
     (alices_tokens(&limiter).await, events.text())
 }
@@ -41,7 +52,11 @@ async fn encoded(coding: &'static str, rule: Settle) -> (i64, String) {
 async fn one_with_a_content_encoding_is_not_read_and_that_is_told_once() {
     for coding in ["gzip", "br", "zstd", "identity, gzip", "nonsense"] {
         let (left, events) = encoded(coding, total()).await;
-        assert_eq!((left, events.matches("it has a content-encoding").count()), (90, 1), "{events}");
+        assert_eq!(
+            (left, events.matches("it has a content-encoding").count()),
+            (90, 1),
+            "{events}"
+        );
     }
     for coding in ["identity", "Identity"] {
         let (left, events) = encoded(coding, total()).await;
@@ -49,13 +64,22 @@ async fn one_with_a_content_encoding_is_not_read_and_that_is_told_once() {
     }
     // Counting bytes does not need to read the encoded body.
     let (left, events) = encoded("gzip", Settle::bytes(|bytes| bytes)).await;
-    assert_eq!((left, events.contains("ignored")), (100 - USAGE.len() as i64, false));
+    assert_eq!(
+        (left, events.contains("ignored")),
+        (100 - USAGE.len() as i64, false)
+    );
 }
 
 #[tokio::test]
 async fn other_kinds_are_not_read() {
     let events = Events::collect();
-    for kind in ["text/plain", "text/html", "application/octet-stream", "application/jsonp", ""] {
+    for kind in [
+        "text/plain",
+        "text/html",
+        "application/octet-stream",
+        "application/jsonp",
+        "",
+    ] {
         assert_eq!(left_at_the_end(total(), kind, USAGE).await, 90, "{kind}");
     }
     assert!(!events.text().contains("ignored"));
@@ -64,20 +88,48 @@ async fn other_kinds_are_not_read() {
 #[tokio::test]
 async fn what_is_no_json_is_told_once() {
     let events = Events::collect();
-    assert_eq!(left_at_the_end(total(), "application/json", &format!("<html>{USAGE}{USAGE}")).await, 90);
-    assert_eq!(events.text().matches("it is no JSON").count(), 1, "{}", events.text());
+    assert_eq!(
+        left_at_the_end(
+            total(),
+            "application/json",
+            &format!("<html>{USAGE}{USAGE}")
+        )
+        .await,
+        90
+    );
+    assert_eq!(
+        events.text().matches("it is no JSON").count(),
+        1,
+        "{}",
+        events.text()
+    );
 }
 
 #[tokio::test]
 async fn bad_numbers_are_told_once() {
-    for (bad, reason) in [("-5", "not a whole number"), ("1.5", "not a whole number"), ("1e3", "not a whole number")]
-        .into_iter()
-        .chain([("1000000000000000", "larger than any limit"), ("99999999999999999999999", "larger than any limit")])
-    {
+    for (bad, reason) in [
+        ("-5", "not a whole number"),
+        ("1.5", "not a whole number"),
+        ("1e3", "not a whole number"),
+    ]
+    .into_iter()
+    .chain([
+        ("1000000000000000", "larger than any limit"),
+        ("99999999999999999999999", "larger than any limit"),
+    ]) {
         let events = Events::collect();
         let body = format!("{{\"usage\":{{\"total_tokens\":{bad}}}}}\n").repeat(3);
-        assert_eq!(left_at_the_end(total(), "application/json", &body).await, 90, "{bad}");
-        assert_eq!(events.text().matches(reason).count(), 1, "{bad}: {}", events.text());
+        assert_eq!(
+            left_at_the_end(total(), "application/json", &body).await,
+            90,
+            "{bad}"
+        );
+        assert_eq!(
+            events.text().matches(reason).count(),
+            1,
+            "{bad}: {}",
+            events.text()
+        );
     }
 }
 
@@ -86,8 +138,17 @@ async fn what_stands_in_place_of_a_number_is_told_once() {
     for odd in ["\"30\"", "true", "[30]", "{\"a\":30}", "false"] {
         let events = Events::collect();
         let body = format!("{{\"usage\":{{\"total_tokens\":{odd}}}}}\n").repeat(3);
-        assert_eq!(left_at_the_end(total(), "application/json", &body).await, 90, "{odd}");
-        assert_eq!(events.text().matches("not a whole number").count(), 1, "{odd}: {}", events.text());
+        assert_eq!(
+            left_at_the_end(total(), "application/json", &body).await,
+            90,
+            "{odd}"
+        );
+        assert_eq!(
+            events.text().matches("not a whole number").count(),
+            1,
+            "{odd}: {}",
+            events.text()
+        );
     }
     // A number that is absent is not logged.
     let events = Events::collect();
@@ -98,17 +159,33 @@ async fn what_stands_in_place_of_a_number_is_told_once() {
 
 #[tokio::test]
 async fn what_a_closure_makes_of_it_may_be_absurd() {
-    for rule in [Settle::bytes(|_| u64::MAX), Settle::bytes(|_| u64::MAX).add()] {
+    for rule in [
+        Settle::bytes(|_| u64::MAX),
+        Settle::bytes(|_| u64::MAX).add(),
+    ] {
         let events = Events::collect();
         let pieces = [&b"one"[..], b"two", b"three"];
-        assert_eq!(super::left_after(rule, "text/plain", &pieces).await.last(), Some(&90));
-        assert_eq!(events.text().matches("larger than any limit").count(), 1, "{}", events.text());
+        assert_eq!(
+            super::left_after(rule, "text/plain", &pieces).await.last(),
+            Some(&90)
+        );
+        assert_eq!(
+            events.text().matches("larger than any limit").count(),
+            1,
+            "{}",
+            events.text()
+        );
     }
     // The same for a sum of numbers that are valid by themselves.
     let events = Events::collect();
     let body = "{\"usage\":{\"input_tokens\":999999999999999,\"output_tokens\":1}}";
     assert_eq!(left_at_the_end(total(), "application/json", body).await, 90);
-    assert_eq!(events.text().matches("larger than any limit").count(), 1, "{}", events.text());
+    assert_eq!(
+        events.text().matches("larger than any limit").count(),
+        1,
+        "{}",
+        events.text()
+    );
 }
 
 /// Data in several pieces. If `holed`, `chunks_vectored` does not return all of them.
@@ -119,7 +196,10 @@ struct Pieces {
 
 impl From<Bytes> for Pieces {
     fn from(bytes: Bytes) -> Self {
-        Self { pieces: vec![bytes], holed: false }
+        Self {
+            pieces: vec![bytes],
+            holed: false,
+        }
     }
 }
 
@@ -129,13 +209,18 @@ impl Buf for Pieces {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.pieces.iter().find(|piece| !piece.is_empty()).map_or(&[], |piece| &piece[..])
+        self.pieces
+            .iter()
+            .find(|piece| !piece.is_empty())
+            .map_or(&[], |piece| &piece[..])
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
         let shown = if self.holed { 1 } else { self.pieces.len() };
         let pieces = slices.iter_mut().zip(self.pieces.iter().take(shown));
-        pieces.map(|(slice, piece)| *slice = std::io::IoSlice::new(piece)).count()
+        pieces
+            .map(|(slice, piece)| *slice = std::io::IoSlice::new(piece))
+            .count()
     }
 
     fn advance(&mut self, _: usize) {
@@ -158,15 +243,30 @@ async fn left_by_pieces(count: usize, holed: bool) -> (i64, String) {
     let events = Events::collect();
     let (limiter, _) = memory();
     let inner = tower::service_fn(move |_: Request<Body>| async move {
-        let pieces = USAGE.as_bytes().chunks(USAGE.len().div_ceil(count)).map(Bytes::from_static).collect();
-        let frames = vec![Ok::<_, std::convert::Infallible>(Frame::data(Pieces { pieces, holed }))];
+        let pieces = USAGE
+            .as_bytes()
+            .chunks(USAGE.len().div_ceil(count))
+            .map(Bytes::from_static)
+            .collect();
+        let frames = vec![Ok::<_, std::convert::Infallible>(Frame::data(Pieces {
+            pieces,
+            holed,
+        }))];
         let body = StreamBody::new(Iter(frames.into_iter()));
-        Response::builder().header("content-type", "application/json").body(body)
+        Response::builder()
+            .header("content-type", "application/json")
+            .body(body)
     });
-    let response =
-        layer(&limiter, ten_tokens().settle("tpm", total())).layer(inner).oneshot(from("alice")).await.unwrap();
+    let response = layer(&limiter, ten_tokens().settle("tpm", total()))
+        .layer(inner)
+        .oneshot(from("alice"))
+        .await
+        .unwrap();
     let mut body = std::pin::pin!(response.into_body());
-    while std::future::poll_fn(|context| http_body::Body::poll_frame(body.as_mut(), context)).await.is_some() {}
+    while std::future::poll_fn(|context| http_body::Body::poll_frame(body.as_mut(), context))
+        .await
+        .is_some()
+    {}
     (alices_tokens(&limiter).await, events.text())
 }
 
@@ -176,6 +276,10 @@ async fn frames_of_several_pieces_are_read_where_they_show_them() {
     assert_eq!(left_by_pieces(10, false).await.0, 70);
     for (count, holed) in [(10, true), (USAGE.len(), false)] {
         let (left, events) = left_by_pieces(count, holed).await;
-        assert_eq!((left, events.matches("too many pieces").count()), (90, 1), "{events}");
+        assert_eq!(
+            (left, events.matches("too many pieces").count()),
+            (90, 1),
+            "{events}"
+        );
     }
 }

@@ -41,18 +41,34 @@ const MESSAGE: &str = concat!(
 
 #[tokio::test]
 async fn openai_and_anthropic() {
-    for (stream, total, input, output) in [(CHAT, 73, 80, 93), (RESPONSE, 73, 80, 93), (MESSAGE, 73, 80, 93)] {
+    for (stream, total, input, output) in [
+        (CHAT, 73, 80, 93),
+        (RESPONSE, 73, 80, 93),
+        (MESSAGE, 73, 80, 93),
+    ] {
         for ends in ["\n", "\r\n", "\r"] {
             let stream = stream.replace('\n', ends);
             for stream in [stream.clone(), format!("\u{feff}{stream}")] {
-                assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream).await, total);
-                assert_eq!(left_at_the_end(Settle::usage(Usage::input()), EVENTS, &stream).await, input);
-                assert_eq!(left_at_the_end(Settle::usage(Usage::output()), EVENTS, &stream).await, output);
+                assert_eq!(
+                    left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream).await,
+                    total
+                );
+                assert_eq!(
+                    left_at_the_end(Settle::usage(Usage::input()), EVENTS, &stream).await,
+                    input
+                );
+                assert_eq!(
+                    left_at_the_end(Settle::usage(Usage::output()), EVENTS, &stream).await,
+                    output
+                );
             }
         }
     }
     let without = Usage::input_without_cache_reads();
-    assert_eq!(left_at_the_end(Settle::usage(without), EVENTS, MESSAGE).await, 85);
+    assert_eq!(
+        left_at_the_end(Settle::usage(without), EVENTS, MESSAGE).await,
+        85
+    );
 }
 
 #[tokio::test]
@@ -61,10 +77,16 @@ async fn wherever_it_is_cut() {
         for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
             let stream = stream.as_bytes();
             let bytewise: Vec<_> = stream.chunks(1).collect();
-            assert_eq!(left_after(Settle::usage(Usage::total()), EVENTS, &bytewise).await.last(), Some(&73));
+            assert_eq!(
+                left_after(Settle::usage(Usage::total()), EVENTS, &bytewise)
+                    .await
+                    .last(),
+                Some(&73)
+            );
             for cut in (0..stream.len()).step_by(7) {
                 let (first, second) = stream.split_at(cut);
-                let left = left_after(Settle::usage(Usage::total()), EVENTS, &[first, second]).await;
+                let left =
+                    left_after(Settle::usage(Usage::total()), EVENTS, &[first, second]).await;
                 assert_eq!(left.last(), Some(&73), "at {cut}");
             }
         }
@@ -74,20 +96,41 @@ async fn wherever_it_is_cut() {
 #[tokio::test]
 async fn data_of_several_lines() {
     let stream = "data: {\"usage\":\ndata: {\"total_tokens\"\ndata::30}\ndata:}\n\n";
-    assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, stream).await, 70);
+    assert_eq!(
+        left_at_the_end(Settle::usage(Usage::total()), EVENTS, stream).await,
+        70
+    );
     // A line must not break within a string or a number.
-    for broken in
-        ["data: {\"usage\":{\"total\ndata: _tokens\":30}}\n\n", "data: {\"usage\":{\"total_tokens\":3\ndata: 0}}\n\n"]
-    {
-        assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, broken).await, 90);
+    for broken in [
+        "data: {\"usage\":{\"total\ndata: _tokens\":30}}\n\n",
+        "data: {\"usage\":{\"total_tokens\":3\ndata: 0}}\n\n",
+    ] {
+        assert_eq!(
+            left_at_the_end(Settle::usage(Usage::total()), EVENTS, broken).await,
+            90
+        );
     }
 }
 
 #[tokio::test]
 async fn an_event_that_is_broken_spoils_no_other() {
-    for broken in ["{", "{\"usage\":{", "\"", "[DONE]", "{\"a\":\"\\x\"}", &"[".repeat(1000), "nonsense"] {
-        let stream = format!("data: {broken}\n\ndata: {{\"usage\":{{\"total_tokens\":30}}}}\n\ndata: {broken}\n\n");
-        assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream).await, 70, "{broken}");
+    for broken in [
+        "{",
+        "{\"usage\":{",
+        "\"",
+        "[DONE]",
+        "{\"a\":\"\\x\"}",
+        &"[".repeat(1000),
+        "nonsense",
+    ] {
+        let stream = format!(
+            "data: {broken}\n\ndata: {{\"usage\":{{\"total_tokens\":30}}}}\n\ndata: {broken}\n\n"
+        );
+        assert_eq!(
+            left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream).await,
+            70,
+            "{broken}"
+        );
     }
 }
 
@@ -97,34 +140,79 @@ async fn of_a_number_that_comes_several_times_the_largest_holds() {
         let event = |number| format!("data: {{\"usage\":{{\"total_tokens\":{number}}}}}\n\n");
         numbers.iter().map(event).collect::<String>()
     };
-    assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[1, 20, 30])).await, 70);
-    assert_eq!(left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[30, 20])).await, 70);
-    assert_eq!(left_at_the_end(Settle::usage(Usage::total()).add(), EVENTS, &stream(&[1, 20])).await, 70);
+    assert_eq!(
+        left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[1, 20, 30])).await,
+        70
+    );
+    assert_eq!(
+        left_at_the_end(Settle::usage(Usage::total()), EVENTS, &stream(&[30, 20])).await,
+        70
+    );
+    assert_eq!(
+        left_at_the_end(
+            Settle::usage(Usage::total()).add(),
+            EVENTS,
+            &stream(&[1, 20])
+        )
+        .await,
+        70
+    );
 }
 
 #[tokio::test]
 async fn documents_of_json() {
     let chat = "{\"choices\":[{\"message\":{\"content\":\"Hi\"}}],\n \"usage\": {\"total_tokens\": 30 }}\n";
-    for kind in [JSON, "application/json; charset=utf-8", "application/problem+json"] {
-        assert_eq!(left_at_the_end(Settle::usage(Usage::total()), kind, chat).await, 70, "{kind}");
+    for kind in [
+        JSON,
+        "application/json; charset=utf-8",
+        "application/problem+json",
+    ] {
+        assert_eq!(
+            left_at_the_end(Settle::usage(Usage::total()), kind, chat).await,
+            70,
+            "{kind}"
+        );
     }
     let bytewise: Vec<_> = chat.as_bytes().chunks(1).collect();
-    assert_eq!(left_after(Settle::usage(Usage::total()), JSON, &bytewise).await.last(), Some(&70));
-    let lines = "{\"prompt_eval_count\":5}\n{\"done\":true,\"prompt_eval_count\":26,\"eval_count\":4}\n";
+    assert_eq!(
+        left_after(Settle::usage(Usage::total()), JSON, &bytewise)
+            .await
+            .last(),
+        Some(&70)
+    );
+    let lines =
+        "{\"prompt_eval_count\":5}\n{\"done\":true,\"prompt_eval_count\":26,\"eval_count\":4}\n";
     let counts = Usage::pointers(["/prompt_eval_count", "/eval_count"]);
-    assert_eq!(left_at_the_end(Settle::usage(counts), "application/x-ndjson", lines).await, 70);
+    assert_eq!(
+        left_at_the_end(Settle::usage(counts), "application/x-ndjson", lines).await,
+        70
+    );
     let gemini = "[{\"usageMetadata\":{\"totalTokenCount\":5}}\n,{\"usageMetadata\":{\"totalTokenCount\":30}}]";
     for (element, left) in [(0, 95), (1, 70), (2, 90)] {
         let element = Usage::pointer(&format!("/{element}/usageMetadata/totalTokenCount"));
-        assert_eq!(left_at_the_end(Settle::usage(element), JSON, gemini).await, left);
+        assert_eq!(
+            left_at_the_end(Settle::usage(element), JSON, gemini).await,
+            left
+        );
     }
 }
 
 #[tokio::test]
 async fn what_was_found_before_it_broke_holds() {
-    for rest in ["", ",", ",\"x\":\"", ",\"usage\":{\"total_tokens\":9", "}}}}}", "\u{0}"] {
+    for rest in [
+        "",
+        ",",
+        ",\"x\":\"",
+        ",\"usage\":{\"total_tokens\":9",
+        "}}}}}",
+        "\u{0}",
+    ] {
         let body = format!("{{\"usage\":{{\"total_tokens\":30}}{rest}");
-        assert_eq!(left_at_the_end(Settle::usage(Usage::total()), JSON, &body).await, 70, "{rest:?}");
+        assert_eq!(
+            left_at_the_end(Settle::usage(Usage::total()), JSON, &body).await,
+            70,
+            "{rest:?}"
+        );
     }
 }
 
@@ -137,7 +225,10 @@ async fn two_limits_of_one_body() {
         .settle("input", Settle::usage(Usage::input()))
         .settle("tpm", Settle::usage(Usage::pointer("/usage/output_tokens")));
     let app = crate::world::app(crate::world::layer(&limiter, policy), || {
-        ([("content-type", JSON)], "{\"usage\":{\"input_tokens\":40,\"output_tokens\":30}}")
+        (
+            [("content-type", JSON)],
+            "{\"usage\":{\"input_tokens\":40,\"output_tokens\":30}}",
+        )
     });
     let response = crate::world::ask(&app, crate::world::from("alice")).await;
     crate::bodies::collect(response.into_body()).await.unwrap();
@@ -149,11 +240,36 @@ async fn two_limits_of_one_body() {
 #[tokio::test]
 async fn a_pointer_beside_the_table() {
     for (pointer, body, left, pointed) in [
-        ("/usage/total_tokens", r#"{"usage":{"total_tokens":30}}"#, 70, 70),
-        ("/usage/prompt_tokens", r#"{"usage":{"prompt_tokens":20,"completion_tokens":10}}"#, 70, 80),
-        ("/0/usageMetadata/totalTokenCount", r#"[{"usageMetadata":{"totalTokenCount":30}}]"#, 70, 70),
-        ("/1/usageMetadata/totalTokenCount", r#"[{"usageMetadata":{"totalTokenCount":30}}]"#, 70, 90),
-        ("/0", r#"[{"usageMetadata":{"totalTokenCount":30}}]"#, 70, 90),
+        (
+            "/usage/total_tokens",
+            r#"{"usage":{"total_tokens":30}}"#,
+            70,
+            70,
+        ),
+        (
+            "/usage/prompt_tokens",
+            r#"{"usage":{"prompt_tokens":20,"completion_tokens":10}}"#,
+            70,
+            80,
+        ),
+        (
+            "/0/usageMetadata/totalTokenCount",
+            r#"[{"usageMetadata":{"totalTokenCount":30}}]"#,
+            70,
+            70,
+        ),
+        (
+            "/1/usageMetadata/totalTokenCount",
+            r#"[{"usageMetadata":{"totalTokenCount":30}}]"#,
+            70,
+            90,
+        ),
+        (
+            "/0",
+            r#"[{"usageMetadata":{"totalTokenCount":30}}]"#,
+            70,
+            90,
+        ),
         (
             "/usage/iterations/1/input_tokens",
             r#"{"usage":{"iterations":[{"input_tokens":10},{"input_tokens":20}]}}"#,
@@ -168,11 +284,21 @@ async fn a_pointer_beside_the_table() {
             .cost("other", 10)
             .settle("other", Settle::usage(Usage::pointer(pointer)))
             .settle("tpm", Settle::usage(Usage::total()));
-        let app = crate::world::app(crate::world::layer(&limiter, policy), move || ([("content-type", JSON)], body));
+        let app = crate::world::app(crate::world::layer(&limiter, policy), move || {
+            ([("content-type", JSON)], body)
+        });
         let response = crate::world::ask(&app, crate::world::from("alice")).await;
         crate::bodies::collect(response.into_body()).await.unwrap();
-        assert_eq!(crate::world::alices_tokens(&limiter).await, left, "{pointer}");
-        assert_eq!(crate::world::left(&limiter, "alice", &other).await, pointed, "{pointer}");
+        assert_eq!(
+            crate::world::alices_tokens(&limiter).await,
+            left,
+            "{pointer}"
+        );
+        assert_eq!(
+            crate::world::left(&limiter, "alice", &other).await,
+            pointed,
+            "{pointer}"
+        );
     }
 }
 
@@ -183,12 +309,17 @@ async fn a_count_stands_in_until_the_usage_comes() {
         let policy = crate::world::ten_tokens()
             .settle("tpm", Settle::events(|events| events * 20))
             .settle("tpm", Settle::usage(Usage::total()));
-        let app =
-            crate::world::app(crate::world::layer(&limiter, policy), move || ([("content-type", EVENTS)], stream));
+        let app = crate::world::app(crate::world::layer(&limiter, policy), move || {
+            ([("content-type", EVENTS)], stream)
+        });
         let response = crate::world::ask(&app, crate::world::from("alice")).await;
         crate::bodies::collect(response.into_body()).await.unwrap();
         crate::world::alices_tokens(&limiter).await
     };
     assert_eq!(rules("data: 1\n\ndata: 2\n\n").await, 60);
-    assert_eq!(rules(CHAT).await, 73, "at the end the last rule that knows holds");
+    assert_eq!(
+        rules(CHAT).await,
+        73,
+        "at the end the last rule that knows holds"
+    );
 }

@@ -25,9 +25,20 @@ fn named(text: &str) -> BTreeSet<&str> {
 fn has_each_name_once_and_as_prometheus_has_it() {
     let names: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), METRICS.len());
-    for Metric { name, kind, unit, .. } in METRICS {
-        assert_eq!(name.ends_with("_total"), *kind == MetricKind::Counter, "{name}");
-        assert_eq!(name.trim_end_matches("_total").ends_with("_seconds"), *unit == "seconds", "{name}");
+    for Metric {
+        name, kind, unit, ..
+    } in METRICS
+    {
+        assert_eq!(
+            name.ends_with("_total"),
+            *kind == MetricKind::Counter,
+            "{name}"
+        );
+        assert_eq!(
+            name.trim_end_matches("_total").ends_with("_seconds"),
+            *unit == "seconds",
+            "{name}"
+        );
     }
 }
 
@@ -36,11 +47,22 @@ fn has_each_name_once_and_as_prometheus_has_it() {
 fn is_what_the_guide_says() {
     let line = |metric: &Metric| {
         let kind = format!("{:?}", metric.kind).to_lowercase();
-        let labels = metric.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
-        format!("| `{}` | {kind} | {} | {labels} | {} |", metric.name, metric.unit, metric.description)
+        let labels = metric
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        format!(
+            "| `{}` | {kind} | {} | {labels} | {} |",
+            metric.name, metric.unit, metric.description
+        )
     };
     let table = METRICS.iter().map(line).collect::<Vec<_>>().join("\n");
-    assert!(PAGE.contains(&table), "docs/guide/telemetry.md needs this table:\n{table}");
+    assert!(
+        PAGE.contains(&table),
+        "docs/guide/telemetry.md needs this table:\n{table}"
+    );
     for name in named(PAGE) {
         assert!(known(name).is_some(), "{name}");
     }
@@ -59,15 +81,26 @@ fn has_what_the_dashboard_shows() {
         assert!(!names.is_empty(), "{query}");
         for name in names {
             let metric = known(name).unwrap_or_else(|| panic!("{name} in {query}"));
-            assert_eq!(metric.kind == MetricKind::Histogram, metric.name != name, "{name} in {query}");
+            assert_eq!(
+                metric.kind == MetricKind::Histogram,
+                metric.name != name,
+                "{name} in {query}"
+            );
             shown.insert(metric.name);
             for label in labels(query) {
                 let of_histogram = label == "le" && metric.kind == MetricKind::Histogram;
-                assert!(of_histogram || metric.labels.contains(&label), "{label} of {name} in {query}");
+                assert!(
+                    of_histogram || metric.labels.contains(&label),
+                    "{label} of {name} in {query}"
+                );
             }
         }
     }
-    let missing: Vec<_> = METRICS.iter().map(|metric| metric.name).filter(|name| !shown.contains(name)).collect();
+    let missing: Vec<_> = METRICS
+        .iter()
+        .map(|metric| metric.name)
+        .filter(|name| !shown.contains(name))
+        .collect();
     assert!(missing.is_empty(), "not shown: {missing:?}");
 }
 
@@ -77,7 +110,9 @@ fn collect<'a>(value: &'a Value, queries: &mut Vec<&'a str>) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value.as_str() {
-                    Some(query) if name == "expr" || name == "query" && query.contains("tollgate") => {
+                    Some(query)
+                        if name == "expr" || name == "query" && query.contains("tollgate") =>
+                    {
                         queries.push(query)
                     }
                     _ => collect(value, queries),
@@ -90,10 +125,20 @@ fn collect<'a>(value: &'a Value, queries: &mut Vec<&'a str>) {
 
 /// Returns the labels that a query groups or filters by, without Grafana's own variables.
 fn labels(query: &str) -> Vec<&str> {
-    let grouped = query.split("by (").skip(1).filter_map(|rest| rest.split_once(')')).map(|(list, _)| list);
-    let filtered = query.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(list, _)| list);
+    let grouped = query
+        .split("by (")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(list, _)| list);
+    let filtered = query
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(list, _)| list);
     let names = grouped.flat_map(|list| list.split(','));
-    let filters = filtered.flat_map(|list| list.split(',')).filter_map(|one| one.split(['=', '!']).next());
+    let filters = filtered
+        .flat_map(|list| list.split(','))
+        .filter_map(|one| one.split(['=', '!']).next());
     names
         .chain(filters)
         .map(str::trim)

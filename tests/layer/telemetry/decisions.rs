@@ -12,27 +12,49 @@ use super::scrape::Recording;
 use crate::world::{self, ask, hello, layer, per_user, status};
 
 fn outcome(recording: &Recording, outcome: &str) -> Option<f64> {
-    recording.get("decisions_total", &[("resource", "api"), ("outcome", outcome)])
+    recording.get(
+        "decisions_total",
+        &[("resource", "api"), ("outcome", outcome)],
+    )
 }
 
 async fn two_pass_and_two_do_not(limiter: RateLimiter, paths: &[(&str, f64)]) {
     let recording = Recording::start();
-    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).limit(Limit::per_hour("spare", 100))));
+    let app = hello(layer(
+        &limiter,
+        per_user(Limit::per_hour("rph", 2)).limit(Limit::per_hour("spare", 100)),
+    ));
     for expected in [200, 200, 429, 429] {
         assert_eq!(status(&app, "alice").await, expected);
     }
     assert_eq!(outcome(&recording, "granted"), Some(2.0));
     assert_eq!(outcome(&recording, "denied"), Some(2.0));
     assert_eq!(outcome(&recording, "unavailable"), None);
-    let denials = |limit| recording.get("denials_total", &[("resource", "api"), ("limit", limit), ("owner", "entity")]);
+    let denials = |limit| {
+        recording.get(
+            "denials_total",
+            &[("resource", "api"), ("limit", limit), ("owner", "entity")],
+        )
+    };
     assert_eq!(denials("rph"), Some(2.0));
     assert_eq!(denials("spare"), None, "it was not short");
     for (path, times) in paths {
-        assert_eq!(recording.get("acquire_duration_seconds_count", &[("path", path)]), Some(*times), "{path}");
+        assert_eq!(
+            recording.get("acquire_duration_seconds_count", &[("path", path)]),
+            Some(*times),
+            "{path}"
+        );
     }
-    assert_eq!(recording.get("acquire_duration_seconds_count", &[]), Some(4.0), "and no other");
+    assert_eq!(
+        recording.get("acquire_duration_seconds_count", &[]),
+        Some(4.0),
+        "and no other"
+    );
     for sample in recording.samples() {
-        assert!(!sample.labels.values().any(|value| value.contains("alice")), "{sample:?}");
+        assert!(
+            !sample.labels.values().any(|value| value.contains("alice")),
+            "{sample:?}"
+        );
     }
 }
 
@@ -68,11 +90,20 @@ async fn by_whatever_recorder_there_is() {
 async fn of_costs_that_never_fit_and_limits_that_nobody_gave() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
-    limiter.acquire("alice", "api").limits(Limit::per_hour("rph", 2)).cost("rph", 3).await.unwrap_err();
+    limiter
+        .acquire("alice", "api")
+        .limits(Limit::per_hour("rph", 2))
+        .cost("rph", 3)
+        .await
+        .unwrap_err();
     assert_eq!(outcome(&recording, "exceeds_capacity"), Some(1.0));
     limiter.acquire("alice", "api").await.unwrap_err();
     assert_eq!(outcome(&recording, "invalid"), Some(1.0));
-    assert_eq!(recording.get("acquire_duration_seconds_count", &[]), None, "no decision");
+    assert_eq!(
+        recording.get("acquire_duration_seconds_count", &[]),
+        None,
+        "no decision"
+    );
 }
 
 /// A request that finds the queue full is denied.
@@ -80,13 +111,27 @@ async fn of_costs_that_never_fit_and_limits_that_nobody_gave() {
 async fn of_requests_that_may_not_wait() {
     for limiter in [world::memory().0, world::gated().0] {
         let recording = Recording::start();
-        let ask = || limiter.acquire("alice", "api").limits(Limit::per_hour("rph", 1));
+        let ask = || {
+            limiter
+                .acquire("alice", "api")
+                .limits(Limit::per_hour("rph", 1))
+        };
         ask().await.unwrap().commit().await.unwrap();
-        let refused = ask().until_ready(Duration::from_secs(7200)).max_waiters(0).await.unwrap_err();
-        assert!(matches!(refused, tollgate::Error::QueueFull(_)), "{refused:?}");
+        let refused = ask()
+            .until_ready(Duration::from_secs(7200))
+            .max_waiters(0)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(refused, tollgate::Error::QueueFull(_)),
+            "{refused:?}"
+        );
         assert_eq!(outcome(&recording, "denied"), Some(1.0));
         assert_eq!(outcome(&recording, "invalid"), None);
-        assert_eq!(recording.get("denials_total", &[("limit", "rph"), ("owner", "entity")]), Some(1.0));
+        assert_eq!(
+            recording.get("denials_total", &[("limit", "rph"), ("owner", "entity")]),
+            Some(1.0)
+        );
     }
 }
 
@@ -94,7 +139,12 @@ async fn of_requests_that_may_not_wait() {
 async fn that_nobody_waits_for() {
     let recording = Recording::start();
     let (limiter, _) = world::gated();
-    let mut acquire = Box::pin(limiter.acquire("alice", "api").limits(Limit::per_hour("rph", 2)).into_future());
+    let mut acquire = Box::pin(
+        limiter
+            .acquire("alice", "api")
+            .limits(Limit::per_hour("rph", 2))
+            .into_future(),
+    );
     assert!(world::poll_once(acquire.as_mut()).is_pending());
     drop(acquire);
     assert_eq!(outcome(&recording, "cancelled"), Some(1.0));
@@ -104,7 +154,10 @@ async fn that_nobody_waits_for() {
 async fn that_the_layer_does_not_ask_for() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
-    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).on_missing_key(OnMissingKey::Skip)));
+    let app = hello(layer(
+        &limiter,
+        per_user(Limit::per_hour("rph", 2)).on_missing_key(OnMissingKey::Skip),
+    ));
     let preflight = Request::builder()
         .method(Method::OPTIONS)
         .header("origin", "https://example.com")
@@ -115,19 +168,34 @@ async fn that_the_layer_does_not_ask_for() {
     for _ in 0..2 {
         ask(&app, Request::new(axum::body::Body::empty())).await;
     }
-    assert_eq!(recording.get("exemptions_total", &[("reason", "preflight")]), Some(1.0));
-    assert_eq!(recording.get("exemptions_total", &[("reason", "no_key")]), Some(2.0));
+    assert_eq!(
+        recording.get("exemptions_total", &[("reason", "preflight")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        recording.get("exemptions_total", &[("reason", "no_key")]),
+        Some(2.0)
+    );
     assert_eq!(recording.get("decisions_total", &[]), None);
 
-    let exempt = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).exempt(|_: &RequestHead<'_>| true)));
+    let exempt = hello(layer(
+        &limiter,
+        per_user(Limit::per_hour("rph", 2)).exempt(|_: &RequestHead<'_>| true),
+    ));
     assert_eq!(status(&exempt, "alice").await, 200);
     let routes = Routes::builder().otherwise_unlimited().unwrap();
     let unlimited = hello(RateLimitLayer::new(limiter, routes));
     for _ in 0..3 {
         assert_eq!(status(&unlimited, "alice").await, 200);
     }
-    assert_eq!(recording.get("exemptions_total", &[("reason", "exempt")]), Some(1.0));
-    assert_eq!(recording.get("exemptions_total", &[("reason", "unlimited")]), Some(3.0));
+    assert_eq!(
+        recording.get("exemptions_total", &[("reason", "exempt")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        recording.get("exemptions_total", &[("reason", "unlimited")]),
+        Some(3.0)
+    );
     assert_eq!(recording.get("decisions_total", &[]), None);
 }
 
@@ -135,33 +203,55 @@ async fn that_the_layer_does_not_ask_for() {
 async fn that_wait() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
-    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 1)).wait(Duration::from_secs(10_000))));
+    let app = hello(layer(
+        &limiter,
+        per_user(Limit::per_hour("rph", 1)).wait(Duration::from_secs(10_000)),
+    ));
     assert_eq!(status(&app, "alice").await, 200);
     let mut waiting = Box::pin(status(&app, "alice"));
     assert!(world::poll_once(waiting.as_mut()).is_pending());
     assert_eq!(recording.get("waiters", &[]), Some(1.0));
     drop(waiting);
     assert_eq!(recording.get("waiters", &[]), Some(0.0));
-    assert_eq!(recording.get("wait_duration_seconds_count", &[("outcome", "cancelled")]), Some(1.0));
+    assert_eq!(
+        recording.get("wait_duration_seconds_count", &[("outcome", "cancelled")]),
+        Some(1.0)
+    );
 }
 
 #[tokio::test]
 async fn that_only_observe() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
-    let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 2)).shadow()));
+    let app = hello(layer(
+        &limiter,
+        per_user(Limit::per_hour("rph", 2)).shadow(),
+    ));
     for _ in 0..5 {
         assert_eq!(status(&app, "alice").await, 200);
     }
-    let shadow_denials = || recording.get("shadow_denials_total", &[("resource", "api"), ("limit", "rph")]);
+    let shadow_denials = || {
+        recording.get(
+            "shadow_denials_total",
+            &[("resource", "api"), ("limit", "rph")],
+        )
+    };
     assert_eq!(shadow_denials(), Some(3.0));
     // No request was denied.
-    assert_eq!((outcome(&recording, "granted"), outcome(&recording, "denied")), (Some(5.0), None));
+    assert_eq!(
+        (
+            outcome(&recording, "granted"),
+            outcome(&recording, "denied")
+        ),
+        (Some(5.0), None)
+    );
     assert_eq!(recording.get("denials_total", &[]), None);
     // The cost exceeds the capacity.
     let big = hello(layer(
         &limiter,
-        per_user(Limit::per_hour("rph", 2)).estimate("rph", |_: &RequestHead<'_>| Some(3)).shadow(),
+        per_user(Limit::per_hour("rph", 2))
+            .estimate("rph", |_: &RequestHead<'_>| Some(3))
+            .shadow(),
     ));
     assert_eq!(status(&big, "alice").await, 200);
     assert_eq!(shadow_denials(), Some(4.0));
@@ -171,15 +261,33 @@ async fn that_only_observe() {
 async fn by_limits_some_of_which_only_observe() {
     for limiter in [world::memory().0, world::gated().0] {
         let recording = Recording::start();
-        let limits = per_user(Limit::per_hour("rph", 3)).limit(Limit::per_hour("seen", 1)).shadow_limit("seen");
+        let limits = per_user(Limit::per_hour("rph", 3))
+            .limit(Limit::per_hour("seen", 1))
+            .shadow_limit("seen");
         let app = hello(layer(&limiter, limits));
         for expected in [200, 200, 200, 429] {
             assert_eq!(status(&app, "alice").await, expected);
         }
-        assert_eq!((outcome(&recording, "granted"), outcome(&recording, "denied")), (Some(3.0), Some(1.0)));
-        assert_eq!(recording.get("shadow_denials_total", &[("limit", "seen")]), Some(2.0));
-        assert_eq!(recording.get("denials_total", &[("limit", "rph")]), Some(1.0));
-        assert_eq!(recording.get("denials_total", &[("limit", "seen")]), None, "it denies nothing");
+        assert_eq!(
+            (
+                outcome(&recording, "granted"),
+                outcome(&recording, "denied")
+            ),
+            (Some(3.0), Some(1.0))
+        );
+        assert_eq!(
+            recording.get("shadow_denials_total", &[("limit", "seen")]),
+            Some(2.0)
+        );
+        assert_eq!(
+            recording.get("denials_total", &[("limit", "rph")]),
+            Some(1.0)
+        );
+        assert_eq!(
+            recording.get("denials_total", &[("limit", "seen")]),
+            None,
+            "it denies nothing"
+        );
     }
 }
 
@@ -193,16 +301,35 @@ async fn of_a_parent_too() {
     let recording = Recording::start();
     let (limiter, _) = world::gated();
     let parent = EntityId::new("project").unwrap();
-    limiter.entities().create(Entity::new(parent.clone())).await.unwrap();
-    let child = Entity::new(EntityId::new("alice").unwrap()).with_parent(parent.clone()).cascading();
+    limiter
+        .entities()
+        .create(Entity::new(parent.clone()))
+        .await
+        .unwrap();
+    let child = Entity::new(EntityId::new("alice").unwrap())
+        .with_parent(parent.clone())
+        .cascading();
     limiter.entities().create(child).await.unwrap();
-    limiter.config().set(ConfigScope::system(), Limit::per_hour("rph", 9)).await.unwrap();
-    limiter.config().set(ConfigScope::Entity(parent), Limit::per_hour("rph", 1)).await.unwrap();
-    let policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
+    limiter
+        .config()
+        .set(ConfigScope::system(), Limit::per_hour("rph", 9))
+        .await
+        .unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::Entity(parent), Limit::per_hour("rph", 1))
+        .await
+        .unwrap();
+    let policy = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed("api"));
     let app = hello(layer(&limiter, policy));
     assert_eq!(status(&app, "alice").await, 200);
     assert_eq!(status(&app, "alice").await, 429);
-    assert_eq!(recording.get("denials_total", &[("limit", "rph"), ("owner", "parent")]), Some(1.0));
+    assert_eq!(
+        recording.get("denials_total", &[("limit", "rph"), ("owner", "parent")]),
+        Some(1.0)
+    );
     assert_eq!(recording.get("denials_total", &[("owner", "entity")]), None);
 }
 
@@ -210,11 +337,21 @@ async fn of_a_parent_too() {
 async fn for_more_of_a_lease() {
     let recording = Recording::start();
     let (limiter, clock) = world::memory();
-    let mut lease = limiter.acquire("alice", "api").limits(Limit::per_minute("rpm", 10)).await.unwrap();
+    let mut lease = limiter
+        .acquire("alice", "api")
+        .limits(Limit::per_minute("rpm", 10))
+        .await
+        .unwrap();
     lease.consume("rpm", 9).await.unwrap();
     lease.consume("rpm", 1).await.unwrap_err();
     clock.advance(Duration::from_secs(60));
     lease.consume("rpm", 1).await.unwrap();
-    assert_eq!(recording.get("top_ups_total", &[("outcome", "granted")]), Some(2.0));
-    assert_eq!(recording.get("top_ups_total", &[("outcome", "denied")]), Some(1.0));
+    assert_eq!(
+        recording.get("top_ups_total", &[("outcome", "granted")]),
+        Some(2.0)
+    );
+    assert_eq!(
+        recording.get("top_ups_total", &[("outcome", "denied")]),
+        Some(1.0)
+    );
 }

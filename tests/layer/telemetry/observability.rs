@@ -17,12 +17,17 @@ async fn send(app: &Router, method: &str, path: &str, headers: &[(&str, &str)]) 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    ask(app, request.body(Body::empty()).unwrap()).await.status().as_u16()
+    ask(app, request.body(Body::empty()).unwrap())
+        .await
+        .status()
+        .as_u16()
 }
 
 async fn scrape(app: &Router) -> Vec<Sample> {
     let response = ask(app, Request::get("/metrics").body(Body::empty()).unwrap()).await;
-    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+    let bytes = axum::body::to_bytes(response.into_body(), 10_000_000)
+        .await
+        .unwrap();
     parse(std::str::from_utf8(&bytes).unwrap())
 }
 
@@ -36,14 +41,27 @@ async fn tells_prometheus() {
 
     let key = ("x-api-key", "alice-secret");
     for _ in 0..10 {
-        assert_eq!(send(&app, "DELETE", "/api/ping", &[key]).await, 405, "no route, no charge");
+        assert_eq!(
+            send(&app, "DELETE", "/api/ping", &[key]).await,
+            405,
+            "no route, no charge"
+        );
     }
     for expected in [200, 200, 200, 200, 200, 429] {
         assert_eq!(send(&app, "GET", "/api/ping", &[key]).await, expected);
     }
-    for (tokens, expected) in [("150", 200), ("40", 200), ("many", 200), ("900", 200), ("1", 429)] {
+    for (tokens, expected) in [
+        ("150", 200),
+        ("40", 200),
+        ("many", 200),
+        ("900", 200),
+        ("1", 429),
+    ] {
         let headers = [key, ("x-simulate-tokens", tokens)];
-        assert_eq!(send(&app, "POST", "/v1/chat/completions", &headers).await, expected);
+        assert_eq!(
+            send(&app, "POST", "/v1/chat/completions", &headers).await,
+            expected
+        );
     }
     for _ in 0..50 {
         assert_eq!(send(&app, "POST", "/events", &[key]).await, 200);
@@ -70,7 +88,9 @@ async fn tells_prometheus() {
     }
     // Every sample is documented, with its labels.
     for sample in &samples {
-        let known = METRICS.iter().find(|known| known.name == metric(&sample.name));
+        let known = METRICS
+            .iter()
+            .find(|known| known.name == metric(&sample.name));
         let known = known.unwrap_or_else(|| panic!("{sample:?}"));
         let labels = sample.labels.keys().filter(|label| *label != "le");
         let mut labels: Vec<_> = labels.map(String::as_str).collect();

@@ -11,13 +11,22 @@ use crate::world::{Remote, hello, layer, status, ten_tokens};
 #[tokio::test]
 async fn is_seen() {
     let recording = Recording::start();
-    let settings =
-        RateLimiter::builder().deadline(Duration::from_millis(200)).store_deadline(Duration::from_millis(200));
+    let settings = RateLimiter::builder()
+        .deadline(Duration::from_millis(200))
+        .store_deadline(Duration::from_millis(200));
     let remote = Remote::with(settings).await;
-    let block = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
-    let local = OnUnavailable::Local { share: LocalShare::one_of(2) };
+    let block = hello(layer(
+        &remote.limiter,
+        ten_tokens().on_unavailable(OnUnavailable::Block),
+    ));
+    let local = OnUnavailable::Local {
+        share: LocalShare::one_of(2),
+    };
     let local = hello(layer(&remote.limiter, ten_tokens().on_unavailable(local)));
-    let allow = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Allow)));
+    let allow = hello(layer(
+        &remote.limiter,
+        ten_tokens().on_unavailable(OnUnavailable::Allow),
+    ));
     assert_eq!(status(&block, "alice").await, 200);
     assert_eq!(recording.get("store_down", &[]), Some(0.0));
 
@@ -26,13 +35,32 @@ async fn is_seen() {
     for _ in 0..2 {
         assert_eq!(status(&allow, "alice").await, 200);
     }
-    assert_eq!(recording.get("decisions_total", &[("outcome", "unavailable")]), Some(3.0));
-    assert_eq!(recording.get("degraded_decisions_total", &[("mode", "block")]), Some(1.0));
-    assert_eq!(recording.get("degraded_decisions_total", &[("mode", "allow")]), Some(2.0));
+    assert_eq!(
+        recording.get("decisions_total", &[("outcome", "unavailable")]),
+        Some(3.0)
+    );
+    assert_eq!(
+        recording.get("degraded_decisions_total", &[("mode", "block")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        recording.get("degraded_decisions_total", &[("mode", "allow")]),
+        Some(2.0)
+    );
     assert_eq!(status(&local, "alice").await, 200);
-    assert_eq!(recording.get("degraded_decisions_total", &[("mode", "local")]), Some(1.0));
-    assert_eq!(recording.get("acquire_duration_seconds_count", &[("path", "local")]), Some(1.0));
-    assert_eq!(recording.get("acquire_duration_seconds_count", &[("path", "write")]), Some(1.0), "before it was down");
+    assert_eq!(
+        recording.get("degraded_decisions_total", &[("mode", "local")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        recording.get("acquire_duration_seconds_count", &[("path", "local")]),
+        Some(1.0)
+    );
+    assert_eq!(
+        recording.get("acquire_duration_seconds_count", &[("path", "write")]),
+        Some(1.0),
+        "before it was down"
+    );
     assert_eq!(recording.get("store_down", &[]), Some(1.0));
 
     remote.engine.resume().await;
@@ -45,8 +73,16 @@ async fn is_seen() {
 async fn is_timed() {
     let recording = Recording::start();
     let deadline = Duration::from_millis(150);
-    let remote = Remote::with(RateLimiter::builder().deadline(deadline).store_deadline(deadline)).await;
-    let app = hello(layer(&remote.limiter, ten_tokens().on_unavailable(OnUnavailable::Block)));
+    let remote = Remote::with(
+        RateLimiter::builder()
+            .deadline(deadline)
+            .store_deadline(deadline),
+    )
+    .await;
+    let app = hello(layer(
+        &remote.limiter,
+        ten_tokens().on_unavailable(OnUnavailable::Block),
+    ));
     let seconds = || recording.get("store_down_seconds_total", &[]);
     assert_eq!(status(&app, "alice").await, 200);
     assert_eq!(seconds(), Some(0.0), "it is told that there was none");

@@ -1,4 +1,5 @@
-//! Requests that wait behind others. They are served in order, in time or not at all, and their retry times are right.
+//! Requests that wait behind others. They are served in order, in time or not at all, and their
+//! retry times are right.
 
 use std::{
     sync::{Arc, Mutex},
@@ -35,22 +36,45 @@ struct World {
 
 impl World {
     fn new(random: &mut fastrand::Rng, limiter: RateLimiter) -> Self {
-        let limits: Vec<_> = NAMES[..random.usize(1..=2)].iter().map(|name| limit(random, name)).collect();
+        let limits: Vec<_> = NAMES[..random.usize(1..=2)]
+            .iter()
+            .map(|name| limit(random, name))
+            .collect();
         let most = random.choice([10_000, 120_000]).unwrap();
         let most = Duration::from_millis(random.u64(0..most));
         let waiters = random.usize(1..6);
-        let mut policy: PolicyBuilder =
-            per_user(limits[0].clone()).cost(NAMES[0], 0).estimate(NAMES[0], header_value(COSTS[0]));
+        let mut policy: PolicyBuilder = per_user(limits[0].clone())
+            .cost(NAMES[0], 0)
+            .estimate(NAMES[0], header_value(COSTS[0]));
         for (limit, header) in limits.iter().zip(COSTS).skip(1) {
             let name = limit.name().as_str();
-            policy = policy.limit(limit.clone()).cost(name, 0).estimate(name, header_value(header));
+            policy = policy
+                .limit(limit.clone())
+                .cost(name, 0)
+                .estimate(name, header_value(header));
         }
         let app = hello(layer(&limiter, policy.wait(most).max_waiters(waiters)));
-        Self { limiter, limits, app, most, waiters, granted: Arc::default() }
+        Self {
+            limiter,
+            limits,
+            app,
+            most,
+            waiters,
+            granted: Arc::default(),
+        }
     }
 
     fn cost(&self, random: &mut fastrand::Rng) -> Vec<u64> {
-        self.limits.iter().map(|limit| if random.bool() { 1 } else { random.u64(0..=limit.capacity()) }).collect()
+        self.limits
+            .iter()
+            .map(|limit| {
+                if random.bool() {
+                    1
+                } else {
+                    random.u64(0..=limit.capacity())
+                }
+            })
+            .collect()
     }
 
     async fn ask(&self, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
@@ -58,7 +82,12 @@ impl World {
     }
 
     /// Spawns a request that waits. Returns true if it was granted, and the time that it took.
-    fn come(&self, user: &'static str, number: usize, cost: Vec<u64>) -> JoinHandle<(bool, Duration)> {
+    fn come(
+        &self,
+        user: &'static str,
+        number: usize,
+        cost: Vec<u64>,
+    ) -> JoinHandle<(bool, Duration)> {
         let (app, granted) = (self.app.clone(), self.granted.clone());
         tokio::spawn(async move {
             let start = Instant::now();
@@ -77,22 +106,36 @@ impl World {
         for (limit, tokens) in self.limits.iter().zip(cost) {
             costs.set(limit.name().clone(), *tokens);
         }
-        let wait = self.limiter.time_until_available(user, "api").limits(self.limits.clone()).costs(&costs);
+        let wait = self
+            .limiter
+            .time_until_available(user, "api")
+            .limits(self.limits.clone())
+            .costs(&costs);
         wait.await.unwrap().expect("it fits some time")
     }
 }
 
 fn limit(random: &mut fastrand::Rng, name: &str) -> Limit {
-    let (capacity, period) = (random.choice([5, 50]).unwrap(), random.choice([2_000, 60_000]).unwrap());
-    let (capacity, period) = (random.u64(1..capacity), Duration::from_millis(random.u64(1..period)));
+    let (capacity, period) = (
+        random.choice([5, 50]).unwrap(),
+        random.choice([2_000, 60_000]).unwrap(),
+    );
+    let (capacity, period) = (
+        random.u64(1..capacity),
+        Duration::from_millis(random.u64(1..period)),
+    );
     Limit::new(name, capacity, random.u64(1..=capacity * 2), period).unwrap()
 }
 
 async fn ask_for(app: &Router, user: &str, cost: &[u64]) -> Response<axum::body::Body> {
     let texts: Vec<_> = cost.iter().map(u64::to_string).collect();
     let mut headers = vec![("x-user", user.as_bytes())];
-    // A header with the value 0 counts as 1, so the header is left out if nothing is asked of a limit.
-    let told = COSTS.into_iter().zip(&texts).filter(|(_, text)| *text != "0");
+    // A header with the value 0 counts as 1, so the header is left out if nothing is asked of a
+    // limit.
+    let told = COSTS
+        .into_iter()
+        .zip(&texts)
+        .filter(|(_, text)| *text != "0");
     headers.extend(told.map(|(name, text)| (name, text.as_bytes())));
     ask(app, with_headers(&headers)).await
 }
@@ -111,9 +154,14 @@ struct Seen {
     behind_others: usize,
 }
 
-/// Tests a state in which the bucket is used up, some requests wait, and one more comes. If it is denied, it comes back
-/// exactly when it was told.
-async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: u64, seen: &mut Seen) {
+/// Tests a state in which the bucket is used up, some requests wait, and one more comes. If it is
+/// denied, it comes back exactly when it was told.
+async fn one_more_comes(
+    random: &mut fastrand::Rng,
+    limiter: RateLimiter,
+    seed: u64,
+    seen: &mut Seen,
+) {
     let world = World::new(random, limiter);
     let mut waiting: Vec<JoinHandle<_>> = Vec::new();
     for number in 0..random.usize(2..9) {
@@ -131,17 +179,31 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
     let before = in_line();
     let answer = world.ask("alice", &cost).await;
     match answer.status().as_u16() {
-        200 => assert!(came.elapsed() <= world.most + A_MOMENT, "longer than the longest wait, seed {seed}"),
+        200 => assert!(
+            came.elapsed() <= world.most + A_MOMENT,
+            "longer than the longest wait, seed {seed}"
+        ),
         429 => {
-            let seconds: u64 = text(&answer, "retry-after").expect("Retry-After").parse().expect("seconds");
-            *if before > 0 { &mut seen.behind_others } else { &mut seen.alone } += 1;
+            let seconds: u64 = text(&answer, "retry-after")
+                .expect("Retry-After")
+                .parse()
+                .expect("seconds");
+            *if before > 0 {
+                &mut seen.behind_others
+            } else {
+                &mut seen.alone
+            } += 1;
             assert!(came.elapsed() <= world.most + A_MOMENT, "seed {seed}");
             assert!(seconds >= 1, "seed {seed}");
             // The wait is exact, because it includes what is reserved for other waiters.
             tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
             settle().await;
             let too_long = world.time_until("alice", &cost).await.is_zero() && seconds > 1;
-            assert!(!too_long, "{seconds} s, a second less would do: {cost:?} of {:?}, seed {seed}", world.limits);
+            assert!(
+                !too_long,
+                "{seconds} s, a second less would do: {cost:?} of {:?}, seed {seed}",
+                world.limits
+            );
             tokio::time::sleep(Duration::from_secs(1)).await;
             let back = Instant::now();
             let again = world.ask("alice", &cost).await;
@@ -151,22 +213,35 @@ async fn one_more_comes(random: &mut fastrand::Rng, limiter: RateLimiter, seed: 
                 "{seconds} s, {cost:?} of {:?}, {before} before it, seed {seed}",
                 world.limits
             );
-            assert!(back.elapsed() <= A_MOMENT, "{:?} after {seconds} s, seed {seed}", back.elapsed());
+            assert!(
+                back.elapsed() <= A_MOMENT,
+                "{:?} after {seconds} s, seed {seed}",
+                back.elapsed()
+            );
         }
         other => panic!("{other}, seed {seed}"),
     }
     for one in waiting {
         let (_, took) = one.await.unwrap();
-        assert!(took <= world.most + A_MOMENT, "{took:?} of {:?}, seed {seed}", world.most);
+        assert!(
+            took <= world.most + A_MOMENT,
+            "{took:?} of {:?}, seed {seed}",
+            world.most
+        );
     }
     let granted = world.granted.lock().unwrap();
-    // With several limits, a later request may ask for less of the limit that is short, and start earlier.
-    assert!(world.limits.len() > 1 || granted.is_sorted(), "first come first served: {granted:?}, seed {seed}");
+    // With several limits, a later request may ask for less of the limit that is short, and start
+    // earlier.
+    assert!(
+        world.limits.len() > 1 || granted.is_sorted(),
+        "first come first served: {granted:?}, seed {seed}"
+    );
 }
 
 async fn who_comes_back_as_told_is_admitted_though_others_waited(new: fn() -> RateLimiter) {
     // A seed can be given to repeat its states.
-    let seed = std::env::var("TOLLGATE_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let seed = std::env::var("TOLLGATE_SEED")
+        .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut seen = Seen::default();
     while seen.behind_others < 500 || seen.alone < 50 {
@@ -187,8 +262,8 @@ async fn who_comes_back_as_told_is_admitted_though_others_waited_for_a_gate() {
 /// Refill period of the slow limit, in seconds.
 const SLOW: u64 = 30;
 
-/// The first request waits for a limit of which the second asks for nothing. The second waits only for the other limit,
-/// of which the first has taken tokens.
+/// The first request waits for a limit of which the second asks for nothing. The second waits only
+/// for the other limit, of which the first has taken tokens.
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_nothing_of_the_limit_that_others_wait_for_does_not_wait_for_it() {
     for new in [in_memory, through_gates] {
@@ -210,11 +285,22 @@ async fn who_asks_for_nothing_of_the_limit_that_others_wait_for_does_not_wait_fo
         });
         settle().await;
         let denied = ask_for(&app, "alice", &[10, 0]).await;
-        assert_eq!((denied.status().as_u16(), text(&denied, "retry-after")), (429, Some("10")));
+        assert_eq!(
+            (denied.status().as_u16(), text(&denied, "retry-after")),
+            (429, Some("10"))
+        );
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(ask_for(&app, "alice", &[10, 0]).await.status(), 200);
-        assert!(start.elapsed() <= Duration::from_secs(10) + A_MOMENT, "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() <= Duration::from_secs(10) + A_MOMENT,
+            "{:?}",
+            start.elapsed()
+        );
         assert_eq!(first.await.unwrap(), 200);
-        assert!(start.elapsed() <= Duration::from_secs(SLOW) + A_MOMENT, "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() <= Duration::from_secs(SLOW) + A_MOMENT,
+            "{:?}",
+            start.elapsed()
+        );
     }
 }

@@ -6,7 +6,8 @@ use std::{pin::pin, time::Duration};
 
 use tokio::time::Instant;
 use tollgate::{
-    Limit, RateLimiter, clock::Clock, layer::PolicyBuilder, limiter::RateLimiterBuilder, store::MemoryStore,
+    Limit, RateLimiter, clock::Clock, layer::PolicyBuilder, limiter::RateLimiterBuilder,
+    store::MemoryStore,
 };
 
 use crate::world::{ask, from, hello, layer, left, per_user, poll_once, status, text};
@@ -52,10 +53,16 @@ async fn as_long_as_it_takes() {
         let start = Instant::now();
         for _ in 0..3 {
             let response = ask(&app, from("alice")).await;
-            assert_eq!((response.status().as_u16(), text(&response, "ratelimit")), (200, Some(r#""rps";r=0;t=10"#)));
+            assert_eq!(
+                (response.status().as_u16(), text(&response, "ratelimit")),
+                (200, Some(r#""rps";r=0;t=10"#))
+            );
         }
         let took = start.elapsed();
-        assert!((Duration::from_secs(20)..Duration::from_millis(20_010)).contains(&took), "{took:?}");
+        assert!(
+            (Duration::from_secs(20)..Duration::from_millis(20_010)).contains(&took),
+            "{took:?}"
+        );
     }
 }
 
@@ -72,8 +79,12 @@ async fn longer_than_that_is_a_429_at_once() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let response = ask(&app, from("alice")).await;
         assert!(start.elapsed() < Duration::from_millis(200));
-        // The retry time is after the request that waits. A client that comes back then is admitted.
-        assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("20")));
+        // The retry time is after the request that waits. A client that comes back then is
+        // admitted.
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "retry-after")),
+            (429, Some("20"))
+        );
         assert_eq!(waiting.await.unwrap(), 200);
         tokio::time::sleep_until(start + Duration::from_millis(20_100)).await;
         assert_eq!(status(&app, "alice").await, 200);
@@ -93,7 +104,10 @@ async fn more_than_may_wait_are_a_429_at_once() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let response = ask(&app, from("alice")).await;
-        assert_eq!((response.status().as_u16(), text(&response, "retry-after")), (429, Some("30")));
+        assert_eq!(
+            (response.status().as_u16(), text(&response, "retry-after")),
+            (429, Some("30"))
+        );
         assert_eq!(status(&app, "bob").await, 200);
         for answer in waiting {
             assert_eq!(answer.await.unwrap(), 200);
@@ -113,7 +127,11 @@ async fn a_client_that_goes_leaves_its_place_and_pays_nothing() {
         }
         let start = Instant::now();
         assert_eq!(status(&app, "alice").await, 200);
-        assert!(start.elapsed() <= Duration::from_millis(9_010), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() <= Duration::from_millis(9_010),
+            "{:?}",
+            start.elapsed()
+        );
         assert_eq!(left(&limiter, "alice", &limit()).await, 0);
     }
 }

@@ -1,6 +1,6 @@
-//! Writes of this crate and of Python clients on one bucket. The tests check how much Python clients lose by an anchor
-//! that stays. Python clients already grant too much beside each other, because their fast writes do not check the
-//! capacity.
+//! Writes of this crate and of Python clients on one bucket. The tests check how much Python
+//! clients lose by an anchor that stays. Python clients already grant too much beside each other,
+//! because their fast writes do not check the capacity.
 
 use proptest::prelude::*;
 use tollgate::model::plan::Peers::{self, Present, Unknown};
@@ -14,14 +14,23 @@ use super::{
 /// Tries histories in a mode. A bucket may lose at most `lost`, a function of its capacity.
 fn beside(kind: Kind, mode: &'static [Peers], lost: fn(i64) -> i64) {
     hold(histories(kind, mode), |history| {
-        let largest = history.first.limits().iter().map(|limit| limit.rule_at(0).capacity()).max().unwrap();
+        let largest = history
+            .first
+            .limits()
+            .iter()
+            .map(|limit| limit.rule_at(0).capacity())
+            .max()
+            .unwrap();
         let worst = worst(&history);
         prop_assert!(worst.loss <= lost(largest), "{worst:?}");
         Ok(())
     });
 }
 
-const MIXED: Kind = Kind { python: Python::Both, ..SPENDS };
+const MIXED: Kind = Kind {
+    python: Python::Both,
+    ..SPENDS
+};
 
 /// A first race costs at most one bucket.
 #[test]
@@ -36,14 +45,27 @@ fn nothing_is_lost_beside_one_that_was_seen() {
 
 #[test]
 fn nothing_is_lost_of_settlements_beside_one_that_was_seen() {
-    beside(Kind { python: Python::Both, reserves: false, ..ALL }, &[Present], |_| 0);
+    beside(
+        Kind {
+            python: Python::Both,
+            reserves: false,
+            ..ALL
+        },
+        &[Present],
+        |_| 0,
+    );
 }
 
-/// A slow write has no floor if its refill covers its spend. In this mode it finds no debt. The histories have no
-/// fallback to fast writes: a fast write that finds refill above the capacity spends it.
+/// A slow write has no floor if its refill covers its spend. In this mode it finds no debt. The
+/// histories have no fallback to fast writes: a fast write that finds refill above the capacity
+/// spends it.
 #[test]
 fn nothing_is_granted_too_early_beside_slow_writes_of_one_that_was_seen() {
-    let kind = Kind { python: Python::Slow, way: 2, ..SPENDS };
+    let kind = Kind {
+        python: Python::Slow,
+        way: 2,
+        ..SPENDS
+    };
     hold(histories(kind, &[Present]), |history| {
         let worst = worst(&history);
         prop_assert_eq!(worst.excess, 0, "{:?}", worst);

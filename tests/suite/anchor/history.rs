@@ -80,7 +80,10 @@ impl Step {
     /// Returns the amounts that an executed step changes. Python clients only spend.
     pub(super) fn done(&self) -> [Amounts; 3] {
         match self.act {
-            Act::Fast | Act::Slow => self.amounts.map(|amounts| Amounts { spend: amounts.spend, ..Amounts::default() }),
+            Act::Fast | Act::Slow => self.amounts.map(|amounts| Amounts {
+                spend: amounts.spend,
+                ..Amounts::default()
+            }),
             _ => self.amounts,
         }
     }
@@ -144,28 +147,63 @@ pub(super) const SPENDS: Kind = Kind {
 };
 
 /// Everything that one process does to a bucket.
-pub(super) const ALL: Kind = Kind { takes: true, gives: true, batches: true, reserves: true, ..SPENDS };
+pub(super) const ALL: Kind = Kind {
+    takes: true,
+    gives: true,
+    batches: true,
+    reserves: true,
+    ..SPENDS
+};
 
-/// Returns small amounts per ms, so that a bucket fills during a history and every remainder matters.
+/// Returns small amounts per ms, so that a bucket fills during a history and every remainder
+/// matters.
 fn small() -> impl Strategy<Value = Numbers> {
-    let rates = prop_oneof![Just((1, 1)), Just((1, 10)), Just((3, 7)), Just((2, 1)), Just((7, 100)), Just((1, 100))];
-    (prop_oneof![Just(3i64), Just(7), Just(20), Just(50)], rates).prop_map(|(cp, (ra, rp))| (cp, ra, rp))
+    let rates = prop_oneof![
+        Just((1, 1)),
+        Just((1, 10)),
+        Just((3, 7)),
+        Just((2, 1)),
+        Just((7, 100)),
+        Just((1, 100))
+    ];
+    (prop_oneof![Just(3i64), Just(7), Just(20), Just(50)], rates)
+        .prop_map(|(cp, (ra, rp))| (cp, ra, rp))
 }
 
 /// Returns whole tokens, of which limits consist.
 fn whole() -> impl Strategy<Value = Numbers> {
-    const RATES: &[(i64, i64)] =
-        &[(1000, 1000), (1000, 100), (3000, 7000), (2000, 1000), (7000, 100_000), (5000, 60_000)];
-    (prop_oneof![Just(1000i64), Just(2000), Just(7000), Just(20_000)], proptest::sample::select(RATES))
+    const RATES: &[(i64, i64)] = &[
+        (1000, 1000),
+        (1000, 100),
+        (3000, 7000),
+        (2000, 1000),
+        (7000, 100_000),
+        (5000, 60_000),
+    ];
+    (
+        prop_oneof![Just(1000i64), Just(2000), Just(7000), Just(20_000)],
+        proptest::sample::select(RATES),
+    )
         .prop_map(|(cp, (ra, rp))| (cp, ra, rp))
 }
 
 fn limits(kind: Kind) -> BoxedStrategy<Vec<(Numbers, i64, i64)>> {
-    let numbers = if kind.parameters { whole().boxed() } else { prop_oneof![3 => small(), 1 => whole()].boxed() };
+    let numbers = if kind.parameters {
+        whole().boxed()
+    } else {
+        prop_oneof![3 => small(), 1 => whole()].boxed()
+    };
     // Full, half full, empty and in debt.
-    let limit = (numbers, prop_oneof![2 => Just(2i64), 1 => Just(1), 1 => Just(0), 1 => Just(-2)], 0i64..100_000);
-    proptest::collection::vec(limit.prop_map(|(numbers, halves, fr)| (numbers, numbers.0 * halves / 2, fr)), 1..=3)
-        .boxed()
+    let limit = (
+        numbers,
+        prop_oneof![2 => Just(2i64), 1 => Just(1), 1 => Just(0), 1 => Just(-2)],
+        0i64..100_000,
+    );
+    proptest::collection::vec(
+        limit.prop_map(|(numbers, halves, fr)| (numbers, numbers.0 * halves / 2, fr)),
+        1..=3,
+    )
+    .boxed()
 }
 
 fn amount() -> impl Strategy<Value = i64> {
@@ -173,21 +211,59 @@ fn amount() -> impl Strategy<Value = i64> {
 }
 
 fn amounts(kind: Kind) -> BoxedStrategy<Amounts> {
-    let mut one = vec![(4, amount().prop_map(|spend| Amounts { spend, ..Amounts::default() }).boxed())];
+    let mut one = vec![(
+        4,
+        amount()
+            .prop_map(|spend| Amounts {
+                spend,
+                ..Amounts::default()
+            })
+            .boxed(),
+    )];
     if kind.takes {
-        one.push((2, amount().prop_map(|take| Amounts { take, ..Amounts::default() }).boxed()));
+        one.push((
+            2,
+            amount()
+                .prop_map(|take| Amounts {
+                    take,
+                    ..Amounts::default()
+                })
+                .boxed(),
+        ));
     }
     if kind.gives {
-        one.push((2, amount().prop_map(|give| Amounts { give, ..Amounts::default() }).boxed()));
+        one.push((
+            2,
+            amount()
+                .prop_map(|give| Amounts {
+                    give,
+                    ..Amounts::default()
+                })
+                .boxed(),
+        ));
     }
     if kind.reserves {
-        let reserved = (amount(), amount()).prop_map(|(spend, debt)| Amounts { spend, debt, ..Amounts::default() });
+        let reserved = (amount(), amount()).prop_map(|(spend, debt)| Amounts {
+            spend,
+            debt,
+            ..Amounts::default()
+        });
         one.push((2, reserved.boxed()));
     }
     if kind.batches {
         let some = || prop_oneof![Just(0), amount()];
         let batch = (amount(), some(), some());
-        one.push((1, batch.prop_map(|(spend, take, give)| Amounts { spend, take, give, debt: 0 }).boxed()));
+        one.push((
+            1,
+            batch
+                .prop_map(|(spend, take, give)| Amounts {
+                    spend,
+                    take,
+                    give,
+                    debt: 0,
+                })
+                .boxed(),
+        ));
     }
     proptest::strategy::Union::new_weighted(one).boxed()
 }
@@ -217,17 +293,28 @@ fn step(kind: Kind) -> impl Strategy<Value = Step> {
     ];
     let taken = prop_oneof![3 => Just(0i64), 1 => 0i64..60, 1 => 0i64..3000];
     let way = 0..=kind.way;
-    (pause, 0..kind.writers, act(kind), [amounts(kind), all().boxed(), all().boxed()], taken, way.clone(), way, fate)
-        .prop_map(|(pause, writer, act, amounts, taken, out, back, fate)| Step {
-            pause,
-            writer,
-            act,
-            amounts,
-            taken,
-            out,
-            back,
-            fate,
-        })
+    (
+        pause,
+        0..kind.writers,
+        act(kind),
+        [amounts(kind), all().boxed(), all().boxed()],
+        taken,
+        way.clone(),
+        way,
+        fate,
+    )
+        .prop_map(
+            |(pause, writer, act, amounts, taken, out, back, fate)| Step {
+                pause,
+                writer,
+                act,
+                amounts,
+                taken,
+                out,
+                back,
+                fate,
+            },
+        )
 }
 
 /// Returns histories of a kind in one of the modes.
@@ -235,20 +322,45 @@ pub(super) fn histories(kind: Kind, modes: &'static [Peers]) -> impl Strategy<Va
     let age = prop_oneof![Just(0i64), Just(1), Just(30), Just(500), 0i64..=5000];
     let clocks = proptest::collection::vec(-kind.clock..=kind.clock, kind.writers);
     let steps = proptest::collection::vec(step(kind), 1..=kind.steps);
-    (limits(kind), age, any::<bool>(), clocks, proptest::sample::select(modes), steps).prop_map(
-        move |(limits, age, expires, clocks, peers, steps)| {
-            let limits = NAMES.into_iter().zip(limits).map(|(text, (numbers, tokens, fr))| {
-                let mut limit = limit(text, tokens, numbers);
-                limit.level.remainder = fr % numbers.2;
-                limit
-            });
+    (
+        limits(kind),
+        age,
+        any::<bool>(),
+        clocks,
+        proptest::sample::select(modes),
+        steps,
+    )
+        .prop_map(move |(limits, age, expires, clocks, peers, steps)| {
+            let limits = NAMES
+                .into_iter()
+                .zip(limits)
+                .map(|(text, (numbers, tokens, fr))| {
+                    let mut limit = limit(text, tokens, numbers);
+                    limit.level.remainder = fr % numbers.2;
+                    limit
+                });
             let mut first = bucket(age, []).with_limits(limits);
             first.expires_at = expires.then_some(START / 1000 + 8000);
-            let Kind { jumps, slack, clock, way, .. } = kind;
+            let Kind {
+                jumps,
+                slack,
+                clock,
+                way,
+                ..
+            } = kind;
             let falls_back = kind.python == Python::Both;
-            History { first, clocks, jumps, slack, peers, falls_back, steps, clock, way }
-        },
-    )
+            History {
+                first,
+                clocks,
+                jumps,
+                slack,
+                peers,
+                falls_back,
+                steps,
+                clock,
+                way,
+            }
+        })
 }
 
 /// Returns a change of one limit, for histories written by hand.

@@ -4,7 +4,9 @@ use std::task::{Context, Poll, Waker};
 
 use tollgate::{
     LimitName,
-    model::{BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, Update, WriteId},
+    model::{
+        BucketKey, BucketState, Create, Level, LimitState, NewLimit, Parameters, Update, WriteId,
+    },
     store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 
@@ -39,13 +41,24 @@ impl Item {
     pub(super) fn new(state: &BucketState) -> (Self, BucketState) {
         let key = BucketKey::new("e".try_into().unwrap(), "r".try_into().unwrap());
         let limits = state.limits().iter().map(|limit| {
-            let LimitState { name, parameters, level, consumed, .. } = limit.clone();
+            let LimitState {
+                name,
+                parameters,
+                level,
+                consumed,
+                ..
+            } = limit.clone();
             NewLimit::new(name, parameters, level).with_consumed(consumed)
         });
         let mut create = Create::new(WriteId::from_number(0), state.refilled_at, limits);
         create.expires_at = state.expires_at;
-        let item = Self { store: MemoryStore::new(), key };
-        let WriteOutcome::Applied(image) = ready(item.store.create(&item.key, &create)) else { panic!("refused") };
+        let item = Self {
+            store: MemoryStore::new(),
+            key,
+        };
+        let WriteOutcome::Applied(image) = ready(item.store.create(&item.key, &create)) else {
+            panic!("refused")
+        };
         (item, image)
     }
 
@@ -79,7 +92,10 @@ impl Item {
 
 /// Returns the result of a future of the memory store, which is ready at the first poll.
 pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(result) => result.unwrap(),
         Poll::Pending => panic!("the memory store waits"),
     }
@@ -88,5 +104,8 @@ pub(super) fn ready<T>(mut future: StoreFuture<'_, T>) -> T {
 /// Returns the level of a limit at `at` (epoch ms), in millitokens.
 pub(super) fn level(state: &BucketState, limit: &str, at: i64) -> i64 {
     let known = state.limit(&name(limit)).unwrap();
-    known.rule_at(at).refill(known.level, at - state.refilled_at).tokens
+    known
+        .rule_at(at)
+        .refill(known.level, at - state.refilled_at)
+        .tokens
 }

@@ -40,15 +40,22 @@ fn rate(parameters: Parameters) -> i128 {
 /// Returns the tokens of a limit at `at`, in units.
 fn units(limit: &LimitState, refilled_at: i64, at: i64) -> i128 {
     let parameters = limit.parameters;
-    let remainder = i128::from(limit.level.remainder) * UNITS / i128::from(parameters.refill_period());
+    let remainder =
+        i128::from(limit.level.remainder) * UNITS / i128::from(parameters.refill_period());
     let refilled = rate(parameters) * i128::from((at - refilled_at).max(0));
-    (i128::from(limit.level.tokens) * UNITS + remainder + refilled).min(i128::from(parameters.capacity()) * UNITS)
+    (i128::from(limit.level.tokens) * UNITS + remainder + refilled)
+        .min(i128::from(parameters.capacity()) * UNITS)
 }
 
 impl Perfect {
     fn new(first: &LimitState, refilled_at: i64, wide: i64) -> Self {
         let units = units(first, refilled_at, START);
-        let mut perfect = Self { units, at: START, parameters: first.parameters, allowed: 0 };
+        let mut perfect = Self {
+            units,
+            at: START,
+            parameters: first.parameters,
+            allowed: 0,
+        };
         perfect.widen(wide);
         perfect
     }
@@ -89,15 +96,17 @@ pub(super) fn worst(history: &History) -> Worst {
     let mut worst = Worst::default();
     for (index, first) in history.first.limits().iter().enumerate() {
         let mut perfect = Perfect::new(first, history.first.refilled_at, wide);
-        // A write of a full bucket may lose a fraction, and so may a change of parameters. Neither mints one.
+        // A write of a full bucket may lose a fraction, and so may a change of parameters. Neither
+        // mints one.
         let (mut lost, mut minted) = (1, 0);
         let mut changed = 0;
         for (number, event) in events.iter().enumerate() {
             let after = event.after.limit(&first.name).unwrap();
             let changes = i64::from(after.parameters != perfect.parameters);
             (lost, changed) = (lost + changes, changed + changes);
-            // A slow write of a Python client drops a fraction and leaves another one unchanged. It refills up to the
-            // capacity by the tokens that it has read, so it refills too little by the amount that was spent since.
+            // A slow write of a Python client drops a fraction and leaves another one unchanged. It
+            // refills up to the capacity by the tokens that it has read, so it refills too little
+            // by the amount that was spent since.
             lost += i64::from(event.step.act == Act::Slow) + event.unseen[index];
             minted += i64::from(event.step.act == Act::Slow);
             perfect.change(event.at, event.amounts[index], after.parameters);
@@ -109,7 +118,10 @@ pub(super) fn worst(history: &History) -> Worst {
                 perfect.note(&mut worst.excess, -perfect.units - refilled, minted + 1);
             }
             let last = number + 1 == events.len();
-            for later in [0, 1, 1000, 1_000_000].into_iter().take(if last { 4 } else { 1 }) {
+            for later in [0, 1, 1000, 1_000_000]
+                .into_iter()
+                .take(if last { 4 } else { 1 })
+            {
                 let at = event.at + later;
                 let (held, holds) = (units(after, event.after.refilled_at, at), perfect.at(at));
                 // A full bucket keeps the fraction of a millitoken above its capacity.
@@ -121,10 +133,16 @@ pub(super) fn worst(history: &History) -> Worst {
     worst
 }
 
-/// Returns when the request of a write starts: at once, or after the refill that it owes, by its own clock.
+/// Returns when the request of a write starts: at once, or after the refill that it owes, by its
+/// own clock.
 fn starts(history: &History, event: &Event<'_>, after: &LimitState) -> i64 {
-    let owes = after.rule_at(0).wait(after.level, 0).filter(|wait| *wait > 0);
-    let start = owes.map_or(event.at, |wait| event.after.refilled_at + wait - history.clocks[event.step.writer]);
+    let owes = after
+        .rule_at(0)
+        .wait(after.level, 0)
+        .filter(|wait| *wait > 0);
+    let start = owes.map_or(event.at, |wait| {
+        event.after.refilled_at + wait - history.clocks[event.step.writer]
+    });
     start.max(event.at)
 }
 

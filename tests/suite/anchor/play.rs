@@ -22,16 +22,16 @@ pub(super) struct Event<'a> {
     pub(super) step: &'a Step,
     pub(super) after: BucketState,
     pub(super) amounts: [Amounts; 3],
-    /// The amount that was spent from each limit after a Python client's slow write had read it. The write refills that
-    /// much less.
+    /// The amount that was spent from each limit after a Python client's slow write had read it.
+    /// The write refills that much less.
     pub(super) unseen: [i64; 3],
 }
 
 /// The result of a history.
 pub(super) struct Played<'a> {
     pub(super) events: Vec<Event<'a>>,
-    /// How many ms moves went ahead of the clock. A move in the same millisecond as the last one moves the anchor by 1
-    /// ms.
+    /// How many ms moves went ahead of the clock. A move in the same millisecond as the last one
+    /// moves the anchor by 1 ms.
     pub(super) ahead: i64,
 }
 
@@ -72,7 +72,10 @@ const FELL_BACK: u32 = 9;
 pub(super) fn play(history: &History) -> Played<'_> {
     let (item, image) = Item::new(&history.first);
     let mut images = vec![image; history.clocks.len()];
-    let mut queue = Queue { tasks: Vec::new(), order: BinaryHeap::new() };
+    let mut queue = Queue {
+        tasks: Vec::new(),
+        order: BinaryHeap::new(),
+    };
     let mut at = START;
     for (index, step) in history.steps.iter().enumerate() {
         at += step.pause;
@@ -84,12 +87,22 @@ pub(super) fn play(history: &History) -> Played<'_> {
         let now = at + history.clocks[step.writer] + jump(history, at, step.writer);
         let image = &mut images[step.writer];
         match task {
-            Task::Plan if step.act == Act::Slow => queue.push(at + step.out, Task::Read, index, tries),
+            Task::Plan if step.act == Act::Slow => {
+                queue.push(at + step.out, Task::Read, index, tries)
+            }
             Task::Plan | Task::PlanSlow => {
                 if let Some(update) = planned(history, step, image, now, queue.tasks.len()) {
-                    ahead += update.anchor.moves_to().map_or(0, |to| (to - now.max(image.refilled_at)).max(0));
+                    ahead += update
+                        .anchor
+                        .moves_to()
+                        .map_or(0, |to| (to - now.max(image.refilled_at)).max(0));
                     let planned_by = Box::new(image.clone());
-                    queue.push(at + step.out, Task::Commit(Box::new(update), planned_by), index, tries);
+                    queue.push(
+                        at + step.out,
+                        Task::Commit(Box::new(update), planned_by),
+                        index,
+                        tries,
+                    );
                 }
             }
             Task::Read => {
@@ -99,7 +112,10 @@ pub(super) fn play(history: &History) -> Played<'_> {
             Task::Commit(update, planned_by) => {
                 let repeat = || {
                     let guard = Guard::NotLanded(update.id.clone());
-                    Task::Commit(Box::new((*update).clone().with_guard(guard)), planned_by.clone())
+                    Task::Commit(
+                        Box::new((*update).clone().with_guard(guard)),
+                        planned_by.clone(),
+                    )
                 };
                 let first = tries == 0 && update.guard == Guard::None;
                 // The give-back may have been executed, so it is not repeated.
@@ -114,7 +130,13 @@ pub(super) fn play(history: &History) -> Played<'_> {
                 let (done, after) = item.execute(&update);
                 if done {
                     let unseen = unseen(step, &planned_by, &before);
-                    events.push(Event { at, step, after: after.clone(), amounts: step.done(), unseen });
+                    events.push(Event {
+                        at,
+                        step,
+                        after: after.clone(),
+                        amounts: step.done(),
+                        unseen,
+                    });
                     if first && step.fate == Fate::LostAfter {
                         if repeats {
                             queue.push(at + step.back + step.out, repeat(), index, tries);
@@ -122,7 +144,12 @@ pub(super) fn play(history: &History) -> Played<'_> {
                         continue;
                     }
                 }
-                queue.push(at + step.back, Task::Land(done, Box::new(after), update), index, tries);
+                queue.push(
+                    at + step.back,
+                    Task::Land(done, Box::new(after), update),
+                    index,
+                    tries,
+                );
             }
             Task::Land(done, after, update) => {
                 *image = *after;
@@ -132,7 +159,12 @@ pub(super) fn play(history: &History) -> Played<'_> {
                 match step.act {
                     Act::Slow if history.falls_back && tries != FELL_BACK => {
                         let update = peers::fast(&step.changes(image), now);
-                        queue.push(at, Task::Commit(Box::new(update), Box::new(image.clone())), index, FELL_BACK);
+                        queue.push(
+                            at,
+                            Task::Commit(Box::new(update), Box::new(image.clone())),
+                            index,
+                            FELL_BACK,
+                        );
                     }
                     Act::Slow | Act::Fast => {}
                     _ if tries < TRIES => queue.push(at, Task::Plan, index, tries + 1),
@@ -147,10 +179,18 @@ pub(super) fn play(history: &History) -> Played<'_> {
 /// Returns the amount that was spent from each limit since a slow write read the item.
 fn unseen(step: &Step, read: &BucketState, before: &BucketState) -> [i64; 3] {
     let spent = |limit: &str| {
-        let tokens = |state: &BucketState| state.limit(&name(limit)).map_or(0, |limit| limit.level.tokens);
+        let tokens = |state: &BucketState| {
+            state
+                .limit(&name(limit))
+                .map_or(0, |limit| limit.level.tokens)
+        };
         (tokens(read) - tokens(before)).max(0)
     };
-    if step.act == Act::Slow { NAMES.map(spent) } else { [0; 3] }
+    if step.act == Act::Slow {
+        NAMES.map(spent)
+    } else {
+        [0; 3]
+    }
 }
 
 /// Returns how far a writer's clock has stepped at `at`.
@@ -159,7 +199,13 @@ fn jump(history: &History, at: i64, writer: usize) -> i64 {
     (at.wrapping_mul(7919) + writer as i64 * 104_729).rem_euclid(2 * jumps + 1) - jumps
 }
 
-fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number: usize) -> Option<Update> {
+fn planned(
+    history: &History,
+    step: &Step,
+    image: &BucketState,
+    now: i64,
+    number: usize,
+) -> Option<Update> {
     let changes = step.changes(image);
     let mut own = None;
     let mut limits = Vec::new();
@@ -183,7 +229,22 @@ fn planned(history: &History, step: &Step, image: &BucketState, now: i64, number
         return None;
     }
     let taken = image.limits().iter().map(|_| step.taken).collect();
-    let others = Others { peers: history.peers, slack: history.slack, taken };
-    let wanted = Desired { limits: &limits, own, lineage: None, others };
-    Some(plan::update(image, &changes, wanted, now, WriteId::from_number(number as u64 + 1)))
+    let others = Others {
+        peers: history.peers,
+        slack: history.slack,
+        taken,
+    };
+    let wanted = Desired {
+        limits: &limits,
+        own,
+        lineage: None,
+        others,
+    };
+    Some(plan::update(
+        image,
+        &changes,
+        wanted,
+        now,
+        WriteId::from_number(number as u64 + 1),
+    ))
 }

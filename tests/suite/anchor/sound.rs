@@ -9,7 +9,9 @@ use super::{
 };
 
 fn exact(kind: Kind) {
-    hold(histories(kind, &[Absent, Unknown, Present]), |history| is_exact(&history));
+    hold(histories(kind, &[Absent, Unknown, Present]), |history| {
+        is_exact(&history)
+    });
 }
 
 #[test]
@@ -19,32 +21,53 @@ fn spends() {
 
 #[test]
 fn spends_that_take_no_time_to_the_store() {
-    exact(Kind { way: 0, steps: 16, ..SPENDS });
+    exact(Kind {
+        way: 0,
+        steps: 16,
+        ..SPENDS
+    });
 }
 
 #[test]
 fn spends_within_the_slack() {
-    exact(Kind { slack: 30, ..SPENDS });
+    exact(Kind {
+        slack: 30,
+        ..SPENDS
+    });
 }
 
 #[test]
 fn spends_and_settlements() {
-    exact(Kind { takes: true, ..SPENDS });
+    exact(Kind {
+        takes: true,
+        ..SPENDS
+    });
 }
 
 #[test]
 fn spends_and_what_is_given_back() {
-    exact(Kind { gives: true, ..SPENDS });
+    exact(Kind {
+        gives: true,
+        ..SPENDS
+    });
 }
 
 #[test]
 fn reservations() {
-    exact(Kind { reserves: true, gives: true, ..SPENDS });
+    exact(Kind {
+        reserves: true,
+        gives: true,
+        ..SPENDS
+    });
 }
 
 #[test]
 fn everything_at_once() {
-    exact(Kind { slack: 30, clock: 15, ..ALL });
+    exact(Kind {
+        slack: 30,
+        clock: 15,
+        ..ALL
+    });
 }
 
 #[test]
@@ -54,7 +77,13 @@ fn everything_at_once_that_takes_no_time_to_the_store() {
 
 #[test]
 fn everything_of_five_writers() {
-    exact(Kind { slack: 30, clock: 15, writers: 5, steps: 25, ..ALL });
+    exact(Kind {
+        slack: 30,
+        clock: 15,
+        writers: 5,
+        steps: 25,
+        ..ALL
+    });
 }
 
 #[test]
@@ -64,7 +93,10 @@ fn answers_that_are_lost() {
 
 #[test]
 fn parameters_that_change() {
-    exact(Kind { parameters: true, ..ALL });
+    exact(Kind {
+        parameters: true,
+        ..ALL
+    });
 }
 
 #[test]

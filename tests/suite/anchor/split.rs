@@ -11,18 +11,33 @@ use super::{
     item::{Item, START, bucket, limit, ready},
 };
 
-/// Returns the level of a limit before the cut at the capacity, in units of a millitoken divided by period and shards.
+/// Returns the level of a limit before the cut at the capacity, in units of a millitoken divided by
+/// period and shards.
 fn uncut(state: &BucketState, at: i64) -> i128 {
     let limit = &state.limits()[0];
-    let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(state.shard_count));
-    let refilled = i128::from(at - state.refilled_at) * i128::from(limit.parameters.refill_amount());
+    let (period, count) = (
+        i128::from(limit.parameters.refill_period()),
+        i128::from(state.shard_count),
+    );
+    let refilled =
+        i128::from(at - state.refilled_at) * i128::from(limit.parameters.refill_amount());
     i128::from(limit.level.tokens) * period * count + refilled + i128::from(limit.level.remainder)
 }
 
 #[test]
 fn halves_make_the_whole_in_debt_and_above_the_capacity_too() {
-    let numbers = (0i64..=50, 1i64..=9, prop_oneof![Just(1i64), Just(7), Just(10), Just(100)]);
-    let inputs = (-5000i64..=5000, numbers, 0i64..100, 0i64..=5000, 0i64..=100_000);
+    let numbers = (
+        0i64..=50,
+        1i64..=9,
+        prop_oneof![Just(1i64), Just(7), Just(10), Just(100)],
+    );
+    let inputs = (
+        -5000i64..=5000,
+        numbers,
+        0i64..100,
+        0i64..=5000,
+        0i64..=100_000,
+    );
     hold(inputs, |(tokens, numbers, remainder, age, later)| {
         let mut known = limit("a", tokens, numbers);
         known.level.remainder = remainder % numbers.2;

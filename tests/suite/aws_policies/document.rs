@@ -31,7 +31,9 @@ struct Statement {
 impl Document {
     /// Returns the policy below the page's heading `heading`.
     pub(super) fn below(heading: &str) -> Self {
-        let (_, section) = PAGE.split_once(&format!("\n### {heading}\n")).expect("the heading");
+        let (_, section) = PAGE
+            .split_once(&format!("\n### {heading}\n"))
+            .expect("the heading");
         let (_, code) = section.split_once("```json\n").expect("a policy");
         let (code, _) = code.split_once("```").expect("its end");
         serde_json::from_str(code).expect("a policy that IAM understands")
@@ -48,7 +50,11 @@ impl Document {
         }
         for statement in &self.statement {
             for action in &statement.action {
-                assert!(used.contains(&(&*statement.sid, action)), "nothing needs {action} of {}", statement.sid);
+                assert!(
+                    used.contains(&(&*statement.sid, action)),
+                    "nothing needs {action} of {}",
+                    statement.sid
+                );
             }
         }
     }
@@ -61,7 +67,9 @@ impl Statement {
             let pattern = pattern.rsplit_once(':').expect("an ARN").1;
             matches(pattern, &need.resource)
         };
-        self.action.contains(&need.action) && self.resource.iter().any(resource) && self.key_is_allowed(need)
+        self.action.contains(&need.action)
+            && self.resource.iter().any(resource)
+            && self.key_is_allowed(need)
     }
 
     fn key_is_allowed(&self, need: &Need) -> bool {
@@ -70,9 +78,12 @@ impl Statement {
                 assert_eq!(key, "dynamodb:LeadingKeys");
                 match operator.as_str() {
                     "ForAllValues:StringLike" => {
-                        let patterns: Vec<String> = serde_json::from_value(value.clone()).expect("patterns");
+                        let patterns: Vec<String> =
+                            serde_json::from_value(value.clone()).expect("patterns");
                         let leading = need.leading_key.as_deref();
-                        leading.is_none_or(|leading| patterns.iter().any(|pattern| matches(pattern, leading)))
+                        leading.is_none_or(|leading| {
+                            patterns.iter().any(|pattern| matches(pattern, leading))
+                        })
                     }
                     // The key exists.
                     "Null" if value == "false" => need.leading_key.is_some(),
@@ -87,8 +98,10 @@ impl Statement {
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((before, after)) => text
-            .strip_prefix(before)
-            .is_some_and(|rest| (0..=rest.len()).filter_map(|from| rest.get(from..)).any(|rest| matches(after, rest))),
+        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len())
+                .filter_map(|from| rest.get(from..))
+                .any(|rest| matches(after, rest))
+        }),
     }
 }

@@ -6,12 +6,16 @@ use std::{
 };
 
 use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeSerializationInterceptorContextRef},
+    config::{
+        ConfigBag, Intercept, RuntimeComponents,
+        interceptors::BeforeSerializationInterceptorContextRef,
+    },
     error::BoxError,
     operation::{
-        batch_get_item::BatchGetItemInput, batch_write_item::BatchWriteItemInput, create_table::CreateTableInput,
-        delete_item::DeleteItemInput, describe_table::DescribeTableInput, get_item::GetItemInput,
-        put_item::PutItemInput, query::QueryInput, transact_write_items::TransactWriteItemsInput,
+        batch_get_item::BatchGetItemInput, batch_write_item::BatchWriteItemInput,
+        create_table::CreateTableInput, delete_item::DeleteItemInput,
+        describe_table::DescribeTableInput, get_item::GetItemInput, put_item::PutItemInput,
+        query::QueryInput, transact_write_items::TransactWriteItemsInput,
         update_item::UpdateItemInput, update_time_to_live::UpdateTimeToLiveInput,
     },
     types::AttributeValue,
@@ -58,7 +62,11 @@ impl Intercept for Recorder {
 type Item = HashMap<String, AttributeValue>;
 
 fn on_item(action: &str, table: Option<&str>, item: Option<&Item>) -> Need {
-    let key = item.and_then(|item| item.get("PK")).expect("an item has a key").as_s().expect("text");
+    let key = item
+        .and_then(|item| item.get("PK"))
+        .expect("an item has a key")
+        .as_s()
+        .expect("text");
     Need {
         action: format!("dynamodb:{action}"),
         resource: format!("table/{}", table.expect("a table")),
@@ -68,7 +76,11 @@ fn on_item(action: &str, table: Option<&str>, item: Option<&Item>) -> Need {
 
 fn on_table(action: &str, table: Option<&str>) -> Need {
     let resource = format!("table/{}", table.expect("a table"));
-    Need { action: format!("dynamodb:{action}"), resource, leading_key: None }
+    Need {
+        action: format!("dynamodb:{action}"),
+        resource,
+        leading_key: None,
+    }
 }
 
 fn on_partition(query: &QueryInput) -> Need {
@@ -83,10 +95,15 @@ fn on_partition(query: &QueryInput) -> Need {
     let value = words.find(|word| word.starts_with(':')).expect("a value");
     let values = query.expression_attribute_values().expect("values");
     let key = values.get(value).expect("the value").as_s().expect("text");
-    Need { action: "dynamodb:Query".to_owned(), resource, leading_key: Some(key.clone()) }
+    Need {
+        action: "dynamodb:Query".to_owned(),
+        resource,
+        leading_key: Some(key.clone()),
+    }
 }
 
-/// Returns the permissions that a call needs. A transaction needs those of its items, a batch those of its requests.
+/// Returns the permissions that a call needs. A transaction needs those of its items, a batch those
+/// of its requests.
 fn needs(context: &BeforeSerializationInterceptorContextRef<'_>) -> Vec<Need> {
     let input = context.input();
     if let Some(input) = input.downcast_ref::<GetItemInput>() {
@@ -103,7 +120,10 @@ fn needs(context: &BeforeSerializationInterceptorContextRef<'_>) -> Vec<Need> {
         let tables = input.request_items().expect("tables").iter();
         tables
             .flat_map(|(table, request)| {
-                request.keys().iter().map(move |key| on_item("BatchGetItem", Some(table), Some(key)))
+                request
+                    .keys()
+                    .iter()
+                    .map(move |key| on_item("BatchGetItem", Some(table), Some(key)))
             })
             .collect()
     } else if let Some(input) = input.downcast_ref::<BatchWriteItemInput>() {
@@ -127,7 +147,11 @@ fn needs(context: &BeforeSerializationInterceptorContextRef<'_>) -> Vec<Need> {
                 on_item("DeleteItem", Some(delete.table_name()), Some(delete.key()))
             } else {
                 let check = item.condition_check().expect("an action");
-                on_item("ConditionCheckItem", Some(check.table_name()), Some(check.key()))
+                on_item(
+                    "ConditionCheckItem",
+                    Some(check.table_name()),
+                    Some(check.key()),
+                )
             }
         };
         input.transact_items().iter().map(part).collect()

@@ -20,7 +20,11 @@ fn their_limits() -> Value {
 }
 
 async fn ours(limiter: &RateLimiter, name: &str) -> i64 {
-    let available = limiter.available("u1", "api").limits(limits()).await.unwrap();
+    let available = limiter
+        .available("u1", "api")
+        .limits(limits())
+        .await
+        .unwrap();
     available.get(name).unwrap().available
 }
 
@@ -32,18 +36,52 @@ async fn both_charge_one_bucket(maker: Maker) {
     let mut table = table_or_skip!(maker);
     let limiter = table.ours.clone();
     table.theirs.ask(their_acquire(3, 100)).await;
-    assert_eq!((ours(&limiter, "rpd").await, ours(&limiter, "tpd").await), (7, 900));
+    assert_eq!(
+        (ours(&limiter, "rpd").await, ours(&limiter, "tpd").await),
+        (7, 900)
+    );
 
-    let mut lease = limiter.acquire("u1", "api").limits(limits()).cost("rpd", 4).cost("tpd", 200).await.unwrap();
-    assert_eq!(table.theirs.available("u1", "rpd", &their_limits()).await, 3);
+    let mut lease = limiter
+        .acquire("u1", "api")
+        .limits(limits())
+        .cost("rpd", 4)
+        .cost("tpd", 200)
+        .await
+        .unwrap();
+    assert_eq!(
+        table.theirs.available("u1", "rpd", &their_limits()).await,
+        3
+    );
     lease.settle("tpd", 850).unwrap();
     lease.commit().await.unwrap();
-    assert_eq!(table.theirs.available("u1", "tpd", &their_limits()).await, 50);
+    assert_eq!(
+        table.theirs.available("u1", "tpd", &their_limits()).await,
+        50
+    );
 
     // If one client denies, so does the other.
-    assert_eq!(table.theirs.try_ask(their_acquire(4, 1)).await["error"], "denied");
-    let denied = limiter.acquire("u1", "api").limits(limits()).cost("rpd", 4).cost("tpd", 1).await.unwrap_err();
-    assert_eq!(denied.denied().unwrap().primary().unwrap().limit.name().as_str(), "rpd");
+    assert_eq!(
+        table.theirs.try_ask(their_acquire(4, 1)).await["error"],
+        "denied"
+    );
+    let denied = limiter
+        .acquire("u1", "api")
+        .limits(limits())
+        .cost("rpd", 4)
+        .cost("tpd", 1)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        denied
+            .denied()
+            .unwrap()
+            .primary()
+            .unwrap()
+            .limit
+            .name()
+            .as_str(),
+        "rpd"
+    );
 
     // Each client gives back its charge.
     limiter
@@ -56,15 +94,34 @@ async fn both_charge_one_bucket(maker: Maker) {
         .rollback()
         .await
         .unwrap();
-    assert_eq!(table.theirs.available("u1", "rpd", &their_limits()).await, 3);
+    assert_eq!(
+        table.theirs.available("u1", "rpd", &their_limits()).await,
+        3
+    );
     let mut held = their_acquire(3, 50);
     held["hold"] = json!("lease");
     table.theirs.ask(held).await;
     assert_eq!(ours(&limiter, "rpd").await, 0);
-    table.theirs.ask(json!({"op": "rollback", "hold": "lease"})).await;
-    assert_eq!((ours(&limiter, "rpd").await, ours(&limiter, "tpd").await), (3, 50));
-    limiter.acquire("u1", "api").limits(limits()).cost("rpd", 3).cost("tpd", 50).await.unwrap().commit();
-    assert_eq!(table.theirs.try_ask(their_acquire(1, 0)).await["error"], "denied");
+    table
+        .theirs
+        .ask(json!({"op": "rollback", "hold": "lease"}))
+        .await;
+    assert_eq!(
+        (ours(&limiter, "rpd").await, ours(&limiter, "tpd").await),
+        (3, 50)
+    );
+    limiter
+        .acquire("u1", "api")
+        .limits(limits())
+        .cost("rpd", 3)
+        .cost("tpd", 50)
+        .await
+        .unwrap()
+        .commit();
+    assert_eq!(
+        table.theirs.try_ask(their_acquire(1, 0)).await["error"],
+        "denied"
+    );
     assert!(table.engine.endpoint().starts_with("http://127.0.0.1"));
 }
 

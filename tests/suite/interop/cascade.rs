@@ -25,26 +25,48 @@ async fn ours(limiter: &RateLimiter, id: &str, cost: u64) -> bool {
 }
 
 async fn theirs(peer: &mut Peer, id: &str, cost: u64) -> bool {
-    let acquire = json!({"op": "acquire", "entity": id, "resource": "api", "consume": {"rpd": cost}});
+    let acquire =
+        json!({"op": "acquire", "entity": id, "resource": "api", "consume": {"rpd": cost}});
     let answer = peer.try_ask(acquire).await;
-    assert!(answer.get("ok").is_some() || answer["error"] == "denied", "{answer}");
+    assert!(
+        answer.get("ok").is_some() || answer["error"] == "denied",
+        "{answer}"
+    );
     answer.get("ok").is_some()
 }
 
 /// Returns the whole tokens of an entity's own bucket, as each client sees them.
 async fn left(limiter: &RateLimiter, peer: &mut Peer, id: &str) -> (i64, i64) {
     let ours = limiter.available(id, "api").await.unwrap();
-    let theirs = peer.ask(json!({"op": "available", "entity": id, "resource": "api"})).await;
-    (ours.get("rpd").unwrap().available, theirs["rpd"].as_i64().unwrap())
+    let theirs = peer
+        .ask(json!({"op": "available", "entity": id, "resource": "api"}))
+        .await;
+    (
+        ours.get("rpd").unwrap().available,
+        theirs["rpd"].as_i64().unwrap(),
+    )
 }
 
 #[tokio::test]
 async fn both_charge_the_parent() {
     let mut table = table_or_skip!(Maker::Ours);
     let (limiter, peer) = (table.ours.clone(), &mut table.theirs);
-    limiter.config().set(ConfigScope::System, Limit::per_day("rpd", 100)).await.unwrap();
-    limiter.entities().create(Entity::new(entity("kid-1")).with_parent(entity("org")).cascading()).await.unwrap();
-    peer.ask(json!({"op": "create_entity", "entity": "kid-2", "parent": "org", "cascade": true})).await;
+    limiter
+        .config()
+        .set(ConfigScope::System, Limit::per_day("rpd", 100))
+        .await
+        .unwrap();
+    limiter
+        .entities()
+        .create(
+            Entity::new(entity("kid-1"))
+                .with_parent(entity("org"))
+                .cascading(),
+        )
+        .await
+        .unwrap();
+    peer.ask(json!({"op": "create_entity", "entity": "kid-2", "parent": "org", "cascade": true}))
+        .await;
 
     // Each client uses buckets that the other one made.
     for (id, ours_first) in [("kid-1", true), ("kid-2", true)] {
@@ -52,8 +74,17 @@ async fn both_charge_the_parent() {
         assert!(theirs(peer, id, 10).await);
     }
     assert_eq!(left(&limiter, peer, "org").await, (60, 60));
-    peer.ask(json!({"op": "create_entity", "entity": "kid-3", "parent": "org", "cascade": true})).await;
-    limiter.entities().create(Entity::new(entity("kid-4")).with_parent(entity("org")).cascading()).await.unwrap();
+    peer.ask(json!({"op": "create_entity", "entity": "kid-3", "parent": "org", "cascade": true}))
+        .await;
+    limiter
+        .entities()
+        .create(
+            Entity::new(entity("kid-4"))
+                .with_parent(entity("org"))
+                .cascading(),
+        )
+        .await
+        .unwrap();
     for id in ["kid-3", "kid-4"] {
         assert!(theirs(peer, id, 10).await);
         assert!(ours(&limiter, id, 10).await);
@@ -76,14 +107,27 @@ async fn both_charge_the_parent() {
     assert_eq!(left(&limiter, peer, "org").await, (20, 20));
 }
 
-/// A bucket that we made before its entity was created learns its parent later: peers read the parent from the bucket.
+/// A bucket that we made before its entity was created learns its parent later: peers read the
+/// parent from the bucket.
 #[tokio::test]
 async fn a_bucket_from_before_its_entity_learns_its_parent() {
     let mut table = table_or_skip!(Maker::Ours);
     let (limiter, peer) = (table.ours.clone(), &mut table.theirs);
-    limiter.config().set(ConfigScope::System, Limit::per_day("rpd", 100)).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::System, Limit::per_day("rpd", 100))
+        .await
+        .unwrap();
     assert!(ours(&limiter, "kid", 10).await);
-    limiter.entities().create(Entity::new(entity("kid")).with_parent(entity("org")).cascading()).await.unwrap();
+    limiter
+        .entities()
+        .create(
+            Entity::new(entity("kid"))
+                .with_parent(entity("org"))
+                .cascading(),
+        )
+        .await
+        .unwrap();
     assert!(ours(&limiter, "kid", 10).await);
     assert_eq!(left(&limiter, peer, "org").await, (90, 90));
     assert!(theirs(peer, "kid", 10).await);

@@ -1,7 +1,7 @@
 //! Both clients flood one bucket at the same time, and one of them may be killed meanwhile.
 //!
-//! The numbers in the bucket are exact: the tokens that it granted and those that it still holds are never more than
-//! its capacity and the refill between its first and its last write.
+//! The numbers in the bucket are exact: the tokens that it granted and those that it still holds
+//! are never more than its capacity and the refill between its first and its last write.
 
 use std::{
     env,
@@ -58,7 +58,10 @@ fn their_flood(seconds: u64) -> Value {
 
 async fn bucket(table: &Table) -> Item {
     let items = table.items().await;
-    items.into_iter().find(|item| item["SK"].as_s().is_ok_and(|key| key == "#STATE")).expect("there is a bucket")
+    items
+        .into_iter()
+        .find(|item| item["SK"].as_s().is_ok_and(|key| key == "#STATE"))
+        .expect("there is a bucket")
 }
 
 fn number(item: &Item, name: &str) -> i64 {
@@ -71,13 +74,24 @@ async fn granted(table: &Table, created: i64) -> u64 {
     let (left, consumed) = (number(&item, "b_rps_tk"), number(&item, "b_rps_tc"));
     // A token a second is a millitoken a millisecond.
     let most = (CAPACITY * 1000) as i64 + PER_SECOND as i64 * (number(&item, "rf") - created);
-    assert!(left + consumed <= most, "{left} left and {consumed} granted, of at most {most}");
+    assert!(
+        left + consumed <= most,
+        "{left} left and {consumed} granted, of at most {most}"
+    );
     u64::try_from(consumed / 1000).unwrap()
 }
 
 /// Creates the bucket by spending one token. Returns the time of its creation.
 async fn begin(table: &Table) -> i64 {
-    table.ours.acquire("hot", "api").limits(limit()).await.unwrap().commit().await.unwrap();
+    table
+        .ours
+        .acquire("hot", "api")
+        .limits(limit())
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     number(&bucket(table).await, "rf")
 }
 
@@ -99,9 +113,13 @@ impl Watched {
         };
         let due = (to - seen) * PER_SECOND as i64;
         self.refilled.fetch_add(due as u64, Ordering::Relaxed);
-        // A bucket that is set to its capacity is full, so refill beyond the capacity is not wasted.
+        // A bucket that is set to its capacity is full, so refill beyond the capacity is not
+        // wasted.
         if let TokenChange::Add(tokens) = line.tokens {
-            self.wasted.fetch_add((due - (tokens + line.consumed)).unsigned_abs(), Ordering::Relaxed);
+            self.wasted.fetch_add(
+                (due - (tokens + line.consumed)).unsigned_abs(),
+                Ordering::Relaxed,
+            );
         }
         *self.seen.lock().unwrap() = Some(after.clone());
     }
@@ -112,7 +130,11 @@ impl Store for Watched {
         self.store.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(async move {
             let outcome = self.store.update(bucket, update).await?;
             if let WriteOutcome::Applied(after) = &outcome {
@@ -122,7 +144,11 @@ impl Store for Watched {
         })
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.store.create(bucket, create)
     }
 }
@@ -132,15 +158,21 @@ async fn nothing_is_admitted_beyond_the_limit_and_little_of_it_is_wasted() {
     let mut table = table_or_skip!(Maker::Ours);
     let created = begin(&table).await;
     let store = DynamoDbStore::new(&table.engine.client(), STACK, &table.theirs.namespace);
-    let watched =
-        Arc::new(Watched { store, seen: Mutex::default(), wasted: AtomicU64::new(0), refilled: AtomicU64::new(0) });
+    let watched = Arc::new(Watched {
+        store,
+        seen: Mutex::default(),
+        wasted: AtomicU64::new(0),
+        refilled: AtomicU64::new(0),
+    });
     let settings = RateLimiter::builder().deadline(Duration::from_secs(20));
     let limiter = settings.build_shared(watched.clone()).unwrap();
 
     let ours = Arc::new(AtomicU64::new(0));
     table.theirs.send(their_flood(SECONDS)).await;
     let until = Instant::now() + Duration::from_secs(SECONDS);
-    let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(flood(limiter.clone(), until, ours.clone()))).collect();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(flood(limiter.clone(), until, ours.clone())))
+        .collect();
     for task in tasks {
         task.await.unwrap();
     }
@@ -150,8 +182,13 @@ async fn nothing_is_admitted_beyond_the_limit_and_little_of_it_is_wasted() {
     let ours = ours.load(Ordering::Relaxed);
     assert!(ours > 0 && theirs > 0, "{ours} ours, {theirs} theirs");
     assert_eq!(granted(&table, created).await, 1 + ours + theirs);
-    let (wasted, refilled) = (watched.wasted.load(Ordering::Relaxed), watched.refilled.load(Ordering::Relaxed));
-    eprintln!("{ours} ours and {theirs} theirs; of {refilled} millitokens that our refills brought, {wasted} wasted");
+    let (wasted, refilled) = (
+        watched.wasted.load(Ordering::Relaxed),
+        watched.refilled.load(Ordering::Relaxed),
+    );
+    eprintln!(
+        "{ours} ours and {theirs} theirs; of {refilled} millitokens that our refills brought, {wasted} wasted"
+    );
     // If their writes stored all refill, ours had none to store, and none to waste.
     assert!(wasted * 100 <= refilled, "{wasted} of {refilled} wasted");
 }
@@ -163,7 +200,9 @@ async fn we_go_on_when_they_are_killed() {
     table.theirs.send(their_flood(60)).await;
     let ours = Arc::new(AtomicU64::new(0));
     let until = Instant::now() + Duration::from_secs(60);
-    let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(flood(table.ours.clone(), until, ours.clone()))).collect();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(flood(table.ours.clone(), until, ours.clone())))
+        .collect();
     // Both have granted tokens, so both are running.
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -176,7 +215,10 @@ async fn we_go_on_when_they_are_killed() {
     let then = ours.load(Ordering::Relaxed);
     // One second's refill, and more than the killed client can have left.
     while ours.load(Ordering::Relaxed) < then + PER_SECOND {
-        assert!(Instant::now() < until, "nothing is granted after they are gone");
+        assert!(
+            Instant::now() < until,
+            "nothing is granted after they are gone"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for task in tasks {
@@ -184,7 +226,10 @@ async fn we_go_on_when_they_are_killed() {
     }
     table.ours.shutdown().await;
     let ours = ours.load(Ordering::Relaxed);
-    assert!(granted(&table, created).await > ours, "they were granted something");
+    assert!(
+        granted(&table, created).await > ours,
+        "they were granted something"
+    );
 }
 
 const WORKER: &str = "TOLLGATE_TEST_FLOOD";
@@ -193,11 +238,17 @@ const WORKER: &str = "TOLLGATE_TEST_FLOOD";
 #[ignore = "the body of the process that is killed"]
 async fn a_process_of_ours() {
     let namespace = env::var(WORKER).unwrap();
-    let limiter = RateLimiter::open().stack(STACK).namespace("default").await.unwrap();
+    let limiter = RateLimiter::open()
+        .stack(STACK)
+        .namespace("default")
+        .await
+        .unwrap();
     assert_eq!(namespace, "default");
     let until = Instant::now() + Duration::from_secs(60);
     let granted = Arc::new(AtomicU64::new(0));
-    let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(flood(limiter.clone(), until, granted.clone()))).collect();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(flood(limiter.clone(), until, granted.clone())))
+        .collect();
     for task in tasks {
         task.await.unwrap();
     }
@@ -229,7 +280,9 @@ async fn they_go_on_when_we_are_killed() {
     ours.wait().unwrap();
     let with_us = table.theirs.receive().await["granted"].as_u64().unwrap();
     let last = bucket(&table).await["lw"].clone();
-    let alone = table.theirs.ask(their_flood(1)).await["granted"].as_u64().unwrap();
+    let alone = table.theirs.ask(their_flood(1)).await["granted"]
+        .as_u64()
+        .unwrap();
     assert!(alone > 0, "nothing was granted after we were gone");
     assert_eq!(bucket(&table).await["lw"], last, "we write no more");
     assert!(granted(&table, created).await > with_us + alone);

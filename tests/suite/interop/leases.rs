@@ -35,12 +35,24 @@ async fn of_the_hold(theirs: &mut Peer, op: &str, tpd: i64) {
 }
 
 async fn lease(limiter: &RateLimiter, tpd: u64) -> Lease {
-    limiter.acquire("u1", "api").limits(limits()).cost("tpd", tpd).await.unwrap()
+    limiter
+        .acquire("u1", "api")
+        .limits(limits())
+        .cost("tpd", tpd)
+        .await
+        .unwrap()
 }
 
 /// Returns the whole tokens of `tpd` as each client sees them.
 async fn left(limiter: &RateLimiter, theirs: &mut Peer) -> (i64, i64) {
-    let ours = limiter.available("u1", "api").limits(limits()).await.unwrap().get("tpd").unwrap().available;
+    let ours = limiter
+        .available("u1", "api")
+        .limits(limits())
+        .await
+        .unwrap()
+        .get("tpd")
+        .unwrap()
+        .available;
     (ours, theirs.available("u1", "tpd", &their_limits()).await)
 }
 
@@ -84,17 +96,33 @@ async fn leases(maker: Maker) {
     of_the_hold(theirs, "adjust", 390).await;
     of_the_hold(theirs, "commit", 0).await;
     assert_eq!(left(&limiter, theirs).await, (-100, -100));
-    let one = || limiter.acquire("u1", "api").limits(limits()).cost("tpd", 1).into_future();
+    let one = || {
+        limiter
+            .acquire("u1", "api")
+            .limits(limits())
+            .cost("tpd", 1)
+            .into_future()
+    };
     assert!(one().await.unwrap_err().denied().is_some());
 
     // Both list the same bucket.
-    let mut buckets = limiter.entities().buckets(&EntityId::new("u1").unwrap()).all().await.unwrap();
+    let mut buckets = limiter
+        .entities()
+        .buckets(&EntityId::new("u1").unwrap())
+        .all()
+        .await
+        .unwrap();
     let (key, ours) = buckets.pop().unwrap();
     let of_theirs = theirs.ask(json!({"op": "buckets", "entity": "u1"})).await;
     assert_eq!((key.resource.as_str(), buckets.len()), ("api", 0));
     for name in ["rpd", "tpd"] {
         let ours = ours.limit(&LimitName::new(name).unwrap()).unwrap();
-        let row = of_theirs.as_array().unwrap().iter().find(|row| row["limit_name"] == name).unwrap();
+        let row = of_theirs
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["limit_name"] == name)
+            .unwrap();
         assert_eq!(row["tokens_milli"], ours.level.tokens);
         assert_eq!(row["total_consumed_milli"], ours.consumed);
         assert_eq!(row["capacity_milli"], ours.parameters.capacity());

@@ -1,8 +1,8 @@
 //! This crate and the Python client on one table at the same time.
 //!
 //! The tests need a Python with zae-limiter 0.17.0 and a script that drives it over JSON lines:
-//! `TOLLGATE_PEER_PYTHON` and `TOLLGATE_PEER_SCRIPT` name them. Without these variables the tests are
-//! skipped, and print that.
+//! `TOLLGATE_PEER_PYTHON` and `TOLLGATE_PEER_SCRIPT` name them. Without these variables the tests
+//! are skipped, and print that.
 //!
 //! | one client | the other client sees | module |
 //! |---|---|---|

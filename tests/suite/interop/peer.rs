@@ -46,23 +46,39 @@ macro_rules! table_or_skip {
 pub(super) use table_or_skip;
 
 impl Table {
-    /// Returns `None` and prints that the test is skipped if there is no Python client. `namespaces` are ours and
-    /// theirs.
+    /// Returns `None` and prints that the test is skipped if there is no Python client.
+    /// `namespaces` are ours and theirs.
     pub(super) async fn open(maker: Maker, namespaces: [&str; 2]) -> Option<Self> {
         Self::open_with(maker, namespaces, None).await
     }
 
-    /// Like [`open`](Self::open). `mixed` is what our limiter is told about Python clients, if anything.
-    pub(super) async fn open_with(maker: Maker, [ours, theirs]: [&str; 2], mixed: Option<bool>) -> Option<Self> {
-        let (Some(python), Some(script)) = (env::var_os("TOLLGATE_PEER_PYTHON"), env::var_os("TOLLGATE_PEER_SCRIPT"))
-        else {
-            skipped("interop, because TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no Python client");
+    /// Like [`open`](Self::open). `mixed` is what our limiter is told about Python clients, if
+    /// anything.
+    pub(super) async fn open_with(
+        maker: Maker,
+        [ours, theirs]: [&str; 2],
+        mixed: Option<bool>,
+    ) -> Option<Self> {
+        let (Some(python), Some(script)) = (
+            env::var_os("TOLLGATE_PEER_PYTHON"),
+            env::var_os("TOLLGATE_PEER_SCRIPT"),
+        ) else {
+            skipped(
+                "interop, because TOLLGATE_PEER_PYTHON and TOLLGATE_PEER_SCRIPT name no Python client",
+            );
             return None;
         };
         let engine = TestEngine::start().await;
         let open = || limiter(&engine, ours, mixed);
         let mut command = Command::new(python);
-        command.arg(script).args(["--endpoint", &engine.endpoint(), "--stack", STACK, "--namespace", theirs]);
+        command.arg(script).args([
+            "--endpoint",
+            &engine.endpoint(),
+            "--stack",
+            STACK,
+            "--namespace",
+            theirs,
+        ]);
         command.env("AWS_ACCESS_KEY_ID", engine.access_key());
         let (ours, theirs) = match maker {
             Maker::Ours => {
@@ -75,24 +91,42 @@ impl Table {
                 (open().await, theirs)
             }
         };
-        Some(Self { engine, ours, theirs })
+        Some(Self {
+            engine,
+            ours,
+            theirs,
+        })
     }
 
     /// Returns all items of the table.
     pub(super) async fn items(&self) -> Vec<Item> {
-        let mut pages = self.engine.client().scan().table_name(STACK).consistent_read(true).into_paginator().send();
+        let mut pages = self
+            .engine
+            .client()
+            .scan()
+            .table_name(STACK)
+            .consistent_read(true)
+            .into_paginator()
+            .send();
         let mut items = Vec::new();
         while let Some(page) = pages.next().await {
             items.extend(page.unwrap().items.unwrap_or_default());
         }
-        items.into_iter().map(|item| item.into_iter().collect()).collect()
+        items
+            .into_iter()
+            .map(|item| item.into_iter().collect())
+            .collect()
     }
 
-    /// Runs Python code with a `repository` and a `limiter` of the peer's namespace, for operations that its script
-    /// does not have.
+    /// Runs Python code with a `repository` and a `limiter` of the peer's namespace, for operations
+    /// that its script does not have.
     pub(super) async fn python(&self, code: &str) {
         let output = self.python_of(code).output().await.unwrap();
-        assert!(output.status.success(), "{code}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{code}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Returns the command of [`python`](Self::python), not started yet.
@@ -107,23 +141,47 @@ impl Table {
              await repository.close()\nasyncio.run(main())\n"
         );
         let mut command = Command::new(env::var_os("TOLLGATE_PEER_PYTHON").unwrap());
-        command.args(["-c", &program, &self.engine.endpoint(), STACK, &self.theirs.namespace]);
-        command.envs([("AWS_ACCESS_KEY_ID", self.engine.access_key()), ("AWS_SECRET_ACCESS_KEY", "test")]);
+        command.args([
+            "-c",
+            &program,
+            &self.engine.endpoint(),
+            STACK,
+            &self.theirs.namespace,
+        ]);
+        command.envs([
+            ("AWS_ACCESS_KEY_ID", self.engine.access_key()),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]);
         command
     }
 }
 
 /// Creates a limiter of ours that writes at once and caches nothing.
-pub(super) async fn limiter(engine: &TestEngine, namespace: &str, mixed: Option<bool>) -> RateLimiter {
+pub(super) async fn limiter(
+    engine: &TestEngine,
+    namespace: &str,
+    mixed: Option<bool>,
+) -> RateLimiter {
     let deadline = Duration::from_secs(20);
-    let settings = RateLimiter::builder().deadline(deadline).store_deadline(deadline);
-    let settings = settings.flush_after(Duration::ZERO).config_ttl(Duration::ZERO).deny_from_memory(Duration::ZERO);
+    let settings = RateLimiter::builder()
+        .deadline(deadline)
+        .store_deadline(deadline);
+    let settings = settings
+        .flush_after(Duration::ZERO)
+        .config_ttl(Duration::ZERO)
+        .deny_from_memory(Duration::ZERO);
     let settings = match mixed {
         Some(mixed) => settings.mixed_fleet(mixed),
         None => settings,
     };
-    let open = RateLimiter::open().stack(STACK).namespace(namespace).client(engine.client());
-    open.provision(CreateTable::new().without_stream()).settings(settings).await.unwrap()
+    let open = RateLimiter::open()
+        .stack(STACK)
+        .namespace(namespace)
+        .client(engine.client());
+    open.provision(CreateTable::new().without_stream())
+        .settings(settings)
+        .await
+        .unwrap()
 }
 
 pub(super) struct Peer {
@@ -136,12 +194,24 @@ pub(super) struct Peer {
 
 impl Peer {
     async fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the peer starts");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the peer starts");
         let requests = child.stdin.take().unwrap();
         let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut peer = Self { child, requests, answers, namespace: String::new() };
-        peer.namespace = peer.answer().await["ok"]["namespace_id"].as_str().unwrap().to_owned();
+        let mut peer = Self {
+            child,
+            requests,
+            answers,
+            namespace: String::new(),
+        };
+        peer.namespace = peer.answer().await["ok"]["namespace_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         peer
     }
 
@@ -151,13 +221,21 @@ impl Peer {
     }
 
     async fn answer(&mut self) -> Value {
-        let line = self.answers.next_line().await.unwrap().expect("the peer answers");
+        let line = self
+            .answers
+            .next_line()
+            .await
+            .unwrap()
+            .expect("the peer answers");
         serde_json::from_str(&line).unwrap()
     }
 
     /// Sends a request without waiting for its answer.
     pub(super) async fn send(&mut self, request: Value) {
-        self.requests.write_all(format!("{request}\n").as_bytes()).await.unwrap();
+        self.requests
+            .write_all(format!("{request}\n").as_bytes())
+            .await
+            .unwrap();
     }
 
     /// Sends a request and returns its answer, which may be an error.
@@ -181,7 +259,8 @@ impl Peer {
 
     /// Returns the tokens that the peer sees as available.
     pub(super) async fn available(&mut self, entity: &str, limit: &str, limits: &Value) -> i64 {
-        let request = json!({"op": "available", "entity": entity, "resource": "api", "limits": limits});
+        let request =
+            json!({"op": "available", "entity": entity, "resource": "api", "limits": limits});
         self.ask(request).await[limit].as_i64().unwrap()
     }
 }

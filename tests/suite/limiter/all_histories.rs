@@ -1,7 +1,7 @@
-//! Random histories that combine all features: children and their parent (in one transaction or in two writes),
-//! prefetched tokens, changing limits, splits, settled leases and callers that give up. Writes and answers are lost,
-//! and writes are executed twice. No shard ever holds more than a perfect shard that was charged the same, and callers
-//! know of exactly what was charged.
+//! Random histories that combine all features: children and their parent (in one transaction or in
+//! two writes), prefetched tokens, changing limits, splits, settled leases and callers that give
+//! up. Writes and answers are lost, and writes are executed twice. No shard ever holds more than a
+//! perfect shard that was charged the same, and callers know of exactly what was charged.
 
 use std::{
     collections::BTreeMap,
@@ -24,8 +24,8 @@ use super::fixture::{START, key};
 const CHILDREN: [&str; 2] = ["ann", "bob"];
 const PARENT: &str = "org";
 
-/// The largest number of shards. Amounts are counted in millitokens · period · `MOST`, a unit that never needs
-/// rounding.
+/// The largest number of shards. Amounts are counted in millitokens · period · `MOST`, a unit that
+/// never needs rounding.
 const MOST: i128 = 32;
 
 /// A bound on the writes of a history, far above what one needs.
@@ -65,13 +65,21 @@ impl Perfect {
     }
 
     fn capped(self) -> Self {
-        Self { units: self.units.min(self.capacity * self.period * MOST), ..self }
+        Self {
+            units: self.units.min(self.capacity * self.period * MOST),
+            ..self
+        }
     }
 
     fn refilled(self, now: i64) -> Self {
         let elapsed = (now - self.at).max(0);
         let units = self.units + self.amount * i128::from(elapsed) * (MOST / self.count);
-        Self { units, at: self.at + elapsed, ..self }.capped()
+        Self {
+            units,
+            at: self.at + elapsed,
+            ..self
+        }
+        .capped()
     }
 
     /// The amount that several processes may spend above the capacity, once: 250 ms of refill.
@@ -80,10 +88,15 @@ impl Perfect {
     }
 
     fn consumed(self, millitokens: i64) -> Self {
-        Self { units: self.units - i128::from(millitokens) * self.period * MOST, ..self }.capped()
+        Self {
+            units: self.units - i128::from(millitokens) * self.period * MOST,
+            ..self
+        }
+        .capped()
     }
 
-    /// Takes over the parameters of the real shard: the level is cut to the new capacity and loses its fraction.
+    /// Takes over the parameters of the real shard: the level is cut to the new capacity and loses
+    /// its fraction.
     fn like(self, real: &BucketState) -> Self {
         let millitokens = self.units.div_euclid(self.period * MOST);
         let period: i128 = real.limits()[0].parameters.refill_period().into();
@@ -94,9 +107,13 @@ impl Perfect {
 /// Returns the level of the real shard at `now`, in the same units.
 fn held(real: &BucketState, now: i64) -> i128 {
     let limit = &real.limits()[0];
-    let (period, count) = (i128::from(limit.parameters.refill_period()), i128::from(real.shard_count));
+    let (period, count) = (
+        i128::from(limit.parameters.refill_period()),
+        i128::from(real.shard_count),
+    );
     let amount = i128::from(limit.parameters.refill_amount());
-    let refill = (i128::from(real.age(now)) * amount + i128::from(limit.level.remainder)) * (MOST / count);
+    let refill =
+        (i128::from(real.age(now)) * amount + i128::from(limit.level.remainder)) * (MOST / count);
     let units = i128::from(limit.level.tokens) * period * MOST + refill;
     units.min(i128::from(limit.rule_at(0).capacity()) * period * MOST)
 }
@@ -118,8 +135,8 @@ struct State {
     perfect: BTreeMap<(String, u32), Perfect>,
     /// Net consumption of each entity, millitokens.
     net: BTreeMap<String, i64>,
-    /// Number of shards of each entity that were split. A split may round a millitoken up in one half and down in the
-    /// other.
+    /// Number of shards of each entity that were split. A split may round a millitoken up in one
+    /// half and down in the other.
     splits: BTreeMap<String, i128>,
 }
 
@@ -150,9 +167,16 @@ impl Checked {
         }
     }
 
-    async fn execute<T>(&self, twice: bool, write: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    async fn execute<T>(
+        &self,
+        twice: bool,
+        write: impl Fn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.state().writes += 1;
-        assert!(self.state().writes < MOST_WRITES, "it does not come to an end");
+        assert!(
+            self.state().writes < MOST_WRITES,
+            "it does not come to an end"
+        );
         let weather = self.weather();
         tokio::task::yield_now().await;
         if let Weather::Fails(kind) = weather {
@@ -168,7 +192,10 @@ impl Checked {
         }
         tokio::task::yield_now().await;
         match weather {
-            Weather::AnswerLost => Err(StoreError::new(StoreErrorKind::Unknown, "its answer is lost")),
+            Weather::AnswerLost => Err(StoreError::new(
+                StoreErrorKind::Unknown,
+                "its answer is lost",
+            )),
             _ => outcome,
         }
     }
@@ -242,7 +269,9 @@ impl Checked {
     }
 
     fn split(&self, entity: &str) {
-        let Some(first) = self.shard(&key(entity, "api")) else { return };
+        let Some(first) = self.shard(&key(entity, "api")) else {
+            return;
+        };
         if first.shard_count <= 4 {
             let id = WriteId::from_number(u64::from(first.shard_count));
             let split = Split::new(id, self.clock.now(), first.shard_count);
@@ -256,7 +285,10 @@ impl State {
         let splits = self.splits.get(&place.0).copied().unwrap_or(0) * perfect.period * MOST;
         let slack = splits + perfect.slack();
         let held = held(real, perfect.at);
-        assert!(held <= perfect.units + slack, "minted: {held} of {perfect:?} in {place:?}: {real:?}");
+        assert!(
+            held <= perfect.units + slack,
+            "minted: {held} of {perfect:?} in {place:?}: {real:?}"
+        );
     }
 }
 
@@ -265,15 +297,24 @@ impl Store for Checked {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(true, move || self.updated(bucket, update)))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(true, move || self.created(bucket, create)))
     }
 
-    /// Is not executed twice: DynamoDB recognises a repeated transaction by its client request token.
+    /// Is not executed twice: DynamoDB recognises a repeated transaction by its client request
+    /// token.
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
         Box::pin(self.execute(false, move || self.transacted(updates)))
     }
@@ -289,7 +330,10 @@ impl Store for Checked {
 
 /// Returns the result of a future of the memory store, which is ready at the first poll.
 fn now<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(result) => result,
         Poll::Pending => unreachable!("the memory store answers at once"),
     }
@@ -320,16 +364,26 @@ impl World {
             net: BTreeMap::new(),
             splits: BTreeMap::new(),
         };
-        let store = Arc::new(Checked { inner: MemoryStore::new(), clock: clock.clone(), state: Mutex::new(state) });
+        let store = Arc::new(Checked {
+            inner: MemoryStore::new(),
+            clock: clock.clone(),
+            state: Mutex::new(state),
+        });
         let limiters: Vec<RateLimiter> = (0..3)
             .map(|_| {
-                let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::from_millis(5));
-                let settings = settings.without_breaker().deny_from_memory(Duration::from_millis(rng.u64(0..2) * 1000));
+                let settings = RateLimiter::builder()
+                    .clock(clock.clone())
+                    .flush_after(Duration::from_millis(5));
+                let settings = settings
+                    .without_breaker()
+                    .deny_from_memory(Duration::from_millis(rng.u64(0..2) * 1000));
                 settings.build_shared(store.clone()).unwrap()
             })
             .collect();
         for child in CHILDREN {
-            let child = Entity::new(child.try_into().unwrap()).with_parent(PARENT.try_into().unwrap()).cascading();
+            let child = Entity::new(child.try_into().unwrap())
+                .with_parent(PARENT.try_into().unwrap())
+                .cascading();
             limiters[0].entities().create(child).await.unwrap();
         }
         Self {
@@ -349,17 +403,30 @@ impl World {
         for _ in 0..self.rng.usize(1..7) {
             let (process, child) = (self.rng.usize(0..3), CHILDREN[self.rng.usize(0..2)]);
             let limit = definition(self.definitions[process]);
-            let cost = if self.rng.u32(0..8) == 0 { self.rng.u64(12..40) } else { self.rng.u64(0..6) };
-            let acquire = self.limiters[process].acquire(child, "api").limits(limit).cost("tokens", cost);
+            let cost = if self.rng.u32(0..8) == 0 {
+                self.rng.u64(12..40)
+            } else {
+                self.rng.u64(0..6)
+            };
+            let acquire = self.limiters[process]
+                .acquire(child, "api")
+                .limits(limit)
+                .cost("tokens", cost);
             let acquire = match self.rng.u32(0..3) {
                 0 => acquire.in_one_transaction(),
-                1 => acquire.prefetch(Prefetch::new().interval(Duration::from_millis(200)).share(30)),
+                1 => acquire.prefetch(
+                    Prefetch::new()
+                        .interval(Duration::from_millis(200))
+                        .share(30),
+                ),
                 _ => acquire,
             };
             let patience = (self.rng.u32(0..6) == 0).then(|| self.rng.usize(0..8));
             asks.push(tokio::spawn(async move {
                 let mut acquire = std::pin::pin!(acquire.into_future());
-                let Some(turns) = patience else { return Some((child, acquire.await.ok()?)) };
+                let Some(turns) = patience else {
+                    return Some((child, acquire.await.ok()?));
+                };
                 for _ in 0..turns {
                     if let Poll::Ready(result) = futures_poll(acquire.as_mut()).await {
                         return Some((child, result.ok()?));
@@ -386,7 +453,8 @@ impl World {
                 let (asked, used) = (lease.consumed("tokens").unwrap(), self.rng.u64(0..10));
                 lease.settle("tokens", used).unwrap();
                 for entity in [child, PARENT] {
-                    *self.beyond.entry(entity).or_default() += used.saturating_sub(asked) as i64 * 1000;
+                    *self.beyond.entry(entity).or_default() +=
+                        used.saturating_sub(asked) as i64 * 1000;
                 }
                 let _ = lease.consume("tokens", self.rng.u64(0..4)).await;
                 self.keep(child, lease);
@@ -417,16 +485,21 @@ async fn history(seed: u64, trouble: u32) -> (u32, u64) {
                 let which = world.rng.u32(0..5);
                 world.end(which).await;
             }
-            8 => world.store.split([CHILDREN[0], CHILDREN[1], PARENT][world.rng.usize(0..3)]),
+            8 => world
+                .store
+                .split([CHILDREN[0], CHILDREN[1], PARENT][world.rng.usize(0..3)]),
             9 => {
                 let process = world.rng.usize(0..3);
                 world.definitions[process] = world.rng.usize(0..3);
             }
             _ => {
-                // The clock does not move while writes are in flight, so each write is executed at the time that it
-                // carries.
+                // The clock does not move while writes are in flight, so each write is executed at
+                // the time that it carries.
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                world.store.clock.advance(Duration::from_millis(world.rng.u64(0..1500)));
+                world
+                    .store
+                    .clock
+                    .advance(Duration::from_millis(world.rng.u64(0..1500)));
             }
         }
     }
@@ -434,11 +507,18 @@ async fn history(seed: u64, trouble: u32) -> (u32, u64) {
     while !world.held.is_empty() {
         world.end(3).await;
     }
-    let served = world.limiters.iter().map(|limiter| limiter.prefetch_stats().served).sum();
+    let served = world
+        .limiters
+        .iter()
+        .map(|limiter| limiter.prefetch_stats().served)
+        .sum();
     for limiter in &world.limiters {
         limiter.shutdown().await;
     }
-    assert!(world.store.state().writes < MOST_WRITES, "it does not come to an end");
+    assert!(
+        world.store.state().writes < MOST_WRITES,
+        "it does not come to an end"
+    );
     for entity in [CHILDREN[0], CHILDREN[1], PARENT] {
         let net = world.store.state().net.get(entity).copied().unwrap_or(0);
         let of = |amounts: &BTreeMap<&str, i64>| amounts.get(entity).copied().unwrap_or(0);
@@ -446,7 +526,10 @@ async fn history(seed: u64, trouble: u32) -> (u32, u64) {
         match trouble {
             0 => assert_eq!(net, used, "{entity}: what was used is what was charged"),
             // Tokens may be lost, and a settlement above the estimate may not be written.
-            _ => assert!(net >= used - beyond, "{entity}: {net} were charged, {used} used, {beyond} beyond"),
+            _ => assert!(
+                net >= used - beyond,
+                "{entity}: {net} were charged, {used} used, {beyond} beyond"
+            ),
         }
     }
     (world.granted, served)
@@ -455,7 +538,11 @@ async fn history(seed: u64, trouble: u32) -> (u32, u64) {
 fn histories(seeds: std::ops::Range<u64>, trouble: u32) {
     let (mut granted, mut served) = (0, 0);
     for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         let run = std::panic::AssertUnwindSafe(|| runtime.block_on(history(seed, trouble)));
         let (more_granted, more_served) = std::panic::catch_unwind(run).unwrap_or_else(|panic| {
             println!("with seed {seed}");

@@ -17,7 +17,14 @@ fn limit() -> Limit {
 async fn sharded() -> (Table, RateLimiter) {
     let (clock, table) = (ManualClock::at(START), Table::create().await);
     let first = table.limiter(settings(&clock)).await;
-    first.acquire("user", "api").limits(limit()).await.unwrap().rollback().await.unwrap();
+    first
+        .acquire("user", "api")
+        .limits(limit())
+        .await
+        .unwrap()
+        .rollback()
+        .await
+        .unwrap();
     for shards in [1, 2, 4] {
         assert!(table.split("user", "api", shards).await);
     }
@@ -26,17 +33,32 @@ async fn sharded() -> (Table, RateLimiter) {
 }
 
 async fn available(limiter: &RateLimiter) -> i64 {
-    limiter.available("user", "api").limits(limit()).await.unwrap().get("tokens").unwrap().available
+    limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap()
+        .get("tokens")
+        .unwrap()
+        .available
 }
 
 /// Returns the status and the remaining tokens that the header `RateLimit` states.
 async fn through_the_layer(limiter: &RateLimiter) -> (u16, i64) {
-    let policy = Policy::builder().entity(keys::fixed("user")).resource(keys::fixed("api")).limit(limit());
+    let policy = Policy::builder()
+        .entity(keys::fixed("user"))
+        .resource(keys::fixed("api"))
+        .limit(limit());
     let layer = RateLimitLayer::new(limiter.clone(), policy.build().unwrap());
     let app = Router::new().fallback(|| async {}).layer(layer);
     let response = app.oneshot(Request::new(Body::empty())).await.unwrap();
     let field = response.headers()["ratelimit"].to_str().unwrap().to_owned();
-    let left = field.split(';').find_map(|part| part.strip_prefix("r=")).unwrap().parse().unwrap();
+    let left = field
+        .split(';')
+        .find_map(|part| part.strip_prefix("r="))
+        .unwrap()
+        .parse()
+        .unwrap();
     (response.status().as_u16(), left)
 }
 
@@ -50,7 +72,11 @@ async fn fields_leases_and_looks_agree_and_fall_by_what_is_spent() {
             left -= 1;
             assert_eq!(through_the_layer(&limiter).await, (200, left));
         } else {
-            let lease = limiter.acquire("user", "api").limits(limit()).await.unwrap();
+            let lease = limiter
+                .acquire("user", "api")
+                .limits(limit())
+                .await
+                .unwrap();
             left -= 1;
             assert_eq!(lease.status()[0].available, left);
             lease.commit().await.unwrap();
@@ -65,15 +91,32 @@ async fn fields_leases_and_looks_agree_and_fall_by_what_is_spent() {
 #[tokio::test]
 async fn a_denial_tells_what_all_have() {
     let (_table, limiter) = sharded().await;
-    limiter.acquire("user", "api").limits(limit()).cost("tokens", 61).await.unwrap().commit().await.unwrap();
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 61)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     for cost in [40, 50, 100] {
-        let Err(Error::Denied(denied)) = limiter.acquire("user", "api").limits(limit()).cost("tokens", cost).await
+        let Err(Error::Denied(denied)) = limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", cost)
+            .await
         else {
             panic!("there are 39 left");
         };
         assert_eq!(denied.limits[0].available, 39, "{cost}");
     }
     assert_eq!(available(&limiter).await, 39);
-    let lease = limiter.acquire("user", "api").limits(limit()).cost("tokens", 30).await.unwrap();
+    let lease = limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 30)
+        .await
+        .unwrap();
     assert_eq!(lease.status()[0].available, 9);
 }

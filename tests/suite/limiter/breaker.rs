@@ -32,13 +32,19 @@ impl Setting {
     fn new() -> Self {
         let (store, clock) = (Arc::new(Flaky::default()), ManualClock::at(START));
         let limiter = breaks(&clock).build_shared(store.clone()).unwrap();
-        Self { store, clock, limiter }
+        Self {
+            store,
+            clock,
+            limiter,
+        }
     }
 
     fn ask(&self, who: &str) -> Acquire {
-        // No look-ups: they would succeed and show the breaker that the store answers. Only bucket calls fail here.
+        // No look-ups: they would succeed and show the breaker that the store answers. Only bucket
+        // calls fail here.
         let ask = self.limiter.acquire(who, "api").without_parent();
-        ask.limits(Limit::per_hour("tokens", 100)).cost("tokens", 10)
+        ask.limits(Limit::per_hour("tokens", 100))
+            .cost("tokens", 10)
     }
 
     async fn open(&self) {
@@ -80,12 +86,18 @@ async fn one_at_a_time_asks_soon_and_success_closes_it() {
     at.clock.advance(LONGEST);
     at.store.take(Duration::from_millis(20));
     let calls = at.store.calls();
-    let asked: Vec<_> = (0..10).map(|n| tokio::spawn(at.ask(&format!("user-{n}")).into_future())).collect();
+    let asked: Vec<_> = (0..10)
+        .map(|n| tokio::spawn(at.ask(&format!("user-{n}")).into_future()))
+        .collect();
     let mut refused = 0;
     for task in asked {
         refused += usize::from(is_open(task.await.unwrap()));
     }
-    assert_eq!((refused, at.store.calls() - calls), (9, 1), "one has found out, in vain");
+    assert_eq!(
+        (refused, at.store.calls() - calls),
+        (9, 1),
+        "one has found out, in vain"
+    );
     assert!(is_open(at.ask("user").await));
 
     at.store.fail(None);
@@ -99,14 +111,22 @@ async fn one_at_a_time_asks_soon_and_success_closes_it() {
 #[tokio::test]
 async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
     let at = Setting::new();
-    let rate =
-        |breaker: Breaker| settings(&at.clock).breaker(breaker.failures(3)).build_shared(at.store.clone()).unwrap();
+    let rate = |breaker: Breaker| {
+        settings(&at.clock)
+            .breaker(breaker.failures(3))
+            .build_shared(at.store.clone())
+            .unwrap()
+    };
     let in_a_row = rate(Breaker::new());
     let rated = rate(Breaker::new().failure_rate(50, 6));
     let ask = async |limiter: &RateLimiter, fails: bool| {
         at.store.fail(fails.then_some(StoreErrorKind::NotApplied));
         let ask = limiter.acquire("user", "api").without_parent();
-        drop(ask.limits(Limit::per_hour("tokens", 1000)).cost("tokens", 1).await);
+        drop(
+            ask.limits(Limit::per_hour("tokens", 1000))
+                .cost("tokens", 1)
+                .await,
+        );
     };
     for call in 0..20 {
         ask(&in_a_row, call % 2 == 0).await;
@@ -118,7 +138,13 @@ async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
         calls += 1;
         assert!(calls < 20);
     }
-    assert!(is_open(rated.acquire("other", "api").without_parent().limits(Limit::per_hour("tokens", 9)).await));
+    assert!(is_open(
+        rated
+            .acquire("other", "api")
+            .without_parent()
+            .limits(Limit::per_hour("tokens", 9))
+            .await
+    ));
     // After it has closed, only new calls count.
     at.store.fail(None);
     at.clock.advance(LONGEST);
@@ -132,8 +158,16 @@ async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
 async fn denials_and_bad_arguments_are_no_failures() {
     let at = Setting::new();
     // Denials come from the store too.
-    let limiter = breaks(&at.clock).deny_from_memory(Duration::ZERO).build_shared(at.store.clone()).unwrap();
-    let ask = |cost| limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", cost);
+    let limiter = breaks(&at.clock)
+        .deny_from_memory(Duration::ZERO)
+        .build_shared(at.store.clone())
+        .unwrap();
+    let ask = |cost| {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_hour("tokens", 100))
+            .cost("tokens", cost)
+    };
     ask(100).await.unwrap().commit();
     for _ in 0..10 {
         assert!(matches!(ask(100).await, Err(Error::Denied(_))));
@@ -146,8 +180,15 @@ async fn denials_and_bad_arguments_are_no_failures() {
 async fn a_store_that_has_no_time_is_no_failure() {
     let at = Setting::new();
     at.store.fail(StoreErrorKind::Busy);
-    let error = at.ask("user").deadline(Duration::from_millis(100)).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable(Unavailable::Throttled { .. })), "{error:?}");
+    let error = at
+        .ask("user")
+        .deadline(Duration::from_millis(100))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Unavailable(Unavailable::Throttled { .. })),
+        "{error:?}"
+    );
     assert!(at.store.calls() >= 3, "{}", at.store.calls());
     assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
 }
@@ -155,11 +196,21 @@ async fn a_store_that_has_no_time_is_no_failure() {
 #[tokio::test]
 async fn it_can_be_done_without() {
     let at = Setting::new();
-    let limiter = settings(&at.clock).without_breaker().build_shared(at.store.clone()).unwrap();
+    let limiter = settings(&at.clock)
+        .without_breaker()
+        .build_shared(at.store.clone())
+        .unwrap();
     at.store.fail(StoreErrorKind::NotApplied);
     for asked in 1..20 {
-        let error = limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+        let error = limiter
+            .acquire("user", "api")
+            .limits(Limit::per_hour("tokens", 100))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::Unavailable(Unavailable::Store(_))),
+            "{error:?}"
+        );
         assert_eq!(at.store.calls(), asked);
     }
 }
@@ -174,14 +225,23 @@ async fn a_settlement_is_tried_on_and_closes_it() {
     at.store.fail(None);
     settlement.await.unwrap();
     assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
-    let available = at.limiter.available("user", "api").limits(Limit::per_hour("tokens", 100)).await.unwrap();
+    let available = at
+        .limiter
+        .available("user", "api")
+        .limits(Limit::per_hour("tokens", 100))
+        .await
+        .unwrap();
     assert_eq!(available.get("tokens").unwrap().available, 75);
 }
 
 #[tokio::test]
 async fn what_needs_no_store_goes_on() {
     let at = Setting::new();
-    let ahead = || at.ask("busy").cost("tokens", 1).prefetch(Prefetch::new().share(50));
+    let ahead = || {
+        at.ask("busy")
+            .cost("tokens", 1)
+            .prefetch(Prefetch::new().share(50))
+    };
     for _ in 0..20 {
         ahead().await.unwrap().commit();
         at.clock.advance(Duration::from_millis(10));
@@ -200,8 +260,15 @@ async fn what_needs_no_store_goes_on() {
 async fn a_black_hole_over_dynamodb() {
     let table = Table::create().await;
     let clock = ManualClock::at(START);
-    let limiter = table.limiter(breaks(&clock).store_deadline(Duration::from_millis(200))).await;
-    let ask = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", 10);
+    let limiter = table
+        .limiter(breaks(&clock).store_deadline(Duration::from_millis(200)))
+        .await;
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_hour("tokens", 100))
+            .cost("tokens", 10)
+    };
     ask().await.unwrap().commit();
     table.proxy.set_fault(Fault::black_hole());
     let mut asked = 0;
@@ -210,7 +277,10 @@ async fn a_black_hole_over_dynamodb() {
         assert!(asked <= 3);
     }
     let status = limiter.status().await;
-    assert_eq!((status.available, status.breaker), (false, BreakerState::Open));
+    assert_eq!(
+        (status.available, status.breaker),
+        (false, BreakerState::Open)
+    );
     assert_eq!(serde_json::to_value(&status).unwrap()["breaker"], "open");
     let calls = (table.reads(), table.updates());
     for _ in 0..100 {
@@ -231,12 +301,24 @@ async fn look_ups_count_and_what_was_known_is_served_on() {
     let table = Table::create().await;
     let clock = ManualClock::at(START);
     let limiter = table.limiter(breaks(&clock)).await;
-    limiter.config().set(ConfigScope::system(), Limit::per_hour("tokens", 100)).await.unwrap();
-    limiter.acquire("user", "api").prefetch(Prefetch::new()).await.unwrap().commit();
+    limiter
+        .config()
+        .set(ConfigScope::system(), Limit::per_hour("tokens", 100))
+        .await
+        .unwrap();
+    limiter
+        .acquire("user", "api")
+        .prefetch(Prefetch::new())
+        .await
+        .unwrap()
+        .commit();
     table.engine.stop().await;
     for user in ["a", "b", "c"] {
         let error = limiter.acquire(user, "api").await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+        assert!(
+            matches!(error, Error::Unavailable(Unavailable::Store(_))),
+            "{error:?}"
+        );
     }
     assert_eq!(limiter.breaker_state(), BreakerState::Open);
     let reads = table.proxy.count("BatchGetItem");

@@ -17,17 +17,29 @@ fn limit() -> Limit {
 fn limiter() -> (RateLimiter, Arc<Flaky>) {
     let store = Arc::new(Flaky::default());
     store.take(ROUND_TRIP);
-    let settings =
-        RateLimiter::builder().clock(RuntimeClock::start()).deadline(Duration::from_secs(5)).without_breaker();
+    let settings = RateLimiter::builder()
+        .clock(RuntimeClock::start())
+        .deadline(Duration::from_secs(5))
+        .without_breaker();
     (settings.build_shared(store.clone()).unwrap(), store)
 }
 
 fn acquire(limiter: &RateLimiter) -> Acquire {
-    limiter.acquire("user", "api").limits(limit()).without_parent()
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .without_parent()
 }
 
 async fn left(limiter: &RateLimiter) -> i64 {
-    limiter.available("user", "api").limits(limit()).await.unwrap().get("rph").unwrap().available
+    limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap()
+        .get("rph")
+        .unwrap()
+        .available
 }
 
 /// Polls an acquire and drops it before its answer.
@@ -73,13 +85,18 @@ async fn beyond_the_charge_stays() {
     acquire(&limiter).await.unwrap().commit();
 }
 
-/// The same bound holds for requests that wait: only some of the dropped reservations are given back.
+/// The same bound holds for requests that wait: only some of the dropped reservations are given
+/// back.
 #[tokio::test(start_paused = true)]
 async fn beyond_the_place_stays() {
     let (limiter, _) = limiter();
     acquire(&limiter).cost("rph", 50).await.unwrap().commit();
     for _ in 0..30 {
-        cancel(acquire(&limiter).until_ready(Duration::from_secs(3600)), ROUND_TRIP * 3).await;
+        cancel(
+            acquire(&limiter).until_ready(Duration::from_secs(3600)),
+            ROUND_TRIP * 3,
+        )
+        .await;
     }
     sleep(Duration::from_secs(10)).await;
     assert_eq!(left(&limiter).await, -14, "16 of the 30 were given back");

@@ -1,4 +1,5 @@
-//! A child's bucket and its parent's bucket in a table: which one is asked first, and how many writes that costs.
+//! A child's bucket and its parent's bucket in a table: which one is asked first, and how many
+//! writes that costs.
 
 use std::time::Duration;
 
@@ -22,29 +23,54 @@ impl World {
     async fn new() -> Self {
         let (table, clock, limiter) = on_table(|settings| settings).await;
         for kid in ["ann", "bob"] {
-            let kid = Entity::new(kid.try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+            let kid = Entity::new(kid.try_into().unwrap())
+                .with_parent("org".try_into().unwrap())
+                .cascading();
             limiter.entities().create(kid).await.unwrap();
         }
-        Self { table, limiter, clock }
+        Self {
+            table,
+            limiter,
+            clock,
+        }
     }
 
     async fn ask(&self, entity: &str, tokens: u64) -> Result<(), Error> {
-        let acquire = self.limiter.acquire(entity, "api").limits(limit()).cost("tokens", tokens);
+        let acquire = self
+            .limiter
+            .acquire(entity, "api")
+            .limits(limit())
+            .cost("tokens", tokens);
         acquire.await?.commit().await.unwrap();
         Ok(())
     }
 
     /// Returns the millitokens and the net consumption of a bucket.
     async fn raw(&self, entity: &str) -> (i64, i64) {
-        let item = self.table.item(entity, "api").await.expect("there is a bucket");
+        let item = self
+            .table
+            .item(entity, "api")
+            .await
+            .expect("there is a bucket");
         (integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc"))
     }
 
     /// Fills a bucket by editing its item, as somebody in the AWS console does.
     async fn fill(&self, entity: &str) {
         let mut item = self.table.item(entity, "api").await.unwrap();
-        item.insert("b_tokens_tk".to_owned(), AttributeValue::N("10000".to_owned()));
-        self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+        item.insert(
+            "b_tokens_tk".to_owned(),
+            AttributeValue::N("10000".to_owned()),
+        );
+        self.table
+            .engine
+            .client()
+            .put_item()
+            .table_name(STACK)
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Returns the number of writes during a flood of ten seconds in which every request is denied.
@@ -77,7 +103,11 @@ async fn a_flood_on_a_short_child_costs_one_write_a_second() {
     let writes = world.flood("ann").await;
     assert!(writes <= 11, "{writes}");
     world.limiter.shutdown().await;
-    assert_eq!(world.raw("org").await.1, 10_000, "the parent keeps the rest");
+    assert_eq!(
+        world.raw("org").await.1,
+        10_000,
+        "the parent keeps the rest"
+    );
 }
 
 #[tokio::test]
@@ -100,7 +130,10 @@ async fn one_that_seemed_short_is_asked_first_and_then_the_other() {
     world.fill("org").await;
     world.clock.advance(Duration::from_secs(1));
     world.ask("ann", 10).await.unwrap();
-    assert_eq!([world.raw("ann").await.1, world.raw("org").await.1], [20_000; 2]);
+    assert_eq!(
+        [world.raw("ann").await.1, world.raw("org").await.1],
+        [20_000; 2]
+    );
 }
 
 #[tokio::test]
@@ -109,23 +142,47 @@ async fn a_give_back_whose_answer_is_lost_is_never_done_twice() {
     world.ask("ann", 2).await.unwrap();
     // Another process takes all tokens of the parent, and this process does not know.
     let other = world.table.limiter(settings(&world.clock)).await;
-    other.acquire("org", "api").limits(limit()).cost("tokens", 8).await.unwrap().commit().await.unwrap();
+    other
+        .acquire("org", "api")
+        .limits(limit())
+        .cost("tokens", 8)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     // The writes are: child, parent, give-back. The third one is executed, but its answer is lost.
-    world.table.proxy.add_fault(Fault::delay(Duration::ZERO).on("UpdateItem").times(2));
-    world.table.proxy.add_fault(Fault::lose_response().on("UpdateItem").once());
+    world
+        .table
+        .proxy
+        .add_fault(Fault::delay(Duration::ZERO).on("UpdateItem").times(2));
+    world
+        .table
+        .proxy
+        .add_fault(Fault::lose_response().on("UpdateItem").once());
     assert!(world.ask("ann", 3).await.unwrap_err().denied().is_some());
     world.limiter.shutdown().await;
-    assert_eq!([world.raw("ann").await, world.raw("org").await], [(8_000, 2_000), (0, 10_000)]);
+    assert_eq!(
+        [world.raw("ann").await, world.raw("org").await],
+        [(8_000, 2_000), (0, 10_000)]
+    );
 }
 
 #[tokio::test]
 async fn its_own_parent_is_charged_once() {
     let world = World::new().await;
-    let narcissus = Entity::new("me".try_into().unwrap()).with_parent("me".try_into().unwrap()).cascading();
+    let narcissus = Entity::new("me".try_into().unwrap())
+        .with_parent("me".try_into().unwrap())
+        .cascading();
     world.limiter.entities().create(narcissus).await.unwrap();
     world.ask("me", 4).await.unwrap();
     assert_eq!(world.raw("me").await, (6_000, 4_000));
-    let acquire = world.limiter.acquire("me", "api").limits(limit()).cost("tokens", 5).in_one_transaction();
+    let acquire = world
+        .limiter
+        .acquire("me", "api")
+        .limits(limit())
+        .cost("tokens", 5)
+        .in_one_transaction();
     acquire.await.unwrap().rollback().await.unwrap();
     assert_eq!(world.raw("me").await, (6_000, 4_000));
 }
@@ -134,10 +191,15 @@ async fn its_own_parent_is_charged_once() {
 async fn of_parents_that_are_each_others_one_level_is_charged() {
     let world = World::new().await;
     for (one, other) in [("left", "right"), ("right", "left")] {
-        let entity = Entity::new(one.try_into().unwrap()).with_parent(other.try_into().unwrap()).cascading();
+        let entity = Entity::new(one.try_into().unwrap())
+            .with_parent(other.try_into().unwrap())
+            .cascading();
         world.limiter.entities().create(entity).await.unwrap();
     }
     world.ask("left", 3).await.unwrap();
     world.ask("right", 2).await.unwrap();
-    assert_eq!([world.raw("left").await, world.raw("right").await], [(5_000, 5_000); 2]);
+    assert_eq!(
+        [world.raw("left").await, world.raw("right").await],
+        [(5_000, 5_000); 2]
+    );
 }

@@ -18,7 +18,10 @@ fn connections(to: SocketAddr) -> Option<usize> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let open = table.lines().skip(1).filter(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let port = fields[1].rsplit(':').next().and_then(|port| u16::from_str_radix(port, 16).ok());
+        let port = fields[1]
+            .rsplit(':')
+            .next()
+            .and_then(|port| u16::from_str_radix(port, 16).ok());
         port == Some(to.port()) && fields[3] == "01"
     });
     Some(open.count())
@@ -27,16 +30,30 @@ fn connections(to: SocketAddr) -> Option<usize> {
 #[tokio::test]
 async fn a_crowd_opens_no_more_than_there_are_places() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
-    let limiter = table.limiter(settings(&clock).max_store_calls(PLACES).store_deadline(Duration::from_secs(20))).await;
+    let limiter = table
+        .limiter(
+            settings(&clock)
+                .max_store_calls(PLACES)
+                .store_deadline(Duration::from_secs(20)),
+        )
+        .await;
     if connections(table.proxy.address()).is_none() {
         return crate::engine::skipped("connections: there is no /proc/net/tcp");
     }
-    table.proxy.set_fault(Fault::delay(Duration::from_millis(10)));
+    table
+        .proxy
+        .set_fault(Fault::delay(Duration::from_millis(10)));
     let mut asked = JoinSet::new();
     for n in 0..120 {
         for who in [format!("fresh-{n}"), "hot".to_owned()] {
-            let ask = limiter.acquire(who.as_str(), "api").limits(Limit::per_hour("tokens", 1000));
-            let ask = if n % 2 == 0 { ask.without_parent() } else { ask };
+            let ask = limiter
+                .acquire(who.as_str(), "api")
+                .limits(Limit::per_hour("tokens", 1000));
+            let ask = if n % 2 == 0 {
+                ask.without_parent()
+            } else {
+                ask
+            };
             asked.spawn(ask.into_future());
         }
     }

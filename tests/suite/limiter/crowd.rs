@@ -1,4 +1,5 @@
-//! A slow memory store that counts the calls in flight and records the entity of each call, and a limiter over it.
+//! A slow memory store that counts the calls in flight and records the entity of each call, and a
+//! limiter over it.
 
 use std::{
     collections::HashMap,
@@ -14,12 +15,12 @@ use tollgate::{
     EntityId, Limit, RateLimiter, Resource,
     limiter::{Acquire, RateLimiterBuilder},
     model::{
-        AuditEvent, AuditSubject, BreakerState, BucketKey, BucketState, ConfigScope, Create, Entity, Split,
-        StoredConfig, Update, WriteId,
+        AuditEvent, AuditSubject, BreakerState, BucketKey, BucketState, ConfigScope, Create,
+        Entity, Split, StoredConfig, Update, WriteId,
     },
     store::{
-        BucketListing, Cursor, LookUp, MemoryStore, Page, ReadConsistency, Records, ResourceListing, Store, StoreError,
-        StoreErrorKind, StoreFuture, WriteOutcome,
+        BucketListing, Cursor, LookUp, MemoryStore, Page, ReadConsistency, Records,
+        ResourceListing, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome,
     },
 };
 
@@ -47,11 +48,18 @@ impl Setting {
         Self::with(takes, |builder| builder)
     }
 
-    pub(super) fn with(takes: Duration, change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
+    pub(super) fn with(
+        takes: Duration,
+        change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder,
+    ) -> Self {
         let store = Arc::new(Crowd::taking(takes));
         let builder = change(RateLimiter::builder().clock(RuntimeClock::start()));
         let limiter = builder.build_shared(store.clone()).unwrap();
-        Self { store, limiter, limit: Limit::per_hour("tokens", 8000) }
+        Self {
+            store,
+            limiter,
+            limit: Limit::per_hour("tokens", 8000),
+        }
     }
 
     pub(super) fn ask(&self, who: &str) -> Acquire {
@@ -69,19 +77,36 @@ impl Setting {
 
     pub(super) async fn family(&self) {
         for kid in ["ann", "bob"] {
-            let kid = Entity::new(kid.try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+            let kid = Entity::new(kid.try_into().unwrap())
+                .with_parent("org".try_into().unwrap())
+                .cascading();
             self.limiter.entities().create(kid).await.unwrap();
         }
     }
 
     /// Creates a bucket of 8 shards that the limiter has not seen.
     pub(super) async fn sharded(&self, who: &str) {
-        let other = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(self.store.clone()).unwrap();
+        let other = RateLimiter::builder()
+            .clock(RuntimeClock::start())
+            .build_shared(self.store.clone())
+            .unwrap();
         let acquire = other.acquire(who, "api").limits(self.limit.clone());
-        acquire.deadline(PATIENT).await.unwrap().commit().await.unwrap();
+        acquire
+            .deadline(PATIENT)
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
         for shard_count in [1, 2, 4] {
             let split = Split::new(WriteId::from_number(shard_count.into()), START, shard_count);
-            assert!(self.store.inner.split(&key(who, "api"), &split).await.unwrap());
+            assert!(
+                self.store
+                    .inner
+                    .split(&key(who, "api"), &split)
+                    .await
+                    .unwrap()
+            );
         }
     }
 
@@ -122,7 +147,10 @@ impl Drop for Flying<'_> {
 impl Crowd {
     /// Creates a store whose calls all take this long.
     pub(super) fn taking(time: Duration) -> Self {
-        Self { takes: Mutex::new(time), ..Self::default() }
+        Self {
+            takes: Mutex::new(time),
+            ..Self::default()
+        }
     }
 
     pub(super) fn take(&self, time: Duration) {
@@ -159,7 +187,10 @@ impl Crowd {
 
     /// Returns the number of calls for entities whose names start with `beginning`.
     pub(super) fn calls_for(&self, beginning: &str) -> usize {
-        self.calls().iter().filter(|call| call.entity.starts_with(beginning)).count()
+        self.calls()
+            .iter()
+            .filter(|call| call.entity.starts_with(beginning))
+            .count()
     }
 
     pub(super) fn count(&self, what: &str) -> usize {
@@ -174,8 +205,15 @@ impl Crowd {
     ) -> StoreFuture<'a, T> {
         let entity = entity.to_owned();
         Box::pin(async move {
-            self.calls.lock().unwrap().push(Call { what, entity, at: Instant::now() });
-            self.most.fetch_max(self.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            self.calls.lock().unwrap().push(Call {
+                what,
+                entity,
+                at: Instant::now(),
+            });
+            self.most.fetch_max(
+                self.flying.fetch_add(1, Ordering::SeqCst) + 1,
+                Ordering::SeqCst,
+            );
             let _flying = Flying(self);
             let takes = *self.takes.lock().unwrap();
             tokio::time::sleep(takes).await;
@@ -199,25 +237,46 @@ impl Crowd {
 
 impl Store for Crowd {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
-        self.call("read", bucket.entity.as_str(), move || self.inner.read(bucket))
+        self.call("read", bucket.entity.as_str(), move || {
+            self.inner.read(bucket)
+        })
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.updates.lock().unwrap().push(update.clone());
-        self.call("update", bucket.entity.as_str(), move || self.inner.update(bucket, update))
+        self.call("update", bucket.entity.as_str(), move || {
+            self.inner.update(bucket, update)
+        })
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
-        self.call("create", bucket.entity.as_str(), move || self.inner.create(bucket, create))
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
+        self.call("create", bucket.entity.as_str(), move || {
+            self.inner.create(bucket, create)
+        })
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        self.updates.lock().unwrap().extend(updates.iter().map(|(_, update)| update.clone()));
-        self.call("transact", updates[0].0.entity.as_str(), move || self.inner.transact(updates))
+        self.updates
+            .lock()
+            .unwrap()
+            .extend(updates.iter().map(|(_, update)| update.clone()));
+        self.call("transact", updates[0].0.entity.as_str(), move || {
+            self.inner.transact(updates)
+        })
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        self.call("split", bucket.entity.as_str(), move || self.inner.split(bucket, split))
+        self.call("split", bucket.entity.as_str(), move || {
+            self.inner.split(bucket, split)
+        })
     }
 
     fn is_registered(&self) -> StoreFuture<'_, bool> {
@@ -239,10 +298,16 @@ impl Records for Crowd {
         consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp> {
         let whom = entity.map_or("", EntityId::as_str);
-        self.call("look_up", whom, move || self.records().look_up(entity, scopes, shard, consistency))
+        self.call("look_up", whom, move || {
+            self.records().look_up(entity, scopes, shard, consistency)
+        })
     }
 
-    fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {
+    fn put_config<'a>(
+        &'a self,
+        scope: &'a ConfigScope,
+        config: &'a StoredConfig,
+    ) -> StoreFuture<'a, ()> {
         self.records().put_config(scope, config)
     }
 
@@ -270,7 +335,11 @@ impl Records for Crowd {
         self.records().delete_entity(entity)
     }
 
-    fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>> {
+    fn list_children<'a>(
+        &'a self,
+        parent: &'a EntityId,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<Entity>> {
         self.records().list_children(parent, from)
     }
 

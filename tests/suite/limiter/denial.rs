@@ -23,19 +23,31 @@ on_every_limiter!(
 );
 
 fn limits() -> [Limit; 3] {
-    [Limit::per_minute("rpm", 60), Limit::per_hour("tokens", 100), Limit::per_day("rpd", 1000)]
+    [
+        Limit::per_minute("rpm", 60),
+        Limit::per_hour("tokens", 100),
+        Limit::per_day("rpd", 1000),
+    ]
 }
 
 /// Spends from `rpm` and `tokens`, and nothing from `rpd`.
 async fn spend(at: &Fixture, rpm: u64, tokens: u64) -> Result<(), Error> {
     let acquire = at.limiter.acquire("user", "api").limits(limits());
-    let lease = acquire.cost("rpm", rpm).cost("tokens", tokens).cost("rpd", 0).await?;
+    let lease = acquire
+        .cost("rpm", rpm)
+        .cost("tokens", tokens)
+        .cost("rpd", 0)
+        .await?;
     lease.commit().await.unwrap();
     Ok(())
 }
 
 async fn raw(at: &Fixture) -> [(i64, i64); 3] {
-    [at.raw("user", "api", "rpm").await, at.raw("user", "api", "tokens").await, at.raw("user", "api", "rpd").await]
+    [
+        at.raw("user", "api", "rpm").await,
+        at.raw("user", "api", "tokens").await,
+        at.raw("user", "api", "rpd").await,
+    ]
 }
 
 async fn a_denial_charges_no_limit(at: Fixture) {
@@ -49,26 +61,51 @@ async fn a_denial_charges_no_limit(at: Fixture) {
         assert!(error.denied().is_some(), "{error:?}");
     }
     let [(rpm, _), (tokens, _), _] = raw(&at).await;
-    // In place, a denied request may have stored the refill: 1 a second for `rpm`, 100 an hour for `tokens`.
+    // In place, a denied request may have stored the refill: 1 a second for `rpm`, 100 an hour for
+    // `tokens`.
     assert!([50_000, 51_000].contains(&rpm), "{rpm}");
     assert!([40_000, 40_027].contains(&tokens), "{tokens}");
-    assert_eq!(raw(&at).await.map(|(_, consumed)| consumed), [10_000, 60_000, 0]);
+    assert_eq!(
+        raw(&at).await.map(|(_, consumed)| consumed),
+        [10_000, 60_000, 0]
+    );
 }
 
 async fn a_denial_tells_where_every_limit_stands(at: Fixture) {
     spend(&at, 55, 60).await.unwrap();
     let error = spend(&at, 10, 50).await.unwrap_err();
     let denied = error.denied().expect("it is short");
-    assert_eq!((denied.entity.as_str(), denied.resource.as_str()), ("user", "api"));
-    let seen: Vec<_> =
-        denied.limits.iter().map(|status| (status.limit.name().as_str(), status.available, status.requested)).collect();
+    assert_eq!(
+        (denied.entity.as_str(), denied.resource.as_str()),
+        ("user", "api")
+    );
+    let seen: Vec<_> = denied
+        .limits
+        .iter()
+        .map(|status| {
+            (
+                status.limit.name().as_str(),
+                status.available,
+                status.requested,
+            )
+        })
+        .collect();
     assert_eq!(seen, [("rpm", 5, 10), ("tokens", 40, 50), ("rpd", 1000, 0)]);
     let names = |statuses: Vec<&tollgate::model::LimitStatus>| -> Vec<String> {
-        statuses.iter().map(|status| status.limit.name().to_string()).collect()
+        statuses
+            .iter()
+            .map(|status| status.limit.name().to_string())
+            .collect()
     };
     assert_eq!(names(denied.violated().collect()), ["rpm", "tokens"]);
     assert_eq!(names(denied.passed().collect()), ["rpd"]);
-    assert_eq!(denied.violated().map(|status| status.deficit()).collect::<Vec<_>>(), [5, 10]);
+    assert_eq!(
+        denied
+            .violated()
+            .map(|status| status.deficit())
+            .collect::<Vec<_>>(),
+        [5, 10]
+    );
     // 10 tokens at 36 s each take longer than 5 requests at 1 s each.
     assert_eq!(denied.primary().unwrap().limit.name().as_str(), "tokens");
     assert_eq!(denied.retry_after(), Some(Duration::from_secs(360)));
@@ -79,8 +116,13 @@ async fn a_cost_above_a_capacity_is_an_error_of_its_own(at: Fixture) {
     spend(&at, 1, 1).await.unwrap();
     let before = raw(&at).await;
     let error = spend(&at, 1, 101).await.unwrap_err();
-    let Error::ExceedsCapacity(exceeds) = error else { panic!("{error:?}") };
-    assert_eq!((exceeds.limit.as_str(), exceeds.requested, exceeds.capacity), ("tokens", 101, 100));
+    let Error::ExceedsCapacity(exceeds) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        (exceeds.limit.as_str(), exceeds.requested, exceeds.capacity),
+        ("tokens", 101, 100)
+    );
     assert_eq!(raw(&at).await, before);
 }
 
@@ -109,41 +151,76 @@ async fn wrong_arguments_charge_nothing(at: Fixture) {
         .collect();
     assert_eq!(invalid[0], Invalid::NoLimits);
     assert_eq!(invalid[1], Invalid::Limits(InvalidLimits::Empty));
-    assert!(matches!(invalid[2], Invalid::Limits(InvalidLimits::Duplicate(_))));
+    assert!(matches!(
+        invalid[2],
+        Invalid::Limits(InvalidLimits::Duplicate(_))
+    ));
     assert_eq!(invalid[3], Invalid::UnknownLimit("other".into()));
-    assert!(invalid[4..].iter().all(|invalid| matches!(invalid, Invalid::Name(_))), "{invalid:?}");
+    assert!(
+        invalid[4..]
+            .iter()
+            .all(|invalid| matches!(invalid, Invalid::Name(_))),
+        "{invalid:?}"
+    );
     assert_eq!((raw(&at).await, at.writes()), (before, writes));
 }
 
 async fn looking_charges_nothing(at: Fixture) {
     spend(&at, 60, 60).await.unwrap();
     let (before, writes) = (raw(&at).await, at.writes());
-    let query = at.limiter.available("user", "api").limits(limits()).cost("tokens", 41);
+    let query = at
+        .limiter
+        .available("user", "api")
+        .limits(limits())
+        .cost("tokens", 41);
     let available = query.await.unwrap();
     assert!(!available.is_available());
     assert_eq!(available.get("tokens").unwrap().available, 40);
     assert_eq!(available.retry_after(), Some(Duration::from_secs(36)));
     let wait = |rpm, tokens| {
-        at.limiter.time_until_available("user", "api").limits(limits()).cost("rpm", rpm).cost("tokens", tokens)
+        at.limiter
+            .time_until_available("user", "api")
+            .limits(limits())
+            .cost("rpm", rpm)
+            .cost("tokens", tokens)
     };
     assert_eq!(wait(2, 40).await.unwrap(), Some(Duration::from_secs(2)));
     assert_eq!(wait(0, 40).await.unwrap(), Some(Duration::ZERO));
     assert_eq!(wait(0, 101).await.unwrap(), None);
     assert_eq!((raw(&at).await, at.writes()), (before, writes));
     // No request has used this bucket yet.
-    let available = at.limiter.available("nobody", "api").limits(limits()).await.unwrap();
+    let available = at
+        .limiter
+        .available("nobody", "api")
+        .limits(limits())
+        .await
+        .unwrap();
     assert_eq!(available.get("rpd").unwrap().available, 1000);
 }
 
 async fn a_limit_with_cost_0_has_no_floor(at: Fixture) {
     spend(&at, 1, 1).await.unwrap();
-    let acquire = at.limiter.acquire("user", "api").limits(limits()).cost("rpm", 0).cost("tokens", 1);
+    let acquire = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limits())
+        .cost("rpm", 0)
+        .cost("tokens", 1);
     let mut lease = acquire.await.unwrap();
     lease.settle("rpm", 500).unwrap();
     lease.commit().await.unwrap();
     assert_eq!(at.raw("user", "api", "rpm").await.0, -441_000);
     spend(&at, 0, 1).await.unwrap();
-    assert_eq!(spend(&at, 1, 0).await.unwrap_err().denied().unwrap().violated().count(), 1);
+    assert_eq!(
+        spend(&at, 1, 0)
+            .await
+            .unwrap_err()
+            .denied()
+            .unwrap()
+            .violated()
+            .count(),
+        1
+    );
 }
 
 /// Two limits, earlier waits and spends, and the costs of the last request.
@@ -163,13 +240,22 @@ fn history() -> impl Strategy<Value = History> {
 
 /// Acquires the costs. Returns how long to wait if they are denied.
 async fn ask(at: &Fixture, entity: &str, limits: &[Limit], costs: &[u64]) -> Result<(), Duration> {
-    let acquire = at.limiter.acquire(entity, "api").limits(limits).cost("first", costs[0]).cost("second", costs[1]);
+    let acquire = at
+        .limiter
+        .acquire(entity, "api")
+        .limits(limits)
+        .cost("first", costs[0])
+        .cost("second", costs[1]);
     match acquire.await {
         Ok(lease) => {
             lease.commit();
             Ok(())
         }
-        Err(error) => Err(error.denied().unwrap_or_else(|| panic!("{error:?}")).retry_after().unwrap()),
+        Err(error) => Err(error
+            .denied()
+            .unwrap_or_else(|| panic!("{error:?}"))
+            .retry_after()
+            .unwrap()),
     }
 }
 
@@ -180,10 +266,22 @@ async fn retry_after_is_exact(at: &Fixture, entity: &str, (limits, past, costs):
         let _ = ask(at, entity, &limits, &costs).await;
     }
     let millisecond = Duration::from_millis(1);
-    let Err(wait) = ask(at, entity, &limits, &costs).await else { return };
+    let Err(wait) = ask(at, entity, &limits, &costs).await else {
+        return;
+    };
     assert!(wait >= millisecond);
-    let looked = at.limiter.time_until_available(entity, "api").limits(&limits[..]);
-    assert_eq!(looked.cost("first", costs[0]).cost("second", costs[1]).await.unwrap(), Some(wait));
+    let looked = at
+        .limiter
+        .time_until_available(entity, "api")
+        .limits(&limits[..]);
+    assert_eq!(
+        looked
+            .cost("first", costs[0])
+            .cost("second", costs[1])
+            .await
+            .unwrap(),
+        Some(wait)
+    );
     at.clock.advance(wait - millisecond);
     assert_eq!(ask(at, entity, &limits, &costs).await, Err(millisecond));
     at.clock.advance(millisecond);
@@ -199,8 +297,14 @@ async fn retry_after_is_exact_after_some_histories(at: Fixture) {
 }
 
 fn retry_after_is_exact_after_any_history(fixture: fn() -> Fixture) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(512)
+    };
     let result = TestRunner::new(config).run(&history(), |history| {
         runtime.block_on(async { retry_after_is_exact(&fixture(), "user", history).await });
         Ok(())

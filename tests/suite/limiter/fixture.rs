@@ -71,18 +71,30 @@ impl Fixture {
     pub(super) fn in_memory() -> Self {
         let (clock, store) = (ManualClock::at(START), MemoryStore::new());
         let limiter = settings(&clock).build_memory(store.clone());
-        Self { limiter, clock, buckets: Buckets::InMemory(store) }
+        Self {
+            limiter,
+            clock,
+            buckets: Buckets::InMemory(store),
+        }
     }
 
     pub(super) fn gated() -> Self {
         let (clock, store) = (ManualClock::at(START), Arc::new(Counting::default()));
         let limiter = settings(&clock).build_shared(store.clone()).unwrap();
-        Self { limiter, clock, buckets: Buckets::Gated(store) }
+        Self {
+            limiter,
+            clock,
+            buckets: Buckets::Gated(store),
+        }
     }
 
     pub(super) async fn dynamodb() -> Self {
         let (table, clock, limiter) = on_table(|settings| settings).await;
-        Self { limiter, clock, buckets: Buckets::DynamoDb(Box::new(table)) }
+        Self {
+            limiter,
+            clock,
+            buckets: Buckets::DynamoDb(Box::new(table)),
+        }
     }
 
     /// Returns the millitokens of a limit in a bucket, and its consumption counter.
@@ -91,13 +103,23 @@ impl Fixture {
             Buckets::InMemory(store) => store.read(&key(entity, resource)).await.unwrap(),
             Buckets::Gated(store) => store.inner.read(&key(entity, resource)).await.unwrap(),
             Buckets::DynamoDb(table) => {
-                let item = table.item(entity, resource).await.expect("there is a bucket");
-                return (level(&item, limit, self.clock.now()), integer(&item, &format!("b_{limit}_tc")));
+                let item = table
+                    .item(entity, resource)
+                    .await
+                    .expect("there is a bucket");
+                return (
+                    level(&item, limit, self.clock.now()),
+                    integer(&item, &format!("b_{limit}_tc")),
+                );
             }
         };
         let bucket = state.expect("there is a bucket");
-        let state = bucket.limit(&LimitName::new(limit).unwrap()).expect("it has the limit");
-        let level = state.rule_at(self.clock.now()).refill(state.level, bucket.age(self.clock.now()));
+        let state = bucket
+            .limit(&LimitName::new(limit).unwrap())
+            .expect("it has the limit");
+        let level = state
+            .rule_at(self.clock.now())
+            .refill(state.level, bucket.age(self.clock.now()));
         (level.tokens, state.consumed)
     }
 
@@ -112,7 +134,12 @@ impl Fixture {
 
     /// Returns the whole tokens that the limiter reports as available.
     pub(super) async fn available(&self, limit: &tollgate::Limit) -> i64 {
-        let available = self.limiter.available("user", "api").limits(limit.clone()).await.unwrap();
+        let available = self
+            .limiter
+            .available("user", "api")
+            .limits(limit.clone())
+            .await
+            .unwrap();
         available.get(limit.name().as_str()).unwrap().available
     }
 
@@ -121,8 +148,9 @@ impl Fixture {
     }
 }
 
-/// Settings for tests: differences are written at once, and deadlines are long enough for a slow machine. There is no
-/// breaker, because its cool-down would depend on the test's clock, which stands still.
+/// Settings for tests: differences are written at once, and deadlines are long enough for a slow
+/// machine. There is no breaker, because its cool-down would depend on the test's clock, which
+/// stands still.
 pub(super) fn settings(clock: &ManualClock) -> RateLimiterBuilder {
     RateLimiter::builder()
         .clock(clock.clone())
@@ -132,7 +160,10 @@ pub(super) fn settings(clock: &ManualClock) -> RateLimiterBuilder {
 }
 
 pub(super) fn key(entity: &str, resource: &str) -> BucketKey {
-    BucketKey::new(EntityId::new(entity).unwrap(), Resource::new(resource).unwrap())
+    BucketKey::new(
+        EntityId::new(entity).unwrap(),
+        Resource::new(resource).unwrap(),
+    )
 }
 
 /// An engine and a proxy in front of it, with access to the table.
@@ -156,9 +187,18 @@ impl Table {
     pub(super) async fn create() -> Self {
         let engine = TestEngine::start().await;
         let proxy = Proxy::start(engine.address()).await;
-        let mut table = Self { engine, proxy, namespace: String::new(), created: 0 };
+        let mut table = Self {
+            engine,
+            proxy,
+            namespace: String::new(),
+            created: 0,
+        };
         table.limiter(RateLimiter::builder()).await.shutdown().await;
-        let record = table.engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        let record = table
+            .engine
+            .item(STACK, "_/SYSTEM#", "#NAMESPACE#default")
+            .await
+            .unwrap();
         table.namespace = record["namespace_id"].as_s().unwrap().clone();
         table.created = table.writes();
         table
@@ -182,7 +222,11 @@ impl Table {
     }
 
     /// Returns the item of a bucket.
-    pub(super) async fn item(&self, entity: &str, resource: &str) -> Option<HashMap<String, AttributeValue>> {
+    pub(super) async fn item(
+        &self,
+        entity: &str,
+        resource: &str,
+    ) -> Option<HashMap<String, AttributeValue>> {
         let key = format!("{}/BUCKET#{entity}#{resource}#0", self.namespace);
         self.engine.item(STACK, &key, "#STATE").await
     }
@@ -214,7 +258,9 @@ impl Table {
 
 /// Returns the number in an attribute.
 pub(super) fn integer(item: &HashMap<String, AttributeValue>, attribute: &str) -> i64 {
-    let value = item.get(attribute).unwrap_or_else(|| panic!("there is no {attribute}"));
+    let value = item
+        .get(attribute)
+        .unwrap_or_else(|| panic!("there is no {attribute}"));
     value.as_n().unwrap().parse().unwrap()
 }
 
@@ -222,8 +268,17 @@ pub(super) fn integer(item: &HashMap<String, AttributeValue>, attribute: &str) -
 pub(super) fn level(item: &HashMap<String, AttributeValue>, limit: &str, now: i64) -> i64 {
     let read = |field: &str| i128::from(integer(item, &format!("b_{limit}_{field}")));
     let remainder = item.get(&format!("b_{limit}_fr")).map_or(0, |_| read("fr"));
-    let shards = item.get("shard_count").map_or(1, |_| i128::from(integer(item, "shard_count")));
-    let shard: i128 = item["PK"].as_s().unwrap().rsplit('#').next().unwrap().parse().unwrap();
+    let shards = item
+        .get("shard_count")
+        .map_or(1, |_| i128::from(integer(item, "shard_count")));
+    let shard: i128 = item["PK"]
+        .as_s()
+        .unwrap()
+        .rsplit('#')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     let age = i128::from((now - integer(item, "rf")).max(0));
     let due = (age * read("ra") + remainder) / (read("rp") * shards);
     let capacity = read("cp") / shards + i128::from(shard < read("cp") % shards);
@@ -242,12 +297,20 @@ impl Store for Counting {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.update(bucket, update)
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.create(bucket, create)
     }

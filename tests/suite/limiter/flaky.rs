@@ -46,7 +46,10 @@ impl Flaky {
     }
 
     /// Executes `call` unless the store fails. The memory store executes a call at its first poll.
-    fn call<'a, T: Send + 'a>(&'a self, call: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a) -> StoreFuture<'a, T> {
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        call: impl FnOnce() -> StoreFuture<'a, T> + Send + 'a,
+    ) -> StoreFuture<'a, T> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
             let takes = *self.takes.lock().unwrap();
@@ -67,12 +70,20 @@ impl Store for Flaky {
         self.call(move || self.inner.read(bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.call(move || self.inner.update(bucket, update))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.call(move || self.inner.create(bucket, create))
     }

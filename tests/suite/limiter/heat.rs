@@ -13,12 +13,17 @@ fn limit() -> Limit {
     Limit::per_hour("tokens", 10_000)
 }
 
-/// Uses every key three times, once a second, and throttles the writes of each round first. Returns the number of
-/// transactions.
+/// Uses every key three times, once a second, and throttles the writes of each round first. Returns
+/// the number of transactions.
 async fn throttled(error: ErrorAnswer) -> (Table, u64) {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table.limiter(settings(&clock)).await;
-    let ask = |key: usize| limiter.acquire(format!("user-{key}").as_str(), "api").limits(limit()).into_future();
+    let ask = |key: usize| {
+        limiter
+            .acquire(format!("user-{key}").as_str(), "api")
+            .limits(limit())
+            .into_future()
+    };
     for key in 0..KEYS {
         ask(key).await.unwrap().commit();
     }
@@ -26,7 +31,11 @@ async fn throttled(error: ErrorAnswer) -> (Table, u64) {
     let before = table.proxy.received("TransactWriteItems");
     for _ in 0..3 {
         clock.advance(Duration::from_secs(1));
-        table.proxy.set_fault(Fault::answer(error.clone()).on("UpdateItem").times(5 * KEYS as u64));
+        table.proxy.set_fault(
+            Fault::answer(error.clone())
+                .on("UpdateItem")
+                .times(5 * KEYS as u64),
+        );
         let asked: Vec<_> = (0..KEYS).map(|key| tokio::spawn(ask(key))).collect();
         for asked in asked {
             asked.await.unwrap().unwrap().commit();
@@ -39,13 +48,28 @@ async fn throttled(error: ErrorAnswer) -> (Table, u64) {
 }
 
 async fn items(table: &Table) -> usize {
-    let items = table.engine.client().scan().table_name(STACK).send().await.unwrap().items.unwrap_or_default();
-    items.iter().filter(|item| item["PK"].as_s().unwrap().contains("/BUCKET#")).count()
+    let items = table
+        .engine
+        .client()
+        .scan()
+        .table_name(STACK)
+        .send()
+        .await
+        .unwrap()
+        .items
+        .unwrap_or_default();
+    items
+        .iter()
+        .filter(|item| item["PK"].as_s().unwrap().contains("/BUCKET#"))
+        .count()
 }
 
 #[tokio::test]
 async fn quiet_keys_of_a_table_that_throttles_stay_one_item_each() {
-    for error in [ErrorAnswer::throughput_exceeded(), ErrorAnswer::throttling()] {
+    for error in [
+        ErrorAnswer::throughput_exceeded(),
+        ErrorAnswer::throttling(),
+    ] {
         let (table, transactions) = throttled(error).await;
         assert_eq!((items(&table).await, transactions), (KEYS, 0));
     }

@@ -19,8 +19,9 @@ const NAMES: [&str; 2] = ["fast", "slow"];
 
 /// Returns one of the definitions that the limiters use in turn.
 fn definitions(number: usize) -> Vec<Limit> {
-    let limit =
-        |name, capacity, amount, period| Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap();
+    let limit = |name, capacity, amount, period| {
+        Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap()
+    };
     match number {
         0 => vec![limit("fast", 20, 7, 300), limit("slow", 5, 1, 7001)],
         1 => vec![limit("fast", 12, 7, 300), limit("slow", 5, 1, 7001)],
@@ -86,7 +87,11 @@ fn steps(allowed: Allowed) -> impl Strategy<Value = Vec<Step>> {
         .boxed(),
         false => prop_oneof![Just(Patience::Holds), Just(Patience::Commits)].boxed(),
     };
-    let ask = (0..4usize, costs(), patience).prop_map(|(limiter, costs, patience)| Ask { limiter, costs, patience });
+    let ask = (0..4usize, costs(), patience).prop_map(|(limiter, costs, patience)| Ask {
+        limiter,
+        costs,
+        patience,
+    });
     let ending = move |used: [u64; 2], which: u8| match which % 4 {
         0 if allowed.gives => Ending::Rollback,
         1 if allowed.gives => Ending::Drop,
@@ -134,11 +139,20 @@ impl World {
         let clock = ManualClock::at(START);
         let ledger = Arc::new(Ledger::new(clock.clone()));
         let limiter = || {
-            let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::from_millis(20));
+            let settings = RateLimiter::builder()
+                .clock(clock.clone())
+                .flush_after(Duration::from_millis(20));
             (settings.build_shared(ledger.clone()).unwrap(), 0)
         };
         let limiters = (0..limiters).map(|_| limiter()).collect();
-        Self { ledger, clock, limiters, held: Vec::new(), kept: [0; 2], taken: [0; 2] }
+        Self {
+            ledger,
+            clock,
+            limiters,
+            held: Vec::new(),
+            kept: [0; 2],
+            taken: [0; 2],
+        }
     }
 
     async fn take(&mut self, step: Step) {
@@ -175,7 +189,9 @@ impl World {
                 }
                 tokio::spawn(async move {
                     let turns = async {
-                        let Patience::Turns(turns) = ask.patience else { return std::future::pending().await };
+                        let Patience::Turns(turns) = ask.patience else {
+                            return std::future::pending().await;
+                        };
                         for _ in 0..turns {
                             tokio::task::yield_now().await;
                         }
@@ -189,7 +205,9 @@ impl World {
             })
             .collect();
         for task in tasks {
-            let Some((lease, patience)) = task.await.unwrap() else { continue };
+            let Some((lease, patience)) = task.await.unwrap() else {
+                continue;
+            };
             let charged = used(&lease);
             for (kept, charged) in self.kept.iter_mut().zip(charged) {
                 *kept += charged;
@@ -216,8 +234,11 @@ impl World {
                     // Under some definitions a lease has only one limit.
                     let _ = lease.settle(name, used);
                 }
-                let differences: Vec<_> =
-                    self::used(&lease).iter().zip(charged).map(|(used, charged)| used - charged).collect();
+                let differences: Vec<_> = self::used(&lease)
+                    .iter()
+                    .zip(charged)
+                    .map(|(used, charged)| used - charged)
+                    .collect();
                 for (index, difference) in differences.into_iter().enumerate() {
                     self.kept[index] += difference.min(0);
                     self.taken[index] += difference.max(0);
@@ -247,13 +268,24 @@ impl World {
 
 /// Returns the millitokens of each limit that the lease counts as used.
 fn used(lease: &Lease) -> [i64; 2] {
-    NAMES.map(|name| lease.consumed(name).map_or(0, |tokens| tokens as i64 * 1000))
+    NAMES.map(|name| {
+        lease
+            .consumed(name)
+            .map_or(0, |tokens| tokens as i64 * 1000)
+    })
 }
 
 fn check(cases: u32, allowed: Allowed, close: impl AsyncFn(&World)) {
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) };
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases)
+    };
     let result = TestRunner::new(config).run(&(2..5usize, steps(allowed)), |(limiters, steps)| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let mut world = World::new(limiters);
             for step in steps {
@@ -263,8 +295,13 @@ fn check(cases: u32, allowed: Allowed, close: impl AsyncFn(&World)) {
             world.close().await;
             world.ledger.assert_nothing_minted();
             for (index, name) in NAMES.into_iter().enumerate() {
-                // Everything that callers were told they have was charged, even if answers were lost.
-                assert!(world.ledger.net(name) >= world.kept[index], "{name}: {:?}", world.kept);
+                // Everything that callers were told they have was charged, even if answers were
+                // lost.
+                assert!(
+                    world.ledger.net(name) >= world.kept[index],
+                    "{name}: {:?}",
+                    world.kept
+                );
             }
             close(&world).await;
         });
@@ -278,13 +315,23 @@ fn check(cases: u32, allowed: Allowed, close: impl AsyncFn(&World)) {
 /// The counters contain exactly the tokens that callers know of.
 fn assert_accounts_agree(world: &World) {
     for (index, name) in NAMES.into_iter().enumerate() {
-        assert_eq!(world.ledger.net(name), world.kept[index] + world.taken[index], "{name}");
+        assert_eq!(
+            world.ledger.net(name),
+            world.kept[index] + world.taken[index],
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn spends_mint_nothing_and_lose_nothing() {
-    let allowed = Allowed { gives: false, takes: false, redefinitions: false, trouble: false, long_waits: false };
+    let allowed = Allowed {
+        gives: false,
+        takes: false,
+        redefinitions: false,
+        trouble: false,
+        long_waits: false,
+    };
     check(256, allowed, async |world| {
         assert_accounts_agree(world);
         world.ledger.assert_nothing_lost(&key("user", "api")).await;
@@ -293,24 +340,48 @@ fn spends_mint_nothing_and_lose_nothing() {
 
 #[test]
 fn settlements_are_all_accounted_for() {
-    let allowed = Allowed { gives: true, takes: true, redefinitions: false, trouble: false, long_waits: false };
+    let allowed = Allowed {
+        gives: true,
+        takes: true,
+        redefinitions: false,
+        trouble: false,
+        long_waits: false,
+    };
     check(256, allowed, async |world| assert_accounts_agree(world));
 }
 
 #[test]
 fn changing_limits_mint_nothing() {
-    let allowed = Allowed { gives: true, takes: true, redefinitions: true, trouble: false, long_waits: true };
+    let allowed = Allowed {
+        gives: true,
+        takes: true,
+        redefinitions: true,
+        trouble: false,
+        long_waits: true,
+    };
     check(256, allowed, async |_| {});
 }
 
 #[test]
 fn lost_answers_mint_nothing() {
-    let allowed = Allowed { gives: true, takes: true, redefinitions: false, trouble: true, long_waits: false };
+    let allowed = Allowed {
+        gives: true,
+        takes: true,
+        redefinitions: false,
+        trouble: true,
+        long_waits: false,
+    };
     check(512, allowed, async |_| {});
 }
 
 #[test]
 fn nothing_of_all_that_together_mints() {
-    let allowed = Allowed { gives: true, takes: true, redefinitions: true, trouble: true, long_waits: true };
+    let allowed = Allowed {
+        gives: true,
+        takes: true,
+        redefinitions: true,
+        trouble: true,
+        long_waits: true,
+    };
     check(512, allowed, async |_| {});
 }

@@ -1,4 +1,5 @@
-//! Many children of one parent: several processes charge each child and the parent in one transaction.
+//! Many children of one parent: several processes charge each child and the parent in one
+//! transaction.
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
@@ -21,18 +22,24 @@ async fn consumed(table: &Table, entity: &str) -> i64 {
     item.map_or(0, |item| integer(&item, "b_tokens_tc"))
 }
 
-/// Acquires until `until`. Some requests are dropped before their answer, and some leases are rolled back. Returns the
-/// tokens that were kept and the number of grants.
+/// Acquires until `until`. Some requests are dropped before their answer, and some leases are
+/// rolled back. Returns the tokens that were kept and the number of grants.
 async fn play(limiter: RateLimiter, task: u64, until: Instant) -> (i64, u64) {
     let mut random = fastrand::Rng::with_seed(task);
     let (mut kept, mut grants) = (0, 0);
     while Instant::now() < until {
         let cost = random.u64(1..=9);
         let kid = format!("kid-{}", task % KIDS);
-        let ask = limiter.acquire(kid.as_str(), "api").limits(limit()).cost("tokens", cost).in_one_transaction();
+        let ask = limiter
+            .acquire(kid.as_str(), "api")
+            .limits(limit())
+            .cost("tokens", cost)
+            .in_one_transaction();
         let asked = if random.u8(0..4) == 0 {
             let most = Duration::from_millis(random.u64(0..=10));
-            let Ok(asked) = tokio::time::timeout(most, ask.into_future()).await else { continue };
+            let Ok(asked) = tokio::time::timeout(most, ask.into_future()).await else {
+                continue;
+            };
             asked
         } else {
             ask.await
@@ -47,8 +54,9 @@ async fn play(limiter: RateLimiter, task: u64, until: Instant) -> (i64, u64) {
                     drop(lease.rollback());
                 }
             }
-            Err(Error::Unavailable(Unavailable::Contended | Unavailable::Deadline | Unavailable::Throttled { .. })) => {
-            }
+            Err(Error::Unavailable(
+                Unavailable::Contended | Unavailable::Deadline | Unavailable::Throttled { .. },
+            )) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -64,7 +72,11 @@ async fn go_on_being_granted_and_both_sides_are_charged_the_same() {
     }
     for kid in 0..KIDS {
         let kid = Entity::new(format!("kid-{kid}").as_str().try_into().unwrap());
-        limiters[0].entities().create(kid.with_parent("org".try_into().unwrap()).cascading()).await.unwrap();
+        limiters[0]
+            .entities()
+            .create(kid.with_parent("org".try_into().unwrap()).cascading())
+            .await
+            .unwrap();
     }
     let until = Instant::now() + Duration::from_secs(3);
     let mut playing = JoinSet::new();

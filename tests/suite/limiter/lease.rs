@@ -34,7 +34,12 @@ fn limit() -> Limit {
 }
 
 async fn lease(at: &Fixture, cost: u64) -> tollgate::Lease {
-    at.limiter.acquire("user", "api").limits(limit()).cost("tokens", cost).await.unwrap()
+    at.limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", cost)
+        .await
+        .unwrap()
 }
 
 /// Returns the tokens and the consumption counter, in millitokens.
@@ -84,9 +89,17 @@ async fn settle_may_drive_the_bucket_into_debt(at: Fixture) {
     assert_eq!(raw(&at).await, (-150_000, 250_000));
     assert_eq!(at.available(&limit()).await, -150);
 
-    let error = at.limiter.acquire("user", "api").limits(limit()).await.unwrap_err();
+    let error = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .await
+        .unwrap_err();
     // 151 tokens at 36 s each.
-    assert_eq!(error.denied().unwrap().retry_after().unwrap().as_secs(), 151 * 36);
+    assert_eq!(
+        error.denied().unwrap().retry_after().unwrap().as_secs(),
+        151 * 36
+    );
 }
 
 async fn release_gives_back_no_more_than_was_charged(at: Fixture) {
@@ -134,7 +147,11 @@ async fn unknown_limits_leave_the_lease_alone(at: Fixture) {
 }
 
 async fn run_commits_what_succeeds(at: Fixture) {
-    let acquire = at.limiter.acquire("user", "api").limits(limit()).cost("tokens", 30);
+    let acquire = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 30);
     let answer = acquire
         .run(async |lease| {
             lease.settle("tokens", 45)?;
@@ -147,20 +164,31 @@ async fn run_commits_what_succeeds(at: Fixture) {
 }
 
 async fn run_rolls_back_what_fails(at: Fixture) {
-    let acquire = at.limiter.acquire("user", "api").limits(limit()).cost("tokens", 30);
+    let acquire = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 30);
     let result: Result<(), Error> = acquire
         .run(async |lease| {
             lease.settle("tokens", 45)?;
             Err(Unavailable::Deadline.into())
         })
         .await;
-    assert!(matches!(result, Err(Error::Unavailable(Unavailable::Deadline))));
+    assert!(matches!(
+        result,
+        Err(Error::Unavailable(Unavailable::Deadline))
+    ));
     at.limiter.shutdown().await;
     assert_eq!(raw(&at).await, (100_000, 0));
 }
 
 async fn run_rolls_back_what_panics(at: Fixture) {
-    let acquire = at.limiter.acquire("user", "api").limits(limit()).cost("tokens", 30);
+    let acquire = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 30);
     let work = tokio::spawn(acquire.run(async |_| -> Result<(), Error> { panic!("on purpose") }));
     assert!(work.await.unwrap_err().is_panic());
     at.limiter.shutdown().await;
@@ -168,7 +196,11 @@ async fn run_rolls_back_what_panics(at: Fixture) {
 }
 
 async fn run_rolls_back_what_is_dropped(at: Fixture) {
-    let acquire = at.limiter.acquire("user", "api").limits(limit()).cost("tokens", 30);
+    let acquire = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 30);
     let (started, starts) = tokio::sync::oneshot::channel();
     let work = acquire.run(async |_| {
         started.send(()).unwrap();
@@ -183,7 +215,11 @@ async fn run_rolls_back_what_is_dropped(at: Fixture) {
 }
 
 async fn run_can_be_spawned(at: Fixture) {
-    let acquire = at.limiter.acquire("user", "api").limits(limit()).cost("tokens", 30);
+    let acquire = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 30);
     let work = tokio::spawn(acquire.run(async |lease| {
         tokio::task::yield_now().await;
         lease.consume("tokens", 5).await

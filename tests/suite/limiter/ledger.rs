@@ -1,7 +1,8 @@
 //! A memory store that keeps a perfect bucket beside the real one.
 //!
-//! The perfect bucket gets the consumption of every write, in the store's order of execution and at the times that the
-//! writes carry, and refills in rational numbers. The real bucket must never hold more. Answers can be lost.
+//! The perfect bucket gets the consumption of every write, in the store's order of execution and at
+//! the times that the writes carry, and refills in rational numbers. The real bucket must never
+//! hold more. Answers can be lost.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -53,8 +54,8 @@ struct State {
     debt: i64,
     /// Milliseconds by which refills ran ahead of the clock. Their refill may be missing.
     ahead: i64,
-    /// The total delay of writes that arrived after later ones, ms. A write refills up to the time that it carries, so
-    /// the bound is wider by this time.
+    /// The total delay of writes that arrived after later ones, ms. A write refills up to the time
+    /// that it carries, so the bound is wider by this time.
     late_by: i64,
     violations: Vec<String>,
 }
@@ -65,8 +66,8 @@ struct Perfect {
     units: i128,
     at: i64,
     parameters: Parameters,
-    /// The largest amount that several processes may spend above the capacity, over all parameters so far, in
-    /// millitokens.
+    /// The largest amount that several processes may spend above the capacity, over all parameters
+    /// so far, in millitokens.
     slack: i128,
 }
 
@@ -78,8 +79,15 @@ enum Write {
 
 impl Perfect {
     fn new(parameters: Parameters, consumed: i64, at: i64) -> Self {
-        let units = i128::from(parameters.capacity() - consumed) * i128::from(parameters.refill_period());
-        Self { units, at, parameters, slack: slack(parameters) }.capped()
+        let units =
+            i128::from(parameters.capacity() - consumed) * i128::from(parameters.refill_period());
+        Self {
+            units,
+            at,
+            parameters,
+            slack: slack(parameters),
+        }
+        .capped()
     }
 
     fn full(&self) -> i128 {
@@ -106,7 +114,9 @@ impl Perfect {
 
     /// Sets new parameters: the level is cut to the new capacity and loses its fraction.
     fn change(&mut self, parameters: Parameters) {
-        let millitokens = self.units.div_euclid(i128::from(self.parameters.refill_period()));
+        let millitokens = self
+            .units
+            .div_euclid(i128::from(self.parameters.refill_period()));
         self.parameters = parameters;
         self.slack = self.slack.max(slack(parameters));
         self.units = millitokens * i128::from(parameters.refill_period());
@@ -116,7 +126,8 @@ impl Perfect {
 
 /// Returns the refill during the longest slack, in millitokens.
 fn slack(parameters: Parameters) -> i128 {
-    i128::from(parameters.refill_amount()) * i128::from(SLACK) / i128::from(parameters.refill_period())
+    i128::from(parameters.refill_amount()) * i128::from(SLACK)
+        / i128::from(parameters.refill_period())
 }
 
 /// Returns the level of the real bucket, in the same units.
@@ -124,7 +135,8 @@ fn real(state: &BucketState, limit: &LimitState, now: i64) -> i128 {
     let parameters = limit.parameters;
     let period = i128::from(parameters.refill_period());
     let refill = i128::from(parameters.refill_amount()) * i128::from(state.age(now));
-    let units = i128::from(limit.level.tokens) * period + i128::from(limit.level.remainder) + refill;
+    let units =
+        i128::from(limit.level.tokens) * period + i128::from(limit.level.remainder) + refill;
     units.min(i128::from(parameters.capacity()) * period)
 }
 
@@ -133,7 +145,11 @@ const SLACK: i64 = 250;
 
 impl Ledger {
     pub(super) fn new(clock: ManualClock) -> Self {
-        Self { inner: MemoryStore::new(), clock, state: Mutex::default() }
+        Self {
+            inner: MemoryStore::new(),
+            clock,
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -170,8 +186,8 @@ impl Ledger {
         self.state().net.get(limit).copied().unwrap_or(0)
     }
 
-    /// Fails if the real bucket has ever held more than the perfect one, or granted tokens that the perfect one did not
-    /// have.
+    /// Fails if the real bucket has ever held more than the perfect one, or granted tokens that the
+    /// perfect one did not have.
     pub(super) fn assert_nothing_minted(&self) {
         let violations = std::mem::take(&mut self.state().violations);
         assert!(violations.is_empty(), "{}", violations.join("\n"));
@@ -179,7 +195,9 @@ impl Ledger {
 
     /// Fails if the real bucket holds less than the perfect one.
     pub(super) async fn assert_nothing_lost(&self, key: &BucketKey) {
-        let Some(bucket) = self.inner.read(key).await.unwrap() else { return };
+        let Some(bucket) = self.inner.read(key).await.unwrap() else {
+            return;
+        };
         let (now, state) = (self.clock.now(), self.state());
         for limit in bucket.limits() {
             let perfect = state.perfect[&limit.name].refilled(now);
@@ -188,17 +206,31 @@ impl Ledger {
             let slack = ahead + 2 * i128::from(perfect.parameters.refill_period());
             let real = real(&bucket, limit, now);
             let name = &limit.name;
-            assert!(real + slack >= perfect.units, "{name}: {real} of {} are left, slack {slack}", perfect.units);
+            assert!(
+                real + slack >= perfect.units,
+                "{name}: {real} of {} are left, slack {slack}",
+                perfect.units
+            );
         }
     }
 
     /// Returns the whole millitokens that the perfect bucket holds now.
     pub(super) fn perfect(&self, limit: &str) -> i64 {
         let perfect = self.state().perfect[limit].refilled(self.clock.now());
-        i64::try_from(perfect.units.div_euclid(i128::from(perfect.parameters.refill_period()))).unwrap()
+        i64::try_from(
+            perfect
+                .units
+                .div_euclid(i128::from(perfect.parameters.refill_period())),
+        )
+        .unwrap()
     }
 
-    fn execute(&self, key: &BucketKey, write: &Write, late: bool) -> Result<WriteOutcome, StoreError> {
+    fn execute(
+        &self,
+        key: &BucketKey,
+        write: &Write,
+        late: bool,
+    ) -> Result<WriteOutcome, StoreError> {
         let now = match write {
             Write::Update(update) => update.now,
             Write::Create(create) => create.now,
@@ -253,7 +285,9 @@ impl State {
             self.late_by += latest.map_or(0, |latest| (latest - now).max(0));
         }
         for line in update.lines() {
-            let Some(perfect) = self.perfect.get_mut(&line.limit) else { continue };
+            let Some(perfect) = self.perfect.get_mut(&line.limit) else {
+                continue;
+            };
             *perfect = perfect.refilled(now);
             if let Some(parameters) = line.parameters {
                 perfect.change(parameters);
@@ -262,7 +296,10 @@ impl State {
             *self.net.entry(line.limit.clone()).or_default() += line.consumed;
         }
         for new in update.added() {
-            self.perfect.insert(new.limit.clone(), Perfect::new(new.parameters, new.consumed, now));
+            self.perfect.insert(
+                new.limit.clone(),
+                Perfect::new(new.parameters, new.consumed, now),
+            );
             *self.net.entry(new.limit.clone()).or_default() += new.consumed;
         }
     }
@@ -271,13 +308,18 @@ impl State {
         if replaces {
             for (limit, perfect) in &self.perfect {
                 if perfect.refilled(now).units < perfect.full() {
-                    self.violations.push(format!("{limit} counted as gone before it was full: {perfect:?}"));
+                    self.violations.push(format!(
+                        "{limit} counted as gone before it was full: {perfect:?}"
+                    ));
                 }
             }
         }
         self.perfect.clear();
         for new in create.limits() {
-            self.perfect.insert(new.limit.clone(), Perfect::new(new.parameters, new.consumed, now));
+            self.perfect.insert(
+                new.limit.clone(),
+                Perfect::new(new.parameters, new.consumed, now),
+            );
             *self.net.entry(new.limit.clone()).or_default() += new.consumed;
         }
     }
@@ -291,11 +333,14 @@ impl State {
             let slack = late + perfect.slack * period;
             let minted = real > perfect.units + slack;
             // A settlement that is repeated because its answer was lost may take twice.
-            let overdrawn = perfect.units < -2 * i128::from(self.debt) * period - perfect.slack * period;
+            let overdrawn =
+                perfect.units < -2 * i128::from(self.debt) * period - perfect.slack * period;
             if minted || overdrawn {
                 let what = if minted { "minted" } else { "overdrawn" };
                 let perfect = perfect.units;
-                self.violations.push(format!("{what}: {real} against {perfect}: {limit:?} after {write:?} at {now}"));
+                self.violations.push(format!(
+                    "{what}: {real} against {perfect}: {limit:?} after {write:?} at {now}"
+                ));
             }
         }
     }
@@ -315,11 +360,19 @@ impl Store for Ledger {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.answer(bucket, Write::Update(Box::new(update.clone()))))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.answer(bucket, Write::Create(Box::new(create.clone()))))
     }
 }

@@ -25,8 +25,15 @@ struct Setting {
 impl Setting {
     fn new() -> Self {
         let (store, clock) = (Arc::new(Flaky::default()), ManualClock::at(START));
-        let limiter = settings(&clock).breaker(Breaker::new()).build_shared(store.clone()).unwrap();
-        Self { store, clock, limiter }
+        let limiter = settings(&clock)
+            .breaker(Breaker::new())
+            .build_shared(store.clone())
+            .unwrap();
+        Self {
+            store,
+            clock,
+            limiter,
+        }
     }
 
     /// Requests a quarter of 100 tokens a minute as the local share.
@@ -35,7 +42,10 @@ impl Setting {
     }
 
     fn any(&self, cost: u64) -> Acquire {
-        self.limiter.acquire("user", "api").cost("tokens", cost).or_locally(LocalShare::one_of(4))
+        self.limiter
+            .acquire("user", "api")
+            .cost("tokens", cost)
+            .or_locally(LocalShare::one_of(4))
     }
 }
 
@@ -59,7 +69,10 @@ async fn by_the_share_of_capacity_and_rate() {
     lease.commit().await.unwrap();
     // 25 tokens a minute: 15 more tokens take 36 seconds.
     let error = at.ask(20).await.unwrap_err();
-    assert_eq!(error.denied().unwrap().retry_after(), Some(Duration::from_secs(36)));
+    assert_eq!(
+        error.denied().unwrap().retry_after(),
+        Some(Duration::from_secs(36))
+    );
     at.clock.advance(Duration::from_secs(36));
     at.ask(20).await.unwrap().commit();
     assert!(at.ask(1).await.is_err());
@@ -125,13 +138,20 @@ async fn an_open_breaker_costs_no_store_call() {
 #[tokio::test]
 async fn by_stored_limits_as_they_were_known_last() {
     let at = Setting::new();
-    at.limiter.config().set(ConfigScope::system(), limit()).await.unwrap();
+    at.limiter
+        .config()
+        .set(ConfigScope::system(), limit())
+        .await
+        .unwrap();
     at.any(10).await.unwrap().commit();
     // The limits are older than their TTL, but nothing newer is available.
     at.clock.advance(Duration::from_secs(600));
     down(&at.store);
     let lease = at.any(20).await.unwrap();
-    assert_eq!((lease.is_degraded(), lease.limits()[0].capacity()), (true, 25));
+    assert_eq!(
+        (lease.is_degraded(), lease.limits()[0].capacity()),
+        (true, 25)
+    );
 }
 
 #[tokio::test]
@@ -139,9 +159,16 @@ async fn by_default_limits_where_none_are_known_and_not_at_all_without() {
     let table = Table::create().await;
     let limiter = table.limiter(settings(&ManualClock::at(START))).await;
     table.engine.stop().await;
-    let ask = || limiter.acquire("user", "api").or_locally(LocalShare::percent(10));
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .or_locally(LocalShare::percent(10))
+    };
     let lease = ask().default_limits(limit()).await.unwrap();
-    assert_eq!((lease.is_degraded(), lease.limits()[0].capacity()), (true, 10));
+    assert_eq!(
+        (lease.is_degraded(), lease.limits()[0].capacity()),
+        (true, 10)
+    );
     assert!(matches!(ask().await, Err(Error::Unavailable(_))));
 }
 
@@ -149,18 +176,33 @@ async fn by_default_limits_where_none_are_known_and_not_at_all_without() {
 async fn the_parent_is_charged_too() {
     let at = Setting::new();
     let parent = EntityId::new("project").unwrap();
-    let child = Entity::new(EntityId::new("user").unwrap()).with_parent(parent.clone()).cascading();
+    let child = Entity::new(EntityId::new("user").unwrap())
+        .with_parent(parent.clone())
+        .cascading();
     at.limiter.entities().create(child).await.unwrap();
     let scope = ConfigScope::Entity(parent.clone());
-    at.limiter.config().set(scope, Limit::per_minute("tokens", 40)).await.unwrap();
-    at.limiter.config().set(ConfigScope::system(), limit()).await.unwrap();
+    at.limiter
+        .config()
+        .set(scope, Limit::per_minute("tokens", 40))
+        .await
+        .unwrap();
+    at.limiter
+        .config()
+        .set(ConfigScope::system(), limit())
+        .await
+        .unwrap();
     at.any(1).await.unwrap().commit();
     down(&at.store);
     let lease = at.any(8).await.unwrap();
     assert_eq!(lease.parent(), Some(&parent));
     lease.commit();
     let error = at.any(3).await.unwrap_err();
-    let short: Vec<_> = error.denied().unwrap().violated().map(|status| (status.owner, status.available)).collect();
+    let short: Vec<_> = error
+        .denied()
+        .unwrap()
+        .violated()
+        .map(|status| (status.owner, status.available))
+        .collect();
     assert_eq!(short, [(Owner::Parent, 2)]);
     // The denied request has not charged the child's bucket.
     at.any(2).await.unwrap().commit();
@@ -170,7 +212,10 @@ async fn the_parent_is_charged_too() {
 async fn not_where_it_asks_for_more_than_the_share_of_a_capacity() {
     let at = Setting::new();
     down(&at.store);
-    assert!(matches!(at.ask(26).await, Err(Error::Unavailable(Unavailable::Store(_)))));
+    assert!(matches!(
+        at.ask(26).await,
+        Err(Error::Unavailable(Unavailable::Store(_)))
+    ));
     assert!(matches!(at.ask(101).await, Err(Error::ExceedsCapacity(_))));
     at.ask(25).await.unwrap().commit();
 }
@@ -178,10 +223,17 @@ async fn not_where_it_asks_for_more_than_the_share_of_a_capacity() {
 #[tokio::test]
 async fn not_after_the_shutdown_nor_by_a_share_that_is_none() {
     let at = Setting::new();
-    let error = at.ask(1).or_locally(LocalShare::one_of(0)).await.unwrap_err();
+    let error = at
+        .ask(1)
+        .or_locally(LocalShare::one_of(0))
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Invalid(Invalid::Share)), "{error:?}");
     at.limiter.shutdown().await;
-    assert!(matches!(at.ask(1).await, Err(Error::Unavailable(Unavailable::ShutDown))));
+    assert!(matches!(
+        at.ask(1).await,
+        Err(Error::Unavailable(Unavailable::ShutDown))
+    ));
 }
 
 #[tokio::test]
@@ -189,7 +241,10 @@ async fn over_dynamodb_the_table_is_left_as_it_was() {
     let table = Table::create().await;
     let limiter = table.limiter(settings(&ManualClock::at(START))).await;
     let ask = |cost| {
-        let ask = limiter.acquire("user", "api").limits(limit()).cost("tokens", cost);
+        let ask = limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", cost);
         ask.or_locally(LocalShare::one_of(2))
     };
     ask(10).await.unwrap().commit();
@@ -203,5 +258,8 @@ async fn over_dynamodb_the_table_is_left_as_it_was() {
     limiter.shutdown().await;
     let item = table.item("user", "api").await.unwrap();
     // The last lease was dropped.
-    assert_eq!((integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc")), (90_000, 10_000));
+    assert_eq!(
+        (integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc")),
+        (90_000, 10_000)
+    );
 }

@@ -12,7 +12,9 @@ use super::fixture::{START, Table, settings};
 
 /// Returns `count` limits with the longest names allowed.
 fn limits(count: usize, capacity: u64) -> Vec<Limit> {
-    (0..count).map(|index| Limit::per_hour(format!("{}{index:02}", "n".repeat(62)), capacity)).collect()
+    (0..count)
+        .map(|index| Limit::per_hour(format!("{}{index:02}", "n".repeat(62)), capacity))
+        .collect()
 }
 
 #[tokio::test]
@@ -21,10 +23,14 @@ async fn as_many_as_a_bucket_takes_are_charged_again_and_again() {
     let limiter = table.limiter(settings(&clock)).await;
     // Other limits for the same bucket. The limits before them stay in the item.
     for name in ["a", "b"] {
-        let limits: Vec<_> = (0..Limits::MOST).map(|index| Limit::per_hour(format!("{name}{index}"), 1000)).collect();
+        let limits: Vec<_> = (0..Limits::MOST)
+            .map(|index| Limit::per_hour(format!("{name}{index}"), 1000))
+            .collect();
         for capacity in 0..3 {
-            let limits: Vec<_> =
-                limits.iter().map(|limit| Limit::per_hour(limit.name().as_str(), 1000 + capacity)).collect();
+            let limits: Vec<_> = limits
+                .iter()
+                .map(|limit| Limit::per_hour(limit.name().as_str(), 1000 + capacity))
+                .collect();
             for _ in 0..3 {
                 let mut acquire = limiter.acquire("user", "api").limits(limits.clone());
                 for limit in &limits {
@@ -41,7 +47,14 @@ async fn as_many_as_a_bucket_takes_are_charged_again_and_again() {
     }
     let longest = limits(Limits::MOST, 10);
     for _ in 0..3 {
-        limiter.acquire("long", "api").limits(longest.clone()).await.unwrap().commit().await.unwrap();
+        limiter
+            .acquire("long", "api")
+            .limits(longest.clone())
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
     }
 }
 
@@ -52,12 +65,32 @@ async fn one_more_is_refused_where_it_is_said() {
     assert_eq!(error, InvalidLimits::TooMany(Limits::MOST + 1));
     assert!(error.to_string().contains("at most 16"), "{error}");
     let limiter = RateLimiter::memory();
-    let is_too_many = |error: &Error| matches!(error, Error::Invalid(Invalid::Limits(InvalidLimits::TooMany(17))));
-    let error = limiter.acquire("user", "api").limits(too_many.clone()).await.unwrap_err();
+    let is_too_many = |error: &Error| {
+        matches!(
+            error,
+            Error::Invalid(Invalid::Limits(InvalidLimits::TooMany(17)))
+        )
+    };
+    let error = limiter
+        .acquire("user", "api")
+        .limits(too_many.clone())
+        .await
+        .unwrap_err();
     assert!(is_too_many(&error), "{error}");
-    let error = limiter.config().set(ConfigScope::System, StoredConfig::new(too_many.clone())).await.unwrap_err();
+    let error = limiter
+        .config()
+        .set(ConfigScope::System, StoredConfig::new(too_many.clone()))
+        .await
+        .unwrap_err();
     assert!(is_too_many(&error), "{error}");
-    let policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
-    let policy = too_many.into_iter().fold(policy, |policy, limit| policy.limit(limit));
-    assert!(matches!(policy.build(), Err(InvalidPolicy::Limits(InvalidLimits::TooMany(17)))));
+    let policy = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed("api"));
+    let policy = too_many
+        .into_iter()
+        .fold(policy, |policy, limit| policy.limit(limit));
+    assert!(matches!(
+        policy.build(),
+        Err(InvalidPolicy::Limits(InvalidLimits::TooMany(17)))
+    ));
 }

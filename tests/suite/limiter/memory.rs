@@ -25,13 +25,21 @@ fn small(buckets: usize) -> (RateLimiter, MemoryStore, ManualClock) {
 }
 
 async fn spend(limiter: &RateLimiter, entity: &str, tokens: u64) -> Result<(), Error> {
-    let lease = limiter.acquire(entity, "api").limits(Limit::per_minute("tokens", 60)).cost("tokens", tokens).await?;
+    let lease = limiter
+        .acquire(entity, "api")
+        .limits(Limit::per_minute("tokens", 60))
+        .cost("tokens", tokens)
+        .await?;
     lease.commit().await.unwrap();
     Ok(())
 }
 
 async fn left(limiter: &RateLimiter, entity: &str) -> i64 {
-    let available = limiter.available(entity, "api").limits(Limit::per_minute("tokens", 60)).await.unwrap();
+    let available = limiter
+        .available(entity, "api")
+        .limits(Limit::per_minute("tokens", 60))
+        .await
+        .unwrap();
     available.get("tokens").unwrap().available
 }
 
@@ -52,7 +60,13 @@ async fn a_full_store_refuses_new_keys_and_keeps_its_buckets() {
     // Buckets that the store holds are decided as usual.
     for entity in &remembered {
         assert_eq!(left(&limiter, entity).await, 50, "{entity}");
-        assert!(spend(&limiter, entity, 51).await.unwrap_err().denied().is_some());
+        assert!(
+            spend(&limiter, entity, 51)
+                .await
+                .unwrap_err()
+                .denied()
+                .is_some()
+        );
         spend(&limiter, entity, 50).await.unwrap();
     }
     assert_eq!(store.len(), 640);
@@ -87,7 +101,11 @@ async fn a_full_store_forgets_buckets_that_are_full_again() {
 #[tokio::test]
 async fn what_a_forgotten_bucket_used_counts_all_the_same() {
     let (limiter, _, clock) = small(64);
-    let acquire = |entity: &str| limiter.acquire(entity, "api").limits(Limit::per_minute("tokens", 60));
+    let acquire = |entity: &str| {
+        limiter
+            .acquire(entity, "api")
+            .limits(Limit::per_minute("tokens", 60))
+    };
     let mut lease = acquire("user").cost("tokens", 10).await.unwrap();
     clock.advance(Duration::from_secs(10));
     // The bucket is full again, and is evicted for others, which are soon full themselves.
@@ -129,7 +147,14 @@ fn memory_needs_no_runtime() {
     let other = limiter.clone();
     thread::spawn(move || {
         wait(spend(&other, "user", 10)).unwrap();
-        drop(wait(other.acquire("user", "api").limits(Limit::per_minute("tokens", 60))).unwrap());
+        drop(
+            wait(
+                other
+                    .acquire("user", "api")
+                    .limits(Limit::per_minute("tokens", 60)),
+            )
+            .unwrap(),
+        );
         wait(other.shutdown());
     })
     .join()
@@ -139,7 +164,9 @@ fn memory_needs_no_runtime() {
 
 #[test]
 fn a_store_needs_a_runtime() {
-    let error = RateLimiter::builder().build(MemoryStore::new()).unwrap_err();
+    let error = RateLimiter::builder()
+        .build(MemoryStore::new())
+        .unwrap_err();
     assert_eq!(error, Invalid::NoRuntime);
 }
 
@@ -158,7 +185,9 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
     let (limiter, store, _) = small(64);
     let mut leases = Vec::new();
     for number in 0..2000 {
-        let acquire = limiter.acquire(format!("user-{number}"), "api").limits(Limit::per_minute("tokens", 60));
+        let acquire = limiter
+            .acquire(format!("user-{number}"), "api")
+            .limits(Limit::per_minute("tokens", 60));
         leases.extend(acquire.cost("tokens", 60).await.ok());
     }
     assert_eq!((leases.len(), store.len()), (64, 64));
@@ -174,7 +203,11 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
     }
     let mut admitted = 0;
     for number in 0..2000 {
-        admitted += usize::from(spend(&limiter, &format!("other-{number}"), 60).await.is_ok());
+        admitted += usize::from(
+            spend(&limiter, &format!("other-{number}"), 60)
+                .await
+                .is_ok(),
+        );
     }
     assert_eq!((admitted, store.len()), (freed, 64));
 }
@@ -189,8 +222,17 @@ async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
         }
     };
     let limit = || Limit::per_minute("tokens", 60);
-    let mut lease = limiter.acquire("held", "api").limits(limit()).cost("tokens", 1).await.unwrap();
-    let handle = limiter.bucket("handled", "api").unwrap().limits(limit()).unwrap();
+    let mut lease = limiter
+        .acquire("held", "api")
+        .limits(limit())
+        .cost("tokens", 1)
+        .await
+        .unwrap();
+    let handle = limiter
+        .bucket("handled", "api")
+        .unwrap()
+        .limits(limit())
+        .unwrap();
     clock.advance(Duration::from_secs(3600));
     for number in 0..2000 {
         let _ = spend(&limiter, &format!("other-{number}"), 60).await;
@@ -200,7 +242,14 @@ async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
     lease.commit().await.unwrap();
     // The token that was charged has been refilled long ago.
     assert_eq!(left(&limiter, "held").await, 21);
-    handle.acquire().cost("tokens", 60).await.unwrap().commit().await.unwrap();
+    handle
+        .acquire()
+        .cost("tokens", 60)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_eq!(left(&limiter, "handled").await, 0);
     // Once no lease or handle holds them and they are full, they are evicted.
     drop(handle);

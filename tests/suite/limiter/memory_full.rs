@@ -16,20 +16,31 @@ const HOURS: Duration = Duration::from_secs(17_280);
 
 /// Creates a store for 640 buckets: 64 parts of 10 buckets each.
 fn small(rule: WhenFull) -> (RateLimiter, MemoryStore, ManualClock) {
-    let (store, clock) = (MemoryStore::with_capacity(640).when_full(rule), ManualClock::at(START));
+    let (store, clock) = (
+        MemoryStore::with_capacity(640).when_full(rule),
+        ManualClock::at(START),
+    );
     assert_eq!(store.capacity(), 640);
     (settings(&clock).build_memory(store.clone()), store, clock)
 }
 
 async fn ask(limiter: &RateLimiter, entity: &str, tokens: u64) -> Result<String, Error> {
-    let lease = limiter.acquire(entity, "api").limits(Limit::per_day("rpd", 5)).cost("rpd", tokens).await?;
+    let lease = limiter
+        .acquire(entity, "api")
+        .limits(Limit::per_day("rpd", 5))
+        .cost("rpd", tokens)
+        .await?;
     let charged = lease.entity().to_string();
     lease.commit().await.unwrap();
     Ok(charged)
 }
 
 async fn left(limiter: &RateLimiter, entity: &str) -> i64 {
-    let available = limiter.available(entity, "api").limits(Limit::per_day("rpd", 5)).await.unwrap();
+    let available = limiter
+        .available(entity, "api")
+        .limits(Limit::per_day("rpd", 5))
+        .await
+        .unwrap();
     available.get("rpd").unwrap().available
 }
 
@@ -59,7 +70,9 @@ async fn new_keys_are_refused_by_default() {
     let (limiter, store, clock) = small(WhenFull::default());
     fill(&limiter, &store).await;
     for number in 0..100 {
-        assert!(is_refused(&ask(&limiter, &format!("new-{number}"), 1).await));
+        assert!(is_refused(
+            &ask(&limiter, &format!("new-{number}"), 1).await
+        ));
     }
     clock.advance(HOURS);
     assert_eq!(ask(&limiter, "new-0", 1).await.unwrap(), "new-0");
@@ -92,7 +105,8 @@ async fn new_keys_share_a_bucket() {
     }
 }
 
-/// A key that has used a shared bucket starts with the level of the shared one, so no tokens are minted.
+/// A key that has used a shared bucket starts with the level of the shared one, so no tokens are
+/// minted.
 #[tokio::test]
 async fn a_key_that_finds_room_later_has_used_what_it_shared() {
     let (limiter, store, clock) = small(WhenFull::Share);
@@ -129,7 +143,9 @@ async fn shared_buckets_are_bounded() {
     fill(&limiter, &store).await;
     let mut refused = 0;
     for number in 0..3000 {
-        let acquire = limiter.acquire("new", format!("resource-{number}")).limits(Limit::per_day("rpd", 5));
+        let acquire = limiter
+            .acquire("new", format!("resource-{number}"))
+            .limits(Limit::per_day("rpd", 5));
         match acquire.await {
             Ok(lease) => lease.commit(),
             Err(Error::Unavailable(_)) => {
@@ -173,7 +189,11 @@ async fn the_fullest_is_forgotten() {
     // A made-up key uses one token, so it is fuller than the short keys. A part has 10 buckets.
     for number in 0..5000 {
         let entity = format!("made-up-{number}");
-        assert_eq!(ask(&limiter, &entity, 1).await.unwrap(), entity, "every new key is served");
+        assert_eq!(
+            ask(&limiter, &entity, 1).await.unwrap(),
+            entity,
+            "every new key is served"
+        );
     }
     assert_eq!(store.len(), 640);
     // No bucket of a short key was evicted: each part held made-up keys, which are fuller.
@@ -181,7 +201,11 @@ async fn the_fullest_is_forgotten() {
         assert_eq!(left(&limiter, entity).await, 0, "{entity}");
     }
     // A bucket that a lease holds is not evicted.
-    let lease = limiter.acquire("held", "api").limits(Limit::per_day("rpd", 5)).await.unwrap();
+    let lease = limiter
+        .acquire("held", "api")
+        .limits(Limit::per_day("rpd", 5))
+        .await
+        .unwrap();
     for number in 0..5000 {
         ask(&limiter, &format!("more-{number}"), 1).await.unwrap();
     }
@@ -198,7 +222,9 @@ async fn the_fullest_is_the_one_that_is_so_now() {
     let own = fill(&limiter, &store).await;
     let is_short = |index: usize| index.is_multiple_of(4);
     for (index, entity) in own.iter().enumerate() {
-        ask(&limiter, entity, if is_short(index) { 4 } else { 1 }).await.unwrap();
+        ask(&limiter, entity, if is_short(index) { 4 } else { 1 })
+            .await
+            .unwrap();
     }
     let store = store.when_full(WhenFull::ForgetFullest);
     for number in 0..30 {

@@ -1,4 +1,5 @@
-//! Acquiring and settling: on the memory store in place, on gates over it, and on gates over DynamoDB.
+//! Acquiring and settling: on the memory store in place, on gates over it, and on gates over
+//! DynamoDB.
 
 mod all_histories;
 mod all_shards_told;

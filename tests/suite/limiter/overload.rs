@@ -6,7 +6,9 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
-use tollgate::{Error, Lease, error::Unavailable, limiter::RateLimiterBuilder, store::StoreErrorKind};
+use tollgate::{
+    Error, Lease, error::Unavailable, limiter::RateLimiterBuilder, store::StoreErrorKind,
+};
 
 use super::crowd::{NEVER, PATIENT, Setting};
 
@@ -20,13 +22,21 @@ fn setting(places: usize, takes: Duration) -> Setting {
     with(places, takes, |builder| builder)
 }
 
-fn with(places: usize, takes: Duration, change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder) -> Setting {
-    Setting::with(takes, |builder| change(builder.without_breaker().max_store_calls(places)))
+fn with(
+    places: usize,
+    takes: Duration,
+    change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder,
+) -> Setting {
+    Setting::with(takes, |builder| {
+        change(builder.without_breaker().max_store_calls(places))
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_are_in_flight_than_there_are_places() {
-    let at = with(4, CALL, |builder| builder.deadline(PATIENT).flush_after(Duration::ZERO));
+    let at = with(4, CALL, |builder| {
+        builder.deadline(PATIENT).flush_after(Duration::ZERO)
+    });
     at.family().await;
     at.sharded("wide").await;
     let mut asked = JoinSet::new();
@@ -35,11 +45,19 @@ async fn no_more_calls_are_in_flight_than_there_are_places() {
         asked.spawn(at.ask(&fresh).into_future());
         asked.spawn(at.alone(&format!("alone-{n}")).into_future());
         asked.spawn(at.ask("hot").into_future());
-        asked.spawn(at.ask("wide").cost("tokens", 1 + n % 3 * 1200).into_future());
+        asked.spawn(
+            at.ask("wide")
+                .cost("tokens", 1 + n % 3 * 1200)
+                .into_future(),
+        );
         asked.spawn(at.ask("ann").in_one_transaction().into_future());
         asked.spawn(at.ask("bob").into_future());
         let who = ["wide", "hot"][usize::try_from(n % 2).unwrap()];
-        let look = at.limiter.available(who, "api").limits(at.limit.clone()).into_future();
+        let look = at
+            .limiter
+            .available(who, "api")
+            .limits(at.limit.clone())
+            .into_future();
         asked.spawn(async move {
             look.await.unwrap();
             Err(Error::Unavailable(Unavailable::Deadline))
@@ -71,7 +89,13 @@ async fn a_split_takes_a_place_too() {
     }
     // The request may have failed because it was refused too often.
     let answer = hot.await.unwrap();
-    assert!(matches!(answer, Ok(_) | Err(Error::Unavailable(Unavailable::Store(_)))), "{answer:?}");
+    assert!(
+        matches!(
+            answer,
+            Ok(_) | Err(Error::Unavailable(Unavailable::Store(_)))
+        ),
+        "{answer:?}"
+    );
     drop(answer);
     assert!(at.store.count("split") > 0);
     assert_eq!(at.store.most(), 1);
@@ -87,8 +111,11 @@ async fn nobody_is_asked_for_who_has_given_up() {
     for n in 0..10 {
         gone.spawn(at.alone(&format!("gone-create-{n}")).into_future());
         gone.spawn(at.ask(&format!("gone-look-up-{n}")).into_future());
-        let look =
-            at.limiter.available(format!("gone-read-{n}").as_str(), "api").limits(at.limit.clone()).into_future();
+        let look = at
+            .limiter
+            .available(format!("gone-read-{n}").as_str(), "api")
+            .limits(at.limit.clone())
+            .into_future();
         gone.spawn(async move {
             look.await.unwrap();
             Err(Error::Unavailable(Unavailable::Deadline))
@@ -104,7 +131,9 @@ async fn nobody_is_asked_for_who_has_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
-    let at = with(1, Duration::from_millis(100), |builder| builder.config_ttl(Duration::from_secs(1)));
+    let at = with(1, Duration::from_millis(100), |builder| {
+        builder.config_ttl(Duration::from_secs(1))
+    });
     at.ask("gone").deadline(PATIENT).await.unwrap().commit();
     sleep(Duration::from_secs(10)).await;
     let first = tokio::spawn(at.alone("first").into_future());
@@ -117,7 +146,11 @@ async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!(at.store.calls_for("gone"), before);
     at.ask("gone").deadline(PATIENT).await.unwrap().commit();
-    assert_eq!(at.store.calls_for("gone"), before + 2, "a look-up and a write");
+    assert_eq!(
+        at.store.calls_for("gone"),
+        before + 2,
+        "a look-up and a write"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +161,12 @@ async fn a_look_at_shards_that_nobody_waits_for_is_not_begun() {
     let first = tokio::spawn(at.alone("first").into_future());
     sleep(Duration::from_millis(1)).await;
     let before = at.store.calls_for("wide");
-    let look = tokio::spawn(at.limiter.available("wide", "api").limits(at.limit.clone()).into_future());
+    let look = tokio::spawn(
+        at.limiter
+            .available("wide", "api")
+            .limits(at.limit.clone())
+            .into_future(),
+    );
     sleep(Duration::from_millis(1)).await;
     look.abort();
     first.await.unwrap().unwrap().commit();
@@ -143,7 +181,11 @@ async fn nobody_is_asked_for_whose_deadline_has_passed() {
         let mut asked = JoinSet::new();
         for n in 0..50 {
             let who = format!("fresh-{n}");
-            let acquire = if looks_up { at.ask(&who) } else { at.alone(&who) };
+            let acquire = if looks_up {
+                at.ask(&who)
+            } else {
+                at.alone(&who)
+            };
             asked.spawn(async move {
                 let begun = Instant::now();
                 let asked = acquire.await;
@@ -190,9 +232,15 @@ async fn one_place_is_enough_for_everything() {
         drop(lease.commit());
         at.limiter.shutdown().await;
     };
-    timeout(Duration::from_secs(120), everything).await.expect("nothing waits for itself");
+    timeout(Duration::from_secs(120), everything)
+        .await
+        .expect("nothing waits for itself");
     assert_eq!(at.store.most(), 1);
-    assert_eq!(at.consumed("last").await, 5_000, "shutting down has written it");
+    assert_eq!(
+        at.consumed("last").await,
+        5_000,
+        "shutting down has written it"
+    );
 }
 
 /// The number of grants stays near the maximum that the places allow, even with many more tasks.
@@ -223,7 +271,10 @@ async fn many_more_tasks_than_places_get_nearly_as_much_done_as_there_can_be() {
         let granted: u32 = running.join_all().await.into_iter().sum();
         // The timer counts whole milliseconds and rounds up.
         let best = time.as_secs_f64() / (CALL.as_secs_f64() + 0.001) * PLACES as f64;
-        assert!(f64::from(granted) > 0.9 * best, "{tasks} tasks: {granted} of {best}");
+        assert!(
+            f64::from(granted) > 0.9 * best,
+            "{tasks} tasks: {granted} of {best}"
+        );
         assert!(at.store.most() <= PLACES);
     }
 }
@@ -236,7 +287,11 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     at.store.fail("look_up", StoreErrorKind::Busy);
     let mut asked = JoinSet::new();
     for n in 0..40 {
-        asked.spawn(at.ask(&format!("fresh-{n}")).deadline(PATIENT).into_future());
+        asked.spawn(
+            at.ask(&format!("fresh-{n}"))
+                .deadline(PATIENT)
+                .into_future(),
+        );
     }
     let until = Instant::now() + Duration::from_millis(500);
     let mut granted = 0;
@@ -246,7 +301,11 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     }
     println!("{granted} grants in 500 ms");
     assert!(granted >= 50, "{granted}");
-    assert!(at.store.count("look_up") > 400, "{}", at.store.count("look_up"));
+    assert!(
+        at.store.count("look_up") > 400,
+        "{}",
+        at.store.count("look_up")
+    );
     // A look-up without a caller is not repeated.
     asked.shutdown().await;
     sleep(Duration::from_millis(50)).await;
@@ -255,15 +314,20 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
     assert_eq!(at.store.count("look_up"), before);
 }
 
-/// No transaction is sent after its caller has gone, neither for a child and its parent nor for several shards, whether
-/// or not the limiter has seen the buckets.
+/// No transaction is sent after its caller has gone, neither for a child and its parent nor for
+/// several shards, whether or not the limiter has seen the buckets.
 #[tokio::test(start_paused = true)]
 async fn no_transaction_is_sent_for_nobody() {
     for seen in [true, false] {
         let at = setting(1, Duration::from_millis(100));
         at.family().await;
         at.sharded("wide").await;
-        let asks = || [at.ask("ann").in_one_transaction(), at.ask("wide").cost("tokens", 1200)];
+        let asks = || {
+            [
+                at.ask("ann").in_one_transaction(),
+                at.ask("wide").cost("tokens", 1200),
+            ]
+        };
         for ask in asks() {
             let ask = if seen { ask } else { ask.cost("tokens", 9000) };
             let _ = ask.deadline(PATIENT).await.map(Lease::commit);
@@ -279,18 +343,28 @@ async fn no_transaction_is_sent_for_nobody() {
         gone.shutdown().await;
         first.await.unwrap().unwrap().commit();
         sleep(Duration::from_secs(10)).await;
-        assert_eq!(at.store.calls()[before..].len(), 0, "{seen} {:?}", &at.store.calls()[before..]);
+        assert_eq!(
+            at.store.calls()[before..].len(),
+            0,
+            "{seen} {:?}",
+            &at.store.calls()[before..]
+        );
     }
 }
 
-/// 500 leases have differences to write, and there are 16 places. If the store does not answer, their settlements fail
-/// within four store deadlines. If it answers, however slowly, nothing is lost.
+/// 500 leases have differences to write, and there are 16 places. If the store does not answer,
+/// their settlements fail within four store deadlines. If it answers, however slowly, nothing is
+/// lost.
 #[tokio::test(start_paused = true)]
 async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() {
     let (slow, fast) = (Duration::from_millis(900), CALL);
-    for (takes, answers, suspects) in
-        [(NEVER, false, false), (NEVER, false, true), (fast, true, false), (fast, true, true), (slow, true, false)]
-    {
+    for (takes, answers, suspects) in [
+        (NEVER, false, false),
+        (NEVER, false, true),
+        (fast, true, false),
+        (fast, true, true),
+        (slow, true, false),
+    ] {
         let at = with(16, Duration::ZERO, |builder| builder.deadline(PATIENT));
         let mut settled = Vec::new();
         for n in 0..500 {
@@ -300,7 +374,8 @@ async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() 
             settled.push(lease.commit());
         }
         if suspects {
-            // The limiter suspects that the table was replaced, and asks the registry before it writes.
+            // The limiter suspects that the table was replaced, and asks the registry before it
+            // writes.
             at.store.fail("create", StoreErrorKind::Missing);
             assert!(at.alone("other").await.is_err());
         }
@@ -313,7 +388,11 @@ async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() 
             written += usize::from(settled.await.is_ok());
         }
         assert!(at.store.most() <= 16, "{takes:?}");
-        assert_eq!(written, if answers { 500 } else { 0 }, "{takes:?} {suspects}");
+        assert_eq!(
+            written,
+            if answers { 500 } else { 0 },
+            "{takes:?} {suspects}"
+        );
         assert!(answers || after <= 4 * STORE_DEADLINE, "{after:?}");
     }
 }

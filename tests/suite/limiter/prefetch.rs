@@ -23,17 +23,26 @@ fn limit() -> Limit {
 
 /// Chunks expire by the test's clock only, and are checked every 20 ms.
 fn prefetch() -> Prefetch {
-    Prefetch::new().interval(Duration::from_millis(20)).lifetime(Duration::from_secs(60))
+    Prefetch::new()
+        .interval(Duration::from_millis(20))
+        .lifetime(Duration::from_secs(60))
 }
 
 impl World {
     async fn new() -> Self {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
         let limiter = table.limiter(settings(&clock)).await;
-        Self { table, limiter, clock }
+        Self {
+            table,
+            limiter,
+            clock,
+        }
     }
 
-    async fn limiter(&self, change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> RateLimiter {
+    async fn limiter(
+        &self,
+        change: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder,
+    ) -> RateLimiter {
         self.table.limiter(change(settings(&self.clock))).await
     }
 
@@ -49,7 +58,10 @@ impl World {
     /// Returns the whole tokens and the net consumption of the bucket.
     async fn raw(&self) -> (i64, i64) {
         let item = self.table.item("user", "api").await.unwrap();
-        (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
+        (
+            integer(&item, "b_tokens_tk") / 1000,
+            integer(&item, "b_tokens_tc") / 1000,
+        )
     }
 
     /// Waits until the bucket holds `tokens`.
@@ -65,7 +77,12 @@ impl World {
 }
 
 async fn acquire(limiter: &RateLimiter, tokens: u64) -> Result<tollgate::Lease, Error> {
-    limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).prefetch(prefetch()).await
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", tokens)
+        .prefetch(prefetch())
+        .await
 }
 
 #[tokio::test]
@@ -78,9 +95,17 @@ async fn a_busy_key_is_granted_from_memory() {
     let stats = world.limiter.prefetch_stats();
     assert_eq!(stats.served + stats.missed, 500);
     assert!(stats.served >= 400, "{stats:?}");
-    assert!(world.table.writes() <= 40, "{} writes for 500 acquires, {stats:?}", world.table.writes());
+    assert!(
+        world.table.writes() <= 40,
+        "{} writes for 500 acquires, {stats:?}",
+        world.table.writes()
+    );
     world.limiter.shutdown().await;
-    assert_eq!(world.raw().await, (9_500, 500), "what was not used is given back: {stats:?}");
+    assert_eq!(
+        world.raw().await,
+        (9_500, 500),
+        "what was not used is given back: {stats:?}"
+    );
 }
 
 #[tokio::test]
@@ -111,8 +136,16 @@ async fn what_nobody_uses_is_given_back() {
 async fn a_chunk_is_not_granted_from_after_its_lifetime() {
     let world = World::new().await;
     let limiter = world.limiter(|settings| settings).await;
-    let prefetch = Prefetch::new().interval(Duration::from_secs(3_600)).lifetime(Duration::from_secs(10));
-    let acquire = || limiter.acquire("user", "api").limits(limit()).cost("tokens", 10).prefetch(prefetch);
+    let prefetch = Prefetch::new()
+        .interval(Duration::from_secs(3_600))
+        .lifetime(Duration::from_secs(10));
+    let acquire = || {
+        limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", 10)
+            .prefetch(prefetch)
+    };
     while limiter.prefetch_stats().served == 0 {
         acquire().await.unwrap().commit().await.unwrap();
     }
@@ -165,7 +198,12 @@ async fn all_together_never_grant_more_than_there_is() {
 async fn a_bucket_that_runs_short_is_shared_exactly() {
     let world = World::new().await;
     let strict = world.limiter(|settings| settings).await;
-    let drain = strict.acquire("user", "api").limits(limit()).cost("tokens", 9_990).await.unwrap();
+    let drain = strict
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 9_990)
+        .await
+        .unwrap();
     drain.commit().await.unwrap();
     let mut granted = 0;
     while world.spend(1).await.is_ok() {
@@ -194,8 +232,15 @@ async fn leases_settle_with_what_is_held() {
     let (left, consumed) = world.raw().await;
     assert_eq!(left + consumed, 10_000);
     let stats = world.limiter.prefetch_stats();
-    assert!(consumed < used, "{consumed} of {used}: what was held is back, {stats:?}");
-    assert!(world.table.writes() - writes <= 4, "{}", world.table.writes() - writes);
+    assert!(
+        consumed < used,
+        "{consumed} of {used}: what was held is back, {stats:?}"
+    );
+    assert!(
+        world.table.writes() - writes <= 4,
+        "{}",
+        world.table.writes() - writes
+    );
 }
 
 #[tokio::test]
@@ -205,17 +250,34 @@ async fn a_parent_is_charged_ahead_too() {
     let org = tollgate::model::Entity::new("org".try_into().unwrap());
     let kid = tollgate::model::Entity::new("kid".try_into().unwrap());
     entities.create(org).await.unwrap();
-    entities.create(kid.with_parent("org".try_into().unwrap()).cascading()).await.unwrap();
+    entities
+        .create(kid.with_parent("org".try_into().unwrap()).cascading())
+        .await
+        .unwrap();
     let before = world.table.writes();
     for _ in 0..300 {
-        let lease = world.limiter.acquire("kid", "api").limits(limit()).cost("tokens", 1).prefetch(prefetch()).await;
+        let lease = world
+            .limiter
+            .acquire("kid", "api")
+            .limits(limit())
+            .cost("tokens", 1)
+            .prefetch(prefetch())
+            .await;
         lease.unwrap().commit().await.unwrap();
     }
-    assert!(world.table.writes() - before <= 80, "{}", world.table.writes() - before);
+    assert!(
+        world.table.writes() - before <= 80,
+        "{}",
+        world.table.writes() - before
+    );
     world.limiter.shutdown().await;
     for entity in ["kid", "org"] {
         let item = world.table.item(entity, "api").await.unwrap();
-        assert_eq!((integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc")), (9_700_000, 300_000), "{entity}");
+        assert_eq!(
+            (integer(&item, "b_tokens_tk"), integer(&item, "b_tokens_tc")),
+            (9_700_000, 300_000),
+            "{entity}"
+        );
     }
 }
 
@@ -227,12 +289,23 @@ async fn what_leases_give_back_is_not_hoarded() {
     }
     // Requests without prefetch give back large estimates.
     for _ in 0..3 {
-        let acquire = world.limiter.acquire("user", "api").limits(limit()).cost("tokens", 3_000);
+        let acquire = world
+            .limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", 3_000);
         acquire.await.unwrap().rollback().await.unwrap();
     }
     let strict = world.limiter(|settings| settings).await;
-    let most = strict.acquire("user", "api").limits(limit()).cost("tokens", 9_000).await;
-    most.expect("it is there for others, but for a chunk").rollback().await.unwrap();
+    let most = strict
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 9_000)
+        .await;
+    most.expect("it is there for others, but for a chunk")
+        .rollback()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -242,8 +315,14 @@ async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead()
     let prefetch = Prefetch::new().lifetime(Duration::from_secs(7_200));
     let ask = async |requests: u64, tokens: u64| {
         for _ in 0..40 {
-            let acquire = world.limiter.acquire("user", "api").limits([limit("requests"), limit("tokens")]);
-            let acquire = acquire.cost("requests", requests).cost("tokens", tokens).prefetch(prefetch);
+            let acquire = world
+                .limiter
+                .acquire("user", "api")
+                .limits([limit("requests"), limit("tokens")]);
+            let acquire = acquire
+                .cost("requests", requests)
+                .cost("tokens", tokens)
+                .prefetch(prefetch);
             acquire.await.unwrap().commit().await.unwrap();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -263,9 +342,16 @@ async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead()
 #[tokio::test]
 async fn what_is_too_old_is_given_back_however_long_an_interval_is() {
     let world = World::new().await;
-    let prefetch = Prefetch::new().interval(Duration::from_secs(3_600)).lifetime(Duration::from_millis(50));
+    let prefetch = Prefetch::new()
+        .interval(Duration::from_secs(3_600))
+        .lifetime(Duration::from_millis(50));
     for _ in 0..50 {
-        let acquire = world.limiter.acquire("user", "api").limits(limit()).cost("tokens", 1).prefetch(prefetch);
+        let acquire = world
+            .limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", 1)
+            .prefetch(prefetch);
         acquire.await.unwrap().commit().await.unwrap();
     }
     assert!(world.limiter.prefetch_stats().served > 0);
@@ -281,28 +367,61 @@ async fn what_is_too_old_is_given_back_however_long_an_interval_is() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it is kept: {:?} {:?}", world.raw().await, world.limiter.prefetch_stats());
+    panic!(
+        "it is kept: {:?} {:?}",
+        world.raw().await,
+        world.limiter.prefetch_stats()
+    );
 }
 
 /// Grants from prefetched tokens although the limiter knows that the bucket is short.
 async fn grants_what_is_held(world: &World, entity: &str, drained: &[&str]) {
     let prefetch = Prefetch::new().interval(Duration::from_secs(3_600));
-    let ask = |tokens| world.limiter.acquire(entity, "api").limits(limit()).cost("tokens", tokens);
+    let ask = |tokens| {
+        world
+            .limiter
+            .acquire(entity, "api")
+            .limits(limit())
+            .cost("tokens", tokens)
+    };
     for _ in 0..70 {
-        ask(1).prefetch(prefetch).await.unwrap().commit().await.unwrap();
+        ask(1)
+            .prefetch(prefetch)
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
         tokio::task::yield_now().await;
     }
     let other = world.limiter(|settings| settings).await;
     for entity in drained {
-        let left = other.available(*entity, "api").limits(limit()).await.unwrap();
+        let left = other
+            .available(*entity, "api")
+            .limits(limit())
+            .await
+            .unwrap();
         let left = u64::try_from(left.get("tokens").unwrap().available).unwrap();
-        let drain = other.acquire(*entity, "api").without_parent().limits(limit()).cost("tokens", left);
+        let drain = other
+            .acquire(*entity, "api")
+            .without_parent()
+            .limits(limit())
+            .cost("tokens", left);
         drain.await.unwrap().commit().await.unwrap();
     }
     // The limiter learns that the bucket is short.
     assert!(ask(200).await.unwrap_err().denied().is_some());
-    assert!(ask(1).await.unwrap_err().denied().is_some(), "others do not get it");
-    ask(1).prefetch(prefetch).await.expect("it is held").commit().await.unwrap();
+    assert!(
+        ask(1).await.unwrap_err().denied().is_some(),
+        "others do not get it"
+    );
+    ask(1)
+        .prefetch(prefetch)
+        .await
+        .expect("it is held")
+        .commit()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -315,7 +434,10 @@ async fn what_is_held_of_both_is_granted_where_child_and_parent_are_short() {
     let world = World::new().await;
     let entities = world.limiter.entities();
     let kid = tollgate::model::Entity::new("kid".try_into().unwrap());
-    entities.create(kid.with_parent("org".try_into().unwrap()).cascading()).await.unwrap();
+    entities
+        .create(kid.with_parent("org".try_into().unwrap()).cascading())
+        .await
+        .unwrap();
     grants_what_is_held(&world, "kid", &["kid", "org"]).await;
 }
 

@@ -23,7 +23,12 @@ fn limit() -> Limit {
 #[tokio::main(flavor = "current_thread")]
 async fn work() {
     let settings = RateLimiter::builder().deadline(Duration::from_secs(20));
-    let limiter = RateLimiter::open().stack(STACK).namespace("default").settings(settings).await.unwrap();
+    let limiter = RateLimiter::open()
+        .stack(STACK)
+        .namespace("default")
+        .settings(settings)
+        .await
+        .unwrap();
     // All processes begin together.
     println!("ready");
     stdin().read_line(&mut String::new()).unwrap();
@@ -54,7 +59,11 @@ async fn work() {
 /// Returns the grants of one process from its output.
 fn granted(output: &str) -> i64 {
     let line = output.lines().find_map(|line| line.split_once("granted: "));
-    line.unwrap_or_else(|| panic!("no result in {output:?}")).1.trim().parse().unwrap()
+    line.unwrap_or_else(|| panic!("no result in {output:?}"))
+        .1
+        .trim()
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -62,12 +71,20 @@ fn four_processes_share_a_bucket_to_the_last_token() {
     if env::var_os(WORKER).is_some() {
         return work();
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let (table, before) = runtime.block_on(async {
         let table = Table::create().await;
         // The bucket is created here, and is never full again.
         let limiter = table.limiter(RateLimiter::builder()).await;
-        limiter.acquire("user", "api").limits(limit()).await.unwrap().commit();
+        limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .await
+            .unwrap()
+            .commit();
         let item = table.item("user", "api").await.unwrap();
         (table, item)
     });
@@ -75,7 +92,11 @@ fn four_processes_share_a_bucket_to_the_last_token() {
     let mut workers: Vec<_> = (0..PROCESSES)
         .map(|_| {
             Command::new(env::current_exe().unwrap())
-                .args(["--exact", "limiter::processes::four_processes_share_a_bucket_to_the_last_token", "--nocapture"])
+                .args([
+                    "--exact",
+                    "limiter::processes::four_processes_share_a_bucket_to_the_last_token",
+                    "--nocapture",
+                ])
                 .env(WORKER, "1")
                 .env("AWS_ENDPOINT_URL_DYNAMODB", table.engine.endpoint())
                 .env("AWS_REGION", "us-east-1")
@@ -87,12 +108,19 @@ fn four_processes_share_a_bucket_to_the_last_token() {
                 .unwrap()
         })
         .collect();
-    let mut outputs: Vec<_> = workers.iter_mut().map(|worker| BufReader::new(worker.stdout.take().unwrap())).collect();
+    let mut outputs: Vec<_> = workers
+        .iter_mut()
+        .map(|worker| BufReader::new(worker.stdout.take().unwrap()))
+        .collect();
     for output in &mut outputs {
         let mut line = String::new();
         while !line.contains("ready") {
             line.clear();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "a worker has ended early");
+            assert_ne!(
+                output.read_line(&mut line).unwrap(),
+                0,
+                "a worker has ended early"
+            );
         }
     }
     for worker in &mut workers {
@@ -113,8 +141,13 @@ fn four_processes_share_a_bucket_to_the_last_token() {
     // A millitoken takes 100 ms. The remainder is in units of a hundredth of that.
     let elapsed = integer(&item, "rf") - integer(&before, "rf");
     let left = integer(&item, "b_tokens_tk");
-    let remainder = item.get("b_tokens_fr").map_or(0, |_| integer(&item, "b_tokens_fr"));
-    assert_eq!((left + all * 1000 - 1_000_000) * 100_000 + remainder, elapsed * 1000);
+    let remainder = item
+        .get("b_tokens_fr")
+        .map_or(0, |_| integer(&item, "b_tokens_fr"));
+    assert_eq!(
+        (left + all * 1000 - 1_000_000) * 100_000 + remainder,
+        elapsed * 1000
+    );
     // The grants are exactly the capacity and the whole tokens that were refilled meanwhile.
     assert_eq!(all, 1000 + elapsed / 100_000);
 }

@@ -22,7 +22,12 @@ fn limit(capacity: u64, amount: u64, seconds: u64) -> Limit {
 }
 
 async fn spend(at: &Fixture, limit: &Limit, tokens: u64) -> Result<(), Error> {
-    let lease = at.limiter.acquire("user", "api").limits(limit.clone()).cost("tokens", tokens).await?;
+    let lease = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limit.clone())
+        .cost("tokens", tokens)
+        .await?;
     lease.commit().await.unwrap();
     Ok(())
 }
@@ -57,7 +62,16 @@ async fn a_lowered_capacity_is_not_granted_twice(at: Fixture) {
     let lowered = limit(50, 1, 60);
     let (first, second) = tokio::join!(spend(&at, &lowered, 40), spend(&at, &lowered, 40));
     first.unwrap();
-    assert_eq!(second.unwrap_err().denied().unwrap().primary().unwrap().available, 10);
+    assert_eq!(
+        second
+            .unwrap_err()
+            .denied()
+            .unwrap()
+            .primary()
+            .unwrap()
+            .available,
+        10
+    );
     assert_eq!(raw(&at).await, (10_000, 40_000));
 }
 
@@ -76,7 +90,14 @@ async fn another_period_counts_from_the_change(at: Fixture) {
 async fn an_added_limit_begins_full(at: Fixture) {
     spend(&at, &limit(100, 1, 60), 60).await.unwrap();
     let both = [limit(100, 1, 60), Limit::per_hour("requests", 5)];
-    let lease = at.limiter.acquire("user", "api").limits(both).cost("tokens", 10).cost("requests", 2).await.unwrap();
+    let lease = at
+        .limiter
+        .acquire("user", "api")
+        .limits(both)
+        .cost("tokens", 10)
+        .cost("requests", 2)
+        .await
+        .unwrap();
     lease.commit().await.unwrap();
     assert_eq!(raw(&at).await, (30_000, 70_000));
     assert_eq!(at.raw("user", "api", "requests").await, (3_000, 2_000));
@@ -84,28 +105,51 @@ async fn an_added_limit_begins_full(at: Fixture) {
 
 async fn limits_that_are_not_named_stay(at: Fixture) {
     let both = [limit(100, 1, 60), Limit::per_hour("requests", 5)];
-    let lease = at.limiter.acquire("user", "api").limits(both).cost("tokens", 10).cost("requests", 2).await.unwrap();
+    let lease = at
+        .limiter
+        .acquire("user", "api")
+        .limits(both)
+        .cost("tokens", 10)
+        .cost("requests", 2)
+        .await
+        .unwrap();
     lease.commit().await.unwrap();
     spend(&at, &limit(200, 1, 60), 20).await.unwrap();
     assert_eq!(raw(&at).await, (70_000, 30_000));
     assert_eq!(at.raw("user", "api", "requests").await, (3_000, 2_000));
 }
 
-/// Requests queue behind one write. The first is denied when the write is answered. The second has a limit that the
-/// bucket does not have yet.
+/// Requests queue behind one write. The first is denied when the write is answered. The second has
+/// a limit that the bucket does not have yet.
 #[tokio::test]
 async fn a_request_behind_a_denied_one_is_charged_for_its_own_limits() {
     let table = Table::create().await;
     let limiter = table.limiter(settings(&ManualClock::at(START))).await;
     let one = [Limit::per_hour("tokens", 10)];
-    let two = [Limit::per_hour("tokens", 10), Limit::per_hour("requests", 5)];
-    let acquire = |cost| limiter.acquire("user", "api").limits(one.clone()).cost("tokens", cost);
+    let two = [
+        Limit::per_hour("tokens", 10),
+        Limit::per_hour("requests", 5),
+    ];
+    let acquire = |cost| {
+        limiter
+            .acquire("user", "api")
+            .limits(one.clone())
+            .cost("tokens", cost)
+    };
     acquire(1).await.unwrap().commit();
 
-    table.proxy.set_fault(Fault::delay(Duration::from_millis(50)).on("UpdateItem").once());
+    table.proxy.set_fault(
+        Fault::delay(Duration::from_millis(50))
+            .on("UpdateItem")
+            .once(),
+    );
     let behind = async {
         table.proxy.until_received("UpdateItem", 1).await;
-        let other = limiter.acquire("user", "api").limits(two.clone()).cost("tokens", 0).cost("requests", 4);
+        let other = limiter
+            .acquire("user", "api")
+            .limits(two.clone())
+            .cost("tokens", 0)
+            .cost("requests", 4);
         tokio::join!(acquire(2).into_future(), other.into_future())
     };
     let (before, (denied, other)) = tokio::join!(acquire(9).into_future(), behind);

@@ -1,5 +1,5 @@
-//! A table that was deleted and created again under the same name. Processes that know the old table grant nothing from
-//! what they remember.
+//! A table that was deleted and created again under the same name. Processes that know the old
+//! table grant nothing from what they remember.
 
 use std::{
     future::IntoFuture,
@@ -11,8 +11,8 @@ use std::{
 
 use tokio::{task::JoinSet, time::sleep};
 use tollgate::{
-    Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Unavailable, limiter::RateLimiterBuilder,
-    model::Entity, store::StoreErrorKind,
+    Error, Lease, Limit, RateLimiter, clock::ManualClock, error::Unavailable,
+    limiter::RateLimiterBuilder, model::Entity, store::StoreErrorKind,
 };
 
 use super::{
@@ -37,11 +37,19 @@ impl World {
 
     async fn with(change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
         let (table, clock, limiter) = on_table(change).await;
-        Self { table, clock, limiter }
+        Self {
+            table,
+            clock,
+            limiter,
+        }
     }
 
     async fn ask(&self, who: &str, cost: u64) -> Result<Lease, Error> {
-        self.limiter.acquire(who, "api").limits(limit()).cost("tokens", cost).await
+        self.limiter
+            .acquire(who, "api")
+            .limits(limit())
+            .cost("tokens", cost)
+            .await
     }
 
     async fn spend(&self, who: &str, cost: u64) {
@@ -49,7 +57,14 @@ impl World {
     }
 
     async fn delete(&self) {
-        self.table.engine.client().delete_table().table_name(STACK).send().await.unwrap();
+        self.table
+            .engine
+            .client()
+            .delete_table()
+            .table_name(STACK)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Another process creates the table again.
@@ -59,14 +74,30 @@ impl World {
     }
 
     async fn buckets(&self) -> usize {
-        let items = self.table.engine.client().scan().table_name(STACK).send().await.unwrap().items.unwrap_or_default();
-        items.iter().filter(|item| item["PK"].as_s().unwrap().contains("/BUCKET#")).count()
+        let items = self
+            .table
+            .engine
+            .client()
+            .scan()
+            .table_name(STACK)
+            .send()
+            .await
+            .unwrap()
+            .items
+            .unwrap_or_default();
+        items
+            .iter()
+            .filter(|item| item["PK"].as_s().unwrap().contains("/BUCKET#"))
+            .count()
     }
 }
 
 #[track_caller]
 fn assert_unregistered<T: std::fmt::Debug>(result: Result<T, Error>) {
-    assert!(matches!(result, Err(Error::Unavailable(Unavailable::Unregistered))), "{result:?}");
+    assert!(
+        matches!(result, Err(Error::Unavailable(Unavailable::Unregistered))),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +121,11 @@ async fn the_one_that_made_it_anew_grants() {
     world.spend("ann", 60).await;
     let new = world.remake().await;
     assert_unregistered(world.ask("ann", 20).await);
-    let ask = || new.acquire("ann", "api").limits(limit()).cost("tokens", 100);
+    let ask = || {
+        new.acquire("ann", "api")
+            .limits(limit())
+            .cost("tokens", 100)
+    };
     ask().await.unwrap().commit().await.unwrap();
     assert_unregistered(world.ask("ann", 20).await);
     assert_eq!(world.buckets().await, 1);
@@ -103,7 +138,10 @@ async fn after_the_table_was_found_missing() {
     world.delete().await;
     for who in ["ann", "unseen"] {
         let error = world.ask(who, 20).await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+        assert!(
+            matches!(error, Error::Unavailable(Unavailable::Store(_))),
+            "{error:?}"
+        );
     }
     let _new = world.table.limiter(settings(&world.clock)).await;
     for who in ["ann", "unseen", "new"] {
@@ -133,9 +171,18 @@ async fn a_bucket_of_several_shards_is_not_granted_again() {
 #[tokio::test]
 async fn nor_by_transactions() {
     let world = World::new().await;
-    let kid = Entity::new("kid".try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+    let kid = Entity::new("kid".try_into().unwrap())
+        .with_parent("org".try_into().unwrap())
+        .cascading();
     world.limiter.entities().create(kid).await.unwrap();
-    let ask = || world.limiter.acquire("kid", "api").limits(limit()).cost("tokens", 20).in_one_transaction();
+    let ask = || {
+        world
+            .limiter
+            .acquire("kid", "api")
+            .limits(limit())
+            .cost("tokens", 20)
+            .in_one_transaction()
+    };
     ask().await.unwrap().commit().await.unwrap();
     let _new = world.remake().await;
     for _ in 0..3 {
@@ -168,15 +215,32 @@ async fn what_is_settled_makes_no_bucket() {
 #[tokio::test]
 async fn transactions_that_find_the_table_missing_tell_too() {
     let world = World::new().await;
-    let kid = Entity::new("kid".try_into().unwrap()).with_parent("org".try_into().unwrap()).cascading();
+    let kid = Entity::new("kid".try_into().unwrap())
+        .with_parent("org".try_into().unwrap())
+        .cascading();
     world.limiter.entities().create(kid).await.unwrap();
-    let ask = || world.limiter.acquire("kid", "api").limits(limit()).cost("tokens", 20).in_one_transaction();
+    let ask = || {
+        world
+            .limiter
+            .acquire("kid", "api")
+            .limits(limit())
+            .cost("tokens", 20)
+            .in_one_transaction()
+    };
     ask().await.unwrap().commit().await.unwrap();
     world.delete().await;
     assert!(ask().await.is_err());
     let _new = world.table.limiter(settings(&world.clock)).await;
-    // No look-up is made, so the limiter knows only from the transaction that the table was missing.
-    assert_unregistered(world.limiter.acquire("unseen", "api").without_parent().limits(limit()).await);
+    // No look-up is made, so the limiter knows only from the transaction that the table was
+    // missing.
+    assert_unregistered(
+        world
+            .limiter
+            .acquire("unseen", "api")
+            .without_parent()
+            .limits(limit())
+            .await,
+    );
     assert_eq!(world.buckets().await, 0);
 }
 
@@ -195,7 +259,11 @@ async fn so_do_look_ups() {
 
 /// Returns the number of reads of all kinds since `before`.
 fn reads(table: &Table, before: u64) -> u64 {
-    ["GetItem", "Query", "BatchGetItem"].iter().map(|operation| table.proxy.received(operation)).sum::<u64>() - before
+    ["GetItem", "Query", "BatchGetItem"]
+        .iter()
+        .map(|operation| table.proxy.received(operation))
+        .sum::<u64>()
+        - before
 }
 
 #[tokio::test]
@@ -211,7 +279,14 @@ async fn a_bucket_that_somebody_deleted_costs_one_read() {
     assert_eq!(reads(&world.table, before), 0, "nobody suspects anything");
     // An administrator deletes the bucket without this limiter.
     let admin = world.table.limiter(settings(&world.clock)).await;
-    assert!(admin.entities().delete(&"ann".try_into().unwrap()).await.unwrap() > 0);
+    assert!(
+        admin
+            .entities()
+            .delete(&"ann".try_into().unwrap())
+            .await
+            .unwrap()
+            > 0
+    );
     let before = reads(&world.table, 0);
     world.spend("ann", 30).await;
     assert_eq!(reads(&world.table, before), 1);
@@ -221,7 +296,8 @@ async fn a_bucket_that_somebody_deleted_costs_one_read() {
     assert_eq!(reads(&world.table, before), 1);
 }
 
-/// The registry is a single item. It is read once, not by every request, nor by every request that is in flight.
+/// The registry is a single item. It is read once, not by every request, nor by every request that
+/// is in flight.
 #[tokio::test]
 async fn the_registry_is_read_once() {
     for at_once in [false, true] {
@@ -232,7 +308,13 @@ async fn the_registry_is_read_once() {
         }
         let _new = world.remake().await;
         let before = world.table.proxy.received("GetItem");
-        let ask = |n| world.limiter.acquire(who(n).as_str(), "api").limits(limit()).without_parent();
+        let ask = |n| {
+            world
+                .limiter
+                .acquire(who(n).as_str(), "api")
+                .limits(limit())
+                .without_parent()
+        };
         if at_once {
             let mut asked: JoinSet<_> = (0..100).map(|n| ask(n).into_future()).collect();
             while let Some(asked) = asked.join_next().await {
@@ -242,17 +324,23 @@ async fn the_registry_is_read_once() {
         for n in 0..100 {
             assert_unregistered(ask(n).await);
         }
-        assert_eq!(world.table.proxy.received("GetItem") - before, 1, "{at_once}");
+        assert_eq!(
+            world.table.proxy.received("GetItem") - before,
+            1,
+            "{at_once}"
+        );
     }
 }
 
 /// Differences are written soon, and soon repeated.
 fn quick(builder: RateLimiterBuilder) -> RateLimiterBuilder {
-    builder.without_breaker().flush_after(Duration::from_millis(10))
+    builder
+        .without_breaker()
+        .flush_after(Duration::from_millis(10))
 }
 
-/// Returns a limiter that has found its table missing once and cannot find out if the table is now the same one, with a
-/// lease.
+/// Returns a limiter that has found its table missing once and cannot find out if the table is now
+/// the same one, with a lease.
 async fn doubtful() -> (Setting, Lease) {
     let at = Setting::with(Duration::from_millis(5), quick);
     let lease = at.alone("ann").await.unwrap();
@@ -279,7 +367,8 @@ async fn differences_wait_until_it_is_known_if_it_is_another_table() {
     assert_eq!(at.consumed("ann").await, 10_000);
 }
 
-/// A table that is being restored is missing for a while. Differences of leases are kept until it is back.
+/// A table that is being restored is missing for a while. Differences of leases are kept until it
+/// is back.
 #[tokio::test(start_paused = true)]
 async fn differences_wait_for_a_table_that_is_missing() {
     let at = Setting::with(Duration::from_millis(5), quick);
@@ -294,7 +383,8 @@ async fn differences_wait_for_a_table_that_is_missing() {
     assert_eq!(at.consumed("ann").await, 10_000);
 }
 
-/// Sends another request as soon as the first one is answered, before the task that brings the answer continues.
+/// Sends another request as soon as the first one is answered, before the task that brings the
+/// answer continues.
 struct AskAgain(Mutex<Option<Asking>>);
 
 type Asking = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
@@ -302,7 +392,11 @@ type Asking = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
 impl Wake for AskAgain {
     fn wake(self: Arc<Self>) {
         if let Some(next) = self.0.lock().unwrap().as_mut() {
-            assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(
+                next.as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                    .is_pending()
+            );
         }
     }
 }
@@ -312,15 +406,28 @@ impl Wake for AskAgain {
 async fn nothing_is_written_for_those_who_come_between() {
     let (at, _lease) = doubtful().await;
     let before = at.store.calls().len();
-    let again = Arc::new(AskAgain(Mutex::new(Some(Box::pin(at.alone("ann").into_future())))));
+    let again = Arc::new(AskAgain(Mutex::new(Some(Box::pin(
+        at.alone("ann").into_future(),
+    )))));
     let mut first = Box::pin(at.alone("ann").into_future());
     let waker = Waker::from(again.clone());
-    assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(
+        first
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
     sleep(Duration::from_millis(20)).await;
     let second = again.0.lock().unwrap().take().unwrap();
     let second = second.await;
-    assert!(matches!(second, Err(Error::Unavailable(Unavailable::Store(_)))), "{second:?}");
-    let since: Vec<_> = at.store.calls()[before..].iter().map(|call| call.what).collect();
+    assert!(
+        matches!(second, Err(Error::Unavailable(Unavailable::Store(_)))),
+        "{second:?}"
+    );
+    let since: Vec<_> = at.store.calls()[before..]
+        .iter()
+        .map(|call| call.what)
+        .collect();
     assert_eq!(since, ["is_registered"; 2]);
 }
 
@@ -329,10 +436,15 @@ async fn nothing_is_written_for_those_who_come_between() {
 async fn nor_is_it_read_by_each_bucket_if_that_fails() {
     let (at, _lease) = doubtful().await;
     let before = at.store.count("is_registered");
-    let mut asked: JoinSet<_> = (0..50).map(|n| at.alone(&format!("user-{n}")).into_future()).collect();
+    let mut asked: JoinSet<_> = (0..50)
+        .map(|n| at.alone(&format!("user-{n}")).into_future())
+        .collect();
     while let Some(asked) = asked.join_next().await {
         let asked = asked.unwrap();
-        assert!(matches!(asked, Err(Error::Unavailable(Unavailable::Store(_)))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(Error::Unavailable(Unavailable::Store(_)))),
+            "{asked:?}"
+        );
     }
     assert_eq!(at.store.count("is_registered") - before, 1);
     at.store.fail("is_registered", None);

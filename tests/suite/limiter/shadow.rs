@@ -31,23 +31,39 @@ async fn those_of_the_parent_over_dynamodb() {
 
 /// Enforced: 100 `tokens` an hour. Observed: 10 `seen` and 50 `other` an hour.
 fn limits() -> [Limit; 3] {
-    [Limit::per_hour("tokens", 100), Limit::per_hour("seen", 10), Limit::per_hour("other", 50)]
+    [
+        Limit::per_hour("tokens", 100),
+        Limit::per_hour("seen", 10),
+        Limit::per_hour("other", 50),
+    ]
 }
 
 fn ask(at: &Fixture, cost: u64) -> Acquire {
     let ask = at.limiter.acquire("user", "api").limits(limits());
-    let ask = ask.cost("tokens", cost).cost("seen", cost).cost("other", cost);
+    let ask = ask
+        .cost("tokens", cost)
+        .cost("seen", cost)
+        .cost("other", cost);
     ask.shadow("seen").shadow("other")
 }
 
 async fn left(at: &Fixture) -> [i64; 3] {
-    let available = at.limiter.available("user", "api").limits(limits()).await.unwrap();
+    let available = at
+        .limiter
+        .available("user", "api")
+        .limits(limits())
+        .await
+        .unwrap();
     ["tokens", "seen", "other"].map(|name| available.get(name).unwrap().available)
 }
 
 fn short(lease: &Lease) -> Vec<(&str, i64, u64)> {
     let of = |status: &'_ tollgate::model::LimitStatus| (status.available, status.requested);
-    lease.shadow_denials().iter().map(|status| (status.limit.name().as_str(), of(status).0, of(status).1)).collect()
+    lease
+        .shadow_denials()
+        .iter()
+        .map(|status| (status.limit.name().as_str(), of(status).0, of(status).1))
+        .collect()
 }
 
 async fn what_all_grant_is_charged_to_all(at: Fixture) {
@@ -63,16 +79,24 @@ async fn what_only_they_deny_is_granted_and_not_charged_to_them(at: Fixture) {
     ask(&at, 8).await.unwrap().commit().await.unwrap();
     let mut lease = ask(&at, 8).await.unwrap();
     assert_eq!(short(&lease), [("seen", 2, 8)]);
-    // The observed limits are charged all or none: `other`, which has enough tokens, is not charged either.
+    // The observed limits are charged all or none: `other`, which has enough tokens, is not charged
+    // either.
     assert_eq!(left(&at).await, [84, 2, 42]);
-    assert_eq!((lease.consumed("tokens"), lease.consumed("seen")), (Some(8), Some(0)));
+    assert_eq!(
+        (lease.consumed("tokens"), lease.consumed("seen")),
+        (Some(8), Some(0))
+    );
     for name in ["tokens", "seen", "other"] {
         lease.settle(name, 20).unwrap();
     }
     lease.consume("seen", 1).await.unwrap();
     assert!(lease.adjust("unknown", 1).is_err());
     lease.commit().await.unwrap();
-    assert_eq!(left(&at).await, [72, 2, 42], "no debt that could not have come about");
+    assert_eq!(
+        left(&at).await,
+        [72, 2, 42],
+        "no debt that could not have come about"
+    );
     let lease = ask(&at, 8).await.unwrap();
     lease.rollback().await.unwrap();
     assert_eq!(left(&at).await, [72, 2, 42]);
@@ -82,14 +106,26 @@ async fn what_only_they_deny_is_granted_and_not_charged_to_them(at: Fixture) {
 }
 
 async fn what_the_others_deny_is_denied_and_charged_to_none(at: Fixture) {
-    ask(&at, 10).cost("tokens", 99).await.unwrap().commit().await.unwrap();
+    ask(&at, 10)
+        .cost("tokens", 99)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     for cost in [2, 20] {
         let error = ask(&at, cost).await.unwrap_err();
         let denied = error.denied().unwrap();
-        let violated: Vec<_> = denied.violated().map(|status| status.limit.name().as_str()).collect();
+        let violated: Vec<_> = denied
+            .violated()
+            .map(|status| status.limit.name().as_str())
+            .collect();
         assert_eq!(violated, ["tokens"]);
         // One token takes 36 seconds. `seen` would take longer.
-        assert_eq!(denied.retry_after(), Some(Duration::from_secs(36) * u32::try_from(cost - 1).unwrap()));
+        assert_eq!(
+            denied.retry_after(),
+            Some(Duration::from_secs(36) * u32::try_from(cost - 1).unwrap())
+        );
     }
     assert_eq!(left(&at).await, [1, 0, 40]);
 }
@@ -99,7 +135,10 @@ async fn more_than_their_capacity_denies_nothing(at: Fixture) {
     assert_eq!(short(&lease), [("seen", 10, 60), ("other", 50, 60)]);
     assert_eq!(lease.shadow_denials()[0].retry_after, None);
     assert_eq!(left(&at).await, [40, 10, 50]);
-    assert!(matches!(ask(&at, 101).await, Err(Error::ExceedsCapacity(_))));
+    assert!(matches!(
+        ask(&at, 101).await,
+        Err(Error::ExceedsCapacity(_))
+    ));
 }
 
 async fn more_is_granted_all_the_same(at: Fixture) {
@@ -111,7 +150,8 @@ async fn more_is_granted_all_the_same(at: Fixture) {
     lease.consume("other", 500).await.unwrap();
     assert_eq!(short(&lease)[1], ("other", 46, 500));
     assert!(lease.consume("tokens", 97).await.is_err());
-    // With enforced limits, the request would have ended at the first denial, so later use is not charged to them.
+    // With enforced limits, the request would have ended at the first denial, so later use is not
+    // charged to them.
     lease.settle("seen", 30).unwrap();
     lease.commit().await.unwrap();
     assert_eq!(left(&at).await, [96, 2, 46]);
@@ -122,13 +162,29 @@ async fn those_of_the_parent_too(at: Fixture) {
     let entity = Entity::new(child).with_parent(parent.clone()).cascading();
     at.limiter.entities().create(entity).await.unwrap();
     let config = at.limiter.config();
-    config.set(ConfigScope::system(), limits()[..2].to_vec()).await.unwrap();
+    config
+        .set(ConfigScope::system(), limits()[..2].to_vec())
+        .await
+        .unwrap();
     let few = vec![Limit::per_hour("tokens", 20), Limit::per_hour("seen", 5)];
-    config.set(ConfigScope::Entity(parent.clone()), few).await.unwrap();
-    let ask = |cost| at.limiter.acquire("key", "api").cost("tokens", cost).cost("seen", cost).shadow("seen");
+    config
+        .set(ConfigScope::Entity(parent.clone()), few)
+        .await
+        .unwrap();
+    let ask = |cost| {
+        at.limiter
+            .acquire("key", "api")
+            .cost("tokens", cost)
+            .cost("seen", cost)
+            .shadow("seen")
+    };
     ask(5).await.unwrap().commit().await.unwrap();
     let lease = ask(5).await.unwrap();
-    let owners: Vec<_> = lease.shadow_denials().iter().map(|status| (status.owner, status.available)).collect();
+    let owners: Vec<_> = lease
+        .shadow_denials()
+        .iter()
+        .map(|status| (status.owner, status.available))
+        .collect();
     assert_eq!(owners, [(Owner::Parent, 0)]);
     assert_eq!(lease.parent(), Some(&parent));
     lease.commit().await.unwrap();
@@ -136,9 +192,17 @@ async fn those_of_the_parent_too(at: Fixture) {
         let available = at.limiter.available(who, "api").await.unwrap();
         ["tokens", "seen"].map(|name| available.get(name).unwrap().available)
     };
-    assert_eq!((left("key").await[..2].to_vec(), left("project").await), (vec![90, 5], [10, 0]));
+    assert_eq!(
+        (left("key").await[..2].to_vec(), left("project").await),
+        (vec![90, 5], [10, 0])
+    );
     let error = ask(11).await.unwrap_err();
-    let violated: Vec<_> = error.denied().unwrap().violated().map(|status| status.owner).collect();
+    let violated: Vec<_> = error
+        .denied()
+        .unwrap()
+        .violated()
+        .map(|status| status.owner)
+        .collect();
     assert_eq!(violated, [Owner::Parent]);
 }
 
@@ -149,6 +213,12 @@ async fn once_they_are_known_to_be_short_it_is_one_write(at: Fixture) {
         return;
     }
     ask(&at, 1).await.unwrap().commit().await.unwrap();
-    ask(&at, 0).cost("tokens", 1).await.unwrap().commit().await.unwrap();
+    ask(&at, 0)
+        .cost("tokens", 1)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_eq!(at.writes() - before, 2);
 }

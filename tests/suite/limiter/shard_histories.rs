@@ -1,5 +1,5 @@
-//! Random histories of several limiters on a bucket that is being split. All shards together never hold more than one
-//! perfect bucket that was charged the same. Without faults no token is lost.
+//! Random histories of several limiters on a bucket that is being split. All shards together never
+//! hold more than one perfect bucket that was charged the same. Without faults no token is lost.
 
 use std::{
     sync::{Arc, Mutex},
@@ -21,12 +21,18 @@ const AMOUNT: i128 = 7;
 const PERIOD: i128 = 900;
 /// The refill of this many ms may be spent above the capacity, once.
 const SLACK: i128 = 100;
-/// The largest number of shards. Amounts are counted in millitokens · period · `MOST`, a unit that never needs
-/// rounding.
+/// The largest number of shards. Amounts are counted in millitokens · period · `MOST`, a unit that
+/// never needs rounding.
 const MOST: i128 = 32;
 
 fn limit() -> Limit {
-    Limit::new("tokens", CAPACITY as u64, AMOUNT as u64, Duration::from_millis(PERIOD as u64)).unwrap()
+    Limit::new(
+        "tokens",
+        CAPACITY as u64,
+        AMOUNT as u64,
+        Duration::from_millis(PERIOD as u64),
+    )
+    .unwrap()
 }
 
 /// A memory store that checks after every write, and loses some writes.
@@ -53,8 +59,19 @@ struct State {
 impl Checked {
     fn new(clock: ManualClock, rng: Rng, trouble: u32) -> Self {
         let full = CAPACITY * 1000 * PERIOD * MOST;
-        let state = State { rng, trouble, perfect: full, at: clock.now(), consumed: 0, splits: 0 };
-        Self { inner: MemoryStore::new(), clock, state: Mutex::new(state) }
+        let state = State {
+            rng,
+            trouble,
+            perfect: full,
+            at: clock.now(),
+            consumed: 0,
+            splits: 0,
+        };
+        Self {
+            inner: MemoryStore::new(),
+            clock,
+            state: Mutex::new(state),
+        }
     }
 
     fn shards(&self) -> Vec<BucketState> {
@@ -76,7 +93,10 @@ impl Checked {
         }
     }
 
-    async fn execute<T>(&self, write: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    async fn execute<T>(
+        &self,
+        write: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let (fails, answered) = self.weather();
         tokio::task::yield_now().await;
         if let Some(kind) = fails {
@@ -84,7 +104,14 @@ impl Checked {
         }
         let outcome = self.check(write);
         tokio::task::yield_now().await;
-        if answered { outcome } else { Err(StoreError::new(StoreErrorKind::Unknown, "its answer is lost")) }
+        if answered {
+            outcome
+        } else {
+            Err(StoreError::new(
+                StoreErrorKind::Unknown,
+                "its answer is lost",
+            ))
+        }
     }
 
     /// Executes a write, and compares all shards with the perfect bucket.
@@ -92,29 +119,50 @@ impl Checked {
         let mut state = self.state.lock().unwrap();
         let result = write();
         let (now, shards) = (self.clock.now(), self.shards());
-        let consumed: i128 = shards.iter().map(|shard| i128::from(shard.limits()[0].consumed)).sum();
+        let consumed: i128 = shards
+            .iter()
+            .map(|shard| i128::from(shard.limits()[0].consumed))
+            .sum();
         let full = CAPACITY * 1000 * PERIOD * MOST;
-        state.perfect = (state.perfect + i128::from(now - state.at) * AMOUNT * 1000 * MOST).min(full);
+        state.perfect =
+            (state.perfect + i128::from(now - state.at) * AMOUNT * 1000 * MOST).min(full);
         state.perfect -= (consumed - state.consumed) * PERIOD * MOST;
         state.perfect = state.perfect.min(full);
         (state.at, state.consumed) = (now, consumed);
         let held: i128 = shards.iter().map(|shard| held(shard, now)).sum();
         // The amount that several processes may spend above the capacity, once.
         let slack = SLACK * AMOUNT * 1000 * MOST;
-        assert!(held <= state.perfect + slack, "minted: {held} of {} in {shards:?}", state.perfect);
+        assert!(
+            held <= state.perfect + slack,
+            "minted: {held} of {} in {shards:?}",
+            state.perfect
+        );
         result
     }
 
     async fn split(&self) -> bool {
-        let Some(first) = self.shards().into_iter().next() else { return false };
+        let Some(first) = self.shards().into_iter().next() else {
+            return false;
+        };
         let count = first.shard_count;
         if count > 8 {
             return false;
         }
-        let split = Split::new(WriteId::from_number(u64::from(count)), self.clock.now(), count);
-        let tokens = || self.shards().iter().map(|shard| i128::from(shard.limits()[0].level.tokens)).sum::<i128>();
+        let split = Split::new(
+            WriteId::from_number(u64::from(count)),
+            self.clock.now(),
+            count,
+        );
+        let tokens = || {
+            self.shards()
+                .iter()
+                .map(|shard| i128::from(shard.limits()[0].level.tokens))
+                .sum::<i128>()
+        };
         let before = tokens();
-        let done = self.check(|| now(self.inner.split(&key("user", "api"), &split))).unwrap();
+        let done = self
+            .check(|| now(self.inner.split(&key("user", "api"), &split)))
+            .unwrap();
         assert_eq!(tokens(), before, "a split keeps every millitoken");
         self.state.lock().unwrap().splits += u32::from(done);
         done
@@ -134,11 +182,19 @@ impl Store for Checked {
         self.inner.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(move || now(self.inner.update(bucket, update))))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         Box::pin(self.execute(move || now(self.inner.create(bucket, create))))
     }
 
@@ -166,7 +222,9 @@ async fn history(seed: u64, trouble: u32) -> u32 {
     let store = Arc::new(Checked::new(clock.clone(), rng.fork(), trouble));
     let limiters: Vec<RateLimiter> = (0..3)
         .map(|_| {
-            let settings = RateLimiter::builder().clock(clock.clone()).flush_after(Duration::from_millis(5));
+            let settings = RateLimiter::builder()
+                .clock(clock.clone())
+                .flush_after(Duration::from_millis(5));
             let settings = settings.deny_from_memory(Duration::from_millis(rng.u64(0..2) * 1000));
             settings.build_shared(store.clone()).unwrap()
         })
@@ -177,14 +235,25 @@ async fn history(seed: u64, trouble: u32) -> u32 {
             0..=4 => {
                 let mut asks = Vec::new();
                 for _ in 0..rng.usize(1..6) {
-                    let cost = if rng.u32(0..6) == 0 { rng.u64(20..64) } else { rng.u64(0..12) };
-                    let acquire = limiters[rng.usize(0..3)].acquire("user", "api").limits(limit()).cost("tokens", cost);
+                    let cost = if rng.u32(0..6) == 0 {
+                        rng.u64(20..64)
+                    } else {
+                        rng.u64(0..12)
+                    };
+                    let acquire = limiters[rng.usize(0..3)]
+                        .acquire("user", "api")
+                        .limits(limit())
+                        .cost("tokens", cost);
                     let patience = (rng.u32(0..6) == 0).then(|| rng.usize(0..8));
                     asks.push(tokio::spawn(async move {
-                        let Some(turns) = patience else { return acquire.await.ok() };
+                        let Some(turns) = patience else {
+                            return acquire.await.ok();
+                        };
                         let mut acquire = std::pin::pin!(acquire.into_future());
                         for _ in 0..turns {
-                            if let std::task::Poll::Ready(result) = poll_once(acquire.as_mut()).await {
+                            if let std::task::Poll::Ready(result) =
+                                poll_once(acquire.as_mut()).await
+                            {
                                 return result.ok();
                             }
                             tokio::task::yield_now().await;
@@ -213,8 +282,8 @@ async fn history(seed: u64, trouble: u32) -> u32 {
                 store.split().await;
             }
             _ => {
-                // The clock does not move while writes are in flight, so each write is executed at the time that it
-                // carries.
+                // The clock does not move while writes are in flight, so each write is executed at
+                // the time that it carries.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 clock.advance(Duration::from_millis(rng.u64(0..1500)));
             }
@@ -237,14 +306,30 @@ async fn assert_nothing_lost(store: &Checked) {
     if store.shards().is_empty() {
         return;
     }
-    let limiter =
-        RateLimiter::builder().clock(store.clock.clone()).build_shared(Arc::new(store.inner.clone())).unwrap();
-    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
+    let limiter = RateLimiter::builder()
+        .clock(store.clock.clone())
+        .build_shared(Arc::new(store.inner.clone()))
+        .unwrap();
+    let available = limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap();
     let status = available.get("tokens").unwrap();
     store.clock.advance(status.reset_after);
-    let full = limiter.available("user", "api").limits(limit()).await.unwrap();
+    let full = limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap();
     assert_eq!(i128::from(full.get("tokens").unwrap().available), CAPACITY);
-    limiter.acquire("user", "api").limits(limit()).cost("tokens", CAPACITY as u64).await.unwrap().commit();
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", CAPACITY as u64)
+        .await
+        .unwrap()
+        .commit();
 }
 
 async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {

@@ -1,5 +1,5 @@
-//! Buckets of several shards: how they are charged and settled, how a cost is drawn from several shards, and when a
-//! bucket is split.
+//! Buckets of several shards: how they are charged and settled, how a cost is drawn from several
+//! shards, and when a bucket is split.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -32,7 +32,11 @@ impl World {
         Self::with(shards, tokens, |settings| settings).await
     }
 
-    async fn with(shards: u32, tokens: u64, change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder) -> Self {
+    async fn with(
+        shards: u32,
+        tokens: u64,
+        change: impl Fn(RateLimiterBuilder) -> RateLimiterBuilder,
+    ) -> Self {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
         let first = table.limiter(settings(&clock)).await;
         first
@@ -45,7 +49,11 @@ impl World {
             .await
             .unwrap();
         let limiter = table.limiter(change(settings(&clock))).await;
-        let world = Self { table, limiter, clock };
+        let world = Self {
+            table,
+            limiter,
+            clock,
+        };
         let mut count = 1;
         while count < shards {
             assert!(world.split(count).await);
@@ -62,9 +70,13 @@ impl World {
     async fn writes_too_often(&self) {
         self.acquire(1).await.unwrap().commit().await.unwrap();
         for second in 1..=3 {
-            // Other processes wrote 1000 times in a second. They took tokens and gave back all but a thousandth.
+            // Other processes wrote 1000 times in a second. They took tokens and gave back all but
+            // a thousandth.
             self.clock.advance(Duration::from_secs(1));
-            let writes = [("b_wcu_tc", n(second * 1_000_000)), ("b_tokens_tc", n(10_000 + second))];
+            let writes = [
+                ("b_wcu_tc", n(second * 1_000_000)),
+                ("b_tokens_tc", n(10_000 + second)),
+            ];
             self.change(0, &writes).await;
             if second < 3 {
                 self.acquire(1).await.unwrap().commit().await.unwrap();
@@ -73,7 +85,11 @@ impl World {
     }
 
     async fn acquire(&self, tokens: u64) -> Result<Lease, Error> {
-        self.limiter.acquire("user", "api").limits(limit()).cost("tokens", tokens).await
+        self.limiter
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", tokens)
+            .await
     }
 
     /// Returns the level of each shard in the table, in millitokens.
@@ -89,9 +105,21 @@ impl World {
     }
 
     async fn item(&self, shard: u32) -> Option<HashMap<String, AttributeValue>> {
-        let record = self.table.engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        let record = self
+            .table
+            .engine
+            .item(STACK, "_/SYSTEM#", "#NAMESPACE#default")
+            .await
+            .unwrap();
         let namespace = record["namespace_id"].as_s().unwrap();
-        self.table.engine.item(STACK, &format!("{namespace}/BUCKET#user#api#{shard}"), "#STATE").await
+        self.table
+            .engine
+            .item(
+                STACK,
+                &format!("{namespace}/BUCKET#user#api#{shard}"),
+                "#STATE",
+            )
+            .await
     }
 
     async fn change(&self, shard: u32, attributes: &[(&str, Option<AttributeValue>)]) {
@@ -102,13 +130,26 @@ impl World {
                 None => item.remove(*attribute),
             };
         }
-        self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+        self.table
+            .engine
+            .client()
+            .put_item()
+            .table_name(STACK)
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn delete(&self, shard: u32) {
         let item = self.item(shard).await.unwrap();
         let delete = self.table.engine.client().delete_item().table_name(STACK);
-        delete.key("PK", item["PK"].clone()).key("SK", item["SK"].clone()).send().await.unwrap();
+        delete
+            .key("PK", item["PK"].clone())
+            .key("SK", item["SK"].clone())
+            .send()
+            .await
+            .unwrap();
     }
 }
 
@@ -119,22 +160,50 @@ fn n(number: i64) -> Option<AttributeValue> {
 #[tokio::test]
 async fn a_split_keeps_every_millitoken_and_what_others_have_stamped() {
     let world = World::new(1, 41).await;
-    world.change(0, &[("b_tokens_tk", n(41_003)), ("b_tokens_fr", n(999)), ("pgen", n(5)), ("new", n(1))]).await;
+    world
+        .change(
+            0,
+            &[
+                ("b_tokens_tk", n(41_003)),
+                ("b_tokens_fr", n(999)),
+                ("pgen", n(5)),
+                ("new", n(1)),
+            ],
+        )
+        .await;
     for count in [1, 2, 4, 8, 16] {
         assert!(world.split(count).await, "{count}");
         let raw = world.raw().await;
         assert_eq!(raw.len(), 2 * count as usize);
         assert_eq!(raw.iter().sum::<i64>(), 41_003, "{raw:?}");
-        assert!(raw.iter().max().unwrap() - raw.iter().min().unwrap() <= 1, "{raw:?}");
+        assert!(
+            raw.iter().max().unwrap() - raw.iter().min().unwrap() <= 1,
+            "{raw:?}"
+        );
     }
     for shard in 0..32 {
         let item = world.item(shard).await.unwrap();
-        for (attribute, value) in [("shard_count", 32), ("b_tokens_fr", 999), ("pgen", 5), ("new", 1), ("rf", START)] {
+        for (attribute, value) in [
+            ("shard_count", 32),
+            ("b_tokens_fr", 999),
+            ("pgen", 5),
+            ("new", 1),
+            ("rf", START),
+        ] {
             assert_eq!(integer(&item, attribute), value, "{attribute} of {shard}");
         }
-        assert_eq!(integer(&item, "b_tokens_tc"), if shard == 0 { 59_000 } else { 0 });
-        assert_eq!(item["GSI3SK"].as_s().unwrap(), &format!("BUCKET#api#{shard}"));
-        assert!(shard != 0 || !item.contains_key("ttl"), "the first one stays");
+        assert_eq!(
+            integer(&item, "b_tokens_tc"),
+            if shard == 0 { 59_000 } else { 0 }
+        );
+        assert_eq!(
+            item["GSI3SK"].as_s().unwrap(),
+            &format!("BUCKET#api#{shard}")
+        );
+        assert!(
+            shard != 0 || !item.contains_key("ttl"),
+            "the first one stays"
+        );
     }
     assert!(!world.split(16).await, "it has been done");
     assert!(!world.split(1).await);
@@ -159,13 +228,22 @@ async fn all_shards_are_charged_and_refilled_as_one_bucket() {
     let denied = world.acquire(1).await.unwrap_err();
     // Each shard may have lost a fraction of a millitoken.
     let wait = denied.denied().unwrap().retry_after().unwrap();
-    assert!((1000..=1004).contains(&wait.as_millis()), "drawn from all of them: {wait:?}");
+    assert!(
+        (1000..=1004).contains(&wait.as_millis()),
+        "drawn from all of them: {wait:?}"
+    );
     for lease in leases {
         lease.commit().await.unwrap();
     }
     // One shard was given an expiry. That write moved its anchor by a millisecond.
     world.clock.advance(Duration::from_millis(40_001));
-    let available = world.limiter.available("user", "api").limits(limit()).cost("tokens", 40).await.unwrap();
+    let available = world
+        .limiter
+        .available("user", "api")
+        .limits(limit())
+        .cost("tokens", 40)
+        .await
+        .unwrap();
     assert!(available.is_available());
     assert_eq!(available.get("tokens").unwrap().available, 40);
     for _ in 0..40 {
@@ -177,7 +255,10 @@ async fn all_shards_are_charged_and_refilled_as_one_bucket() {
 #[tokio::test]
 async fn what_is_settled_goes_to_the_shard_that_was_charged() {
     let world = World::new(2, 100).await;
-    let (one, mut other) = (world.acquire(50).await.unwrap(), world.acquire(50).await.unwrap());
+    let (one, mut other) = (
+        world.acquire(50).await.unwrap(),
+        world.acquire(50).await.unwrap(),
+    );
     assert_eq!(world.raw().await, [0, 0]);
     one.rollback().await.unwrap();
     let raw = world.raw().await;
@@ -258,7 +339,15 @@ async fn a_first_shard_that_is_missing_beside_others_begins_empty() {
     world.delete(1).await;
     world.limiter.config().invalidate();
     let fresh = world.table.limiter(settings(&world.clock)).await;
-    fresh.acquire("user", "api").limits(limit()).cost("tokens", 100).await.unwrap().commit().await.unwrap();
+    fresh
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", 100)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -308,7 +397,9 @@ async fn no_shard_of_several_may_be_smaller_than_what_another_one_was_asked_for(
     world.acquire(26).await.unwrap().commit().await.unwrap();
     for round in 1..=3 {
         for shard in [0, 1] {
-            world.change(shard, &[("b_wcu_tc", n(round * 5_000_000))]).await;
+            world
+                .change(shard, &[("b_wcu_tc", n(round * 5_000_000))])
+                .await;
         }
         // The requests use both shards, because neither holds all the tokens.
         let mut leases = Vec::new();
@@ -327,7 +418,10 @@ async fn no_shard_of_several_may_be_smaller_than_what_another_one_was_asked_for(
 #[tokio::test]
 async fn what_a_lease_gives_back_is_drawn_from_at_once() {
     for _ in 0..4 {
-        let world = World::with(2, 100, |settings| settings.flush_after(Duration::from_secs(60))).await;
+        let world = World::with(2, 100, |settings| {
+            settings.flush_after(Duration::from_secs(60))
+        })
+        .await;
         // The give-back is not written, and the next flush would be in a minute.
         drop(world.acquire(50).await.unwrap().rollback());
         world.acquire(90).await.unwrap().commit().await.unwrap();
@@ -347,7 +441,9 @@ async fn splitting_can_be_switched_off() {
 async fn a_throttled_item_is_split() {
     let world = World::new(1, 100).await;
     world.acquire(1).await.unwrap().commit().await.unwrap();
-    let throttled = Fault::answer(ErrorAnswer::hot_key()).on("UpdateItem").times(6);
+    let throttled = Fault::answer(ErrorAnswer::hot_key())
+        .on("UpdateItem")
+        .times(6);
     world.table.proxy.add_fault(throttled.clone());
     world.acquire(1).await.unwrap().commit().await.unwrap();
     assert_eq!(world.raw().await.len(), 1, "it may have been a moment's");
@@ -363,12 +459,18 @@ async fn a_throttled_item_is_split() {
 async fn draws_once(faults: impl IntoIterator<Item = Fault>, sent: u64) {
     let world = World::new(2, 100).await;
     for fault in faults {
-        world.table.proxy.add_fault(fault.on("TransactWriteItems").once());
+        world
+            .table
+            .proxy
+            .add_fault(fault.on("TransactWriteItems").once());
     }
     let before = world.table.proxy.received("TransactWriteItems");
     world.acquire(60).await.unwrap().commit().await.unwrap();
     assert_eq!(world.raw().await.iter().sum::<i64>(), 40_000);
-    assert_eq!(world.table.proxy.received("TransactWriteItems") - before, sent);
+    assert_eq!(
+        world.table.proxy.received("TransactWriteItems") - before,
+        sent
+    );
 }
 
 #[tokio::test]
@@ -376,7 +478,14 @@ async fn a_transaction_that_is_in_progress_is_charged_once() {
     let in_progress = ErrorAnswer::transaction_in_progress;
     draws_once([Fault::answer(in_progress())], 2).await;
     draws_once([Fault::replace_answer(in_progress())], 2).await;
-    draws_once([Fault::replace_answer(in_progress()), Fault::answer(in_progress())], 3).await;
+    draws_once(
+        [
+            Fault::replace_answer(in_progress()),
+            Fault::answer(in_progress()),
+        ],
+        3,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -386,14 +495,25 @@ async fn a_transaction_whose_answer_is_lost_is_charged_once() {
     draws_once([Fault::lose_response(), Fault::refuse()], 3).await;
     draws_once([Fault::replace_answer(failed()), Fault::lose_response()], 3).await;
     // The last try is refused, but the first was executed. A read shows that.
-    draws_once([Fault::lose_response(), Fault::answer(ErrorAnswer::transaction_canceled(["TransactionConflict"]))], 2)
-        .await;
+    draws_once(
+        [
+            Fault::lose_response(),
+            Fault::answer(ErrorAnswer::transaction_canceled(["TransactionConflict"])),
+        ],
+        2,
+    )
+    .await;
     draws_once([(); 4].map(|()| Fault::lose_response()), 4).await;
 }
 
 #[tokio::test]
 async fn a_transaction_that_meets_another_one_is_planned_anew() {
-    let met = || Fault::answer(ErrorAnswer::transaction_canceled(["None", "TransactionConflict"]));
+    let met = || {
+        Fault::answer(ErrorAnswer::transaction_canceled([
+            "None",
+            "TransactionConflict",
+        ]))
+    };
     draws_once([met(), met()], 3).await;
 }
 
@@ -408,7 +528,12 @@ async fn eight_limiters_draw_from_one_bucket_exactly_what_it_holds() {
             tasks.push(tokio::spawn(async move {
                 let mut granted = 0;
                 loop {
-                    match limiter.acquire("user", "api").limits(limit()).cost("tokens", cost).await {
+                    match limiter
+                        .acquire("user", "api")
+                        .limits(limit())
+                        .cost("tokens", cost)
+                        .await
+                    {
                         Ok(lease) => {
                             lease.commit();
                             granted += cost;
@@ -434,7 +559,14 @@ async fn the_table_lists_every_shard_of_a_bucket() {
     let world = World::new(4, 100).await;
     let key = key("user", "api").with_shard(3);
     let state = world.table.store().read(&key).await.unwrap().unwrap();
-    assert_eq!((state.shard, state.shard_count, state.limits()[0].rule_at(START).capacity()), (3, 4, 25_000));
+    assert_eq!(
+        (
+            state.shard,
+            state.shard_count,
+            state.limits()[0].rule_at(START).capacity()
+        ),
+        (3, 4, 25_000)
+    );
 }
 
 #[tokio::test]
@@ -442,10 +574,15 @@ async fn no_bucket_is_split_into_more_than_a_transaction_makes() {
     let world = World::new(1, 100).await;
     for shard_count in [0, 17, 32, u32::MAX] {
         let split = Split::new(WriteId::from_number(7), START, shard_count);
-        let stores: [Arc<dyn Store>; 2] = [Arc::new(world.table.store()), Arc::new(MemoryStore::new())];
+        let stores: [Arc<dyn Store>; 2] =
+            [Arc::new(world.table.store()), Arc::new(MemoryStore::new())];
         for store in stores {
             let error = store.split(&key("user", "api"), &split).await.unwrap_err();
-            assert_eq!(error.kind(), StoreErrorKind::Rejected, "{shard_count}: {error}");
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::Rejected,
+                "{shard_count}: {error}"
+            );
         }
     }
     assert_eq!(world.raw().await, [100_000]);

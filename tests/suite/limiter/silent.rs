@@ -1,4 +1,5 @@
-//! The circuit breaker with its default settings, in front of a store that is silent, slow or down. In virtual time.
+//! The circuit breaker with its default settings, in front of a store that is silent, slow or down.
+//! In virtual time.
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
@@ -14,8 +15,13 @@ fn is_open(result: &Result<Lease, Error>) -> bool {
     matches!(result, Err(Error::Unavailable(Unavailable::BreakerOpen)))
 }
 
-/// Keeps `callers` requests in flight. Returns the time until a request fails because the breaker is open.
-async fn opens_after(at: &Arc<Setting>, callers: usize, ask: impl Fn(&Setting, &str) -> Acquire) -> Duration {
+/// Keeps `callers` requests in flight. Returns the time until a request fails because the breaker
+/// is open.
+async fn opens_after(
+    at: &Arc<Setting>,
+    callers: usize,
+    ask: impl Fn(&Setting, &str) -> Acquire,
+) -> Duration {
     let begun = Instant::now();
     let mut asked = JoinSet::new();
     let mut n = 0;
@@ -28,7 +34,13 @@ async fn opens_after(at: &Arc<Setting>, callers: usize, ask: impl Fn(&Setting, &
         if is_open(&answer) {
             return begun.elapsed();
         }
-        assert!(!matches!(answer, Err(Error::Unavailable(Unavailable::Throttled { .. }))), "{answer:?}");
+        assert!(
+            !matches!(
+                answer,
+                Err(Error::Unavailable(Unavailable::Throttled { .. }))
+            ),
+            "{answer:?}"
+        );
         assert!(begun.elapsed() < Duration::from_secs(5), "it stays closed");
     }
 }
@@ -44,9 +56,13 @@ async fn a_store_that_never_answers_opens_it_within_about_a_second() {
                     sleep(Duration::from_secs(60)).await;
                 }
                 at.store.take(NEVER);
-                let ask = |at: &Setting, who: &str| if looks_up { at.ask(who) } else { at.alone(who) };
+                let ask =
+                    |at: &Setting, who: &str| if looks_up { at.ask(who) } else { at.alone(who) };
                 let after = opens_after(&at, callers, ask).await;
-                assert!(after <= Duration::from_millis(1_300), "{callers} {known} {looks_up}: {after:?}");
+                assert!(
+                    after <= Duration::from_millis(1_300),
+                    "{callers} {known} {looks_up}: {after:?}"
+                );
             }
         }
     }
@@ -58,20 +74,35 @@ async fn a_store_that_fails_is_asked_after_50_ms_and_then_less_and_less_often() 
     at.store.fail("create", StoreErrorKind::NotApplied);
     for n in 0..5 {
         let error = at.alone(&format!("user-{n}")).await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+        assert!(
+            matches!(error, Error::Unavailable(Unavailable::Store(_))),
+            "{error:?}"
+        );
     }
     let until = Instant::now() + Duration::from_secs(20);
     while Instant::now() < until {
         let _ = at.alone("user").await;
         sleep(Duration::from_millis(1)).await;
     }
-    let calls: Vec<Instant> = at.store.calls().iter().skip(4).map(|call| call.at).collect();
-    let pauses: Vec<u64> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() as u64).collect();
+    let calls: Vec<Instant> = at
+        .store
+        .calls()
+        .iter()
+        .skip(4)
+        .map(|call| call.at)
+        .collect();
+    let pauses: Vec<u64> = calls
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_millis() as u64)
+        .collect();
     assert!(pauses.len() > 15, "{pauses:?}");
     for (n, pause) in pauses.iter().enumerate() {
         let least = (50 << n.min(10)).min(1000);
         // A pause is up to half longer, and a few ms pass until the next request.
-        assert!((least..=least * 3 / 2 + 4).contains(pause), "{n}: {pauses:?}");
+        assert!(
+            (least..=least * 3 / 2 + 4).contains(pause),
+            "{n}: {pauses:?}"
+        );
     }
     at.store.fail("create", None);
     sleep(Duration::from_millis(1_500)).await;
@@ -83,15 +114,28 @@ async fn a_store_that_fails_is_asked_after_50_ms_and_then_less_and_less_often() 
 async fn look_ups_that_fail_say_why() {
     let at = Setting::new(NEVER);
     let error = at.ask("first").await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+    assert!(
+        matches!(error, Error::Unavailable(Unavailable::Deadline)),
+        "{error:?}"
+    );
     // The look-up has a deadline of its own, which comes first.
-    let error = at.ask("second").deadline(Duration::from_secs(3)).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+    let error = at
+        .ask("second")
+        .deadline(Duration::from_secs(3))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Unavailable(Unavailable::Deadline)),
+        "{error:?}"
+    );
     let at = Setting::new(Duration::ZERO);
     at.store.fail("look_up", StoreErrorKind::NotApplied);
     for n in 0..5 {
         let error = at.ask(&format!("user-{n}")).await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable(Unavailable::Store(_))), "{error:?}");
+        assert!(
+            matches!(error, Error::Unavailable(Unavailable::Store(_))),
+            "{error:?}"
+        );
     }
     assert!(is_open(&at.ask("user").await));
     assert_eq!(at.store.count("look_up"), 5);
@@ -101,7 +145,11 @@ async fn look_ups_that_fail_say_why() {
 async fn a_store_that_answers_too_late_is_not_down() {
     for first in [5, 400] {
         let at = Arc::new(Setting::new(Duration::from_millis(first)));
-        at.alone("before").deadline(Duration::from_secs(5)).await.unwrap().commit();
+        at.alone("before")
+            .deadline(Duration::from_secs(5))
+            .await
+            .unwrap()
+            .commit();
         // The limiter knows nothing about a store that it has not called.
         sleep(Duration::from_secs(60)).await;
         at.store.take(Duration::from_millis(400));
@@ -130,25 +178,35 @@ async fn transactions_that_fail_by_their_number_do_not_open_it() {
     let at = Setting::new(Duration::from_millis(5));
     at.family().await;
     at.ask("ann").await.unwrap().commit().await.unwrap();
-    for kind in [StoreErrorKind::Busy, StoreErrorKind::Unknown, StoreErrorKind::NotApplied] {
+    for kind in [
+        StoreErrorKind::Busy,
+        StoreErrorKind::Unknown,
+        StoreErrorKind::NotApplied,
+    ] {
         at.store.fail("transact", kind);
         for _ in 0..20 {
             let error = at.ask("ann").in_one_transaction().await.unwrap_err();
-            assert!(!matches!(error, Error::Unavailable(Unavailable::BreakerOpen)), "{kind:?}");
+            assert!(
+                !matches!(error, Error::Unavailable(Unavailable::BreakerOpen)),
+                "{kind:?}"
+            );
         }
         assert!(at.is_closed(), "{kind:?}");
     }
 }
 
-/// A bucket that was throttled an hour ago does not hide that the store is silent now: its requests miss their
-/// deadlines, and the breaker counts that.
+/// A bucket that was throttled an hour ago does not hide that the store is silent now: its requests
+/// miss their deadlines, and the breaker counts that.
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_was_throttled_long_ago_finds_out_as_well() {
     let at = Arc::new(Setting::new(Duration::from_millis(5)));
     at.alone("user").await.unwrap().commit();
     at.store.fail("update", StoreErrorKind::Busy);
     let error = at.alone("user").await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable(Unavailable::Throttled { .. })), "{error:?}");
+    assert!(
+        matches!(error, Error::Unavailable(Unavailable::Throttled { .. })),
+        "{error:?}"
+    );
     at.store.fail("update", None);
     sleep(Duration::from_secs(3600)).await;
     at.store.take(NEVER);
@@ -156,13 +214,19 @@ async fn a_bucket_that_was_throttled_long_ago_finds_out_as_well() {
     assert!(after <= Duration::from_millis(1_300), "{after:?}");
 }
 
-/// A throttled transaction is an answer. The store is not silent, even if many transactions miss their deadlines
-/// meanwhile.
+/// A throttled transaction is an answer. The store is not silent, even if many transactions miss
+/// their deadlines meanwhile.
 #[tokio::test(start_paused = true)]
 async fn transactions_that_are_throttled_are_answers() {
     let at = Arc::new(Setting::new(Duration::from_millis(5)));
     at.family().await;
-    at.ask("ann").in_one_transaction().await.unwrap().commit().await.unwrap();
+    at.ask("ann")
+        .in_one_transaction()
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     at.store.fail("transact", StoreErrorKind::Busy);
     at.store.answer_late("transact", Duration::from_millis(195));
     let mut asked = JoinSet::new();
@@ -172,9 +236,15 @@ async fn transactions_that_are_throttled_are_answers() {
         asked.spawn(async move {
             sleep(Duration::from_millis(task * 20)).await;
             for _ in 0..20 {
-                let acquire = at.ask("ann").in_one_transaction().deadline(Duration::from_millis(150));
+                let acquire = at
+                    .ask("ann")
+                    .in_one_transaction()
+                    .deadline(Duration::from_millis(150));
                 let error = acquire.await.unwrap_err();
-                assert!(matches!(error, Error::Unavailable(Unavailable::Deadline)), "{error:?}");
+                assert!(
+                    matches!(error, Error::Unavailable(Unavailable::Deadline)),
+                    "{error:?}"
+                );
             }
         });
     }
@@ -184,11 +254,13 @@ async fn transactions_that_are_throttled_are_answers() {
     assert!(at.is_closed());
 }
 
-/// A call that hangs holds the only place. A look-up fails at once because the breaker is open, and does not wait for
-/// the place.
+/// A call that hangs holds the only place. A look-up fails at once because the breaker is open, and
+/// does not wait for the place.
 #[tokio::test(start_paused = true)]
 async fn while_it_is_open_nobody_waits_for_a_place() {
-    let at = Arc::new(Setting::with(NEVER, |builder| builder.max_store_calls(1).store_deadline(PATIENT)));
+    let at = Arc::new(Setting::with(NEVER, |builder| {
+        builder.max_store_calls(1).store_deadline(PATIENT)
+    }));
     let hung = tokio::spawn(at.alone("hung").deadline(PATIENT).into_future());
     sleep(Duration::from_millis(1)).await;
     opens_after(&at, 5, Setting::alone).await;

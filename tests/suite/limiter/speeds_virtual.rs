@@ -64,10 +64,14 @@ async fn pass(clock: &ManualClock, time: Duration) {
 async fn saturated(speeds: Speeds) {
     let clock = ManualClock::at(START);
     let ledger = Arc::new(Ledger::new(clock.clone()));
-    let limit =
-        |name, capacity, (amount, period)| Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap();
+    let limit = |name, capacity, (amount, period)| {
+        Limit::new(name, capacity, amount, Duration::from_millis(period)).unwrap()
+    };
     // The capacity exceeds the refill between two tries.
-    let limits = [limit("fast", 200, speeds.fast), limit("slow", 5, speeds.slow)];
+    let limits = [
+        limit("fast", 200, speeds.fast),
+        limit("slow", 5, speeds.slow),
+    ];
     let limiters = [(); 2].map(|()| settings(&clock).build_shared(ledger.clone()).unwrap());
     let mut granted = [0; 2];
     let mut pauses = speeds.pauses.iter().cycle();
@@ -88,15 +92,25 @@ async fn saturated(speeds: Speeds) {
     for limit in ["fast", "slow"] {
         let left = ledger.perfect(limit);
         let tokens = drain(&limiters[0], &limits, limit).await;
-        assert!(left - tokens * 1000 < 1000, "{tokens} of {left} millitokens of {limit}");
+        assert!(
+            left - tokens * 1000 < 1000,
+            "{tokens} of {left} millitokens of {limit}"
+        );
     }
 }
 
 #[test]
 fn nothing_is_lost_at_any_speed() {
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) };
+    let config = ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(24)
+    };
     let result = TestRunner::new(config).run(&speeds(), |speeds| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(saturated(speeds));
         Ok(())
     });

@@ -1,4 +1,5 @@
-//! Attributes that newer peers write to buckets and configs: they are obeyed, or refused by name, and always kept.
+//! Attributes that newer peers write to buckets and configs: they are obeyed, or refused by name,
+//! and always kept.
 
 use std::time::Duration;
 
@@ -27,35 +28,64 @@ impl World {
     async fn new() -> Self {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
         // No denial comes from memory, so each request reaches the store.
-        let limiter = table.limiter(settings(&clock).deny_from_memory(Duration::ZERO)).await;
-        let world = Self { table, limiter, clock };
+        let limiter = table
+            .limiter(settings(&clock).deny_from_memory(Duration::ZERO))
+            .await;
+        let world = Self {
+            table,
+            limiter,
+            clock,
+        };
         world.acquire(1).await.unwrap().commit().await.unwrap();
         world
     }
 
     async fn acquire(&self, tokens: u64) -> Result<Lease, Error> {
         let limit = Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap();
-        self.limiter.acquire("user", "api").limits(limit).cost("tokens", tokens).await
+        self.limiter
+            .acquire("user", "api")
+            .limits(limit)
+            .cost("tokens", tokens)
+            .await
     }
 
     /// Sets an attribute of the bucket as a peer would; `None` removes it.
     async fn stamp(&self, attribute: &str, value: Option<AttributeValue>) {
-        let mut item = self.table.item("user", "api").await.expect("there is a bucket");
+        let mut item = self
+            .table
+            .item("user", "api")
+            .await
+            .expect("there is a bucket");
         match value {
             Some(value) => item.insert(attribute.to_owned(), value),
             None => item.remove(attribute),
         };
-        self.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+        self.table
+            .engine
+            .client()
+            .put_item()
+            .table_name(STACK)
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn has(&self, attribute: &str) -> bool {
-        self.table.item("user", "api").await.unwrap().contains_key(attribute)
+        self.table
+            .item("user", "api")
+            .await
+            .unwrap()
+            .contains_key(attribute)
     }
 
     /// Returns the tokens and the consumption of the bucket, in whole tokens.
     async fn raw(&self) -> (i64, i64) {
         let item = self.table.item("user", "api").await.unwrap();
-        (integer(&item, "b_tokens_tk") / 1000, integer(&item, "b_tokens_tc") / 1000)
+        (
+            integer(&item, "b_tokens_tk") / 1000,
+            integer(&item, "b_tokens_tc") / 1000,
+        )
     }
 
     fn advance(&self, millis: u64) {
@@ -80,7 +110,11 @@ async fn a_disabled_bucket_refuses_everything_until_it_is_enabled() {
     world.stamp("disabled", YES).await;
     for tokens in [1, 0, 9] {
         let error = world.acquire(tokens).await.unwrap_err();
-        assert_eq!(error.category(), ErrorCategory::Disabled, "{tokens}: {error}");
+        assert_eq!(
+            error.category(),
+            ErrorCategory::Disabled,
+            "{tokens}: {error}"
+        );
         assert_eq!(error.to_string(), "api is disabled for user");
     }
     assert_eq!(world.raw().await, (7, 3), "nothing was charged");
@@ -89,7 +123,12 @@ async fn a_disabled_bucket_refuses_everything_until_it_is_enabled() {
     assert_eq!(world.raw().await, (9, 1));
     // Stored limits can be set and deleted too.
     let own = ConfigScope::entity_resource("user", "api").unwrap();
-    world.limiter.config().set(own.clone(), [Limit::per_minute("rpm", 10)]).await.unwrap();
+    world
+        .limiter
+        .config()
+        .set(own.clone(), [Limit::per_minute("rpm", 10)])
+        .await
+        .unwrap();
     assert!(world.limiter.config().delete(&own).await.unwrap());
     assert!(world.has("disabled").await);
 
@@ -105,7 +144,11 @@ async fn a_flood_on_a_disabled_bucket_asks_the_store_twice_a_second_at_most() {
     let before = world.table.writes() + world.table.reads();
     for _ in 0..200 {
         let limit = Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap();
-        let error = limiter.acquire("user", "api").limits(limit).await.unwrap_err();
+        let error = limiter
+            .acquire("user", "api")
+            .limits(limit)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Disabled(_)), "{error}");
     }
     assert!(world.table.writes() + world.table.reads() - before <= 2);
@@ -175,21 +218,38 @@ async fn a_soft_limit_is_charged_and_refuses_nothing() {
     assert_eq!(world.raw().await, (1, 9));
 
     world.advance(60_000);
-    assert!(world.acquire(3).await.unwrap_err().denied().is_some(), "it is a limit again");
+    assert!(
+        world.acquire(3).await.unwrap_err().denied().is_some(),
+        "it is a limit again"
+    );
     drop(world.acquire(2).await.unwrap());
 }
 
 #[tokio::test]
 async fn only_the_soft_limit_of_several_is_waived() {
     let world = World::new().await;
-    let limits = [Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap(), Limit::per_hour("requests", 2)];
-    let acquire = || world.limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", 10);
+    let limits = [
+        Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap(),
+        Limit::per_hour("requests", 2),
+    ];
+    let acquire = || {
+        world
+            .limiter
+            .acquire("user", "api")
+            .limits(limits.clone())
+            .cost("tokens", 10)
+    };
     world.stamp("b_tokens_soft", n(START + 60_000)).await;
     for _ in 0..2 {
         acquire().await.unwrap().commit().await.unwrap();
     }
     let denied = acquire().await.unwrap_err();
-    let violated: Vec<_> = denied.denied().unwrap().violated().map(|status| status.limit.name().as_str()).collect();
+    let violated: Vec<_> = denied
+        .denied()
+        .unwrap()
+        .violated()
+        .map(|status| status.limit.name().as_str())
+        .collect();
     assert!(violated.contains(&"requests"), "{violated:?}");
     assert_eq!(world.raw().await.0, -11);
 }
@@ -205,7 +265,8 @@ async fn an_overfull_bucket_is_cut_before_it_is_spent() {
     assert_eq!(world.raw().await.0, 6);
     assert!(!world.has("vu").await);
 
-    // The stamp is removed too if the limiter learns of it from its refused write, and if the bucket holds little.
+    // The stamp is removed too if the limiter learns of it from its refused write, and if the
+    // bucket holds little.
     world.stamp("b_tokens_tk", n(3_000)).await;
     world.stamp("vu", n(0)).await;
     assert!(world.acquire(4).await.unwrap_err().denied().is_some());
@@ -230,7 +291,14 @@ async fn a_time_of_validity_that_lies_ahead_stays() {
 
 #[tokio::test]
 async fn schedules_are_refused_by_name_and_kept() {
-    for attribute in ["sched", "rsched", "b_tokens_sched", "b_tokens_rsched", "b_tokens_ws", "b_tokens_rsa"] {
+    for attribute in [
+        "sched",
+        "rsched",
+        "b_tokens_sched",
+        "b_tokens_rsched",
+        "b_tokens_ws",
+        "b_tokens_rsa",
+    ] {
         let world = World::new().await;
         let lease = world.acquire(2).await.unwrap();
         world.stamp(attribute, s("1|0 9 * * *|x0.5")).await;
@@ -246,7 +314,10 @@ async fn schedules_are_refused_by_name_and_kept() {
         world.advance(600_000);
         lease.rollback().await.unwrap();
         assert_eq!(world.raw().await, (9, 1), "{attribute}");
-        assert!(world.has(attribute).await && world.has("vu").await, "{attribute}");
+        assert!(
+            world.has(attribute).await && world.has("vu").await,
+            "{attribute}"
+        );
 
         world.stamp(attribute, s("-")).await;
         if attribute.starts_with("b_") {
@@ -262,7 +333,10 @@ async fn a_quota_that_only_a_schedule_refills_is_refused_by_name() {
     world.stamp("b_tokens_rsched", s("1|0 0 * * *")).await;
     world.stamp("vu", n(0)).await;
     let error = world.acquire(1).await.unwrap_err();
-    assert!(matches!(error, Error::Invalid(Invalid::NotUnderstood(_))), "{error}");
+    assert!(
+        matches!(error, Error::Invalid(Invalid::NotUnderstood(_))),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -275,32 +349,71 @@ async fn a_config_can_disable_and_the_next_level_can_enable() {
     config.set(api(), limits.clone()).await.unwrap();
     config.set(own(), limits.clone()).await.unwrap();
     let set = async |key: &str, sort_key: &str, value: Option<AttributeValue>| {
-        let registry = world.table.engine.item(STACK, "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        let registry = world
+            .table
+            .engine
+            .item(STACK, "_/SYSTEM#", "#NAMESPACE#default")
+            .await
+            .unwrap();
         let key = format!("{}/{key}", registry["namespace_id"].as_s().unwrap());
-        let mut item = world.table.engine.item(STACK, &key, sort_key).await.unwrap();
+        let mut item = world
+            .table
+            .engine
+            .item(STACK, &key, sort_key)
+            .await
+            .unwrap();
         match value {
             Some(value) => item.insert("disabled".into(), value),
             None => item.remove("disabled"),
         };
-        world.table.engine.client().put_item().table_name(STACK).set_item(Some(item)).send().await.unwrap();
+        world
+            .table
+            .engine
+            .client()
+            .put_item()
+            .table_name(STACK)
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
         world.limiter.config().invalidate();
     };
     let acquire = async |entity: &str| world.limiter.acquire(entity, "api").await.map(drop);
 
     set("RESOURCE#api", "#CONFIG", YES).await;
     for entity in ["user", "vip", "new"] {
-        assert!(matches!(acquire(entity).await.unwrap_err(), Error::Disabled(_)), "{entity}");
+        assert!(
+            matches!(acquire(entity).await.unwrap_err(), Error::Disabled(_)),
+            "{entity}"
+        );
     }
     let explicit = world.acquire(1).await.unwrap_err();
-    assert!(matches!(explicit, Error::Disabled(_)), "also with limits of one's own: {explicit}");
-    set("ENTITY#vip", "#CONFIG#api", Some(AttributeValue::Bool(false))).await;
+    assert!(
+        matches!(explicit, Error::Disabled(_)),
+        "also with limits of one's own: {explicit}"
+    );
+    set(
+        "ENTITY#vip",
+        "#CONFIG#api",
+        Some(AttributeValue::Bool(false)),
+    )
+    .await;
     acquire("vip").await.unwrap();
-    assert!(matches!(acquire("new").await.unwrap_err(), Error::Disabled(_)));
+    assert!(matches!(
+        acquire("new").await.unwrap_err(),
+        Error::Disabled(_)
+    ));
 
     // Setting limits does not enable the resource.
     config.set(api(), limits).await.unwrap();
-    assert_eq!(config.get(&api()).await.unwrap().unwrap().disabled, Some(true));
-    assert!(matches!(acquire("new").await.unwrap_err(), Error::Disabled(_)));
+    assert_eq!(
+        config.get(&api()).await.unwrap().unwrap().disabled,
+        Some(true)
+    );
+    assert!(matches!(
+        acquire("new").await.unwrap_err(),
+        Error::Disabled(_)
+    ));
     set("RESOURCE#api", "#CONFIG", s("bypass")).await;
     acquire("new").await.unwrap();
 }
@@ -309,13 +422,24 @@ async fn a_config_can_disable_and_the_next_level_can_enable() {
 async fn the_layer_answers_403_without_a_time_to_retry() {
     let world = World::new().await;
     world.stamp("disabled", YES).await;
-    let policy = Policy::builder().entity(keys::fixed("user")).resource(keys::fixed("api"));
-    let policy = policy.limit(Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap()).build().unwrap();
+    let policy = Policy::builder()
+        .entity(keys::fixed("user"))
+        .resource(keys::fixed("api"));
+    let policy = policy
+        .limit(Limit::new("tokens", 10, 1, Duration::from_secs(60)).unwrap())
+        .build()
+        .unwrap();
     let app = Router::new()
         .route("/", get(|| async { "never" }))
         .route_layer(RateLimitLayer::new(world.limiter.clone(), policy));
-    let response = app.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    let response = app
+        .oneshot(Request::get("/").body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
     assert!(!response.headers().contains_key("retry-after"));
 }

@@ -1,5 +1,5 @@
-//! A store that throttles every write. If the next write would come after a request's deadline, the request gets no
-//! decision and is told when to try again. In virtual time.
+//! A store that throttles every write. If the next write would come after a request's deadline, the
+//! request gets no decision and is told when to try again. In virtual time.
 
 use std::time::Duration;
 
@@ -15,7 +15,10 @@ const DEADLINE: Duration = Duration::from_millis(250);
 
 /// 60 tokens, refilled at one a second.
 fn setting() -> Setting {
-    Setting { limit: Limit::per_minute("tokens", 60), ..Setting::new(ROUND_TRIP) }
+    Setting {
+        limit: Limit::per_minute("tokens", 60),
+        ..Setting::new(ROUND_TRIP)
+    }
 }
 
 fn ask(at: &Setting, cost: u64) -> Acquire {
@@ -29,7 +32,8 @@ async fn spend(at: &Setting, cost: u64) {
 /// Starts or stops throttling writes.
 fn throttle(at: &Setting, throttles: bool) {
     for what in ["create", "update"] {
-        at.store.fail(what, throttles.then_some(StoreErrorKind::Busy));
+        at.store
+            .fail(what, throttles.then_some(StoreErrorKind::Busy));
     }
 }
 
@@ -47,16 +51,29 @@ async fn throttled(acquire: Acquire) -> (Duration, Duration) {
 /// A limit that has enough tokens is never reported as short.
 #[tokio::test(start_paused = true)]
 async fn what_the_bucket_holds_has_no_decision_before_the_deadline() {
-    for (deadline, cost) in [(DEADLINE, 1), (DEADLINE, 50), (Duration::from_millis(60), 1)] {
+    for (deadline, cost) in [
+        (DEADLINE, 1),
+        (DEADLINE, 50),
+        (Duration::from_millis(60), 1),
+    ] {
         let at = setting();
         spend(&at, 10).await;
         throttle(&at, true);
         let (wait, after) = throttled(ask(&at, cost).deadline(deadline)).await;
         assert!(after <= deadline, "{after:?}");
-        assert!(!wait.is_zero() && wait <= Duration::from_millis(750), "{wait:?}");
+        assert!(
+            !wait.is_zero() && wait <= Duration::from_millis(750),
+            "{wait:?}"
+        );
         throttle(&at, false);
         tokio::time::sleep(wait).await;
-        ask(&at, cost).deadline(deadline).await.unwrap().commit().await.unwrap();
+        ask(&at, cost)
+            .deadline(deadline)
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
     }
 }
 
@@ -83,5 +100,8 @@ async fn what_was_never_seen_is_not_denied() {
     let at = setting();
     throttle(&at, true);
     let error = ask(&at, 1).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable(Unavailable::Throttled { .. })), "{error:?}");
+    assert!(
+        matches!(error, Error::Unavailable(Unavailable::Throttled { .. })),
+        "{error:?}"
+    );
 }

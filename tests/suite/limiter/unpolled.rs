@@ -1,4 +1,5 @@
-//! A request that is polled once and then left alone: no other request depends on its caller. In virtual time.
+//! A request that is polled once and then left alone: no other request depends on its caller. In
+//! virtual time.
 
 use std::{
     future::{Future, poll_fn},
@@ -24,13 +25,18 @@ type Acquiring = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;
 fn limiter() -> (RateLimiter, Arc<Flaky>) {
     let store = Arc::new(Flaky::default());
     store.take(ROUND_TRIP);
-    let settings = RateLimiter::builder().clock(RuntimeClock::start()).deadline(Duration::from_secs(5));
+    let settings = RateLimiter::builder()
+        .clock(RuntimeClock::start())
+        .deadline(Duration::from_secs(5));
     (settings.build_shared(store.clone()).unwrap(), store)
 }
 
 fn acquire(limiter: &RateLimiter) -> Acquiring {
-    let acquire =
-        limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 100)).cost("tokens", 10).without_parent();
+    let acquire = limiter
+        .acquire("user", "api")
+        .limits(Limit::per_hour("tokens", 100))
+        .cost("tokens", 10)
+        .without_parent();
     Box::pin(acquire.into_future())
 }
 
@@ -56,7 +62,9 @@ async fn start(acquiring: &mut Acquiring) {
 
 /// Runs a test as a task, as servers run their requests.
 async fn in_a_task(test: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(async move { timeout(LONG, test).await.expect("nobody waits in vain") }).await.unwrap();
+    tokio::spawn(async move { timeout(LONG, test).await.expect("nobody waits in vain") })
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]

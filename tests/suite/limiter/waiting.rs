@@ -29,12 +29,16 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn memory() -> RateLimiter {
-    RateLimiter::builder().clock(RuntimeClock::start()).build_memory(MemoryStore::new())
+    RateLimiter::builder()
+        .clock(RuntimeClock::start())
+        .build_memory(MemoryStore::new())
 }
 
 fn gated() -> (RateLimiter, Arc<Flaky>) {
     let store = Arc::new(Flaky::default());
-    let limiter = RateLimiter::builder().clock(RuntimeClock::start()).flush_after(Duration::ZERO);
+    let limiter = RateLimiter::builder()
+        .clock(RuntimeClock::start())
+        .flush_after(Duration::ZERO);
     (limiter.build_shared(store.clone()).unwrap(), store)
 }
 
@@ -44,7 +48,10 @@ fn limit() -> Limit {
 }
 
 fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
-    limiter.acquire("user", "api").limits(limit()).cost("tokens", cost)
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", cost)
 }
 
 async fn drain(limiter: &RateLimiter) {
@@ -60,7 +67,10 @@ struct Grants {
 
 impl Grants {
     fn new() -> Self {
-        Self { start: Instant::now(), granted: Arc::default() }
+        Self {
+            start: Instant::now(),
+            granted: Arc::default(),
+        }
     }
 
     /// Spawns a request that waits behind those that already wait.
@@ -91,7 +101,11 @@ async fn settle() {
 /// Returns the wait that a denial states, in ms.
 fn told(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
-    let wait = error.denied().unwrap_or_else(|| panic!("{error:?}")).retry_after().unwrap();
+    let wait = error
+        .denied()
+        .unwrap_or_else(|| panic!("{error:?}"))
+        .retry_after()
+        .unwrap();
     u64::try_from(wait.as_millis()).unwrap()
 }
 
@@ -134,17 +148,30 @@ async fn does_not_wait_where_the_tokens_are_there(limiter: RateLimiter) {
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
     // A request that may wait for 0 ms is denied.
-    assert_eq!(told(ask(&limiter, 1).until_ready(Duration::ZERO).await), 100);
+    assert_eq!(
+        told(ask(&limiter, 1).until_ready(Duration::ZERO).await),
+        100
+    );
 }
 
 async fn waits_exactly_as_long_as_it_takes(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     for name in ["first", "second"] {
-        grants.wait(name, ask(&limiter, 3).until_ready(LONG)).await.await.unwrap().unwrap();
+        grants
+            .wait(name, ask(&limiter, 3).until_ready(LONG))
+            .await
+            .await
+            .unwrap()
+            .unwrap();
     }
-    let [(_, first), (_, second)] = grants.all()[..] else { panic!() };
-    assert!((300..=301).contains(&first) && (600..=602).contains(&second), "{first} {second}");
+    let [(_, first), (_, second)] = grants.all()[..] else {
+        panic!()
+    };
+    assert!(
+        (300..=301).contains(&first) && (600..=602).contains(&second),
+        "{first} {second}"
+    );
 }
 
 async fn first_come_first_served(limiter: RateLimiter) {
@@ -152,7 +179,11 @@ async fn first_come_first_served(limiter: RateLimiter) {
     let grants = Grants::new();
     let mut tasks = Vec::new();
     for (name, cost) in [("a", 3), ("b", 1), ("c", 5), ("d", 1), ("e", 2), ("f", 1)] {
-        tasks.push(grants.wait(name, ask(&limiter, cost).until_ready(LONG)).await);
+        tasks.push(
+            grants
+                .wait(name, ask(&limiter, cost).until_ready(LONG))
+                .await,
+        );
     }
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -167,10 +198,16 @@ async fn first_come_first_served(limiter: RateLimiter) {
 async fn a_big_one_is_not_starved_by_small_ones(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
-    let big = grants.wait("big", ask(&limiter, 10).until_ready(LONG)).await;
+    let big = grants
+        .wait("big", ask(&limiter, 10).until_ready(LONG))
+        .await;
     let mut small = Vec::new();
     for _ in 0..15 {
-        small.push(grants.wait("small", ask(&limiter, 1).until_ready(LONG)).await);
+        small.push(
+            grants
+                .wait("small", ask(&limiter, 1).until_ready(LONG))
+                .await,
+        );
         tokio::time::sleep(ms(50)).await;
     }
     big.await.unwrap().unwrap();
@@ -178,7 +215,10 @@ async fn a_big_one_is_not_starved_by_small_ones(limiter: RateLimiter) {
         task.await.unwrap().unwrap();
     }
     let all = grants.all();
-    assert!(all[0].0 == "big" && (1000..=1001).contains(&all[0].1), "{all:?}");
+    assert!(
+        all[0].0 == "big" && (1000..=1001).contains(&all[0].1),
+        "{all:?}"
+    );
 }
 
 async fn is_denied_at_once_where_it_would_take_longer(limiter: RateLimiter) {
@@ -186,10 +226,14 @@ async fn is_denied_at_once_where_it_would_take_longer(limiter: RateLimiter) {
     let start = Instant::now();
     assert_eq!(told(ask(&limiter, 3).until_ready(ms(299)).await), 300);
     let grants = Grants::new();
-    let first = grants.wait("first", ask(&limiter, 3).until_ready(ms(300))).await;
+    let first = grants
+        .wait("first", ask(&limiter, 3).until_ready(ms(300)))
+        .await;
     // The requests before this one count.
     assert_eq!(told(ask(&limiter, 2).until_ready(ms(499)).await), 500);
-    let second = grants.wait("second", ask(&limiter, 2).until_ready(ms(510))).await;
+    let second = grants
+        .wait("second", ask(&limiter, 2).until_ready(ms(510)))
+        .await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     first.await.unwrap().unwrap();
     second.await.unwrap().unwrap();
@@ -204,11 +248,23 @@ async fn only_so_many_wait(limiter: RateLimiter) {
         tasks.push(grants.wait(name, ask()).await);
     }
     let error = ask().await.unwrap_err();
-    let Error::QueueFull(full) = &error else { panic!("{error:?}") };
-    assert_eq!((full.waiters, full.denied.retry_after()), (2, Some(ms(300))));
+    let Error::QueueFull(full) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        (full.waiters, full.denied.retry_after()),
+        (2, Some(ms(300)))
+    );
     assert_eq!(error.category(), tollgate::error::ErrorCategory::RateLimit);
     // Other buckets have their own queues.
-    limiter.acquire("other", "api").limits(limit()).until_ready(LONG).max_waiters(2).await.unwrap().commit();
+    limiter
+        .acquire("other", "api")
+        .limits(limit())
+        .until_ready(LONG)
+        .max_waiters(2)
+        .await
+        .unwrap()
+        .commit();
     for task in tasks {
         task.await.unwrap().unwrap();
     }
@@ -221,20 +277,34 @@ async fn only_so_many_wait(limiter: RateLimiter) {
 async fn one_that_goes_leaves_its_place(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
-    let big = grants.wait("big", ask(&limiter, 10).until_ready(LONG)).await;
-    let middle = grants.wait("middle", ask(&limiter, 5).until_ready(LONG)).await;
-    let small = grants.wait("small", ask(&limiter, 1).until_ready(LONG).max_waiters(3)).await;
+    let big = grants
+        .wait("big", ask(&limiter, 10).until_ready(LONG))
+        .await;
+    let middle = grants
+        .wait("middle", ask(&limiter, 5).until_ready(LONG))
+        .await;
+    let small = grants
+        .wait("small", ask(&limiter, 1).until_ready(LONG).max_waiters(3))
+        .await;
     tokio::time::sleep(ms(50)).await;
     middle.abort();
     big.abort();
     settle().await;
-    // A new request takes the tokens that were given back, and starts before one that already has a start time.
-    let last = grants.wait("last", ask(&limiter, 1).until_ready(LONG).max_waiters(3)).await;
+    // A new request takes the tokens that were given back, and starts before one that already has a
+    // start time.
+    let last = grants
+        .wait("last", ask(&limiter, 1).until_ready(LONG).max_waiters(3))
+        .await;
     for task in [small, last] {
         task.await.unwrap().unwrap();
     }
-    let [("last", last), ("small", small)] = grants.all()[..] else { panic!("{:?}", grants.all()) };
-    assert!((200..=202).contains(&last) && (1600..=1602).contains(&small), "{last} {small}");
+    let [("last", last), ("small", small)] = grants.all()[..] else {
+        panic!("{:?}", grants.all())
+    };
+    assert!(
+        (200..=202).contains(&last) && (1600..=1602).contains(&small),
+        "{last} {small}"
+    );
     // Requests that were dropped are charged nothing.
     drain(&limiter).await;
 }
@@ -244,19 +314,35 @@ async fn what_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
     let start = Instant::now();
     for others in [false, true] {
         let _waiting = match others {
-            true => Some(Grants::new().wait("other", ask(&limiter, 10).until_ready(LONG)).await),
+            true => Some(
+                Grants::new()
+                    .wait("other", ask(&limiter, 10).until_ready(LONG))
+                    .await,
+            ),
             false => None,
         };
-        assert!(matches!(ask(&limiter, 11).until_ready(LONG).await, Err(Error::ExceedsCapacity(_))));
+        assert!(matches!(
+            ask(&limiter, 11).until_ready(LONG).await,
+            Err(Error::ExceedsCapacity(_))
+        ));
         let unknown = ask(&limiter, 1).cost("others", 1).until_ready(LONG).await;
-        assert!(matches!(unknown, Err(Error::Invalid(Invalid::UnknownLimit(_)))), "{unknown:?}");
+        assert!(
+            matches!(unknown, Err(Error::Invalid(Invalid::UnknownLimit(_)))),
+            "{unknown:?}"
+        );
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 async fn nobody_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
     let limits = [limit(), Limit::per_hour("seen", 1)];
-    let ask = || limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", 10).shadow("seen");
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .limits(limits.clone())
+            .cost("tokens", 10)
+            .shadow("seen")
+    };
     ask().await.unwrap().commit();
     let grants = Grants::new();
     let mut tasks = Vec::new();
@@ -270,37 +356,76 @@ async fn nobody_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
 }
 
 async fn the_parent_is_waited_for(limiter: RateLimiter) {
-    let [parent, child, sibling] = ["project", "child", "sibling"].map(|name| EntityId::new(name).unwrap());
+    let [parent, child, sibling] =
+        ["project", "child", "sibling"].map(|name| EntityId::new(name).unwrap());
     for id in [child, sibling] {
         let entity = Entity::new(id).with_parent(parent.clone()).cascading();
         limiter.entities().create(entity).await.unwrap();
     }
-    let ask = |who: &str| limiter.acquire(who, "api").limits(limit()).cost("tokens", 10);
+    let ask = |who: &str| {
+        limiter
+            .acquire(who, "api")
+            .limits(limit())
+            .cost("tokens", 10)
+    };
     ask("sibling").await.unwrap().commit();
     let start = Instant::now();
     ask("child").until_ready(LONG).await.unwrap().commit();
-    assert!((ms(1000)..=ms(1002)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!(
+        (ms(1000)..=ms(1002)).contains(&start.elapsed()),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 async fn works_with_a_bucket_handle_and_stored_limits(limiter: RateLimiter) {
-    limiter.config().set(tollgate::model::ConfigScope::system(), limit()).await.unwrap();
-    let stored = || limiter.acquire("user", "api").cost("tokens", 10).until_ready(LONG);
+    limiter
+        .config()
+        .set(tollgate::model::ConfigScope::system(), limit())
+        .await
+        .unwrap();
+    let stored = || {
+        limiter
+            .acquire("user", "api")
+            .cost("tokens", 10)
+            .until_ready(LONG)
+    };
     stored().await.unwrap().commit();
     let start = Instant::now();
     stored().await.unwrap().commit();
-    let handle = limiter.bucket("user", "api").unwrap().limits(limit()).unwrap();
-    handle.acquire().cost("tokens", 10).until_ready(LONG).await.unwrap().commit();
-    assert!((ms(2000)..=ms(2003)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    let handle = limiter
+        .bucket("user", "api")
+        .unwrap()
+        .limits(limit())
+        .unwrap();
+    handle
+        .acquire()
+        .cost("tokens", 10)
+        .until_ready(LONG)
+        .await
+        .unwrap()
+        .commit();
+    assert!(
+        (ms(2000)..=ms(2003)).contains(&start.elapsed()),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
-    let waiting = grants.wait("waiting", ask(&limiter, 10).until_ready(LONG)).await;
+    let waiting = grants
+        .wait("waiting", ask(&limiter, 10).until_ready(LONG))
+        .await;
     tokio::time::sleep(ms(500)).await;
     // 5 tokens have been refilled, and 10 are owed.
     assert_eq!(told(ask(&limiter, 1).await), 600);
-    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
+    let available = limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap();
     assert_eq!(available.get("tokens").unwrap().available, -5);
     tokio::time::sleep(ms(600)).await;
     ask(&limiter, 1).await.unwrap().commit();
@@ -311,18 +436,41 @@ async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
 #[tokio::test(start_paused = true)]
 async fn limiters_that_share_a_store_in_memory_share_a_line() {
     let (store, clock) = (MemoryStore::new(), Arc::new(RuntimeClock::start()));
-    let limiter = || RateLimiter::builder().clock(Shared(clock.clone())).build_memory(store.clone());
+    let limiter = || {
+        RateLimiter::builder()
+            .clock(Shared(clock.clone()))
+            .build_memory(store.clone())
+    };
     let [one, other, third] = [limiter(), limiter(), limiter()];
     drain(&one).await;
     let grants = Grants::new();
     let mut tasks = Vec::new();
     // With a queue for each limiter, the small requests would overtake the big one.
-    for (name, limiter, cost) in [("a", &one, 5), ("b", &other, 1), ("c", &one, 1), ("d", &third, 1)] {
-        tasks.push(grants.wait(name, ask(limiter, cost).until_ready(LONG)).await);
+    for (name, limiter, cost) in [
+        ("a", &one, 5),
+        ("b", &other, 1),
+        ("c", &one, 1),
+        ("d", &third, 1),
+    ] {
+        tasks.push(
+            grants
+                .wait(name, ask(limiter, cost).until_ready(LONG))
+                .await,
+        );
     }
-    let error = ask(&other, 1).until_ready(LONG).max_waiters(4).await.unwrap_err();
-    let Error::QueueFull(full) = &error else { panic!("{error:?}") };
-    assert_eq!((full.waiters, full.denied.retry_after()), (4, Some(ms(900))), "those of all of them");
+    let error = ask(&other, 1)
+        .until_ready(LONG)
+        .max_waiters(4)
+        .await
+        .unwrap_err();
+    let Error::QueueFull(full) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        (full.waiters, full.denied.retry_after()),
+        (4, Some(ms(900))),
+        "those of all of them"
+    );
     assert_eq!(told(ask(&third, 1).until_ready(ms(899)).await), 900);
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -358,7 +506,11 @@ async fn a_wait_is_one_store_call() {
     let before = store.calls();
     let mut tasks = Vec::new();
     for _ in 0..10 {
-        tasks.push(grants.wait("waiter", ask(&limiter, 5).until_ready(LONG)).await);
+        tasks.push(
+            grants
+                .wait("waiter", ask(&limiter, 5).until_ready(LONG))
+                .await,
+        );
     }
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -373,9 +525,17 @@ async fn a_line_moves_as_fast_as_the_bucket_refills() {
     let (limiter, store) = gated();
     store.take(ms(5));
     let limit = Limit::per_second("tokens", 1000).with_burst(20);
-    let ask = || limiter.acquire("user", "api").limits(limit.clone()).until_ready(LONG).max_waiters(10_000);
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .limits(limit.clone())
+            .until_ready(LONG)
+            .max_waiters(10_000)
+    };
     let start = Instant::now();
-    let tasks: Vec<_> = (0..2020).map(|_| tokio::spawn(ask().into_future())).collect();
+    let tasks: Vec<_> = (0..2020)
+        .map(|_| tokio::spawn(ask().into_future()))
+        .collect();
     for task in tasks {
         task.await.unwrap().unwrap().commit();
     }
@@ -384,17 +544,24 @@ async fn a_line_moves_as_fast_as_the_bucket_refills() {
     assert!(store.calls() <= 10, "{}", store.calls());
 }
 
-/// The request is dropped while its write is in flight. Its charge is given back when the write is answered.
+/// The request is dropped while its write is in flight. Its charge is given back when the write is
+/// answered.
 #[tokio::test(start_paused = true)]
 async fn what_was_granted_to_one_who_has_gone_is_given_back() {
     let (limiter, store) = gated();
     drain(&limiter).await;
     store.take(ms(50));
-    let waiting = Grants::new().wait("waiter", ask(&limiter, 10).until_ready(LONG)).await;
+    let waiting = Grants::new()
+        .wait("waiter", ask(&limiter, 10).until_ready(LONG))
+        .await;
     tokio::time::sleep(ms(20)).await;
     waiting.abort();
     tokio::time::sleep(ms(200)).await;
-    let available = limiter.available("user", "api").limits(limit()).await.unwrap();
+    let available = limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap();
     assert_eq!(available.get("tokens").unwrap().available, 2);
 }
 
@@ -402,11 +569,18 @@ async fn what_was_granted_to_one_who_has_gone_is_given_back() {
 async fn a_clock_that_the_test_moves_is_enough() {
     let clock = ManualClock::at(START);
     for limiter in [
-        RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new()),
-        RateLimiter::builder().clock(clock.clone()).build(MemoryStore::new()).unwrap(),
+        RateLimiter::builder()
+            .clock(clock.clone())
+            .build_memory(MemoryStore::new()),
+        RateLimiter::builder()
+            .clock(clock.clone())
+            .build(MemoryStore::new())
+            .unwrap(),
     ] {
         drain(&limiter).await;
-        let waiting = Grants::new().wait("waiter", ask(&limiter, 10).until_ready(LONG)).await;
+        let waiting = Grants::new()
+            .wait("waiter", ask(&limiter, 10).until_ready(LONG))
+            .await;
         tokio::time::sleep(ms(500)).await;
         clock.advance(ms(1000));
         let start = Instant::now();
@@ -415,48 +589,90 @@ async fn a_clock_that_the_test_moves_is_enough() {
     }
 }
 
-/// The wait ends after the time that was computed, by the runtime's clock, even if the limiter's clock stands still.
+/// The wait ends after the time that was computed, by the runtime's clock, even if the limiter's
+/// clock stands still.
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_stands_still_does_not_keep_anybody() {
     let clock = ManualClock::at(START);
-    let limiter = RateLimiter::builder().clock(clock.clone()).build_memory(MemoryStore::new());
+    let limiter = RateLimiter::builder()
+        .clock(clock.clone())
+        .build_memory(MemoryStore::new());
     drain(&limiter).await;
     let grants = Grants::new();
-    let first = grants.wait("first", ask(&limiter, 5).until_ready(ms(1400))).await;
-    let second = grants.wait("second", ask(&limiter, 1).until_ready(ms(1300))).await;
+    let first = grants
+        .wait("first", ask(&limiter, 5).until_ready(ms(1400)))
+        .await;
+    let second = grants
+        .wait("second", ask(&limiter, 1).until_ready(ms(1300)))
+        .await;
     second.await.unwrap().unwrap();
     first.await.unwrap().unwrap();
-    let [("first", first), ("second", second)] = grants.all()[..] else { panic!("{:?}", grants.all()) };
-    assert!((500..=501).contains(&first) && (600..=601).contains(&second), "{first} {second}");
+    let [("first", first), ("second", second)] = grants.all()[..] else {
+        panic!("{:?}", grants.all())
+    };
+    assert!(
+        (500..=501).contains(&first) && (600..=601).contains(&second),
+        "{first} {second}"
+    );
 }
 
 #[test]
 fn memory_needs_a_runtime_only_to_wait() {
-    let limiter = RateLimiter::builder().clock(ManualClock::at(START)).build_memory(MemoryStore::new());
-    super::memory::wait(ask(&limiter, 10).until_ready(LONG)).unwrap().commit();
+    let limiter = RateLimiter::builder()
+        .clock(ManualClock::at(START))
+        .build_memory(MemoryStore::new());
+    super::memory::wait(ask(&limiter, 10).until_ready(LONG))
+        .unwrap()
+        .commit();
     let error = super::memory::wait(ask(&limiter, 10).until_ready(LONG)).unwrap_err();
-    assert!(matches!(error, Error::Invalid(Invalid::NoRuntime)), "{error:?}");
+    assert!(
+        matches!(error, Error::Invalid(Invalid::NoRuntime)),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn without_async() {
     let limiter = RateLimiter::memory();
-    let ask = || limiter.acquire("user", "api").limits(Limit::per_second("tokens", 100).with_burst(1));
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_second("tokens", 100).with_burst(1))
+    };
     let start = std::time::Instant::now();
     for _ in 0..4 {
-        ask().until_ready(LONG).max_waiters(1).wait().unwrap().commit().wait().unwrap();
+        ask()
+            .until_ready(LONG)
+            .max_waiters(1)
+            .wait()
+            .unwrap()
+            .commit()
+            .wait()
+            .unwrap();
     }
     assert!(start.elapsed() >= ms(29), "{:?}", start.elapsed());
-    assert!(matches!(ask().until_ready(ms(1)).wait(), Err(Error::Denied(_))));
+    assert!(matches!(
+        ask().until_ready(ms(1)).wait(),
+        Err(Error::Denied(_))
+    ));
 }
 
 #[tokio::test]
 async fn over_dynamodb() {
     let table = Table::create().await;
-    let limiter = table.limiter(RateLimiter::builder().deadline(Duration::from_secs(20))).await;
-    let ask = || limiter.acquire("user", "api").limits(Limit::per_second("tokens", 20).with_burst(2)).cost("tokens", 2);
+    let limiter = table
+        .limiter(RateLimiter::builder().deadline(Duration::from_secs(20)))
+        .await;
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_second("tokens", 20).with_burst(2))
+            .cost("tokens", 2)
+    };
     ask().await.unwrap().commit();
-    let tasks: Vec<_> = (0..5).map(|_| tokio::spawn(ask().until_ready(LONG).into_future())).collect();
+    let tasks: Vec<_> = (0..5)
+        .map(|_| tokio::spawn(ask().until_ready(LONG).into_future()))
+        .collect();
     for task in tasks {
         task.await.unwrap().unwrap().commit();
     }

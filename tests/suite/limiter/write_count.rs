@@ -28,7 +28,9 @@ async fn a_steady_acquire_is_one_update_and_no_read() {
         acquire().await.unwrap().commit();
         assert_eq!((table.puts(), table.updates()), (1, number));
         // Some refills are due in whole seconds, some are not.
-        clock.advance(Duration::from_millis([100, 0, 7, 650, 2000][number as usize % 5]));
+        clock.advance(Duration::from_millis(
+            [100, 0, 7, 650, 2000][number as usize % 5],
+        ));
     }
     assert_eq!(table.reads(), reads);
 }
@@ -36,8 +38,12 @@ async fn a_steady_acquire_is_one_update_and_no_read() {
 #[tokio::test]
 async fn a_first_acquire_of_a_bucket_that_exists_is_two_writes() {
     let (table, clock, limiter) = setting().await;
-    let acquire =
-        |limiter: &RateLimiter| limiter.acquire("user", "api").limits(Limit::per_second("rps", 10)).into_future();
+    let acquire = |limiter: &RateLimiter| {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_second("rps", 10))
+            .into_future()
+    };
     acquire(&limiter).await.unwrap().commit();
     let other = table.limiter(settings(&clock)).await;
     let (before, reads) = (table.writes(), table.reads());
@@ -48,42 +54,79 @@ async fn a_first_acquire_of_a_bucket_that_exists_is_two_writes() {
 #[tokio::test]
 async fn a_flood_on_an_exhausted_bucket_is_two_writes_at_most() {
     let (table, _, limiter) = setting().await;
-    let acquire = |cost| limiter.acquire("user", "api").limits(Limit::per_hour("rph", 100)).cost("rph", cost);
+    let acquire = |cost| {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_hour("rph", 100))
+            .cost("rph", cost)
+    };
     acquire(100).await.unwrap().commit();
     let before = table.writes();
     for _ in 0..1000 {
         assert!(acquire(1).await.unwrap_err().denied().is_some());
     }
-    assert!(table.writes() - before <= 2, "{} writes", table.writes() - before);
+    assert!(
+        table.writes() - before <= 2,
+        "{} writes",
+        table.writes() - before
+    );
 }
 
 #[tokio::test]
 async fn a_flood_from_a_process_that_does_not_know_is_two_writes_at_most() {
     let (table, clock, limiter) = setting().await;
     let limit = Limit::per_hour("rph", 100);
-    limiter.acquire("user", "api").limits(limit.clone()).cost("rph", 100).await.unwrap().commit();
+    limiter
+        .acquire("user", "api")
+        .limits(limit.clone())
+        .cost("rph", 100)
+        .await
+        .unwrap()
+        .commit();
     let other = table.limiter(settings(&clock)).await;
     let before = table.writes();
-    let flood: Vec<_> =
-        (0..1000).map(|_| tokio::spawn(other.acquire("user", "api").limits(limit.clone()).into_future())).collect();
+    let flood: Vec<_> = (0..1000)
+        .map(|_| {
+            tokio::spawn(
+                other
+                    .acquire("user", "api")
+                    .limits(limit.clone())
+                    .into_future(),
+            )
+        })
+        .collect();
     for request in flood {
         assert!(request.await.unwrap().unwrap_err().denied().is_some());
     }
-    assert!(table.writes() - before <= 2, "{} writes", table.writes() - before);
+    assert!(
+        table.writes() - before <= 2,
+        "{} writes",
+        table.writes() - before
+    );
 }
 
 #[tokio::test]
 async fn tasks_on_one_key_share_writes() {
     let (table, _, limiter) = setting().await;
     let limit = Limit::per_hour("rph", 1_000_000);
-    limiter.acquire("user", "api").limits(limit.clone()).await.unwrap().commit();
+    limiter
+        .acquire("user", "api")
+        .limits(limit.clone())
+        .await
+        .unwrap()
+        .commit();
     let before = table.writes();
     let tasks: Vec<_> = (0..64)
         .map(|_| {
             let (limiter, limit) = (limiter.clone(), limit.clone());
             tokio::spawn(async move {
                 for _ in 0..50 {
-                    limiter.acquire("user", "api").limits(limit.clone()).await.unwrap().commit();
+                    limiter
+                        .acquire("user", "api")
+                        .limits(limit.clone())
+                        .await
+                        .unwrap()
+                        .commit();
                 }
             })
         })
@@ -102,8 +145,15 @@ async fn tasks_on_one_key_share_writes() {
 #[tokio::test]
 async fn differences_ride_on_the_next_write() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
-    let limiter = table.limiter(settings(&clock).flush_after(Duration::from_secs(600))).await;
-    let acquire = || limiter.acquire("user", "api").limits(Limit::per_hour("tokens", 1000)).cost("tokens", 10);
+    let limiter = table
+        .limiter(settings(&clock).flush_after(Duration::from_secs(600)))
+        .await;
+    let acquire = || {
+        limiter
+            .acquire("user", "api")
+            .limits(Limit::per_hour("tokens", 1000))
+            .cost("tokens", 10)
+    };
     let mut lease = acquire().await.unwrap();
     let before = table.writes();
     lease.settle("tokens", 25).unwrap();
@@ -118,15 +168,23 @@ async fn differences_ride_on_the_next_write() {
     assert_eq!(super::fixture::integer(&item, "b_tokens_tc"), 35_000);
 }
 
-/// Two processes spend in a burst. A minute later the bucket is full, and neither process expects that the other one
-/// has emptied it meanwhile. One token a second; a call takes 50 ms.
+/// Two processes spend in a burst. A minute later the bucket is full, and neither process expects
+/// that the other one has emptied it meanwhile. One token a second; a call takes 50 ms.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
     let store = Arc::new(Crowd::taking(Duration::from_millis(50)));
-    let limiter = || RateLimiter::builder().clock(RuntimeClock::start()).build_shared(store.clone()).unwrap();
+    let limiter = || {
+        RateLimiter::builder()
+            .clock(RuntimeClock::start())
+            .build_shared(store.clone())
+            .unwrap()
+    };
     let limiters = [limiter(), limiter()];
     let spend = async |limiter: &RateLimiter| {
-        let acquire = limiter.acquire("user", "api").limits(Limit::per_minute("rpm", 60)).without_parent();
+        let acquire = limiter
+            .acquire("user", "api")
+            .limits(Limit::per_minute("rpm", 60))
+            .without_parent();
         acquire.await.unwrap().commit().await.unwrap();
     };
     for round in 0..5 {
@@ -141,15 +199,31 @@ async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
     }
 }
 
-/// After a refused transaction the limiter does not know how old its image is. It must not assume that others have
-/// spent ever since.
+/// After a refused transaction the limiter does not know how old its image is. It must not assume
+/// that others have spent ever since.
 #[tokio::test(start_paused = true)]
 async fn nor_does_one_whose_transaction_was_refused_expect_the_worst() {
-    let at = Setting::with(Duration::from_millis(50), |builder| builder.deadline(PATIENT));
+    let at = Setting::with(Duration::from_millis(50), |builder| {
+        builder.deadline(PATIENT)
+    });
     at.family().await;
-    let other = RateLimiter::builder().clock(RuntimeClock::start()).build_shared(at.store.clone()).unwrap();
-    let parent = |limiter: &RateLimiter| limiter.acquire("org", "api").limits(at.limit.clone()).without_parent();
-    at.ask("ann").in_one_transaction().await.unwrap().commit().await.unwrap();
+    let other = RateLimiter::builder()
+        .clock(RuntimeClock::start())
+        .build_shared(at.store.clone())
+        .unwrap();
+    let parent = |limiter: &RateLimiter| {
+        limiter
+            .acquire("org", "api")
+            .limits(at.limit.clone())
+            .without_parent()
+    };
+    at.ask("ann")
+        .in_one_transaction()
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     for _ in 0..5 {
         for limiter in [&at.limiter, &other] {
             parent(limiter).await.unwrap().commit().await.unwrap();

@@ -15,11 +15,20 @@ async fn what_is_known_costs_no_call_and_what_is_not_costs_one() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
-    limiter.config().set(ConfigScope::System, rpm(100)).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::System, rpm(100))
+        .await
+        .unwrap();
 
     let before = table.calls();
     for _ in 0..10 {
-        limiter.config().resolve("user", "api").await.unwrap().unwrap();
+        limiter
+            .config()
+            .resolve("user", "api")
+            .await
+            .unwrap()
+            .unwrap();
     }
     assert_eq!(table.calls() - before, 1);
     // A negative result is cached too.
@@ -32,8 +41,20 @@ async fn a_parent_that_is_first_discovered_costs_one_more() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
-    limiter.config().set(ConfigScope::System, rpm(100)).await.unwrap();
-    limiter.entities().create(Entity::new(entity("key")).with_parent(entity("project")).cascading()).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::System, rpm(100))
+        .await
+        .unwrap();
+    limiter
+        .entities()
+        .create(
+            Entity::new(entity("key"))
+                .with_parent(entity("project"))
+                .cascading(),
+        )
+        .await
+        .unwrap();
 
     limiter.acquire("key", "api").await.unwrap().commit();
     assert_eq!(table.proxy.count("BatchGetItem"), 2);
@@ -46,9 +67,17 @@ async fn many_who_ask_at_once_share_one_call() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
-    limiter.config().set(ConfigScope::System, rpm(1000)).await.unwrap();
-    table.proxy.set_fault(Fault::delay(Duration::from_millis(50)).on("BatchGetItem"));
-    let tasks: Vec<_> = (0..50).map(|_| tokio::spawn(limiter.acquire("user", "api").into_future())).collect();
+    limiter
+        .config()
+        .set(ConfigScope::System, rpm(1000))
+        .await
+        .unwrap();
+    table
+        .proxy
+        .set_fault(Fault::delay(Duration::from_millis(50)).on("BatchGetItem"));
+    let tasks: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(limiter.acquire("user", "api").into_future()))
+        .collect();
     for task in tasks {
         task.await.unwrap().unwrap().commit();
     }
@@ -59,7 +88,9 @@ async fn many_who_ask_at_once_share_one_call() {
 async fn entries_are_refreshed_before_anybody_has_to_wait() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
-    let limiter = table.limiter_with(settings(&clock).config_ttl(Duration::from_secs(10))).await;
+    let limiter = table
+        .limiter_with(settings(&clock).config_ttl(Duration::from_secs(10)))
+        .await;
     let config = limiter.config();
     config.set(ConfigScope::System, rpm(100)).await.unwrap();
     config.resolve("user", "api").await.unwrap();
@@ -83,7 +114,9 @@ async fn entries_are_refreshed_before_anybody_has_to_wait() {
 async fn without_a_time_to_live_every_acquire_looks() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
-    let limiter = table.limiter_with(settings(&clock).config_ttl(Duration::ZERO)).await;
+    let limiter = table
+        .limiter_with(settings(&clock).config_ttl(Duration::ZERO))
+        .await;
     for _ in 0..3 {
         limiter.config().resolve("user", "api").await.unwrap();
     }
@@ -95,11 +128,26 @@ async fn what_another_process_changes_shows_after_the_time_to_live() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let (one, other) = (table.limiter(&clock).await, table.limiter(&clock).await);
-    one.config().set(ConfigScope::System, rpm(10)).await.unwrap();
+    one.config()
+        .set(ConfigScope::System, rpm(10))
+        .await
+        .unwrap();
     other.config().resolve("user", "api").await.unwrap();
-    one.config().set(ConfigScope::System, rpm(20)).await.unwrap();
+    one.config()
+        .set(ConfigScope::System, rpm(20))
+        .await
+        .unwrap();
 
-    let capacity = async || other.config().resolve("user", "api").await.unwrap().unwrap().limits[0].capacity();
+    let capacity = async || {
+        other
+            .config()
+            .resolve("user", "api")
+            .await
+            .unwrap()
+            .unwrap()
+            .limits[0]
+            .capacity()
+    };
     assert_eq!(capacity().await, 10);
     clock.advance(Duration::from_secs(60));
     assert_eq!(capacity().await, 20);

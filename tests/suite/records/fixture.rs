@@ -92,18 +92,39 @@ impl Table {
 
     /// Returns the id of the namespace.
     pub(super) async fn namespace(&self) -> String {
-        let item = self.engine.item("limits", "_/SYSTEM#", "#NAMESPACE#default").await.unwrap();
+        let item = self
+            .engine
+            .item("limits", "_/SYSTEM#", "#NAMESPACE#default")
+            .await
+            .unwrap();
         item["namespace_id"].as_s().unwrap().clone()
     }
 
     /// Returns an item of the namespace by the rest of its key.
-    pub(super) async fn item(&self, key: &str, sort_key: &str) -> Option<HashMap<String, AttributeValue>> {
-        self.engine.item("limits", &format!("{}/{key}", self.namespace().await), sort_key).await
+    pub(super) async fn item(
+        &self,
+        key: &str,
+        sort_key: &str,
+    ) -> Option<HashMap<String, AttributeValue>> {
+        self.engine
+            .item(
+                "limits",
+                &format!("{}/{key}", self.namespace().await),
+                sort_key,
+            )
+            .await
     }
 
     /// Returns all items whose partition key starts with `prefix`, from a scan of the table.
     pub(super) async fn items(&self, prefix: &str) -> Vec<Item> {
-        let mut pages = self.engine.client().scan().table_name("limits").consistent_read(true).into_paginator().send();
+        let mut pages = self
+            .engine
+            .client()
+            .scan()
+            .table_name("limits")
+            .consistent_read(true)
+            .into_paginator()
+            .send();
         let mut items = Vec::new();
         while let Some(page) = pages.next().await {
             items.extend(page.unwrap().items.unwrap_or_default());
@@ -115,14 +136,25 @@ impl Table {
     /// Puts items into the table, bypassing the limiter and the proxy.
     pub(super) async fn put_all(&self, items: Vec<Item>) {
         let client = self.engine.client();
-        let put = |item: &Item| PutRequest::builder().set_item(Some(item.clone())).build().unwrap();
+        let put = |item: &Item| {
+            PutRequest::builder()
+                .set_item(Some(item.clone()))
+                .build()
+                .unwrap()
+        };
         let mut batches = tokio::task::JoinSet::new();
         for chunk in items.chunks(25) {
             if batches.len() == 4 {
                 batches.join_next().await.unwrap().unwrap();
             }
-            let writes = chunk.iter().map(|item| WriteRequest::builder().put_request(put(item)).build()).collect();
-            let batch = client.batch_write_item().request_items("limits", writes).send();
+            let writes = chunk
+                .iter()
+                .map(|item| WriteRequest::builder().put_request(put(item)).build())
+                .collect();
+            let batch = client
+                .batch_write_item()
+                .request_items("limits", writes)
+                .send();
             batches.spawn(async {
                 let output = batch.await.unwrap();
                 assert!(output.unprocessed_items.unwrap_or_default().is_empty());

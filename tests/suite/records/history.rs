@@ -26,17 +26,36 @@ async fn changes_are_noted_newest_first(limiter: RateLimiter, clock: ManualClock
     entities.delete(&entity("key")).await.unwrap();
     config.delete(&scope).await.unwrap();
 
-    let events = limiter.audit().events(&AuditSubject::Entity(entity("key"))).all().await.unwrap();
+    let events = limiter
+        .audit()
+        .events(&AuditSubject::Entity(entity("key")))
+        .all()
+        .await
+        .unwrap();
     let actions: Vec<_> = events.iter().map(|event| event.action.clone()).collect();
-    let expected =
-        [AuditAction::EntityDeleted, AuditAction::LimitsDeleted, AuditAction::LimitsSet, AuditAction::EntityCreated];
+    let expected = [
+        AuditAction::EntityDeleted,
+        AuditAction::LimitsDeleted,
+        AuditAction::LimitsSet,
+        AuditAction::EntityCreated,
+    ];
     assert_eq!(actions, expected);
     assert_eq!(events[2].resource.as_deref(), Some("api"));
     assert_eq!(events[2].details["limits"][0]["capacity"], 5);
 
     config.set(ConfigScope::System, rpm(1)).await.unwrap();
-    config.set(ConfigScope::Resource(resource("api")), rpm(1)).await.unwrap();
-    for subject in [AuditSubject::System, AuditSubject::Resource(resource("api"))] {
-        assert_eq!(limiter.audit().events(&subject).all().await.unwrap().len(), 1, "{subject}");
+    config
+        .set(ConfigScope::Resource(resource("api")), rpm(1))
+        .await
+        .unwrap();
+    for subject in [
+        AuditSubject::System,
+        AuditSubject::Resource(resource("api")),
+    ] {
+        assert_eq!(
+            limiter.audit().events(&subject).all().await.unwrap().len(),
+            1,
+            "{subject}"
+        );
     }
 }

@@ -29,7 +29,10 @@ async fn item(table: &Table, key: &str, sort_key: &str) -> Item {
 }
 
 fn expected<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
-    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    attributes
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 #[tokio::test]
@@ -39,11 +42,32 @@ async fn configs() {
     let (config, ns) = (limiter.config(), table.namespace().await);
     let system = StoredConfig::from(rpm(10)).with_on_unavailable(StoredOnUnavailable::Allow);
     config.set(ConfigScope::System, system).await.unwrap();
-    config.set(ConfigScope::Resource(resource("gpt-4")), rpm(20).with_burst(25)).await.unwrap();
-    config.set(ConfigScope::EntityResource(entity("c2"), resource("gpt-4")), rpm(30)).await.unwrap();
-    config.set(ConfigScope::Entity(entity("c2")), rpm(40)).await.unwrap();
+    config
+        .set(
+            ConfigScope::Resource(resource("gpt-4")),
+            rpm(20).with_burst(25),
+        )
+        .await
+        .unwrap();
+    config
+        .set(
+            ConfigScope::EntityResource(entity("c2"), resource("gpt-4")),
+            rpm(30),
+        )
+        .await
+        .unwrap();
+    config
+        .set(ConfigScope::Entity(entity("c2")), rpm(40))
+        .await
+        .unwrap();
 
-    let limit = |cp, ra| [("l_rpm_cp", number(cp)), ("l_rpm_ra", number(ra)), ("l_rpm_rp", number(60))];
+    let limit = |cp, ra| {
+        [
+            ("l_rpm_cp", number(cp)),
+            ("l_rpm_ra", number(ra)),
+            ("l_rpm_rp", number(60)),
+        ]
+    };
     let [cp, ra, rp] = limit(10, 10);
     assert_eq!(
         item(&table, "SYSTEM#", "#CONFIG").await,
@@ -88,11 +112,18 @@ async fn configs() {
             ])
         );
     }
-    let lists = [("GSI4PK", text(&ns)), ("GSI4SK", text(format!("{ns}/SYSTEM#")))];
+    let lists = [
+        ("GSI4PK", text(&ns)),
+        ("GSI4SK", text(format!("{ns}/SYSTEM#"))),
+    ];
     let [hash, range] = lists.clone();
     assert_eq!(
         item(&table, "SYSTEM#", "#RESOURCES").await,
-        expected([("resources", AttributeValue::Ss(vec!["gpt-4".into()])), hash, range])
+        expected([
+            ("resources", AttributeValue::Ss(vec!["gpt-4".into()])),
+            hash,
+            range
+        ])
     );
     let [hash, range] = lists;
     assert_eq!(
@@ -106,7 +137,13 @@ async fn a_set_keeps_what_others_have_stored_beside_the_limits() {
     let table = Table::create().await;
     let limiter = table.limiter(&ManualClock::at(START)).await;
     let (config, scope) = (limiter.config(), ConfigScope::Resource(resource("api")));
-    config.set(scope.clone(), [rpm(10), tollgate::Limit::per_hour("rph", 5)]).await.unwrap();
+    config
+        .set(
+            scope.clone(),
+            [rpm(10), tollgate::Limit::per_hour("rph", 5)],
+        )
+        .await
+        .unwrap();
     let ns = table.namespace().await;
     let client = table.engine.client();
     let update = client
@@ -122,16 +159,29 @@ async fn a_set_keeps_what_others_have_stored_beside_the_limits() {
 
     config.set(scope, rpm(20)).await.unwrap();
     let item = table.item("RESOURCE#api", "#CONFIG").await.unwrap();
-    assert_eq!((&item["cascade"], &item["novelty"]), (&AttributeValue::Bool(true), &text("kept")));
-    assert_eq!((&item["l_rpm_cp"], &item["config_version"]), (&number(20), &number(2)));
-    assert!(!item.keys().any(|name| name.starts_with("l_rph")), "{item:?}");
+    assert_eq!(
+        (&item["cascade"], &item["novelty"]),
+        (&AttributeValue::Bool(true), &text("kept"))
+    );
+    assert_eq!(
+        (&item["l_rpm_cp"], &item["config_version"]),
+        (&number(20), &number(2))
+    );
+    assert!(
+        !item.keys().any(|name| name.starts_with("l_rph")),
+        "{item:?}"
+    );
 }
 
 #[tokio::test]
 async fn limits_that_mean_more_than_is_understood_are_refused_by_name() {
     let table = Table::create().await;
     let limiter = table.limiter(&ManualClock::at(START)).await;
-    limiter.config().set(ConfigScope::System, rpm(10)).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::System, rpm(10))
+        .await
+        .unwrap();
     let ns = table.namespace().await;
     let schedule = |value: &str| {
         let value = text(value);
@@ -162,11 +212,20 @@ async fn limits_that_mean_more_than_is_understood_are_refused_by_name() {
 async fn entities_and_history() {
     let table = Table::create().await;
     let clock = ManualClock::at(START);
-    let limiter = table.limiter_with(settings(&clock).principal("arn:aws:iam::1:user/ops")).await;
+    let limiter = table
+        .limiter_with(settings(&clock).principal("arn:aws:iam::1:user/ops"))
+        .await;
     let ns = table.namespace().await;
-    let kid = Entity::new(entity("kid")).with_parent(entity("org")).cascading().with_metadata("team", "a");
+    let kid = Entity::new(entity("kid"))
+        .with_parent(entity("org"))
+        .cascading()
+        .with_metadata("team", "a");
     limiter.entities().create(kid).await.unwrap();
-    limiter.entities().create(Entity::new(entity("org"))).await.unwrap();
+    limiter
+        .entities()
+        .create(Entity::new(entity("org")))
+        .await
+        .unwrap();
 
     let metadata = AttributeValue::M(HashMap::from([("team".to_owned(), text("a"))]));
     assert_eq!(
@@ -199,7 +258,13 @@ async fn entities_and_history() {
     );
 
     let subject = tollgate::model::AuditSubject::Entity(entity("kid"));
-    let event = limiter.audit().events(&subject).next().await.unwrap().unwrap();
+    let event = limiter
+        .audit()
+        .events(&subject)
+        .next()
+        .await
+        .unwrap()
+        .unwrap();
     let details = AttributeValue::M(HashMap::from([
         ("name".to_owned(), text("kid")),
         ("parent_id".to_owned(), text("org")),
@@ -229,7 +294,14 @@ async fn the_expiry_of_a_bucket_follows_where_its_limits_come_from() {
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
     let config = limiter.config();
-    let expiry = async || table.item("BUCKET#user#api#0", "#STATE").await.unwrap().get("ttl").cloned();
+    let expiry = async || {
+        table
+            .item("BUCKET#user#api#0", "#STATE")
+            .await
+            .unwrap()
+            .get("ttl")
+            .cloned()
+    };
     let touch = async || {
         clock.advance(std::time::Duration::from_secs(2));
         limiter.acquire("user", "api").await.unwrap().commit();
@@ -237,10 +309,16 @@ async fn the_expiry_of_a_bucket_follows_where_its_limits_come_from() {
     config.set(ConfigScope::System, rpm(60)).await.unwrap();
     touch().await;
     assert_eq!(expiry().await, Some(number(START / 1000 + 2 + 3600)));
-    config.set(ConfigScope::Entity(entity("user")), rpm(60)).await.unwrap();
+    config
+        .set(ConfigScope::Entity(entity("user")), rpm(60))
+        .await
+        .unwrap();
     touch().await;
     assert_eq!(expiry().await, None);
-    config.delete(&ConfigScope::Entity(entity("user"))).await.unwrap();
+    config
+        .delete(&ConfigScope::Entity(entity("user")))
+        .await
+        .unwrap();
     touch().await;
     assert!(expiry().await.is_some());
 }

@@ -1,5 +1,5 @@
-//! Look-ups for the cache use eventually consistent reads, at half the price. Reads are consistent for records that
-//! this process has changed, or that a bucket has shown to be changed.
+//! Look-ups for the cache use eventually consistent reads, at half the price. Reads are consistent
+//! for records that this process has changed, or that a bucket has shown to be changed.
 
 use tollgate::{
     Limit, RateLimiter,
@@ -13,7 +13,10 @@ use crate::sent::Sent;
 
 /// Returns for each look-up so far if it was consistent, in order, and forgets them.
 fn take(sent: &Sent) -> Vec<bool> {
-    sent.take("BatchGetItem").iter().map(|body| body.to_string().contains("\"ConsistentRead\":true")).collect()
+    sent.take("BatchGetItem")
+        .iter()
+        .map(|body| body.to_string().contains("\"ConsistentRead\":true"))
+        .collect()
 }
 
 async fn open(table: &Table, clock: &ManualClock, seen: &Sent) -> RateLimiter {
@@ -28,8 +31,17 @@ async fn open(table: &Table, clock: &ManualClock, seen: &Sent) -> RateLimiter {
 
 #[tokio::test]
 async fn a_first_touch_is_read_loosely_and_what_was_changed_here_consistently() {
-    let (table, clock, seen) = (Table::create().await, ManualClock::at(START), Sent::default());
-    open(&table, &clock, &seen).await.config().set(ConfigScope::System, rpm(10)).await.unwrap();
+    let (table, clock, seen) = (
+        Table::create().await,
+        ManualClock::at(START),
+        Sent::default(),
+    );
+    open(&table, &clock, &seen)
+        .await
+        .config()
+        .set(ConfigScope::System, rpm(10))
+        .await
+        .unwrap();
 
     take(&seen);
     let limiter = open(&table, &clock, &seen).await;
@@ -44,25 +56,50 @@ async fn a_first_touch_is_read_loosely_and_what_was_changed_here_consistently() 
     assert_eq!(take(&seen), [true, true]);
 
     // This process sees its own changes at once.
-    limiter.config().set(ConfigScope::Entity(entity("user-3")), rpm(20)).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::Entity(entity("user-3")), rpm(20))
+        .await
+        .unwrap();
     take(&seen);
-    let limits = limiter.config().resolve("user-3", "api").await.unwrap().unwrap();
+    let limits = limiter
+        .config()
+        .resolve("user-3", "api")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(limits.limits[0].capacity(), 20);
-    limiter.entities().create(Entity::new(entity("user-4")).with_parent(entity("org")).cascading()).await.unwrap();
+    limiter
+        .entities()
+        .create(
+            Entity::new(entity("user-4"))
+                .with_parent(entity("org"))
+                .cascading(),
+        )
+        .await
+        .unwrap();
     limiter.acquire("user-4", "api").await.unwrap().commit();
     assert!(take(&seen).into_iter().all(|consistent| consistent));
 }
 
 #[tokio::test]
 async fn without_a_cache_every_look_up_is_consistent() {
-    let (table, clock, seen) = (Table::create().await, ManualClock::at(START), Sent::default());
+    let (table, clock, seen) = (
+        Table::create().await,
+        ManualClock::at(START),
+        Sent::default(),
+    );
     let limiter = RateLimiter::open()
         .stack("limits")
         .client(seen.record(&table.engine.through(&table.proxy)))
         .settings(settings(&clock).config_ttl(std::time::Duration::ZERO))
         .await
         .unwrap();
-    let acquire = || limiter.acquire("user-1", "api").default_limits(Limit::per_minute("rpm", 10));
+    let acquire = || {
+        limiter
+            .acquire("user-1", "api")
+            .default_limits(Limit::per_minute("rpm", 10))
+    };
     for _ in 0..2 {
         acquire().await.unwrap().commit();
     }

@@ -22,27 +22,53 @@ impl Two {
     async fn start(capacity: u64) -> Self {
         let (clock, table) = (ManualClock::at(START), Table::create().await);
         let (first, second) = (table.limiter(&clock).await, table.limiter(&clock).await);
-        first.config().set(ConfigScope::System, rpm(capacity)).await.unwrap();
+        first
+            .config()
+            .set(ConfigScope::System, rpm(capacity))
+            .await
+            .unwrap();
         for process in [&first, &second] {
             acquire(process).await.unwrap();
         }
         clock.advance(Duration::from_secs(5));
-        Self { table, clock, first, second }
+        Self {
+            table,
+            clock,
+            first,
+            second,
+        }
     }
 
     async fn store(&self, capacity: u64) {
-        self.first.config().set(ConfigScope::System, rpm(capacity)).await.unwrap();
+        self.first
+            .config()
+            .set(ConfigScope::System, rpm(capacity))
+            .await
+            .unwrap();
     }
 
     /// Returns the capacity in the bucket, in millitokens.
     async fn capacity(&self) -> i64 {
-        let item = self.table.item("BUCKET#user#api#0", "#STATE").await.unwrap();
+        let item = self
+            .table
+            .item("BUCKET#user#api#0", "#STATE")
+            .await
+            .unwrap();
         item["b_rpm_cp"].as_n().unwrap().parse().unwrap()
     }
 
     /// Waits until the look-up in the background is done.
     async fn refreshed(&self, process: &RateLimiter) {
-        while process.config().resolve("user", "api").await.unwrap().unwrap().limits[0].capacity() != 10 {
+        while process
+            .config()
+            .resolve("user", "api")
+            .await
+            .unwrap()
+            .unwrap()
+            .limits[0]
+            .capacity()
+            != 10
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -65,7 +91,11 @@ async fn old_limits_are_not_written_over_new_ones() {
 
     two.clock.advance(Duration::from_secs(1));
     acquire(&two.second).await.unwrap();
-    assert_eq!(two.capacity().await, 10_000, "a change that it has not heard of");
+    assert_eq!(
+        two.capacity().await,
+        10_000,
+        "a change that it has not heard of"
+    );
     // The process has looked up the limits, and no request waited for that.
     two.refreshed(&two.second).await;
     assert_eq!(acquire(&two.second).await.unwrap(), 10);
@@ -110,7 +140,11 @@ async fn a_lease_of_old_limits_takes_more_without_bringing_them_back() {
 async fn a_process_that_begins_brings_the_stored_limits() {
     let two = Two::start(100).await;
     let stored = StoredConfig::new([rpm(10)]);
-    two.first.config().set(ConfigScope::System, stored).await.unwrap();
+    two.first
+        .config()
+        .set(ConfigScope::System, stored)
+        .await
+        .unwrap();
     let third = two.table.limiter(&two.clock).await;
     acquire(&third).await.unwrap();
     assert_eq!(two.capacity().await, 10_000);

@@ -29,9 +29,21 @@ async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: Man
     let config = limiter.config();
     let levels = [
         (ConfigScope::System, ConfigSource::System, 10),
-        (ConfigScope::Resource(resource("api")), ConfigSource::Resource, 20),
-        (ConfigScope::Entity(entity("user")), ConfigSource::Entity, 30),
-        (ConfigScope::EntityResource(entity("user"), resource("api")), ConfigSource::EntityResource, 40),
+        (
+            ConfigScope::Resource(resource("api")),
+            ConfigSource::Resource,
+            20,
+        ),
+        (
+            ConfigScope::Entity(entity("user")),
+            ConfigSource::Entity,
+            30,
+        ),
+        (
+            ConfigScope::EntityResource(entity("user"), resource("api")),
+            ConfigSource::EntityResource,
+            40,
+        ),
     ];
     assert_eq!(source(&limiter).await, None);
     for (scope, from, capacity) in &levels {
@@ -40,7 +52,9 @@ async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: Man
     }
     for (index, (scope, ..)) in levels.iter().enumerate().rev() {
         assert!(config.delete(scope).await.unwrap());
-        let below = index.checked_sub(1).map(|below| (levels[below].1, levels[below].2));
+        let below = index
+            .checked_sub(1)
+            .map(|below| (levels[below].1, levels[below].2));
         assert_eq!(source(&limiter).await, below);
     }
     // Other entities and resources are not affected.
@@ -51,15 +65,36 @@ async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: Man
 
 async fn nothing_stored_needs_limits_of_the_callers_own(limiter: RateLimiter, _: ManualClock) {
     let error = limiter.acquire("user", "api").await.unwrap_err();
-    assert!(matches!(error, Error::Invalid(Invalid::NoLimits)), "{error:?}");
-    limiter.acquire("user", "api").default_limits(rpm(3)).cost("rpm", 3).await.unwrap().commit();
+    assert!(
+        matches!(error, Error::Invalid(Invalid::NoLimits)),
+        "{error:?}"
+    );
+    limiter
+        .acquire("user", "api")
+        .default_limits(rpm(3))
+        .cost("rpm", 3)
+        .await
+        .unwrap()
+        .commit();
 
-    limiter.config().set(ConfigScope::System, rpm(5)).await.unwrap();
+    limiter
+        .config()
+        .set(ConfigScope::System, rpm(5))
+        .await
+        .unwrap();
     // Stored limits override default limits. Explicit limits override both.
-    let lease = limiter.acquire("other", "api").default_limits(rpm(3)).await.unwrap();
+    let lease = limiter
+        .acquire("other", "api")
+        .default_limits(rpm(3))
+        .await
+        .unwrap();
     assert_eq!(lease.limits()[0].capacity(), 5);
     lease.commit();
-    let lease = limiter.acquire("third", "api").limits(rpm(7)).await.unwrap();
+    let lease = limiter
+        .acquire("third", "api")
+        .limits(rpm(7))
+        .await
+        .unwrap();
     assert_eq!(lease.limits()[0].capacity(), 7);
     lease.commit();
     let available = limiter.available("fourth", "api").await.unwrap();
@@ -75,8 +110,14 @@ async fn what_is_set_is_read_and_deleted(limiter: RateLimiter, _: ManualClock) {
             ConfigScope::Resource(resource("openai/gpt-4")),
             StoredConfig::from([rpm(20), tollgate::Limit::per_day("tpd", 5)]),
         ),
-        (ConfigScope::Entity(entity("user@example.com")), StoredConfig::from(rpm(30))),
-        (ConfigScope::EntityResource(entity("user"), resource("api")), StoredConfig::from(rpm(40).with_burst(400))),
+        (
+            ConfigScope::Entity(entity("user@example.com")),
+            StoredConfig::from(rpm(30)),
+        ),
+        (
+            ConfigScope::EntityResource(entity("user"), resource("api")),
+            StoredConfig::from(rpm(40).with_burst(400)),
+        ),
     ] {
         assert_eq!(config.get(&scope).await.unwrap(), None);
         assert!(!config.delete(&scope).await.unwrap());
@@ -89,26 +130,48 @@ async fn what_is_set_is_read_and_deleted(limiter: RateLimiter, _: ManualClock) {
 
 async fn a_set_replaces_what_was_there(limiter: RateLimiter, _: ManualClock) {
     let (config, scope) = (limiter.config(), ConfigScope::System);
-    config.set(scope.clone(), [rpm(10), tollgate::Limit::per_hour("rph", 5)]).await.unwrap();
+    config
+        .set(
+            scope.clone(),
+            [rpm(10), tollgate::Limit::per_hour("rph", 5)],
+        )
+        .await
+        .unwrap();
     config.set(scope.clone(), rpm(20)).await.unwrap();
-    assert_eq!(config.get(&scope).await.unwrap(), Some(StoredConfig::from(rpm(20))));
+    assert_eq!(
+        config.get(&scope).await.unwrap(),
+        Some(StoredConfig::from(rpm(20)))
+    );
 }
 
 async fn an_empty_config_leaves_it_to_the_next_level(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
     config.set(ConfigScope::System, rpm(10)).await.unwrap();
-    config.set(ConfigScope::Resource(resource("api")), []).await.unwrap();
+    config
+        .set(ConfigScope::Resource(resource("api")), [])
+        .await
+        .unwrap();
     assert_eq!(source(&limiter).await, Some((ConfigSource::System, 10)));
 }
 
 async fn a_change_reaches_a_bucket_with_its_next_write(limiter: RateLimiter, clock: ManualClock) {
     let config = limiter.config();
     config.set(ConfigScope::System, rpm(10)).await.unwrap();
-    limiter.acquire("user", "api").cost("rpm", 4).await.unwrap().commit();
+    limiter
+        .acquire("user", "api")
+        .cost("rpm", 4)
+        .await
+        .unwrap()
+        .commit();
 
     // Lowered: tokens above the new capacity are cut.
     config.set(ConfigScope::System, rpm(3)).await.unwrap();
-    limiter.acquire("user", "api").cost("rpm", 3).await.unwrap().commit();
+    limiter
+        .acquire("user", "api")
+        .cost("rpm", 3)
+        .await
+        .unwrap()
+        .commit();
     let denied = limiter.acquire("user", "api").await.unwrap_err();
     assert_eq!(denied.denied().unwrap().limits[0].limit.capacity(), 3);
 
@@ -116,8 +179,8 @@ async fn a_change_reaches_a_bucket_with_its_next_write(limiter: RateLimiter, clo
     config.set(ConfigScope::System, rpm(600)).await.unwrap();
     let error = limiter.acquire("user", "api").await.unwrap_err();
     let wait = error.denied().unwrap().retry_after().unwrap();
-    // A tenth of a second. Each write that carried a change moved the refill time by at least 1 ms, although the clock
-    // stands still.
+    // A tenth of a second. Each write that carried a change moved the refill time by at least 1 ms,
+    // although the clock stands still.
     assert!((100..=102).contains(&wait.as_millis()), "{wait:?}");
     clock.advance(wait);
     limiter.acquire("user", "api").await.unwrap().commit();
@@ -127,33 +190,79 @@ async fn an_entitys_limits_reach_its_buckets_at_once(limiter: RateLimiter, _: Ma
     let config = limiter.config();
     config.set(ConfigScope::System, rpm(10)).await.unwrap();
     for name in ["api", "other"] {
-        limiter.acquire("user", name).cost("rpm", 4).await.unwrap().commit().await.unwrap();
+        limiter
+            .acquire("user", name)
+            .cost("rpm", 4)
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
     }
     let capacities = async || {
-        let buckets = limiter.entities().buckets(&entity("user")).all().await.unwrap();
+        let buckets = limiter
+            .entities()
+            .buckets(&entity("user"))
+            .all()
+            .await
+            .unwrap();
         let limits = buckets.iter().map(|(_, state)| &state.limits()[0]);
-        limits.map(|limit| (limit.parameters.capacity() / 1000, limit.level.tokens / 1000)).collect::<Vec<_>>()
+        limits
+            .map(|limit| {
+                (
+                    limit.parameters.capacity() / 1000,
+                    limit.level.tokens / 1000,
+                )
+            })
+            .collect::<Vec<_>>()
     };
     // Raised limits add no tokens; lowered limits cut tokens above the capacity.
-    config.set(ConfigScope::EntityResource(entity("user"), resource("api")), rpm(40)).await.unwrap();
+    config
+        .set(
+            ConfigScope::EntityResource(entity("user"), resource("api")),
+            rpm(40),
+        )
+        .await
+        .unwrap();
     assert_eq!(capacities().await, [(40, 6), (10, 6)]);
-    config.set(ConfigScope::Entity(entity("user")), rpm(3)).await.unwrap();
+    config
+        .set(ConfigScope::Entity(entity("user")), rpm(3))
+        .await
+        .unwrap();
     assert_eq!(capacities().await, [(40, 6), (3, 3)]);
-    config.delete(&ConfigScope::EntityResource(entity("user"), resource("api"))).await.unwrap();
+    config
+        .delete(&ConfigScope::EntityResource(
+            entity("user"),
+            resource("api"),
+        ))
+        .await
+        .unwrap();
     assert_eq!(capacities().await, [(3, 3), (3, 3)]);
     // If there is no bucket, none is created.
-    config.set(ConfigScope::EntityResource(entity("user"), resource("third")), rpm(40)).await.unwrap();
+    config
+        .set(
+            ConfigScope::EntityResource(entity("user"), resource("third")),
+            rpm(40),
+        )
+        .await
+        .unwrap();
     assert_eq!(capacities().await.len(), 2);
 }
 
-/// Writers of one config cancel each other. Nobody gives up, because each waits for another time before it tries again.
+/// Writers of one config cancel each other. Nobody gives up, because each waits for another time
+/// before it tries again.
 #[tokio::test]
 async fn many_writers_of_one_config_all_succeed() {
     let table = super::fixture::Table::create().await;
     let limiter = table.limiter(&ManualClock::at(super::fixture::START)).await;
     let writers = (1..=24).map(|capacity| {
         let limiter = limiter.clone();
-        tokio::spawn(async move { limiter.config().set(ConfigScope::System, rpm(capacity)).await })
+        tokio::spawn(async move {
+            limiter
+                .config()
+                .set(ConfigScope::System, rpm(capacity))
+                .await
+        })
     });
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap().unwrap();
@@ -162,10 +271,20 @@ async fn many_writers_of_one_config_all_succeed() {
 
 async fn wrong_limits_are_not_stored(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
-    let twice = config.set(ConfigScope::System, [rpm(1), rpm(2)]).await.unwrap_err();
-    assert!(matches!(twice, Error::Invalid(Invalid::Limits(_))), "{twice:?}");
-    let quick = tollgate::Limit::new("quick", 1, 1, std::time::Duration::from_millis(1500)).unwrap();
+    let twice = config
+        .set(ConfigScope::System, [rpm(1), rpm(2)])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(twice, Error::Invalid(Invalid::Limits(_))),
+        "{twice:?}"
+    );
+    let quick =
+        tollgate::Limit::new("quick", 1, 1, std::time::Duration::from_millis(1500)).unwrap();
     let error = config.set(ConfigScope::System, quick).await.unwrap_err();
-    assert!(matches!(error, Error::Invalid(Invalid::PeriodNotStored(_))), "{error:?}");
+    assert!(
+        matches!(error, Error::Invalid(Invalid::PeriodNotStored(_))),
+        "{error:?}"
+    );
     assert_eq!(config.get(&ConfigScope::System).await.unwrap(), None);
 }

@@ -7,7 +7,10 @@ use tollgate::{
     EntityId, Error, Limit,
     error::{SettleError, StackError, Unavailable},
     model::{BucketKey, BucketState, ConfigScope, Create, Entity, StoredConfig, Update},
-    store::{Cursor, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome, dynamodb::DynamoDbStore},
+    store::{
+        Cursor, Store, StoreError, StoreErrorKind, StoreFuture, WriteOutcome,
+        dynamodb::DynamoDbStore,
+    },
 };
 use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
 
@@ -33,7 +36,10 @@ async fn errors(store: &DynamoDbStore) -> [StoreError; 3] {
     [
         store.read(&key()).await.unwrap_err(),
         store.update(&key(), &one()).await.unwrap_err(),
-        store.create(&key(), &create([limit("rpm", 0)])).await.unwrap_err(),
+        store
+            .create(&key(), &create([limit("rpm", 0)]))
+            .await
+            .unwrap_err(),
     ]
 }
 
@@ -74,18 +80,28 @@ impl ProvideCredentials for NoCredentials {
     }
 }
 
-/// Nothing was sent. Credentials that cannot be read now may come back. Credentials that were never configured do not.
+/// Nothing was sent. Credentials that cannot be read now may come back. Credentials that were never
+/// configured do not.
 #[tokio::test]
 async fn a_client_without_credentials_has_done_nothing() {
     let (table, proxy, _) = behind_proxy().await;
-    for (for_good, kind) in [(true, StoreErrorKind::Rejected), (false, StoreErrorKind::NotApplied)] {
-        let config = table.engine.config_through(&proxy).credentials_provider(NoCredentials { for_good });
+    for (for_good, kind) in [
+        (true, StoreErrorKind::Rejected),
+        (false, StoreErrorKind::NotApplied),
+    ] {
+        let config = table
+            .engine
+            .config_through(&proxy)
+            .credentials_provider(NoCredentials { for_good });
         let client = aws_sdk_dynamodb::Client::from_conf(config.build());
         for error in errors(&DynamoDbStore::new(&client, TABLE, NAMESPACE)).await {
             assert_eq!(error.kind(), kind, "{error}");
         }
     }
-    assert_eq!((tokens(&table).await, proxy.received("UpdateItem")), (5_000, 0));
+    assert_eq!(
+        (tokens(&table).await, proxy.received("UpdateItem")),
+        (5_000, 0)
+    );
 }
 
 /// A call that is wrong stays wrong, so it is no outage.
@@ -98,10 +114,20 @@ async fn a_call_that_is_wrong_is_refused_for_good() {
     let mut errors = Vec::new();
     let of_another_listing = r#"{"PK":"elsewhere","SK":"here","GSI4PK":"a","GSI4SK":"b"}"#;
     for cursor in ["", "{", "[]", r#"{"PK":1}"#, of_another_listing] {
-        errors.push(records.list_children(&parent, Some(&Cursor::new(cursor))).await.unwrap_err());
+        errors.push(
+            records
+                .list_children(&parent, Some(&Cursor::new(cursor)))
+                .await
+                .unwrap_err(),
+        );
     }
     let quick = Limit::new("quick", 1, 1, Duration::from_millis(1500)).unwrap();
-    errors.push(records.put_config(&ConfigScope::System, &StoredConfig::new([quick])).await.unwrap_err());
+    errors.push(
+        records
+            .put_config(&ConfigScope::System, &StoredConfig::new([quick]))
+            .await
+            .unwrap_err(),
+    );
     let mut entity = Entity::new(parent);
     entity.created_at = i64::MAX;
     errors.push(records.create_entity(&entity).await.unwrap_err());
@@ -133,7 +159,10 @@ impl Store for OneItem {
 #[tokio::test]
 async fn a_chain_of_errors_says_nothing_twice() {
     let (_table, proxy, store) = behind_proxy().await;
-    for fault in [Fault::answer(ErrorAnswer::access_denied("dynamodb:GetItem")), Fault::refuse()] {
+    for fault in [
+        Fault::answer(ErrorAnswer::access_denied("dynamodb:GetItem")),
+        Fault::refuse(),
+    ] {
         proxy.set_fault(fault);
         for error in errors(&store).await {
             let said = error.to_string();
@@ -142,10 +171,14 @@ async fn a_chain_of_errors_says_nothing_twice() {
                 Box::new(error.clone()),
                 Box::new(Error::from(Unavailable::Store(error.clone()))),
                 Box::new(SettleError::Store(error.clone())),
-                Box::new(Error::Stack(StackError::Call { action: "reading", error: error.clone() })),
+                Box::new(Error::Stack(StackError::Call {
+                    action: "reading",
+                    error: error.clone(),
+                })),
             ];
             for error in wrapped {
-                let chain: Vec<_> = std::iter::successors(Some(&*error), |error| error.source()).collect();
+                let chain: Vec<_> =
+                    std::iter::successors(Some(&*error), |error| error.source()).collect();
                 let texts: Vec<_> = chain.iter().map(ToString::to_string).collect();
                 assert_eq!(texts.join(": ").matches(&said).count(), 1, "{texts:?}");
                 assert!(!said.starts_with(&cause) || texts.len() == 1, "{texts:?}");
@@ -171,7 +204,11 @@ async fn a_connection_that_breaks_leaves_it_open() {
 #[tokio::test]
 async fn a_busy_store_has_done_nothing() {
     let (table, proxy, store) = behind_proxy().await;
-    for answer in [ErrorAnswer::throttling(), ErrorAnswer::throughput_exceeded(), ErrorAnswer::transaction_conflict()] {
+    for answer in [
+        ErrorAnswer::throttling(),
+        ErrorAnswer::throughput_exceeded(),
+        ErrorAnswer::transaction_conflict(),
+    ] {
         proxy.set_fault(Fault::answer(answer));
         for error in errors(&store).await {
             assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
@@ -190,7 +227,10 @@ async fn a_transaction_that_is_in_progress_leaves_it_open() {
     }
     let updates = [(key(), one())];
     let before = proxy.received("TransactWriteItems");
-    assert_eq!(store.transact(&updates).await.unwrap_err().kind(), StoreErrorKind::Unknown);
+    assert_eq!(
+        store.transact(&updates).await.unwrap_err().kind(),
+        StoreErrorKind::Unknown
+    );
     assert_eq!(proxy.received("TransactWriteItems") - before, 4);
 }
 
@@ -204,18 +244,31 @@ async fn a_server_error_leaves_it_open() {
     }
 }
 
-/// No list of error codes is complete, because proxies in front of DynamoDB have codes of their own.
+/// No list of error codes is complete, because proxies in front of DynamoDB have codes of their
+/// own.
 #[tokio::test]
 async fn a_server_error_of_any_code_leaves_it_open() {
     let (_table, proxy, store) = behind_proxy().await;
-    let answers = [(500, "DependencyFailure"), (502, "BadGateway"), (503, "SlowDown"), (504, "Timeout")];
-    for (status, code) in answers.into_iter().chain([(408, "RequestTimeout"), (503, "ThrottlingException")]) {
+    let answers = [
+        (500, "DependencyFailure"),
+        (502, "BadGateway"),
+        (503, "SlowDown"),
+        (504, "Timeout"),
+    ];
+    for (status, code) in answers
+        .into_iter()
+        .chain([(408, "RequestTimeout"), (503, "ThrottlingException")])
+    {
         proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
         for error in errors(&store).await {
             assert_eq!(error.kind(), StoreErrorKind::Unknown, "{status}: {error}");
         }
     }
-    for (status, code) in [(400, "ValidationException"), (403, "AccessDenied"), (404, "Unheard")] {
+    for (status, code) in [
+        (400, "ValidationException"),
+        (403, "AccessDenied"),
+        (404, "Unheard"),
+    ] {
         proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
         for error in errors(&store).await {
             assert_eq!(error.kind(), StoreErrorKind::Rejected, "{status}: {error}");
@@ -224,7 +277,11 @@ async fn a_server_error_of_any_code_leaves_it_open() {
     for (status, code) in [(429, "TooMany"), (400, "LimitExceededException")] {
         proxy.set_fault(Fault::answer(ErrorAnswer::other(status, code)));
         for error in errors(&store).await {
-            assert_eq!(error.kind(), StoreErrorKind::NotApplied, "{status}: {error}");
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::NotApplied,
+                "{status}: {error}"
+            );
         }
     }
 }
@@ -240,7 +297,11 @@ async fn a_transaction_that_is_not_valid_is_refused_for_good() {
         (["ThrottlingError", "None"], StoreErrorKind::Busy),
     ] {
         proxy.set_fault(Fault::answer(ErrorAnswer::transaction_canceled(codes)));
-        assert_eq!(store.transact(&updates).await.unwrap_err().kind(), kind, "{codes:?}");
+        assert_eq!(
+            store.transact(&updates).await.unwrap_err().kind(),
+            kind,
+            "{codes:?}"
+        );
     }
 }
 
@@ -263,10 +324,19 @@ async fn writes_are_sent_once_whatever_the_client() {
     use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 
     let (table, proxy, _) = behind_proxy().await;
-    let patient = Client::from_conf(table.engine.config_through(&proxy).retry_config(RetryConfig::standard()).build());
+    let patient = Client::from_conf(
+        table
+            .engine
+            .config_through(&proxy)
+            .retry_config(RetryConfig::standard())
+            .build(),
+    );
     let store = DynamoDbStore::new(&patient, TABLE, NAMESPACE);
     proxy.set_fault(Fault::lose_response());
-    assert_eq!(store.update(&key(), &one()).await.unwrap_err().kind(), StoreErrorKind::Unknown);
+    assert_eq!(
+        store.update(&key(), &one()).await.unwrap_err().kind(),
+        StoreErrorKind::Unknown
+    );
     assert_eq!(proxy.received("UpdateItem"), 1);
     assert_eq!(tokens(&table).await, 4_000);
 }

@@ -1,4 +1,5 @@
-//! The stores of this crate: both pass the conformance suite, and DynamoDB keeps the rules of a shared table.
+//! The stores of this crate: both pass the conformance suite, and DynamoDB keeps the rules of a
+//! shared table.
 
 mod failures;
 mod foreign;

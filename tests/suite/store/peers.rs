@@ -5,7 +5,9 @@ use tollgate::{
     model::{Anchor, ParentLink, Update},
     store::{Store, WriteOutcome},
 };
-use tollgate_testkit::conformance::writes::{NOW, add, apply, create, key, limit, put, spend, update};
+use tollgate_testkit::conformance::writes::{
+    NOW, add, apply, create, key, limit, put, spend, update,
+};
 
 use super::table::{TABLE, Table, n, s};
 
@@ -24,10 +26,22 @@ async fn an_anchor_that_a_python_client_moved_shows_it() {
     let state = store.read(&key()).await.unwrap().unwrap();
     assert_eq!((state.refilled_at, state.own_anchor), (NOW + 3, Some(NOW)));
     assert!(state.shows_peer());
-    // A write that leaves the anchor keeps the sign of the peer. A write that moves the anchor removes it.
-    assert!(apply(&store, &spend_with(Anchor::Pinned(NOW + 3))).await.shows_peer());
+    // A write that leaves the anchor keeps the sign of the peer. A write that moves the anchor
+    // removes it.
+    assert!(
+        apply(&store, &spend_with(Anchor::Pinned(NOW + 3)))
+            .await
+            .shows_peer()
+    );
     assert!(apply(&store, &spend_with(Anchor::Free)).await.shows_peer());
-    let state = apply(&store, &spend_with(Anchor::Moves { seen: NOW + 3, to: NOW + 4 })).await;
+    let state = apply(
+        &store,
+        &spend_with(Anchor::Moves {
+            seen: NOW + 3,
+            to: NOW + 4,
+        }),
+    )
+    .await;
     assert!(!state.shows_peer());
     assert_eq!(table.item().await.unwrap().get("la"), n(NOW + 4).as_ref());
 
@@ -40,11 +54,31 @@ async fn an_anchor_that_a_python_client_moved_shows_it() {
 #[tokio::test]
 async fn deleted_items_are_gone_all_the_same() {
     let table = Table::create().await;
-    table.store().create(&key(), &create([limit("rpm", 10_000)]).with_expires_at(1)).await.unwrap();
-    let Some(engine) = table.engine.embedded() else { return };
-    assert_eq!(engine.sweep_ttl(), 1, "{TABLE} has its time to live switched on");
-    assert_eq!(table.store().update(&key(), &update([spend("rpm", 1)])).await.unwrap(), WriteOutcome::Refused(None));
-    assert!(matches!(table.store().create(&key(), &create([])).await.unwrap(), WriteOutcome::Applied(_)));
+    table
+        .store()
+        .create(&key(), &create([limit("rpm", 10_000)]).with_expires_at(1))
+        .await
+        .unwrap();
+    let Some(engine) = table.engine.embedded() else {
+        return;
+    };
+    assert_eq!(
+        engine.sweep_ttl(),
+        1,
+        "{TABLE} has its time to live switched on"
+    );
+    assert_eq!(
+        table
+            .store()
+            .update(&key(), &update([spend("rpm", 1)]))
+            .await
+            .unwrap(),
+        WriteOutcome::Refused(None)
+    );
+    assert!(matches!(
+        table.store().create(&key(), &create([])).await.unwrap(),
+        WriteOutcome::Applied(_)
+    ));
 }
 
 /// If a peer has stamped the owner of a bucket, only the peer changes it.
@@ -55,8 +89,15 @@ async fn stamps_of_peers_are_left_alone() {
     assert!(!put(&store, [limit("rpm", 5_000)]).await.stamped);
     table.set([("pinc", s("70dba97f28e80df0"))]).await;
     assert!(store.read(&key()).await.unwrap().unwrap().stamped);
-    let update = update([add("rpm", -1_000)]).with_lineage(ParentLink::new("org".try_into().unwrap(), true));
-    assert!(matches!(store.update(&key(), &update).await.unwrap(), WriteOutcome::Refused(Some(_))));
+    let update =
+        update([add("rpm", -1_000)]).with_lineage(ParentLink::new("org".try_into().unwrap(), true));
+    assert!(matches!(
+        store.update(&key(), &update).await.unwrap(),
+        WriteOutcome::Refused(Some(_))
+    ));
     assert_eq!(table.item().await.unwrap().get("parent_id"), None);
-    assert_eq!(table.item().await.unwrap()["cascade"], AttributeValue::Bool(false));
+    assert_eq!(
+        table.item().await.unwrap()["cascade"],
+        AttributeValue::Bool(false)
+    );
 }

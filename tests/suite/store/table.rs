@@ -26,7 +26,11 @@ impl Table {
         let engine = TestEngine::start().await;
         let client = engine.client();
         let stack = Stack::new(client.clone(), StackName::new(TABLE).unwrap());
-        CreateTable::new().without_stream().provision(&stack).await.unwrap();
+        CreateTable::new()
+            .without_stream()
+            .provision(&stack)
+            .await
+            .unwrap();
         Self { engine, client }
     }
 
@@ -40,7 +44,10 @@ impl Table {
     }
 
     /// Changes attributes of the bucket `key()` in the table; `None` removes one.
-    pub(crate) async fn set<const N: usize>(&self, attributes: [(&str, Option<AttributeValue>); N]) {
+    pub(crate) async fn set<const N: usize>(
+        &self,
+        attributes: [(&str, Option<AttributeValue>); N],
+    ) {
         let mut item = self.item().await.expect("there is a bucket");
         for (name, value) in attributes {
             match value {
@@ -48,7 +55,13 @@ impl Table {
                 None => item.remove(name),
             };
         }
-        self.client.put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
+        self.client
+            .put_item()
+            .table_name(TABLE)
+            .set_item(Some(item))
+            .send()
+            .await
+            .unwrap();
     }
 }
 

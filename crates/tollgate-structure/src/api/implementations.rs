@@ -25,10 +25,16 @@ impl<'a> Implementations<'a> {
         let mut found = Self::default();
         for module in sources.modules.values() {
             for item in &module.items {
-                let gates = [module.gates.as_slice(), &cfg::gates(sources::attributes(item))].concat();
+                let gates = [
+                    module.gates.as_slice(),
+                    &cfg::gates(sources::attributes(item)),
+                ]
+                .concat();
                 match item {
                     Item::Impl(item) => found.add(sources, surface, module, item, gates),
-                    Item::Struct(_) | Item::Enum(_) | Item::Union(_) => found.add_derived(module, item),
+                    Item::Struct(_) | Item::Enum(_) | Item::Union(_) => {
+                        found.add_derived(module, item)
+                    }
                     _ => {}
                 }
             }
@@ -37,8 +43,15 @@ impl<'a> Implementations<'a> {
     }
 
     /// Returns the blocks without a trait, wherever they stand.
-    pub(super) fn inherent(&self, target: &Target) -> impl Iterator<Item = (&'a ItemImpl, &[String])> {
-        self.inherent.get(target).into_iter().flatten().map(|(item, gates)| (*item, gates.as_slice()))
+    pub(super) fn inherent(
+        &self,
+        target: &Target,
+    ) -> impl Iterator<Item = (&'a ItemImpl, &[String])> {
+        self.inherent
+            .get(target)
+            .into_iter()
+            .flatten()
+            .map(|(item, gates)| (*item, gates.as_slice()))
     }
 
     /// Returns the traits that a type implements.
@@ -60,11 +73,16 @@ impl<'a> Implementations<'a> {
         gates: Vec<String>,
     ) {
         let follow = |path: &syn::Path| {
-            let path: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            let path: Vec<_> = path
+                .segments
+                .iter()
+                .map(|segment| segment.ident.to_string())
+                .collect();
             let target = surface.scope.resolve(&module.path, &path)?;
             (!surface::items(sources, &target).is_empty()).then_some(target)
         };
-        let public = |path: &syn::Path| follow(path).filter(|target| surface.home(target).is_some());
+        let public =
+            |path: &syn::Path| follow(path).filter(|target| surface.home(target).is_some());
         let (inner, is_plain) = referred(&item.self_ty);
         let owner = path_of(inner).and_then(public);
         let Some((of, _)) = &item.trait_ else {
@@ -75,26 +93,49 @@ impl<'a> Implementations<'a> {
         };
         // What names a private trait or type serves the crate alone, or seals a trait.
         let is_private = |path: &syn::Path| follow(path).is_some() && public(path).is_none();
-        if [Some(of), path_of(inner)].into_iter().flatten().chain(arguments(of).filter_map(path_of)).any(is_private) {
+        if [Some(of), path_of(inner)]
+            .into_iter()
+            .flatten()
+            .chain(arguments(of).filter_map(path_of))
+            .any(is_private)
+        {
             return;
         }
         let (text, implementor) = (members::trait_text(of), members::implementor(item));
-        let named = if is_plain { text.clone() } else { format!("{text} for {implementor}") };
+        let named = if is_plain {
+            text.clone()
+        } else {
+            format!("{text} for {implementor}")
+        };
         if let Some(owner) = owner {
             self.traits.entry(owner).or_default().insert((named, gates));
         } else if let Some(of) = public(of) {
-            self.implementors.entry(of).or_default().insert((implementor, gates));
+            self.implementors
+                .entry(of)
+                .or_default()
+                .insert((implementor, gates));
         } else if let Some(owner) = arguments(of).filter_map(path_of).find_map(public) {
-            self.traits.entry(owner).or_default().insert((format!("{text} for {implementor}"), gates));
+            self.traits
+                .entry(owner)
+                .or_default()
+                .insert((format!("{text} for {implementor}"), gates));
         }
     }
 
     /// Adds what a type derives, and `From` for the fields that have thiserror's `#[from]`.
     fn add_derived(&mut self, module: &crate::Module, item: &Item) {
-        let Some(name) = crate::names::name(item) else { return };
-        let target = Target { module: module.path.clone(), name: Some(name) };
+        let Some(name) = crate::names::name(item) else {
+            return;
+        };
+        let target = Target {
+            module: module.path.clone(),
+            name: Some(name),
+        };
         let names = self.traits.entry(target).or_default();
-        for attribute in sources::attributes(item).iter().filter(|attribute| attribute.path().is_ident("derive")) {
+        for attribute in sources::attributes(item)
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("derive"))
+        {
             let _ = attribute.parse_nested_meta(|derived| {
                 names.insert((members::trait_text(&derived.path), module.gates.clone()));
                 Ok(())
@@ -102,8 +143,15 @@ impl<'a> Implementations<'a> {
         }
         if let Item::Enum(item) = item {
             for field in item.variants.iter().flat_map(|variant| &variant.fields) {
-                if field.attrs.iter().any(|attribute| attribute.path().is_ident("from")) {
-                    names.insert((format!("From<{}>", print::type_text(&field.ty)), module.gates.clone()));
+                if field
+                    .attrs
+                    .iter()
+                    .any(|attribute| attribute.path().is_ident("from"))
+                {
+                    names.insert((
+                        format!("From<{}>", print::type_text(&field.ty)),
+                        module.gates.clone(),
+                    ));
                 }
             }
         }
@@ -132,8 +180,11 @@ fn arguments(path: &syn::Path) -> impl Iterator<Item = &Type> {
         Some(PathArguments::AngleBracketed(arguments)) => Some(&arguments.args),
         _ => None,
     };
-    arguments.into_iter().flatten().filter_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    })
+    arguments
+        .into_iter()
+        .flatten()
+        .filter_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        })
 }

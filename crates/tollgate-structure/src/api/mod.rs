@@ -15,11 +15,11 @@ use self::{
 };
 use crate::{ModulePath, Sources, Target, cfg, sources};
 
-/// Returns the public API of a crate in Markdown: a heading for each public module, below it a line for each item,
-/// indented ones for what belongs to it.
+/// Returns the public API of a crate in Markdown: a heading for each public module, below it a line
+/// for each item, indented ones for what belongs to it.
 ///
-/// An item that several modules export is listed in the one that is nearest to its definition. The others have a `pub
-/// use`.
+/// An item that several modules export is listed in the one that is nearest to its definition. The
+/// others have a `pub use`.
 pub fn listing(sources: &Sources) -> String {
     let surface = Surface::new(sources);
     let implementations = Implementations::new(sources, &surface);
@@ -28,11 +28,24 @@ pub fn listing(sources: &Sources) -> String {
         let mut sections: Vec<_> = module
             .entries
             .iter()
-            .map(|entry| section(sources, &surface, &implementations, path, &module.gates, entry))
+            .map(|entry| {
+                section(
+                    sources,
+                    &surface,
+                    &implementations,
+                    path,
+                    &module.gates,
+                    entry,
+                )
+            })
             .collect();
         sections.sort();
         let name = in_crate(sources, path, None);
-        let _ = write!(text, "\n## {name}{}\n\n```rust\n", comment(" (", &module.gates, ")"));
+        let _ = write!(
+            text,
+            "\n## {name}{}\n\n```rust\n",
+            comment(" (", &module.gates, ")")
+        );
         for (.., lines) in sections {
             text.push_str(&lines);
         }
@@ -43,7 +56,10 @@ pub fn listing(sources: &Sources) -> String {
 
 /// Returns the path of a module or of an item in it, with the name of the crate.
 fn in_crate(sources: &Sources, module: &ModulePath, item: Option<&String>) -> String {
-    let segments = iter::once(&sources.name).chain(&module.0).chain(item).map(String::as_str);
+    let segments = iter::once(&sources.name)
+        .chain(&module.0)
+        .chain(item)
+        .map(String::as_str);
     segments.collect::<Vec<_>>().join("::")
 }
 
@@ -59,17 +75,32 @@ fn section(
     entry: &Entry,
 ) -> Section {
     let target = match &entry.leads {
-        Leads::Elsewhere(path) => return (0, entry.name.clone(), export(path, &entry.name, &entry.gates, around)),
+        Leads::Elsewhere(path) => {
+            return (
+                0,
+                entry.name.clone(),
+                export(path, &entry.name, &entry.gates, around),
+            );
+        }
         Leads::Here(target) => target,
     };
-    if let Some((home, name)) = surface.home(target).filter(|(home, name)| home != here || *name != entry.name) {
+    if let Some((home, name)) = surface
+        .home(target)
+        .filter(|(home, name)| home != here || *name != entry.name)
+    {
         let path = in_crate(sources, home, Some(name));
-        return (0, entry.name.clone(), export(&path, &entry.name, &entry.gates, around));
+        return (
+            0,
+            entry.name.clone(),
+            export(&path, &entry.name, &entry.gates, around),
+        );
     }
     let mut lines = String::new();
     let mut kind = 0;
     for item in surface::items(sources, target) {
-        let Some(declaration) = print::declaration(item) else { continue };
+        let Some(declaration) = print::declaration(item) else {
+            continue;
+        };
         kind = match item {
             Item::Const(_) | Item::Static(_) => 1,
             Item::Macro(_) => 2,
@@ -80,7 +111,14 @@ fn section(
         let gates = [entry.gates.as_slice(), &cfg::gates(attributes)].concat();
         push(&mut lines, 0, &declaration, &gates, attributes, around);
         for (text, attributes) in members::members(item) {
-            push(&mut lines, 1, &text, &cfg::gates(attributes), attributes, around);
+            push(
+                &mut lines,
+                1,
+                &text,
+                &cfg::gates(attributes),
+                attributes,
+                around,
+            );
         }
     }
     // What a definition's gates say is said by its own line.
@@ -90,33 +128,59 @@ fn section(
 }
 
 /// Adds what is implemented for a type, or the types that implement a trait.
-fn belongings(lines: &mut String, implementations: &Implementations<'_>, target: &Target, around: &[String]) {
+fn belongings(
+    lines: &mut String,
+    implementations: &Implementations<'_>,
+    target: &Target,
+    around: &[String],
+) {
     let mut blocks = BTreeMap::<_, Vec<_>>::new();
     for (item, gates) in implementations.inherent(target) {
         let block = blocks.entry(members::narrowed(item)).or_default();
-        block.extend(members::inherent(item).into_iter().map(|(text, attributes)| {
-            let gates = [gates, &cfg::gates(attributes)].concat();
-            (name_in(&text), text, gates, attributes)
-        }));
+        block.extend(
+            members::inherent(item)
+                .into_iter()
+                .map(|(text, attributes)| {
+                    let gates = [gates, &cfg::gates(attributes)].concat();
+                    (name_in(&text), text, gates, attributes)
+                }),
+        );
     }
     for (header, mut block) in blocks {
-        block.sort_by(|(name, text, ..), (other, other_text, ..)| (name, text).cmp(&(other, other_text)));
+        block.sort_by(|(name, text, ..), (other, other_text, ..)| {
+            (name, text).cmp(&(other, other_text))
+        });
         if let Some(header) = header.as_ref().filter(|_| !block.is_empty()) {
             push(lines, 1, header, &[], &[], &[]);
         }
         for (_, text, gates, attributes) in block {
-            push(lines, if header.is_some() { 2 } else { 1 }, &text, &gates, attributes, around);
+            push(
+                lines,
+                if header.is_some() { 2 } else { 1 },
+                &text,
+                &gates,
+                attributes,
+                around,
+            );
         }
     }
-    for (word, found) in
-        [("impl", implementations.traits(target)), ("implemented for", implementations.implementors(target))]
-    {
+    for (word, found) in [
+        ("impl", implementations.traits(target)),
+        ("implemented for", implementations.implementors(target)),
+    ] {
         let names: Vec<_> = found
             .iter()
             .map(|(name, gates)| format!("{name}{}", comment(" (", &unknown(gates, around), ")")))
             .collect();
         if !names.is_empty() {
-            push(lines, 1, &format!("{word} {}", names.join(", ")), &[], &[], &[]);
+            push(
+                lines,
+                1,
+                &format!("{word} {}", names.join(", ")),
+                &[],
+                &[],
+                &[],
+            );
         }
     }
 }
@@ -125,41 +189,80 @@ fn belongings(lines: &mut String, implementations: &Implementations<'_>, target:
 fn name_in(text: &str) -> (bool, String) {
     let (is_function, after) = match text.split_once("fn ") {
         Some((_, after)) => (true, after),
-        None => (false, text.split_once("const ").map_or(text, |(_, after)| after)),
+        None => (
+            false,
+            text.split_once("const ").map_or(text, |(_, after)| after),
+        ),
     };
-    let end = after.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(after.len());
+    let end = after
+        .find(|character: char| !character.is_alphanumeric() && character != '_')
+        .unwrap_or(after.len());
     (is_function, after[..end].to_owned())
 }
 
 fn export(path: &str, name: &str, gates: &[String], around: &[String]) -> String {
-    let renamed =
-        if name.is_empty() || path.ends_with(&format!("::{name}")) { String::new() } else { format!(" as {name}") };
+    let renamed = if name.is_empty() || path.ends_with(&format!("::{name}")) {
+        String::new()
+    } else {
+        format!(" as {name}")
+    };
     let mut line = String::new();
-    push(&mut line, 0, &format!("pub use {path}{renamed}"), gates, &[], around);
+    push(
+        &mut line,
+        0,
+        &format!("pub use {path}{renamed}"),
+        gates,
+        &[],
+        around,
+    );
     line
 }
 
-fn push(lines: &mut String, depth: usize, text: &str, gates: &[String], attributes: &[Attribute], around: &[String]) {
+fn push(
+    lines: &mut String,
+    depth: usize,
+    text: &str,
+    gates: &[String],
+    attributes: &[Attribute],
+    around: &[String],
+) {
     let mut notes = unknown(gates, around);
     let is_hidden = |attribute: &Attribute| {
-        attribute.path().is_ident("doc") && attribute.parse_args::<syn::Ident>().is_ok_and(|word| word == "hidden")
+        attribute.path().is_ident("doc")
+            && attribute
+                .parse_args::<syn::Ident>()
+                .is_ok_and(|word| word == "hidden")
     };
     if attributes.iter().any(is_hidden) {
         notes.push("hidden".to_owned());
     }
-    let _ = writeln!(lines, "{:indent$}{text}{}", "", comment("  // ", &notes, ""), indent = 4 * depth);
+    let _ = writeln!(
+        lines,
+        "{:indent$}{text}{}",
+        "",
+        comment("  // ", &notes, ""),
+        indent = 4 * depth
+    );
 }
 
 /// Returns the gates that are not said around an item, each once.
 fn unknown(gates: &[String], around: &[String]) -> Vec<String> {
-    let mut unknown: Vec<_> = gates.iter().filter(|gate| !around.contains(gate)).cloned().collect();
+    let mut unknown: Vec<_> = gates
+        .iter()
+        .filter(|gate| !around.contains(gate))
+        .cloned()
+        .collect();
     unknown.sort();
     unknown.dedup();
     unknown
 }
 
 fn comment(before: &str, notes: &[String], after: &str) -> String {
-    if notes.is_empty() { String::new() } else { format!("{before}{}{after}", notes.join(", ")) }
+    if notes.is_empty() {
+        String::new()
+    } else {
+        format!("{before}{}{after}", notes.join(", "))
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +321,11 @@ pub enum Kind
     impl Drop (feature \"g\"), From<crate::Thing<T>>
 ```
 ";
-        assert_eq!(listing(&sources), listed, "{}", crate::difference(listed, &listing(&sources), 99));
+        assert_eq!(
+            listing(&sources),
+            listed,
+            "{}",
+            crate::difference(listed, &listing(&sources), 99)
+        );
     }
 }

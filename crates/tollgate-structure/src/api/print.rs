@@ -14,28 +14,43 @@ pub(super) fn line(item: TokenStream) -> String {
         Err(_) => item.to_string(),
     };
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (broken, whole) in
-        [("( ", "("), (", )", ")"), (" )", ")"), ("< ", "<"), (", >", ">"), ("[ ", "["), (", ]", "]")]
-    {
+    for (broken, whole) in [
+        ("( ", "("),
+        (", )", ")"),
+        (" )", ")"),
+        ("< ", "<"),
+        (", >", ">"),
+        ("[ ", "["),
+        (", ]", "]"),
+    ] {
         line = line.replace(broken, whole);
     }
     for end in ["{}", ";", ","] {
-        line = line.strip_suffix(end).unwrap_or(&line).trim_end().to_owned();
+        line = line
+            .strip_suffix(end)
+            .unwrap_or(&line)
+            .trim_end()
+            .to_owned();
     }
     line
 }
 
-/// Returns tokens with `Name` for `crate::a::Name`, `self::a::Name` and `super::Name`: the listing does not depend on
-/// where a file stands. `crate::Name` stays, because everybody can see it.
+/// Returns tokens with `Name` for `crate::a::Name`, `self::a::Name` and `super::Name`: the listing
+/// does not depend on where a file stands. `crate::Name` stays, because everybody can see it.
 fn without_modules(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<_> = tokens.into_iter().collect();
-    let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
-    let leads_on = |at: usize| matches!(tokens[at], TokenTree::Ident(_)) && is_colon(at + 1) && is_colon(at + 2);
+    let is_colon =
+        |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
+    let leads_on = |at: usize| {
+        matches!(tokens[at], TokenTree::Ident(_)) && is_colon(at + 1) && is_colon(at + 2)
+    };
     let mut written = TokenStream::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         match token {
-            TokenTree::Ident(name) if (name == "crate" || name == "self" || name == "super") && leads_on(at) => {
+            TokenTree::Ident(name)
+                if (name == "crate" || name == "self" || name == "super") && leads_on(at) =>
+            {
                 let begin = at;
                 while at < tokens.len() && leads_on(at) {
                     at += 3;
@@ -46,7 +61,10 @@ fn without_modules(tokens: TokenStream) -> TokenStream {
                 continue;
             }
             TokenTree::Group(group) => {
-                written.extend([TokenTree::Group(Group::new(group.delimiter(), without_modules(group.stream())))]);
+                written.extend([TokenTree::Group(Group::new(
+                    group.delimiter(),
+                    without_modules(group.stream()),
+                ))]);
             }
             token => written.extend([token.clone()]),
         }
@@ -77,15 +95,25 @@ pub(super) fn function(visibility: &Visibility, signature: &Signature) -> String
     line(quote!(#visibility #signature {}))
 }
 
-/// Returns the first line of an item: its declaration without what is in its braces. None for items that are not
-/// listed.
+/// Returns the first line of an item: its declaration without what is in its braces. None for items
+/// that are not listed.
 pub(super) fn declaration(item: &Item) -> Option<String> {
     let text = match item {
         Item::Const(item) => {
-            format!("{}const {}: {}", public(&item.vis), item.ident, type_text(&item.ty))
+            format!(
+                "{}const {}: {}",
+                public(&item.vis),
+                item.ident,
+                type_text(&item.ty)
+            )
         }
         Item::Static(item) => {
-            format!("{}static {}: {}", public(&item.vis), item.ident, type_text(&item.ty))
+            format!(
+                "{}static {}: {}",
+                public(&item.vis),
+                item.ident,
+                type_text(&item.ty)
+            )
         }
         Item::Fn(item) => function(&item.vis, &item.sig),
         Item::Type(item) => {
@@ -112,7 +140,9 @@ pub(super) fn declaration(item: &Item) -> Option<String> {
                     });
                     format!("{text}({})", fields.collect::<Vec<_>>().join(", "))
                 }
-                Fields::Named(fields) if fields.named.iter().any(|field| !is_public(&field.vis)) => {
+                Fields::Named(fields)
+                    if fields.named.iter().any(|field| !is_public(&field.vis)) =>
+                {
                     format!("{text} {{ .. }}")
                 }
                 _ => text,
@@ -125,13 +155,25 @@ pub(super) fn declaration(item: &Item) -> Option<String> {
 
 fn header(visibility: &Visibility, kind: &str, name: &syn::Ident, generics: &Generics) -> String {
     let clause = &generics.where_clause;
-    line(quote!(#visibility struct #name #generics #clause {})).replacen(" struct ", &format!(" {kind} "), 1)
+    line(quote!(#visibility struct #name #generics #clause {})).replacen(
+        " struct ",
+        &format!(" {kind} "),
+        1,
+    )
 }
 
 /// Returns the attributes that callers notice.
 pub(super) fn markers(attributes: &[Attribute]) -> String {
-    let noticed = |name: &&&str| attributes.iter().any(|attribute| attribute.path().is_ident(**name));
-    ["non_exhaustive", "deprecated", "macro_export"].iter().filter(noticed).map(|name| format!("#[{name}] ")).collect()
+    let noticed = |name: &&&str| {
+        attributes
+            .iter()
+            .any(|attribute| attribute.path().is_ident(**name))
+    };
+    ["non_exhaustive", "deprecated", "macro_export"]
+        .iter()
+        .filter(noticed)
+        .map(|name| format!("#[{name}] "))
+        .collect()
 }
 
 fn public(visibility: &Visibility) -> &'static str {

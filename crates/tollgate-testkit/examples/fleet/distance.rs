@@ -35,13 +35,17 @@ pub(crate) fn run(quick: bool) {
 }
 
 fn print(outcome: &Outcome, round_trip: Duration, demand: f64) {
-    // Above the limit, equal processes get equal shares. Below it, each gets everything that it asks for.
+    // Above the limit, equal processes get equal shares. Below it, each gets everything that it
+    // asks for.
     let mean = outcome.granted as f64 / outcome.processes as f64;
     let share = |process: &tollgate_testkit::fleet::ProcessOutcome| match demand > 1.0 {
         true => process.granted as f64 / mean,
         false => process.granted as f64 / process.requests.max(1) as f64,
     };
-    let asked = outcome.of_processes.iter().filter(|process| process.requests > 0);
+    let asked = outcome
+        .of_processes
+        .iter()
+        .filter(|process| process.requests > 0);
     let least = asked.map(share).fold(f64::INFINITY, f64::min);
     let trips = |time: Duration| time.as_secs_f64() / round_trip.as_secs_f64();
     println!(

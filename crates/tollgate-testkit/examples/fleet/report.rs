@@ -54,7 +54,13 @@ pub(crate) fn write_json(folder: &Path, rows: &[Row]) {
     fs::write(folder.join("fleet.json"), text + "\n").expect("the folder takes files");
 }
 
-fn json(Row { scenario, mode, outcome }: &Row) -> Value {
+fn json(
+    Row {
+        scenario,
+        mode,
+        outcome,
+    }: &Row,
+) -> Value {
     let times = |times: &Times| json!({ "p50_ms": times.p50.as_millis() as u64, "p99_ms": times.p99.as_millis() as u64, "most_ms": times.most.as_millis() as u64 });
     json!({
         "scenario": scenario,

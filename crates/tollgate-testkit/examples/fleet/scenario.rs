@@ -22,8 +22,14 @@ pub(crate) struct Mode {
 
 /// The modes that a policy can choose, one per line.
 pub(crate) const MODES: &[Mode] = &[
-    Mode { name: "strict", apply: |fleet| fleet },
-    Mode { name: "prefetch", apply: |fleet| fleet.requests(|acquire| acquire.prefetch(Prefetch::new())) },
+    Mode {
+        name: "strict",
+        apply: |fleet| fleet,
+    },
+    Mode {
+        name: "prefetch",
+        apply: |fleet| fleet.requests(|acquire| acquire.prefetch(Prefetch::new())),
+    },
 ];
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -43,13 +49,21 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "slow",
         about: "one key, 50 tokens per second, asked for 100 times per second",
         most: 10_000,
-        fleet: |processes| Fleet::new(processes).limit(Limit::per_second("tokens", 50)).load(Load::open(100.0)),
+        fleet: |processes| {
+            Fleet::new(processes)
+                .limit(Limit::per_second("tokens", 50))
+                .load(Load::open(100.0))
+        },
     },
     Scenario {
         name: "closed",
         about: "one key, 1000 tokens per second; in each process four tasks that ask again as soon as they may",
         most: 1000,
-        fleet: |processes| Fleet::new(processes).load(Load::closed(4)).measure(Duration::from_secs(5)),
+        fleet: |processes| {
+            Fleet::new(processes)
+                .load(Load::closed(4))
+                .measure(Duration::from_secs(5))
+        },
     },
     Scenario {
         name: "zipf",
@@ -57,7 +71,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         most: 10_000,
         fleet: |processes| {
             let limit = Limit::per_second("tokens", 100);
-            Fleet::new(processes).limit(limit).load(Load::open(4000.0).keys(1000, 1.0))
+            Fleet::new(processes)
+                .limit(limit)
+                .load(Load::open(4000.0).keys(1000, 1.0))
         },
     },
     Scenario {
@@ -67,7 +83,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         fleet: |processes| {
             let limit = Limit::per_second("tokens", 100);
             let load = Load::open(4000.0).keys(1000, 1.0);
-            Fleet::new(processes).limit(limit).load(load).loss(0.01).skew(Duration::from_millis(50))
+            Fleet::new(processes)
+                .limit(limit)
+                .load(load)
+                .loss(0.01)
+                .skew(Duration::from_millis(50))
         },
     },
 ];

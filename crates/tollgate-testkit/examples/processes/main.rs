@@ -6,8 +6,9 @@
 //!     --kill --restart-engine --step-clock 3600000
 //! ```
 //!
-//! Prints a table, or a line of JSON with `--json`. Fails if tokens were minted or are unaccounted for. With
-//! `--soak <seeds>`, it runs one seed after another, each with its own distances, faults and mode.
+//! Prints a table, or a line of JSON with `--json`. Fails if tokens were minted or are unaccounted
+//! for. With `--soak <seeds>`, it runs one seed after another, each with its own distances, faults
+//! and mode.
 
 mod options;
 mod soak;
@@ -29,9 +30,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let seeds = options.seed..options.seed.saturating_add(options.soak.unwrap_or(1).max(1));
+    let seeds = options.seed
+        ..options
+            .seed
+            .saturating_add(options.soak.unwrap_or(1).max(1));
     for seed in seeds {
-        let scenario = if options.soak.is_some() { soak::scenario(&options, seed) } else { options.scenario() };
+        let scenario = if options.soak.is_some() {
+            soak::scenario(&options, seed)
+        } else {
+            options.scenario()
+        };
         let report = scenario.run();
         if options.json {
             println!("{}", report.to_json());

@@ -69,11 +69,17 @@ impl Options {
             json: false,
         };
         while let Some(option) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("{option} needs a value"));
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{option} needs a value"))
+            };
             match option.as_str() {
                 "--processes" => options.processes = number(&value()?)?,
                 "--tasks" => options.tasks = number(&value()?)?,
-                "--delay" => options.delays = value()?.split(',').map(millis).collect::<Result<_, _>>()?,
+                "--delay" => {
+                    options.delays = value()?.split(',').map(millis).collect::<Result<_, _>>()?
+                }
                 "--limit" => options.limit = number(&value()?)?,
                 "--burst" => options.burst = Some(number(&value()?)?),
                 "--cost" => options.cost = number(&value()?)?,
@@ -81,11 +87,14 @@ impl Options {
                 "--think" => options.think = millis(&value()?)?,
                 "--mode" => {
                     let name = value()?;
-                    options.mode = Mode::named(&name).ok_or_else(|| format!("there is no mode {name}"))?;
+                    options.mode =
+                        Mode::named(&name).ok_or_else(|| format!("there is no mode {name}"))?;
                 }
                 "--parent" => options.parent = true,
                 "--deadline" => options.deadline = Some(millis(&value()?)?),
-                "--seconds" => options.time = Duration::from_secs_f64(number::<f64>(&value()?)?.max(0.1)),
+                "--seconds" => {
+                    options.time = Duration::from_secs_f64(number::<f64>(&value()?)?.max(0.1))
+                }
                 "--seed" => options.seed = number(&value()?)?,
                 "--kill" => options.kill = true,
                 "--restart-engine" => options.restart = true,
@@ -100,7 +109,8 @@ impl Options {
 
     /// Returns the scenario of the options.
     pub(crate) fn scenario(&self) -> Scenario {
-        let limit = Limit::per_second("tokens", self.limit).with_burst(self.burst.unwrap_or(self.limit));
+        let limit =
+            Limit::per_second("tokens", self.limit).with_burst(self.burst.unwrap_or(self.limit));
         let demand = match self.demand {
             Some(part) => Demand::open(part * self.limit as f64 / self.cost.max(1) as f64),
             None => Demand::Closed { think: self.think },
@@ -125,7 +135,10 @@ impl Options {
             scenario = scenario.event(self.time / 4, Event::StepClock { process: 0, ahead });
         }
         if self.restart {
-            scenario = scenario.event(self.time / 3, Event::RestartEngine(Duration::from_millis(100)));
+            scenario = scenario.event(
+                self.time / 3,
+                Event::RestartEngine(Duration::from_millis(100)),
+            );
         }
         if self.kill {
             scenario = scenario.event(self.time / 2, Event::Kill(self.processes - 1));

@@ -1,8 +1,10 @@
 //! The optional abilities of a store.
 
-/// The optional abilities of a store. By default it has none: it reads, creates and updates single buckets.
+/// The optional abilities of a store. By default it has none: it reads, creates and updates single
+/// buckets.
 ///
-/// Records are not named here: the suite tries them if [`Store::records`](tollgate::store::Store::records) has some.
+/// Records are not named here: the suite tries them if
+/// [`Store::records`](tollgate::store::Store::records) has some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {

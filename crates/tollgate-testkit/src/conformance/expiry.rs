@@ -21,7 +21,10 @@ async fn updates_an_absent_bucket_not_and_leaves_no_stub(store: &dyn Store) {
     let plain = update([spend("rpm", 1_000)]);
     let empty = update([]);
     for update in [plain, empty] {
-        assert_eq!(store.update(&key(), &update).await.unwrap(), WriteOutcome::Refused(None));
+        assert_eq!(
+            store.update(&key(), &update).await.unwrap(),
+            WriteOutcome::Refused(None)
+        );
         assert_eq!(store.read(&key()).await.unwrap(), None);
     }
 }

@@ -17,7 +17,9 @@ trials! {
 }
 
 fn guarded(update: &Update) -> Update {
-    update.clone().with_guard(Guard::NotLanded(update.id.clone()))
+    update
+        .clone()
+        .with_guard(Guard::NotLanded(update.id.clone()))
 }
 
 async fn a_repeat_of_a_write_that_landed_is_refused_and_shows_it(store: &dyn Store) {
@@ -40,7 +42,8 @@ async fn a_repeat_behind_another_write_is_done(store: &dyn Store) {
     let write = update([spend("rpm", 1_000)]);
     apply(store, &write).await;
     apply(store, &update([spend("rpm", 1_000)])).await;
-    // Only the last write is known, so the repeat charges twice. Tokens are lost, and none is minted.
+    // Only the last write is known, so the repeat charges twice. Tokens are lost, and none is
+    // minted.
     let state = apply(store, &guarded(&write)).await;
     assert_eq!(held(&state, "rpm"), (2_000, 3_000));
 }

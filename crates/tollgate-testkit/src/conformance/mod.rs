@@ -1,8 +1,10 @@
-//! A conformance suite for implementations of [`Store`]: it shows if a store keeps the rules on which limits rely.
+//! A conformance suite for implementations of [`Store`]: it shows if a store keeps the rules on
+//! which limits rely.
 //!
-//! Each [`Trial`] writes buckets through the trait alone and compares every answer and every read with what
-//! [`Update::holds`], [`Update::apply`], [`Create::bucket`] and [`Split::halve`] say. [`trials`] returns those that a
-//! store of the given [`Capabilities`] must pass; [`run`] runs them all.
+//! Each [`Trial`] writes buckets through the trait alone and compares every answer and every read
+//! with what [`Update::holds`], [`Update::apply`], [`Create::bucket`] and [`Split::halve`] say.
+//! [`trials`] returns those that a store of the given [`Capabilities`] must pass; [`run`] runs them
+//! all.
 //!
 //! | trials | rule |
 //! |---|---|
@@ -17,8 +19,9 @@
 //! | `shards` | a split neither mints nor loses a millitoken |
 //! | `records` | stored limits and entities are found again |
 //!
-//! The suite sees a store only through the trait. Whether attributes of other clients survive a write, and which
-//! [kind of error](tollgate::store::StoreErrorKind) a failed call gets, is for the store's own tests.
+//! The suite sees a store only through the trait. Whether attributes of other clients survive a
+//! write, and which [kind of error](tollgate::store::StoreErrorKind) a failed call gets, is for the
+//! store's own tests.
 //!
 //! ```
 //! use tollgate::store::MemoryStore;

@@ -27,12 +27,21 @@ fn rpm(amount: u64) -> StoredConfig {
     Limit::per_minute("rpm", amount).into()
 }
 
-async fn look_up(records: &dyn Records, scopes: &[ConfigScope], shard: Option<&BucketKey>) -> LookUp {
-    records.look_up(Some(&user()), scopes, shard, ReadConsistency::Strong).await.unwrap()
+async fn look_up(
+    records: &dyn Records,
+    scopes: &[ConfigScope],
+    shard: Option<&BucketKey>,
+) -> LookUp {
+    records
+        .look_up(Some(&user()), scopes, shard, ReadConsistency::Strong)
+        .await
+        .unwrap()
 }
 
 async fn a_config_is_found_replaced_and_deleted(store: &dyn Store) {
-    let Some(records) = store.records() else { return };
+    let Some(records) = store.records() else {
+        return;
+    };
     let scope = ConfigScope::entity_resource("user-1", "api").unwrap();
     for amount in [10, 20] {
         records.put_config(&scope, &rpm(amount)).await.unwrap();
@@ -45,7 +54,9 @@ async fn a_config_is_found_replaced_and_deleted(store: &dyn Store) {
 }
 
 async fn a_look_up_answers_in_the_order_of_its_scopes(store: &dyn Store) {
-    let Some(records) = store.records() else { return };
+    let Some(records) = store.records() else {
+        return;
+    };
     let bucket = put(store, [limit("rpm", 5_000)]).await;
     let [own, everywhere, resource, system] = ConfigScope::levels(&user(), &key().resource);
     records.put_config(&everywhere, &rpm(2)).await.unwrap();
@@ -56,11 +67,22 @@ async fn a_look_up_answers_in_the_order_of_its_scopes(store: &dyn Store) {
 }
 
 async fn resources_with_limits_are_listed(store: &dyn Store) {
-    let Some(records) = store.records() else { return };
+    let Some(records) = store.records() else {
+        return;
+    };
     for resource in ["web", "api"] {
-        records.put_config(&ConfigScope::resource(resource).unwrap(), &rpm(1)).await.unwrap();
+        records
+            .put_config(&ConfigScope::resource(resource).unwrap(), &rpm(1))
+            .await
+            .unwrap();
     }
-    records.put_config(&ConfigScope::entity_resource("user-1", "files").unwrap(), &rpm(1)).await.unwrap();
+    records
+        .put_config(
+            &ConfigScope::entity_resource("user-1", "files").unwrap(),
+            &rpm(1),
+        )
+        .await
+        .unwrap();
     let names = async |listing| -> Vec<String> {
         let resources = records.list_resources(listing).await.unwrap();
         resources.iter().map(Resource::to_string).collect()
@@ -70,21 +92,34 @@ async fn resources_with_limits_are_listed(store: &dyn Store) {
 }
 
 async fn an_entity_is_created_once(store: &dyn Store) {
-    let Some(records) = store.records() else { return };
+    let Some(records) = store.records() else {
+        return;
+    };
     assert_eq!(look_up(records, &[], None).await.entity, None);
-    let entity = Entity::new(user()).with_parent("org".try_into().unwrap()).cascading().with_metadata("plan", "pro");
+    let entity = Entity::new(user())
+        .with_parent("org".try_into().unwrap())
+        .cascading()
+        .with_metadata("plan", "pro");
     assert!(records.create_entity(&entity).await.unwrap());
     assert!(!records.create_entity(&Entity::new(user())).await.unwrap());
     assert_eq!(look_up(records, &[], None).await.entity, Some(entity));
 }
 
 async fn a_deleted_entity_takes_its_buckets_along(store: &dyn Store) {
-    let Some(records) = store.records() else { return };
+    let Some(records) = store.records() else {
+        return;
+    };
     records.create_entity(&Entity::new(user())).await.unwrap();
     put(store, [limit("rpm", 5_000)]).await;
     let other = BucketKey::new("user-2".try_into().unwrap(), key().resource);
-    store.create(&other, &create([limit("rpm", 5_000)])).await.unwrap();
+    store
+        .create(&other, &create([limit("rpm", 5_000)]))
+        .await
+        .unwrap();
     assert!(records.delete_entity(&user()).await.unwrap() >= 2);
-    assert_eq!(look_up(records, &[], Some(&key())).await, LookUp::new(None, Vec::new()));
+    assert_eq!(
+        look_up(records, &[], Some(&key())).await,
+        LookUp::new(None, Vec::new())
+    );
     assert!(store.read(&other).await.unwrap().is_some());
 }

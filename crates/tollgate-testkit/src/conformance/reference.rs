@@ -2,8 +2,8 @@
 
 use tollgate::{
     model::{
-        Anchor, BucketState, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters, ParentLink, TokenChange,
-        Update, WriteId,
+        Anchor, BucketState, Expiry, Guard, Level, LimitState, Line, NewLimit, Parameters,
+        ParentLink, TokenChange, Update, WriteId,
     },
     store::{Store, WriteOutcome},
 };
@@ -62,12 +62,22 @@ async fn random_writes_do_what_the_reference_does(store: &dyn Store) {
         }
         match store.update(&key(), &update).await.unwrap() {
             WriteOutcome::Applied(after) => {
-                assert!(holds, "write {number} must be refused: {update:?}\n{state:?}");
-                assert_eq!(sorted(&after), sorted(&state), "after write {number}: {update:?}");
+                assert!(
+                    holds,
+                    "write {number} must be refused: {update:?}\n{state:?}"
+                );
+                assert_eq!(
+                    sorted(&after),
+                    sorted(&state),
+                    "after write {number}: {update:?}"
+                );
                 applied += 1;
             }
             WriteOutcome::Refused(now) => {
-                assert!(!holds, "write {number} must be applied: {update:?}\n{state:?}");
+                assert!(
+                    !holds,
+                    "write {number} must be applied: {update:?}\n{state:?}"
+                );
                 assert_eq!(
                     now.as_ref().map(sorted),
                     Some(sorted(&state)),
@@ -77,9 +87,16 @@ async fn random_writes_do_what_the_reference_does(store: &dyn Store) {
             }
         }
         let read = store.read(&key()).await.unwrap();
-        assert_eq!(read.as_ref().map(sorted), Some(sorted(&state)), "read after write {number}");
+        assert_eq!(
+            read.as_ref().map(sorted),
+            Some(sorted(&state)),
+            "read after write {number}"
+        );
     }
-    assert!(applied > WRITES / 10 && refused > WRITES / 10, "{applied} applied and {refused} refused prove little");
+    assert!(
+        applied > WRITES / 10 && refused > WRITES / 10,
+        "{applied} applied and {refused} refused prove little"
+    );
 }
 
 /// Returns the bucket with its limits in the order of their names. A store may have another order.
@@ -91,11 +108,18 @@ fn sorted(state: &BucketState) -> BucketState {
 
 fn any_update(random: &mut Random, state: &BucketState) -> Update {
     let mut update = Update::new(id(), NOW + random.below(1_000) as i64);
-    let seen = if random.once_in(6) { random.near(state.refilled_at) } else { state.refilled_at };
+    let seen = if random.once_in(6) {
+        random.near(state.refilled_at)
+    } else {
+        state.refilled_at
+    };
     update.anchor = match random.below(3) {
         0 => Anchor::Free,
         1 => Anchor::Pinned(seen),
-        _ => Anchor::Moves { seen, to: seen + 1 + random.below(9) as i64 },
+        _ => Anchor::Moves {
+            seen,
+            to: seen + 1 + random.below(9) as i64,
+        },
     };
     update.expiry = match random.below(4) {
         0 => Expiry::At(NOW / 1000 + 1_000 + random.below(9) as i64),
@@ -110,14 +134,18 @@ fn any_update(random: &mut Random, state: &BucketState) -> Update {
         update.shard_count = Some(if random.once_in(6) { 2 } else { 1 });
     }
     if random.once_in(20) {
-        update.lineage = Some(ParentLink::new("org".try_into().unwrap(), random.once_in(2)));
+        update.lineage = Some(ParentLink::new(
+            "org".try_into().unwrap(),
+            random.once_in(2),
+        ));
     }
     for limit in NAMES {
         match state.limit(&name(limit)) {
             Some(known) if random.once_in(2) => update = update.with_line(any_line(random, known)),
             None if random.once_in(16) => {
                 let level = Level::new(random.near(1_000), random.below(1_000) as i64);
-                update = update.with_added(NewLimit::new(name(limit), parameters(), level).with_consumed(1));
+                update = update
+                    .with_added(NewLimit::new(name(limit), parameters(), level).with_consumed(1));
             }
             _ => {}
         }
@@ -134,14 +162,26 @@ fn any_line(random: &mut Random, known: &LimitState) -> Line {
     let mut line = Line::new(known.name.clone(), change).with_consumed(random.below(5) as i64 - 2);
     // Most conditions hold, so that most writes are applied.
     if random.once_in(3) {
-        line.floor = Some(if random.once_in(4) { random.near(tokens) } else { tokens });
+        line.floor = Some(if random.once_in(4) {
+            random.near(tokens)
+        } else {
+            tokens
+        });
     }
     if random.once_in(3) {
-        line.ceiling = Some(if random.once_in(4) { random.near(tokens) } else { tokens });
+        line.ceiling = Some(if random.once_in(4) {
+            random.near(tokens)
+        } else {
+            tokens
+        });
     }
     let other = Parameters::new(10_000, 1_000 + random.below(3) as i64, 1_000).unwrap();
     if random.once_in(3) {
-        line.expected = Some(if random.once_in(4) { other } else { known.parameters });
+        line.expected = Some(if random.once_in(4) {
+            other
+        } else {
+            known.parameters
+        });
     }
     line.remainder = random.once_in(3).then(|| random.below(1_000) as i64);
     line.parameters = random.once_in(6).then_some(other);

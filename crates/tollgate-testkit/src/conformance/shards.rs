@@ -33,7 +33,9 @@ async fn halve(store: &dyn Store, before: &BucketState) {
 }
 
 async fn a_split_halves_the_bucket(store: &dyn Store) {
-    let odd = limit("rpm", 0).with_level(Level::new(4_001, 3)).with_consumed(7);
+    let odd = limit("rpm", 0)
+        .with_level(Level::new(4_001, 3))
+        .with_consumed(7);
     let create = create([odd, limit("tpm", 10_000)]).with_expires_at(NOW / 1000 + 60);
     store.create(&key(), &create).await.unwrap();
     let before = read(store, 0).await.unwrap();
@@ -47,15 +49,39 @@ async fn a_split_halves_a_debt(store: &dyn Store) {
 
 async fn a_split_of_another_number_of_shards_does_nothing(store: &dyn Store) {
     let before = put(store, [limit("rpm", 4_000)]).await;
-    assert!(!store.split(&key(), &Split::new(id(), NOW, 2)).await.unwrap());
-    assert_eq!((read(store, 0).await, read(store, 1).await), (Some(before), None));
+    assert!(
+        !store
+            .split(&key(), &Split::new(id(), NOW, 2))
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        (read(store, 0).await, read(store, 1).await),
+        (Some(before), None)
+    );
 }
 
 async fn a_split_of_a_bucket_that_is_gone_does_nothing(store: &dyn Store) {
-    assert!(!store.split(&key(), &Split::new(id(), NOW, 1)).await.unwrap());
+    assert!(
+        !store
+            .split(&key(), &Split::new(id(), NOW, 1))
+            .await
+            .unwrap()
+    );
     assert_eq!((read(store, 0).await, read(store, 1).await), (None, None));
-    store.create(&key(), &create([limit("rpm", 4_000)]).with_expires_at(NOW / 1000)).await.unwrap();
-    assert!(!store.split(&key(), &Split::new(id(), NOW, 1)).await.unwrap());
+    store
+        .create(
+            &key(),
+            &create([limit("rpm", 4_000)]).with_expires_at(NOW / 1000),
+        )
+        .await
+        .unwrap();
+    assert!(
+        !store
+            .split(&key(), &Split::new(id(), NOW, 1))
+            .await
+            .unwrap()
+    );
     assert_eq!(read(store, 1).await, None);
 }
 
@@ -63,7 +89,12 @@ async fn a_bucket_can_be_split_up_to_the_maximum(store: &dyn Store) {
     put(store, [limit("rpm", 9_999)]).await;
     let mut shards = 1;
     while shards < Split::MOST_SHARDS {
-        assert!(store.split(&key(), &Split::new(id(), NOW, shards)).await.unwrap());
+        assert!(
+            store
+                .split(&key(), &Split::new(id(), NOW, shards))
+                .await
+                .unwrap()
+        );
         shards *= 2;
         let mut sum = 0;
         for shard in 0..shards {
@@ -71,7 +102,10 @@ async fn a_bucket_can_be_split_up_to_the_maximum(store: &dyn Store) {
         }
         assert_eq!(sum, 9_999, "{shards} shards");
     }
-    let error = store.split(&key(), &Split::new(id(), NOW, shards)).await.unwrap_err();
+    let error = store
+        .split(&key(), &Split::new(id(), NOW, shards))
+        .await
+        .unwrap_err();
     assert!(error.is_not_applied(), "{error}");
     assert_eq!(read(store, shards).await, None);
 }
@@ -81,7 +115,12 @@ async fn a_write_for_the_old_number_of_shards_is_refused(store: &dyn Store) {
     let write = |count| update([spend("rpm", 1)]).with_shard_count(count);
     apply(store, &write(1)).await;
     refuse(store, &write(2)).await;
-    assert!(store.split(&key(), &Split::new(id(), NOW, 1)).await.unwrap());
+    assert!(
+        store
+            .split(&key(), &Split::new(id(), NOW, 1))
+            .await
+            .unwrap()
+    );
     refuse(store, &write(1)).await;
     apply(store, &write(2)).await;
 }

@@ -26,7 +26,8 @@ impl Trial {
 
     /// Returns the name, for example `guard::a_repeat_behind_another_write_is_done`.
     pub fn name(&self) -> &'static str {
-        self.name.trim_start_matches(concat!(env!("CARGO_CRATE_NAME"), "::conformance::"))
+        self.name
+            .trim_start_matches(concat!(env!("CARGO_CRATE_NAME"), "::conformance::"))
     }
 
     /// Runs the trial on an empty store.

@@ -11,7 +11,8 @@ use std::{
 use tollgate::{
     LimitName,
     model::{
-        BucketKey, BucketState, Create, Level, LimitState, Line, NewLimit, Parameters, TokenChange, Update, WriteId,
+        BucketKey, BucketState, Create, Level, LimitState, Line, NewLimit, Parameters, TokenChange,
+        Update, WriteId,
     },
     store::{Store, WriteOutcome},
 };
@@ -76,7 +77,9 @@ pub fn spend(limit: &str, amount: i64) -> Line {
 
 /// Returns an update at [`NOW`] that has no condition except those of its lines.
 pub fn update<const N: usize>(lines: [Line; N]) -> Update {
-    lines.into_iter().fold(Update::new(id(), NOW), Update::with_line)
+    lines
+        .into_iter()
+        .fold(Update::new(id(), NOW), Update::with_line)
 }
 
 /// Creates the bucket [`key`] with the limits.
@@ -94,7 +97,11 @@ pub async fn put<const N: usize>(store: &dyn Store, limits: [NewLimit; N]) -> Bu
 pub async fn apply(store: &dyn Store, update: &Update) -> BucketState {
     let state = applied(store.update(&key(), update).await.unwrap());
     assert_eq!(state.last_write.as_ref(), Some(&update.id));
-    assert_eq!(store.read(&key()).await.unwrap().as_ref(), Some(&state), "applied returns the new state");
+    assert_eq!(
+        store.read(&key()).await.unwrap().as_ref(),
+        Some(&state),
+        "applied returns the new state"
+    );
     state
 }
 
@@ -108,7 +115,11 @@ pub async fn refuse(store: &dyn Store, update: &Update) -> BucketState {
         panic!("applied: {update:?}");
     };
     assert_eq!(state, before, "refused returns the current state");
-    assert_eq!(store.read(&key()).await.unwrap(), before, "refused changes nothing");
+    assert_eq!(
+        store.read(&key()).await.unwrap(),
+        before,
+        "refused changes nothing"
+    );
     state.expect("refused returns the bucket")
 }
 
@@ -128,7 +139,9 @@ pub fn applied(outcome: WriteOutcome) -> BucketState {
 /// # Panics
 /// If the bucket does not have it.
 pub fn of<'a>(state: &'a BucketState, limit: &str) -> &'a LimitState {
-    state.limit(&name(limit)).unwrap_or_else(|| panic!("no limit {limit}: {state:?}"))
+    state
+        .limit(&name(limit))
+        .unwrap_or_else(|| panic!("no limit {limit}: {state:?}"))
 }
 
 /// Returns the tokens and the consumption of a limit, in millitokens.

@@ -1,4 +1,5 @@
-//! The account of one bucket: its charges in the order of the store, compared with a perfect bucket.
+//! The account of one bucket: its charges in the order of the store, compared with a perfect
+//! bucket.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use tollgate::model::Parameters;
 #[derive(Debug, Default)]
 pub(super) struct Account {
     charges: Vec<Charge>,
-    /// The least and the greatest time from a write's own timestamp until it was done, ms. It may be negative if the
-    /// clock of the process is ahead.
+    /// The least and the greatest time from a write's own timestamp until it was done, ms. It may
+    /// be negative if the clock of the process is ahead.
     lag: Option<(i64, i64)>,
 }
 
@@ -37,23 +38,26 @@ impl Account {
 
     /// Returns the millitokens that charges have taken from `from` until `to` (epoch ms).
     pub(super) fn taken_between(&self, from: i64, to: i64) -> i64 {
-        let within = self.charges.iter().filter(|charge| (from..to).contains(&charge.at));
+        let within = self
+            .charges
+            .iter()
+            .filter(|charge| (from..to).contains(&charge.at));
         within.map(|charge| charge.millitokens).sum()
     }
 
-    /// Returns the spread of the time from a write's own timestamp until it was done: clock differences plus transit
-    /// times.
+    /// Returns the spread of the time from a write's own timestamp until it was done: clock
+    /// differences plus transit times.
     pub(super) fn widening(&self) -> Duration {
         let (least, most) = self.lag.unwrap_or_default();
         Duration::from_millis(u64::try_from(most - least).unwrap_or(0))
     }
 
-    /// Returns the millitokens that were granted beyond the rule: over any interval, at most the capacity plus the
-    /// refill of the interval widened by [`widening`](Self::widening).
+    /// Returns the millitokens that were granted beyond the rule: over any interval, at most the
+    /// capacity plus the refill of the interval widened by [`widening`](Self::widening).
     ///
-    /// The rule holds if and only if a perfect bucket never falls below zero. Its capacity is larger by the refill of
-    /// the widening and of the `slack`, and it is full at the first charge. Levels are in units of millitoken · refill
-    /// period, so nothing is rounded.
+    /// The rule holds if and only if a perfect bucket never falls below zero. Its capacity is
+    /// larger by the refill of the widening and of the `slack`, and it is full at the first charge.
+    /// Levels are in units of millitoken · refill period, so nothing is rounded.
     pub(super) fn over_admitted(&self, parameters: Parameters, slack: Duration) -> i64 {
         let period = i128::from(parameters.refill_period());
         let amount = i128::from(parameters.refill_amount());
@@ -82,43 +86,65 @@ mod tests {
 
     fn account(charges: &[(i64, i64, i64)]) -> Account {
         let mut account = Account::default();
-        charges.iter().for_each(|(at, planned, millitokens)| account.charge(*at, *planned, *millitokens));
+        charges
+            .iter()
+            .for_each(|(at, planned, millitokens)| account.charge(*at, *planned, *millitokens));
         account
     }
 
     #[test]
     fn what_a_perfect_bucket_grants_is_right_to_the_millitoken() {
         assert_eq!(
-            account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)]).over_admitted(parameters(), Duration::ZERO),
+            account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)])
+                .over_admitted(parameters(), Duration::ZERO),
             0
         );
         assert_eq!(
-            account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)]).over_admitted(parameters(), Duration::ZERO),
+            account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1501)])
+                .over_admitted(parameters(), Duration::ZERO),
             1
         );
     }
 
     #[test]
     fn a_full_bucket_gains_nothing() {
-        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_000)]).over_admitted(parameters(), Duration::ZERO), 0);
-        assert_eq!(account(&[(0, 0, 1000), (100_000, 100_000, 10_001)]).over_admitted(parameters(), Duration::ZERO), 1);
+        assert_eq!(
+            account(&[(0, 0, 1000), (100_000, 100_000, 10_000)])
+                .over_admitted(parameters(), Duration::ZERO),
+            0
+        );
+        assert_eq!(
+            account(&[(0, 0, 1000), (100_000, 100_000, 10_001)])
+                .over_admitted(parameters(), Duration::ZERO),
+            1
+        );
     }
 
     #[test]
     fn ways_and_clocks_widen_the_interval() {
         // The first write is done 20 ms late, the second has a clock that is 30 ms ahead.
-        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1300)]).over_admitted(parameters(), Duration::ZERO), 0);
-        assert_eq!(account(&[(20, 0, 10_000), (100, 130, 1301)]).over_admitted(parameters(), Duration::ZERO), 1);
+        assert_eq!(
+            account(&[(20, 0, 10_000), (100, 130, 1300)])
+                .over_admitted(parameters(), Duration::ZERO),
+            0
+        );
+        assert_eq!(
+            account(&[(20, 0, 10_000), (100, 130, 1301)])
+                .over_admitted(parameters(), Duration::ZERO),
+            1
+        );
     }
 
     #[test]
     fn what_comes_back_may_be_granted_again() {
         assert_eq!(
-            account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)]).over_admitted(parameters(), Duration::ZERO),
+            account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)])
+                .over_admitted(parameters(), Duration::ZERO),
             0
         );
         assert_eq!(
-            account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)]).over_admitted(parameters(), Duration::ZERO),
+            account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2001)])
+                .over_admitted(parameters(), Duration::ZERO),
             1
         );
     }

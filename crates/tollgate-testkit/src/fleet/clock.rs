@@ -8,7 +8,8 @@ use tollgate::clock::Clock;
 /// The start of the simulation, in November 2023: epoch ms.
 const EPOCH: i64 = 1_700_000_000_000;
 
-/// The time of the paused runtime, which jumps from timer to timer, as the clock of one process shows it.
+/// The time of the paused runtime, which jumps from timer to timer, as the clock of one process
+/// shows it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VirtualClock {
     start: Instant,
@@ -19,7 +20,10 @@ pub(super) struct VirtualClock {
 impl VirtualClock {
     /// Returns a clock with the true time. Must be called within the runtime.
     pub(super) fn start() -> Self {
-        Self { start: Instant::now(), skew: 0 }
+        Self {
+            start: Instant::now(),
+            skew: 0,
+        }
     }
 
     /// Returns a clock that is `skew` milliseconds ahead.

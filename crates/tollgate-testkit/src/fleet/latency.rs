@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// The distribution of round trips to the store: log-normal, with outliers.
 ///
-/// The way to the store takes half of a round trip. Like timers, round trips are exact to the millisecond.
+/// The way to the store takes half of a round trip. Like timers, round trips are exact to the
+/// millisecond.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,18 +25,25 @@ pub struct Latency {
 /// The median is 5 ms, the 99th percentile is 11 ms, and one in a thousand takes ten times as long.
 impl Default for Latency {
     fn default() -> Self {
-        Self::new(Duration::from_millis(5)).spread(0.35).outliers(0.001, 10.0)
+        Self::new(Duration::from_millis(5))
+            .spread(0.35)
+            .outliers(0.001, 10.0)
     }
 }
 
 impl Latency {
     /// Returns a latency whose round trips all take `median`.
     pub fn new(median: Duration) -> Self {
-        Self { median, spread: 0.0, outliers: 0.0, factor: 1.0 }
+        Self {
+            median,
+            spread: 0.0,
+            outliers: 0.0,
+            factor: 1.0,
+        }
     }
 
-    /// Sets the standard deviation of the round trip's logarithm: 0.35 puts the 99th percentile at 2.3 times the
-    /// median.
+    /// Sets the standard deviation of the round trip's logarithm: 0.35 puts the 99th percentile at
+    /// 2.3 times the median.
     pub fn spread(mut self, deviation: f64) -> Self {
         self.spread = deviation;
         self
@@ -56,7 +64,10 @@ impl Latency {
         // Rounded up or down at random, so that the mean stays the same.
         let there = (millis / 2.0 + random.f64()).floor();
         let back = (millis / 2.0 + random.f64()).floor();
-        (Duration::from_millis(there as u64), Duration::from_millis(back as u64))
+        (
+            Duration::from_millis(there as u64),
+            Duration::from_millis(back as u64),
+        )
     }
 }
 

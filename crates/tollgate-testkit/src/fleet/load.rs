@@ -28,19 +28,30 @@ pub(super) enum Arrivals {
 }
 
 impl Load {
-    /// Returns a load of random requests, `per_second` on average (a Poisson process), each at a random process.
+    /// Returns a load of random requests, `per_second` on average (a Poisson process), each at a
+    /// random process.
     pub fn open(per_second: f64) -> Self {
-        Self { arrivals: Arrivals::Open(per_second), keys: 1, exponent: 0.0, cost: 1 }
+        Self {
+            arrivals: Arrivals::Open(per_second),
+            keys: 1,
+            exponent: 0.0,
+            cost: 1,
+        }
     }
 
-    /// Returns a load of `tasks` tasks in every process. A task asks again as soon as it has an answer, and after a
-    /// denial as soon as the denial allows.
+    /// Returns a load of `tasks` tasks in every process. A task asks again as soon as it has an
+    /// answer, and after a denial as soon as the denial allows.
     pub fn closed(tasks: usize) -> Self {
-        Self { arrivals: Arrivals::Closed(tasks), keys: 1, exponent: 0.0, cost: 1 }
+        Self {
+            arrivals: Arrivals::Closed(tasks),
+            keys: 1,
+            exponent: 0.0,
+            cost: 1,
+        }
     }
 
-    /// Spreads the requests over `keys` buckets, the `k`th in proportion to `1 / k^exponent` (Zipf). Default: one
-    /// bucket.
+    /// Spreads the requests over `keys` buckets, the `k`th in proportion to `1 / k^exponent`
+    /// (Zipf). Default: one bucket.
     pub fn keys(mut self, keys: usize, exponent: f64) -> Self {
         (self.keys, self.exponent) = (keys.max(1), exponent);
         self
@@ -75,6 +86,8 @@ impl Zipf {
 
     pub(super) fn draw(&self, random: &mut fastrand::Rng) -> usize {
         let point = random.f64();
-        self.upto.partition_point(|upto| *upto <= point).min(self.upto.len() - 1)
+        self.upto
+            .partition_point(|upto| *upto <= point)
+            .min(self.upto.len() - 1)
     }
 }

@@ -1,9 +1,10 @@
 //! Simulates thousands of processes in one process, on a virtual clock.
 //!
-//! A [`Fleet`] runs many real limiters, one per simulated process, on one store. The store is some milliseconds away,
-//! allows a given number of writes per second for each item, and may lose answers. Only the way to the store, the
-//! clocks and the callers are simulated. Time jumps from timer to timer, so a minute of 16 processes takes about a
-//! second, and the same seed gives the same run.
+//! A [`Fleet`] runs many real limiters, one per simulated process, on one store. The store is some
+//! milliseconds away, allows a given number of writes per second for each item, and may lose
+//! answers. Only the way to the store, the clocks and the callers are simulated. Time jumps from
+//! timer to timer, so a minute of 16 processes takes about a second, and the same seed gives the
+//! same run.
 //!
 //! The charges in the store are compared with a perfect bucket, to the millitoken.
 //!
@@ -66,7 +67,19 @@ pub struct Fleet {
 
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { processes, seed, limit, load, latencies, manners, skew, shards, warm_up, measure, .. } = self;
+        let Self {
+            processes,
+            seed,
+            limit,
+            load,
+            latencies,
+            manners,
+            skew,
+            shards,
+            warm_up,
+            measure,
+            ..
+        } = self;
         f.debug_struct("Fleet")
             .field("processes", processes)
             .field("seed", seed)
@@ -83,8 +96,8 @@ impl fmt::Debug for Fleet {
 }
 
 impl Fleet {
-    /// Returns a fleet of `processes` processes that share one key with 1000 tokens per second, with a load of 2000
-    /// requests per second.
+    /// Returns a fleet of `processes` processes that share one key with 1000 tokens per second,
+    /// with a load of 2000 requests per second.
     pub fn new(processes: usize) -> Self {
         Self {
             processes: processes.max(1),
@@ -92,7 +105,10 @@ impl Fleet {
             limit: Limit::per_second("tokens", 1000),
             load: Load::open(2000.0),
             latencies: vec![Latency::default()],
-            manners: Manners { item_writes: 1000.0, loss: 0.0 },
+            manners: Manners {
+                item_writes: 1000.0,
+                loss: 0.0,
+            },
             skew: Duration::ZERO,
             shards: 1,
             warm_up: Duration::from_secs(3),
@@ -126,7 +142,8 @@ impl Fleet {
         self
     }
 
-    /// Sets the latencies of the store, which the processes use in turn. Does nothing if there are none.
+    /// Sets the latencies of the store, which the processes use in turn. Does nothing if there are
+    /// none.
     pub fn latencies(mut self, latencies: impl IntoIterator<Item = Latency>) -> Self {
         let latencies: Vec<_> = latencies.into_iter().collect();
         if !latencies.is_empty() {
@@ -135,8 +152,8 @@ impl Fleet {
         self
     }
 
-    /// Sets the write units per second that one item takes before it throttles. It takes three times as many reads.
-    /// Default: 1000.
+    /// Sets the write units per second that one item takes before it throttles. It takes three
+    /// times as many reads. Default: 1000.
     pub fn item_writes(mut self, per_second: f64) -> Self {
         self.manners.item_writes = per_second;
         self
@@ -148,7 +165,8 @@ impl Fleet {
         self
     }
 
-    /// Sets the maximum difference of each process's clock from the true time, in both directions. Default: 0.
+    /// Sets the maximum difference of each process's clock from the true time, in both directions.
+    /// Default: 0.
     pub fn skew(mut self, most: Duration) -> Self {
         self.skew = most;
         self

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// The results of a simulation. Unless a field says otherwise, counts are of the measured time, without the warm-up.
+/// The results of a simulation. Unless a field says otherwise, counts are of the measured time,
+/// without the warm-up.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -16,22 +17,26 @@ pub struct Outcome {
     pub granted: u64,
     /// The number of requests that were denied.
     pub denied: u64,
-    /// The number of requests without a decision: the store was too busy, too slow, or lost their answer.
+    /// The number of requests without a decision: the store was too busy, too slow, or lost their
+    /// answer.
     pub unavailable: u64,
     /// The tokens that were charged in the store.
     pub tokens: f64,
-    /// The tokens as a part of the maximum. For each bucket, the maximum is the requested amount or the refill in that
-    /// time, whichever is less.
+    /// The tokens as a part of the maximum. For each bucket, the maximum is the requested amount or
+    /// the refill in that time, whichever is less.
     pub utilisation: f64,
-    /// The millitokens granted beyond the rule since the beginning, of the bucket with the most of them. The rule: over
-    /// any interval, at most the capacity plus the refill of the interval, widened by [`widening`](Self::widening) and,
-    /// with several processes, by the slack that they allow each other.
+    /// The millitokens granted beyond the rule since the beginning, of the bucket with the most of
+    /// them. The rule: over any interval, at most the capacity plus the refill of the interval,
+    /// widened by [`widening`](Self::widening) and, with several processes, by the slack that they
+    /// allow each other.
     pub over_admitted: i64,
-    /// The same, by the times at which granted requests started. A request that waits is charged earlier.
+    /// The same, by the times at which granted requests started. A request that waits is charged
+    /// earlier.
     pub over_started: i64,
     /// The millitokens that were granted since the beginning but not charged to a bucket.
     pub unpaid: i64,
-    /// The spread of the time from a write's own timestamp until it was done: transit times plus clock differences.
+    /// The spread of the time from a write's own timestamp until it was done: transit times plus
+    /// clock differences.
     pub widening: Duration,
     /// The write units of writes that were done: one each, and two for each item of a transaction.
     pub writes: u64,
@@ -102,8 +107,13 @@ pub struct Times {
 impl Times {
     pub(super) fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        let at = |part: usize| times.get((times.len() * part / 100).min(times.len().saturating_sub(1)));
+        let at =
+            |part: usize| times.get((times.len() * part / 100).min(times.len().saturating_sub(1)));
         let at = |part| at(part).copied().unwrap_or_default();
-        Self { p50: at(50), p99: at(99), most: at(100) }
+        Self {
+            p50: at(50),
+            p99: at(99),
+            most: at(100),
+        }
     }
 }

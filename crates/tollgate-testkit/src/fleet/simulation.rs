@@ -26,7 +26,8 @@ const RESOURCE: &str = "api";
 /// The refill, as a time, that may be spent above the capacity, once, if several processes spend.
 const MOST_SLACK: Duration = Duration::from_millis(250);
 
-/// The number of buckets that each process remembers. Less than the default, because there are many processes.
+/// The number of buckets that each process remembers. Less than the default, because there are many
+/// processes.
 const REMEMBERED: usize = 1000;
 
 /// A run and its observations.
@@ -65,7 +66,10 @@ impl Simulation {
     pub(super) fn run(fleet: &Fleet) -> Outcome {
         // Limiters draw random write ids and pauses from the thread's generator.
         fastrand::seed(fleet.seed);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build();
         let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
         runtime.block_on(async {
             let simulation = Arc::new(Self::new(fleet.clone()));
@@ -84,25 +88,53 @@ impl Simulation {
     fn new(fleet: Fleet) -> Self {
         let clock = VirtualClock::start();
         let window = (fleet.warm_up, fleet.warm_up + fleet.measure);
-        let store = Arc::new(SimulatedStore::new(clock, fleet.seed.wrapping_add(1), fleet.manners, window));
+        let store = Arc::new(SimulatedStore::new(
+            clock,
+            fleet.seed.wrapping_add(1),
+            fleet.manners,
+            window,
+        ));
         let mut random = fastrand::Rng::with_seed(fleet.seed.wrapping_add(2));
         let skew = i64::try_from(fleet.skew.as_millis()).unwrap_or(0);
         let limiters = (0..fleet.processes).map(|process| {
             let clock = clock.skewed(random.i64(-skew..=skew));
             // The settings of a table without Python clients.
-            let builder = RateLimiter::builder().clock(clock).remembered_buckets(REMEMBERED).mixed_fleet(false);
+            let builder = RateLimiter::builder()
+                .clock(clock)
+                .remembered_buckets(REMEMBERED)
+                .mixed_fleet(false);
             let builder = (fleet.settings)(builder);
             let latency = fleet.latencies[process % fleet.latencies.len()];
-            let store = DistantStore { store: store.clone(), latency };
-            builder.build_shared(Arc::new(store)).unwrap_or_else(|error| panic!("no limiter: {error}"))
+            let store = DistantStore {
+                store: store.clone(),
+                latency,
+            };
+            builder
+                .build_shared(Arc::new(store))
+                .unwrap_or_else(|error| panic!("no limiter: {error}"))
         });
         let limiters = limiters.collect();
         let zipf = Zipf::new(&fleet.load);
         let of_processes = vec![ProcessOutcome::default(); fleet.processes];
-        let outcome = Outcome { of_processes, ..Outcome::default() };
+        let outcome = Outcome {
+            of_processes,
+            ..Outcome::default()
+        };
         let starts = (0..fleet.load.keys).map(|_| Account::default()).collect();
-        let tally = Mutex::new(Tally { asked: vec![0; fleet.load.keys], starts, outcome, ..Tally::default() });
-        Self { fleet, clock, store, limiters, zipf, tally }
+        let tally = Mutex::new(Tally {
+            asked: vec![0; fleet.load.keys],
+            starts,
+            outcome,
+            ..Tally::default()
+        });
+        Self {
+            fleet,
+            clock,
+            store,
+            limiters,
+            zipf,
+            tally,
+        }
     }
 
     /// Gives the buckets their initial shards.
@@ -132,7 +164,10 @@ impl Simulation {
                 break;
             }
             sleep_until(self.clock.at(next)).await;
-            let (process, key) = (random.usize(0..self.limiters.len()), self.zipf.draw(&mut random));
+            let (process, key) = (
+                random.usize(0..self.limiters.len()),
+                self.zipf.draw(&mut random),
+            );
             let simulation = self.clone();
             tokio::spawn(async move { simulation.ask(process, key).await });
         }
@@ -159,14 +194,20 @@ impl Simulation {
     }
 
     async fn keep_asking(&self, task: usize, process: usize) {
-        let seed = self.fleet.seed.wrapping_add(4).wrapping_add((task as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let seed = self
+            .fleet
+            .seed
+            .wrapping_add(4)
+            .wrapping_add((task as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut random = fastrand::Rng::with_seed(seed);
         while self.clock.elapsed() < self.end() {
             let counted = self.is_counted();
             match self.ask(process, self.zipf.draw(&mut random)).await {
                 Answer::Granted => self.tally().outcome.of_tasks[task] += u64::from(counted),
                 // The runtime's timers have a resolution of 1 ms, so the shortest wait is 1 ms.
-                Answer::Denied(wait) => sleep(wait.unwrap_or_default().max(Duration::from_millis(1))).await,
+                Answer::Denied(wait) => {
+                    sleep(wait.unwrap_or_default().max(Duration::from_millis(1))).await
+                }
                 Answer::Unavailable => sleep(Duration::from_millis(1)).await,
             }
         }
@@ -186,7 +227,9 @@ impl Simulation {
         match result {
             Ok(lease) => {
                 lease.commit();
-                let millitokens = i64::try_from(self.fleet.load.cost).unwrap_or(i64::MAX).saturating_mul(1000);
+                let millitokens = i64::try_from(self.fleet.load.cost)
+                    .unwrap_or(i64::MAX)
+                    .saturating_mul(1000);
                 tally.granted += millitokens;
                 tally.starts[key].charge(self.clock.now(), self.clock.now(), millitokens);
                 if counted {
@@ -213,7 +256,9 @@ impl Simulation {
     fn request(&self, process: usize, key: usize) -> Acquire {
         let Fleet { limit, load, .. } = &self.fleet;
         let entity = format!("user-{key}");
-        let acquire = self.limiters[process].acquire(entity, RESOURCE).limits(limit.clone());
+        let acquire = self.limiters[process]
+            .acquire(entity, RESOURCE)
+            .limits(limit.clone());
         (self.fleet.request)(acquire.cost(limit.name(), load.cost).without_parent())
     }
 
@@ -228,20 +273,39 @@ impl Simulation {
     fn conclude(&self) -> Outcome {
         let tally = std::mem::take(&mut *self.tally());
         let parameters = Parameters::from(&self.fleet.limit);
-        let slack = if self.fleet.processes > 1 { MOST_SLACK } else { Duration::ZERO };
+        let slack = if self.fleet.processes > 1 {
+            MOST_SLACK
+        } else {
+            Duration::ZERO
+        };
         let (from, to) = self.window();
         let counts = self.store.counts();
-        let net: i64 = self.store.accounts(|_, account| account.net()).into_iter().sum();
-        let taken: i64 = self.store.accounts(|_, account| account.taken_between(from, to)).into_iter().sum();
+        let net: i64 = self
+            .store
+            .accounts(|_, account| account.net())
+            .into_iter()
+            .sum();
+        let taken: i64 = self
+            .store
+            .accounts(|_, account| account.taken_between(from, to))
+            .into_iter()
+            .sum();
         let tokens = taken as f64 / 1000.0;
-        let widening = self.worst(|_, account| account.widening()).unwrap_or_default();
-        let started = tally.starts.iter().map(|starts| starts.over_admitted(parameters, slack + widening));
+        let widening = self
+            .worst(|_, account| account.widening())
+            .unwrap_or_default();
+        let started = tally
+            .starts
+            .iter()
+            .map(|starts| starts.over_admitted(parameters, slack + widening));
         Outcome {
             processes: self.fleet.processes,
             time: self.fleet.measure,
             tokens,
             utilisation: tokens / self.possible(&tally.asked),
-            over_admitted: self.worst(|_, account| account.over_admitted(parameters, slack)).unwrap_or(0),
+            over_admitted: self
+                .worst(|_, account| account.over_admitted(parameters, slack))
+                .unwrap_or(0),
             unpaid: (tally.granted - net).max(0),
             over_started: started.max().unwrap_or(0),
             widening,
@@ -257,7 +321,10 @@ impl Simulation {
         }
     }
 
-    fn worst<T: Ord>(&self, of: impl FnMut(&tollgate::model::BucketKey, &super::account::Account) -> T) -> Option<T> {
+    fn worst<T: Ord>(
+        &self,
+        of: impl FnMut(&tollgate::model::BucketKey, &super::account::Account) -> T,
+    ) -> Option<T> {
         self.store.accounts(of).into_iter().max()
     }
 
@@ -270,9 +337,18 @@ impl Simulation {
 
     /// Returns the maximum number of tokens that could be granted in the measured time.
     fn possible(&self, asked: &[u64]) -> f64 {
-        let Fleet { limit, load, measure, .. } = &self.fleet;
-        let refill = limit.refill_amount() as f64 * measure.as_secs_f64() / limit.refill_period().as_secs_f64();
-        let possible: f64 = asked.iter().map(|asked| (*asked as f64 * load.cost as f64).min(refill)).sum();
+        let Fleet {
+            limit,
+            load,
+            measure,
+            ..
+        } = &self.fleet;
+        let refill = limit.refill_amount() as f64 * measure.as_secs_f64()
+            / limit.refill_period().as_secs_f64();
+        let possible: f64 = asked
+            .iter()
+            .map(|asked| (*asked as f64 * load.cost as f64).min(refill))
+            .sum();
         possible.max(f64::MIN_POSITIVE)
     }
 }

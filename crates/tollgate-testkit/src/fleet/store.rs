@@ -1,4 +1,5 @@
-//! The store that all processes share: a memory store with the latency, the throttling and the failures of a table.
+//! The store that all processes share: a memory store with the latency, the throttling and the
+//! failures of a table.
 
 use std::{
     collections::HashMap,
@@ -85,11 +86,26 @@ enum Write<'a> {
 const TRANSACTED: u32 = 2;
 
 impl SimulatedStore {
-    pub(super) fn new(clock: VirtualClock, seed: u64, manners: Manners, window: (Duration, Duration)) -> Self {
+    pub(super) fn new(
+        clock: VirtualClock,
+        seed: u64,
+        manners: Manners,
+        window: (Duration, Duration),
+    ) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        let state =
-            Mutex::new(State { random, items: HashMap::new(), accounts: HashMap::new(), counts: Counts::default() });
-        Self { inner: MemoryStore::with_capacity(10_000_000), clock, manners, window, state }
+        let state = Mutex::new(State {
+            random,
+            items: HashMap::new(),
+            accounts: HashMap::new(),
+            counts: Counts::default(),
+        });
+        Self {
+            inner: MemoryStore::with_capacity(10_000_000),
+            clock,
+            manners,
+            window,
+            state,
+        }
     }
 
     /// Splits a bucket immediately.
@@ -108,12 +124,21 @@ impl SimulatedStore {
 
     /// Returns the write units of the most written item in the measured time.
     pub(super) fn hottest(&self) -> u64 {
-        self.state().items.values().map(|item| item.units).max().unwrap_or(0)
+        self.state()
+            .items
+            .values()
+            .map(|item| item.units)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Calls `tell` for the account of every bucket and returns the results.
     pub(super) fn accounts<T>(&self, mut tell: impl FnMut(&BucketKey, &Account) -> T) -> Vec<T> {
-        self.state().accounts.iter().map(|(key, account)| tell(key, account)).collect()
+        self.state()
+            .accounts
+            .iter()
+            .map(|(key, account)| tell(key, account))
+            .collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,9 +156,13 @@ impl SimulatedStore {
         (there, back, fate)
     }
 
-    /// Executes a call after the way to the store, and returns its answer after the way back, unless the answer is
-    /// lost.
-    async fn away<T>(&self, latency: Latency, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Executes a call after the way to the store, and returns its answer after the way back,
+    /// unless the answer is lost.
+    async fn away<T>(
+        &self,
+        latency: Latency,
+        work: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let (there, back, fate) = self.draw(latency);
         sleep(there).await;
         let outcome = match fate {
@@ -142,7 +171,10 @@ impl SimulatedStore {
         };
         sleep(back).await;
         match fate {
-            Fate::Unheard => Err(StoreError::new(StoreErrorKind::Unknown, "the answer was lost")),
+            Fate::Unheard => Err(StoreError::new(
+                StoreErrorKind::Unknown,
+                "the answer was lost",
+            )),
             _ => outcome,
         }
     }
@@ -151,16 +183,26 @@ impl SimulatedStore {
         let mut state = self.state();
         let counted = self.pay([key].into_iter(), 1, &mut state)?;
         let (outcome, planned, consumed) = match write {
-            Write::Update(update) => (at_once(self.inner.update(key, update))?, update.now, consumed(update)),
+            Write::Update(update) => (
+                at_once(self.inner.update(key, update))?,
+                update.now,
+                consumed(update),
+            ),
             Write::Create(create) => {
                 let consumed = create.limits().iter().map(|new| new.consumed).sum();
-                (at_once(self.inner.create(key, create))?, create.now, consumed)
+                (
+                    at_once(self.inner.create(key, create))?,
+                    create.now,
+                    consumed,
+                )
             }
         };
         match &outcome {
             WriteOutcome::Applied(_) => {
                 state.counts.applied += counted;
-                state.account(key).charge(self.clock.now(), planned, consumed);
+                state
+                    .account(key)
+                    .charge(self.clock.now(), planned, consumed);
             }
             // A failed condition costs a write unit too.
             WriteOutcome::Refused(_) => state.counts.refused += counted,
@@ -177,7 +219,9 @@ impl SimulatedStore {
             false => state.counts.refused += counted,
         }
         for (key, update) in updates.iter().filter(|_| applied) {
-            state.account(key).charge(self.clock.now(), update.now, consumed(update));
+            state
+                .account(key)
+                .charge(self.clock.now(), update.now, consumed(update));
         }
         Ok(applied)
     }
@@ -185,7 +229,9 @@ impl SimulatedStore {
     /// Executes a split. Nothing is charged, because the sum of the shards does not change.
     fn execute_split(&self, key: &BucketKey, split: &Split) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let shards: Vec<_> = (0..split.shard_count * 2).map(|shard| key.clone().with_shard(shard)).collect();
+        let shards: Vec<_> = (0..split.shard_count * 2)
+            .map(|shard| key.clone().with_shard(shard))
+            .collect();
         let counted = self.pay(shards.iter(), TRANSACTED, &mut state)?;
         let applied = at_once(self.inner.split(key, split))?;
         match applied {
@@ -196,7 +242,8 @@ impl SimulatedStore {
         Ok(applied)
     }
 
-    /// Takes `units` from every item. Returns their sum if the call is in the measured time, else 0.
+    /// Takes `units` from every item. Returns their sum if the call is in the measured time, else
+    /// 0.
     fn pay<'a>(
         &self,
         keys: impl Iterator<Item = &'a BucketKey> + Clone,
@@ -207,12 +254,17 @@ impl SimulatedStore {
         let counted = (self.window.0..self.window.1).contains(&now);
         let mut admitted = true;
         for key in keys.clone() {
-            let item = items.entry(key.clone()).or_insert_with(|| Item::new(self.manners.item_writes));
+            let item = items
+                .entry(key.clone())
+                .or_insert_with(|| Item::new(self.manners.item_writes));
             admitted &= item.writes.admits(units, now);
         }
         if !admitted {
             counts.throttled += u64::from(counted);
-            return Err(StoreError::new(StoreErrorKind::HotKey, "the item is written too often"));
+            return Err(StoreError::new(
+                StoreErrorKind::HotKey,
+                "the item is written too often",
+            ));
         }
         if !counted {
             return Ok(0);
@@ -227,7 +279,11 @@ impl SimulatedStore {
         Ok(sum)
     }
 
-    async fn look(&self, latency: Latency, key: &BucketKey) -> Result<Option<BucketState>, StoreError> {
+    async fn look(
+        &self,
+        latency: Latency,
+        key: &BucketKey,
+    ) -> Result<Option<BucketState>, StoreError> {
         let (there, back, _) = self.draw(latency);
         sleep(there).await;
         let now = self.clock.elapsed();
@@ -235,12 +291,17 @@ impl SimulatedStore {
             let mut state = self.state();
             let State { items, counts, .. } = &mut *state;
             counts.reads += u64::from((self.window.0..self.window.1).contains(&now));
-            let item = items.entry(key.clone()).or_insert_with(|| Item::new(self.manners.item_writes));
+            let item = items
+                .entry(key.clone())
+                .or_insert_with(|| Item::new(self.manners.item_writes));
             item.reads.admits(1, now)
         };
         let outcome = match admitted {
             true => at_once(self.inner.read(key)),
-            false => Err(StoreError::new(StoreErrorKind::HotKey, "the item is read too often")),
+            false => Err(StoreError::new(
+                StoreErrorKind::HotKey,
+                "the item is read too often",
+            )),
         };
         sleep(back).await;
         outcome
@@ -256,19 +317,28 @@ impl State {
 /// Returns the tokens that an update consumes. A bucket here has one limit.
 fn consumed(update: &Update) -> i64 {
     let lines = update.lines().iter().map(|line| line.consumed);
-    lines.chain(update.added().iter().map(|new| new.consumed)).sum()
+    lines
+        .chain(update.added().iter().map(|new| new.consumed))
+        .sum()
 }
 
 impl Item {
     fn new(writes: f64) -> Self {
         let reads = Throttle::new(writes * READS_PER_WRITE);
-        Self { writes: Throttle::new(writes), reads, units: 0 }
+        Self {
+            writes: Throttle::new(writes),
+            reads,
+            units: 0,
+        }
     }
 }
 
 /// Returns the answer of a store that is always ready.
 fn at_once<T>(mut future: StoreFuture<'_, T>) -> Result<T, StoreError> {
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(result) => result,
         Poll::Pending => unreachable!("the memory store answers at once"),
     }
@@ -286,19 +356,37 @@ impl Store for DistantStore {
         Box::pin(self.store.look(self.latency, bucket))
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
-        Box::pin(self.store.away(self.latency, || self.store.execute(bucket, Write::Update(update))))
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
+        Box::pin(self.store.away(self.latency, || {
+            self.store.execute(bucket, Write::Update(update))
+        }))
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
-        Box::pin(self.store.away(self.latency, || self.store.execute(bucket, Write::Create(create))))
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
+        Box::pin(self.store.away(self.latency, || {
+            self.store.execute(bucket, Write::Create(create))
+        }))
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        Box::pin(self.store.away(self.latency, || self.store.execute_all(updates)))
+        Box::pin(
+            self.store
+                .away(self.latency, || self.store.execute_all(updates)),
+        )
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        Box::pin(self.store.away(self.latency, || self.store.execute_split(bucket, split)))
+        Box::pin(
+            self.store
+                .away(self.latency, || self.store.execute_split(bucket, split)),
+        )
     }
 }

@@ -12,7 +12,11 @@ pub(super) struct Throttle {
 
 impl Throttle {
     pub(super) fn new(per_second: f64) -> Self {
-        Self { per_second, tokens: per_second / 10.0, at: Duration::ZERO }
+        Self {
+            per_second,
+            tokens: per_second / 10.0,
+            at: Duration::ZERO,
+        }
     }
 
     /// Takes `units` at `now`. Returns `true` if the item allows them.

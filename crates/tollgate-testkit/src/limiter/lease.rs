@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeaseOutcome {
-    /// The request was not granted: it was denied, asked for more than the capacity, was disabled, or got no decision.
+    /// The request was not granted: it was denied, asked for more than the capacity, was disabled,
+    /// or got no decision.
     Refused,
     /// The request was granted, and the lease is still held.
     Held,
@@ -16,8 +17,8 @@ pub enum LeaseOutcome {
     RolledBack,
 }
 
-/// A request to a [`TestLimiter`](super::TestLimiter), and its outcome at the time of the call that returned the
-/// record.
+/// A request to a [`TestLimiter`](super::TestLimiter), and its outcome at the time of the call that
+/// returned the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recorded {
@@ -27,8 +28,8 @@ pub struct Recorded {
     pub resource: String,
     /// The requested tokens, by limit.
     pub cost: BTreeMap<String, u64>,
-    /// The tokens that were used, by limit. Equal to the cost until the lease is settled. Empty if the request was
-    /// refused.
+    /// The tokens that were used, by limit. Equal to the cost until the lease is settled. Empty if
+    /// the request was refused.
     pub used: BTreeMap<String, u64>,
     /// The outcome.
     pub outcome: LeaseOutcome,
@@ -52,8 +53,15 @@ impl Recorded {
     /// If it has not.
     #[track_caller]
     pub fn assert_used(&self, limit: &str, tokens: u64) {
-        assert_ne!(self.outcome, LeaseOutcome::Held, "the lease has not ended: {self:?}");
-        assert!(self.cost.contains_key(limit), "there is no limit {limit}: {self:?}");
+        assert_ne!(
+            self.outcome,
+            LeaseOutcome::Held,
+            "the lease has not ended: {self:?}"
+        );
+        assert!(
+            self.cost.contains_key(limit),
+            "there is no limit {limit}: {self:?}"
+        );
         assert_eq!(self.used(limit), tokens, "used of {limit}: {self:?}");
     }
 
@@ -85,7 +93,12 @@ impl Recorded {
 
     pub(super) fn end(&mut self) {
         // A lease that cost 0 tokens and used 0 tokens counts as settled.
-        let nothing = self.used.values().all(|tokens| *tokens == 0) && self.cost.values().any(|tokens| *tokens > 0);
-        self.outcome = if nothing { LeaseOutcome::RolledBack } else { LeaseOutcome::Settled };
+        let nothing = self.used.values().all(|tokens| *tokens == 0)
+            && self.cost.values().any(|tokens| *tokens > 0);
+        self.outcome = if nothing {
+            LeaseOutcome::RolledBack
+        } else {
+            LeaseOutcome::Settled
+        };
     }
 }

@@ -13,11 +13,11 @@ use script::{Notes, Recorder};
 pub use lease::{LeaseOutcome, Recorded};
 pub use step::Step;
 
-/// A limiter for the tests of a service. Its decisions follow a script, its clock moves only if the test moves it, and
-/// it records requests and use.
+/// A limiter for the tests of a service. Its decisions follow a script, its clock moves only if the
+/// test moves it, and it records requests and use.
 ///
-/// The layer, the extractors and the leases are the real ones. A request without a step in the script is decided by a
-/// bucket in memory, with the limits of the policy.
+/// The layer, the extractors and the leases are the real ones. A request without a step in the
+/// script is decided by a bucket in memory, with the limits of the policy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,8 +63,13 @@ impl TestLimiter {
         let clock = ManualClock::at(1_700_000_000_000);
         let notes = Arc::new(Notes::default());
         let builder = RateLimiter::builder().clock(clock.clone());
-        let limiter = builder.build_scripted(MemoryStore::with_capacity(10_000), Recorder(notes.clone()));
-        Self { limiter, clock, notes }
+        let limiter =
+            builder.build_scripted(MemoryStore::with_capacity(10_000), Recorder(notes.clone()));
+        Self {
+            limiter,
+            clock,
+            notes,
+        }
     }
 
     /// Returns the limiter for the service under test.
@@ -94,8 +99,8 @@ impl TestLimiter {
         &self.clock
     }
 
-    /// Adds a step to the script. A request takes the first step that applies to it and is not used up. Without one,
-    /// its bucket decides.
+    /// Adds a step to the script. A request takes the first step that applies to it and is not used
+    /// up. Without one, its bucket decides.
     pub fn then(&self, step: Step) -> &Self {
         self.notes.add(step);
         self
@@ -106,8 +111,8 @@ impl TestLimiter {
         self.notes.clear();
     }
 
-    /// Returns the records of all requests so far, in order. The request to a parent's bucket has its own record, after
-    /// the child's. So has every later request of a lease.
+    /// Returns the records of all requests so far, in order. The request to a parent's bucket has
+    /// its own record, after the child's. So has every later request of a lease.
     pub fn records(&self) -> Vec<Recorded> {
         self.notes.records()
     }
@@ -125,10 +130,13 @@ impl TestLimiter {
         }
     }
 
-    /// Returns the tokens of the limit `limit` that `entity` has used of `resource`, over all its leases.
+    /// Returns the tokens of the limit `limit` that `entity` has used of `resource`, over all its
+    /// leases.
     pub fn used(&self, entity: &str, resource: &str, limit: &str) -> u64 {
         let records = self.records();
-        let of_bucket = records.iter().filter(|record| record.entity == entity && record.resource == resource);
+        let of_bucket = records
+            .iter()
+            .filter(|record| record.entity == entity && record.resource == resource);
         of_bucket.map(|record| record.used(limit)).sum()
     }
 }
@@ -141,6 +149,8 @@ impl Default for TestLimiter {
 
 impl fmt::Debug for TestLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestLimiter").field("records", &self.records()).finish_non_exhaustive()
+        f.debug_struct("TestLimiter")
+            .field("records", &self.records())
+            .finish_non_exhaustive()
     }
 }

@@ -41,11 +41,18 @@ impl Notes {
 
 impl Inner {
     fn note(&mut self, request: &ScriptRequest<'_>, outcome: LeaseOutcome) {
-        let cost: BTreeMap<_, _> = request.cost().map(|(limit, tokens)| (limit.to_string(), tokens)).collect();
+        let cost: BTreeMap<_, _> = request
+            .cost()
+            .map(|(limit, tokens)| (limit.to_string(), tokens))
+            .collect();
         self.records.push(Recorded {
             entity: request.entity.to_string(),
             resource: request.resource.to_string(),
-            used: if outcome == LeaseOutcome::Refused { BTreeMap::new() } else { cost.clone() },
+            used: if outcome == LeaseOutcome::Refused {
+                BTreeMap::new()
+            } else {
+                cost.clone()
+            },
             cost,
             outcome,
         });
@@ -62,7 +69,12 @@ pub(super) struct Recorder(pub(super) Arc<Notes>);
 
 impl Script for Recorder {
     fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision {
-        let decision = self.0.lock().steps.iter_mut().find_map(|step| step.take(request));
+        let decision = self
+            .0
+            .lock()
+            .steps
+            .iter_mut()
+            .find_map(|step| step.take(request));
         decision.unwrap_or(ScriptDecision::Bucket)
     }
 

@@ -8,8 +8,8 @@ use tollgate::{
     limiter::{ScriptDecision, ScriptRequest},
 };
 
-/// A decision that a [`TestLimiter`](super::TestLimiter) makes instead of its buckets. By default, it applies once, to
-/// the next request.
+/// A decision that a [`TestLimiter`](super::TestLimiter) makes instead of its buckets. By default,
+/// it applies once, to the next request.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +33,12 @@ pub struct Step {
 
 impl Step {
     fn new(decision: ScriptDecision) -> Self {
-        Self { decision, entity: None, resource: None, left: Some(1) }
+        Self {
+            decision,
+            entity: None,
+            resource: None,
+            left: Some(1),
+        }
     }
 
     /// Grants the request, whatever the bucket holds. The bucket may go into debt.
@@ -41,13 +46,17 @@ impl Step {
         Self::new(ScriptDecision::Grant)
     }
 
-    /// Denies the request: a limit has too few tokens, and has enough again after `retry_after`. The layer answers 429
-    /// with `Retry-After`, in whole seconds, rounded up.
+    /// Denies the request: a limit has too few tokens, and has enough again after `retry_after`.
+    /// The layer answers 429 with `Retry-After`, in whole seconds, rounded up.
     pub fn deny(retry_after: Duration) -> Self {
-        Self::new(ScriptDecision::Deny { limit: None, retry_after })
+        Self::new(ScriptDecision::Deny {
+            limit: None,
+            retry_after,
+        })
     }
 
-    /// Refuses the request as if the cost were above the capacity. The layer answers 429 without `Retry-After`.
+    /// Refuses the request as if the cost were above the capacity. The layer answers 429 without
+    /// `Retry-After`.
     pub fn exceed() -> Self {
         Self::new(ScriptDecision::ExceedsCapacity { limit: None })
     }
@@ -57,15 +66,16 @@ impl Step {
         Self::new(ScriptDecision::Disable)
     }
 
-    /// Makes no decision, as if the store did not answer. The layer follows the policy's `on_unavailable`. Nothing
-    /// waits for a deadline. The limiter's stored limits and entities (`config()`, `entities()`) act as the last values
-    /// that a process knew before the store went down.
+    /// Makes no decision, as if the store did not answer. The layer follows the policy's
+    /// `on_unavailable`. Nothing waits for a deadline. The limiter's stored limits and entities
+    /// (`config()`, `entities()`) act as the last values that a process knew before the store went
+    /// down.
     pub fn store_down() -> Self {
         Self::new(ScriptDecision::Fail(Unavailable::Deadline))
     }
 
-    /// Sets the limit that [`deny`](Self::deny) or [`exceed`](Self::exceed) applies to. Default: the first limit that
-    /// the request asks for tokens of.
+    /// Sets the limit that [`deny`](Self::deny) or [`exceed`](Self::exceed) applies to. Default:
+    /// the first limit that the request asks for tokens of.
     ///
     /// # Panics
     ///
@@ -74,14 +84,16 @@ impl Step {
     pub fn limit(mut self, name: &str) -> Self {
         let name = LimitName::new(name).unwrap_or_else(|error| panic!("{error}"));
         match &mut self.decision {
-            ScriptDecision::Deny { limit, .. } | ScriptDecision::ExceedsCapacity { limit } => *limit = Some(name),
+            ScriptDecision::Deny { limit, .. } | ScriptDecision::ExceedsCapacity { limit } => {
+                *limit = Some(name)
+            }
             _ => panic!("only a step that denies or exceeds is about a limit"),
         }
         self
     }
 
-    /// Applies the step only to requests of this entity. The entity is the result of the policy's key: for a hashed API
-    /// key, it is the hash.
+    /// Applies the step only to requests of this entity. The entity is the result of the policy's
+    /// key: for a hashed API key, it is the hash.
     pub fn entity(mut self, entity: impl Into<String>) -> Self {
         self.entity = Some(entity.into());
         self
@@ -107,7 +119,8 @@ impl Step {
 
     /// Returns the decision, if the step applies to the request and is not used up.
     pub(super) fn take(&mut self, request: &ScriptRequest<'_>) -> Option<ScriptDecision> {
-        let meant = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+        let meant =
+            |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         if self.left == Some(0)
             || !meant(&self.entity, request.entity.as_str())
             || !meant(&self.resource, request.resource.as_str())

@@ -26,26 +26,45 @@ pub struct Allowance {
     pub slack: Duration,
     /// The error of the processes' clocks.
     pub clock: Duration,
-    /// The time for which a process may hold prefetched tokens. It widens the intervals of grants, but not those of
-    /// writes.
+    /// The time for which a process may hold prefetched tokens. It widens the intervals of grants,
+    /// but not those of writes.
     pub ahead: Duration,
 }
 
 impl Allowance {
-    /// Returns the allowance of a scenario. The way is half of the longest round trip plus 20 ms. The slack is three
-    /// round trips, at least 100 ms and at most 250 ms, if there are several processes. The clock error is a second
-    /// plus a round trip, if a clock is stepped. The lifetime of prefetched tokens is three seconds.
+    /// Returns the allowance of a scenario. The way is half of the longest round trip plus 20 ms.
+    /// The slack is three round trips, at least 100 ms and at most 250 ms, if there are several
+    /// processes. The clock error is a second plus a round trip, if a clock is stepped. The
+    /// lifetime of prefetched tokens is three seconds.
     pub fn of(scenario: &Scenario) -> Self {
         let farthest = scenario.distances.iter().max().copied().unwrap_or_default();
-        let steps = scenario.events.iter().any(|(_, event)| matches!(event, Event::StepClock { .. }));
+        let steps = scenario
+            .events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::StepClock { .. }));
         // A killed process and its replacement count as several processes.
-        let alone =
-            scenario.processes == 1 && !scenario.events.iter().any(|(_, event)| matches!(event, Event::Kill(_)));
+        let alone = scenario.processes == 1
+            && !scenario
+                .events
+                .iter()
+                .any(|(_, event)| matches!(event, Event::Kill(_)));
         Self {
             way: farthest / 2 + SCHEDULING,
-            slack: if alone { Duration::ZERO } else { (farthest * 3).clamp(SLACK.0, SLACK.1) },
-            clock: if steps { DATE + farthest } else { Duration::ZERO },
-            ahead: if scenario.mode == Mode::Prefetch { AHEAD } else { Duration::ZERO },
+            slack: if alone {
+                Duration::ZERO
+            } else {
+                (farthest * 3).clamp(SLACK.0, SLACK.1)
+            },
+            clock: if steps {
+                DATE + farthest
+            } else {
+                Duration::ZERO
+            },
+            ahead: if scenario.mode == Mode::Prefetch {
+                AHEAD
+            } else {
+                Duration::ZERO
+            },
         }
     }
 
@@ -62,7 +81,15 @@ impl Allowance {
 
 impl fmt::Display for Allowance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { way, slack, clock, ahead } = self;
-        write!(f, "way {way:?}, slack {slack:?}, clock {clock:?}, ahead {ahead:?}")
+        let Self {
+            way,
+            slack,
+            clock,
+            ahead,
+        } = self;
+        write!(
+            f,
+            "way {way:?}, slack {slack:?}, clock {clock:?}, ahead {ahead:?}"
+        )
     }
 }

@@ -11,7 +11,8 @@ pub enum Demand {
         /// The time from an answer until the task's next request.
         think: Duration,
     },
-    /// Requests come at random (a Poisson process), however long the answers take. A process has one task per request.
+    /// Requests come at random (a Poisson process), however long the answers take. A process has
+    /// one task per request.
     Open {
         /// The average number of requests per second of all processes together.
         per_second: f64,
@@ -19,10 +20,12 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// Makes each request as soon as the task's last one was answered. After a denial, the task waits for the time in
-    /// the denial.
+    /// Makes each request as soon as the task's last one was answered. After a denial, the task
+    /// waits for the time in the denial.
     pub fn closed() -> Self {
-        Self::Closed { think: Duration::ZERO }
+        Self::Closed {
+            think: Duration::ZERO,
+        }
     }
 
     /// Makes `per_second` requests per second, all processes together.

@@ -1,4 +1,5 @@
-//! Runs a scenario: starts engine, proxies and workers, disturbs them, and collects the records of both sides.
+//! Runs a scenario: starts engine, proxies and workers, disturbs them, and collects the records of
+//! both sides.
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,8 @@ use super::{
 };
 use crate::{Engine, Fault, Proxy};
 
-/// The time that writes may still be in transit after all workers have ended, in addition to the distance.
+/// The time that writes may still be in transit after all workers have ended, in addition to the
+/// distance.
 const SETTLING: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(scenario: &Scenario) -> Report {
@@ -54,7 +56,8 @@ struct Driver<'a> {
     folder: &'a Path,
     engine: &'a Engine,
     recorder: Arc<Recorder>,
-    /// All workers that were ever started, with the indexes of their processes. A worker's number is its position.
+    /// All workers that were ever started, with the indexes of their processes. A worker's number
+    /// is its position.
     workers: Vec<(usize, Process)>,
     proxies: Vec<Proxy>,
     /// The milliseconds by which the clock of each process is ahead.
@@ -70,7 +73,8 @@ impl Driver<'_> {
             worker.until_ready().await;
         }
         let start = Instant::now();
-        let end = time::now() + i64::try_from(self.scenario.time.as_micros()).unwrap_or(i64::MAX / 2);
+        let end =
+            time::now() + i64::try_from(self.scenario.time.as_micros()).unwrap_or(i64::MAX / 2);
         for (_, worker) in &mut self.workers {
             worker.run(end);
         }
@@ -83,18 +87,35 @@ impl Driver<'_> {
         for (_, worker) in self.workers.iter_mut().filter(|(_, worker)| !worker.killed) {
             worker.end().await;
         }
-        let farthest = self.scenario.distances.iter().max().copied().unwrap_or_default();
+        let farthest = self
+            .scenario
+            .distances
+            .iter()
+            .max()
+            .copied()
+            .unwrap_or_default();
         tokio::time::sleep(farthest + SETTLING).await;
         let items = items(self.engine).await;
         let (writes, mut counts) = self.recorder.take();
-        let worked = self.workers.iter().enumerate().map(|(number, (process, worker))| Worked {
-            process: *process,
-            killed: worker.killed,
-            distance: self.scenario.distance_of(*process),
-            log: log::read(&worker.log),
-            counts: counts.remove(&number).unwrap_or_default(),
-        });
-        Report::of(self.scenario, Evidence { worked: worked.collect(), writes, items })
+        let worked = self
+            .workers
+            .iter()
+            .enumerate()
+            .map(|(number, (process, worker))| Worked {
+                process: *process,
+                killed: worker.killed,
+                distance: self.scenario.distance_of(*process),
+                log: log::read(&worker.log),
+                counts: counts.remove(&number).unwrap_or_default(),
+            });
+        Report::of(
+            self.scenario,
+            Evidence {
+                worked: worked.collect(),
+                writes,
+                items,
+            },
+        )
     }
 
     async fn start(&mut self, process: usize) {
@@ -105,7 +126,9 @@ impl Driver<'_> {
             proxy.set_fault(Fault::distance(distance));
         }
         let demand = match self.scenario.demand {
-            Demand::Open { per_second } => Demand::Open { per_second: per_second / self.scenario.processes as f64 },
+            Demand::Open { per_second } => Demand::Open {
+                per_second: per_second / self.scenario.processes as f64,
+            },
             closed @ Demand::Closed { .. } => closed,
         };
         let order = Order {
@@ -119,10 +142,15 @@ impl Driver<'_> {
             demand,
             deadline: self.scenario.deadline_or_default(),
             // A different seed for each worker.
-            seed: self.scenario.seed.wrapping_mul(1_000_003).wrapping_add(number as u64),
+            seed: self
+                .scenario
+                .seed
+                .wrapping_mul(1_000_003)
+                .wrapping_add(number as u64),
             ahead: self.clocks[process],
         };
-        self.workers.push((process, Process::start(&self.scenario.workers, &order)));
+        self.workers
+            .push((process, Process::start(&self.scenario.workers, &order)));
         self.proxies.push(proxy);
     }
 
@@ -132,7 +160,9 @@ impl Driver<'_> {
                 if let Some(worker) = self.worker(process) {
                     worker.kill();
                     self.start(process).await;
-                    self.worker(process).into_iter().for_each(|worker| worker.run(end));
+                    self.worker(process)
+                        .into_iter()
+                        .for_each(|worker| worker.run(end));
                 }
             }
             Event::RestartEngine(down) => {
@@ -144,14 +174,20 @@ impl Driver<'_> {
                 if let Some(clock) = self.clocks.get_mut(process) {
                     *clock = ahead;
                 }
-                self.worker(process).into_iter().for_each(|worker| worker.step_clock(ahead));
+                self.worker(process)
+                    .into_iter()
+                    .for_each(|worker| worker.step_clock(ahead));
             }
         }
     }
 
     /// Returns the current worker of this process.
     fn worker(&mut self, process: usize) -> Option<&mut Process> {
-        self.workers.iter_mut().rev().find(|(of, _)| *of == process).map(|(_, worker)| worker)
+        self.workers
+            .iter_mut()
+            .rev()
+            .find(|(of, _)| *of == process)
+            .map(|(_, worker)| worker)
     }
 }
 
@@ -166,22 +202,41 @@ async fn create_table(engine: &Engine, parent: bool) {
             .await?;
         if parent {
             let parent = EntityId::new(PARENT)?;
-            limiter.entities().create(Entity::new(parent.clone())).await?;
-            limiter.entities().create(Entity::new(EntityId::new(ENTITY)?).with_parent(parent).cascading()).await?;
+            limiter
+                .entities()
+                .create(Entity::new(parent.clone()))
+                .await?;
+            limiter
+                .entities()
+                .create(
+                    Entity::new(EntityId::new(ENTITY)?)
+                        .with_parent(parent)
+                        .cascading(),
+                )
+                .await?;
         }
         limiter.shutdown().await;
         Ok::<_, tollgate::Error>(())
     };
-    create.await.unwrap_or_else(|error| panic!("the table cannot be created: {error}"));
+    create
+        .await
+        .unwrap_or_else(|error| panic!("the table cannot be created: {error}"));
 }
 
 /// Returns the bucket items at the end, by partition key.
 async fn items(engine: &Engine) -> Vec<(String, Image)> {
     let client = engine.client();
-    let mut pages = client.scan().table_name(STACK).consistent_read(true).into_paginator().send();
+    let mut pages = client
+        .scan()
+        .table_name(STACK)
+        .consistent_read(true)
+        .into_paginator()
+        .send();
     let mut items = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.unwrap_or_else(|error| panic!("cannot read the table: {}", DisplayErrorContext(error)));
+        let page = page.unwrap_or_else(|error| {
+            panic!("cannot read the table: {}", DisplayErrorContext(error))
+        });
         items.extend(page.items.unwrap_or_default());
     }
     let bucket = |item: HashMap<String, AttributeValue>| {
@@ -194,8 +249,13 @@ async fn items(engine: &Engine) -> Vec<(String, Image)> {
 
 /// Returns the number attributes of an item, in wire format.
 fn numbers(item: &HashMap<String, AttributeValue>) -> Value {
-    let number = |(name, value): (&String, &AttributeValue)| Some((name.clone(), json!({ "N": value.as_n().ok()? })));
-    item.iter().filter_map(number).collect::<serde_json::Map<_, _>>().into()
+    let number = |(name, value): (&String, &AttributeValue)| {
+        Some((name.clone(), json!({ "N": value.as_n().ok()? })))
+    };
+    item.iter()
+        .filter_map(number)
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The folder of the logs. It is deleted on drop, unless the run has failed.
@@ -208,7 +268,8 @@ impl Folder {
         static FOLDERS: AtomicU64 = AtomicU64::new(0);
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("tollgate-processes-{}-{number}", process::id()));
-        fs::create_dir_all(&path).unwrap_or_else(|error| panic!("cannot create {}: {error}", path.display()));
+        fs::create_dir_all(&path)
+            .unwrap_or_else(|error| panic!("cannot create {}: {error}", path.display()));
         Self { path }
     }
 }

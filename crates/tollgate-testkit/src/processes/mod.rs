@@ -1,14 +1,15 @@
 //! Runs real processes that share one table, and checks their grants.
 //!
-//! A [`Scenario`] starts an engine and some worker processes. Each worker opens a limiter through its own proxy, which
-//! simulates the worker's distance from the engine. While the workers load one bucket, the driver kills workers,
-//! restarts the engine and steps clocks. Each worker logs its answers, and the proxies record every write that the
-//! engine did. Afterwards, both records are checked, and the results are returned in a [`Report`].
+//! A [`Scenario`] starts an engine and some worker processes. Each worker opens a limiter through
+//! its own proxy, which simulates the worker's distance from the engine. While the workers load one
+//! bucket, the driver kills workers, restarts the engine and steps clocks. Each worker logs its
+//! answers, and the proxies record every write that the engine did. Afterwards, both records are
+//! checked, and the results are returned in a [`Report`].
 //!
 //! # Workers
 //!
-//! A worker is a new process of the driver's executable, so it needs no build step, under `cargo test` and under
-//! `cargo nextest`. One test of the executable must be the entry of the workers:
+//! A worker is a new process of the driver's executable, so it needs no build step, under `cargo
+//! test` and under `cargo nextest`. One test of the executable must be the entry of the workers:
 //!
 //! ```
 //! // #[test]
@@ -34,14 +35,15 @@
 //! }
 //! ```
 //!
-//! A program calls [`work_if_told`] first, returns if it returns `true`, and uses [`Workers::program`].
+//! A program calls [`work_if_told`] first, returns if it returns `true`, and uses
+//! [`Workers::program`].
 //!
 //! # The rule
 //!
-//! Over any interval, a bucket grants at most its capacity plus the refill of the interval. The interval is widened by
-//! an [`Allowance`]: the time that a write is in transit, the slack of a bucket that several processes spend from, and
-//! the error of the clocks. All times are from one system clock, which the workers share with the driver and which no
-//! [`Event::StepClock`] changes.
+//! Over any interval, a bucket grants at most its capacity plus the refill of the interval. The
+//! interval is widened by an [`Allowance`]: the time that a write is in transit, the slack of a
+//! bucket that several processes spend from, and the error of the clocks. All times are from one
+//! system clock, which the workers share with the driver and which no [`Event::StepClock`] changes.
 //!
 //! # Options of a scenario
 //!

@@ -18,7 +18,13 @@ pub enum Mode {
 
 impl Mode {
     /// All modes.
-    pub const ALL: [Self; 5] = [Self::Plain, Self::Prefetch, Self::Settle, Self::Layer, Self::Waiting];
+    pub const ALL: [Self; 5] = [
+        Self::Plain,
+        Self::Prefetch,
+        Self::Settle,
+        Self::Layer,
+        Self::Waiting,
+    ];
 
     /// Returns the mode's name: `plain`, `prefetch`, `settle`, `layer`, `waiting`.
     pub fn name(self) -> &'static str {

@@ -39,7 +39,12 @@ impl Order {
     pub(super) fn to_json(&self) -> String {
         let limits = self.limits.iter().map(|limit| {
             let name = limit.name().as_str();
-            json!([name, limit.capacity(), limit.refill_amount(), millis(limit.refill_period())])
+            json!([
+                name,
+                limit.capacity(),
+                limit.refill_amount(),
+                millis(limit.refill_period())
+            ])
         });
         let (think, per_second) = match self.demand {
             Demand::Closed { think } => (Some(micros(think)), None),
@@ -73,7 +78,9 @@ impl Order {
         });
         let demand = match order["per_second"].as_f64() {
             Some(per_second) => Demand::Open { per_second },
-            None => Demand::Closed { think: Duration::from_micros(number("think_us")?) },
+            None => Demand::Closed {
+                think: Duration::from_micros(number("think_us")?),
+            },
         };
         Some(Self {
             endpoint: order["endpoint"].as_str()?.to_owned(),
@@ -108,7 +115,10 @@ mod tests {
         let order = Order {
             endpoint: "http://127.0.0.1:8000".to_owned(),
             log: "/tmp/worker 1.log".into(),
-            limits: vec![Limit::per_second("tokens", 5).with_burst(7), Limit::per_day("rpd", 100)],
+            limits: vec![
+                Limit::per_second("tokens", 5).with_burst(7),
+                Limit::per_day("rpd", 100),
+            ],
             cost: 3,
             mode: Mode::Waiting,
             parent: true,

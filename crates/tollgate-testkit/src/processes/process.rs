@@ -31,8 +31,13 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(workers: &Workers, order: &Order) -> Self {
         let mut command = workers.command();
-        command.env(VARIABLE, order.to_json()).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        command
+            .env(VARIABLE, order.to_json())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let (Some(commands), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             panic!("the worker has no pipes");
         };
@@ -45,13 +50,23 @@ impl Process {
                 }
             }
         });
-        Self { child, commands, ready, log: order.log.clone(), killed: false }
+        Self {
+            child,
+            commands,
+            ready,
+            log: order.log.clone(),
+            killed: false,
+        }
     }
 
     /// Waits until the worker's limiter is open.
     pub(super) async fn until_ready(&mut self) {
         let ready = tokio::time::timeout(PATIENCE, self.ready.wait_for(|ready| *ready)).await;
-        assert!(matches!(ready, Ok(Ok(_))), "a worker has ended early, or does not start: {:?}", self.child.try_wait());
+        assert!(
+            matches!(ready, Ok(Ok(_))),
+            "a worker has ended early, or does not start: {:?}",
+            self.child.try_wait()
+        );
     }
 
     /// Tells the worker to make requests until `end` (epoch µs), as soon as its limiter is open.
@@ -64,10 +79,13 @@ impl Process {
         self.tell(&format!("step {ahead}\n"));
     }
 
-    /// Sends a command. Errors are ignored, because the worker may have ended. If it has failed, [`end`](Self::end)
-    /// panics.
+    /// Sends a command. Errors are ignored, because the worker may have ended. If it has failed,
+    /// [`end`](Self::end) panics.
     fn tell(&mut self, line: &str) {
-        let _ = self.commands.write_all(line.as_bytes()).and_then(|()| self.commands.flush());
+        let _ = self
+            .commands
+            .write_all(line.as_bytes())
+            .and_then(|()| self.commands.flush());
     }
 
     /// Kills the process, without a chance for it to clean up.
@@ -88,7 +106,10 @@ impl Process {
             }
         };
         let status = tokio::time::timeout(PATIENCE, ended).await;
-        assert!(status.as_ref().is_ok_and(|status| status.success()), "a worker has failed: {status:?}");
+        assert!(
+            status.as_ref().is_ok_and(|status| status.success()),
+            "a worker has failed: {status:?}"
+        );
     }
 }
 

@@ -4,7 +4,10 @@ use std::{panic, thread, time::Duration};
 
 use tollgate::Limit;
 
-use super::{allowance::Allowance, demand::Demand, driver, event::Event, mode::Mode, report::Report, workers::Workers};
+use super::{
+    allowance::Allowance, demand::Demand, driver, event::Event, mode::Mode, report::Report,
+    workers::Workers,
+};
 
 /// Processes, their load, and their disturbances. The [module](super) lists the defaults.
 #[derive(Clone, Debug)]
@@ -29,8 +32,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Returns a scenario of two processes with one task each, which make plain acquires from a bucket of 1000 tokens
-    /// per second.
+    /// Returns a scenario of two processes with one task each, which make plain acquires from a
+    /// bucket of 1000 tokens per second.
     pub fn new(workers: Workers) -> Self {
         Self {
             workers,
@@ -62,12 +65,14 @@ impl Scenario {
         self
     }
 
-    /// Sets the distance of every process: each request takes `round_trip` longer, half of it on each way.
+    /// Sets the distance of every process: each request takes `round_trip` longer, half of it on
+    /// each way.
     pub fn distance(self, round_trip: Duration) -> Self {
         self.distances([round_trip])
     }
 
-    /// Sets the [`distance`](Self::distance) of each process. More processes than distances use them in turn.
+    /// Sets the [`distance`](Self::distance) of each process. More processes than distances use
+    /// them in turn.
     pub fn distances(mut self, round_trips: impl IntoIterator<Item = Duration>) -> Self {
         self.distances = round_trips.into_iter().collect();
         if self.distances.is_empty() {
@@ -142,13 +147,18 @@ impl Scenario {
     ///
     /// If a worker cannot be started, or ends early.
     pub fn run(self) -> Report {
-        // A thread of its own, because the caller may be inside a runtime, which must not wait for another runtime.
+        // A thread of its own, because the caller may be inside a runtime, which must not wait for
+        // another runtime.
         let run = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.unwrap_or_else(|error| panic!("cannot start the driver's runtime: {error}"));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = runtime
+                .unwrap_or_else(|error| panic!("cannot start the driver's runtime: {error}"));
             runtime.block_on(driver::run(&self))
         });
-        run.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+        run.join()
+            .unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 
     pub(super) fn distance_of(&self, process: usize) -> Duration {
@@ -156,12 +166,17 @@ impl Scenario {
     }
 
     pub(super) fn limits_or_default(&self) -> Vec<Limit> {
-        if self.limits.is_empty() { vec![Limit::per_second("tokens", 1000)] } else { self.limits.clone() }
+        if self.limits.is_empty() {
+            vec![Limit::per_second("tokens", 1000)]
+        } else {
+            self.limits.clone()
+        }
     }
 
     pub(super) fn deadline_or_default(&self) -> Duration {
         let farthest = self.distances.iter().max().copied().unwrap_or_default();
-        self.deadline.unwrap_or_else(|| (farthest * 4).max(Duration::from_millis(250)))
+        self.deadline
+            .unwrap_or_else(|| (farthest * 4).max(Duration::from_millis(250)))
     }
 
     pub(super) fn allowance_or_default(&self) -> Allowance {

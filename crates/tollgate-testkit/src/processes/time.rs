@@ -9,5 +9,8 @@ pub(super) fn now() -> i64 {
 
 /// Converts a time to microseconds since the epoch.
 pub(super) fn micros(time: SystemTime) -> i64 {
-    time.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_micros()).ok()).unwrap_or(0)
+    time.duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_micros()).ok())
+        .unwrap_or(0)
 }

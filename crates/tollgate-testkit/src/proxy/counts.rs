@@ -11,7 +11,9 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn new() -> Self {
-        Self { by_operation: watch::Sender::new(BTreeMap::new()) }
+        Self {
+            by_operation: watch::Sender::new(BTreeMap::new()),
+        }
     }
 
     pub(super) fn add(&self, operation: &str) {
@@ -30,7 +32,11 @@ impl Counts {
 
     pub(super) async fn until(&self, operation: &str, at_least: u64) {
         // Cannot fail: the sender is `self`.
-        let _ = self.by_operation.subscribe().wait_for(|counts| count(counts, operation) >= at_least).await;
+        let _ = self
+            .by_operation
+            .subscribe()
+            .wait_for(|counts| count(counts, operation) >= at_least)
+            .await;
     }
 }
 

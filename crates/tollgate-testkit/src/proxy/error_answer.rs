@@ -36,7 +36,8 @@ pub struct ErrorAnswer {
 }
 
 impl ErrorAnswer {
-    /// Returns `ProvisionedThroughputExceededException`, status 400: the table or a partition exceeds its throughput.
+    /// Returns `ProvisionedThroughputExceededException`, status 400: the table or a partition
+    /// exceeds its throughput.
     pub fn throughput_exceeded() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -45,7 +46,8 @@ impl ErrorAnswer {
         )
     }
 
-    /// Returns `ThrottlingException`, status 400: requests come faster than the account or the table allows.
+    /// Returns `ThrottlingException`, status 400: requests come faster than the account or the
+    /// table allows.
     pub fn throttling() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -54,8 +56,8 @@ impl ErrorAnswer {
         )
     }
 
-    /// Returns `ThrottlingException`, status 400, whose reason is a partition key that is used more often than one
-    /// partition allows.
+    /// Returns `ThrottlingException`, status 400, whose reason is a partition key that is used more
+    /// often than one partition allows.
     pub fn hot_key() -> Self {
         let mut answer = Self::throttling();
         answer.body["throttlingReasons"] = json!([{
@@ -65,14 +67,18 @@ impl ErrorAnswer {
         answer
     }
 
-    /// Returns `InternalServerError`, status 500. With the real service, such a write may have been done. With
-    /// [`Fault::answer`](super::Fault::answer), it was not forwarded.
+    /// Returns `InternalServerError`, status 500. With the real service, such a write may have been
+    /// done. With [`Fault::answer`](super::Fault::answer), it was not forwarded.
     pub fn internal_server_error() -> Self {
-        Self::plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{MODEL}#InternalServerError"), "Internal server error")
+        Self::plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("{MODEL}#InternalServerError"),
+            "Internal server error",
+        )
     }
 
-    /// Returns `TransactionConflictException`, status 400: a write of one item met a transaction on that item and was
-    /// not done.
+    /// Returns `TransactionConflictException`, status 400: a write of one item met a transaction on
+    /// that item and was not done.
     pub fn transaction_conflict() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -81,7 +87,8 @@ impl ErrorAnswer {
         )
     }
 
-    /// Returns `TransactionInProgressException`, status 400: a transaction with the same token is being executed.
+    /// Returns `TransactionInProgressException`, status 400: a transaction with the same token is
+    /// being executed.
     pub fn transaction_in_progress() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,
@@ -90,8 +97,9 @@ impl ErrorAnswer {
         )
     }
 
-    /// Returns `TransactionCanceledException`, status 400, with one reason per item of the transaction: `"None"` for an
-    /// item without a problem, else a code such as `"TransactionConflict"` or `"ThrottlingError"`.
+    /// Returns `TransactionCanceledException`, status 400, with one reason per item of the
+    /// transaction: `"None"` for an item without a problem, else a code such as
+    /// `"TransactionConflict"` or `"ThrottlingError"`.
     pub fn transaction_canceled<'a>(codes: impl IntoIterator<Item = &'a str>) -> Self {
         let codes: Vec<&str> = codes.into_iter().collect();
         let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
@@ -108,15 +116,19 @@ impl ErrorAnswer {
         }
     }
 
-    /// Returns `AccessDeniedException`, status 400: the credentials lack the permission for `action`, such as
-    /// `dynamodb:UpdateItem`.
+    /// Returns `AccessDeniedException`, status 400: the credentials lack the permission for
+    /// `action`, such as `dynamodb:UpdateItem`.
     pub fn access_denied(action: &str) -> Self {
         let message = format!(
             "User: arn:aws:sts::000000000000:assumed-role/api/test is not authorized to perform: {action} on resource: \
              arn:aws:dynamodb:us-east-1:000000000000:table/table because no identity-based policy allows the {action} \
              action"
         );
-        Self::plain(StatusCode::BAD_REQUEST, "com.amazon.coral.service#AccessDeniedException".to_owned(), &message)
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            "com.amazon.coral.service#AccessDeniedException".to_owned(),
+            &message,
+        )
     }
 
     /// Returns `UnrecognizedClientException`, status 400: the access key is unknown.
@@ -151,17 +163,26 @@ impl ErrorAnswer {
     /// # Panics
     /// If `status` is not an HTTP status.
     pub fn raw(status: u16, body: Value) -> Self {
-        Self { status: StatusCode::from_u16(status).expect("an HTTP status"), body }
+        Self {
+            status: StatusCode::from_u16(status).expect("an HTTP status"),
+            body,
+        }
     }
 
     fn plain(status: StatusCode, kind: String, message: &str) -> Self {
-        Self { status, body: json!({ "__type": kind, "message": message }) }
+        Self {
+            status,
+            body: json!({ "__type": kind, "message": message }),
+        }
     }
 
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(self.body.to_string()));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-amz-json-1.0"),
+        );
         response
     }
 }

@@ -58,14 +58,17 @@ impl Exchange {
     }
 
     /// Reads the whole request and applies the plan's fault to it.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Closed> {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Closed> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let request = Request::from_parts(head, body);
         let operation = operation(&request);
 
-        // The fault is applied before the request is counted, because a test that has seen the count may change the
-        // plan.
+        // The fault is applied before the request is counted, because a test that has seen the
+        // count may change the plan.
         let effect = self.plan.strike(&operation);
         self.received.add(&operation);
         match effect {
@@ -90,8 +93,8 @@ impl Exchange {
         }
     }
 
-    /// Sends the request upstream and reads the whole answer, in a task of its own. So a received request is forwarded
-    /// even if its client is gone.
+    /// Sends the request upstream and reads the whole answer, in a task of its own. So a received
+    /// request is forwarded even if its client is gone.
     async fn forward(
         self: Arc<Self>,
         operation: String,
@@ -106,10 +109,18 @@ impl Exchange {
             let (mut head, body) = request.into_parts();
             head.uri = self.upstream_uri(&head.uri)?;
             let sent = SystemTime::now();
-            let answer = self.ask(Request::from_parts(head, Full::new(body.clone()))).await;
+            let answer = self
+                .ask(Request::from_parts(head, Full::new(body.clone())))
+                .await;
             if let Some(observer) = &self.observer {
                 let (operation, answer) = (operation.as_str(), answer.as_ref());
-                observer.observe(&Observed { operation, request: &body, answer, received, sent });
+                observer.observe(&Observed {
+                    operation,
+                    request: &body,
+                    answer,
+                    received,
+                    sent,
+                });
             }
             let answer = answer?;
             self.answered.add(&operation);
@@ -131,8 +142,8 @@ impl Exchange {
     }
 }
 
-/// Returns the operation in a request's target header, such as `UpdateItem` in `DynamoDB_20120810.UpdateItem`; empty if
-/// there is none.
+/// Returns the operation in a request's target header, such as `UpdateItem` in
+/// `DynamoDB_20120810.UpdateItem`; empty if there is none.
 fn operation<B>(request: &Request<B>) -> String {
     request
         .headers()

@@ -6,8 +6,8 @@ use super::ErrorAnswer;
 
 /// A fault that a [`Proxy`](super::Proxy) applies to requests.
 ///
-/// It applies to every request until it is removed, unless it is limited to an operation with [`on`](Self::on) or to a
-/// number of requests with [`times`](Self::times).
+/// It applies to every request until it is removed, unless it is limited to an operation with
+/// [`on`](Self::on) or to a number of requests with [`times`](Self::times).
 ///
 /// # Examples
 ///
@@ -41,16 +41,17 @@ pub(super) enum Effect {
 }
 
 impl Fault {
-    /// Closes the connection: a new one as soon as it is accepted, an open one when a request arrives on it. Nothing is
-    /// forwarded.
+    /// Closes the connection: a new one as soon as it is accepted, an open one when a request
+    /// arrives on it. Nothing is forwarded.
     ///
-    /// If the fault is limited to an operation, it closes the connection only after it has read the request.
+    /// If the fault is limited to an operation, it closes the connection only after it has read the
+    /// request.
     pub fn refuse() -> Self {
         Self::new(Effect::Refuse)
     }
 
-    /// Reads the request and never answers. The connection stays open until the client gives up. Nothing is forwarded.
-    /// A swallowed request stays swallowed if the fault is removed.
+    /// Reads the request and never answers. The connection stays open until the client gives up.
+    /// Nothing is forwarded. A swallowed request stays swallowed if the fault is removed.
     pub fn black_hole() -> Self {
         Self::new(Effect::BlackHole)
     }
@@ -62,16 +63,16 @@ impl Fault {
         Self::new(Effect::Delay(delay))
     }
 
-    /// Forwards the request after half of `round_trip`, and passes on the answer after the other half, as a network
-    /// with that latency does.
+    /// Forwards the request after half of `round_trip`, and passes on the answer after the other
+    /// half, as a network with that latency does.
     ///
     /// The request arrives even if the client has given up in the meantime.
     pub fn distance(round_trip: Duration) -> Self {
         Self::new(Effect::Distance(round_trip / 2))
     }
 
-    /// Forwards the request, waits for the whole answer, and closes the connection without passing it on. The write was
-    /// done, but the client cannot know it.
+    /// Forwards the request, waits for the whole answer, and closes the connection without passing
+    /// it on. The write was done, but the client cannot know it.
     pub fn lose_response() -> Self {
         Self::new(Effect::LoseResponse)
     }
@@ -81,8 +82,8 @@ impl Fault {
         Self::new(Effect::Answer(error))
     }
 
-    /// Forwards the request, waits for the whole answer, and answers with an error instead. The request was executed,
-    /// although the error may say that it was not.
+    /// Forwards the request, waits for the whole answer, and answers with an error instead. The
+    /// request was executed, although the error may say that it was not.
     pub fn replace_answer(error: ErrorAnswer) -> Self {
         Self::new(Effect::ReplaceAnswer(error))
     }
@@ -105,6 +106,10 @@ impl Fault {
     }
 
     fn new(effect: Effect) -> Self {
-        Self { effect, operation: None, left: None }
+        Self {
+            effect,
+            operation: None,
+            left: None,
+        }
     }
 }

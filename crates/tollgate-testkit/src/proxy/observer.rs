@@ -13,7 +13,10 @@ pub(crate) trait Observer: Send + Sync + 'static {
 }
 
 /// One forwarded request and its answer.
-#[cfg_attr(not(feature = "processes"), expect(dead_code, reason = "only the driver of processes observes"))]
+#[cfg_attr(
+    not(feature = "processes"),
+    expect(dead_code, reason = "only the driver of processes observes")
+)]
 pub(crate) struct Observed<'a> {
     /// The operation, such as `UpdateItem`.
     pub(crate) operation: &'a str,

@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::{Effect, Fault};
 
-/// Returns the effect of the first fault that applies to each request, and counts down the limited faults.
+/// Returns the effect of the first fault that applies to each request, and counts down the limited
+/// faults.
 #[derive(Default)]
 pub(super) struct Plan {
     faults: Mutex<Vec<Fault>>,
@@ -22,16 +23,22 @@ impl Plan {
     /// Returns the effect on a request for `operation`, and uses the fault once.
     pub(super) fn strike(&self, operation: &str) -> Option<Effect> {
         let mut faults = self.faults();
-        let index = faults.iter().position(|fault| fault.operation.as_deref().is_none_or(|only| only == operation))?;
+        let index = faults.iter().position(|fault| {
+            fault
+                .operation
+                .as_deref()
+                .is_none_or(|only| only == operation)
+        })?;
         Some(spend(&mut faults, index))
     }
 
-    /// Returns `true` if a connection must be refused before its first request is known: only if no other fault could
-    /// apply to that request instead.
+    /// Returns `true` if a connection must be refused before its first request is known: only if no
+    /// other fault could apply to that request instead.
     pub(super) fn refuses_connection(&self) -> bool {
         let mut faults = self.faults();
-        let refuses =
-            faults.first().is_some_and(|fault| fault.operation.is_none() && matches!(fault.effect, Effect::Refuse));
+        let refuses = faults.first().is_some_and(|fault| {
+            fault.operation.is_none() && matches!(fault.effect, Effect::Refuse)
+        });
         if refuses {
             spend(&mut faults, 0);
         }
@@ -73,8 +80,11 @@ mod tests {
 
     #[test]
     fn the_first_fault_that_applies_strikes() {
-        let plan =
-            plan([Fault::black_hole().on("PutItem"), Fault::lose_response().once(), Fault::delay(Duration::ZERO)]);
+        let plan = plan([
+            Fault::black_hole().on("PutItem"),
+            Fault::lose_response().once(),
+            Fault::delay(Duration::ZERO),
+        ]);
         assert!(matches!(plan.strike("GetItem"), Some(Effect::LoseResponse)));
         assert!(matches!(plan.strike("GetItem"), Some(Effect::Delay(_))));
         assert!(matches!(plan.strike("PutItem"), Some(Effect::BlackHole)));
@@ -93,7 +103,9 @@ mod tests {
         assert!(plan([Fault::refuse()]).refuses_connection());
         assert!(plan([Fault::lose_response().times(0), Fault::refuse()]).refuses_connection());
         assert!(!plan([Fault::refuse().on("PutItem")]).refuses_connection());
-        assert!(!plan([Fault::lose_response().on("PutItem"), Fault::refuse()]).refuses_connection());
+        assert!(
+            !plan([Fault::lose_response().on("PutItem"), Fault::refuse()]).refuses_connection()
+        );
         assert!(!plan([]).refuses_connection());
     }
 

@@ -21,8 +21,8 @@ use crate::{
 
 /// A proxy in front of a DynamoDB endpoint that injects the faults of networks and busy stores.
 ///
-/// It forwards requests until it gets a [`Fault`]. It can have several faults: the first one that applies to a request
-/// and is not used up affects it, in the order in which they were added.
+/// It forwards requests until it gets a [`Fault`]. It can have several faults: the first one that
+/// applies to a request and is not used up affects it, in the order in which they were added.
 ///
 /// If the upstream cannot be reached or fails while it answers, the proxy closes the connection.
 ///
@@ -54,7 +54,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy in front of `upstream`, on a loopback port that the system chooses. The upstream may be down.
+    /// Starts a proxy in front of `upstream`, on a loopback port that the system chooses. The
+    /// upstream may be down.
     ///
     /// # Panics
     ///
@@ -84,7 +85,9 @@ impl Proxy {
         Self {
             address: bound(&socket),
             exchange: Arc::clone(&exchange),
-            _server: Background::serve("tollgate-proxy", socket, |listener| accept(listener, exchange)),
+            _server: Background::serve("tollgate-proxy", socket, |listener| {
+                accept(listener, exchange)
+            }),
         }
     }
 
@@ -104,7 +107,8 @@ impl Proxy {
         client::config(self.endpoint())
     }
 
-    /// Returns a new SDK client for this proxy, otherwise like [`Engine::client`](crate::Engine::client).
+    /// Returns a new SDK client for this proxy, otherwise like
+    /// [`Engine::client`](crate::Engine::client).
     pub fn client(&self) -> Client {
         Client::from_conf(self.dynamodb_config().build())
     }
@@ -136,8 +140,8 @@ impl Proxy {
         self.exchange.plan.replace(None);
     }
 
-    /// Returns the number of requests for `operation` that were forwarded and answered upstream, including those with a
-    /// lost response.
+    /// Returns the number of requests for `operation` that were forwarded and answered upstream,
+    /// including those with a lost response.
     pub fn count(&self, operation: &str) -> u64 {
         self.exchange.answered.of(operation)
     }
@@ -147,15 +151,16 @@ impl Proxy {
         self.exchange.answered.all()
     }
 
-    /// Waits until at least `requests` requests for `operation` have been forwarded and answered upstream.
+    /// Waits until at least `requests` requests for `operation` have been forwarded and answered
+    /// upstream.
     ///
     /// With it, a test can wait for a request whose client has given up.
     pub async fn until_count(&self, operation: &str, requests: u64) {
         self.exchange.answered.until(operation, requests).await;
     }
 
-    /// Returns the number of requests for `operation` that arrived, whatever their result. Connections that were closed
-    /// before a request arrived do not count.
+    /// Returns the number of requests for `operation` that arrived, whatever their result.
+    /// Connections that were closed before a request arrived do not count.
     pub fn received(&self, operation: &str) -> u64 {
         self.exchange.received.of(operation)
     }
@@ -170,7 +175,9 @@ impl Proxy {
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Proxy")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -182,8 +189,8 @@ async fn accept(listener: TcpListener, exchange: Arc<Exchange>) {
             Ok((stream, _)) => {
                 tokio::spawn(connection(stream, Arc::clone(&exchange)));
             }
-            // There are no file descriptors left, or the client is gone. The pause avoids a busy loop if the error
-            // lasts.
+            // There are no file descriptors left, or the client is gone. The pause avoids a busy
+            // loop if the error lasts.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
@@ -192,6 +199,9 @@ async fn accept(listener: TcpListener, exchange: Arc<Exchange>) {
 async fn connection(stream: TcpStream, exchange: Arc<Exchange>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| Arc::clone(&exchange).answer(request));
-    // An error is caused by a fault or by a client that is gone. In both cases, the connection is closed.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    // An error is caused by a fault or by a client that is gone. In both cases, the connection is
+    // closed.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }

@@ -6,10 +6,13 @@ use tollgate_testkit::processes::{Demand, Scenario};
 
 use super::{run_until, scenario};
 
-/// Runs a scenario in which the bucket grants its maximum, in equal shares to processes at the same distance.
+/// Runs a scenario in which the bucket grants its maximum, in equal shares to processes at the same
+/// distance.
 fn assert_all_used(scenario: Scenario) {
     let shares = 0.5..=2.0;
-    let report = run_until(&scenario, |report| report.uses(0.995) && report.shares_lie_in(&shares));
+    let report = run_until(&scenario, |report| {
+        report.uses(0.995) && report.shares_lie_in(&shares)
+    });
     report.assert_used(0.995);
     report.assert_shares(shares);
 }
@@ -36,7 +39,9 @@ fn requests_come_twice_as_fast() {
 #[ignore = "loads the machine: run alone"]
 fn processes_that_are_near_use_what_others_leave() {
     let distances = [1, 5, 20, 80].map(Duration::from_millis);
-    let scenario = scenario(4, 1, 1000).distances(distances).demand(Demand::open(2000.0));
+    let scenario = scenario(4, 1, 1000)
+        .distances(distances)
+        .demand(Demand::open(2000.0));
     let report = run_until(&scenario, |report| report.uses(0.995));
     report.assert_used(0.995);
 }

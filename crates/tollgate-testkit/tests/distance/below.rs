@@ -13,7 +13,9 @@ fn assert_all_served(scenario: Scenario) {
 }
 
 fn assert_served(scenario: Scenario, part: f64) {
-    let report = run_until(&scenario, |report| report.serves_each(part) && report.denied() == 0);
+    let report = run_until(&scenario, |report| {
+        report.serves_each(part) && report.denied() == 0
+    });
     report.assert_each_served(part);
     assert_eq!(report.denied(), 0, "{report}");
     // Prefetch needs few writes, so one or two failed ones do not matter.
@@ -24,10 +26,12 @@ fn assert_served(scenario: Scenario, part: f64) {
 #[test]
 #[ignore = "loads the machine: run alone"]
 fn two_processes_use_a_bucket_that_is_never_short() {
-    let report = run_until(&scenario(2, 1, 1_000_000), |report| report.serves_each(0.99));
+    let report = run_until(&scenario(2, 1, 1_000_000), |report| {
+        report.serves_each(0.99)
+    });
     report.assert_each_served(0.99);
-    // Both processes ask at the same times and find the bucket above its capacity. One of them cuts it, the other's
-    // write fails and is repeated.
+    // Both processes ask at the same times and find the bucket above its capacity. One of them cuts
+    // it, the other's write fails and is repeated.
     assert!(report.failed_writes() <= 0.25, "{report}");
 }
 
@@ -54,14 +58,21 @@ fn processes_get_four_fifths_of_the_limit() {
 #[ignore = "loads the machine: run alone"]
 fn distance_may_differ() {
     let distances = [1, 5, 20, 80].map(Duration::from_millis);
-    assert_all_served(scenario(4, 1, 1000).distances(distances).demand(Demand::open(800.0)));
+    assert_all_served(
+        scenario(4, 1, 1000)
+            .distances(distances)
+            .demand(Demand::open(800.0)),
+    );
 }
 
 #[test]
 #[ignore = "loads the machine: run alone"]
 fn every_mode_gets_four_fifths_of_the_limit() {
     for mode in Mode::ALL {
-        let scenario = scenario(2, 1, 500).mode(mode).demand(Demand::open(400.0)).time(Duration::from_secs(4));
+        let scenario = scenario(2, 1, 500)
+            .mode(mode)
+            .demand(Demand::open(400.0))
+            .time(Duration::from_secs(4));
         assert_all_served(scenario);
     }
 }
@@ -69,8 +80,10 @@ fn every_mode_gets_four_fifths_of_the_limit() {
 #[test]
 #[ignore = "loads the machine: run alone"]
 fn two_limits_and_a_parent_are_charged() {
-    let scenario = scenario(2, 1, 1000).limit(Limit::per_minute("bytes", 60_000)).parent();
-    // The first request for a bucket takes five round trips: two look-ups, and two buckets that other processes may
-    // have created.
+    let scenario = scenario(2, 1, 1000)
+        .limit(Limit::per_minute("bytes", 60_000))
+        .parent();
+    // The first request for a bucket takes five round trips: two look-ups, and two buckets that
+    // other processes may have created.
     assert_served(scenario.demand(Demand::open(500.0)), 0.97);
 }

@@ -33,8 +33,8 @@ fn scenario(processes: usize, tasks: usize, per_second: u64) -> Scenario {
 
 /// Runs a scenario until the processes keep up, at most three times, and returns the last report.
 ///
-/// If the machine stalls for some tenths of a second, requests miss their deadlines although the limiter is correct. A
-/// limiter that does not keep up fails all three times.
+/// If the machine stalls for some tenths of a second, requests miss their deadlines although the
+/// limiter is correct. A limiter that does not keep up fails all three times.
 fn run_until(scenario: &Scenario, keeps_up: impl Fn(&Report) -> bool) -> Report {
     let mut report = run(scenario.clone());
     for _ in 1..3 {
@@ -46,7 +46,8 @@ fn run_until(scenario: &Scenario, keeps_up: impl Fn(&Report) -> bool) -> Report 
     report
 }
 
-/// Runs a scenario once and checks the properties that must hold on any machine, however slow it is.
+/// Runs a scenario once and checks the properties that must hold on any machine, however slow it
+/// is.
 fn run(scenario: Scenario) -> Report {
     let report = scenario.run();
     println!("{report}");

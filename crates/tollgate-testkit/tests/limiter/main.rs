@@ -23,7 +23,10 @@ fn policy() -> PolicyBuilder {
 }
 
 fn behind(limiter: &TestLimiter, policy: PolicyBuilder, routes: Router) -> Router {
-    routes.layer(RateLimitLayer::new(limiter.limiter(), policy.build().unwrap()))
+    routes.layer(RateLimitLayer::new(
+        limiter.limiter(),
+        policy.build().unwrap(),
+    ))
 }
 
 fn hello(limiter: &TestLimiter) -> Router {
@@ -31,7 +34,10 @@ fn hello(limiter: &TestLimiter) -> Router {
 }
 
 async fn ask(app: &Router, user: &str) -> Response {
-    let request = Request::get("/").header("x-user", user).body(Body::empty()).unwrap();
+    let request = Request::get("/")
+        .header("x-user", user)
+        .body(Body::empty())
+        .unwrap();
     app.clone().oneshot(request).await.unwrap()
 }
 

@@ -6,16 +6,22 @@ use axum::http::Response;
 use tollgate_testkit::LimitedResponse;
 
 fn response(status: u16, headers: &[(&str, &str)]) -> Response<()> {
-    let response = headers
-        .iter()
-        .fold(Response::builder().status(status), |response, (name, value)| response.header(*name, *value));
+    let response = headers.iter().fold(
+        Response::builder().status(status),
+        |response, (name, value)| response.header(*name, *value),
+    );
     response.body(()).unwrap()
 }
 
 #[test]
 fn remaining_of_several_fields() {
-    let response =
-        response(200, &[("ratelimit", r#""rpm";r=42;t=1, "tpm";r=9120"#), ("ratelimit", r#""parent.rpm";t=3;r=0"#)]);
+    let response = response(
+        200,
+        &[
+            ("ratelimit", r#""rpm";r=42;t=1, "tpm";r=9120"#),
+            ("ratelimit", r#""parent.rpm";t=3;r=0"#),
+        ],
+    );
     assert_eq!(response.remaining("rpm"), Some(42));
     assert_eq!(response.remaining("tpm"), Some(9120));
     assert_eq!(response.remaining("parent.rpm"), Some(0));

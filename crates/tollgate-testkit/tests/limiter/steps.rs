@@ -19,14 +19,29 @@ const LATER: Duration = Duration::from_millis(2500);
 async fn in_order_and_then_as_the_bucket_says() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
-    limiter.then(Step::deny(LATER)).then(Step::grant()).then(Step::store_down());
+    limiter
+        .then(Step::deny(LATER))
+        .then(Step::grant())
+        .then(Step::store_down());
     let mut answers = Vec::new();
     for _ in 0..4 {
         answers.push(status(&app, "alice").await);
     }
     assert_eq!(answers, [429, 200, 503, 200]);
-    let outcomes: Vec<_> = limiter.records().iter().map(|record| record.outcome).collect();
-    assert_eq!(outcomes, [LeaseOutcome::Refused, LeaseOutcome::Settled, LeaseOutcome::Refused, LeaseOutcome::Settled]);
+    let outcomes: Vec<_> = limiter
+        .records()
+        .iter()
+        .map(|record| record.outcome)
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            LeaseOutcome::Refused,
+            LeaseOutcome::Settled,
+            LeaseOutcome::Refused,
+            LeaseOutcome::Settled
+        ]
+    );
 }
 
 #[tokio::test]
@@ -51,13 +66,21 @@ async fn for_some_and_for_some_time() {
 async fn denied_by_the_limit_that_is_named() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
-    limiter.then(Step::deny(LATER)).then(Step::deny(LATER).limit("tpm"));
+    limiter
+        .then(Step::deny(LATER))
+        .then(Step::deny(LATER).limit("tpm"));
     let first = ask(&app, "alice").await;
     first.assert_denied(LATER);
-    assert_eq!((first.remaining("rpm"), first.remaining("tpm")), (Some(0), Some(1000)));
+    assert_eq!(
+        (first.remaining("rpm"), first.remaining("tpm")),
+        (Some(0), Some(1000))
+    );
     let named = ask(&app, "alice").await;
     named.assert_denied(LATER);
-    assert_eq!((named.remaining("rpm"), named.remaining("tpm")), (Some(60), Some(99)));
+    assert_eq!(
+        (named.remaining("rpm"), named.remaining("tpm")),
+        (Some(60), Some(99))
+    );
     let body = to_bytes(named.into_body(), 10_000).await.unwrap();
     assert!(String::from_utf8_lossy(&body).contains(r#""violated-policies":["tpm"]"#));
     limiter.last().assert_refused();
@@ -85,10 +108,16 @@ async fn disabled() {
 async fn the_store_is_down_and_the_policy_lets_pass() {
     let limiter = TestLimiter::new();
     let degraded = async |status: RateLimitStatus| status.degraded.to_string();
-    let app = behind(&limiter, policy().on_unavailable(OnUnavailable::Allow), Router::new().fallback(degraded));
+    let app = behind(
+        &limiter,
+        policy().on_unavailable(OnUnavailable::Allow),
+        Router::new().fallback(degraded),
+    );
     limiter.then(Step::store_down());
     for expected in ["true", "false"] {
-        let body = to_bytes(ask(&app, "alice").await.into_body(), 100).await.unwrap();
+        let body = to_bytes(ask(&app, "alice").await.into_body(), 100)
+            .await
+            .unwrap();
         assert_eq!(body, expected);
     }
 }
@@ -99,9 +128,19 @@ async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
     let limiter = TestLimiter::new();
     let limits = [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)];
     let scope = ConfigScope::resource("gpt-4").unwrap();
-    limiter.limiter().config().set(scope, StoredConfig::new(limits)).await.unwrap();
-    let stored = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("gpt-4")).cost("tpm", 100);
-    let local = stored.on_unavailable(OnUnavailable::Local { share: LocalShare::one_of(2) });
+    limiter
+        .limiter()
+        .config()
+        .set(scope, StoredConfig::new(limits))
+        .await
+        .unwrap();
+    let stored = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed("gpt-4"))
+        .cost("tpm", 100);
+    let local = stored.on_unavailable(OnUnavailable::Local {
+        share: LocalShare::one_of(2),
+    });
     let app = behind(&limiter, local, Router::new().fallback(async || "hello"));
     limiter.then(Step::store_down().always());
     let response = ask(&app, "alice").await;
@@ -110,10 +149,21 @@ async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
     for _ in 0..4 {
         assert_eq!(status(&app, "alice").await, 200);
     }
-    ask(&app, "alice").await.assert_denied(Duration::from_secs(12));
+    ask(&app, "alice")
+        .await
+        .assert_denied(Duration::from_secs(12));
     // A stored parent is charged too.
     let id = |text: &str| EntityId::new(text).unwrap();
-    limiter.limiter().entities().create(Entity::new(id("child")).with_parent(id("alice")).cascading()).await.unwrap();
+    limiter
+        .limiter()
+        .entities()
+        .create(
+            Entity::new(id("child"))
+                .with_parent(id("alice"))
+                .cascading(),
+        )
+        .await
+        .unwrap();
     assert_eq!(status(&app, "child").await, 429);
 }
 
@@ -124,9 +174,17 @@ async fn the_store_is_down_and_the_stored_mode_decides() {
     let app = hello(&limiter);
     limiter.then(Step::store_down().always());
     assert_eq!(status(&app, "alice").await, 503);
-    for (mode, expected) in [(StoredOnUnavailable::Allow, 200), (StoredOnUnavailable::Block, 503)] {
+    for (mode, expected) in [
+        (StoredOnUnavailable::Allow, 200),
+        (StoredOnUnavailable::Block, 503),
+    ] {
         let config = StoredConfig::new([Limit::per_minute("rpm", 60)]).with_on_unavailable(mode);
-        limiter.limiter().config().set(ConfigScope::system(), config).await.unwrap();
+        limiter
+            .limiter()
+            .config()
+            .set(ConfigScope::system(), config)
+            .await
+            .unwrap();
         assert_eq!(status(&app, "alice").await, expected, "{mode:?}");
     }
 }
@@ -144,8 +202,11 @@ async fn granted_though_the_bucket_is_short() {
     assert_eq!(response.status(), 200);
     response.assert_remaining("rpm", 49);
     response.assert_remaining("tpm", 0);
-    // A debt of 100 tokens at 1000 per minute: the bucket has the next request's 100 tokens after 12 s.
-    ask(&app, "alice").await.assert_denied(Duration::from_secs(12));
+    // A debt of 100 tokens at 1000 per minute: the bucket has the next request's 100 tokens after
+    // 12 s.
+    ask(&app, "alice")
+        .await
+        .assert_denied(Duration::from_secs(12));
     limiter.clock().advance(Duration::from_secs(12));
     assert_eq!(status(&app, "alice").await, 200);
 }

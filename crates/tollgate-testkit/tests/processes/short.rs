@@ -7,8 +7,8 @@ use tollgate_testkit::processes::{Allowance, Event, Mode, Report, Scenario, Work
 
 const MILLIS: Duration = Duration::from_millis(1);
 
-/// Returns a scenario of two processes with two tasks each, 20 ms away. Its allowance is for a busy machine, on which a
-/// process may take long to send a planned request.
+/// Returns a scenario of two processes with two tasks each, 20 ms away. Its allowance is for a busy
+/// machine, on which a process may take long to send a planned request.
 fn scenario() -> Scenario {
     let scenario = Scenario::new(Workers::test("worker"))
         .tasks(2)
@@ -35,17 +35,37 @@ fn two_processes_share_a_bucket() {
     let report = scenario().limit(scarce).run();
     check(&report);
     assert_eq!(report.workers.len(), 2);
-    let levels = report.buckets[1].conservation.expect("the bucket was not split");
-    assert_eq!((report.buckets[1].limit.as_str(), levels.was_full, levels.lost), ("scarce", false, 0));
+    let levels = report.buckets[1]
+        .conservation
+        .expect("the bucket was not split");
+    assert_eq!(
+        (
+            report.buckets[1].limit.as_str(),
+            levels.was_full,
+            levels.lost
+        ),
+        ("scarce", false, 0)
+    );
     // If every request got a decision, store and logs agree exactly.
     let decided = report.workers.iter().all(|worker| worker.failed.is_empty());
-    assert!(!decided || report.buckets[0].ledgers.iter().all(|ledger| ledger.charged == ledger.logged), "{report}");
+    assert!(
+        !decided
+            || report.buckets[0]
+                .ledgers
+                .iter()
+                .all(|ledger| ledger.charged == ledger.logged),
+        "{report}"
+    );
 }
 
 #[test]
 fn tokens_that_are_settled_or_taken_ahead_are_counted() {
     for mode in [Mode::Settle, Mode::Prefetch] {
-        let report = scenario().mode(mode).limit(Limit::per_minute("bytes", 100_000)).cost(3).run();
+        let report = scenario()
+            .mode(mode)
+            .limit(Limit::per_minute("bytes", 100_000))
+            .cost(3)
+            .run();
         check(&report);
         assert_eq!(report.buckets.len(), 2);
     }
@@ -54,7 +74,13 @@ fn tokens_that_are_settled_or_taken_ahead_are_counted() {
 #[test]
 fn the_layer_and_waiting_requests_are_counted() {
     for mode in [Mode::Layer, Mode::Waiting] {
-        check(&scenario().mode(mode).parent().distances([Duration::ZERO, 20 * MILLIS]).run());
+        check(
+            &scenario()
+                .mode(mode)
+                .parent()
+                .distances([Duration::ZERO, 20 * MILLIS])
+                .run(),
+        );
     }
 }
 
@@ -66,7 +92,11 @@ fn a_process_that_is_killed_and_an_engine_that_restarts_mint_nothing() {
         .event(450 * MILLIS, Event::RestartEngine(50 * MILLIS))
         .run();
     check(&report);
-    let killed: Vec<_> = report.workers.iter().map(|worker| (worker.process, worker.killed)).collect();
+    let killed: Vec<_> = report
+        .workers
+        .iter()
+        .map(|worker| (worker.process, worker.killed))
+        .collect();
     assert_eq!(killed, [(0, true), (1, false), (0, false)]);
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use tollgate::{
-    model::{Anchor, BucketKey, BucketState, Create, Expiry, Guard, Line, Split, StampGuard, Update},
+    model::{
+        Anchor, BucketKey, BucketState, Create, Expiry, Guard, Line, Split, StampGuard, Update,
+    },
     store::{MemoryStore, Store, StoreFuture, WriteOutcome},
 };
 use tollgate_testkit::conformance::{self, Capabilities};
@@ -22,7 +24,11 @@ struct Faulty {
 
 impl Faulty {
     fn new(fault: Fault) -> Self {
-        Self { store: MemoryStore::new(), fault, one_by_one: false }
+        Self {
+            store: MemoryStore::new(),
+            fault,
+            one_by_one: false,
+        }
     }
 }
 
@@ -31,12 +37,20 @@ impl Store for Faulty {
         self.store.read(bucket)
     }
 
-    fn update<'a>(&'a self, bucket: &'a BucketKey, update: &'a Update) -> StoreFuture<'a, WriteOutcome> {
+    fn update<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        update: &'a Update,
+    ) -> StoreFuture<'a, WriteOutcome> {
         let update = (self.fault)(update.clone());
         Box::pin(async move { self.store.update(bucket, &update).await })
     }
 
-    fn create<'a>(&'a self, bucket: &'a BucketKey, create: &'a Create) -> StoreFuture<'a, WriteOutcome> {
+    fn create<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        create: &'a Create,
+    ) -> StoreFuture<'a, WriteOutcome> {
         self.store.create(bucket, create)
     }
 
@@ -69,8 +83,17 @@ fn lines(update: Update, change: fn(Line) -> Line) -> Update {
     changed.guard = update.guard.clone();
     changed.stamps = update.stamps.clone();
     changed.shard_count = update.shard_count;
-    let changed = update.lines().iter().cloned().map(change).fold(changed, Update::with_line);
-    update.added().iter().cloned().fold(changed, Update::with_added)
+    let changed = update
+        .lines()
+        .iter()
+        .cloned()
+        .map(change)
+        .fold(changed, Update::with_line);
+    update
+        .added()
+        .iter()
+        .cloned()
+        .fold(changed, Update::with_added)
 }
 
 /// Returns the names of the trials that fail.
@@ -78,7 +101,10 @@ async fn failures(make: impl Fn() -> Faulty) -> Vec<&'static str> {
     let mut failed = Vec::new();
     for trial in conformance::trials(Capabilities::new().with_transactions().with_splits()) {
         let store: Arc<dyn Store> = Arc::new(make());
-        if tokio::spawn(async move { trial.run(&*store).await }).await.is_err() {
+        if tokio::spawn(async move { trial.run(&*store).await })
+            .await
+            .is_err()
+        {
             failed.push(trial.name());
         }
     }
@@ -102,13 +128,17 @@ async fn every_fault_is_found() {
             Anchor::Moves { seen, .. } => update.with_anchor(Anchor::Pinned(seen)),
             _ => update,
         }),
-        ("no conditions on stamps", |update| update.with_stamps(StampGuard::default())),
+        ("no conditions on stamps", |update| {
+            update.with_stamps(StampGuard::default())
+        }),
         ("no shard count", |mut update| {
             update.shard_count = None;
             update
         }),
         ("expired buckets live", |update| update.with_now(i64::MIN)),
-        ("an expiry that stays", |update| update.with_expiry(Expiry::Keep)),
+        ("an expiry that stays", |update| {
+            update.with_expiry(Expiry::Keep)
+        }),
         ("no parent", |mut update| {
             update.lineage = None;
             update
@@ -143,7 +173,9 @@ async fn every_fault_is_found() {
                 line
             })
         }),
-        ("no consumption", |update| lines(update, |line| line.with_consumed(0))),
+        ("no consumption", |update| {
+            lines(update, |line| line.with_consumed(0))
+        }),
     ];
     for (name, fault) in faults {
         let found = failures(|| Faulty::new(fault)).await;
@@ -154,6 +186,13 @@ async fn every_fault_is_found() {
 
 #[tokio::test]
 async fn a_transaction_that_is_done_in_part_is_found() {
-    let found = failures(|| Faulty { one_by_one: true, ..Faulty::new(|update| update) }).await;
-    assert!(found.contains(&"transactions::none_is_done_if_one_is_refused"), "{found:?}");
+    let found = failures(|| Faulty {
+        one_by_one: true,
+        ..Faulty::new(|update| update)
+    })
+    .await;
+    assert!(
+        found.contains(&"transactions::none_is_done_if_one_is_refused"),
+        "{found:?}"
+    );
 }

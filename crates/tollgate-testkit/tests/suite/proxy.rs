@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, operation::transact_write_items::TransactWriteItemsError};
+use aws_sdk_dynamodb::{
+    Client, error::ProvideErrorMetadata, operation::transact_write_items::TransactWriteItemsError,
+};
 use tokio::time::timeout;
 use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
 
@@ -47,7 +49,12 @@ async fn passes_and_counts() {
 #[tokio::test]
 async fn the_stores_own_errors_pass() {
     let (_engine, proxy, client) = setting().await;
-    let error = client.describe_table().table_name("another").send().await.unwrap_err();
+    let error = client
+        .describe_table()
+        .table_name("another")
+        .send()
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Some("ResourceNotFoundException"));
     assert_eq!(proxy.count("DescribeTable"), 1);
 }
@@ -131,7 +138,9 @@ async fn a_delayed_request_arrives_although_its_client_is_gone() {
         () = proxy.until_received("UpdateItem", 1) => {}
     }
     drop(client);
-    timeout(Duration::from_secs(10), proxy.until_count("UpdateItem", 1)).await.unwrap();
+    timeout(Duration::from_secs(10), proxy.until_count("UpdateItem", 1))
+        .await
+        .unwrap();
 
     assert_eq!(added(&engine, "a").await, 1);
 }
@@ -156,17 +165,32 @@ async fn replaces_the_answer_of_a_write_that_happened() {
     proxy.set_fault(Fault::replace_answer(ErrorAnswer::throttling()).once());
     let error = add(&client, "a").await.unwrap_err();
     assert_eq!(error.code(), Some("ThrottlingException"));
-    assert_eq!((added(&engine, "a").await, proxy.count("UpdateItem")), (1, 1));
+    assert_eq!(
+        (added(&engine, "a").await, proxy.count("UpdateItem")),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
 async fn answers_errors_without_forwarding() {
     let (engine, proxy, client) = setting().await;
     let errors = [
-        (ErrorAnswer::throughput_exceeded(), 400, "ProvisionedThroughputExceededException"),
+        (
+            ErrorAnswer::throughput_exceeded(),
+            400,
+            "ProvisionedThroughputExceededException",
+        ),
         (ErrorAnswer::throttling(), 400, "ThrottlingException"),
-        (ErrorAnswer::internal_server_error(), 500, "InternalServerError"),
-        (ErrorAnswer::transaction_conflict(), 400, "TransactionConflictException"),
+        (
+            ErrorAnswer::internal_server_error(),
+            500,
+            "InternalServerError",
+        ),
+        (
+            ErrorAnswer::transaction_conflict(),
+            400,
+            "TransactionConflictException",
+        ),
     ];
     for (answer, status, code) in errors {
         proxy.set_fault(Fault::answer(answer).once());
@@ -193,11 +217,16 @@ async fn answers_errors_without_forwarding() {
 #[tokio::test]
 async fn answers_a_canceled_transaction_with_its_reasons() {
     let (_engine, proxy, client) = setting().await;
-    proxy.set_fault(Fault::answer(ErrorAnswer::transaction_canceled(["None", "TransactionConflict"])));
+    proxy.set_fault(Fault::answer(ErrorAnswer::transaction_canceled([
+        "None",
+        "TransactionConflict",
+    ])));
     let error = client.transact_write_items().send().await.unwrap_err();
     let error = error.into_service_error();
     let reasons = match &error {
-        TransactWriteItemsError::TransactionCanceledException(error) => error.cancellation_reasons(),
+        TransactWriteItemsError::TransactionCanceledException(error) => {
+            error.cancellation_reasons()
+        }
         other => panic!("{other:?}"),
     };
     let codes: Vec<_> = reasons.iter().map(|reason| reason.code()).collect();

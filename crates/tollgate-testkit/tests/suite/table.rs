@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::{
     error::SdkError,
     operation::update_item::{UpdateItemError, UpdateItemOutput},
     types::{
-        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-        TimeToLiveSpecification,
+        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+        ScalarAttributeType, TimeToLiveSpecification,
     },
 };
 use tollgate_testkit::Engine;
@@ -14,7 +14,10 @@ use tollgate_testkit::Engine;
 pub(crate) const TABLE: &str = "limits";
 
 pub(crate) async fn create(client: &Client) {
-    let mut create = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
+    let mut create = client
+        .create_table()
+        .table_name(TABLE)
+        .billing_mode(BillingMode::PayPerRequest);
     for (name, kind) in [("PK", KeyType::Hash), ("SK", KeyType::Range)] {
         create = create
             .attribute_definitions(
@@ -24,7 +27,13 @@ pub(crate) async fn create(client: &Client) {
                     .build()
                     .unwrap(),
             )
-            .key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap());
+            .key_schema(
+                KeySchemaElement::builder()
+                    .attribute_name(name)
+                    .key_type(kind)
+                    .build()
+                    .unwrap(),
+            );
     }
     create.send().await.unwrap();
 }
@@ -34,7 +43,11 @@ pub(crate) async fn enable_ttl(client: &Client) {
         .update_time_to_live()
         .table_name(TABLE)
         .time_to_live_specification(
-            TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl").build().unwrap(),
+            TimeToLiveSpecification::builder()
+                .enabled(true)
+                .attribute_name("ttl")
+                .build()
+                .unwrap(),
         )
         .send()
         .await
@@ -54,7 +67,10 @@ pub(crate) async fn put(client: &Client, pk: &str, ttl: u64) {
 }
 
 /// Increments the attribute `n` of the item `pk`.
-pub(crate) async fn add(client: &Client, pk: &str) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
+pub(crate) async fn add(
+    client: &Client,
+    pk: &str,
+) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
     client
         .update_item()
         .table_name(TABLE)
@@ -69,7 +85,10 @@ pub(crate) async fn add(client: &Client, pk: &str) -> Result<UpdateItemOutput, S
 /// Calls [`add`], which must fail because the connection is refused or closed without an answer.
 pub(crate) async fn add_unanswered(client: &Client, pk: &str) {
     let outcome = add(client, pk).await;
-    assert!(matches!(outcome, Err(SdkError::DispatchFailure(_))), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(SdkError::DispatchFailure(_))),
+        "{outcome:?}"
+    );
 }
 
 /// Returns the number of times that [`add`] was applied to the item `pk`.

@@ -26,7 +26,13 @@ pub(super) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Returns `true` if an odd number of backslashes precedes the byte.
 fn is_escaped(line: &[u8], at: usize) -> bool {
-    line.iter().take(at).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+    line.iter()
+        .take(at)
+        .rev()
+        .take_while(|byte| **byte == b'\\')
+        .count()
+        % 2
+        == 1
 }
 
 /// Returns the node in the `for` of an element. `None` if there is no `for`, if there are two, or
@@ -74,8 +80,13 @@ fn quoted(value: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Splits an unquoted value from the rest. Addresses are accepted without the quotes that they
 /// should have.
 fn plain(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = value.iter().position(|byte| !(is_token(*byte) || b":[]".contains(byte))).unwrap_or(value.len());
-    value.split_at_checked(end).filter(|(value, _)| !value.is_empty())
+    let end = value
+        .iter()
+        .position(|byte| !(is_token(*byte) || b":[]".contains(byte)))
+        .unwrap_or(value.len());
+    value
+        .split_at_checked(end)
+        .filter(|(value, _)| !value.is_empty())
 }
 
 fn is_token(byte: u8) -> bool {
@@ -87,14 +98,25 @@ mod tests {
     use super::*;
 
     fn nodes(line: &str) -> Vec<Option<&str>> {
-        elements(line.as_bytes()).map(|element| node(element).map(|node| std::str::from_utf8(node).unwrap())).collect()
+        elements(line.as_bytes())
+            .map(|element| node(element).map(|node| std::str::from_utf8(node).unwrap()))
+            .collect()
     }
 
     #[test]
     fn elements_from_the_right() {
-        assert_eq!(nodes("for=192.0.2.43, for=198.51.100.17"), [Some("198.51.100.17"), Some("192.0.2.43")]);
-        assert_eq!(nodes("For=\"[2001:db8:cafe::17]:4711\""), [Some("[2001:db8:cafe::17]:4711")]);
-        assert_eq!(nodes("for=192.0.2.60;proto=http;by=203.0.113.43"), [Some("192.0.2.60")]);
+        assert_eq!(
+            nodes("for=192.0.2.43, for=198.51.100.17"),
+            [Some("198.51.100.17"), Some("192.0.2.43")]
+        );
+        assert_eq!(
+            nodes("For=\"[2001:db8:cafe::17]:4711\""),
+            [Some("[2001:db8:cafe::17]:4711")]
+        );
+        assert_eq!(
+            nodes("for=192.0.2.60;proto=http;by=203.0.113.43"),
+            [Some("192.0.2.60")]
+        );
         assert_eq!(nodes("by=\"a,b;for=x\" ; ;FOR=_gazonk;"), [Some("_gazonk")]);
         assert_eq!(nodes("host=\"a\\\"b,c\\\\\";for=x"), [Some("x")]);
         assert_eq!(nodes("host=\"a,b\\\"c\";for=x"), [Some("x")]);
@@ -124,7 +146,17 @@ mod tests {
 
     #[test]
     fn what_a_client_opens_swallows_nothing() {
-        for forged in ["for=\"", "for=\"x", "for=\"x\\", "\\", "\"", "for=x;", ",,", "for=\"a\\\"", "x=\"y\\\\"] {
+        for forged in [
+            "for=\"",
+            "for=\"x",
+            "for=\"x\\",
+            "\\",
+            "\"",
+            "for=x;",
+            ",,",
+            "for=\"a\\\"",
+            "x=\"y\\\\",
+        ] {
             let line = format!("{forged}, for=\"[2001:db8::7]\";host=\"a,b\"");
             assert_eq!(nodes(&line)[0], Some("[2001:db8::7]"), "{line}");
         }

@@ -70,16 +70,28 @@ enum Source {
     Peer,
     XForwardedFor(TrustedProxies),
     Forwarded(TrustedProxies),
-    Single { name: HeaderName, with_port: bool, proxies: TrustedProxies },
+    Single {
+        name: HeaderName,
+        with_port: bool,
+        proxies: TrustedProxies,
+    },
 }
 
 impl ClientIp {
     fn new(source: Source) -> Self {
-        Self { source, ipv4_bits: 32, ipv6_bits: 64 }
+        Self {
+            source,
+            ipv4_bits: 32,
+            ipv6_bits: 64,
+        }
     }
 
     fn single(name: HeaderName, proxies: impl Into<TrustedProxies>) -> Self {
-        Self::new(Source::Single { name, with_port: false, proxies: proxies.into() })
+        Self::new(Source::Single {
+            name,
+            with_port: false,
+            proxies: proxies.into(),
+        })
     }
 
     /// Uses the address of the connection's peer, like [`peer_ip`](super::peer_ip), for servers
@@ -119,7 +131,11 @@ impl ClientIp {
     /// Reads `CloudFront-Viewer-Address`, which Amazon CloudFront sets: an address and a port.
     pub fn cloudfront_viewer_address(proxies: impl Into<TrustedProxies>) -> Self {
         let name = HeaderName::from_static("cloudfront-viewer-address");
-        Self::new(Source::Single { name, with_port: true, proxies: proxies.into() })
+        Self::new(Source::Single {
+            name,
+            with_port: true,
+            proxies: proxies.into(),
+        })
     }
 
     /// Reads `Fly-Client-IP`, which Fly.io sets.
@@ -142,7 +158,10 @@ impl ClientIp {
     /// # Errors
     /// [`InvalidNetwork::Prefix`] for 0 and for more than 32.
     pub fn ipv4_prefix(self, bits: u8) -> Result<Self, InvalidNetwork> {
-        Ok(Self { ipv4_bits: prefix(bits, 32)?, ..self })
+        Ok(Self {
+            ipv4_bits: prefix(bits, 32)?,
+            ..self
+        })
     }
 
     /// Sets how many bits of an IPv6 address count. Default: 64. Providers give whole sites a /56
@@ -151,7 +170,10 @@ impl ClientIp {
     /// # Errors
     /// [`InvalidNetwork::Prefix`] for 0 and for more than 128.
     pub fn ipv6_prefix(self, bits: u8) -> Result<Self, InvalidNetwork> {
-        Ok(Self { ipv6_bits: prefix(bits, 128)?, ..self })
+        Ok(Self {
+            ipv6_bits: prefix(bits, 128)?,
+            ..self
+        })
     }
 
     /// Returns the client's whole address, for closures. An IPv6 address that stands for an IPv4
@@ -170,10 +192,22 @@ impl ClientIp {
             Source::Forwarded(proxies) => {
                 let lines = head.headers.get_all(FORWARDED).iter().rev();
                 let entries = lines.flat_map(|line| forwarded::elements(line.as_bytes()));
-                proxies.client(head, &FORWARDED, entries.map(|element| node::address(forwarded::node(element)?)))
+                proxies.client(
+                    head,
+                    &FORWARDED,
+                    entries.map(|element| node::address(forwarded::node(element)?)),
+                )
             }
-            Source::Single { name, with_port, proxies } => {
-                let read = if *with_port { node::address_and_port } else { node::address };
+            Source::Single {
+                name,
+                with_port,
+                proxies,
+            } => {
+                let read = if *with_port {
+                    node::address_and_port
+                } else {
+                    node::address
+                };
                 let value = only(head.headers.get_all(name).iter());
                 proxies.single(head, name, value.and_then(|value| read(value.as_bytes())))
             }
@@ -183,12 +217,23 @@ impl ClientIp {
 
 fn prefix(bits: u8, most: u8) -> Result<u8, InvalidNetwork> {
     // With 0 bits, all clients would have the same key.
-    if bits == 0 || bits > most { Err(InvalidNetwork::Prefix { bits, most }) } else { Ok(bits) }
+    if bits == 0 || bits > most {
+        Err(InvalidNetwork::Prefix { bits, most })
+    } else {
+        Ok(bits)
+    }
 }
 
 impl KeyExtractor for ClientIp {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         let address = self.address(head)?;
-        Ok(Key::ip_prefix(address, if address.is_ipv4() { self.ipv4_bits } else { self.ipv6_bits }))
+        Ok(Key::ip_prefix(
+            address,
+            if address.is_ipv4() {
+                self.ipv4_bits
+            } else {
+                self.ipv6_bits
+            },
+        ))
     }
 }

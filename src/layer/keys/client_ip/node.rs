@@ -12,21 +12,26 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
             let address: Ipv6Addr = address.parse().ok()?;
-            (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(address.into())
+            (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+                .then_some(address.into())
         }
         None => text.parse().ok().or_else(|| {
             let (address, port) = text.split_once(':')?;
             is_port(port).then_some(IpAddr::V4(address.parse().ok()?))
         }),
     };
-    address.map(canonical).filter(|address| !address.is_unspecified())
+    address
+        .map(canonical)
+        .filter(|address| !address.is_unspecified())
 }
 
 /// Parses an address and a port. An IPv6 address may have no brackets (`2001:db8::1:80`).
 pub(super) fn address_and_port(bytes: &[u8]) -> Option<IpAddr> {
     let colon = bytes.iter().rposition(|byte| *byte == b':')?;
     let (before, port) = (bytes.get(..colon)?, bytes.get(colon + 1..)?);
-    is_port(std::str::from_utf8(port).ok()?.trim_ascii()).then(|| address(before)).flatten()
+    is_port(std::str::from_utf8(port).ok()?.trim_ascii())
+        .then(|| address(before))
+        .flatten()
 }
 
 /// Returns true for a port, and for the text that RFC 7239 allows in place of a hidden port
@@ -34,7 +39,10 @@ pub(super) fn address_and_port(bytes: &[u8]) -> Option<IpAddr> {
 fn is_port(text: &str) -> bool {
     match text.strip_prefix('_') {
         Some(hidden) => {
-            !hidden.is_empty() && hidden.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+            !hidden.is_empty()
+                && hidden
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         }
         None => (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()),
     }
@@ -59,7 +67,11 @@ mod tests {
             ("[64:ff9b::192.0.2.1]:1", "192.0.2.1"),
             ("::192.0.2.1", "192.0.2.1"),
         ] {
-            assert_eq!(address(text.as_bytes()), Some(expected.parse().unwrap()), "{text}");
+            assert_eq!(
+                address(text.as_bytes()),
+                Some(expected.parse().unwrap()),
+                "{text}"
+            );
         }
     }
 
@@ -100,9 +112,15 @@ mod tests {
     fn a_port_that_is_always_there() {
         let read = |text: &str| address_and_port(text.as_bytes());
         assert_eq!(read("192.0.2.1:8080"), Some("192.0.2.1".parse().unwrap()));
-        assert_eq!(read("2001:db8:1:2:3:4:5:6:8080"), Some("2001:db8:1:2:3:4:5:6".parse().unwrap()));
+        assert_eq!(
+            read("2001:db8:1:2:3:4:5:6:8080"),
+            Some("2001:db8:1:2:3:4:5:6".parse().unwrap())
+        );
         assert_eq!(read("2001:db8::1:80"), Some("2001:db8::1".parse().unwrap()));
-        assert_eq!(read("[2001:db8::1]:80"), Some("2001:db8::1".parse().unwrap()));
+        assert_eq!(
+            read("[2001:db8::1]:80"),
+            Some("2001:db8::1".parse().unwrap())
+        );
         for text in ["192.0.2.1", "", ":", ":80", "2001:db8::1:x"] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -55,7 +55,9 @@ impl TrustedProxies {
                 if !trusted.contains(peer) {
                     return Ok(peer);
                 }
-                entries.find(|entry| !entry.is_some_and(|address| trusted.contains(address))).flatten()
+                entries
+                    .find(|entry| !entry.is_some_and(|address| trusted.contains(address)))
+                    .flatten()
             }
         };
         client.ok_or_else(|| missing(header))

@@ -16,21 +16,22 @@ impl PolicyBuilder {
         self
     }
 
-    /// Estimates the cost of a request in tokens of the limit `name` from its head. If there is no estimate, the
-    /// [learned](Self::learn) cost is charged, or else the fixed [`cost`](Self::cost). An estimate of 0 counts as 1.
+    /// Estimates the cost of a request in tokens of the limit `name` from its head. If there is no
+    /// estimate, the [learned](Self::learn) cost is charged, or else the fixed
+    /// [`cost`](Self::cost). An estimate of 0 counts as 1.
     ///
-    /// With `.cost(name, 0)` beside it, requests without an estimate do not use the limit. Do this only if the estimate
-    /// is a closure that decides it: a client can leave a header out.
+    /// With `.cost(name, 0)` beside it, requests without an estimate do not use the limit. Do this
+    /// only if the estimate is a closure that decides it: a client can leave a header out.
     pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
         self.cost.estimates.push((name.into(), Arc::new(estimate)));
         self
     }
 
-    /// Estimates the cost of a request in tokens of the limit `name` from the real use of earlier requests. A
-    /// [`settle`](Self::settle) rule or the handler must report the real use.
+    /// Estimates the cost of a request in tokens of the limit `name` from the real use of earlier
+    /// requests. A [`settle`](Self::settle) rule or the handler must report the real use.
     ///
-    /// If a stored limit becomes smaller than the learned cost, one request is refused because it exceeds the capacity.
-    /// After that, the learned cost is lowered.
+    /// If a stored limit becomes smaller than the learned cost, one request is refused because it
+    /// exceeds the capacity. After that, the learned cost is lowered.
     pub fn learn(mut self, name: impl Into<String>, learn: Learn) -> Self {
         self.cost.learned.push((name.into(), learn));
         self

@@ -7,8 +7,8 @@ use crate::{layer::policy::OnUnavailable, limiter::Prefetch};
 
 /// Settings of the decision.
 impl PolicyBuilder {
-    /// Charges only the entity's own bucket, and does not look up if the entity has a parent. This saves one round trip
-    /// for the first request of an entity and resource.
+    /// Charges only the entity's own bucket, and does not look up if the entity has a parent. This
+    /// saves one round trip for the first request of an entity and resource.
     pub fn without_parent(mut self) -> Self {
         self.decision.without_parent = true;
         self
@@ -21,14 +21,15 @@ impl PolicyBuilder {
     }
 
     /// Charges the entity and its parent in one transaction, like
-    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction), which also describes the cost.
+    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction), which also
+    /// describes the cost.
     pub fn in_one_transaction(mut self) -> Self {
         self.decision.together = true;
         self
     }
 
-    /// Sets the action for a request if the store gives no decision within the deadline of the acquire. Default:
-    /// [`OnUnavailable::Stored`].
+    /// Sets the action for a request if the store gives no decision within the deadline of the
+    /// acquire. Default: [`OnUnavailable::Stored`].
     ///
     /// ```
     /// use tollgate::{Limit, layer::{OnUnavailable, Policy, keys}, limiter::LocalShare};
@@ -48,11 +49,12 @@ impl PolicyBuilder {
     }
 
     /// Waits for capacity, for up to `most`, instead of answering 429, like
-    /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready). If a request would have to wait longer, it is
-    /// answered with 429 at once. Its `Retry-After` includes all requests that wait.
+    /// [`Acquire::until_ready`](crate::limiter::Acquire::until_ready). If a request would have to
+    /// wait longer, it is answered with 429 at once. Its `Retry-After` includes all requests that
+    /// wait.
     ///
-    /// If the client disconnects, the request's place in the queue is given back. The limiter's deadline is that of the
-    /// store call, and does not include the wait.
+    /// If the client disconnects, the request's place in the queue is given back. The limiter's
+    /// deadline is that of the store call, and does not include the wait.
     ///
     /// # Cost
     /// None beside the one write of the request.
@@ -75,42 +77,46 @@ impl PolicyBuilder {
         self
     }
 
-    /// Limits how many requests of this process [wait](Self::wait) for one bucket. If as many wait and the bucket does
-    /// not have the tokens, further requests are answered with 429. Default: 100.
+    /// Limits how many requests of this process [wait](Self::wait) for one bucket. If as many wait
+    /// and the bucket does not have the tokens, further requests are answered with 429. Default:
+    /// 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.decision.max_waiters = Some(waiters);
         self
     }
 
-    /// Runs the policy in shadow mode: every request is evaluated, charged and reported, but none is refused for any
-    /// reason. A request that would have been denied is charged nothing.
+    /// Runs the policy in shadow mode: every request is evaluated, charged and reported, but none
+    /// is refused for any reason. A request that would have been denied is charged nothing.
     ///
     /// The denial is emitted as an event, `shadow denial`. It is also in the
-    /// [`RateLimitStatus`](crate::layer::RateLimitStatus) and, with [`report_shadow`](Self::report_shadow), in a
-    /// header. `RateLimit` fields are not sent, because clients would slow down for limits that are not enforced.
-    /// [`wait`](Self::wait) has no effect.
+    /// [`RateLimitStatus`](crate::layer::RateLimitStatus) and, with
+    /// [`report_shadow`](Self::report_shadow), in a header. `RateLimit` fields are not sent,
+    /// because clients would slow down for limits that are not enforced. [`wait`](Self::wait) has
+    /// no effect.
     pub fn shadow(mut self) -> Self {
         self.decision.shadow = true;
         self
     }
 
     /// Runs the limit `name` in shadow mode, also that of the parent. The other limits decide.
-    /// [`Acquire::shadow`](crate::limiter::Acquire::shadow) describes what is charged, and what it costs.
+    /// [`Acquire::shadow`](crate::limiter::Acquire::shadow) describes what is charged, and what it
+    /// costs.
     pub fn shadow_limit(mut self, name: impl Into<String>) -> Self {
         self.decision.shadow_limits.push(name.into());
         self
     }
 
-    /// Reports to clients which limits would have denied the request if they were not in shadow mode:
-    /// `x-ratelimit-shadow: "tpm";t=12`, with the number of seconds until they would have granted it.
+    /// Reports to clients which limits would have denied the request if they were not in shadow
+    /// mode: `x-ratelimit-shadow: "tpm";t=12`, with the number of seconds until they would have
+    /// granted it.
     pub fn report_shadow(mut self) -> Self {
         self.decision.reports_shadow = true;
         self
     }
 
     /// Lets the handler acquire the lease when it knows the cost of the request, with the
-    /// [`BoundLimiter`](crate::layer::BoundLimiter) that the layer puts into the request's extensions. All other rules
-    /// of the policy apply as usual.
+    /// [`BoundLimiter`](crate::layer::BoundLimiter) that the layer puts into the request's
+    /// extensions. All other rules of the policy apply as usual.
     pub fn acquire_in_handler(mut self) -> Self {
         self.decision.in_handler = true;
         self

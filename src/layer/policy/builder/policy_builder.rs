@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     layer::policy::{
-        InvalidPolicy, Policy, answers::AnswerDraft, cost::CostDraft, decision::DecisionDraft, limits::LimitsDraft,
-        rules::Rules, settlement::SettlementDraft, subject::SubjectDraft,
+        InvalidPolicy, Policy, answers::AnswerDraft, cost::CostDraft, decision::DecisionDraft,
+        limits::LimitsDraft, rules::Rules, settlement::SettlementDraft, subject::SubjectDraft,
     },
     telemetry,
 };
@@ -33,7 +33,9 @@ pub struct PolicyBuilder {
 
 impl fmt::Debug for PolicyBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PolicyBuilder").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("PolicyBuilder")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,11 +51,17 @@ impl PolicyBuilder {
         let decision = self.decision.check(&limits)?;
         let settlement = self.settlement.check(&limits)?;
         let answers = self.answers.check(&limits)?;
-        // If the handler sets the cost, or if more is acquired while the body streams, no cost is needed here.
+        // If the handler sets the cost, or if more is acquired while the body streams, no cost is
+        // needed here.
         if !decision.in_handler && settlement.top_up.is_none() {
-            settlement.limits().filter(|limit| !cost.names(limit)).for_each(telemetry::settled_without_cost);
+            settlement
+                .limits()
+                .filter(|limit| !cost.names(limit))
+                .for_each(telemetry::settled_without_cost);
         }
         let rules = Rules::new(subject, limits, cost, decision, settlement, answers);
-        Ok(Policy { rules: Arc::new(rules) })
+        Ok(Policy {
+            rules: Arc::new(rules),
+        })
     }
 }

@@ -35,8 +35,9 @@ impl PolicyBuilder {
         self
     }
 
-    /// Limits CORS preflight requests by a policy of their own, such as a small bucket for each address. Preflights
-    /// have no credentials, so a policy whose key is a credential finds none in them.
+    /// Limits CORS preflight requests by a policy of their own, such as a small bucket for each
+    /// address. Preflights have no credentials, so a policy whose key is a credential finds none in
+    /// them.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Policy, keys}};

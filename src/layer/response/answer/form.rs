@@ -11,7 +11,8 @@ use http::{
 use super::{RefusalReason, Refused, grpc, http_answer};
 use crate::layer::{RequestHead, response::headers::ErrorDialect};
 
-/// The form of the answer to a request: a gRPC status, or a document. The answer to a `HEAD` request has no body.
+/// The form of the answer to a request: a gRPC status, or a document. The answer to a `HEAD`
+/// request has no body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Form {
     grpc: Option<grpc::Protocol>,
@@ -22,8 +23,16 @@ pub(crate) struct Form {
 
 impl Form {
     fn new(method: &Method, version: Version, headers: &HeaderMap) -> Self {
-        let grpc = if *method == Method::POST { grpc::Protocol::of(version, headers) } else { None };
-        Self { grpc, head: *method == Method::HEAD, status: None }
+        let grpc = if *method == Method::POST {
+            grpc::Protocol::of(version, headers)
+        } else {
+            None
+        };
+        Self {
+            grpc,
+            head: *method == Method::HEAD,
+            status: None,
+        }
     }
 
     /// Returns the same form with `status`, which gRPC answers do not use.
@@ -52,7 +61,8 @@ impl Form {
         response
     }
 
-    /// Adds the parts that every answer has, and removes the body of the answer to a `HEAD` request.
+    /// Adds the parts that every answer has, and removes the body of the answer to a `HEAD`
+    /// request.
     pub(super) fn finish(self, mut response: Response<Bytes>) -> Response<Bytes> {
         response.extensions_mut().insert(Refused);
         never_stored(&mut response);
@@ -60,7 +70,10 @@ impl Form {
             // The length that the answer to a GET would have.
             let length = response.body().len();
             if length > 0 {
-                response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+                response
+                    .headers_mut()
+                    .entry(CONTENT_LENGTH)
+                    .or_insert_with(|| HeaderValue::from(length));
             }
             response.body_mut().clear();
         }
@@ -70,7 +83,10 @@ impl Form {
 
 /// Forbids caches to store a refusal. They would send it to clients that are not refused.
 fn never_stored(response: &mut Response<Bytes>) {
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 }
 
 impl From<&RequestHead<'_>> for Form {

@@ -14,8 +14,8 @@ use crate::layer::{
     response::headers::{ErrorDialect, ErrorKind, RETRY_AFTER_MS, SHOULD_RETRY, millis_up},
 };
 
-/// Returns the answer. If there is a `status`, it replaces that of the reason. The body is a problem document, or an
-/// error in the shape of `dialect`.
+/// Returns the answer. If there is a `status`, it replaces that of the reason. The body is a
+/// problem document, or an error in the shape of `dialect`.
 pub(super) fn answer(
     reason: RefusalReason<'_>,
     wait: Option<Duration>,
@@ -26,7 +26,10 @@ pub(super) fn answer(
     problem.status = status.unwrap_or(problem.status);
     let (kind, body) = match dialect {
         None => ("application/problem+json", problem.to_json()),
-        Some(dialect) => ("application/json", dialect.shape.body(error_kind(reason), &problem.detail)),
+        Some(dialect) => (
+            "application/json",
+            dialect.shape.body(error_kind(reason), &problem.detail),
+        ),
     };
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = problem.status;
@@ -46,8 +49,8 @@ pub(super) fn answer(
     response
 }
 
-/// Tells the dialect's clients how long to wait, or to give up. Otherwise some retry within a second, and others sleep
-/// for hours.
+/// Tells the dialect's clients how long to wait, or to give up. Otherwise some retry within a
+/// second, and others sleep for hours.
 fn tell_retries(headers: &mut HeaderMap, wait: Option<Duration>, dialect: &ErrorDialect) {
     if let Some(wait) = wait {
         // Clients read 0 as no value.
@@ -60,7 +63,9 @@ fn tell_retries(headers: &mut HeaderMap, wait: Option<Duration>, dialect: &Error
 
 fn error_kind(reason: RefusalReason<'_>) -> ErrorKind<'_> {
     match reason {
-        RefusalReason::Denied(denied) => ErrorKind::RateLimit(denied.primary().map(|status| status.limit.name())),
+        RefusalReason::Denied(denied) => {
+            ErrorKind::RateLimit(denied.primary().map(|status| status.limit.name()))
+        }
         RefusalReason::ExceedsCapacity(error) => ErrorKind::TooLarge(&error.limit),
         RefusalReason::Disabled(_) => ErrorKind::Forbidden,
         RefusalReason::Unavailable(_) => ErrorKind::Unavailable,

@@ -1,10 +1,13 @@
 //! Spreads the retries of denied clients.
-#![allow(clippy::disallowed_methods, reason = "the retries of denied clients are spread at random")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the retries of denied clients are spread at random"
+)]
 
 use std::time::Duration;
 
-/// A random time that is added to the wait of denied clients, so that clients that were denied together do not retry
-/// together. The wait never becomes shorter.
+/// A random time that is added to the wait of denied clients, so that clients that were denied
+/// together do not retry together. The wait never becomes shorter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,16 +36,25 @@ enum Part {
 }
 
 impl Jitter {
-    pub(crate) const NONE: Self = Self { part: Part::Percent(0), most: Duration::ZERO };
+    pub(crate) const NONE: Self = Self {
+        part: Part::Percent(0),
+        most: Duration::ZERO,
+    };
 
     /// Adds at most `percent` percent of the wait.
     pub fn percent(percent: u32) -> Self {
-        Self { part: Part::Percent(percent), most: Duration::MAX }
+        Self {
+            part: Part::Percent(percent),
+            most: Duration::MAX,
+        }
     }
 
     /// Adds at most `time`, even if the wait is shorter than that.
     pub fn up_to(time: Duration) -> Self {
-        Self { part: Part::Whatever, most: time }
+        Self {
+            part: Part::Whatever,
+            most: time,
+        }
     }
 
     /// Makes `time` the most that is added.
@@ -56,7 +68,9 @@ impl Jitter {
         let most = self.most.as_nanos();
         let bound = match self.part {
             Part::Percent(0) => return wait,
-            Part::Percent(percent) => most.min(wait.as_nanos().saturating_mul(percent.into()) / 100),
+            Part::Percent(percent) => {
+                most.min(wait.as_nanos().saturating_mul(percent.into()) / 100)
+            }
             Part::Whatever => most,
         };
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);

@@ -7,7 +7,8 @@ use crate::{
     layer::keys::missing::SetupMistake,
 };
 
-/// A mistake in the server's setup that a request has run into. It is displayed as its code and what is wrong.
+/// A mistake in the server's setup that a request has run into. It is displayed as its code and
+/// what is wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Misconfiguration<'a>(Cause<'a>);
 
@@ -18,7 +19,8 @@ enum Cause<'a> {
 }
 
 impl Misconfiguration<'_> {
-    /// Returns the stable code, for example `TG001`. The guide's page on troubleshooting has an entry for each code.
+    /// Returns the stable code, for example `TG001`. The guide's page on troubleshooting has an
+    /// entry for each code.
     pub fn code(self) -> &'static str {
         match self.0 {
             Cause::Key(mistake) => mistake.code,
@@ -26,9 +28,14 @@ impl Misconfiguration<'_> {
         }
     }
 
-    /// Returns the text for answers: what is wrong in debug builds, and only that something is wrong in other builds.
+    /// Returns the text for answers: what is wrong in debug builds, and only that something is
+    /// wrong in other builds.
     pub(super) fn for_clients(self) -> String {
-        if cfg!(debug_assertions) { self.to_string() } else { "The server's rate limit is set up wrongly.".to_owned() }
+        if cfg!(debug_assertions) {
+            self.to_string()
+        } else {
+            "The server's rate limit is set up wrongly.".to_owned()
+        }
     }
 }
 

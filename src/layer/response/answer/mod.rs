@@ -1,4 +1,5 @@
-//! The answers to requests that do not reach the inner service, and the report of the limits in responses.
+//! The answers to requests that do not reach the inner service, and the report of the limits in
+//! responses.
 
 mod form;
 mod grpc;

@@ -1,4 +1,5 @@
-//! The content of a refusal in every form: a status, a title and a sentence. Also problem documents (RFC 9457).
+//! The content of a refusal in every form: a status, a title and a sentence. Also problem documents
+//! (RFC 9457).
 
 use std::{borrow::Cow, time::Duration};
 
@@ -29,8 +30,10 @@ pub(super) struct Problem<'a> {
 }
 
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
-const COST_EXCEEDS_CAPACITY: &str = "https://docs.rs/tollgate/latest/tollgate/layer/index.html#cost-exceeds-capacity";
+const REDUCED_CAPACITY: &str =
+    "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
+const COST_EXCEEDS_CAPACITY: &str =
+    "https://docs.rs/tollgate/latest/tollgate/layer/index.html#cost-exceeds-capacity";
 const PLAIN: &str = "about:blank";
 
 impl<'a> Problem<'a> {
@@ -52,12 +55,16 @@ impl<'a> Problem<'a> {
                 )
             },
             RefusalReason::MissingKey(missing) => match missing.reason() {
-                Reason::Credential { what, .. } => {
-                    plain(StatusCode::UNAUTHORIZED, "Unauthorized", format!("Missing or invalid {what}."))
-                }
-                Reason::Absent(what) => {
-                    plain(StatusCode::BAD_REQUEST, "Bad request", format!("Missing or invalid {what}."))
-                }
+                Reason::Credential { what, .. } => plain(
+                    StatusCode::UNAUTHORIZED,
+                    "Unauthorized",
+                    format!("Missing or invalid {what}."),
+                ),
+                Reason::Absent(what) => plain(
+                    StatusCode::BAD_REQUEST,
+                    "Bad request",
+                    format!("Missing or invalid {what}."),
+                ),
                 Reason::Setup(mistake) => misconfigured(mistake.into()),
             },
             RefusalReason::Misconfigured(mistake) => misconfigured(mistake),
@@ -71,12 +78,19 @@ impl<'a> Problem<'a> {
 }
 
 fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
-    let violated: Vec<_> = denied.violated().map(|status| policy_name(status.owner, status.limit.name())).collect();
+    let violated: Vec<_> = denied
+        .violated()
+        .map(|status| policy_name(status.owner, status.limit.name()))
+        .collect();
     Problem {
         kind: QUOTA_EXCEEDED,
         title: "Rate limit exceeded",
         status: StatusCode::TOO_MANY_REQUESTS,
-        detail: format!("Rate limit exceeded: {}. {}", violated.join(", "), advice(wait)),
+        detail: format!(
+            "Rate limit exceeded: {}. {}",
+            violated.join(", "),
+            advice(wait)
+        ),
         violated_policies: violated,
     }
 }
@@ -96,14 +110,25 @@ fn exceeds_capacity(error: &ExceedsCapacity) -> Problem<'_> {
 }
 
 fn misconfigured<'a>(mistake: Misconfiguration<'_>) -> Problem<'a> {
-    plain(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", mistake.for_clients())
+    plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Internal server error",
+        mistake.for_clients(),
+    )
 }
 
 fn plain<'a>(status: StatusCode, title: &'static str, detail: String) -> Problem<'a> {
-    Problem { kind: PLAIN, title, status, detail, violated_policies: Vec::new() }
+    Problem {
+        kind: PLAIN,
+        title,
+        status,
+        detail,
+        violated_policies: Vec::new(),
+    }
 }
 
-/// Returns the advice for the client. It uses the words of OpenAI's API, because scripts search for them.
+/// Returns the advice for the client. It uses the words of OpenAI's API, because scripts search for
+/// them.
 fn advice(wait: Option<Duration>) -> Cow<'static, str> {
     match wait {
         Some(wait) => Cow::Owned(format!("Please try again in {}.", go_duration(wait))),

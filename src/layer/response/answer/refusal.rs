@@ -24,8 +24,8 @@ pub struct Refusal<'a> {
     pub reason: RefusalReason<'a>,
     /// The time after which it may be retried, with jitter; `None` if waiting does not help.
     pub retry_after: Option<Duration>,
-    /// The default answer, with its headers: a problem document, an error in the shape of the policy's
-    /// [dialect](crate::layer::Dialect), or a status for gRPC requests.
+    /// The default answer, with its headers: a problem document, an error in the shape of the
+    /// policy's [dialect](crate::layer::Dialect), or a status for gRPC requests.
     pub response: Response<Bytes>,
 }
 
@@ -60,9 +60,9 @@ impl<'a> RefusalReason<'a> {
 
 /// Answers refused requests. Closures implement it.
 ///
-/// The layer completes every answer. It marks the answer as a refusal, so that outer layers give their own cost back.
-/// It removes the body if the request is a `HEAD` request. It adds `Cache-Control: no-store` if the answer has no
-/// `Cache-Control`.
+/// The layer completes every answer. It marks the answer as a refusal, so that outer layers give
+/// their own cost back. It removes the body if the request is a `HEAD` request. It adds
+/// `Cache-Control: no-store` if the answer has no `Cache-Control`.
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};

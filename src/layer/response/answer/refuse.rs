@@ -19,8 +19,8 @@ use crate::{
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
-    /// Returns the answer to a refused request. `now` returns epoch ms. Without the request's head, the policy's custom
-    /// answer is not used.
+    /// Returns the answer to a refused request. `now` returns epoch ms. Without the request's head,
+    /// the policy's custom answer is not used.
     pub(crate) fn refuse(
         &self,
         now: &dyn Fn() -> i64,
@@ -31,13 +31,22 @@ impl Policy {
         let answers = &self.rules.answers;
         let reason = judged(reason);
         let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
-        let form = if answers.grpc { form } else { form.without_grpc() };
+        let form = if answers.grpc {
+            form
+        } else {
+            form.without_grpc()
+        };
         let mut response = form.answer(reason, wait, answers.dialects.errors.as_ref());
         if let RefusalReason::Denied(denied) = reason {
             self.report_denied(now, denied, wait, &mut response);
         }
         if let (Some(custom), Some(head)) = (&answers.custom, head) {
-            response = custom.answer(Refusal { head: *head, reason, retry_after: wait, response });
+            response = custom.answer(Refusal {
+                head: *head,
+                reason,
+                retry_after: wait,
+                response,
+            });
         }
         form.finish(response)
     }
@@ -63,7 +72,8 @@ impl Policy {
     }
 }
 
-/// Returns the reason as the client gets it: a mistake in the server's setup is not reported as a missing key.
+/// Returns the reason as the client gets it: a mistake in the server's setup is not reported as a
+/// missing key.
 pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
     match reason {
         RefusalReason::MissingKey(missing) => match missing.reason() {

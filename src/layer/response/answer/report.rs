@@ -3,14 +3,17 @@
 use http::{Response, header::RETRY_AFTER};
 
 use super::retry_after;
-use crate::layer::{Policy, ReportLimits, request::lease_slot::LeaseSlot, response::headers::Standing};
+use crate::layer::{
+    Policy, ReportLimits, request::lease_slot::LeaseSlot, response::headers::Standing,
+};
 
 impl Policy {
     /// Reports the limits in a response, also if an inner layer has refused the request.
     pub(crate) fn report<B>(&self, lease: &LeaseSlot, response: &mut Response<B>) {
         let answers = &self.rules.answers;
         if !response.status().is_success() && response.headers().contains_key(RETRY_AFTER) {
-            // A client that retries then meets this layer first, so it must wait for this layer's limits, too.
+            // A client that retries then meets this layer first, so it must wait for this layer's
+            // limits, too.
             if let Some((wait, now)) = lease.wait_for_the_same() {
                 retry_after::keep_later(response.headers_mut(), wait, answers.jitter, now);
             }
@@ -35,8 +38,15 @@ impl Policy {
             statuses: &statuses,
             refused: false,
             retry_after: None,
-            now: if dialects.needs_time() { lease.now() } else { 0 },
-            partition: dialects.partitions.as_ref().and_then(|keys| lease.partition(keys)),
+            now: if dialects.needs_time() {
+                lease.now()
+            } else {
+                0
+            },
+            partition: dialects
+                .partitions
+                .as_ref()
+                .and_then(|keys| lease.partition(keys)),
         };
         dialects.report(response.headers_mut(), &standing, answers.report);
     }

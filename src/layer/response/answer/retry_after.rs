@@ -1,5 +1,5 @@
-//! Merges `Retry-After` headers. A response can have only one of them: the later one is kept. The same holds for
-//! `retry-after-ms`, which clients prefer.
+//! Merges `Retry-After` headers. A response can have only one of them: the later one is kept. The
+//! same holds for `retry-after-ms`, which clients prefer.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -13,8 +13,8 @@ pub(super) fn seconds_of(wait: Duration) -> i64 {
     seconds_up(wait).max(1)
 }
 
-/// Replaces the `Retry-After` of a response by `wait` plus jitter, if `wait` is later. Nothing changes if the response
-/// has none, or one that cannot be parsed. `now` is in epoch ms.
+/// Replaces the `Retry-After` of a response by `wait` plus jitter, if `wait` is later. Nothing
+/// changes if the response has none, or one that cannot be parsed. `now` is in epoch ms.
 pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter, now: i64) {
     if wait.is_zero() {
         return;

@@ -34,20 +34,20 @@ const OUTPUT_TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("anthropic-ratelimit-output-tokens-reset"),
 ];
 
-/// The headers of Anthropic's API: `anthropic-ratelimit-requests-limit`, `-remaining`, `-reset`, and the same for
-/// tokens, input tokens and output tokens. The reset is the time at which the limit is full again, in the format of RFC
-/// 3339: `2026-01-01T00:00:00Z`.
+/// The headers of Anthropic's API: `anthropic-ratelimit-requests-limit`, `-remaining`, `-reset`,
+/// and the same for tokens, input tokens and output tokens. The reset is the time at which the
+/// limit is full again, in the format of RFC 3339: `2026-01-01T00:00:00Z`.
 ///
-/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), have the error that Anthropic's clients
-/// understand:
+/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), have the error that
+/// Anthropic's clients understand:
 ///
 /// ```json
 /// {"type": "error", "error": {"type": "rate_limit_error", "message":
 ///     "Rate limit exceeded: tpm. Please try again in 12s."}}
 /// ```
 ///
-/// `retry-after-ms` is the exact wait. `x-should-retry: false` makes clients give up if waiting does not help, or if
-/// the wait is longer than [`longest_retry`](Self::longest_retry).
+/// `retry-after-ms` is the exact wait. `x-should-retry: false` makes clients give up if waiting
+/// does not help, or if the wait is longer than [`longest_retry`](Self::longest_retry).
 #[derive(Clone, Debug)]
 #[must_use = "a dialect does nothing until a policy has it"]
 pub struct Anthropic {
@@ -61,7 +61,13 @@ pub struct Anthropic {
 impl Default for Anthropic {
     fn default() -> Self {
         let (requests, tokens, input_tokens, output_tokens) = (None, None, None, None);
-        Self { requests, tokens, input_tokens, output_tokens, longest_retry: LONGEST_RETRY }
+        Self {
+            requests,
+            tokens,
+            input_tokens,
+            output_tokens,
+            longest_retry: LONGEST_RETRY,
+        }
     }
 }
 
@@ -95,15 +101,18 @@ impl Anthropic {
         self
     }
 
-    /// Sends `x-should-retry: false`, so that clients give up, if they would have to wait longer than `wait`. Default:
-    /// 60 seconds.
+    /// Sends `x-should-retry: false`, so that clients give up, if they would have to wait longer
+    /// than `wait`. Default: 60 seconds.
     pub fn longest_retry(mut self, wait: Duration) -> Self {
         self.longest_retry = wait;
         self
     }
 
     pub(super) fn errors(&self) -> ErrorDialect {
-        ErrorDialect { shape: ErrorShape::Anthropic, longest_retry: self.longest_retry }
+        ErrorDialect {
+            shape: ErrorShape::Anthropic,
+            longest_retry: self.longest_retry,
+        }
     }
 
     pub(super) fn check(

@@ -2,8 +2,8 @@
 
 use super::{Anthropic, IetfDraft, OpenAi, XRateLimit};
 
-/// A way to report the state of limits to clients. A policy can have several dialects if no header belongs to two of
-/// them.
+/// A way to report the state of limits to clients. A policy can have several dialects if no header
+/// belongs to two of them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Dialect {

@@ -3,7 +3,8 @@
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    Dialect, ErrorDialect, PartitionKeys, QuotaUnit, RETRY_AFTER_MS, ReportLimits, SHOULD_RETRY, Standing,
+    Dialect, ErrorDialect, PartitionKeys, QuotaUnit, RETRY_AFTER_MS, ReportLimits, SHOULD_RETRY,
+    Standing,
     ietf::{ListFields, OlderFields, OneLimitFields},
     triple::Triple,
 };
@@ -28,11 +29,21 @@ pub(crate) struct Dialects {
 impl Dialects {
     /// Returns the dialects of a policy that chooses none.
     pub(crate) fn usual(limits: Option<&Limits>) -> Self {
-        Self { list: Some(ListFields::new(limits, Vec::new())), ..Self::none() }
+        Self {
+            list: Some(ListFields::new(limits, Vec::new())),
+            ..Self::none()
+        }
     }
 
     fn none() -> Self {
-        Self { list: None, older: None, triples: Vec::new(), needs_time: false, errors: None, partitions: None }
+        Self {
+            list: None,
+            older: None,
+            triples: Vec::new(),
+            needs_time: false,
+            errors: None,
+            partitions: None,
+        }
     }
 
     pub(crate) fn check(
@@ -42,14 +53,20 @@ impl Dialects {
         limits: &PolicyLimits,
     ) -> Result<Self, InvalidPolicy> {
         let known = |name: String| limits.known(name);
-        let mut checked = Self { partitions, ..Self::none() };
+        let mut checked = Self {
+            partitions,
+            ..Self::none()
+        };
         let mut names: Vec<HeaderName> = Vec::new();
         for dialect in dialects {
             let mut next = Self::none();
             match dialect {
                 Dialect::Ietf(draft) => {
                     next.older = OlderFields::new(draft);
-                    next.list = next.older.is_none().then(|| ListFields::new(limits.own(), units.clone()));
+                    next.list = next
+                        .older
+                        .is_none()
+                        .then(|| ListFields::new(limits.own(), units.clone()));
                 }
                 Dialect::XRateLimit(dialect) => next.triples.push(dialect.check(known)?),
                 Dialect::OpenAi(dialect) => {
@@ -66,7 +83,9 @@ impl Dialects {
                 return Err(InvalidPolicy::EmptyDialect);
             }
             if let Some(twice) = new.iter().find(|name| names.contains(name)) {
-                return Err(InvalidPolicy::DialectsCollide { header: twice.clone() });
+                return Err(InvalidPolicy::DialectsCollide {
+                    header: twice.clone(),
+                });
             }
             names.extend(new);
             checked.add(next);
@@ -86,13 +105,18 @@ impl Dialects {
     pub(crate) fn names(&self) -> Vec<HeaderName> {
         let list = self.list.iter().flat_map(|_| ListFields::names());
         let older = self.older.iter().flat_map(OlderFields::names);
-        let triples = self.triples.iter().flat_map(|triple| triple.names.iter().cloned());
+        let triples = self
+            .triples
+            .iter()
+            .flat_map(|triple| triple.names.iter().cloned());
         list.chain(older).chain(triples).collect()
     }
 
     /// Returns the headers that tell clients when to retry, except `Retry-After`.
     pub(crate) fn retry_names(&self) -> impl Iterator<Item = HeaderName> {
-        self.errors.iter().flat_map(|_| [RETRY_AFTER_MS, SHOULD_RETRY])
+        self.errors
+            .iter()
+            .flat_map(|_| [RETRY_AFTER_MS, SHOULD_RETRY])
     }
 
     /// Returns `true` if the headers depend on the current time.
@@ -100,14 +124,20 @@ impl Dialects {
         self.needs_time
     }
 
-    /// Returns the fields of a policy that has one limit and only the default dialect; `None` for other policies.
+    /// Returns the fields of a policy that has one limit and only the default dialect; `None` for
+    /// other policies.
     pub(crate) fn one_limit(&self) -> Option<OneLimitFields> {
         let others = self.older.is_some() || !self.triples.is_empty() || self.partitions.is_some();
         self.list.as_ref().filter(|_| !others)?.one_limit()
     }
 
     /// Adds the headers for the limits that `which` selects.
-    pub(crate) fn report(&self, headers: &mut HeaderMap, standing: &Standing<'_>, which: ReportLimits) {
+    pub(crate) fn report(
+        &self,
+        headers: &mut HeaderMap,
+        standing: &Standing<'_>,
+        which: ReportLimits,
+    ) {
         let statuses = which.of(standing.statuses);
         if let Some(list) = &self.list {
             list.report(headers, statuses, standing);

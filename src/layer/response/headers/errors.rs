@@ -26,8 +26,12 @@ pub(crate) struct ErrorDialect {
 /// The shape of a dialect's errors.
 #[derive(Clone, Debug)]
 pub(crate) enum ErrorShape {
-    /// `{"error": {"message", "type", "param", "code"}}`, and the limits that count requests and tokens.
-    OpenAi { requests: Option<LimitName>, tokens: Option<LimitName> },
+    /// `{"error": {"message", "type", "param", "code"}}`, and the limits that count requests and
+    /// tokens.
+    OpenAi {
+        requests: Option<LimitName>,
+        tokens: Option<LimitName>,
+    },
     /// `{"type": "error", "error": {"type", "message"}}`.
     Anthropic,
 }
@@ -81,11 +85,24 @@ impl ErrorShape {
         let body = match self {
             Self::OpenAi { requests, tokens } => {
                 let (kind, code) = kind.open_ai(requests.as_ref(), tokens.as_ref());
-                serde_json::to_vec(&OpenAiBody { error: OpenAiError { message, kind, param: None, code } })
+                serde_json::to_vec(&OpenAiBody {
+                    error: OpenAiError {
+                        message,
+                        kind,
+                        param: None,
+                        code,
+                    },
+                })
             }
             Self::Anthropic => {
-                let error = AnthropicError { kind: kind.anthropic(), message };
-                serde_json::to_vec(&AnthropicBody { kind: "error", error })
+                let error = AnthropicError {
+                    kind: kind.anthropic(),
+                    message,
+                };
+                serde_json::to_vec(&AnthropicBody {
+                    kind: "error",
+                    error,
+                })
             }
         };
         // A struct of strings always serializes.
@@ -105,7 +122,11 @@ impl ErrorShape {
 
 impl ErrorKind<'_> {
     /// Returns `type` and `code` as OpenAI's API has them.
-    fn open_ai(self, requests: Option<&LimitName>, tokens: Option<&LimitName>) -> (&'static str, Option<&'static str>) {
+    fn open_ai(
+        self,
+        requests: Option<&LimitName>,
+        tokens: Option<&LimitName>,
+    ) -> (&'static str, Option<&'static str>) {
         let counted = |limit: Option<&LimitName>| match limit {
             Some(_) if limit == tokens => "tokens",
             Some(_) if limit == requests => "requests",

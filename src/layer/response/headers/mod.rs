@@ -57,7 +57,8 @@ pub(crate) struct Standing<'a> {
 /// The prefix of the names of a parent's limits.
 const PARENT: &str = "parent.";
 
-/// Returns the name of a limit that clients see. A parent's limit has a prefix; the parent's id is never shown.
+/// Returns the name of a limit that clients see. A parent's limit has a prefix; the parent's id is
+/// never shown.
 pub(crate) fn policy_name(owner: Owner, limit: &LimitName) -> Cow<'_, str> {
     match owner {
         Owner::Parent => Cow::Owned(format!("{PARENT}{limit}")),

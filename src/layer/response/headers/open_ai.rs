@@ -22,19 +22,20 @@ const TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
 
-/// The headers of OpenAI's API: `x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and the same
-/// for tokens. The reset is the time until the limit is full again: `120ms`, `1s`, `6m0s`.
+/// The headers of OpenAI's API: `x-ratelimit-limit-requests`, `-remaining-requests`,
+/// `-reset-requests`, and the same for tokens. The reset is the time until the limit is full again:
+/// `120ms`, `1s`, `6m0s`.
 ///
-/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), have the error that OpenAI's clients
-/// understand:
+/// Refusals, and [streams that are ended](crate::layer::TopUp::end_stream), have the error that
+/// OpenAI's clients understand:
 ///
 /// ```json
 /// {"error": {"message": "Rate limit exceeded: tpm. Please try again in 12s.", "type": "tokens", "param": null,
 ///     "code": "rate_limit_exceeded"}}
 /// ```
 ///
-/// `retry-after-ms` is the exact wait. `x-should-retry: false` makes clients give up if waiting does not help, or if
-/// the wait is longer than [`longest_retry`](Self::longest_retry).
+/// `retry-after-ms` is the exact wait. `x-should-retry: false` makes clients give up if waiting
+/// does not help, or if the wait is longer than [`longest_retry`](Self::longest_retry).
 ///
 /// ```
 /// use tollgate::{Limit, layer::{OpenAi, Policy, keys}};
@@ -58,7 +59,11 @@ pub struct OpenAi {
 
 impl Default for OpenAi {
     fn default() -> Self {
-        Self { requests: None, tokens: None, longest_retry: LONGEST_RETRY }
+        Self {
+            requests: None,
+            tokens: None,
+            longest_retry: LONGEST_RETRY,
+        }
     }
 }
 
@@ -80,8 +85,8 @@ impl OpenAi {
         self
     }
 
-    /// Sends `x-should-retry: false`, so that clients give up, if they would have to wait longer than `wait`. Default:
-    /// 60 seconds.
+    /// Sends `x-should-retry: false`, so that clients give up, if they would have to wait longer
+    /// than `wait`. Default: 60 seconds.
     pub fn longest_retry(mut self, wait: Duration) -> Self {
         self.longest_retry = wait;
         self
@@ -92,8 +97,14 @@ impl OpenAi {
         known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
     ) -> Result<ErrorDialect, InvalidPolicy> {
         let limit = |name: &Option<String>| name.clone().map(&known).transpose();
-        let shape = ErrorShape::OpenAi { requests: limit(&self.requests)?, tokens: limit(&self.tokens)? };
-        Ok(ErrorDialect { shape, longest_retry: self.longest_retry })
+        let shape = ErrorShape::OpenAi {
+            requests: limit(&self.requests)?,
+            tokens: limit(&self.tokens)?,
+        };
+        Ok(ErrorDialect {
+            shape,
+            longest_retry: self.longest_retry,
+        })
     }
 
     pub(super) fn check(

@@ -8,8 +8,8 @@ use sha2::Sha256;
 
 use crate::model::{EntityId, Resource};
 
-/// Makes the partition keys of a policy. A key is a keyed hash. A hash without a key could be reversed, because there
-/// are few enough ids, such as addresses, to try all of them.
+/// Makes the partition keys of a policy. A key is a keyed hash. A hash without a key could be
+/// reversed, because there are few enough ids, such as addresses, to try all of them.
 #[derive(Clone)]
 pub(crate) struct PartitionKeys(Hmac<Sha256>);
 
@@ -35,7 +35,9 @@ impl PartitionKeys {
         hash.update(b"\0");
         hash.update(resource.as_str().as_bytes());
         let mut key = [0; 12];
-        key.iter_mut().zip(hash.finalize().into_bytes()).for_each(|(byte, hashed)| *byte = hashed);
+        key.iter_mut()
+            .zip(hash.finalize().into_bytes())
+            .for_each(|(byte, hashed)| *byte = hashed);
         PartitionKey(key)
     }
 }

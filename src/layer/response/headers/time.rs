@@ -6,7 +6,11 @@ use crate::model::rfc3339;
 
 /// Returns whole seconds, rounded up.
 pub(crate) fn seconds_up(time: Duration) -> i64 {
-    i64::try_from(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))).unwrap_or(i64::MAX)
+    i64::try_from(
+        time.as_secs()
+            .saturating_add(u64::from(time.subsec_nanos() > 0)),
+    )
+    .unwrap_or(i64::MAX)
 }
 
 /// Returns whole milliseconds, rounded up.
@@ -18,7 +22,9 @@ pub(crate) fn millis_up(time: Duration) -> i64 {
 /// Returns the time that is `after` later than `now` (epoch ms), in epoch seconds, rounded up.
 pub(super) fn unix_time(now: i64, after: Duration) -> i64 {
     let millis = now.saturating_add(millis_up(after));
-    millis.div_euclid(1000).saturating_add(i64::from(millis.rem_euclid(1000) > 0))
+    millis
+        .div_euclid(1000)
+        .saturating_add(i64::from(millis.rem_euclid(1000) > 0))
 }
 
 /// Returns the same time as [`unix_time`], in the format of RFC 3339.
@@ -26,8 +32,8 @@ pub(super) fn timestamp(now: i64, after: Duration) -> String {
     rfc3339(unix_time(now, after))
 }
 
-/// Returns a duration as Go writes it: `120ms`, `1s`, `6m0s`, `1h0m0s`. From one second on, it is rounded up to whole
-/// seconds.
+/// Returns a duration as Go writes it: `120ms`, `1s`, `6m0s`, `1h0m0s`. From one second on, it is
+/// rounded up to whole seconds.
 pub(crate) fn go_duration(time: Duration) -> String {
     if time.is_zero() {
         return "0s".to_owned();
@@ -75,7 +81,10 @@ mod tests {
         assert_eq!(unix_time(1_000, Duration::from_millis(1000)), 2);
         assert_eq!(unix_time(1_999, Duration::ZERO), 2);
         assert_eq!(unix_time(-1_500, Duration::ZERO), -1);
-        assert_eq!(timestamp(1_700_000_000_001, Duration::from_secs(59)), "2023-11-14T22:14:20Z");
+        assert_eq!(
+            timestamp(1_700_000_000_001, Duration::from_secs(59)),
+            "2023-11-14T22:14:20Z"
+        );
         assert_eq!(timestamp(i64::MAX, Duration::MAX), "9999-12-31T23:59:59Z");
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     model::{LimitName, LimitStatus},
 };
 
-/// The fields for one limit. A response can have each of them only once. If it has one of them already, all three are
-/// left as they are.
+/// The fields for one limit. A response can have each of them only once. If it has one of them
+/// already, all three are left as they are.
 #[derive(Clone, Debug)]
 pub(super) struct Triple {
     /// The limit that they report; `None` for the limit that represents all of them.
@@ -41,14 +41,20 @@ pub(super) enum Reset {
 }
 
 impl Triple {
-    /// Returns the fields of the limits that were named. `known` checks that the policy knows the names.
+    /// Returns the fields of the limits that were named. `known` checks that the policy knows the
+    /// names.
     pub(super) fn named<const N: usize>(
         kinds: [(Option<String>, [HeaderName; 3]); N],
         reset: Reset,
         known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
     ) -> Result<Vec<Self>, InvalidPolicy> {
-        let triple =
-            |(name, names): (Option<String>, _)| Some(known(name?).map(|name| Self { of: Some(name), names, reset }));
+        let triple = |(name, names): (Option<String>, _)| {
+            Some(known(name?).map(|name| Self {
+                of: Some(name),
+                names,
+                reset,
+            }))
+        };
         kinds.into_iter().filter_map(triple).collect()
     }
 
@@ -57,7 +63,12 @@ impl Triple {
         matches!(self.reset, Reset::UnixTime | Reset::Timestamp)
     }
 
-    pub(super) fn report(&self, headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Standing<'_>) {
+    pub(super) fn report(
+        &self,
+        headers: &mut HeaderMap,
+        statuses: &[LimitStatus],
+        standing: &Standing<'_>,
+    ) {
         let Some(status) = foremost(statuses, self.of.as_ref(), standing.refused) else {
             return;
         };
@@ -67,7 +78,11 @@ impl Triple {
         if self.names.iter().any(|name| headers.contains_key(name)) {
             return;
         }
-        let values = [number(capacity(&status.limit)), number(status.available), reset];
+        let values = [
+            number(capacity(&status.limit)),
+            number(status.available),
+            reset,
+        ];
         for (name, value) in self.names.iter().zip(values) {
             headers.insert(name, value);
         }

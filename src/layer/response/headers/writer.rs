@@ -9,8 +9,8 @@ use crate::model::{Limit, Owner};
 /// The largest integer that a structured field can hold.
 const MOST: i64 = 999_999_999_999_999;
 
-/// Writes strings and integers into one buffer, which is inline up to 128 bytes, because every response has such
-/// fields. The names of limits and quota units need no escapes.
+/// Writes strings and integers into one buffer, which is inline up to 128 bytes, because every
+/// response has such fields. The names of limits and quota units need no escapes.
 #[derive(Default)]
 pub(crate) struct Writer(SmallVec<[u8; 128]>);
 
@@ -61,8 +61,8 @@ impl Writer {
 /// The most digits that a number has.
 pub(super) const DIGITS: usize = 15;
 
-/// Writes an integer, clamped to the range from 0 to [`MOST`], so that it ends before `end`. Returns the index at which
-/// it begins. There must be room for [`DIGITS`].
+/// Writes an integer, clamped to the range from 0 to [`MOST`], so that it ends before `end`.
+/// Returns the index at which it begins. There must be room for [`DIGITS`].
 #[inline]
 pub(super) fn number_before(number: i64, text: &mut [u8], end: usize) -> usize {
     let mut rest = number.clamp(0, MOST).unsigned_abs();

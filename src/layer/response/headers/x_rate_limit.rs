@@ -11,9 +11,9 @@ const NAMES: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-reset"),
 ];
 
-/// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, which report one limit. If no limit is named,
-/// they report the limit that has the smallest part of its capacity left; in a denial, the one that takes longest to
-/// recover.
+/// `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`, which report one limit. If
+/// no limit is named, they report the limit that has the smallest part of its capacity left; in a
+/// denial, the one that takes longest to recover.
 ///
 /// The reset is the time at which the limit is full again.
 #[derive(Clone, Debug)]
@@ -26,12 +26,18 @@ pub struct XRateLimit {
 impl XRateLimit {
     /// Writes the reset in seconds from now.
     pub fn seconds() -> Self {
-        Self { limit: None, reset: Reset::Seconds }
+        Self {
+            limit: None,
+            reset: Reset::Seconds,
+        }
     }
 
     /// Writes the reset in seconds since the epoch, as GitHub does.
     pub fn unix_time() -> Self {
-        Self { limit: None, reset: Reset::UnixTime }
+        Self {
+            limit: None,
+            reset: Reset::UnixTime,
+        }
     }
 
     /// Reports the limit `name`, even if another one has less left.
@@ -44,6 +50,10 @@ impl XRateLimit {
         self,
         known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
     ) -> Result<Triple, InvalidPolicy> {
-        Ok(Triple { of: self.limit.map(known).transpose()?, names: NAMES, reset: self.reset })
+        Ok(Triple {
+            of: self.limit.map(known).transpose()?,
+            names: NAMES,
+            reset: self.reset,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Parses server-sent events incrementally.
 
-/// Parses a stream of server-sent events, in pieces of any size. It keeps a few bytes of state and none of the stream.
+/// Parses a stream of server-sent events, in pieces of any size. It keeps a few bytes of state and
+/// none of the stream.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
     at: At,
@@ -54,7 +55,10 @@ impl EventStream {
                     piece = rest;
                 }
                 (_, At::Data) => {
-                    let end = piece.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(piece.len());
+                    let end = piece
+                        .iter()
+                        .position(|byte| matches!(byte, b'\r' | b'\n'))
+                        .unwrap_or(piece.len());
                     let (data, rest) = piece.split_at(end);
                     part(Part::Data(data));
                     piece = rest;
@@ -86,7 +90,8 @@ impl EventStream {
             None if byte == b':' => At::Colon,
             _ => At::Rest,
         };
-        let mark = |matched: u8| (MARK.get(usize::from(matched)) == Some(&byte)).then_some(matched + 1);
+        let mark =
+            |matched: u8| (MARK.get(usize::from(matched)) == Some(&byte)).then_some(matched + 1);
         match self.at {
             At::Start => mark(0).map_or_else(|| name(0), At::Mark),
             At::Mark(matched) => match mark(matched) {
@@ -130,7 +135,8 @@ mod tests {
 
     use super::*;
 
-    /// Returns the data of the events of a stream that comes in these pieces; `true` if the stream ends between events.
+    /// Returns the data of the events of a stream that comes in these pieces; `true` if the stream
+    /// ends between events.
     fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
         let (mut stream, mut events, mut event) = (EventStream::default(), Vec::new(), Vec::new());
         for piece in pieces {
@@ -145,7 +151,11 @@ mod tests {
     fn of(stream: &str) -> Vec<String> {
         let bytewise = events(stream.as_bytes().chunks(1));
         assert_eq!(events([stream.as_bytes()]), bytewise, "{stream:?}");
-        bytewise.0.into_iter().map(|event| String::from_utf8(event).unwrap()).collect()
+        bytewise
+            .0
+            .into_iter()
+            .map(|event| String::from_utf8(event).unwrap())
+            .collect()
     }
 
     #[test]
@@ -187,9 +197,15 @@ mod tests {
 
     /// Parses a whole stream as the standard says.
     fn model(stream: &str) -> Vec<String> {
-        let stream = stream.strip_prefix('\u{feff}').unwrap_or(stream).replace("\r\n", "\n").replace('\r', "\n");
+        let stream = stream
+            .strip_prefix('\u{feff}')
+            .unwrap_or(stream)
+            .replace("\r\n", "\n")
+            .replace('\r', "\n");
         let (mut events, mut data) = (Vec::new(), Vec::new());
-        let Some((lines, _unfinished)) = stream.rsplit_once('\n') else { return events };
+        let Some((lines, _unfinished)) = stream.rsplit_once('\n') else {
+            return events;
+        };
         for line in lines.split('\n') {
             let (name, value) = line.split_once(':').unwrap_or((line, ""));
             if line.is_empty() && !data.is_empty() {

@@ -19,8 +19,8 @@ pub(super) const BODY: &str = "the body";
 
 /// The amounts that the rules have found in a body so far.
 pub(super) struct Findings {
-    /// The base of each rule, to which its values are added or with which they are compared: what was used of its limit
-    /// when the body began, unless the rule sets another base.
+    /// The base of each rule, to which its values are added or with which they are compared: what
+    /// was used of its limit when the body began, unless the rule sets another base.
     bases: SmallVec<[u64; 1]>,
     /// The value that each rule has found.
     found: SmallVec<[Option<u64>; 1]>,
@@ -30,15 +30,23 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn new(rules: &Rules, lease: Option<&LeaseSlot>, head: &ResponseHead<'_>) -> Self {
-        let consumed = |limit: &LimitName| lease.and_then(|lease| lease.consumed(limit.as_str())).unwrap_or(0);
+        let consumed = |limit: &LimitName| {
+            lease
+                .and_then(|lease| lease.consumed(limit.as_str()))
+                .unwrap_or(0)
+        };
         Self {
-            bases: rules.iter().map(|(limit, rule)| rule.base(limit, head, consumed(limit))).collect(),
+            bases: rules
+                .iter()
+                .map(|(limit, rule)| rule.base(limit, head, consumed(limit)))
+                .collect(),
             found: SmallVec::from_elem(None, rules.len()),
             wrong: false,
         }
     }
 
-    /// Asks each rule for a value. A rule that finds nothing, or something absurd, keeps its earlier value.
+    /// Asks each rule for a value. A rule that finds nothing, or something absurd, keeps its
+    /// earlier value.
     pub(super) fn ask(&mut self, rules: &Rules, find: impl Fn(&Settle, u64) -> Option<u64>) {
         for (((limit, rule), base), found) in rules.iter().zip(&self.bases).zip(&mut self.found) {
             match find(rule, *base).map(in_bounds) {
@@ -75,16 +83,28 @@ impl Findings {
     /// Returns `true` if one of the rules that `which` selects has found something.
     #[cfg(feature = "usage-body")]
     pub(super) fn any(&self, rules: &Rules, which: impl Fn(&Settle) -> bool) -> bool {
-        rules.iter().zip(&self.found).any(|((_, rule), found)| which(rule) && found.is_some())
+        rules
+            .iter()
+            .zip(&self.found)
+            .any(|((_, rule), found)| which(rule) && found.is_some())
     }
 
-    /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is over, the amount of
-    /// the last rule that has one counts.
+    /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is
+    /// over, the amount of the last rule that has one counts.
     pub(super) fn apply(&self, rules: &Rules, lease: &LeaseSlot, over: bool) {
         for limit in each(rules) {
-            let of_limit = rules.iter().zip(&self.found).zip(&self.bases).filter(|(((other, _), _), _)| other == limit);
-            let mut amounts = of_limit.filter_map(|(((_, rule), found), base)| Some(rule.applied((*found)?, *base)));
-            if let Some(used) = if over { amounts.next_back() } else { amounts.max() } {
+            let of_limit = rules
+                .iter()
+                .zip(&self.found)
+                .zip(&self.bases)
+                .filter(|(((other, _), _), _)| other == limit);
+            let mut amounts = of_limit
+                .filter_map(|(((_, rule), found), base)| Some(rule.applied((*found)?, *base)));
+            if let Some(used) = if over {
+                amounts.next_back()
+            } else {
+                amounts.max()
+            } {
                 lease.found(limit, used);
             }
         }
@@ -93,15 +113,24 @@ impl Findings {
     /// Counts, when the body is over, the limits for which no amount was found.
     pub(super) fn count_missing(&self, rules: &Rules, lease: &LeaseSlot) {
         if !self.wrong {
-            each(rules).filter(|limit| lease.is_untold(limit)).for_each(telemetry::settle_value_missing);
+            each(rules)
+                .filter(|limit| lease.is_untold(limit))
+                .for_each(telemetry::settle_value_missing);
         }
     }
 }
 
 /// Returns the limits of the rules, each once.
 fn each(rules: &Rules) -> impl Iterator<Item = &LimitName> {
-    let is_first =
-        move |index: usize, limit: &LimitName| !rules.iter().take(index).any(|(earlier, _)| earlier == limit);
-    let limits = rules.iter().enumerate().filter(move |(index, (limit, _))| is_first(*index, limit));
+    let is_first = move |index: usize, limit: &LimitName| {
+        !rules
+            .iter()
+            .take(index)
+            .any(|(earlier, _)| earlier == limit)
+    };
+    let limits = rules
+        .iter()
+        .enumerate()
+        .filter(move |(index, (limit, _))| is_first(*index, limit));
     limits.map(|(_, (limit, _))| limit)
 }

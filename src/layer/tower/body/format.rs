@@ -24,24 +24,46 @@ pub(super) enum Format {
 
 impl Format {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        if headers.get_all(CONTENT_ENCODING).iter().any(|coding| !is(coding.as_bytes(), "identity")) {
+        if headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .any(|coding| !is(coding.as_bytes(), "identity"))
+        {
             return Self::Encoded;
         }
         let essence = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| {
-            value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+            value
+                .as_bytes()
+                .split(|byte| *byte == b';')
+                .next()
+                .unwrap_or_default()
+                .trim_ascii()
         });
         let any = |names: &[&str]| names.iter().any(|name| is(essence, name));
-        let starts = |start: &str| essence.get(..start.len()).is_some_and(|begin| is(begin, start));
+        let starts = |start: &str| {
+            essence
+                .get(..start.len())
+                .is_some_and(|begin| is(begin, start))
+        };
         let ends = |end: &str| {
-            let from = essence.len().checked_sub(end.len()).filter(|from| *from > 0);
-            from.and_then(|from| essence.get(from..)).is_some_and(|found| is(found, end))
+            let from = essence
+                .len()
+                .checked_sub(end.len())
+                .filter(|from| *from > 0);
+            from.and_then(|from| essence.get(from..))
+                .is_some_and(|found| is(found, end))
         };
         match () {
             () if is(essence, "text/event-stream") => Self::Events,
             #[cfg(feature = "usage-body")]
             () if is(essence, "application/vnd.amazon.eventstream") => Self::Messages,
             () if is(essence, "application/grpc") || starts("application/grpc+") => Self::Grpc,
-            () if any(&["application/json", "application/x-ndjson", "application/jsonl"]) || ends("+json") => {
+            () if any(&[
+                "application/json",
+                "application/x-ndjson",
+                "application/jsonl",
+            ]) || ends("+json") =>
+            {
                 Self::Json
             }
             () => Self::Other,

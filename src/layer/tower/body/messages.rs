@@ -7,10 +7,11 @@ const PRELUDE: u64 = 12;
 /// The length of the checksum of a message.
 const CHECKSUM: u64 = 4;
 
-/// Parses a body of `application/vnd.amazon.eventstream`, in pieces of any size. Bedrock streams its answers in such
-/// messages. It keeps a few bytes of state and none of the stream.
+/// Parses a body of `application/vnd.amazon.eventstream`, in pieces of any size. Bedrock streams
+/// its answers in such messages. It keeps a few bytes of state and none of the stream.
 ///
-/// A message consists of a prelude, headers, a payload and a checksum. The headers and checksums are not read.
+/// A message consists of a prelude, headers, a payload and a checksum. The headers and checksums
+/// are not read.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     /// The number of bytes of the current message that have come.
@@ -28,10 +29,18 @@ impl Messages {
     ///
     /// # Errors
     /// If it is not such a stream. No more of it can be read.
-    pub(super) fn feed(&mut self, mut piece: &[u8], mut part: impl FnMut(Part<'_>)) -> Result<(), Misfit> {
+    pub(super) fn feed(
+        &mut self,
+        mut piece: &[u8],
+        mut part: impl FnMut(Part<'_>),
+    ) -> Result<(), Misfit> {
         while let Some((&byte, rest)) = piece.split_first() {
             if self.at < PRELUDE {
-                if let Some(length) = self.lengths.get_mut(usize::from(self.at >= 4)).filter(|_| self.at < 8) {
+                if let Some(length) = self
+                    .lengths
+                    .get_mut(usize::from(self.at >= 4))
+                    .filter(|_| self.at < 8)
+                {
                     *length = *length << 8 | u32::from(byte);
                 }
                 self.at += 1;
@@ -40,9 +49,17 @@ impl Messages {
             }
             let [total, headers] = self.lengths.map(u64::from);
             let payload = PRELUDE + headers;
-            let checksum = total.checked_sub(CHECKSUM).filter(|checksum| *checksum >= payload).ok_or(Misfit)?;
-            let next = [payload, checksum, total].into_iter().find(|next| *next > self.at).ok_or(Misfit)?;
-            let length = usize::try_from(next - self.at).unwrap_or(usize::MAX).min(piece.len());
+            let checksum = total
+                .checked_sub(CHECKSUM)
+                .filter(|checksum| *checksum >= payload)
+                .ok_or(Misfit)?;
+            let next = [payload, checksum, total]
+                .into_iter()
+                .find(|next| *next > self.at)
+                .ok_or(Misfit)?;
+            let length = usize::try_from(next - self.at)
+                .unwrap_or(usize::MAX)
+                .min(piece.len());
             let (now, rest) = piece.split_at(length);
             if (payload..checksum).contains(&self.at) {
                 part(Part::Data(now));
@@ -66,13 +83,18 @@ mod tests {
 
     fn message(headers: &[u8], payload: &[u8]) -> Vec<u8> {
         let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
-        let parts = [&length(16 + headers.len() + payload.len())[..], &length(headers.len()), &[0xff; 4]];
+        let parts = [
+            &length(16 + headers.len() + payload.len())[..],
+            &length(headers.len()),
+            &[0xff; 4],
+        ];
         [&parts.concat(), headers, payload, &[0xee; 4]].concat()
     }
 
     /// Returns the payloads of a stream that comes in pieces of this size.
     fn payloads(stream: &[u8], size: usize) -> (Vec<Vec<u8>>, Result<(), Misfit>) {
-        let (mut messages, mut payloads, mut payload) = (Messages::default(), Vec::new(), Vec::new());
+        let (mut messages, mut payloads, mut payload) =
+            (Messages::default(), Vec::new(), Vec::new());
         let result = stream.chunks(size).try_for_each(|piece| {
             messages.feed(piece, |part| match part {
                 Part::Data(data) => payload.extend_from_slice(data),
@@ -85,13 +107,25 @@ mod tests {
     #[test]
     fn lengths_that_do_not_fit_end_it() {
         for lengths in [[0, 0], [15, 0], [16, 1], [100, 85], [100, u32::MAX]] {
-            let prelude: Vec<_> = lengths.iter().flat_map(|length: &u32| length.to_be_bytes()).chain([0; 4]).collect();
+            let prelude: Vec<_> = lengths
+                .iter()
+                .flat_map(|length: &u32| length.to_be_bytes())
+                .chain([0; 4])
+                .collect();
             let stream = [&prelude[..], b"more"].concat();
             for size in [1, stream.len()] {
-                assert_eq!(payloads(&stream, size), (vec![], Err(Misfit)), "{lengths:?}");
+                assert_eq!(
+                    payloads(&stream, size),
+                    (vec![], Err(Misfit)),
+                    "{lengths:?}"
+                );
             }
         }
-        assert_eq!(payloads(b"{\"usage\":{\"totalTokens\":9}}", 5), (vec![], Ok(())), "it would be a long message");
+        assert_eq!(
+            payloads(b"{\"usage\":{\"totalTokens\":9}}", 5),
+            (vec![], Ok(())),
+            "it would be a long message"
+        );
     }
 
     proptest! {

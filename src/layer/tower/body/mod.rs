@@ -26,12 +26,12 @@ pub(crate) use tail::Tail;
 use topping_up::Last;
 
 pin_project! {
-    /// The response body of [`RateLimit`](crate::layer::RateLimit): the inner body, passed through unchanged, or the
-    /// body of the layer's own answer.
+    /// The response body of [`RateLimit`](crate::layer::RateLimit): the inner body, passed through
+    /// unchanged, or the body of the layer's own answer.
     ///
-    /// Every frame is returned by the poll in which the inner body returns it. Only rules change anything:
-    /// [`strip`](crate::layer::Settle::strip) removes trailers, and [`end_stream`](crate::layer::TopUp::end_stream) may
-    /// end the body early.
+    /// Every frame is returned by the poll in which the inner body returns it. Only rules change
+    /// anything: [`strip`](crate::layer::Settle::strip) removes trailers, and
+    /// [`end_stream`](crate::layer::TopUp::end_stream) may end the body early.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -50,25 +50,35 @@ pin_project! {
 
 impl<B> ResponseBody<B> {
     pub(crate) fn inner(body: B, tail: Option<Tail>) -> Self {
-        Self { kind: Kind::Inner { body, tail } }
+        Self {
+            kind: Kind::Inner { body, tail },
+        }
     }
 
     pub(crate) fn answer(bytes: Bytes) -> Self {
-        Self { kind: Kind::answer(bytes) }
+        Self {
+            kind: Kind::answer(bytes),
+        }
     }
 }
 
 impl<B> Kind<B> {
     fn answer(bytes: Bytes) -> Self {
-        Self::Answer { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) }
+        Self::Answer {
+            bytes: Some(bytes).filter(|bytes| !bytes.is_empty()),
+        }
     }
 
     /// Returns the replacement of the inner body, if the body is to end now.
     fn ended(self: Pin<&mut Self>, context: &mut Context<'_>) -> Option<Self> {
         match self.project() {
-            KindProjection::Inner { tail: Some(tail), .. } => Some(match tail.poll(context)? {
+            KindProjection::Inner {
+                tail: Some(tail), ..
+            } => Some(match tail.poll(context)? {
                 Last::Event(bytes) => Self::answer(bytes),
-                Last::Trailers(trailers) => Self::Trailers { trailers: Some(trailers) },
+                Last::Trailers(trailers) => Self::Trailers {
+                    trailers: Some(trailers),
+                },
             }),
             _ => None,
         }
@@ -82,7 +92,10 @@ where
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut kind = self.project().kind;
         // Most bodies have no tail.
         if let KindProjection::Inner { body, tail: None } = kind.as_mut().project() {
@@ -112,12 +125,16 @@ where
                 }
                 Poll::Ready(frame)
             }
-            KindProjection::Answer { bytes } => {
-                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(B::Data::from(bytes)))))
-            }
-            KindProjection::Trailers { trailers } => {
-                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(*trailers))))
-            }
+            KindProjection::Answer { bytes } => Poll::Ready(
+                bytes
+                    .take()
+                    .map(|bytes| Ok(Frame::data(B::Data::from(bytes)))),
+            ),
+            KindProjection::Trailers { trailers } => Poll::Ready(
+                trailers
+                    .take()
+                    .map(|trailers| Ok(Frame::trailers(*trailers))),
+            ),
         }
     }
 
@@ -132,7 +149,9 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body, .. } => body.size_hint(),
-            Kind::Answer { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Answer { bytes } => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Kind::Trailers { .. } => SizeHint::with_exact(0),
         }
     }

@@ -9,7 +9,8 @@ use http_body::{Body, Frame};
 use super::{topping_up::Last, watch::Watch};
 use crate::layer::{Policy, request::lease_slot::LeaseSlot};
 
-/// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless others hold it.
+/// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless
+/// others hold it.
 pub(crate) enum Tail {
     /// A lease that somebody else holds, too.
     Handle(#[allow(dead_code, reason = "it is there to be dropped")] Arc<LeaseSlot>),
@@ -30,7 +31,11 @@ impl Tail {
             return Some(Self::Handle(lease));
         }
         let policy = lease.policy().clone();
-        Some(Self::Watch(Box::new(Watch::new(policy, Some(lease), response))))
+        Some(Self::Watch(Box::new(Watch::new(
+            policy,
+            Some(lease),
+            response,
+        ))))
     }
 
     /// Creates the tail of a request that passed without a lease; `None` if the body needs none.
@@ -62,8 +67,8 @@ impl Tail {
     }
 }
 
-/// Returns `true` if there is a body that rules of the policy look at. After an upgrade there is none: the bytes that
-/// follow are not HTTP.
+/// Returns `true` if there is a body that rules of the policy look at. After an upgrade there is
+/// none: the bytes that follow are not HTTP.
 fn watches<B>(policy: &Policy, response: &Response<B>) -> bool {
     !policy.rules.settlement.body.is_empty() && response.status() != StatusCode::SWITCHING_PROTOCOLS
 }

@@ -38,7 +38,8 @@ enum Over {
 struct Asking {
     limit: LimitName,
     tokens: u64,
-    // The mutex makes the future `Sync`, like the rest of the body. It is never locked, only accessed by `get_mut`.
+    // The mutex makes the future `Sync`, like the rest of the body. It is never locked, only
+    // accessed by `get_mut`.
     more: Mutex<Asked>,
 }
 
@@ -59,16 +60,24 @@ impl ToppingUp {
     ) {
         while self.over.is_none() {
             let Some(asking) = &mut self.asking else {
-                let lacking = rules.iter().map(|(limit, _)| (limit, lease.overdraft(limit)));
-                let Some((limit, lacking)) = lacking.into_iter().find(|(_, lacking)| *lacking > 0) else {
+                let lacking = rules
+                    .iter()
+                    .map(|(limit, _)| (limit, lease.overdraft(limit)));
+                let Some((limit, lacking)) = lacking.into_iter().find(|(_, lacking)| *lacking > 0)
+                else {
                     return;
                 };
                 // A step that is more than a full bucket holds would never be granted.
-                let step = lease.capacity(limit).map_or(rule.step, |capacity| rule.step.min(capacity));
+                let step = lease
+                    .capacity(limit)
+                    .map_or(rule.step, |capacity| rule.step.min(capacity));
                 self.ask(limit.clone(), lacking.max(step), lease);
                 continue;
             };
-            let more = asking.more.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let more = asking
+                .more
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner);
             let Poll::Ready(answer) = more.as_mut().poll(context) else {
                 return;
             };
@@ -77,12 +86,14 @@ impl ToppingUp {
             };
             match answer {
                 Ok(more) => lease.absorb_used(&limit, more),
-                Err(Error::Denied(_) | Error::ExceedsCapacity(_)) => match lease.overdraft(&limit) {
-                    0 => {}
-                    // The bucket may have less than a step, but enough for what is lacking.
-                    lacking if lacking < tokens => self.ask(limit, lacking, lease),
-                    _ => self.over = Some(Over::Denied(limit)),
-                },
+                Err(Error::Denied(_) | Error::ExceedsCapacity(_)) => {
+                    match lease.overdraft(&limit) {
+                        0 => {}
+                        // The bucket may have less than a step, but enough for what is lacking.
+                        lacking if lacking < tokens => self.ask(limit, lacking, lease),
+                        _ => self.over = Some(Over::Denied(limit)),
+                    }
+                }
                 Err(_) => self.over = Some(Over::Unanswered),
             }
         }
@@ -92,14 +103,25 @@ impl ToppingUp {
         match lease.ask(limit.as_str(), tokens) {
             // The request passed uncharged.
             Ok(None) => self.over = Some(Over::Unanswered),
-            Ok(Some(more)) => self.asking = Some(Asking { limit, tokens, more: Mutex::new(more) }),
+            Ok(Some(more)) => {
+                self.asking = Some(Asking {
+                    limit,
+                    tokens,
+                    more: Mutex::new(more),
+                })
+            }
             Err(Error::ExceedsCapacity(_)) => self.over = Some(Over::Denied(limit)),
             Err(_) => self.over = Some(Over::Unanswered),
         }
     }
 
     /// Returns the last frame of the body, if the body is to end and its format can express why.
-    pub(super) fn last(&self, ending: &Ending, format: Format, errors: Option<&ErrorDialect>) -> Option<Last> {
+    pub(super) fn last(
+        &self,
+        ending: &Ending,
+        format: Format,
+        errors: Option<&ErrorDialect>,
+    ) -> Option<Last> {
         let Some(Over::Denied(limit)) = &self.over else {
             return None;
         };
@@ -112,11 +134,14 @@ impl ToppingUp {
     }
 }
 
-/// Returns an error in the shape of the policy's dialect. Without a dialect it has the shape of Anthropic's errors,
-/// which OpenAI's clients also recognize as errors.
+/// Returns an error in the shape of the policy's dialect. Without a dialect it has the shape of
+/// Anthropic's errors, which OpenAI's clients also recognize as errors.
 fn event(limit: &LimitName, errors: Option<&ErrorDialect>) -> Vec<u8> {
     let shape = errors.map_or(&ErrorShape::Anthropic, |errors| &errors.shape);
-    shape.event(ErrorKind::RateLimit(Some(limit)), &format!("The limit {limit} is reached."))
+    shape.event(
+        ErrorKind::RateLimit(Some(limit)),
+        &format!("The limit {limit} is reached."),
+    )
 }
 
 /// Returns trailers with the gRPC status `RESOURCE_EXHAUSTED`.

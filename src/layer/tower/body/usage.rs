@@ -19,7 +19,10 @@ pub(super) struct UsageReader {
 impl UsageReader {
     /// Returns `None` if bodies of this format are not read.
     pub(super) fn new(format: Format, paths: &Paths) -> Option<Self> {
-        format.is_read().then(|| Self { reader: Reader::new(paths), messages: Messages::default() })
+        format.is_read().then(|| Self {
+            reader: Reader::new(paths),
+            messages: Messages::default(),
+        })
     }
 
     /// Reads a part of a stream of server-sent events.
@@ -34,11 +37,20 @@ impl UsageReader {
     ///
     /// # Errors
     /// The reason why no more of the body can be read.
-    pub(super) fn read_piece(&mut self, format: Format, paths: &Paths, piece: &[u8]) -> Result<(), &'static str> {
+    pub(super) fn read_piece(
+        &mut self,
+        format: Format,
+        paths: &Paths,
+        piece: &[u8],
+    ) -> Result<(), &'static str> {
         match format {
             Format::Json => {
                 self.reader.read(paths, piece);
-                if self.reader.is_lost() { Err("it is no JSON, or too deep") } else { Ok(()) }
+                if self.reader.is_lost() {
+                    Err("it is no JSON, or too deep")
+                } else {
+                    Ok(())
+                }
             }
             Format::Messages => {
                 let Self { reader, messages } = self;

@@ -25,8 +25,8 @@ use crate::{
     telemetry,
 };
 
-/// Looks at the frames of a body, and settles its lease by what was used. If it is dropped before the body ends, the
-/// amounts that were counted so far stand.
+/// Looks at the frames of a body, and settles its lease by what was used. If it is dropped before
+/// the body ends, the amounts that were counted so far stand.
 pub(crate) struct Watch {
     policy: Policy,
     /// `None` if the request passed without a lease: then there are only trailers to strip.
@@ -55,13 +55,21 @@ const _: () = assert!(size_of::<Watch>() <= 1024);
 const MOST_PIECES: usize = 16;
 
 impl Watch {
-    pub(super) fn new<B: Body>(policy: Policy, lease: Option<Arc<LeaseSlot>>, response: &Response<B>) -> Self {
+    pub(super) fn new<B: Body>(
+        policy: Policy,
+        lease: Option<Arc<LeaseSlot>>,
+        response: &Response<B>,
+    ) -> Self {
         let settlement = &policy.rules.settlement;
         let rules = &settlement.body;
         let format = Format::of(response.headers());
-        let has_length =
-            response.body().size_hint().exact().is_some() || response.headers().contains_key(CONTENT_LENGTH);
-        let may_end = !has_length && settlement.top_up.as_ref().is_some_and(|rule| rule.ending.is_some());
+        let has_length = response.body().size_hint().exact().is_some()
+            || response.headers().contains_key(CONTENT_LENGTH);
+        let may_end = !has_length
+            && settlement
+                .top_up
+                .as_ref()
+                .is_some_and(|rule| rule.ending.is_some());
         let mut watch = Self {
             findings: Findings::new(rules, lease.as_deref(), &ResponseHead::from(response)),
             may_end,
@@ -70,7 +78,10 @@ impl Watch {
             events: 0,
             stream: EventStream::default(),
             #[cfg(feature = "usage-body")]
-            usage: settlement.usage.as_ref().and_then(|paths| UsageReader::new(format, paths)),
+            usage: settlement
+                .usage
+                .as_ref()
+                .and_then(|paths| UsageReader::new(format, paths)),
             topping_up: ToppingUp::default(),
             format,
             begun: false,
@@ -88,7 +99,9 @@ impl Watch {
     fn is_unread(&mut self, label: &'static str, reason: &str) {
         self.findings.went_wrong();
         let mut rules = self.policy.rules.settlement.body.iter();
-        if let (Some((limit, _)), Some(_)) = (rules.find(|(_, rule)| rule.source.reads()), &self.lease) {
+        if let (Some((limit, _)), Some(_)) =
+            (rules.find(|(_, rule)| rule.source.reads()), &self.lease)
+        {
             telemetry::settle_value_ignored(limit, BODY, label, reason);
         }
     }
@@ -99,8 +112,19 @@ impl Watch {
         if !self.may_end || (self.format == Format::Events && !self.stream.is_between_events()) {
             return None;
         }
-        let ending = self.policy.rules.settlement.top_up.as_ref()?.ending.as_ref()?;
-        self.topping_up.last(ending, self.format, self.policy.rules.answers.dialects.errors.as_ref())
+        let ending = self
+            .policy
+            .rules
+            .settlement
+            .top_up
+            .as_ref()?
+            .ending
+            .as_ref()?;
+        self.topping_up.last(
+            ending,
+            self.format,
+            self.policy.rules.answers.dialects.errors.as_ref(),
+        )
     }
 
     fn top_up(&mut self, context: &mut Context<'_>) {
@@ -122,10 +146,11 @@ impl Watch {
             self.top_up(context);
         } else if let Some(trailers) = frame.trailers_mut() {
             let settlement = &self.policy.rules.settlement;
-            self.findings.read(&settlement.body, |limit, rule| match &rule.source {
-                Source::Trailers(names) => Some(sum(limit, names, trailers)),
-                _ => None,
-            });
+            self.findings
+                .read(&settlement.body, |limit, rule| match &rule.source {
+                    Source::Trailers(names) => Some(sum(limit, names, trailers)),
+                    _ => None,
+                });
             settlement.strip_trailers(trailers);
             self.end();
         }
@@ -143,7 +168,8 @@ impl Watch {
         self.tell_of_usage();
         self.apply(true);
         if let Some(lease) = &self.lease {
-            self.findings.count_missing(&self.policy.rules.settlement.body, lease);
+            self.findings
+                .count_missing(&self.policy.rules.settlement.body, lease);
         }
     }
 
@@ -208,7 +234,8 @@ impl Watch {
 
     #[cfg(feature = "usage-body")]
     fn read_usage(&mut self, piece: &[u8]) {
-        if let (Some(usage), Some(paths)) = (&mut self.usage, self.policy.rules.settlement.usage.as_ref())
+        if let (Some(usage), Some(paths)) =
+            (&mut self.usage, self.policy.rules.settlement.usage.as_ref())
             && let Err(reason) = usage.read_piece(self.format, paths, piece)
         {
             self.format = Format::Other;
@@ -219,25 +246,30 @@ impl Watch {
     #[cfg(not(feature = "usage-body"))]
     fn read_usage(&self, _piece: &[u8]) {}
 
-    /// Lets the rules count what has come so far. If nothing has come, there is no amount: a body that is cut off
-    /// before it begins does not say that nothing was used.
+    /// Lets the rules count what has come so far. If nothing has come, there is no amount: a body
+    /// that is cut off before it begins does not say that nothing was used.
     fn count(&mut self, over: bool) {
         let (bytes, events, format) = (self.bytes, self.events, self.format);
         #[cfg(feature = "usage-body")]
         let has_news = self.usage.as_mut().is_some_and(UsageReader::take_news);
         #[cfg(feature = "usage-body")]
         let usage = &self.usage;
-        self.findings.ask(&self.policy.rules.settlement.body, |rule, _base| match &rule.source {
-            Source::Bytes(tokens) if over || bytes > 0 => Some(tokens(bytes)),
-            Source::Events(tokens) if format == Format::Events && (over || events > 0) => Some(tokens(events)),
-            #[cfg(feature = "usage-body")]
-            Source::Usage(wanted) if over || has_news => {
-                let told = usage.as_ref()?.told(wanted)?;
-                // An amount that is not complete counts only if it is more than the estimate.
-                (over || told.whole || rule.exceeds(told.tokens, _base)).then_some(told.tokens)
-            }
-            _ => None,
-        });
+        self.findings.ask(
+            &self.policy.rules.settlement.body,
+            |rule, _base| match &rule.source {
+                Source::Bytes(tokens) if over || bytes > 0 => Some(tokens(bytes)),
+                Source::Events(tokens) if format == Format::Events && (over || events > 0) => {
+                    Some(tokens(events))
+                }
+                #[cfg(feature = "usage-body")]
+                Source::Usage(wanted) if over || has_news => {
+                    let told = usage.as_ref()?.told(wanted)?;
+                    // An amount that is not complete counts only if it is more than the estimate.
+                    (over || told.whole || rule.exceeds(told.tokens, _base)).then_some(told.tokens)
+                }
+                _ => None,
+            },
+        );
         #[cfg(feature = "usage-body")]
         if let Some(problem) = self.usage.as_mut().and_then(UsageReader::take_problem) {
             self.is_unread(problem.label(), &problem.to_string());
@@ -247,7 +279,8 @@ impl Watch {
     /// Settles the lease by what was found.
     fn apply(&self, over: bool) {
         if let Some(lease) = &self.lease {
-            self.findings.apply(&self.policy.rules.settlement.body, lease, over);
+            self.findings
+                .apply(&self.policy.rules.settlement.body, lease, over);
         }
     }
 }

@@ -4,7 +4,10 @@ use crate::{
 };
 
 fn level(random: &mut fastrand::Rng) -> Level {
-    Level { tokens: random.i64(-5_000..20_000), remainder: random.i64(..1_000) }
+    Level {
+        tokens: random.i64(-5_000..20_000),
+        remainder: random.i64(..1_000),
+    }
 }
 
 /// Returns a bucket that a store may show.
@@ -20,12 +23,21 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
         _ => Some(random.i64(1..4_000_000_000)),
     };
     for number in 0..random.u8(..4) {
-        let parameters = Parameters::new(random.i64(1..100_000), random.i64(1..1_000), random.i64(1..10_000)).unwrap();
+        let parameters = Parameters::new(
+            random.i64(1..100_000),
+            random.i64(1..1_000),
+            random.i64(1..10_000),
+        )
+        .unwrap();
         let name = format!("limit-{number}").parse().unwrap();
-        bucket.limits.push(LimitState::new(name, parameters, (0, 1), level(random), random.i64(..)).unwrap());
+        bucket.limits.push(
+            LimitState::new(name, parameters, (0, 1), level(random), random.i64(..)).unwrap(),
+        );
     }
     if random.bool() {
-        let rule = Parameters::new(1_000_000, 1_000_000, 1_000).unwrap().whole();
+        let rule = Parameters::new(1_000_000, 1_000_000, 1_000)
+            .unwrap()
+            .whole();
         bucket.pressure = Some(Pressure::new(rule, Level::new(rule.capacity(), 0), 0));
     }
     bucket.parent = random.bool().then(|| EntityId::new("parent").unwrap());
@@ -45,7 +57,11 @@ fn all_that_decides_is_kept() {
             1 => Seen::Absent,
             _ => Seen::Present(bucket(&mut random)),
         };
-        let mut state = GateState { seen_at, changed_at, ..GateState::default() };
+        let mut state = GateState {
+            seen_at,
+            changed_at,
+            ..GateState::default()
+        };
         let mut before = match &seen {
             Seen::Present(bucket) => Some(bucket.clone()),
             _ => None,
@@ -54,10 +70,15 @@ fn all_that_decides_is_kept() {
         state.seen = seen;
         let asked = before.iter().flat_map(|bucket| &bucket.limits).next();
         if let Some(limit) = asked {
-            state.most_asked.push((limit.name.clone(), limit.parameters.capacity()));
+            state
+                .most_asked
+                .push((limit.name.clone(), limit.parameters.capacity()));
         }
         let consumed: Option<i64> = random.bool().then(|| random.i64(1..));
-        state.others.consumed.extend(consumed.filter(|_| asked.is_some()));
+        state
+            .others
+            .consumed
+            .extend(consumed.filter(|_| asked.is_some()));
         state.others.peer_at = random.i64(0..4_000_000_000) * 1000;
         let (known, peer_at) = (state.others.consumed.clone(), state.others.peer_at);
         let seen = before.is_some();

@@ -34,7 +34,11 @@ impl Kin {
 
 impl Key {
     pub(super) fn to_bucket_key(&self) -> BucketKey {
-        BucketKey { entity: self.entity.clone(), resource: self.kin.resource.clone(), shard: self.kin.shard }
+        BucketKey {
+            entity: self.entity.clone(),
+            resource: self.kin.resource.clone(),
+            shard: self.kin.shard,
+        }
     }
 }
 
@@ -63,8 +67,8 @@ pub(super) enum GateEntry {
 }
 
 impl Clone for GateEntry {
-    /// Clones `Resting` as `Taken`: a record has one owner, the thread that takes it out of the cache. A clone only
-    /// shows that the gate is not awake.
+    /// Clones `Resting` as `Taken`: a record has one owner, the thread that takes it out of the
+    /// cache. A clone only shows that the gate is not awake.
     fn clone(&self) -> Self {
         match self {
             Self::Awake(gate) => Self::Awake(gate.clone()),

@@ -1,8 +1,9 @@
 //! Selects the gates that come to rest.
 //!
-//! A thread that wakes a gate also looks at a few awake gates, those whose last look is longest ago. A gate that was
-//! used since its last look stays awake and goes to the end of the queue, and so does a gate that may not rest
-//! ([`Gate::try_rest`]). So a flood of keys that are used once puts only the gates of such keys to rest.
+//! A thread that wakes a gate also looks at a few awake gates, those whose last look is longest
+//! ago. A gate that was used since its last look stays awake and goes to the end of the queue, and
+//! so does a gate that may not rest ([`Gate::try_rest`]). So a flood of keys that are used once
+//! puts only the gates of such keys to rest.
 
 use std::{
     collections::VecDeque,
@@ -20,8 +21,8 @@ use crate::{
 /// The number of gates that may stay awake. The memory that they take is not worth saving.
 pub(super) const AWAKE: usize = 1024;
 
-/// The number of gates that are looked at for each gate that is woken. A gate that was used needs two looks before it
-/// rests; the other two are for gates that are busy for longer.
+/// The number of gates that are looked at for each gate that is woken. A gate that was used needs
+/// two looks before it rests; the other two are for gates that are busy for longer.
 pub(super) const LOOKS: usize = 4;
 
 /// The number of shared key parts that are kept.
@@ -43,7 +44,8 @@ struct Awake {
 }
 
 impl IdleSweep {
-    /// Returns the key of a bucket. It shares the common part with other keys, if that part is still kept.
+    /// Returns the key of a bucket. It shares the common part with other keys, if that part is
+    /// still kept.
     pub(super) fn key(&mut self, key: &BucketKey) -> Key {
         let kin = match self.kins.iter().find(|kin| kin.is_of(key)) {
             Some(kin) => kin.clone(),
@@ -51,17 +53,26 @@ impl IdleSweep {
                 if self.kins.len() == KINS {
                     self.kins.remove(0);
                 }
-                let kin = Arc::new(Kin { resource: key.resource.clone(), shard: key.shard });
+                let kin = Arc::new(Kin {
+                    resource: key.resource.clone(),
+                    shard: key.shard,
+                });
                 self.kins.push(kin.clone());
                 kin
             }
         };
-        Key { entity: key.entity.clone(), kin }
+        Key {
+            entity: key.entity.clone(),
+            kin,
+        }
     }
 
     /// Adds an awake gate to the queue.
     pub(super) fn join(&mut self, key: Key, gate: &Arc<Gate>) {
-        self.awake.push_back(Awake { key, gate: Arc::downgrade(gate) });
+        self.awake.push_back(Awake {
+            key,
+            gate: Arc::downgrade(gate),
+        });
     }
 
     /// Returns the number of gates in the queue.
@@ -70,12 +81,16 @@ impl IdleSweep {
         self.awake.len()
     }
 
-    /// Passes the next few gates to `rest`, which returns those that stay awake. Apart from the cache and the users of
-    /// a gate, only `rest` holds a reference to it.
+    /// Passes the next few gates to `rest`, which returns those that stay awake. Apart from the
+    /// cache and the users of a gate, only `rest` holds a reference to it.
     pub(super) fn go(&mut self, rest: impl Fn(&Key, Arc<Gate>) -> Option<Arc<Gate>>) {
         for _ in 0..LOOKS.min(self.awake.len().saturating_sub(AWAKE)) {
-            let Some(Awake { key, gate }) = self.awake.pop_front() else { return };
-            let Some(found) = gate.upgrade() else { continue };
+            let Some(Awake { key, gate }) = self.awake.pop_front() else {
+                return;
+            };
+            let Some(found) = gate.upgrade() else {
+                continue;
+            };
             drop(gate);
             if let Some(found) = rest(&key, found) {
                 self.join(key, &found);

@@ -20,10 +20,18 @@ const MANY: usize = 3000;
 
 const START: i64 = 1_900_000_000_000;
 
-fn limiter(settings: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder) -> (Runtime, RateLimiter) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+fn limiter(
+    settings: impl FnOnce(RateLimiterBuilder) -> RateLimiterBuilder,
+) -> (Runtime, RateLimiter) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let settings = settings(RateLimiter::builder().clock(ManualClock::at(START)));
-    let limiter = settings.runtime(runtime.handle().clone()).build(MemoryStore::new()).unwrap();
+    let limiter = settings
+        .runtime(runtime.handle().clone())
+        .build(MemoryStore::new())
+        .unwrap();
     (runtime, limiter)
 }
 
@@ -35,12 +43,18 @@ fn gates(limiter: &RateLimiter) -> &Gates {
 }
 
 fn key(number: usize) -> BucketKey {
-    BucketKey::new(EntityId::new(format!("user-{number}")).unwrap(), Resource::new("api").unwrap())
+    BucketKey::new(
+        EntityId::new(format!("user-{number}")).unwrap(),
+        Resource::new("api").unwrap(),
+    )
 }
 
 /// Returns the number of awake gates, and the number of all gates.
 fn awake(gates: &Gates) -> (usize, usize) {
-    let awake = gates.cache.iter().filter(|(_, place)| matches!(place, GateEntry::Awake(_)));
+    let awake = gates
+        .cache
+        .iter()
+        .filter(|(_, place)| matches!(place, GateEntry::Awake(_)));
     (awake.count(), gates.cache.len())
 }
 
@@ -54,14 +68,19 @@ fn few_stay_awake_of_a_flood() {
     let (runtime, limiter) = limiter(|settings| settings);
     runtime.block_on(async {
         for number in 0..MANY {
-            let acquire = limiter.acquire(format!("user-{number}"), "api").limits(Limit::per_minute("rpm", 60));
+            let acquire = limiter
+                .acquire(format!("user-{number}"), "api")
+                .limits(Limit::per_minute("rpm", 60));
             acquire.await.unwrap().commit();
             // A write loop ends after it has sent its answers.
             tokio::task::yield_now().await;
         }
     });
     let (awake, all) = awake(gates(&limiter));
-    assert!(all == MANY && awake <= idle_sweep::AWAKE + idle_sweep::LOOKS, "{awake} of {all}");
+    assert!(
+        all == MANY && awake <= idle_sweep::AWAKE + idle_sweep::LOOKS,
+        "{awake} of {all}"
+    );
 }
 
 #[test]
@@ -72,7 +91,9 @@ fn those_that_are_used_stay_awake_in_a_flood() {
         gates.get(key(MANY + number));
         gates.get(key(number % 100)).known_refusal();
     }
-    assert!((0..100).all(|number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Awake(_)))));
+    assert!(
+        (0..100).all(|number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Awake(_))))
+    );
 }
 
 #[test]
@@ -83,12 +104,22 @@ fn those_that_deny_stay_awake() {
     let limits = Limits::from(Limit::per_hour("rph", 1));
     let deny = || {
         for number in 0..MANY {
-            let asked = limiter.acquire(format!("user-{number}"), "api").limits(&limits);
-            assert!(runtime.block_on(asked.into_future()).unwrap_err().denied().is_some());
+            let asked = limiter
+                .acquire(format!("user-{number}"), "api")
+                .limits(&limits);
+            assert!(
+                runtime
+                    .block_on(asked.into_future())
+                    .unwrap_err()
+                    .denied()
+                    .is_some()
+            );
         }
     };
     for number in 0..MANY {
-        let asked = limiter.acquire(format!("user-{number}"), "api").limits(&limits);
+        let asked = limiter
+            .acquire(format!("user-{number}"), "api")
+            .limits(&limits);
         drop(runtime.block_on(asked.into_future()).unwrap().commit());
     }
     deny();
@@ -98,7 +129,9 @@ fn those_that_deny_stay_awake() {
     flood(gates);
     flood(gates);
     flood(gates);
-    assert!((0..MANY).all(|number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Taken))));
+    assert!(
+        (0..MANY).all(|number| matches!(gates.cache.peek(&key(number)), Some(GateEntry::Taken)))
+    );
 }
 
 #[test]
@@ -111,9 +144,13 @@ fn nobody_gets_a_second_gate_of_a_bucket() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..20_000 {
-                    // A few keys are used all the time, and many others seldom, so that their gates come to rest in
-                    // between.
-                    let number = if fastrand::bool() { fastrand::usize(..8) } else { fastrand::usize(..2 * MANY) };
+                    // A few keys are used all the time, and many others seldom, so that their gates
+                    // come to rest in between.
+                    let number = if fastrand::bool() {
+                        fastrand::usize(..8)
+                    } else {
+                        fastrand::usize(..2 * MANY)
+                    };
                     let gate = gates.get(key(number));
                     {
                         let mut held = held[number].lock().unwrap();
@@ -145,7 +182,9 @@ fn what_somebody_holds_is_not_made_anew() {
     let by_hand = gates.get(key(1));
     let handle = limiter.bucket("user-2", "api").unwrap();
     let by_handle = Arc::as_ptr(&gates.get(key(2)));
-    let acquire = limiter.acquire("user-3", "api").limits(Limit::per_minute("rpm", 60));
+    let acquire = limiter
+        .acquire("user-3", "api")
+        .limits(Limit::per_minute("rpm", 60));
     let lease = runtime.block_on(acquire.into_future()).unwrap();
     let by_lease = Arc::as_ptr(&gates.get(key(3)));
     flood(gates);
@@ -195,7 +234,10 @@ fn a_key_finds_what_was_put_there_by_its_parts() {
         assert_eq!(hash(&key), hash(&own));
     }
     let one = rounds.key(&key(1));
-    assert!(Arc::ptr_eq(&one.kin, &rounds.key(&key(2)).kin), "what keys have in common is shared");
+    assert!(
+        Arc::ptr_eq(&one.kin, &rounds.key(&key(2)).kin),
+        "what keys have in common is shared"
+    );
     assert!(!BucketKey { shard: 7, ..key(1) }.equivalent(&one));
 }
 
@@ -205,5 +247,9 @@ fn what_is_forgotten_is_not_looked_at_for_ever() {
     let gates = gates(&limiter);
     (0..20 * MANY).for_each(|number| drop(gates.get(key(number))));
     let rounds = gates.rounds.lock().unwrap();
-    assert!(gates.cache.len() <= 150 && rounds.len() <= idle_sweep::AWAKE + idle_sweep::LOOKS, "{}", rounds.len());
+    assert!(
+        gates.cache.len() <= 150 && rounds.len() <= idle_sweep::AWAKE + idle_sweep::LOOKS,
+        "{}",
+        rounds.len()
+    );
 }

@@ -1,10 +1,12 @@
-//! The write loop of a gate: writes batches to the store, one at a time, until nothing is left to write.
+//! The write loop of a gate: writes batches to the store, one at a time, until nothing is left to
+//! write.
 //!
-//! The loop runs in a task of its own. So a caller that is dropped cancels no write, and no request depends on a caller
-//! that is not polled. If a caller has given up before its batch is answered, its grant is dropped, which gives the
-//! grant back.
+//! The loop runs in a task of its own. So a caller that is dropped cancels no write, and no request
+//! depends on a caller that is not polled. If a caller has given up before its batch is answered,
+//! its grant is dropped, which gives the grant back.
 //!
-//! [`next_step`] takes a batch and plans its write, [`pending_write`] sends the write, [`outcome`] handles the result.
+//! [`next_step`] takes a batch and plans its write, [`pending_write`] sends the write, [`outcome`]
+//! handles the result.
 
 mod answer;
 mod next_step;
@@ -33,11 +35,12 @@ use crate::{
     telemetry::{self, Retry},
 };
 
-/// The part of the last round trip, as its divisor, for which the loop waits for requests of the tasks that it has
-/// woken.
+/// The part of the last round trip, as its divisor, for which the loop waits for requests of the
+/// tasks that it has woken.
 const GATHER: u32 = 4;
 
-/// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its runtime was shut down.
+/// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its
+/// runtime was shut down.
 pub(super) struct WriteLoopGuard {
     gate: Arc<Gate>,
     ended: bool,
@@ -54,7 +57,8 @@ impl Drop for WriteLoopGuard {
         if !self.ended {
             let mut state = self.gate.lock();
             state.is_writing = false;
-            // Dropping the queue drops the reply senders, which tells the requests that their runtime is gone.
+            // Dropping the queue drops the reply senders, which tells the requests that their
+            // runtime is gone.
             let queue = std::mem::take(&mut state.queue);
             self.gate.abandon(state);
             drop(queue);
@@ -74,7 +78,8 @@ pub(super) async fn write_all(mut guard: WriteLoopGuard) {
             return;
         }
         pace(gate).await;
-        // Plan the write after a place is free: nothing is written for requests that have given up by then.
+        // Plan the write after a place is free: nothing is written for requests that have given up
+        // by then.
         let place = gate.context.places.take().await;
         if place.waited {
             reject_overdue(gate);
@@ -87,7 +92,12 @@ pub(super) async fn write_all(mut guard: WriteLoopGuard) {
         if let Err(error) = gate.context.check_table().await {
             drop(place);
             let batch = gate.lock().all();
-            fail(gate, batch, &error, !matches!(error, Unavailable::Unregistered));
+            fail(
+                gate,
+                batch,
+                &error,
+                !matches!(error, Unavailable::Unregistered),
+            );
             continue;
         }
         let mut write = match board(gate, looked) {
@@ -105,7 +115,9 @@ pub(super) async fn write_all(mut guard: WriteLoopGuard) {
                     Err(error) if error.is_busy() && refusals < MOST_REFUSALS => {
                         refusals += 1;
                         let mut state = gate.lock();
-                        state.pace.throttled(gate.context.round_trip.mean(), pacing::now());
+                        state
+                            .pace
+                            .throttled(gate.context.round_trip.mean(), pacing::now());
                         state.put_back(batch);
                     }
                     Err(error) => {
@@ -157,7 +169,9 @@ pub(super) async fn write_all(mut guard: WriteLoopGuard) {
                     let throttled = {
                         let mut state = gate.lock();
                         state.put_back(write.batch);
-                        state.pace.throttled(gate.context.round_trip.mean(), pacing::now())
+                        state
+                            .pace
+                            .throttled(gate.context.round_trip.mean(), pacing::now())
                     };
                     if hot && throttled >= THROTTLED {
                         grow(gate, true).await;
@@ -192,10 +206,10 @@ fn rest(gate: &Gate) -> bool {
     true
 }
 
-/// Waits for tasks that verdicts have woken together and that may ask for the same bucket again, so that the next write
-/// carries all their requests and those in the queue. Waits while more requests come, and at most for `most`. Otherwise
-/// the first task would start a write alone, the others would wait for the write after it, and they would stay apart
-/// for ever.
+/// Waits for tasks that verdicts have woken together and that may ask for the same bucket again, so
+/// that the next write carries all their requests and those in the queue. Waits while more requests
+/// come, and at most for `most`. Otherwise the first task would start a write alone, the others
+/// would wait for the write after it, and they would stay apart for ever.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
     let until = pacing::now() + most;
     let mut waiting = gate.lock().queue.len();
@@ -209,17 +223,25 @@ async fn gather(gate: &Gate, woken: usize, most: Duration) {
     }
 }
 
-/// Waits until the next write is worth sending, but not past a deadline: a write starts early enough for the requests
-/// that need it. If the store throttles, requests that need it earlier are told so instead.
+/// Waits until the next write is worth sending, but not past a deadline: a write starts early
+/// enough for the requests that need it. If the store throttles, requests that need it earlier are
+/// told so instead.
 async fn pace(gate: &Gate) {
     let now = pacing::now();
     let mut late = Vec::new();
     let departs = {
         let mut state = gate.lock();
-        let Some(departs) = state.pace.departs(now) else { return };
+        let Some(departs) = state.pace.departs(now) else {
+            return;
+        };
         let round_trip = gate.context.round_trip.mean();
         if state.pace.is_throttled(now) {
-            late = state.overdue(departs + round_trip, Unavailable::Throttled { retry_after: departs - now });
+            late = state.overdue(
+                departs + round_trip,
+                Unavailable::Throttled {
+                    retry_after: departs - now,
+                },
+            );
             departs
         } else {
             let first = state.queue.iter().filter_map(|waiter| waiter.until).min();
@@ -234,8 +256,8 @@ async fn pace(gate: &Gate) {
     }
 }
 
-/// Answers the requests whose deadline is before a write can be back: there is no decision. Otherwise the write would
-/// be done for nobody.
+/// Answers the requests whose deadline is before a write can be back: there is no decision.
+/// Otherwise the write would be done for nobody.
 fn reject_overdue(gate: &Gate) {
     let back = pacing::now() + gate.context.round_trip.mean() / 2;
     let late = gate.lock().overdue(back, Unavailable::Deadline);

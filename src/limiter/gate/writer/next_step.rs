@@ -36,13 +36,14 @@ pub(super) enum NextStep {
     Nothing,
 }
 
-/// Takes the next batch, answers the requests that are known not to fit, and plans the write. `looked` is `true` if the
-/// store has just shown the bucket.
+/// Takes the next batch, answers the requests that are known not to fit, and plans the write.
+/// `looked` is `true` if the store has just shown the bucket.
 pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
     loop {
-        // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that is behind, a new
-        // bucket begins in the past. Any answer of the store, to another gate too, shows how far the clock is off, and
-        // may come at any time. So check this before the time is read.
+        // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that
+        // is behind, a new bucket begins in the past. Any answer of the store, to another gate too,
+        // shows how far the clock is off, and may come at any time. So check this before the time
+        // is read.
         let timeless = gate.context.is_timeless();
         let time = gate.context.now();
         let now = time.at;
@@ -65,7 +66,8 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
             None => NextStep::Nothing,
             Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
-                    // The bucket is unknown, or expired by an image that writes of others may have made old.
+                    // The bucket is unknown, or expired by an image that writes of others may have
+                    // made old.
                     return NextStep::Look(batch);
                 }
                 // The bucket is gone, and nobody asks for a new one.
@@ -73,21 +75,37 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
                 drop_pending(gate, batch);
                 continue;
             }
-            Some(batch) if gate.shard_count() > 1 && state.seen.live(now).is_none() => match state.seen {
-                Seen::Unknown => NextStep::Look(batch),
-                _ => NextStep::Begin(batch),
-            },
+            Some(batch) if gate.shard_count() > 1 && state.seen.live(now).is_none() => {
+                match state.seen {
+                    Seen::Unknown => NextStep::Look(batch),
+                    _ => NextStep::Begin(batch),
+                }
+            }
             Some(batch) => {
                 let id = gate.context.write_ids.next();
                 let wanted = batch.wanted(others);
                 let order = match state.seen.live(now) {
                     Some(known) => {
                         if state.ahead {
-                            telemetry::refill_time_ahead(&gate.key, known.refilled_at.saturating_sub(now));
+                            telemetry::refill_time_ahead(
+                                &gate.key,
+                                known.refilled_at.saturating_sub(now),
+                            );
                         }
-                        PendingWrite::Update(Box::new(plan::update(known, &batch.changes, wanted, time, id)))
+                        PendingWrite::Update(Box::new(plan::update(
+                            known,
+                            &batch.changes,
+                            wanted,
+                            time,
+                            id,
+                        )))
                     }
-                    None => PendingWrite::Create(Box::new(plan::create(&batch.changes, wanted, now, id))),
+                    None => PendingWrite::Create(Box::new(plan::create(
+                        &batch.changes,
+                        wanted,
+                        now,
+                        id,
+                    ))),
                 };
                 NextStep::Write(Write { batch, order })
             }
@@ -102,25 +120,47 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
     }
 }
 
-/// Returns the write that takes tokens for settled leases, if it was refused too often. It is done whatever the bucket
-/// holds.
+/// Returns the write that takes tokens for settled leases, if it was refused too often. It is done
+/// whatever the bucket holds.
 fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
-    let most = if gate.context.background.is_closed() { 1 } else { MOST_REFUSED_TAKES };
+    let most = if gate.context.background.is_closed() {
+        1
+    } else {
+        MOST_REFUSED_TAKES
+    };
     state.seen.live(now)?;
     let batch = state.overdue_takes(most)?;
-    let plan = if state.takes_refused < MOST_REFUSED_OVERDUE { plan::take_overdue } else { plan::take_anyway };
-    let update = plan(state.seen.live(now)?, &batch.changes, now, gate.context.write_ids.next());
-    Some(Write { batch, order: PendingWrite::Update(Box::new(update)) })
+    let plan = if state.takes_refused < MOST_REFUSED_OVERDUE {
+        plan::take_overdue
+    } else {
+        plan::take_anyway
+    };
+    let update = plan(
+        state.seen.live(now)?,
+        &batch.changes,
+        now,
+        gate.context.write_ids.next(),
+    );
+    Some(Write {
+        batch,
+        order: PendingWrite::Update(Box::new(update)),
+    })
 }
 
-/// Returns the write that creates a shard that is missing although other shards exist. A shard that was never seen
-/// begins empty, because its tokens may be spent already. A shard that was seen and has expired begins full, because it
-/// was unused for longer than it takes to fill. Returns `None` if there are no other shards any more, or the read
-/// fails.
+/// Returns the write that creates a shard that is missing although other shards exist. A shard that
+/// was never seen begins empty, because its tokens may be spent already. A shard that was seen and
+/// has expired begins full, because it was unused for longer than it takes to fill. Returns `None`
+/// if there are no other shards any more, or the read fails.
 pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
-    // The first shard says how many shards there are. If this is the first shard, ask the second one.
-    let witness = BucketKey { shard: u32::from(gate.key.shard == 0), ..gate.key.clone() };
-    let read = gate.call(StoreCall::Read, gate.context.store.read(&witness)).await;
+    // The first shard says how many shards there are. If this is the first shard, ask the second
+    // one.
+    let witness = BucketKey {
+        shard: u32::from(gate.key.shard == 0),
+        ..gate.key.clone()
+    };
+    let read = gate
+        .call(StoreCall::Read, gate.context.store.read(&witness))
+        .await;
     let witness = match read {
         Ok(found) => found.filter(|state| !state.is_expired(gate.context.clock.now())),
         Err(error) => {
@@ -148,8 +188,18 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let full = matches!(state.seen, Seen::Present(_));
     let wanted = batch.wanted(Others::default());
     let shard = (gate.key.shard, count);
-    let create = plan::create_shard(&batch.pending, wanted, shard, full, now, gate.context.write_ids.next());
+    let create = plan::create_shard(
+        &batch.pending,
+        wanted,
+        shard,
+        full,
+        now,
+        gate.context.write_ids.next(),
+    );
     // The contents of the new shard decide these requests.
     state.await_turn(std::mem::take(&mut batch.waiters));
-    Some(Write { batch, order: PendingWrite::Create(Box::new(create)) })
+    Some(Write {
+        batch,
+        order: PendingWrite::Create(Box::new(create)),
+    })
 }

@@ -1,4 +1,5 @@
-//! Handles the result of a write: answers the requests of its batch, and keeps or drops its differences.
+//! Handles the result of a write: answers the requests of its batch, and keeps or drops its
+//! differences.
 
 use std::sync::Arc;
 
@@ -29,38 +30,61 @@ use crate::{
     telemetry::{self, Dropped},
 };
 
-/// Handles a write that was refused: keeps the image that came back, denies the requests that did not fit, and puts the
-/// others back. A request fits by the refill up to the time at which the write was planned.
+/// Handles a write that was refused: keeps the image that came back, denies the requests that did
+/// not fit, and puts the others back. A request fits by the refill up to the time at which the
+/// write was planned.
 pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Option<BucketState>) {
-    // The refill up to the arrival of the write does not count: others take it before a second try arrives. In a
-    // simulation that counted it, 64 processes at a distance of 20 ms asked for twice the limit: 73 % of the writes
-    // failed instead of 44 %, and nearly half of the requests had no decision in time.
+    // The refill up to the arrival of the write does not count: others take it before a second try
+    // arrives. In a simulation that counted it, 64 processes at a distance of 20 ms asked for twice
+    // the limit: 73 % of the writes failed instead of 44 %, and nearly half of the requests had no
+    // decision in time.
     let planned_at = order.planned_at();
     let time = gate.context.now();
     let mut state = gate.lock();
     gate.miss(&state, bucket.as_ref());
     let mut verdicts = Vec::new();
-    // Deny nothing if a wrong clock has left the refill time far in the future, or if somebody has changed the limits.
+    // Deny nothing if a wrong clock has left the refill time far in the future, or if somebody has
+    // changed the limits.
     let limits = batch.wanted.as_deref().unwrap_or_default();
-    let shows = |bucket: &&BucketState| !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits);
-    match bucket.as_ref().filter(shows).filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at)) {
+    let shows = |bucket: &&BucketState| {
+        !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits)
+    };
+    match bucket
+        .as_ref()
+        .filter(shows)
+        .filter(|bucket| plan::is_short(bucket, &batch.changes, planned_at))
+    {
         Some(bucket) => {
             if state.others.are_there(time.at) {
                 let processes = state.others.processes();
-                state.pace.found_too_little(refill_of(bucket, &batch), processes, pacing::now());
+                state
+                    .pace
+                    .found_too_little(refill_of(bucket, &batch), processes, pacing::now());
             }
             verdicts = deny_short(bucket, &mut batch, (planned_at, time.at));
             state.found_at = Some(planned_at);
         }
         None => {
-            batch.waiters.iter_mut().for_each(|waiter| waiter.races += 1);
-            let lost = batch.waiters.extract_if(.., |waiter| waiter.races >= MOST_RACES);
-            verdicts.extend(lost.map(|waiter| (waiter, BucketDecision::Unavailable(Unavailable::Contended))));
+            batch
+                .waiters
+                .iter_mut()
+                .for_each(|waiter| waiter.races += 1);
+            let lost = batch
+                .waiters
+                .extract_if(.., |waiter| waiter.races >= MOST_RACES);
+            verdicts.extend(
+                lost.map(|waiter| (waiter, BucketDecision::Unavailable(Unavailable::Contended))),
+            );
             state.takes_refused += u32::from(batch.pending.takes());
         }
     }
     match &bucket {
-        Some(bucket) => state.others.saw(bucket, &LedgerDelta::new(), order.id(), gate.written_at(time.at)),
+        Some(bucket) => state.others.saw(
+            bucket,
+            &LedgerDelta::new(),
+            order.id(),
+            gate.written_at(time.at),
+        ),
         None => state.others.forget(),
     }
     state.was_shown(bucket, time);
@@ -69,9 +93,16 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
     answer(verdicts);
 }
 
-/// Denies the requests of a batch that do not fit by the refill up to `at`. The others stay in the batch.
-fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) -> Vec<(Waiter, GateDecision)> {
-    let Some(limits) = &batch.wanted else { return Vec::new() };
+/// Denies the requests of a batch that do not fit by the refill up to `at`. The others stay in the
+/// batch.
+fn deny_short(
+    bucket: &BucketState,
+    batch: &mut Batch,
+    (at, now): (i64, i64),
+) -> Vec<(Waiter, GateDecision)> {
+    let Some(limits) = &batch.wanted else {
+        return Vec::new();
+    };
     let mut taken = batch.pending.clone();
     let mut room = Headroom::new(Some(bucket), Some(limits), &taken, at);
     let mut denied = Vec::new();
@@ -80,10 +111,16 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
             spend(&mut taken, &waiter, bucket.shard_count);
             batch.waiters.push(waiter);
         } else {
-            let mut statuses = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
-            // The available tokens count as of `at`, the wait from `now` on. A wait of zero would be no denial.
+            let mut statuses =
+                plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, at);
+            // The available tokens count as of `at`, the wait from `now` on. A wait of zero would
+            // be no denial.
             let later = plan::statuses(Some(bucket), &waiter.limits, &waiter.amounts, &taken, now);
-            for (status, later) in statuses.iter_mut().zip(later).filter(|(status, _)| status.exceeded()) {
+            for (status, later) in statuses
+                .iter_mut()
+                .zip(later)
+                .filter(|(status, _)| status.exceeded())
+            {
                 status.retry_after = later.retry_after.map(|wait| wait.max(LEAST_WAIT));
                 status.reset_after = later.reset_after;
             }
@@ -95,12 +132,19 @@ fn deny_short(bucket: &BucketState, batch: &mut Batch, (at, now): (i64, i64)) ->
 
 /// Returns the time in which the first request of a batch is refilled, ms.
 fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
-    let Some(waiter) = batch.waiters.first() else { return 0.0 };
+    let Some(waiter) = batch.waiters.first() else {
+        return 0.0;
+    };
     let refill = |(limit, amount): (&Limit, &i64)| {
         let rule = bucket.limit(limit.name())?.rule_at(bucket.refilled_at);
         rule.wait(Level::default(), (*amount).min(rule.capacity()))
     };
-    let most = waiter.limits.iter().zip(&waiter.amounts).filter_map(refill).max();
+    let most = waiter
+        .limits
+        .iter()
+        .zip(&waiter.amounts)
+        .filter_map(refill)
+        .max();
     most.unwrap_or(0) as f64
 }
 
@@ -109,16 +153,18 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
-    // The write carried limits alone, for requests that still wait. This image decides them, however short the time is
-    // for which an image counts as fresh. Otherwise processes with different limits would replace each other's limits
-    // for ever.
+    // The write carried limits alone, for requests that still wait. This image decides them,
+    // however short the time is for which an image counts as fresh. Otherwise processes with
+    // different limits would replace each other's limits for ever.
     let carried = batch.waiters.is_empty() && batch.wanted.is_some();
     state.pace.landed(!batch.waiters.is_empty(), pacing::now());
     if matches!(order, PendingWrite::Create(_)) {
         // What is known of the other writers belongs to another item.
         state.others.forget();
     }
-    state.others.saw(&bucket, &batch.changes, order.id(), gate.written_at(now));
+    state
+        .others
+        .saw(&bucket, &batch.changes, order.id(), gate.written_at(now));
     state.takes_refused = 0;
     state.failures = 0;
     gate.learn(Some(&bucket));
@@ -143,10 +189,27 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
                     left
                 }
             };
-            let starts_at = if waits { starts_at(&bucket, &waiter, &mut behind, now) } else { 0 };
-            let grant = if batch.bypassed { GateGrant::bypassed } else { GateGrant::new };
-            let grant = grant(gate.clone(), waiter.limits, waiter.amounts, left).starting_at(starts_at);
-            (waiter.reply, waiter.until, if waiter.is_top_up { grant.always_given_back() } else { grant })
+            let starts_at = if waits {
+                starts_at(&bucket, &waiter, &mut behind, now)
+            } else {
+                0
+            };
+            let grant = if batch.bypassed {
+                GateGrant::bypassed
+            } else {
+                GateGrant::new
+            };
+            let grant =
+                grant(gate.clone(), waiter.limits, waiter.amounts, left).starting_at(starts_at);
+            (
+                waiter.reply,
+                waiter.until,
+                if waiter.is_top_up {
+                    grant.always_given_back()
+                } else {
+                    grant
+                },
+            )
         })
         .collect();
     for (reply, until, grant) in grants.into_iter().rev() {
@@ -155,15 +218,24 @@ pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: Buck
     confirm(batch.confirmations, &Ok(()));
 }
 
-/// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that it caused is
-/// refilled. `behind` sums up what was granted behind it in the batch; its own amounts are added.
+/// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that
+/// it caused is refilled. `behind` sums up what was granted behind it in the batch; its own amounts
+/// are added.
 fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, now: i64) -> i64 {
     let mut starts = 0;
-    for (limit, amount) in waiter.limits.iter().zip(&waiter.amounts).filter(|(_, amount)| **amount > 0) {
+    for (limit, amount) in waiter
+        .limits
+        .iter()
+        .zip(&waiter.amounts)
+        .filter(|(_, amount)| **amount > 0)
+    {
         let enforced = waiter.patience.is_some() && !bucket.is_soft(limit.name(), now);
         if let Some(known) = bucket.limit(limit.name()).filter(|_| enforced) {
             let later = behind.get(limit.name()).map_or(0, |change| change.spend);
-            let level = Level { tokens: known.level.tokens.saturating_add(later), ..known.level };
+            let level = Level {
+                tokens: known.level.tokens.saturating_add(later),
+                ..known.level
+            };
             let wait = known.rule_at(now).wait(level, 0).filter(|wait| *wait > 0);
             starts = starts.max(wait.map_or(0, |wait| bucket.refilled_at.saturating_add(wait)));
         }
@@ -172,24 +244,28 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
     starts
 }
 
-/// Tells the requests of a batch that there is no decision. `keep` keeps its differences for a later write; the failed
-/// write must not have been done.
+/// Tells the requests of a batch that there is no decision. `keep` keeps its differences for a
+/// later write; the failed write must not have been done.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
         gate.context.flew(false);
     }
     for waiter in batch.waiters {
-        let _ = waiter.reply.send(BucketDecision::Unavailable(error.clone()));
+        let _ = waiter
+            .reply
+            .send(BucketDecision::Unavailable(error.clone()));
     }
     if batch.pending.is_empty() && batch.confirmations.is_empty() {
         return;
     }
     let mut state = gate.lock();
     if !state.flush_due {
-        // Count only the tries of the settlements themselves, not the requests that fail while the timer runs.
+        // Count only the tries of the settlements themselves, not the requests that fail while the
+        // timer runs.
         state.failures += 1;
     }
-    let give_up = state.failures >= MOST_FAILURES || (gate.context.background.is_closed() && state.failures > 1);
+    let give_up = state.failures >= MOST_FAILURES
+        || (gate.context.background.is_closed() && state.failures > 1);
     if keep && !give_up {
         state.keep_pending(batch.pending, batch.confirmations);
         // Not at once: the write loop would spin while the store is down.

@@ -39,16 +39,19 @@ impl PendingWrite {
         state.last_write.as_ref() == Some(self.id())
     }
 
-    /// Returns how the write ended. If it was refused and the item shows its own id, it was done before, and this is
-    /// the second answer.
+    /// Returns how the write ended. If it was refused and the item shows its own id, it was done
+    /// before, and this is the second answer.
     fn own(&self, outcome: WriteOutcome) -> WriteOutcome {
         match outcome {
-            WriteOutcome::Refused(Some(state)) if self.has_written(&state) => WriteOutcome::Applied(state),
+            WriteOutcome::Refused(Some(state)) if self.has_written(&state) => {
+                WriteOutcome::Applied(state)
+            }
             outcome => outcome,
         }
     }
 
-    /// Adds the condition that the write was not done before. A create needs none: if it was done, the bucket exists.
+    /// Adds the condition that the write was not done before. A create needs none: if it was done,
+    /// the bucket exists.
     fn guard(&mut self) {
         if let Self::Update(update) = self {
             update.guard = Guard::NotLanded(update.id.clone());
@@ -57,13 +60,26 @@ impl PendingWrite {
 
     async fn send(&self, gate: &Gate) -> Result<WriteOutcome, StoreError> {
         match self {
-            Self::Update(update) => gate.call(StoreCall::Update, gate.context.store.update(&gate.key, update)).await,
-            Self::Create(create) => gate.call(StoreCall::Create, gate.context.store.create(&gate.key, create)).await,
+            Self::Update(update) => {
+                gate.call(
+                    StoreCall::Update,
+                    gate.context.store.update(&gate.key, update),
+                )
+                .await
+            }
+            Self::Create(create) => {
+                gate.call(
+                    StoreCall::Create,
+                    gate.context.store.create(&gate.key, create),
+                )
+                .await
+            }
         }
     }
 }
 
-/// Sends a write, and sends it again if its answer was lost. A write that is busy or not applied has changed nothing.
+/// Sends a write, and sends it again if its answer was lost. A write that is busy or not applied
+/// has changed nothing.
 pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutcome, StoreError> {
     let order = &mut write.order;
     let gives = write.batch.changes.iter().any(|change| change.give > 0);
@@ -76,7 +92,8 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutco
         answer => return answer.map(|outcome| order.own(outcome)),
     };
     if gives {
-        // Never mint tokens: a write that gives tokens back is not sent twice. A read shows if it was done.
+        // Never mint tokens: a write that gives tokens back is not sent twice. A read shows if it
+        // was done.
         return match gate.read().await {
             Ok(Some(state)) if order.has_written(&state) => Ok(WriteOutcome::Applied(state)),
             _ => Err(error),
@@ -93,16 +110,21 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutco
 
 impl Gate {
     /// Makes a store call, with the store deadline.
-    pub(in crate::limiter::gate) async fn call<T: Answer>(
+    pub(crate) async fn call<T: Answer>(
         &self,
         which: StoreCall,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let result = which.watch(&self.key.resource, self.context.in_time(call)).await;
+        let result = which
+            .watch(&self.key.resource, self.context.in_time(call))
+            .await;
         if let Err(error) = &result {
             self.context.refusals.note(which, &self.key.resource, error);
         }
-        if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Missing) {
+        if result
+            .as_ref()
+            .is_err_and(|error| error.kind() == StoreErrorKind::Missing)
+        {
             self.context.suspect();
         }
         result

@@ -13,25 +13,26 @@
 use std::time::Duration;
 
 /// The number of throttled writes in a row after which the bucket of a hot key is split.
-pub(in crate::limiter::gate) const THROTTLED: u32 = 3;
+pub(crate) const THROTTLED: u32 = 3;
 
 /// The number of busy answers in a row after which the requests that wait get no decision.
-pub(in crate::limiter::gate) const MOST_REFUSALS: u32 = 50;
+pub(crate) const MOST_REFUSALS: u32 = 50;
 
 /// The number of failures in a row after which pending differences are dropped.
-pub(in crate::limiter::gate) const MOST_FAILURES: u32 = 10;
+pub(crate) const MOST_FAILURES: u32 = 10;
 
-/// The smallest step of the pauses between these tries. It is used if differences are to be written at once.
-pub(in crate::limiter::gate) const LEAST_PAUSE: Duration = Duration::from_millis(10);
+/// The smallest step of the pauses between these tries. It is used if differences are to be written
+/// at once.
+pub(crate) const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The number of lost races in a row after which a request gets no decision.
-pub(in crate::limiter::gate) const MOST_RACES: u32 = 50;
+pub(crate) const MOST_RACES: u32 = 50;
 
 /// The number of tries of a transaction that conflicts with other writes.
-pub(in crate::limiter::gate) const MOST_TRANSACTION_TRIES: u32 = 12;
+pub(crate) const MOST_TRANSACTION_TRIES: u32 = 12;
 
-/// The number of refusals in a row after which a write that takes tokens for settled leases has one condition left, that no
-/// tokens were added since the image; and the number after which it has no condition at all. Otherwise the writes of others
-/// could keep a debt from being written for ever.
-pub(in crate::limiter::gate) const MOST_REFUSED_TAKES: u32 = 3;
-pub(in crate::limiter::gate) const MOST_REFUSED_OVERDUE: u32 = 10;
+/// The number of refusals in a row after which a write that takes tokens for settled leases has one
+/// condition left, that no tokens were added since the image; and the number after which it has no
+/// condition at all. Otherwise the writes of others could keep a debt from being written for ever.
+pub(crate) const MOST_REFUSED_TAKES: u32 = 3;
+pub(crate) const MOST_REFUSED_OVERDUE: u32 = 10;

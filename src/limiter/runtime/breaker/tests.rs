@@ -1,7 +1,11 @@
 use crate::{limiter::runtime::breaker::*, store::StoreErrorKind};
 
 fn switch() -> Switch {
-    Switch::new(Some(Breaker::new().failures(3).cool_down(Duration::from_secs(10))))
+    Switch::new(Some(
+        Breaker::new()
+            .failures(3)
+            .cool_down(Duration::from_secs(10)),
+    ))
 }
 
 fn failure(kind: StoreErrorKind) -> Result<(), StoreError> {
@@ -36,7 +40,11 @@ fn opens_after_so_many_failures_in_a_row() {
 
 #[test]
 fn opens_where_too_many_of_the_last_calls_have_failed() {
-    let rated = |percent, calls| Switch::new(Some(Breaker::new().failures(1000).failure_rate(percent, calls)));
+    let rated = |percent, calls| {
+        Switch::new(Some(
+            Breaker::new().failures(1000).failure_rate(percent, calls),
+        ))
+    };
     let hear = |switch: &Switch, failed: bool| match failed {
         true => switch.timed_out(0),
         false => switch.heard(&Ok::<_, StoreError>(()), || 0),
@@ -54,7 +62,12 @@ fn opens_where_too_many_of_the_last_calls_have_failed() {
     assert_eq!(switch.state(), BreakerState::Open);
     // A throttled call does not count.
     let switch = rated(100, 3);
-    for kind in [StoreErrorKind::Unknown, StoreErrorKind::Busy, StoreErrorKind::Unknown, StoreErrorKind::Busy] {
+    for kind in [
+        StoreErrorKind::Unknown,
+        StoreErrorKind::Busy,
+        StoreErrorKind::Unknown,
+        StoreErrorKind::Busy,
+    ] {
         switch.heard(&failure(kind), || 0);
     }
     assert_eq!(switch.state(), BreakerState::Closed);
@@ -77,10 +90,18 @@ fn what_failed_before_it_has_closed_counts_no_more() {
 
 #[test]
 fn any_rate_makes_sense() {
-    for (percent, calls, opens_after) in
-        [(0, 0, 1), (0, 64, 1), (1, 64, 1), (100, 64, 64), (1000, 1000, 64), (50, 1, 1), (33, 10, 4)]
-    {
-        let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(percent, calls)));
+    for (percent, calls, opens_after) in [
+        (0, 0, 1),
+        (0, 64, 1),
+        (1, 64, 1),
+        (100, 64, 64),
+        (1000, 1000, 64),
+        (50, 1, 1),
+        (33, 10, 4),
+    ] {
+        let switch = Switch::new(Some(
+            Breaker::new().failures(1000).failure_rate(percent, calls),
+        ));
         let failures = (1..1000).find(|_| {
             switch.timed_out(0);
             switch.state() == BreakerState::Open
@@ -114,7 +135,9 @@ fn one_at_a_time_asks_soon_and_then_less_and_less_often() {
     assert!(switch.admits(|| 230) && !switch.admits(|| 231));
     assert!(switch.admits(|| 380));
     switch.heard(&Ok::<_, StoreError>(()), || 400);
-    assert!(switch.state() == BreakerState::Closed && switch.admits(|| 400) && switch.admits(|| 400));
+    assert!(
+        switch.state() == BreakerState::Closed && switch.admits(|| 400) && switch.admits(|| 400)
+    );
 }
 
 #[test]
@@ -146,8 +169,12 @@ fn a_missed_deadline_counts_if_the_store_is_silent() {
 
 #[test]
 fn it_waits_up_to_half_as_long_again() {
-    let times: std::collections::HashSet<_> = (0..200).map(|_| open().retry_at.into_inner()).collect();
-    assert!(times.iter().all(|time| (50..=75).contains(time)) && times.len() > 10, "{times:?}");
+    let times: std::collections::HashSet<_> =
+        (0..200).map(|_| open().retry_at.into_inner()).collect();
+    assert!(
+        times.iter().all(|time| (50..=75).contains(time)) && times.len() > 10,
+        "{times:?}"
+    );
 }
 
 #[test]
@@ -172,7 +199,11 @@ fn without_settings_it_never_opens() {
 /// If a store fails partly, calls that are in flight may succeed.
 #[test]
 fn what_was_under_way_does_not_close_it() {
-    let switch = Switch::new(Some(Breaker::new().failure_rate(50, 4).cool_down(Duration::from_secs(10))));
+    let switch = Switch::new(Some(
+        Breaker::new()
+            .failure_rate(50, 4)
+            .cool_down(Duration::from_secs(10)),
+    ));
     for _ in 0..2 {
         switch.heard(&Ok::<_, StoreError>(()), || 0);
         switch.heard(&failure(StoreErrorKind::Unknown), || 0);

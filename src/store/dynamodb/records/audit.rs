@@ -36,7 +36,10 @@ pub(super) async fn append(
     let hash = format!("{namespace}/AUDIT#{}", event.entity_id);
     let (index_hash, index_range) = INDEX_KEYS[3];
     let optional = |value: &Option<String>| value.as_ref().map_or(AttributeValue::Null(true), text);
-    let details = event.details.iter().map(|(key, value)| (key.clone(), to_attribute(value)));
+    let details = event
+        .details
+        .iter()
+        .map(|(key, value)| (key.clone(), to_attribute(value)));
     let item = HashMap::from([
         (PK.into(), text(&hash)),
         (SK.into(), text(format!("{AUDIT}{}", event.event_id))),
@@ -51,7 +54,13 @@ pub(super) async fn append(
         (index_hash.into(), text(namespace)),
         (index_range.into(), text(hash)),
     ]);
-    client.put_item().table_name(table).set_item(Some(item)).send().await.map_err(store_error)?;
+    client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item))
+        .send()
+        .await
+        .map_err(store_error)?;
     Ok(())
 }
 
@@ -68,10 +77,17 @@ pub(super) fn listing(namespace: &str, subject: &AuditSubject) -> Listing {
 }
 
 pub(super) fn decode(item: &Item) -> Result<AuditEvent, StoreError> {
-    let required = |attribute: &str| text_of(item, attribute).map(str::to_owned).ok_or_else(|| corrupt(attribute));
+    let required = |attribute: &str| {
+        text_of(item, attribute)
+            .map(str::to_owned)
+            .ok_or_else(|| corrupt(attribute))
+    };
     let optional = |attribute: &str| text_of(item, attribute).map(str::to_owned);
     let details = match item.get(DETAILS) {
-        Some(AttributeValue::M(details)) => details.iter().map(|(key, value)| (key.clone(), to_value(value))).collect(),
+        Some(AttributeValue::M(details)) => details
+            .iter()
+            .map(|(key, value)| (key.clone(), to_value(value)))
+            .collect(),
         _ => Map::new(),
     };
     Ok(AuditEvent {
@@ -92,24 +108,32 @@ fn to_attribute(value: &Value) -> AttributeValue {
         Value::Number(number) => AttributeValue::N(number.to_string()),
         Value::String(text) => AttributeValue::S(text.clone()),
         Value::Array(values) => AttributeValue::L(values.iter().map(to_attribute).collect()),
-        Value::Object(fields) => {
-            AttributeValue::M(fields.iter().map(|(key, value)| (key.clone(), to_attribute(value))).collect())
-        }
+        Value::Object(fields) => AttributeValue::M(
+            fields
+                .iter()
+                .map(|(key, value)| (key.clone(), to_attribute(value)))
+                .collect(),
+        ),
     }
 }
 
 fn to_value(attribute: &AttributeValue) -> Value {
     match attribute {
         AttributeValue::Bool(flag) => Value::Bool(*flag),
-        AttributeValue::N(number) => {
-            number.parse::<Number>().map_or_else(|_| Value::String(number.clone()), Value::Number)
-        }
+        AttributeValue::N(number) => number
+            .parse::<Number>()
+            .map_or_else(|_| Value::String(number.clone()), Value::Number),
         AttributeValue::S(text) => Value::String(text.clone()),
         AttributeValue::L(values) => Value::Array(values.iter().map(to_value).collect()),
-        AttributeValue::M(fields) => {
-            Value::Object(fields.iter().map(|(key, value)| (key.clone(), to_value(value))).collect())
+        AttributeValue::M(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(key, value)| (key.clone(), to_value(value)))
+                .collect(),
+        ),
+        AttributeValue::Ss(texts) => {
+            Value::Array(texts.iter().cloned().map(Value::String).collect())
         }
-        AttributeValue::Ss(texts) => Value::Array(texts.iter().cloned().map(Value::String).collect()),
         _ => Value::Null,
     }
 }

@@ -1,5 +1,8 @@
 //! Reads and deletes many items. Items that a batch leaves unprocessed are sent again.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: a random pause before a batch is repeated")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no owner yet: a random pause before a batch is repeated"
+)]
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,7 +14,7 @@ use aws_sdk_dynamodb::{
 use super::super::failure::store_error;
 use crate::store::{StoreError, StoreErrorKind};
 
-pub(in crate::store::dynamodb) type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The most items that one batch may delete.
 const DELETES: usize = 25;
@@ -23,7 +26,7 @@ pub(super) const READS: i32 = 100;
 const MOST_TRIES: u32 = 12;
 
 /// Reads items by key, in no particular order. Items that do not exist are left out.
-pub(in crate::store::dynamodb) async fn get(
+pub(crate) async fn get(
     client: &Client,
     table: &str,
     keys: Vec<Item>,
@@ -39,9 +42,24 @@ pub(in crate::store::dynamodb) async fn get(
                 .consistent_read(consistent)
                 .build()
                 .map_err(unbuildable)?;
-            let output = client.batch_get_item().request_items(table, request).send().await.map_err(store_error)?;
-            items.extend(output.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            left = output.unprocessed_keys.unwrap_or_default().remove(table).map_or(Vec::new(), |rest| rest.keys);
+            let output = client
+                .batch_get_item()
+                .request_items(table, request)
+                .send()
+                .await
+                .map_err(store_error)?;
+            items.extend(
+                output
+                    .responses
+                    .unwrap_or_default()
+                    .remove(table)
+                    .unwrap_or_default(),
+            );
+            left = output
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(table)
+                .map_or(Vec::new(), |rest| rest.keys);
             pause(&mut tries, left.is_empty()).await?;
         }
     }
@@ -49,17 +67,29 @@ pub(in crate::store::dynamodb) async fn get(
 }
 
 /// Deletes items by key. Keys without an item are no error.
-pub(in crate::store::dynamodb) async fn delete(client: &Client, table: &str, keys: &[Item]) -> Result<(), StoreError> {
+pub(crate) async fn delete(client: &Client, table: &str, keys: &[Item]) -> Result<(), StoreError> {
     for chunk in keys.chunks(DELETES) {
         let mut left = Vec::with_capacity(chunk.len());
         for key in chunk {
-            let request = DeleteRequest::builder().set_key(Some(key.clone())).build().map_err(unbuildable)?;
+            let request = DeleteRequest::builder()
+                .set_key(Some(key.clone()))
+                .build()
+                .map_err(unbuildable)?;
             left.push(WriteRequest::builder().delete_request(request).build());
         }
         let mut tries = 0;
         while !left.is_empty() {
-            let output = client.batch_write_item().request_items(table, left).send().await.map_err(store_error)?;
-            left = output.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
+            let output = client
+                .batch_write_item()
+                .request_items(table, left)
+                .send()
+                .await
+                .map_err(store_error)?;
+            left = output
+                .unprocessed_items
+                .unwrap_or_default()
+                .remove(table)
+                .unwrap_or_default();
             pause(&mut tries, left.is_empty()).await?;
         }
     }
@@ -73,7 +103,10 @@ async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
     }
     *tries += 1;
     if *tries >= MOST_TRIES {
-        return Err(StoreError::new(StoreErrorKind::Busy, "the store left a part of a batch unprocessed"));
+        return Err(StoreError::new(
+            StoreErrorKind::Busy,
+            "the store left a part of a batch unprocessed",
+        ));
     }
     let most = 10u64 << (*tries).min(7);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
@@ -81,16 +114,19 @@ async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
 }
 
 /// Returns the error for a request that the SDK refuses to build.
-pub(in crate::store::dynamodb) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+pub(crate) fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::new(StoreErrorKind::Rejected, error.to_string())
 }
 
-pub(in crate::store::dynamodb) fn corrupt(what: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, format!("an item's {what} is missing or invalid"))
+pub(crate) fn corrupt(what: &str) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Corrupt,
+        format!("an item's {what} is missing or invalid"),
+    )
 }
 
 /// Returns the value of a text attribute.
-pub(in crate::store::dynamodb) fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+pub(crate) fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
     match item.get(attribute) {
         Some(AttributeValue::S(text)) => Some(text),
         _ => None,

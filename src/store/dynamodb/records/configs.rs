@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::{
 use super::{
     super::{
         attributes::{
-            ALL_RESOURCES, CASCADE, DISABLED, ENTITY_CONFIG_RESOURCES, ENTITY_ID, INDEX_KEYS, PK, RESOURCE, RESOURCES,
-            SK, config_key, entities_with_config_key, system_key,
+            ALL_RESOURCES, CASCADE, DISABLED, ENTITY_CONFIG_RESOURCES, ENTITY_ID, INDEX_KEYS, PK,
+            RESOURCE, RESOURCES, SK, config_key, entities_with_config_key, system_key,
         },
         expression::{Expression, number, text},
         failure::{lasting_refusal, store_error, transaction_failed},
@@ -34,7 +34,8 @@ const ON_UNAVAILABLE: &str = "on_unavailable";
 /// The attribute suffixes of a limit in a config.
 const FIELDS: [&str; 3] = ["cp", "ra", "rp"];
 
-/// The number of times that a config is read again because another process has written it in the meantime.
+/// The number of times that a config is read again because another process has written it in the
+/// meantime.
 const MOST_RACES: u32 = 10;
 
 /// Returns the key of a scope's config.
@@ -47,7 +48,10 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     let mut limits = Vec::new();
     let mut not_understood = None;
     for (attribute, value) in item {
-        if let Some(name) = attribute.strip_prefix("l_").and_then(|rest| rest.strip_suffix("_cp")) {
+        if let Some(name) = attribute
+            .strip_prefix("l_")
+            .and_then(|rest| rest.strip_suffix("_cp"))
+        {
             limits.push(limit(item, name)?);
         } else if changes_meaning(attribute, value) {
             not_understood = not_understood.max(Some(attribute.clone()));
@@ -61,7 +65,9 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
         // The text `"bypass"` and unknown values: the limits are enforced.
         Some(_) => Some(false),
     };
-    config.cascade = item.get(CASCADE).and_then(|value| value.as_bool().ok().copied());
+    config.cascade = item
+        .get(CASCADE)
+        .and_then(|value| value.as_bool().ok().copied());
     config.on_unavailable = match item.get(ON_UNAVAILABLE) {
         Some(AttributeValue::S(word)) if word == "allow" => Some(StoredOnUnavailable::Allow),
         Some(AttributeValue::S(word)) if word == "block" => Some(StoredOnUnavailable::Block),
@@ -70,11 +76,12 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     Ok(config)
 }
 
-/// Returns `true` if an attribute of a newer peer changes the meaning of the limits: a schedule, or a limit with
-/// session windows.
+/// Returns `true` if an attribute of a newer peer changes the meaning of the limits: a schedule, or
+/// a limit with session windows.
 fn changes_meaning(attribute: &str, value: &AttributeValue) -> bool {
     let unscheduled = matches!(value, AttributeValue::S(text) if text == "-");
-    let scheduled = attribute.starts_with("l_") && (attribute.ends_with("_sched") || attribute.ends_with("_rsched"));
+    let scheduled = attribute.starts_with("l_")
+        && (attribute.ends_with("_sched") || attribute.ends_with("_rsched"));
     (scheduled && !unscheduled) || (attribute.starts_with("w_") && attribute.ends_with("_cp"))
 }
 
@@ -85,8 +92,13 @@ fn limit(item: &Item, name: &str) -> Result<Limit, StoreError> {
             _ => Err(corrupt(name)),
         }
     };
-    Limit::new(name, read("cp")?, read("ra")?, Duration::from_secs(read("rp")?))
-        .map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))
+    Limit::new(
+        name,
+        read("cp")?,
+        read("ra")?,
+        Duration::from_secs(read("rp")?),
+    )
+    .map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))
 }
 
 fn limit_attribute(name: &str, field: &str) -> String {
@@ -106,7 +118,11 @@ pub(super) async fn put(
         let known = get(client, table, namespace, scope).await?;
         let mut actions = vec![write(table, namespace, scope, config, known.as_ref())?];
         actions.extend(listing(table, namespace, scope, known.is_some())?);
-        let result = client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let result = client
+            .transact_write_items()
+            .set_transact_items(Some(actions))
+            .send()
+            .await;
         match result {
             Ok(_) => return Ok(()),
             Err(error) => match error.as_service_error() {
@@ -119,10 +135,18 @@ pub(super) async fn put(
             },
         }
     }
-    Err(StoreError::new(StoreErrorKind::Busy, "too many concurrent writes of the config"))
+    Err(StoreError::new(
+        StoreErrorKind::Busy,
+        "too many concurrent writes of the config",
+    ))
 }
 
-async fn get(client: &Client, table: &str, namespace: &str, scope: &ConfigScope) -> Result<Option<Item>, StoreError> {
+async fn get(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+) -> Result<Option<Item>, StoreError> {
     let output = client
         .get_item()
         .table_name(table)
@@ -156,7 +180,10 @@ fn write(
     }
     for limit in &config.limits {
         for (field, value) in FIELDS.into_iter().zip(fields(limit)?) {
-            expression.set(&limit_attribute(limit.name().as_str(), field), number(value));
+            expression.set(
+                &limit_attribute(limit.name().as_str(), field),
+                number(value),
+            );
         }
     }
     for attribute in known.into_iter().flat_map(|item| item.keys()) {
@@ -167,27 +194,38 @@ fn write(
     for (attribute, value) in own_attributes(namespace, scope) {
         expression.set(attribute, text(value));
     }
-    expression.into_action(table, key(namespace, scope)).map_err(unbuildable)
+    expression
+        .into_action(table, key(namespace, scope))
+        .map_err(unbuildable)
 }
 
 /// Returns capacity and refill amount in tokens, and the period in seconds.
 fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
     if limit.refill_period().subsec_nanos() != 0 {
-        let message = format!("the refill period of {} must be whole seconds", limit.name());
+        let message = format!(
+            "the refill period of {} must be whole seconds",
+            limit.name()
+        );
         return Err(StoreError::new(StoreErrorKind::Rejected, message));
     }
-    let numbers = [limit.capacity(), limit.refill_amount(), limit.refill_period().as_secs()];
+    let numbers = [
+        limit.capacity(),
+        limit.refill_amount(),
+        limit.refill_period().as_secs(),
+    ];
     // The numbers have at most fifteen digits.
     Ok(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
-/// Returns `true` if the attribute belongs to a limit that the config does not have, or to a schedule.
+/// Returns `true` if the attribute belongs to a limit that the config does not have, or to a
+/// schedule.
 fn is_gone(attribute: &str, config: &StoredConfig) -> bool {
     let of_a_limit = attribute.starts_with("l_") || attribute.starts_with("w_");
-    let kept = config
-        .limits
-        .iter()
-        .any(|limit| FIELDS.into_iter().any(|field| attribute == limit_attribute(limit.name().as_str(), field)));
+    let kept = config.limits.iter().any(|limit| {
+        FIELDS
+            .into_iter()
+            .any(|field| attribute == limit_attribute(limit.name().as_str(), field))
+    });
     of_a_limit && !kept
 }
 
@@ -213,7 +251,9 @@ fn own_attributes(namespace: &str, scope: &ConfigScope) -> Vec<(&'static str, St
 /// Returns the resource of an entity's config as the table spells it.
 pub(super) fn resource_word(scope: &ConfigScope) -> &str {
     match scope {
-        ConfigScope::Resource(resource) | ConfigScope::EntityResource(_, resource) => resource.as_str(),
+        ConfigScope::Resource(resource) | ConfigScope::EntityResource(_, resource) => {
+            resource.as_str()
+        }
         _ => ALL_RESOURCES,
     }
 }
@@ -229,12 +269,28 @@ fn listing(
         ConfigScope::System => Ok(None),
         ConfigScope::Resource(resource) => {
             let resources = AttributeValue::Ss(vec![resource.to_string()]);
-            list_update(table, namespace, RESOURCES, "ADD #list :entry", "resources", resources).map(Some)
+            list_update(
+                table,
+                namespace,
+                RESOURCES,
+                "ADD #list :entry",
+                "resources",
+                resources,
+            )
+            .map(Some)
         }
         _ if exists => Ok(None),
         _ => {
             let word = resource_word(scope);
-            list_update(table, namespace, ENTITY_CONFIG_RESOURCES, "ADD #list :entry", word, number(1)).map(Some)
+            list_update(
+                table,
+                namespace,
+                ENTITY_CONFIG_RESOURCES,
+                "ADD #list :entry",
+                word,
+                number(1),
+            )
+            .map(Some)
         }
     }
 }
@@ -253,7 +309,9 @@ fn list_update(
         .table_name(table)
         .key(PK, text(&hash))
         .key(SK, text(list))
-        .update_expression(format!("{change} SET {index_hash} = :namespace, {index_range} = :hash"))
+        .update_expression(format!(
+            "{change} SET {index_hash} = :namespace, {index_range} = :hash"
+        ))
         .expression_attribute_names("#list", attribute)
         .expression_attribute_values(":entry", entry)
         .expression_attribute_values(":namespace", text(namespace))
@@ -281,19 +339,41 @@ pub(super) async fn delete(
         ConfigScope::System => {}
         ConfigScope::Resource(resource) => {
             let resources = AttributeValue::Ss(vec![resource.to_string()]);
-            actions.push(list_update(table, namespace, RESOURCES, "DELETE #list :entry", "resources", resources)?);
+            actions.push(list_update(
+                table,
+                namespace,
+                RESOURCES,
+                "DELETE #list :entry",
+                "resources",
+                resources,
+            )?);
         }
         _ => {
             let word = resource_word(scope);
-            actions.push(list_update(table, namespace, ENTITY_CONFIG_RESOURCES, "ADD #list :entry", word, number(-1))?);
+            actions.push(list_update(
+                table,
+                namespace,
+                ENTITY_CONFIG_RESOURCES,
+                "ADD #list :entry",
+                word,
+                number(-1),
+            )?);
         }
     }
-    match client.transact_write_items().set_transact_items(Some(actions)).send().await {
+    match client
+        .transact_write_items()
+        .set_transact_items(Some(actions))
+        .send()
+        .await
+    {
         Ok(_) => {}
         Err(SdkError::ServiceError(error)) => match error.err() {
             TransactWriteItemsError::TransactionCanceledException(cancelled) => {
                 let reasons = cancelled.cancellation_reasons();
-                if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+                if reasons
+                    .iter()
+                    .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+                {
                     return Ok(false);
                 }
                 return Err(transaction_failed(reasons));
@@ -302,7 +382,10 @@ pub(super) async fn delete(
         },
         Err(error) => return Err(store_error(error)),
     }
-    if matches!(scope, ConfigScope::Entity(_) | ConfigScope::EntityResource(..)) {
+    if matches!(
+        scope,
+        ConfigScope::Entity(_) | ConfigScope::EntityResource(..)
+    ) {
         forget_if_unused(client, table, namespace, resource_word(scope)).await?;
     }
     Ok(true)
@@ -328,7 +411,11 @@ pub(super) async fn forget_if_unused(
         .await;
     match result {
         Ok(_) => Ok(()),
-        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+        Err(SdkError::ServiceError(error))
+            if error.err().is_conditional_check_failed_exception() =>
+        {
+            Ok(())
+        }
         Err(error) => Err(store_error(error)),
     }
 }

@@ -18,8 +18,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Deletes the entity and returns the number of deleted items. It is safe to repeat: after an interruption, call it
-/// again.
+/// Deletes the entity and returns the number of deleted items. It is safe to repeat: after an
+/// interruption, call it again.
 pub(super) async fn delete(
     client: &Client,
     table: &str,
@@ -88,7 +88,10 @@ async fn bucket_partitions(
         most: None,
     };
     let items = pages::all(client, table, &listing).await?;
-    Ok(items.iter().filter_map(|item| Some(text_of(item, PK)?.to_owned())).collect())
+    Ok(items
+        .iter()
+        .filter_map(|item| Some(text_of(item, PK)?.to_owned()))
+        .collect())
 }
 
 /// Returns the keys of the items in a partition.
@@ -104,7 +107,10 @@ async fn partition(client: &Client, table: &str, hash: &str) -> Result<Vec<Item>
     let items = pages::all(client, table, &listing).await?;
     let keys = items.iter().filter_map(|item| {
         let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
-        Some(HashMap::from([(PK.to_owned(), text(hash)), (SK.to_owned(), text(range))]))
+        Some(HashMap::from([
+            (PK.to_owned(), text(hash)),
+            (SK.to_owned(), text(range)),
+        ]))
     });
     Ok(keys.collect())
 }

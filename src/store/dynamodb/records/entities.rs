@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::{
 
 use super::{
     super::{
-        attributes::{CASCADE, ENTITY_ID, INDEX_KEYS, META, PARENT_ID, PK, SK, children_key, entity_key},
+        attributes::{
+            CASCADE, ENTITY_ID, INDEX_KEYS, META, PARENT_ID, PK, SK, children_key, entity_key,
+        },
         expression::text,
         failure::store_error,
     },
@@ -29,12 +31,18 @@ const CREATED_AT: &str = "created_at";
 
 /// Returns the key of an entity.
 pub(super) fn key(namespace: &str, entity: &EntityId) -> Item {
-    HashMap::from([(PK.into(), text(entity_key(namespace, entity))), (SK.into(), text(META))])
+    HashMap::from([
+        (PK.into(), text(entity_key(namespace, entity))),
+        (SK.into(), text(META)),
+    ])
 }
 
 pub(super) fn decode(item: &Item) -> Result<Entity, StoreError> {
     let id = |attribute: &str| -> Result<Option<EntityId>, StoreError> {
-        text_of(item, attribute).map(EntityId::new).transpose().map_err(|_| corrupt(attribute))
+        text_of(item, attribute)
+            .map(EntityId::new)
+            .transpose()
+            .map_err(|_| corrupt(attribute))
     };
     let mut entity = Entity::new(id(ENTITY_ID)?.ok_or_else(|| corrupt(ENTITY_ID))?);
     entity.parent = id(PARENT_ID)?;
@@ -46,7 +54,9 @@ pub(super) fn decode(item: &Item) -> Result<Entity, StoreError> {
         entity.created_at = parse_timestamp(created).ok_or_else(|| corrupt(CREATED_AT))?;
     }
     if let Some(AttributeValue::M(metadata)) = item.get(METADATA) {
-        let texts = metadata.iter().filter_map(|(key, value)| Some((key.clone(), value.as_s().ok()?.clone())));
+        let texts = metadata
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_s().ok()?.clone())));
         entity.metadata = texts.collect::<BTreeMap<_, _>>();
     }
     Ok(entity)
@@ -59,7 +69,10 @@ fn encode(namespace: &str, entity: &Entity) -> Result<Item, StoreError> {
     put(NAME, text(&entity.name));
     put(CASCADE, AttributeValue::Bool(entity.cascade));
     put(CREATED_AT, text(timestamp(entity.created_at)?));
-    let metadata = entity.metadata.iter().map(|(key, value)| (key.clone(), text(value)));
+    let metadata = entity
+        .metadata
+        .iter()
+        .map(|(key, value)| (key.clone(), text(value)));
     put(METADATA, AttributeValue::M(metadata.collect()));
     let ((index1_hash, index1_range), (index4_hash, index4_range)) = (INDEX_KEYS[0], INDEX_KEYS[3]);
     match &entity.parent {
@@ -78,7 +91,12 @@ fn encode(namespace: &str, entity: &Entity) -> Result<Item, StoreError> {
 }
 
 /// Creates an entity. Returns `false` if it exists.
-pub(super) async fn create(client: &Client, table: &str, namespace: &str, entity: &Entity) -> Result<bool, StoreError> {
+pub(super) async fn create(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    entity: &Entity,
+) -> Result<bool, StoreError> {
     let result = client
         .put_item()
         .table_name(table)
@@ -89,7 +107,10 @@ pub(super) async fn create(client: &Client, table: &str, namespace: &str, entity
     match result {
         Ok(_) => Ok(true),
         Err(SdkError::ServiceError(error))
-            if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            if matches!(
+                error.err(),
+                PutItemError::ConditionalCheckFailedException(_)
+            ) =>
         {
             Ok(false)
         }
@@ -98,12 +119,14 @@ pub(super) async fn create(client: &Client, table: &str, namespace: &str, entity
 }
 
 /// Formats epoch seconds as the table spells them: `2026-01-31T12:00:00Z`.
-pub(in crate::store::dynamodb) fn timestamp(seconds: i64) -> Result<String, StoreError> {
+pub(crate) fn timestamp(seconds: i64) -> Result<String, StoreError> {
     DateTime::from_secs(seconds)
         .fmt(DateTimeFormat::DateTime)
         .map_err(|error| StoreError::new(StoreErrorKind::Rejected, error.to_string()))
 }
 
-pub(in crate::store::dynamodb) fn parse_timestamp(text: &str) -> Option<i64> {
-    DateTime::from_str(text, DateTimeFormat::DateTimeWithOffset).ok().map(|time| time.secs())
+pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
+    DateTime::from_str(text, DateTimeFormat::DateTimeWithOffset)
+        .ok()
+        .map(|time| time.secs())
 }

@@ -7,8 +7,8 @@
 //! | history | [`audit`] |
 //! | usage | [`usage`] |
 //!
-//! [`look_up`] reads an entity and its four levels of configs in one call. [`pages`] reads listings page by page.
-//! [`deletion`] deletes an entity and everything that belongs to it.
+//! [`look_up`] reads an entity and its four levels of configs in one call. [`pages`] reads listings
+//! page by page. [`deletion`] deletes an entity and everything that belongs to it.
 
 mod audit;
 mod batch;
@@ -20,6 +20,8 @@ mod pages;
 mod store;
 mod usage;
 
-pub(super) use batch::{Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable};
+pub(super) use batch::{
+    Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable,
+};
 pub(super) use entities::{parse_timestamp, timestamp};
 pub(super) use pages::{Listing, page};

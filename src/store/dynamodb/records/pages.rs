@@ -15,29 +15,30 @@ const NO_INDEX: &str = "does not have the specified index";
 
 /// A listing of one partition of the table or of an index.
 #[derive(Clone, Debug)]
-pub(in crate::store::dynamodb) struct Listing {
-    pub(in crate::store::dynamodb) index: Option<&'static str>,
-    pub(in crate::store::dynamodb) hash: (&'static str, String),
+pub(crate) struct Listing {
+    pub(crate) index: Option<&'static str>,
+    pub(crate) hash: (&'static str, String),
     /// The range key, and the prefix that it must have.
-    pub(in crate::store::dynamodb) range: Option<(&'static str, String)>,
+    pub(crate) range: Option<(&'static str, String)>,
     /// `true` for descending order.
-    pub(in crate::store::dynamodb) backwards: bool,
-    pub(in crate::store::dynamodb) consistent: bool,
+    pub(crate) backwards: bool,
+    pub(crate) consistent: bool,
     /// The maximum number of rows of a page; `None` for as many as fit into a megabyte.
-    pub(in crate::store::dynamodb) most: Option<i32>,
+    pub(crate) most: Option<i32>,
 }
 
 /// The bounds of a page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach<'a> {
-    /// The greatest range key. If it is given, the listing's text is the least range key and no prefix.
+    /// The greatest range key. If it is given, the listing's text is the least range key and no
+    /// prefix.
     pub(super) highest: Option<&'a str>,
     /// The maximum number of rows.
     pub(super) rows: Option<i32>,
 }
 
 /// Reads one page of at most a megabyte of items. One round trip.
-pub(in crate::store::dynamodb) async fn page(
+pub(crate) async fn page(
     client: &Client,
     table: &str,
     listing: &Listing,
@@ -76,16 +77,22 @@ pub(super) async fn page_within(
             .expression_attribute_names("#range", *attribute)
             .expression_attribute_values(":prefix", text(prefix)),
     };
-    let output = query.send().await.map_err(|error| no_index(table, listing.index, store_error(error)))?;
+    let output = query
+        .send()
+        .await
+        .map_err(|error| no_index(table, listing.index, store_error(error)))?;
     let next = output.last_evaluated_key.as_ref().map(encode).transpose()?;
     Ok(Page::new(output.items.unwrap_or_default(), next))
 }
 
-/// Returns the error for a table without the index of a listing, if that is the reason why a query was refused. Opening
-/// does not look at the indexes of a table that has a version record, because that would be one more call each time.
+/// Returns the error for a table without the index of a listing, if that is the reason why a query
+/// was refused. Opening does not look at the indexes of a table that has a version record, because
+/// that would be one more call each time.
 fn no_index(table: &str, index: Option<&str>, error: StoreError) -> StoreError {
     match index {
-        Some(index) if error.kind() == StoreErrorKind::Rejected && error.to_string().contains(NO_INDEX) => {
+        Some(index)
+            if error.kind() == StoreErrorKind::Rejected && error.to_string().contains(NO_INDEX) =>
+        {
             let message = format!(
                 "table {table} has no index {index}: it was not created by tollgate or zae-limiter, or was restored \
                  without its indexes"
@@ -97,7 +104,11 @@ fn no_index(table: &str, index: Option<&str>, error: StoreError) -> StoreError {
 }
 
 /// Reads all pages. Only for short listings.
-pub(super) async fn all(client: &Client, table: &str, listing: &Listing) -> Result<Vec<Item>, StoreError> {
+pub(super) async fn all(
+    client: &Client,
+    table: &str,
+    listing: &Listing,
+) -> Result<Vec<Item>, StoreError> {
     let mut rows = Vec::new();
     let mut from = None;
     loop {
@@ -112,16 +123,27 @@ pub(super) async fn all(client: &Client, table: &str, listing: &Listing) -> Resu
 
 /// Encodes a key as a cursor. All keys of the table and its indexes are texts.
 fn encode(key: &Item) -> Result<Cursor, StoreError> {
-    let texts = key.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?.as_str())));
+    let texts = key
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?.as_str())));
     let texts: BTreeMap<&str, &str> = texts.collect();
-    serde_json::to_string(&texts).map(Cursor::new).map_err(|error| unusable(&error))
+    serde_json::to_string(&texts)
+        .map(Cursor::new)
+        .map_err(|error| unusable(&error))
 }
 
 fn decode(cursor: &Cursor) -> Result<HashMap<String, AttributeValue>, StoreError> {
-    let texts: BTreeMap<String, String> = serde_json::from_str(cursor.as_str()).map_err(|error| unusable(&error))?;
-    Ok(texts.into_iter().map(|(name, value)| (name, text(value))).collect())
+    let texts: BTreeMap<String, String> =
+        serde_json::from_str(cursor.as_str()).map_err(|error| unusable(&error))?;
+    Ok(texts
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect())
 }
 
 fn unusable(error: &serde_json::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Rejected, format!("the cursor does not belong to this listing: {error}"))
+    StoreError::new(
+        StoreErrorKind::Rejected,
+        format!("the cursor does not belong to this listing: {error}"),
+    )
 }

@@ -8,8 +8,8 @@ use super::{
     super::{
         DynamoDbStore,
         attributes::{
-            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, PK, RESOURCE, RESOURCES, SK, children_key,
-            entities_with_config_key, entity_key, resource_key, system_key,
+            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, PK, RESOURCE, RESOURCES, SK,
+            children_key, entities_with_config_key, entity_key, resource_key, system_key,
         },
         decode,
         expression::text,
@@ -23,10 +23,13 @@ use super::{
 };
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource, StoredConfig,
-        UsageQuery, UsageSnapshot,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
+        StoredConfig, UsageQuery, UsageSnapshot,
     },
-    store::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError, StoreFuture},
+    store::{
+        BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
+        StoreFuture,
+    },
 };
 
 impl Records for DynamoDbStore {
@@ -40,12 +43,27 @@ impl Records for DynamoDbStore {
         Box::pin(look_up::look_up(self, entity, scopes, shard, consistency))
     }
 
-    fn put_config<'a>(&'a self, scope: &'a ConfigScope, config: &'a StoredConfig) -> StoreFuture<'a, ()> {
-        Box::pin(configs::put(&self.control, &self.table, &self.namespace, scope, config))
+    fn put_config<'a>(
+        &'a self,
+        scope: &'a ConfigScope,
+        config: &'a StoredConfig,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(configs::put(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            scope,
+            config,
+        ))
     }
 
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool> {
-        Box::pin(configs::delete(&self.control, &self.table, &self.namespace, scope))
+        Box::pin(configs::delete(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            scope,
+        ))
     }
 
     fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>> {
@@ -59,20 +77,39 @@ impl Records for DynamoDbStore {
     ) -> StoreFuture<'a, Page<EntityId>> {
         Box::pin(async move {
             let word = resource.map_or(ALL_RESOURCES, Resource::as_str);
-            let listing = index("GSI3", "GSI3PK", entities_with_config_key(&self.namespace, word));
-            self.page(&listing, from, |item| name(item, "GSI3SK", EntityId::new)).await
+            let listing = index(
+                "GSI3",
+                "GSI3PK",
+                entities_with_config_key(&self.namespace, word),
+            );
+            self.page(&listing, from, |item| name(item, "GSI3SK", EntityId::new))
+                .await
         })
     }
 
     fn create_entity<'a>(&'a self, entity: &'a Entity) -> StoreFuture<'a, bool> {
-        Box::pin(entities::create(&self.control, &self.table, &self.namespace, entity))
+        Box::pin(entities::create(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            entity,
+        ))
     }
 
     fn delete_entity<'a>(&'a self, entity: &'a EntityId) -> StoreFuture<'a, u64> {
-        Box::pin(deletion::delete(&self.control, &self.table, &self.namespace, entity))
+        Box::pin(deletion::delete(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            entity,
+        ))
     }
 
-    fn list_children<'a>(&'a self, parent: &'a EntityId, from: Option<&'a Cursor>) -> StoreFuture<'a, Page<Entity>> {
+    fn list_children<'a>(
+        &'a self,
+        parent: &'a EntityId,
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Page<Entity>> {
         Box::pin(async move {
             let listing = index("GSI1", "GSI1PK", children_key(&self.namespace, parent));
             self.page(&listing, from, entities::decode).await
@@ -88,7 +125,13 @@ impl Records for DynamoDbStore {
     }
 
     fn append_audit<'a>(&'a self, event: &'a AuditEvent, expires_at: i64) -> StoreFuture<'a, ()> {
-        Box::pin(audit::append(&self.control, &self.table, &self.namespace, event, expires_at))
+        Box::pin(audit::append(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            event,
+            expires_at,
+        ))
     }
 
     fn list_audit<'a>(
@@ -96,7 +139,14 @@ impl Records for DynamoDbStore {
         subject: &'a AuditSubject,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<AuditEvent>> {
-        Box::pin(async move { self.page(&audit::listing(&self.namespace, subject), from, audit::decode).await })
+        Box::pin(async move {
+            self.page(
+                &audit::listing(&self.namespace, subject),
+                from,
+                audit::decode,
+            )
+            .await
+        })
     }
 
     fn principal(&self) -> StoreFuture<'_, Option<String>> {
@@ -113,7 +163,13 @@ impl Records for DynamoDbStore {
         query: &'a UsageQuery,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<UsageSnapshot>> {
-        Box::pin(usage::list(&self.control, &self.table, &self.namespace, query, from))
+        Box::pin(usage::list(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            query,
+            from,
+        ))
     }
 }
 
@@ -146,14 +202,17 @@ impl DynamoDbStore {
             .map_err(store_error)?;
         let item = output.item.unwrap_or_default();
         let mut resources: Vec<Resource> = match (listing, item.get("resources")) {
-            (ResourceListing::WithDefaults, Some(AttributeValue::Ss(names))) => {
-                names.iter().filter_map(|name| Resource::new(name).ok()).collect()
-            }
+            (ResourceListing::WithDefaults, Some(AttributeValue::Ss(names))) => names
+                .iter()
+                .filter_map(|name| Resource::new(name).ok())
+                .collect(),
             (ResourceListing::WithDefaults, _) => Vec::new(),
             // The item has one count per resource, and its keys, which are texts.
             (ResourceListing::WithEntityLimits, _) => {
                 let counted = item.iter().filter(|(_, count)| is_positive(count));
-                counted.filter_map(|(name, _)| Resource::new(name).ok()).collect()
+                counted
+                    .filter_map(|(name, _)| Resource::new(name).ok())
+                    .collect()
             }
         };
         resources.sort();
@@ -166,29 +225,50 @@ impl DynamoDbStore {
         from: Option<&Cursor>,
     ) -> Result<Page<(BucketKey, BucketState)>, StoreError> {
         let mut listing = match listing {
-            BucketListing::OfEntity(entity) => index("GSI3", "GSI3PK", entity_key(&self.namespace, entity)),
-            BucketListing::OfResource(resource) => index("GSI2", "GSI2PK", resource_key(&self.namespace, resource)),
+            BucketListing::OfEntity(entity) => {
+                index("GSI3", "GSI3PK", entity_key(&self.namespace, entity))
+            }
+            BucketListing::OfResource(resource) => {
+                index("GSI2", "GSI2PK", resource_key(&self.namespace, resource))
+            }
         };
-        listing.range = Some((if listing.index == Some("GSI3") { "GSI3SK" } else { "GSI2SK" }, "BUCKET#".into()));
+        listing.range = Some((
+            if listing.index == Some("GSI3") {
+                "GSI3SK"
+            } else {
+                "GSI2SK"
+            },
+            "BUCKET#".into(),
+        ));
         // The index may contain keys only: read the items by key, one batch per page.
         listing.most = Some(batch::READS);
         let page = pages::page(&self.control, &self.table, &listing, from).await?;
         let keys = page.rows.iter().filter_map(|item| {
             let (hash, range) = (text_of(item, PK)?, text_of(item, SK)?);
-            Some(HashMap::from([(PK.to_owned(), text(hash)), (SK.to_owned(), text(range))]))
+            Some(HashMap::from([
+                (PK.to_owned(), text(hash)),
+                (SK.to_owned(), text(range)),
+            ]))
         });
         let items = batch::get(&self.control, &self.table, keys.collect(), true).await?;
         let mut rows = items.iter().map(bucket).collect::<Result<Vec<_>, _>>()?;
         rows.sort_by(|(one, _), (other, _)| {
-            (&one.entity, &one.resource, one.shard).cmp(&(&other.entity, &other.resource, other.shard))
+            (&one.entity, &one.resource, one.shard).cmp(&(
+                &other.entity,
+                &other.resource,
+                other.shard,
+            ))
         });
         Ok(Page::new(rows, page.next))
     }
 }
 
-/// Returns a bucket and its key. Entity and resource are attributes of the item; the shard is in the partition key.
+/// Returns a bucket and its key. Entity and resource are attributes of the item; the shard is in
+/// the partition key.
 fn bucket(item: &Item) -> Result<(BucketKey, BucketState), StoreError> {
-    let shard = text_of(item, PK).and_then(|key| key.rsplit('#').next()?.parse().ok()).ok_or_else(|| corrupt(PK))?;
+    let shard = text_of(item, PK)
+        .and_then(|key| key.rsplit('#').next()?.parse().ok())
+        .ok_or_else(|| corrupt(PK))?;
     let key = BucketKey {
         entity: name(item, ENTITY_ID, EntityId::new)?,
         resource: name(item, RESOURCE, Resource::new)?,
@@ -197,12 +277,25 @@ fn bucket(item: &Item) -> Result<(BucketKey, BucketState), StoreError> {
     Ok((key, decode::bucket(item, shard)?))
 }
 
-fn name<'a, N, E>(item: &'a Item, attribute: &str, check: impl Fn(&'a str) -> Result<N, E>) -> Result<N, StoreError> {
-    text_of(item, attribute).and_then(|text| check(text).ok()).ok_or_else(|| corrupt(attribute))
+fn name<'a, N, E>(
+    item: &'a Item,
+    attribute: &str,
+    check: impl Fn(&'a str) -> Result<N, E>,
+) -> Result<N, StoreError> {
+    text_of(item, attribute)
+        .and_then(|text| check(text).ok())
+        .ok_or_else(|| corrupt(attribute))
 }
 
 fn index(index: &'static str, hash: &'static str, value: String) -> Listing {
-    Listing { index: Some(index), hash: (hash, value), range: None, backwards: false, consistent: false, most: None }
+    Listing {
+        index: Some(index),
+        hash: (hash, value),
+        range: None,
+        backwards: false,
+        consistent: false,
+        most: None,
+    }
 }
 
 fn is_positive(count: &AttributeValue) -> bool {

@@ -1,9 +1,9 @@
 //! Usage snapshots.
 //!
-//! The sort key ends with the beginning of the window. The Python client's aggregator writes the full time, so the
-//! first hour of a day, the day and perhaps the month share one item. The tollgate aggregator writes only the date for
-//! a day and only the month for a month. Both are read in the same way, because the item's attributes define its
-//! window.
+//! The sort key ends with the beginning of the window. The Python client's aggregator writes the
+//! full time, so the first hour of a day, the day and perhaps the month share one item. The
+//! tollgate aggregator writes only the date for a day and only the month for a month. Both are read
+//! in the same way, because the item's attributes define its window.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,10 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 
 use super::{
     super::{
-        attributes::{ENTITY_ID, EXPIRES_AT, PK, RESOURCE, SK, USAGE, USAGE_BY_RESOURCE, entity_key, resource_key},
+        attributes::{
+            ENTITY_ID, EXPIRES_AT, PK, RESOURCE, SK, USAGE, USAGE_BY_RESOURCE, entity_key,
+            resource_key,
+        },
         expression::text,
     },
     batch::{self, Item, corrupt, text_of},
@@ -26,7 +29,8 @@ use crate::{
 const WINDOW: &str = "window";
 const WINDOW_START: &str = "window_start";
 const TOTAL_EVENTS: &str = "total_events";
-/// The suffix of the attribute that counts a soft limit's overdrafts. A limit's name never contains `#`.
+/// The suffix of the attribute that counts a soft limit's overdrafts. A limit's name never contains
+/// `#`.
 const OVERDRAWN: &str = "#od";
 
 /// The number of rows of a page: as many as one batch reads.
@@ -47,7 +51,11 @@ pub(super) async fn list(
         UsageSubject::Entity(entity) | UsageSubject::EntityResource(entity, _) => {
             (None, (PK, entity_key(namespace, entity)), SK)
         }
-        UsageSubject::Resource(resource) => (Some("GSI2"), ("GSI2PK", resource_key(namespace, resource)), "GSI2SK"),
+        UsageSubject::Resource(resource) => (
+            Some("GSI2"),
+            ("GSI2PK", resource_key(namespace, resource)),
+            "GSI2SK",
+        ),
     };
     let (lowest, highest) = match &query.subject {
         // Sorted by resource first, so the key cannot select windows. They are filtered afterwards.
@@ -63,7 +71,10 @@ pub(super) async fn list(
         consistent: query.is_of_entity(),
         most: None,
     };
-    let reach = Reach { highest: Some(&highest), rows: Some(PAGE) };
+    let reach = Reach {
+        highest: Some(&highest),
+        rows: Some(PAGE),
+    };
     let page = pages::page_within(client, table, &listing, reach, from).await?;
     let items = match index {
         None => page.rows,
@@ -85,17 +96,26 @@ impl UsageQuery {
 /// Reads the items of index rows, which may contain keys only. Keeps the order of the rows.
 async fn whole(client: &Client, table: &str, rows: &[Item]) -> Result<Vec<Item>, StoreError> {
     let key = |item: &Item| Some((text_of(item, PK)?.to_owned(), text_of(item, SK)?.to_owned()));
-    let places: HashMap<_, _> = rows.iter().enumerate().filter_map(|(place, row)| Some((key(row)?, place))).collect();
-    let keys = places.keys().map(|(hash, range)| HashMap::from([(PK.into(), text(hash)), (SK.into(), text(range))]));
+    let places: HashMap<_, _> = rows
+        .iter()
+        .enumerate()
+        .filter_map(|(place, row)| Some((key(row)?, place)))
+        .collect();
+    let keys = places
+        .keys()
+        .map(|(hash, range)| HashMap::from([(PK.into(), text(hash)), (SK.into(), text(range))]));
     let mut items = batch::get(client, table, keys.collect(), true).await?;
     items.sort_by_key(|item| key(item).and_then(|key| places.get(&key).copied()));
     Ok(items)
 }
 
-/// Returns the least and the greatest sort key of the requested windows, for all spellings of a window.
+/// Returns the least and the greatest sort key of the requested windows, for all spellings of a
+/// window.
 fn bounds(query: &UsageQuery, prefix: &str) -> (String, String) {
-    let spelled =
-        |time: Option<i64>| time.filter(|time| (0..=LATEST).contains(time)).and_then(|time| timestamp(time).ok());
+    let spelled = |time: Option<i64>| {
+        time.filter(|time| (0..=LATEST).contains(time))
+            .and_then(|time| timestamp(time).ok())
+    };
     let lowest = spelled(query.since).map_or(String::new(), |since| shortest(&since).to_owned());
     let highest = match spelled(query.until) {
         // In the index, the entity follows the time.
@@ -108,11 +128,13 @@ fn bounds(query: &UsageQuery, prefix: &str) -> (String, String) {
 /// Returns the shortest spelling of a window's beginning. It sorts before the other spellings.
 fn shortest(time: &str) -> &str {
     let month = time.strip_suffix("-01T00:00:00Z");
-    month.or_else(|| time.strip_suffix("T00:00:00Z")).unwrap_or(time)
+    month
+        .or_else(|| time.strip_suffix("T00:00:00Z"))
+        .unwrap_or(time)
 }
 
-/// Returns a key that sorts after every key that begins with `prefix`, and before all others that follow. `prefix` ends
-/// with `#`.
+/// Returns a key that sorts after every key that begins with `prefix`, and before all others that
+/// follow. `prefix` ends with `#`.
 fn after(prefix: &str) -> String {
     format!("{}$", prefix.strip_suffix('#').unwrap_or(prefix))
 }
@@ -182,21 +204,47 @@ mod tests {
             (
                 Some(midnight),
                 None,
-                &["2026-01-31", "2026-01-31T00:00:00Z", "2026-02", "2026-02-01"],
+                &[
+                    "2026-01-31",
+                    "2026-01-31T00:00:00Z",
+                    "2026-02",
+                    "2026-02-01",
+                ],
                 &["2026-01", "2026-01-30", "2026-01-30T23:00:00Z"],
             ),
-            (Some(month), None, &["2026-01", "2026-01-01", "2026-01-01T00:00:00Z"], &["2025-12", "2025-12-31"]),
-            (None, Some(midnight), &["2026-01", "2026-01-31", "2026-01-31T00:00:00Z"], &["2026-01-31T01:00:00Z"]),
+            (
+                Some(month),
+                None,
+                &["2026-01", "2026-01-01", "2026-01-01T00:00:00Z"],
+                &["2025-12", "2025-12-31"],
+            ),
+            (
+                None,
+                Some(midnight),
+                &["2026-01", "2026-01-31", "2026-01-31T00:00:00Z"],
+                &["2026-01-31T01:00:00Z"],
+            ),
             (None, None, &["0000", "9999-12-31T23:00:00Z"], &[]),
-            (Some(i64::MIN), Some(i64::MAX), &["0000", "9999-12-31T23:00:00Z"], &[]),
+            (
+                Some(i64::MIN),
+                Some(i64::MAX),
+                &["0000", "9999-12-31T23:00:00Z"],
+                &[],
+            ),
         ] {
             let (lowest, highest) = bounds(&query(since, until), USAGE_BY_RESOURCE);
-            for (spelled, is_inside) in
-                inside.iter().map(|key| (key, true)).chain(outside.iter().map(|key| (key, false)))
+            for (spelled, is_inside) in inside
+                .iter()
+                .map(|key| (key, true))
+                .chain(outside.iter().map(|key| (key, false)))
             {
                 for entity in ["#0", "#zzz"] {
                     let key = format!("{USAGE_BY_RESOURCE}{spelled}{entity}");
-                    assert_eq!(lowest <= key && key <= highest, is_inside, "{key} {lowest} {highest}");
+                    assert_eq!(
+                        lowest <= key && key <= highest,
+                        is_inside,
+                        "{key} {lowest} {highest}"
+                    );
                 }
             }
         }

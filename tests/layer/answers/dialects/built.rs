@@ -2,13 +2,19 @@
 
 use tollgate::{
     Limit,
-    layer::{Anthropic, Dialect, IetfDraft, InvalidPolicy, OpenAi, Policy, QuotaUnit, XRateLimit, keys},
+    layer::{
+        Anthropic, Dialect, IetfDraft, InvalidPolicy, OpenAi, Policy, QuotaUnit, XRateLimit, keys,
+    },
 };
 
 use super::{all, requests_and_tokens, three};
 
 fn built(dialects: impl IntoIterator<Item = Dialect>) -> Result<(), InvalidPolicy> {
-    let policy = dialects.into_iter().fold(requests_and_tokens(), |policy, dialect| policy.dialect(dialect));
+    let policy = dialects
+        .into_iter()
+        .fold(requests_and_tokens(), |policy, dialect| {
+            policy.dialect(dialect)
+        });
     policy.build().map(drop)
 }
 
@@ -26,17 +32,40 @@ async fn those_that_have_nothing_in_common_stand_together() {
         "ratelimit",
         "anthropic-ratelimit-tokens-remaining",
     ];
-    assert_eq!(all(&first, names), ["600", "4", r#""rpm";r=4;t=12, "tpm";r=600;t=24"#, "600"]);
+    assert_eq!(
+        all(&first, names),
+        ["600", "4", r#""rpm";r=4;t=12, "tpm";r=600;t=24"#, "600"]
+    );
 }
 
 #[test]
 fn those_that_have_a_header_in_common_do_not() {
     for (one, other, header) in [
-        (IetfDraft::Draft11.into(), IetfDraft::Draft07.into(), "ratelimit"),
-        (IetfDraft::Draft11.into(), IetfDraft::Draft11.into(), "ratelimit"),
-        (IetfDraft::Draft06.into(), IetfDraft::Draft07.into(), "ratelimit-policy"),
-        (IetfDraft::Draft06.into(), Dialect::default(), "ratelimit-policy"),
-        (XRateLimit::seconds().into(), XRateLimit::unix_time().of("rpm").into(), "x-ratelimit-limit"),
+        (
+            IetfDraft::Draft11.into(),
+            IetfDraft::Draft07.into(),
+            "ratelimit",
+        ),
+        (
+            IetfDraft::Draft11.into(),
+            IetfDraft::Draft11.into(),
+            "ratelimit",
+        ),
+        (
+            IetfDraft::Draft06.into(),
+            IetfDraft::Draft07.into(),
+            "ratelimit-policy",
+        ),
+        (
+            IetfDraft::Draft06.into(),
+            Dialect::default(),
+            "ratelimit-policy",
+        ),
+        (
+            XRateLimit::seconds().into(),
+            XRateLimit::unix_time().of("rpm").into(),
+            "x-ratelimit-limit",
+        ),
         (
             OpenAi::new().tokens("tpm").into(),
             OpenAi::new().requests("rpm").tokens("tpm").into(),
@@ -44,7 +73,10 @@ fn those_that_have_a_header_in_common_do_not() {
         ),
     ] {
         let header = header.parse().unwrap();
-        assert_eq!(built([one, other]), Err(InvalidPolicy::DialectsCollide { header }));
+        assert_eq!(
+            built([one, other]),
+            Err(InvalidPolicy::DialectsCollide { header })
+        );
     }
 }
 
@@ -59,40 +91,83 @@ fn a_limit_that_the_policy_does_not_have_makes_none() {
         Anthropic::new().input_tokens("rpd").into(),
         Anthropic::new().output_tokens("rpd").into(),
     ] {
-        assert_eq!(built([dialect]), Err(InvalidPolicy::UnknownLimit("rpd".to_owned())));
+        assert_eq!(
+            built([dialect]),
+            Err(InvalidPolicy::UnknownLimit("rpd".to_owned()))
+        );
     }
-    let stored = || Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
-    assert!(stored().dialect(OpenAi::new().requests("rpd")).build().is_ok(), "stored limits may have it");
-    let error = stored().dialect(OpenAi::new().requests("no name")).build().unwrap_err();
+    let stored = || {
+        Policy::builder()
+            .entity(keys::header("x-user"))
+            .resource(keys::fixed("api"))
+    };
+    assert!(
+        stored()
+            .dialect(OpenAi::new().requests("rpd"))
+            .build()
+            .is_ok(),
+        "stored limits may have it"
+    );
+    let error = stored()
+        .dialect(OpenAi::new().requests("no name"))
+        .build()
+        .unwrap_err();
     assert!(matches!(error, InvalidPolicy::Name(_)), "{error}");
 }
 
 #[test]
 fn a_dialect_that_tells_of_nothing_makes_none() {
-    assert_eq!(built([OpenAi::new().into()]), Err(InvalidPolicy::EmptyDialect));
-    assert_eq!(built([Anthropic::new().into()]), Err(InvalidPolicy::EmptyDialect));
+    assert_eq!(
+        built([OpenAi::new().into()]),
+        Err(InvalidPolicy::EmptyDialect)
+    );
+    assert_eq!(
+        built([Anthropic::new().into()]),
+        Err(InvalidPolicy::EmptyDialect)
+    );
 }
 
 #[test]
 fn a_unit_is_checked() {
     let unit = |limit: &str, unit| requests_and_tokens().unit(limit, unit).build().map(drop);
     for name in ["", "two words", "quo\"te", "ünit", "x\n", &"x".repeat(65)] {
-        assert_eq!(unit("tpm", QuotaUnit::other(name)), Err(InvalidPolicy::QuotaUnit(name.to_owned())));
+        assert_eq!(
+            unit("tpm", QuotaUnit::other(name)),
+            Err(InvalidPolicy::QuotaUnit(name.to_owned()))
+        );
     }
     assert_eq!(unit("tpm", QuotaUnit::other("x".repeat(64))), Ok(()));
-    assert_eq!(unit("rpd", QuotaUnit::Requests), Err(InvalidPolicy::UnknownLimit("rpd".to_owned())));
+    assert_eq!(
+        unit("rpd", QuotaUnit::Requests),
+        Err(InvalidPolicy::UnknownLimit("rpd".to_owned()))
+    );
 }
 
 #[test]
 fn a_secret_that_can_be_guessed_makes_none() {
-    let with = |secret: &[u8]| requests_and_tokens().partition_keys(secret).build().map(drop);
-    assert_eq!(with(&[7; 15]), Err(InvalidPolicy::ShortSecret { length: 15, shortest: 16 }));
+    let with = |secret: &[u8]| {
+        requests_and_tokens()
+            .partition_keys(secret)
+            .build()
+            .map(drop)
+    };
+    assert_eq!(
+        with(&[7; 15]),
+        Err(InvalidPolicy::ShortSecret {
+            length: 15,
+            shortest: 16
+        })
+    );
     assert_eq!(with(&[7; 16]), Ok(()));
 }
 
 #[test]
 fn limits_of_any_policy_can_be_named() {
-    let default = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed("api"));
-    let default = default.default_limit(Limit::per_minute("rpm", 5)).dialect(XRateLimit::seconds().of("tpm"));
+    let default = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed("api"));
+    let default = default
+        .default_limit(Limit::per_minute("rpm", 5))
+        .dialect(XRateLimit::seconds().of("tpm"));
     assert!(default.build().is_ok(), "what is stored may have it");
 }

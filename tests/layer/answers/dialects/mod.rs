@@ -15,14 +15,26 @@ use crate::world::{ask, from, hello, layer, memory, per_user};
 
 /// 5 requests and 1000 tokens a minute. A request costs 400 tokens.
 fn requests_and_tokens() -> PolicyBuilder {
-    per_user(Limit::per_minute("rpm", 5)).limit(Limit::per_minute("tpm", 1000)).cost("tpm", 400)
+    per_user(Limit::per_minute("rpm", 5))
+        .limit(Limit::per_minute("tpm", 1000))
+        .cost("tpm", 400)
 }
 
-/// Returns two granted responses and a denial: 400 tokens are available in 12 s. The clock shows 22:13:20.
+/// Returns two granted responses and a denial: 400 tokens are available in 12 s. The clock shows
+/// 22:13:20.
 async fn three(policy: PolicyBuilder) -> [Response<Body>; 3] {
     let app = hello(layer(&memory().0, policy));
-    let responses = [ask(&app, from("alice")).await, ask(&app, from("alice")).await, ask(&app, from("alice")).await];
-    assert_eq!(responses.each_ref().map(|response| response.status().as_u16()), [200, 200, 429]);
+    let responses = [
+        ask(&app, from("alice")).await,
+        ask(&app, from("alice")).await,
+        ask(&app, from("alice")).await,
+    ];
+    assert_eq!(
+        responses
+            .each_ref()
+            .map(|response| response.status().as_u16()),
+        [200, 200, 429]
+    );
     assert_eq!(responses[2].headers()["retry-after"], "12");
     responses
 }
@@ -32,7 +44,9 @@ fn fields<const N: usize>(response: &Response<Body>, names: [&str; N]) -> [Optio
     names.map(|name| {
         let values: Vec<_> = response.headers().get_all(name).iter().collect();
         assert!(values.len() <= 1, "{name}: {values:?}");
-        values.first().map(|value| value.to_str().expect("text").to_owned())
+        values
+            .first()
+            .map(|value| value.to_str().expect("text").to_owned())
     })
 }
 

@@ -4,19 +4,27 @@ use tollgate::layer::{ReportLimits, XRateLimit};
 
 use super::{all, fields, requests_and_tokens, three};
 
-const NAMES: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+const NAMES: [&str; 3] = [
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+];
 
 #[tokio::test]
 async fn tells_of_the_limit_that_is_nearest_to_its_end() {
     let [first, _, denied] = three(requests_and_tokens().dialect(XRateLimit::seconds())).await;
     assert_eq!(all(&first, NAMES), ["1000", "600", "24"]);
     assert_eq!(all(&denied, NAMES), ["1000", "200", "48"], "full again");
-    assert_eq!(fields(&first, ["ratelimit", "ratelimit-policy"]), [None, None]);
+    assert_eq!(
+        fields(&first, ["ratelimit", "ratelimit-policy"]),
+        [None, None]
+    );
 }
 
 #[tokio::test]
 async fn tells_of_a_limit_that_is_named() {
-    let [first, _, denied] = three(requests_and_tokens().dialect(XRateLimit::seconds().of("rpm"))).await;
+    let [first, _, denied] =
+        three(requests_and_tokens().dialect(XRateLimit::seconds().of("rpm"))).await;
     assert_eq!(all(&first, NAMES), ["5", "4", "12"]);
     assert_eq!(all(&denied, NAMES), ["5", "3", "24"]);
 }
@@ -35,6 +43,11 @@ async fn a_limit_that_is_not_the_nearest_is_not_told_where_only_that_is() {
     assert_eq!(all(&denied, NAMES), ["5", "3", "24"], "denials report all");
     let [first, ..] = three(policy().dialect(XRateLimit::seconds())).await;
     assert_eq!(all(&first, NAMES), ["1000", "600", "24"]);
-    let [first, ..] = three(policy().dialect(XRateLimit::seconds()).report(ReportLimits::Off)).await;
+    let [first, ..] = three(
+        policy()
+            .dialect(XRateLimit::seconds())
+            .report(ReportLimits::Off),
+    )
+    .await;
     assert_eq!(fields(&first, NAMES), [None, None, None]);
 }

@@ -20,54 +20,135 @@ const MESSAGES: &str = "application/vnd.amazon.eventstream";
 /// Returns every answer, with `said` as the model's text.
 pub(super) fn answers(said: &str) -> Vec<Answer> {
     let said = serde_json::to_string(said).unwrap();
-    let said = said.strip_prefix('"').and_then(|said| said.strip_suffix('"')).unwrap();
+    let said = said
+        .strip_prefix('"')
+        .and_then(|said| said.strip_suffix('"'))
+        .unwrap();
     let filled = |text: &str| text.replace(SAID, said).into_bytes();
-    let text = |name, kind, body: &str, used: [u64; 4]| Answer { name, kind, body: filled(body), used: used.map(Some) };
+    let text = |name, kind, body: &str, used: [u64; 4]| Answer {
+        name,
+        kind,
+        body: filled(body),
+        used: used.map(Some),
+    };
     let input_only = |name, body: &str, [total, input, fresh]: [Option<u64>; 3]| Answer {
         name,
         kind: JSON,
         body: filled(body),
         used: [total, input, fresh, None],
     };
-    let converse = converse_stream().iter().flat_map(|(event, payload)| message(event, &filled(payload))).collect();
+    let converse = converse_stream()
+        .iter()
+        .flat_map(|(event, payload)| message(event, &filled(payload)))
+        .collect();
     vec![
         text("OpenAI chat", JSON, CHAT, [10_300, 10_000, 2_000, 300]),
-        text("OpenAI chat", EVENTS, CHAT_STREAM, [10_300, 10_000, 2_000, 300]),
+        text(
+            "OpenAI chat",
+            EVENTS,
+            CHAT_STREAM,
+            [10_300, 10_000, 2_000, 300],
+        ),
         text("OpenAI responses", JSON, RESPONSE, [1_240, 1_200, 176, 40]),
-        text("OpenAI responses", EVENTS, RESPONSE_STREAM, [1_240, 1_200, 176, 40]),
+        text(
+            "OpenAI responses",
+            EVENTS,
+            RESPONSE_STREAM,
+            [1_240, 1_200, 176, 40],
+        ),
         input_only("OpenAI embeddings", EMBEDDINGS, [Some(8), Some(8), Some(8)]),
         text("Azure OpenAI", JSON, AZURE, [67, 57, 57, 10]),
         text("Azure OpenAI", EVENTS, AZURE_STREAM, [67, 57, 57, 10]),
         text("Anthropic", JSON, MESSAGE, [1_627, 1_120, 120, 507]),
-        text("Anthropic", EVENTS, MESSAGE_STREAM, [1_627, 1_120, 120, 507]),
-        text("Anthropic, compacted", JSON, COMPACTED, [64_338, 60_997, 60_997, 3_341]),
-        text("Anthropic, compacted", EVENTS, COMPACTED_STREAM, [64_338, 60_997, 60_997, 3_341]),
+        text(
+            "Anthropic",
+            EVENTS,
+            MESSAGE_STREAM,
+            [1_627, 1_120, 120, 507],
+        ),
+        text(
+            "Anthropic, compacted",
+            JSON,
+            COMPACTED,
+            [64_338, 60_997, 60_997, 3_341],
+        ),
+        text(
+            "Anthropic, compacted",
+            EVENTS,
+            COMPACTED_STREAM,
+            [64_338, 60_997, 60_997, 3_341],
+        ),
         text("Gemini", JSON, GEMINI, [1_470, 1_240, 240, 230]),
         text("Gemini", EVENTS, GEMINI_STREAM, [1_470, 1_240, 240, 230]),
-        text("Gemini, as an array", JSON, GEMINI_ARRAY, [1_470, 1_240, 240, 230]),
-        text("Gemini interactions", JSON, INTERACTION, [1_470, 1_240, 240, 230]),
-        text("Gemini interactions", EVENTS, INTERACTION_STREAM, [1_470, 1_240, 240, 230]),
+        text(
+            "Gemini, as an array",
+            JSON,
+            GEMINI_ARRAY,
+            [1_470, 1_240, 240, 230],
+        ),
+        text(
+            "Gemini interactions",
+            JSON,
+            INTERACTION,
+            [1_470, 1_240, 240, 230],
+        ),
+        text(
+            "Gemini interactions",
+            EVENTS,
+            INTERACTION_STREAM,
+            [1_470, 1_240, 240, 230],
+        ),
         text("Bedrock Converse", JSON, CONVERSE, [1_253, 1_203, 203, 50]),
-        Answer { name: "Bedrock Converse", kind: MESSAGES, body: converse, used: [1_253, 1_203, 203, 50].map(Some) },
-        text("Bedrock InvokeModel of Nova", JSON, NOVA, [1_253, 1_203, 203, 50]),
+        Answer {
+            name: "Bedrock Converse",
+            kind: MESSAGES,
+            body: converse,
+            used: [1_253, 1_203, 203, 50].map(Some),
+        },
+        text(
+            "Bedrock InvokeModel of Nova",
+            JSON,
+            NOVA,
+            [1_253, 1_203, 203, 50],
+        ),
         text("Cohere v2", JSON, COHERE, [504, 466, 450, 38]),
         text("Cohere v2", EVENTS, COHERE_STREAM, [504, 466, 450, 38]),
         text("Cohere v1", JSON, COHERE_V1, [108, 68, 68, 40]),
-        text("Cohere v1", "application/stream+json", COHERE_V1_STREAM, [108, 68, 68, 40]),
+        text(
+            "Cohere v1",
+            "application/stream+json",
+            COHERE_V1_STREAM,
+            [108, 68, 68, 40],
+        ),
         input_only("Cohere embed", COHERE_EMBED, [Some(12), Some(12), Some(12)]),
         text("Mistral", JSON, MISTRAL, [72, 60, 28, 12]),
         text("Mistral", EVENTS, MISTRAL_STREAM, [72, 60, 28, 12]),
-        text("Mistral conversations", JSON, MISTRAL_CONVERSATION, [7_355, 7_300, 7_300, 55]),
+        text(
+            "Mistral conversations",
+            JSON,
+            MISTRAL_CONVERSATION,
+            [7_355, 7_300, 7_300, 55],
+        ),
         text("Groq", JSON, GROQ, [280, 30, 10, 250]),
         text("Groq", EVENTS, GROQ_STREAM, [280, 30, 10, 250]),
         text("DeepSeek", JSON, DEEPSEEK, [530, 500, 52, 30]),
         text("DeepSeek", EVENTS, DEEPSEEK_STREAM, [530, 500, 52, 30]),
         text("xAI", JSON, XAI, [354, 12, 9, 342]),
         text("xAI", EVENTS, XAI_STREAM, [354, 12, 9, 342]),
-        text("xAI, cache reads beside the prompt", JSON, XAI_BESIDE, [8_492, 8_470, 4_142, 22]),
+        text(
+            "xAI, cache reads beside the prompt",
+            JSON,
+            XAI_BESIDE,
+            [8_492, 8_470, 4_142, 22],
+        ),
         text("Ollama chat", JSON, OLLAMA, [324, 26, 26, 298]),
         text("Ollama chat", LINES, OLLAMA_STREAM, [324, 26, 26, 298]),
-        text("Ollama generate", LINES, OLLAMA_GENERATE, [324, 26, 26, 298]),
+        text(
+            "Ollama generate",
+            LINES,
+            OLLAMA_GENERATE,
+            [324, 26, 26, 298],
+        ),
         input_only("Ollama embed", OLLAMA_EMBED, [Some(8), Some(8), Some(8)]),
         text("vLLM", JSON, VLLM, [23, 16, 16, 7]),
         text("vLLM", EVENTS, VLLM_STREAM, [23, 16, 16, 7]),
@@ -75,7 +156,8 @@ pub(super) fn answers(said: &str) -> Vec<Answer> {
     ]
 }
 
-/// Returns a message of an Amazon event stream: its lengths, a header and its payload. The checksums are not checked.
+/// Returns a message of an Amazon event stream: its lengths, a header and its payload. The
+/// checksums are not checked.
 pub(super) fn message(event: &str, payload: &[u8]) -> Vec<u8> {
     let name = b":event-type";
     let mut headers = vec![name.len() as u8];
@@ -237,8 +319,14 @@ const NOVA: &str = r#"{"output":{"message":{"content":[{"text":"SAID"}],"role":"
 fn converse_stream() -> [(&'static str, &'static str); 5] {
     [
         ("messageStart", r#"{"p":"abcd","role":"assistant"}"#),
-        ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"SAID"},"p":"abcdefgh"}"#),
-        ("contentBlockDelta", r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"SAID"}},"p":"abc"}"#),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":0,"delta":{"text":"SAID"},"p":"abcdefgh"}"#,
+        ),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"SAID"}},"p":"abc"}"#,
+        ),
         ("messageStop", r#"{"p":"abc","stopReason":"end_turn"}"#),
         (
             "metadata",

@@ -45,13 +45,26 @@ async fn a_usage_elsewhere_is_none() {
         assert_eq!(of_json(body).await, NOTHING, "{body}");
         assert_eq!(of_events(&[body, body]).await, NOTHING, "{body}");
         let message = message("metadata", body.as_bytes());
-        assert_eq!(used("application/vnd.amazon.eventstream", [&message[..]]).await, NOTHING, "{body}");
+        assert_eq!(
+            used("application/vnd.amazon.eventstream", [&message[..]]).await,
+            NOTHING,
+            "{body}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_says_no_number_says_nothing() {
-    for usage in ["null", "{}", "[]", "7", "\"7\"", "true", "[{\"total_tokens\":9}]", "{\"total_tokens\":null}"] {
+    for usage in [
+        "null",
+        "{}",
+        "[]",
+        "7",
+        "\"7\"",
+        "true",
+        "[{\"total_tokens\":9}]",
+        "{\"total_tokens\":null}",
+    ] {
         for body in [
             format!(r#"{{"usage":{usage}}}"#),
             format!(r#"{{"usageMetadata":{usage}}}"#),
@@ -69,7 +82,18 @@ async fn an_answer_that_says_no_number_says_nothing() {
 /// An invalid number is ignored, and the other numbers count.
 #[tokio::test]
 async fn a_bad_number_is_none_and_spoils_no_other() {
-    for bad in ["-7", "-0", "7.5", "7.0", "7e2", "\"7\"", "1e400", "1000000000000000", "18446744073709551617", "true"] {
+    for bad in [
+        "-7",
+        "-0",
+        "7.5",
+        "7.0",
+        "7e2",
+        "\"7\"",
+        "1e400",
+        "1000000000000000",
+        "18446744073709551617",
+        "true",
+    ] {
         for (body, expected) in [
             (r#"{"usage":{"total_tokens":BAD}}"#, NOTHING),
             (
@@ -85,10 +109,22 @@ async fn a_bad_number_is_none_and_spoils_no_other() {
                 [Some(27), Some(20), Some(20), Some(7)],
             ),
             (r#"{"usageMetadata":{"promptTokenCount":BAD}}"#, NOTHING),
-            (r#"{"eval_count":BAD,"prompt_eval_count":20}"#, [Some(20), Some(20), Some(20), None]),
-            (r#"{"usage":{"total_tokens":BAD}}{"usage":{"total_tokens":30}}"#, [Some(30), None, None, None]),
-            (r#"{"usage":{"total_tokens":30}}{"usage":{"total_tokens":BAD}}"#, [Some(30), None, None, None]),
-            (r#"{"usage":{"total_tokens":30,"total_tokens":BAD}}"#, [Some(30), None, None, None]),
+            (
+                r#"{"eval_count":BAD,"prompt_eval_count":20}"#,
+                [Some(20), Some(20), Some(20), None],
+            ),
+            (
+                r#"{"usage":{"total_tokens":BAD}}{"usage":{"total_tokens":30}}"#,
+                [Some(30), None, None, None],
+            ),
+            (
+                r#"{"usage":{"total_tokens":30}}{"usage":{"total_tokens":BAD}}"#,
+                [Some(30), None, None, None],
+            ),
+            (
+                r#"{"usage":{"total_tokens":30,"total_tokens":BAD}}"#,
+                [Some(30), None, None, None],
+            ),
         ] {
             let body = body.replace("BAD", bad);
             let events = Events::collect();
@@ -102,12 +138,22 @@ async fn a_bad_number_is_none_and_spoils_no_other() {
 #[tokio::test]
 async fn an_answer_that_ends_early() {
     for answer in answers("Hello.") {
-        let says = |body: &[u8], name: &str| body.windows(name.len()).any(|window| window == name.as_bytes());
+        let says = |body: &[u8], name: &str| {
+            body.windows(name.len())
+                .any(|window| window == name.as_bytes())
+        };
         for end in (0..answer.body.len()).step_by(5) {
             let part = &answer.body[..end];
             let used = used(answer.kind, [part]).await;
-            assert!(used[0] <= answer.used[0] && used[1] <= answer.used[1], "{}: {used:?}, {end}", answer.name);
-            if !["token", "Token", "eval_count"].iter().any(|name| says(part, name)) {
+            assert!(
+                used[0] <= answer.used[0] && used[1] <= answer.used[1],
+                "{}: {used:?}, {end}",
+                answer.name
+            );
+            if !["token", "Token", "eval_count"]
+                .iter()
+                .any(|name| says(part, name))
+            {
                 assert_eq!(used, NOTHING, "{}, {end}", answer.name);
             }
         }
@@ -119,15 +165,26 @@ async fn an_encoded_answer_is_not_read() {
     for (coding, body) in [("gzip", GZIP), ("br", br#"{"usage":{"total_tokens":9}}"#)] {
         let (limiter, _) = memory();
         let limit = Limit::per_hour("tpm", 100);
-        let policy = per_user(limit.clone()).cost("tpm", 10).settle("tpm", Settle::usage(Usage::total()));
+        let policy = per_user(limit.clone())
+            .cost("tpm", 10)
+            .settle("tpm", Settle::usage(Usage::total()));
         let app = app(layer(&limiter, policy), move || {
             let response = Response::builder().header("content-type", "application/json");
-            response.header("content-encoding", coding).body(Body::from(body)).unwrap()
+            response
+                .header("content-encoding", coding)
+                .body(Body::from(body))
+                .unwrap()
         });
-        collect(ask(&app, from("alice")).await.into_body()).await.unwrap();
+        collect(ask(&app, from("alice")).await.into_body())
+            .await
+            .unwrap();
         assert_eq!(left(&limiter, "alice", &limit).await, 90, "{coding}");
     }
-    assert_eq!(used("application/json", [GZIP]).await, NOTHING, "even if its head does not say so");
+    assert_eq!(
+        used("application/json", [GZIP]).await,
+        NOTHING,
+        "even if its head does not say so"
+    );
 }
 
 #[tokio::test]
@@ -136,15 +193,28 @@ async fn messages_that_are_none_are_told_once() {
     let usage = br#"{"usage":{"inputTokens":20,"outputTokens":7,"totalTokens":27}}"#;
     let whole = message("metadata", usage);
     let expected = [Some(27), Some(20), Some(20), Some(7)];
-    for other in [message("ping", b""), message("messageStart", b"no JSON"), message("chunk", br#"{"bytes":"e30="}"#)] {
+    for other in [
+        message("ping", b""),
+        message("messageStart", b"no JSON"),
+        message("chunk", br#"{"bytes":"e30="}"#),
+    ] {
         let stream = [&other[..], &whole, &other].concat();
         assert_eq!(used(KIND, [&stream[..]]).await, expected);
     }
     let events = Events::collect();
     let short = [0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0];
     let broken = [&whole[..], &short, &whole, &whole].concat();
-    assert_eq!(used(KIND, broken.chunks(9)).await, expected, "what was found before it broke holds");
-    assert_eq!(events.text().matches("it is no event stream").count(), 1, "{}", events.text());
+    assert_eq!(
+        used(KIND, broken.chunks(9)).await,
+        expected,
+        "what was found before it broke holds"
+    );
+    assert_eq!(
+        events.text().matches("it is no event stream").count(),
+        1,
+        "{}",
+        events.text()
+    );
     // In another kind of body, the same bytes are not a valid document.
     assert_eq!(used("application/json", [&whole[..]]).await, NOTHING);
     assert_eq!(used(KIND, [&usage[..]]).await, NOTHING);

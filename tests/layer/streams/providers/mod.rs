@@ -24,7 +24,8 @@ const FULL: u64 = 1_000_000_000;
 /// The charge of each limit if the body reports nothing. No answer uses exactly this amount.
 const ESTIMATE: u64 = 777;
 
-/// Returns the usage in a body with these pieces: total, input, input without cache reads, and output.
+/// Returns the usage in a body with these pieces: total, input, input without cache reads, and
+/// output.
 async fn used<'a>(kind: &str, pieces: impl IntoIterator<Item = &'a [u8]>) -> [Option<u64>; 4] {
     let (limiter, _) = memory();
     let rules = [
@@ -33,21 +34,36 @@ async fn used<'a>(kind: &str, pieces: impl IntoIterator<Item = &'a [u8]>) -> [Op
         ("fresh", Usage::input_without_cache_reads()),
         ("output", Usage::output()),
     ];
-    let limits = rules.each_ref().map(|(name, _)| Limit::per_hour(*name, FULL));
-    let policy = limits.iter().skip(1).fold(per_user(limits[0].clone()), |policy, limit| policy.limit(limit.clone()));
-    let policy = rules
-        .into_iter()
-        .fold(policy, |policy, (name, usage)| policy.cost(name, ESTIMATE).settle(name, Settle::usage(usage)));
+    let limits = rules
+        .each_ref()
+        .map(|(name, _)| Limit::per_hour(*name, FULL));
+    let policy = limits
+        .iter()
+        .skip(1)
+        .fold(per_user(limits[0].clone()), |policy, limit| {
+            policy.limit(limit.clone())
+        });
+    let policy = rules.into_iter().fold(policy, |policy, (name, usage)| {
+        policy
+            .cost(name, ESTIMATE)
+            .settle(name, Settle::usage(usage))
+    });
     let (feed, body) = fed();
     for piece in pieces {
-        feed.send(Ok(Frame::data(Bytes::copy_from_slice(piece)))).unwrap();
+        feed.send(Ok(Frame::data(Bytes::copy_from_slice(piece))))
+            .unwrap();
     }
     drop(feed);
     let (body, kind) = (once(body), kind.to_owned());
     let app = app(layer(&limiter, policy), move || {
-        Response::builder().header("content-type", &kind).body(Body::new(body())).unwrap()
+        Response::builder()
+            .header("content-type", &kind)
+            .body(Body::new(body()))
+            .unwrap()
     });
-    collect(ask(&app, from("alice")).await.into_body()).await.unwrap();
+    collect(ask(&app, from("alice")).await.into_body())
+        .await
+        .unwrap();
     let mut used = [None; 4];
     for (used, limit) in used.iter_mut().zip(&limits) {
         let charged = FULL - u64::try_from(left(&limiter, "alice", limit).await).unwrap();
@@ -73,14 +89,23 @@ async fn of_json(body: &str) -> [Option<u64>; 4] {
 
 /// Returns the usage in server-sent events in one piece.
 async fn of_events(events: &[&str]) -> [Option<u64>; 4] {
-    let stream: String = events.iter().map(|data| format!("data: {data}\n\n")).collect();
+    let stream: String = events
+        .iter()
+        .map(|data| format!("data: {data}\n\n"))
+        .collect();
     used("text/event-stream", [stream.as_bytes()]).await
 }
 
 #[tokio::test]
 async fn every_provider_is_counted() {
     for answer in answers("Hello.") {
-        assert_eq!(used(answer.kind, [&answer.body[..]]).await, answer.used, "{}, {}", answer.name, answer.kind);
+        assert_eq!(
+            used(answer.kind, [&answer.body[..]]).await,
+            answer.used,
+            "{}, {}",
+            answer.name,
+            answer.kind
+        );
     }
 }
 
@@ -89,12 +114,20 @@ async fn wherever_the_body_is_cut_into_frames() {
     for answer in answers("Hello.") {
         for size in 1..9 {
             let used = used(answer.kind, answer.body.chunks(size)).await;
-            assert_eq!(used, answer.used, "{}, {}, {size} bytes at once", answer.name, answer.kind);
+            assert_eq!(
+                used, answer.used,
+                "{}, {}, {size} bytes at once",
+                answer.name, answer.kind
+            );
         }
         for at in (0..answer.body.len()).step_by(5) {
             let (first, second) = answer.body.split_at(at);
             let used = used(answer.kind, [first, second]).await;
-            assert_eq!(used, answer.used, "{}, {}, cut at {at}", answer.name, answer.kind);
+            assert_eq!(
+                used, answer.used,
+                "{}, {}, cut at {at}",
+                answer.name, answer.kind
+            );
         }
     }
 }

@@ -10,24 +10,47 @@ fn fleet(processes: usize, tasks: usize) -> Fleet {
     Fleet::new(processes)
         .latencies(latencies)
         .load(Load::closed(tasks))
-        .requests(|acquire| acquire.until_ready(Duration::from_secs(10)).max_waiters(10_000))
+        .requests(|acquire| {
+            acquire
+                .until_ready(Duration::from_secs(10))
+                .max_waiters(10_000)
+        })
         .settings(|builder| builder.deadline(Duration::from_secs(5)))
         .warm_up(Duration::from_secs(3))
         .measure(Duration::from_secs(6))
 }
 
 fn assert_right(outcome: &Outcome) {
-    let shares: Vec<_> = outcome.of_processes.iter().map(|process| process.granted).collect();
+    let shares: Vec<_> = outcome
+        .of_processes
+        .iter()
+        .map(|process| process.granted)
+        .collect();
     let mean = shares.iter().sum::<u64>() as f64 / shares.len() as f64;
     let writes = (outcome.writes + outcome.lost_races) as f64 / outcome.granted as f64;
-    let Outcome { utilisation, grants, lost_races, over_started, .. } = outcome;
+    let Outcome {
+        utilisation,
+        grants,
+        lost_races,
+        over_started,
+        ..
+    } = outcome;
     println!(
         "{shares:?}: {writes:.3} writes each, {lost_races} refused, {:.1} % used, waits {grants:?}, over {over_started}",
         utilisation * 100.0
     );
     assert!(writes <= 1.05, "{writes}");
-    assert!(shares.iter().all(|share| (0.5..=2.0).contains(&(*share as f64 / mean))), "{shares:?}");
-    assert_eq!((outcome.over_started, outcome.unpaid, outcome.unavailable), (0, 0, 0), "{outcome:?}");
+    assert!(
+        shares
+            .iter()
+            .all(|share| (0.5..=2.0).contains(&(*share as f64 / mean))),
+        "{shares:?}"
+    );
+    assert_eq!(
+        (outcome.over_started, outcome.unpaid, outcome.unavailable),
+        (0, 0, 0),
+        "{outcome:?}"
+    );
     assert!(*utilisation >= 0.99, "{outcome:?}");
 }
 
@@ -42,15 +65,29 @@ fn of_1_to_80_ms_have_equal_shares() {
 #[test]
 fn write_once_for_each_waiter() {
     assert_right(&fleet(64, 1).limit(Limit::per_second("tokens", 50)).run());
-    assert_right(&fleet(16, 4).limit(Limit::per_second("tokens", 20)).measure(ms(20_000)).run());
+    assert_right(
+        &fleet(16, 4)
+            .limit(Limit::per_second("tokens", 20))
+            .measure(ms(20_000))
+            .run(),
+    );
 }
 
 /// Nothing starts too early if answers are lost, clocks differ and the item is throttled.
 #[test]
 fn mint_nothing_in_any_weather() {
     for seed in 0..3 {
-        let outcome = fleet(8, 20).seed(seed).loss(0.02).skew(ms(40)).item_writes(200.0).run();
-        assert_eq!((outcome.over_started, outcome.unpaid), (0, 0), "{outcome:?}");
+        let outcome = fleet(8, 20)
+            .seed(seed)
+            .loss(0.02)
+            .skew(ms(40))
+            .item_writes(200.0)
+            .run();
+        assert_eq!(
+            (outcome.over_started, outcome.unpaid),
+            (0, 0),
+            "{outcome:?}"
+        );
         assert!(outcome.granted > 3000, "{outcome:?}");
     }
 }

@@ -11,7 +11,14 @@ async fn waiter(limiter: &RateLimiter, cost: u64) -> JoinHandle<Result<(), Error
 }
 
 async fn available(limiter: &RateLimiter) -> i64 {
-    limiter.available("user", "api").limits(limit()).await.unwrap().get("tokens").unwrap().available
+    limiter
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap()
+        .get("tokens")
+        .unwrap()
+        .available
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,8 +89,8 @@ async fn who_waits_during_a_shutdown_starts_all_the_same() {
     assert!((990..=1010).contains(&starts.last()), "{}", starts.last());
 }
 
-/// The second of five waiters leaves. The waiters behind it start at the time they were given, and the next request
-/// takes what was given back.
+/// The second of five waiters leaves. The waiters behind it start at the time they were given, and
+/// the next request takes what was given back.
 #[tokio::test(start_paused = true)]
 async fn nobody_is_woken_earlier() {
     for limiter in both() {
@@ -98,8 +105,16 @@ async fn nobody_is_woken_earlier() {
         tokio::time::sleep(ms(10)).await;
         tasks.push(starts.wait(5, 5, ask(&limiter, 5).until_ready(LONG)));
         all(tasks).await;
-        for (start, (number, at)) in starts.all().iter().zip([(0, 500), (2, 1500), (3, 2000), (4, 2500), (5, 2500)]) {
-            assert!((at..at + 15).contains(&start.at), "{start:?}: {number} {at}");
+        for (start, (number, at)) in
+            starts
+                .all()
+                .iter()
+                .zip([(0, 500), (2, 1500), (3, 2000), (4, 2500), (5, 2500)])
+        {
+            assert!(
+                (at..at + 15).contains(&start.at),
+                "{start:?}: {number} {at}"
+            );
         }
     }
 }

@@ -11,15 +11,27 @@ fn limit() -> Limit {
 async fn comes(limiters: &[RateLimiter], way: u64) {
     let starts = Starts::new();
     let tasks = (0..1000).map(|number| {
-        let acquire = limiters[number % limiters.len()].acquire("user", "api").limits(limit());
+        let acquire = limiters[number % limiters.len()]
+            .acquire("user", "api")
+            .limits(limit());
         starts.wait(number, 1, acquire.until_ready(LONG).max_waiters(1000))
     });
     all(tasks.collect()).await;
-    assert!((9000..=9002 + way).contains(&starts.last()), "{}", starts.last());
+    assert!(
+        (9000..=9002 + way).contains(&starts.last()),
+        "{}",
+        starts.last()
+    );
     // The slack covers the time that an answer is in transit.
     starts.assert_perfect(100, 100, way);
     // Nothing is owed at this point, and the bucket is empty.
-    let wait = told(limiters[0].acquire("user", "api").limits(limit()).cost("tokens", 100).await);
+    let wait = told(
+        limiters[0]
+            .acquire("user", "api")
+            .limits(limit())
+            .cost("tokens", 100)
+            .await,
+    );
     assert!((1000 - way..=1000).contains(&wait), "{wait}");
 }
 
@@ -39,8 +51,8 @@ async fn behind_gates() {
     }
 }
 
-/// Returns processes that have seen that the bucket is short. A process that expects a full bucket plans a write that
-/// fails once.
+/// Returns processes that have seen that the bucket is short. A process that expects a full bucket
+/// plans a write that fails once.
 async fn short(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (limiters, store) = gated(count, ms(5));
     let mut lease = ask(&limiters[0], 10).await.unwrap();
@@ -70,7 +82,11 @@ async fn each_in_a_process_of_its_own() {
     let calls = store.calls() - before;
     println!("{calls} calls of 400 waiters");
     assert!(calls <= 420, "{calls}");
-    assert!((ends..=ends + 10).contains(&starts.last()), "{}", starts.last());
+    assert!(
+        (ends..=ends + 10).contains(&starts.last()),
+        "{}",
+        starts.last()
+    );
     assert!(starts.numbers().is_sorted());
     starts.assert_perfect(10, 10, 5);
 }
@@ -83,10 +99,17 @@ async fn all_processes_at_once() {
     let starts = Starts::new();
     let ends = told(ask(&limiters[99], 1).await) + 9900;
     let tasks = limiters.iter().enumerate();
-    all(tasks.map(|(number, limiter)| starts.wait(number, 1, ask(limiter, 1).until_ready(LONG))).collect()).await;
+    all(tasks
+        .map(|(number, limiter)| starts.wait(number, 1, ask(limiter, 1).until_ready(LONG)))
+        .collect())
+    .await;
     let calls = store.calls() - before;
     println!("{calls} calls of 100 waiters");
     assert!(calls <= 105, "{calls}");
-    assert!((ends..=ends + 10).contains(&starts.last()), "{}", starts.last());
+    assert!(
+        (ends..=ends + 10).contains(&starts.last()),
+        "{}",
+        starts.last()
+    );
     starts.assert_perfect(10, 10, 250);
 }

@@ -1,4 +1,5 @@
-//! Waiting with several limits, parents, limits that only observe, local limits, and a maximum number of waiters.
+//! Waiting with several limits, parents, limits that only observe, local limits, and a maximum
+//! number of waiters.
 
 use tollgate::{
     EntityId,
@@ -12,7 +13,9 @@ use super::*;
 async fn family(limiter: &RateLimiter) {
     let parent = EntityId::new("org").unwrap();
     for id in ["ann", "bob"] {
-        let child = Entity::new(EntityId::new(id).unwrap()).with_parent(parent.clone()).cascading();
+        let child = Entity::new(EntityId::new(id).unwrap())
+            .with_parent(parent.clone())
+            .cascading();
         limiter.entities().create(child).await.unwrap();
     }
 }
@@ -22,7 +25,12 @@ async fn family(limiter: &RateLimiter) {
 async fn of_a_child_and_its_parent() {
     for limiter in both() {
         family(&limiter).await;
-        let ask = |who: &str, cost| limiter.acquire(who, "api").limits(limit()).cost("tokens", cost);
+        let ask = |who: &str, cost| {
+            limiter
+                .acquire(who, "api")
+                .limits(limit())
+                .cost("tokens", cost)
+        };
         ask("bob", 10).await.unwrap().commit().await.unwrap();
         let starts = Starts::new();
         let mut tasks = Vec::new();
@@ -32,7 +40,12 @@ async fn of_a_child_and_its_parent() {
         }
         // This request does not wait. Ann's bucket is empty, and the parent owes 20 tokens.
         let error = ask("ann", 1).await.unwrap_err();
-        let short: Vec<_> = error.denied().unwrap().violated().map(|status| status.owner).collect();
+        let short: Vec<_> = error
+            .denied()
+            .unwrap()
+            .violated()
+            .map(|status| status.owner)
+            .collect();
         assert_eq!(
             (short, error.denied().unwrap().retry_after()),
             (vec![Owner::Entity, Owner::Parent], Some(ms(2100)))
@@ -44,7 +57,16 @@ async fn of_a_child_and_its_parent() {
         }
         let left = |who: &'static str| {
             let limiter = &limiter;
-            async move { limiter.available(who, "api").limits(limit()).await.unwrap().get("tokens").unwrap().available }
+            async move {
+                limiter
+                    .available(who, "api")
+                    .limits(limit())
+                    .await
+                    .unwrap()
+                    .get("tokens")
+                    .unwrap()
+                    .available
+            }
         };
         assert_eq!(left("org").await, 0);
     }
@@ -55,11 +77,23 @@ async fn of_a_child_and_its_parent() {
 async fn of_a_parent_that_takes_too_long() {
     for limiter in both() {
         family(&limiter).await;
-        let ask = |who: &str, cost| limiter.acquire(who, "api").limits(limit()).cost("tokens", cost);
+        let ask = |who: &str, cost| {
+            limiter
+                .acquire(who, "api")
+                .limits(limit())
+                .cost("tokens", cost)
+        };
         ask("bob", 10).await.unwrap().commit().await.unwrap();
         assert_eq!(told(ask("ann", 10).until_ready(ms(900)).await), 1000);
         tokio::time::sleep(ms(50)).await;
-        limiter.acquire("ann", "api").limits(limit()).cost("tokens", 10).without_parent().await.unwrap().commit();
+        limiter
+            .acquire("ann", "api")
+            .limits(limit())
+            .cost("tokens", 10)
+            .without_parent()
+            .await
+            .unwrap()
+            .commit();
     }
 }
 
@@ -69,7 +103,11 @@ async fn of_which_one_is_short() {
     for limiter in both() {
         let limits = [limit(), Limit::per_second("bytes", 1000)];
         let ask = |tokens, bytes| {
-            limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", tokens).cost("bytes", bytes)
+            limiter
+                .acquire("user", "api")
+                .limits(limits.clone())
+                .cost("tokens", tokens)
+                .cost("bytes", bytes)
         };
         ask(10, 0).await.unwrap().commit().await.unwrap();
         let starts = Starts::new();
@@ -92,13 +130,22 @@ async fn of_which_one_is_short() {
 async fn that_only_observe() {
     for limiter in both() {
         let limits = [limit(), Limit::per_hour("seen", 1)];
-        let ask = || limiter.acquire("user", "api").limits(limits.clone()).cost("tokens", 1).shadow("seen");
+        let ask = || {
+            limiter
+                .acquire("user", "api")
+                .limits(limits.clone())
+                .cost("tokens", 1)
+                .shadow("seen")
+        };
         let start = Instant::now();
         let lease = ask().until_ready(LONG).await.unwrap();
         assert!(lease.shadow_denials().is_empty());
         lease.commit();
         let lease = ask().until_ready(LONG).await.unwrap();
-        assert_eq!((lease.shadow_denials().len(), start.elapsed()), (1, Duration::ZERO));
+        assert_eq!(
+            (lease.shadow_denials().len(), start.elapsed()),
+            (1, Duration::ZERO)
+        );
     }
 }
 
@@ -110,7 +157,9 @@ async fn of_this_process_alone() {
     let starts = Starts::new();
     let mut tasks = Vec::new();
     for number in 0..10 {
-        let acquire = ask(&limiters[0], 1).or_locally(LocalShare::one_of(2)).until_ready(LONG);
+        let acquire = ask(&limiters[0], 1)
+            .or_locally(LocalShare::one_of(2))
+            .until_ready(LONG);
         tasks.push(starts.wait(number, 1, acquire));
         settle().await;
     }
@@ -119,7 +168,11 @@ async fn of_this_process_alone() {
     assert_eq!(starts.numbers(), (0..10).collect::<Vec<_>>());
     assert!((1000..=1010).contains(&starts.last()), "{}", starts.last());
     starts.assert_perfect(5, 5, 0);
-    let lease = ask(&limiters[0], 1).or_locally(LocalShare::one_of(2)).until_ready(LONG).await.unwrap();
+    let lease = ask(&limiters[0], 1)
+        .or_locally(LocalShare::one_of(2))
+        .until_ready(LONG)
+        .await
+        .unwrap();
     assert!(lease.is_degraded());
 }
 
@@ -135,8 +188,13 @@ async fn of_the_number_of_waiters() {
             tasks.push(starts.wait(number, 3, patient()));
             settle().await;
         }
-        let Error::QueueFull(full) = patient().await.unwrap_err() else { panic!() };
-        assert_eq!((full.waiters, full.denied.retry_after()), (3, Some(ms(1200))));
+        let Error::QueueFull(full) = patient().await.unwrap_err() else {
+            panic!()
+        };
+        assert_eq!(
+            (full.waiters, full.denied.retry_after()),
+            (3, Some(ms(1200)))
+        );
         // Nothing is reserved for the request that was refused.
         assert_eq!(told(ask(&limiter, 1).await), 1000);
         tokio::time::sleep(ms(1200)).await;
@@ -150,7 +208,10 @@ async fn that_never_hold_the_cost() {
     for limiter in both() {
         let _waiting = Starts::new().wait(0, 10, ask(&limiter, 10).until_ready(LONG));
         settle().await;
-        let error = ask(&limiter, 11).until_ready(Duration::MAX).await.unwrap_err();
+        let error = ask(&limiter, 11)
+            .until_ready(Duration::MAX)
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::ExceedsCapacity(_)), "{error:?}");
     }
 }
@@ -160,7 +221,10 @@ async fn that_never_hold_the_cost() {
 async fn without_an_end() {
     for limiter in both() {
         let starts = Starts::new();
-        all((0..3).map(|number| starts.wait(number, 10, ask(&limiter, 10).until_ready(Duration::MAX))).collect()).await;
+        all((0..3)
+            .map(|number| starts.wait(number, 10, ask(&limiter, 10).until_ready(Duration::MAX)))
+            .collect())
+        .await;
         assert!((2000..=2010).contains(&starts.last()), "{}", starts.last());
     }
 }

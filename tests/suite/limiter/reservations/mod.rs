@@ -1,5 +1,5 @@
-//! Waiting by reservation: a waiter takes its place in the bucket with one write, and starts at the time that the
-//! refill rate gives.
+//! Waiting by reservation: a waiter takes its place in the bucket with one write, and starts at the
+//! time that the refill rate gives.
 
 mod changes;
 mod distances;
@@ -18,7 +18,9 @@ use std::{
 };
 
 use tokio::{task::JoinHandle, time::Instant};
-use tollgate::{Error, Lease, Limit, RateLimiter, clock::Clock, limiter::Acquire, store::MemoryStore};
+use tollgate::{
+    Error, Lease, Limit, RateLimiter, clock::Clock, limiter::Acquire, store::MemoryStore,
+};
 
 use super::{
     fixture::key,
@@ -37,7 +39,10 @@ fn limit() -> Limit {
 }
 
 fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
-    limiter.acquire("user", "api").limits(limit()).cost("tokens", cost)
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", cost)
 }
 
 /// One clock for several limiters.
@@ -59,15 +64,31 @@ impl Clock for SharedClock {
 /// Returns limiters that decide in place, over one store.
 fn in_memory(count: usize) -> Vec<RateLimiter> {
     let (store, clock) = (MemoryStore::new(), SharedClock::start());
-    (0..count).map(|_| RateLimiter::builder().clock(clock.clone()).build_memory(store.clone())).collect()
+    (0..count)
+        .map(|_| {
+            RateLimiter::builder()
+                .clock(clock.clone())
+                .build_memory(store.clone())
+        })
+        .collect()
 }
 
 /// Returns limiters with gates, over one store whose calls take `takes`.
 fn gated(count: usize, takes: Duration) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (store, clock) = (Arc::new(Flaky::default()), SharedClock::start());
     store.take(takes);
-    let builder = || RateLimiter::builder().clock(clock.clone()).flush_after(Duration::ZERO).mixed_fleet(false);
-    ((0..count).map(|_| builder().build_shared(store.clone()).unwrap()).collect(), store)
+    let builder = || {
+        RateLimiter::builder()
+            .clock(clock.clone())
+            .flush_after(Duration::ZERO)
+            .mixed_fleet(false)
+    };
+    (
+        (0..count)
+            .map(|_| builder().build_shared(store.clone()).unwrap())
+            .collect(),
+        store,
+    )
 }
 
 /// Returns one limiter in memory and one with gates.
@@ -85,16 +106,27 @@ async fn settle() {
 /// Returns the wait that a denial states, in ms.
 fn told(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
-    let wait = error.denied().unwrap_or_else(|| panic!("{error:?}")).retry_after().unwrap();
+    let wait = error
+        .denied()
+        .unwrap_or_else(|| panic!("{error:?}"))
+        .retry_after()
+        .unwrap();
     u64::try_from(wait.as_millis()).unwrap()
 }
 
 /// Returns the level of the stored bucket at `now`, in millitokens.
 async fn level(store: &MemoryStore, entity: &str, now: i64) -> i64 {
     use tollgate::store::Store;
-    let state = store.read(&key(entity, "api")).await.unwrap().expect("there is a bucket");
+    let state = store
+        .read(&key(entity, "api"))
+        .await
+        .unwrap()
+        .expect("there is a bucket");
     let limit = &state.limits()[0];
-    limit.rule_at(now).refill(limit.level, now - state.refilled_at).tokens
+    limit
+        .rule_at(now)
+        .refill(limit.level, now - state.refilled_at)
+        .tokens
 }
 
 /// The requests that started, with their times.
@@ -114,7 +146,10 @@ struct Start {
 
 impl Starts {
     fn new() -> Self {
-        Self { origin: Instant::now(), all: Arc::default() }
+        Self {
+            origin: Instant::now(),
+            all: Arc::default(),
+        }
     }
 
     /// Spawns a request and records when it starts.
@@ -141,7 +176,8 @@ impl Starts {
         self.all().iter().map(|start| start.at).max().unwrap()
     }
 
-    /// Asserts that a perfect bucket grants every start. Its capacity is `capacity` and the refill of `slack` ms.
+    /// Asserts that a perfect bucket grants every start. Its capacity is `capacity` and the refill
+    /// of `slack` ms.
     fn assert_perfect(&self, capacity: u64, per_second: u64, slack: u64) {
         let full = i128::from(capacity * 1000 + per_second * slack);
         let (mut level, mut last) = (full, 0);
@@ -149,7 +185,12 @@ impl Starts {
             level = (level + i128::from(per_second * (start.at - last))).min(full);
             level -= i128::from(start.cost * 1000);
             last = start.at;
-            assert!(level >= 0, "{start:?} is {} millitokens too early: {:?}", -level, self.all());
+            assert!(
+                level >= 0,
+                "{start:?} is {} millitokens too early: {:?}",
+                -level,
+                self.all()
+            );
         }
     }
 }

@@ -13,14 +13,21 @@ async fn come_in_turn(limiters: &[RateLimiter], way: u64) {
         // The bucket is full at first, and short from then on.
         expected.push((spent.saturating_sub(10) * 100).max(number as u64 * 20 + way));
         let limiter = &limiters[number % limiters.len()];
-        tasks.push(starts.wait(number, cost, ask(limiter, cost).until_ready(LONG).max_waiters(1000)));
+        tasks.push(starts.wait(
+            number,
+            cost,
+            ask(limiter, cost).until_ready(LONG).max_waiters(1000),
+        ));
         tokio::time::sleep(ms(20)).await;
     }
     all(tasks).await;
     assert!(starts.numbers().is_sorted(), "{:?}", starts.all());
     for (start, expected) in starts.all().iter().zip(expected) {
         // The bucket counts from the time at which its first write was planned or executed.
-        assert!((expected..=expected + way + 10).contains(&start.at), "{start:?}: {expected}");
+        assert!(
+            (expected..=expected + way + 10).contains(&start.at),
+            "{start:?}: {expected}"
+        );
     }
     // The slack covers the time that a write is in transit.
     starts.assert_perfect(10, 10, way);
@@ -59,7 +66,10 @@ async fn together_with_those_who_do_not_wait_no_more_starts_than_the_limit_allow
         }
         for task in tasks {
             let result = task.await.unwrap();
-            assert!(matches!(result, Ok(()) | Err(Error::Denied(_))), "{result:?}");
+            assert!(
+                matches!(result, Ok(()) | Err(Error::Denied(_))),
+                "{result:?}"
+            );
         }
         // Three processes may spend 250 ms of refill above the capacity, and an answer takes 20 ms.
         starts.assert_perfect(10, 10, 270);

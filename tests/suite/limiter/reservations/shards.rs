@@ -13,20 +13,38 @@ fn limit() -> Limit {
 }
 
 fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
-    limiter.acquire("user", "api").limits(limit()).cost("tokens", cost)
+    limiter
+        .acquire("user", "api")
+        .limits(limit())
+        .cost("tokens", cost)
 }
 
 /// Creates a bucket of 4 empty shards.
 async fn world(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
     let (limiters, store) = gated(count, ms(5));
-    ask(&limiters[0], 100).await.unwrap().commit().await.unwrap();
+    ask(&limiters[0], 100)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     for shard_count in [1, 2] {
         let split = Split::new(WriteId::from_number(7), START, shard_count);
-        assert!(store.inner.split(&key("user", "api"), &split).await.unwrap());
+        assert!(
+            store
+                .inner
+                .split(&key("user", "api"), &split)
+                .await
+                .unwrap()
+        );
     }
     for limiter in &limiters {
         // Each limiter learns of the shards.
-        limiter.available("user", "api").limits(limit()).await.unwrap();
+        limiter
+            .available("user", "api")
+            .limits(limit())
+            .await
+            .unwrap();
     }
     (limiters, store)
 }
@@ -39,18 +57,28 @@ async fn a_herd_ends_when_arithmetic_says() {
         let before = store.writes();
         let mut tasks = Vec::new();
         for number in 0..400 {
-            let acquire = ask(&limiters[number % count], 1).until_ready(LONG).max_waiters(1000);
+            let acquire = ask(&limiters[number % count], 1)
+                .until_ready(LONG)
+                .max_waiters(1000);
             tasks.push(starts.wait(number, 1, acquire));
             if number % 10 == 9 {
                 tokio::time::sleep(ms(10)).await;
             }
         }
         all(tasks).await;
-        println!("{count}: {} writes, last at {}", store.writes() - before, starts.last());
+        println!(
+            "{count}: {} writes, last at {}",
+            store.writes() - before,
+            starts.last()
+        );
         // The waiters are not spread evenly over the shards.
         assert!((3900..=4300).contains(&starts.last()), "{}", starts.last());
         starts.assert_perfect(0, 100, 350);
-        assert!(store.writes() - before <= 420, "{}", store.writes() - before);
+        assert!(
+            store.writes() - before <= 420,
+            "{}",
+            store.writes() - before
+        );
     }
 }
 
@@ -76,17 +104,37 @@ async fn a_cost_above_a_shard_is_waited_for_too() {
 #[tokio::test(start_paused = true)]
 async fn a_debt_is_split() {
     let (limiters, store) = gated(1, ms(5));
-    ask(&limiters[0], 100).await.unwrap().commit().await.unwrap();
+    ask(&limiters[0], 100)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     let starts = Starts::new();
     let first = starts.wait(0, 100, ask(&limiters[0], 100).until_ready(LONG));
     tokio::time::sleep(ms(20)).await;
     let split = Split::new(WriteId::from_number(7), START, 1);
-    assert!(store.inner.split(&key("user", "api"), &split).await.unwrap());
-    limiters[0].available("user", "api").limits(limit()).await.unwrap();
+    assert!(
+        store
+            .inner
+            .split(&key("user", "api"), &split)
+            .await
+            .unwrap()
+    );
+    limiters[0]
+        .available("user", "api")
+        .limits(limit())
+        .await
+        .unwrap();
     let second = starts.wait(1, 40, ask(&limiters[0], 40).until_ready(LONG));
     all(vec![first, second]).await;
     assert_eq!(starts.numbers(), [0, 1]);
-    let [first, second] = starts.all()[..] else { panic!() };
+    let [first, second] = starts.all()[..] else {
+        panic!()
+    };
     // 40 tokens from one of two shards take 800 ms.
-    assert!((990..=1010).contains(&first.at) && (1790..=1820).contains(&second.at), "{first:?} {second:?}");
+    assert!(
+        (990..=1010).contains(&first.at) && (1790..=1820).contains(&second.at),
+        "{first:?} {second:?}"
+    );
 }

@@ -9,7 +9,9 @@ async fn world() -> (RateLimiter, Arc<Flaky>) {
     let limiter = limiters.remove(0);
     let parent = EntityId::new("org").unwrap();
     for id in ["ann", "bob"] {
-        let child = Entity::new(EntityId::new(id).unwrap()).with_parent(parent.clone()).cascading();
+        let child = Entity::new(EntityId::new(id).unwrap())
+            .with_parent(parent.clone())
+            .cascading();
         limiter.entities().create(child).await.unwrap();
         ask(&limiter, id, 0).await.unwrap().commit();
     }
@@ -17,13 +19,22 @@ async fn world() -> (RateLimiter, Arc<Flaky>) {
 }
 
 fn ask(limiter: &RateLimiter, who: &str, cost: u64) -> Acquire {
-    limiter.acquire(who, "api").limits(limit()).cost("tokens", cost).in_one_transaction()
+    limiter
+        .acquire(who, "api")
+        .limits(limit())
+        .cost("tokens", cost)
+        .in_one_transaction()
 }
 
 #[tokio::test(start_paused = true)]
 async fn take_their_places_together() {
     let (limiter, store) = world().await;
-    ask(&limiter, "bob", 10).await.unwrap().commit().await.unwrap();
+    ask(&limiter, "bob", 10)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     let starts = Starts::new();
     let (writes, calls) = (store.writes(), store.calls());
     let mut tasks = Vec::new();
@@ -47,7 +58,12 @@ async fn take_their_places_together() {
 #[tokio::test(start_paused = true)]
 async fn and_give_them_back_together() {
     let (limiter, _store) = world().await;
-    ask(&limiter, "bob", 10).await.unwrap().commit().await.unwrap();
+    ask(&limiter, "bob", 10)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     let task = Starts::new().wait(0, 10, ask(&limiter, "ann", 10).until_ready(LONG));
     tokio::time::sleep(ms(500)).await;
     task.abort();
@@ -65,7 +81,12 @@ async fn and_give_them_back_together() {
 #[tokio::test(start_paused = true)]
 async fn or_not_at_all_if_one_takes_too_long() {
     let (limiter, store) = world().await;
-    ask(&limiter, "bob", 10).await.unwrap().commit().await.unwrap();
+    ask(&limiter, "bob", 10)
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     let calls = store.calls();
     let wait = told(ask(&limiter, "ann", 10).until_ready(ms(900)).await);
     assert!((980..=1000).contains(&wait), "{wait}");
@@ -80,11 +101,15 @@ async fn though_others_come_between() {
     let (store, clock) = (Arc::new(Flaky::default()), SharedClock::start());
     store.take(ms(5));
     let limiter = || {
-        let builder = RateLimiter::builder().clock(clock.clone()).deadline(Duration::from_secs(10));
+        let builder = RateLimiter::builder()
+            .clock(clock.clone())
+            .deadline(Duration::from_secs(10));
         builder.build_shared(store.clone()).unwrap()
     };
     let limiters = [limiter(), limiter(), limiter()];
-    let child = Entity::new(EntityId::new("ann").unwrap()).with_parent(EntityId::new("org").unwrap()).cascading();
+    let child = Entity::new(EntityId::new("ann").unwrap())
+        .with_parent(EntityId::new("org").unwrap())
+        .cascading();
     limiters[0].entities().create(child).await.unwrap();
     for limiter in &limiters {
         ask(limiter, "ann", 0).await.unwrap().commit();
@@ -92,7 +117,11 @@ async fn though_others_come_between() {
     let starts = Starts::new();
     let mut tasks = Vec::new();
     for number in 0..60 {
-        tasks.push(starts.wait(number, 1, ask(&limiters[number % 3], "ann", 1).until_ready(LONG)));
+        tasks.push(starts.wait(
+            number,
+            1,
+            ask(&limiters[number % 3], "ann", 1).until_ready(LONG),
+        ));
         tokio::time::sleep(ms(15)).await;
     }
     all(tasks).await;

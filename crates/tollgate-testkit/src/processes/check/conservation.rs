@@ -11,18 +11,21 @@ use super::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Conservation {
-    /// The most millitokens by which an image exceeded a perfect bucket with the widening of the rule.
+    /// The most millitokens by which an image exceeded a perfect bucket with the widening of the
+    /// rule.
     pub above_perfect: i64,
-    /// The refill from the first image to the last one, less what came into the bucket and its consumption counter. It
-    /// includes refill that did not fit into a full bucket, and refill that was lost. Negative if tokens were minted.
+    /// The refill from the first image to the last one, less what came into the bucket and its
+    /// consumption counter. It includes refill that did not fit into a full bucket, and refill that
+    /// was lost. Negative if tokens were minted.
     pub lost: i64,
-    /// `true` if a perfect bucket would have been full again after the first charge, or nearly full: less than the
-    /// refill of the widening was missing.
+    /// `true` if a perfect bucket would have been full again after the first charge, or nearly
+    /// full: less than the refill of the widening was missing.
     pub was_full: bool,
 }
 
 impl Conservation {
-    /// Follows the images of an item that is not split. `charges` are in the order in which they were done.
+    /// Follows the images of an item that is not split. `charges` are in the order in which they
+    /// were done.
     pub(crate) fn of(
         limit: &str,
         parameters: Parameters,
@@ -32,7 +35,9 @@ impl Conservation {
         last: &Image,
     ) -> Option<Self> {
         let widening = i64::try_from(widening.as_micros()).ok()?;
-        let first = charges.iter().find_map(|charge| writes[charge.write?].image.as_ref())?;
+        let first = charges
+            .iter()
+            .find_map(|charge| writes[charge.write?].image.as_ref())?;
         let mut wide = PerfectBucket::new(parameters, widening);
         let mut perfect = PerfectBucket::new(parameters, 0);
         let mut outcome = Self::default();

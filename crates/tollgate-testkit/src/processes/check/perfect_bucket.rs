@@ -17,11 +17,12 @@ pub(crate) enum Step {
     Allow(i64),
 }
 
-/// A perfect bucket, which is full when it is first used. Levels are in units of millitoken · period · 1000, so nothing
-/// is rounded.
+/// A perfect bucket, which is full when it is first used. Levels are in units of millitoken ·
+/// period · 1000, so nothing is rounded.
 ///
-/// The rule is: over any interval, at most the capacity plus the refill of the interval widened by a time. It holds if
-/// and only if a perfect bucket, whose capacity is larger by the refill of that time, never falls below zero.
+/// The rule is: over any interval, at most the capacity plus the refill of the interval widened by
+/// a time. It holds if and only if a perfect bucket, whose capacity is larger by the refill of that
+/// time, never falls below zero.
 #[derive(Clone, Debug)]
 pub(super) struct PerfectBucket {
     parameters: Parameters,
@@ -36,8 +37,16 @@ pub(super) struct PerfectBucket {
 impl PerfectBucket {
     /// Returns a bucket whose capacity is larger by the refill of `widening` (µs).
     pub(super) fn new(parameters: Parameters, widening: i64) -> Self {
-        let full = units(parameters, parameters.capacity) + i128::from(parameters.amount) * i128::from(widening);
-        Self { parameters, full, level: full, lowest: full, at: None, highest: None }
+        let full = units(parameters, parameters.capacity)
+            + i128::from(parameters.amount) * i128::from(widening);
+        Self {
+            parameters,
+            full,
+            level: full,
+            lowest: full,
+            at: None,
+            highest: None,
+        }
     }
 
     /// Advances the time to `at` (epoch µs).
@@ -57,7 +66,11 @@ impl PerfectBucket {
         match step {
             Step::Take(millitokens) => {
                 let left = self.level - units(self.parameters, millitokens);
-                self.level = if millitokens < 0 { left.min(self.full.max(self.level)) } else { left };
+                self.level = if millitokens < 0 {
+                    left.min(self.full.max(self.level))
+                } else {
+                    left
+                };
             }
             Step::Allow(millitokens) => self.level += units(self.parameters, millitokens),
         }
@@ -69,11 +82,12 @@ impl PerfectBucket {
         i64::try_from(-(-self.level).div_euclid(units(self.parameters, 1))).unwrap_or(i64::MAX)
     }
 
-    /// Returns `true` if the bucket was full again after its first use, or if less than the refill of `margin` (µs) was
-    /// missing.
+    /// Returns `true` if the bucket was full again after its first use, or if less than the refill
+    /// of `margin` (µs) was missing.
     pub(super) fn was_full(&self, margin: i64) -> bool {
         let margin = i128::from(self.parameters.amount) * i128::from(margin);
-        self.highest.is_some_and(|highest| highest >= self.full - margin)
+        self.highest
+            .is_some_and(|highest| highest >= self.full - margin)
     }
 
     /// Returns the most millitokens by which the level was below zero, rounded up.
@@ -99,28 +113,52 @@ mod tests {
     use super::*;
 
     /// A limit of 10 tokens, with one more every 100 ms.
-    const PARAMETERS: Parameters = Parameters { capacity: 10_000, amount: 1000, period: 100 };
+    const PARAMETERS: Parameters = Parameters {
+        capacity: 10_000,
+        amount: 1000,
+        period: 100,
+    };
 
     fn lacking(widening: i64, steps: &[(i64, Step)]) -> (i64, i64) {
         let mut bucket = PerfectBucket::new(PARAMETERS, widening * 1000);
-        steps.iter().for_each(|(at, step)| bucket.step(at * 1000, *step));
+        steps
+            .iter()
+            .for_each(|(at, step)| bucket.step(at * 1000, *step));
         (bucket.lacking(), bucket.lacking_time())
     }
 
     #[test]
     fn a_grant_within_capacity_and_refill_is_right_to_the_millitoken() {
         use Step::Take;
-        assert_eq!(lacking(0, &[(0, Take(10_000)), (100, Take(1000)), (250, Take(1500))]), (0, 0));
-        assert_eq!(lacking(0, &[(0, Take(10_000)), (100, Take(1000)), (250, Take(1501))]), (1, 100));
+        assert_eq!(
+            lacking(
+                0,
+                &[(0, Take(10_000)), (100, Take(1000)), (250, Take(1500))]
+            ),
+            (0, 0)
+        );
+        assert_eq!(
+            lacking(
+                0,
+                &[(0, Take(10_000)), (100, Take(1000)), (250, Take(1501))]
+            ),
+            (1, 100)
+        );
         assert_eq!(lacking(5, &[(0, Take(10_000)), (100, Take(1050))]), (0, 0));
-        assert_eq!(lacking(5, &[(0, Take(10_000)), (100, Take(1051))]), (1, 100));
+        assert_eq!(
+            lacking(5, &[(0, Take(10_000)), (100, Take(1051))]),
+            (1, 100)
+        );
     }
 
     #[test]
     fn a_full_bucket_gains_nothing() {
         use Step::Take;
         assert_eq!(lacking(0, &[(0, Take(1)), (90_000, Take(10_001))]).0, 1);
-        assert_eq!(lacking(0, &[(0, Take(1000)), (1, Take(-2000)), (1, Take(10_001))]).0, 1);
+        assert_eq!(
+            lacking(0, &[(0, Take(1000)), (1, Take(-2000)), (1, Take(10_001))]).0,
+            1
+        );
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl Rule {
         };
         let micros = i64::try_from(allowed.as_micros()).unwrap_or(i64::MAX);
         let needed = u64::try_from(run(0).lacking_time()).unwrap_or(0);
-        Self { over_admitted: run(micros).lacking(), allowed, needed: Duration::from_micros(needed) }
+        Self {
+            over_admitted: run(micros).lacking(),
+            allowed,
+            needed: Duration::from_micros(needed),
+        }
     }
 }

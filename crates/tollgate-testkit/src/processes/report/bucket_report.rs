@@ -30,8 +30,8 @@ pub struct BucketReport {
     pub shards: usize,
     /// The consumption counter at the end, over all shards.
     pub charged: i64,
-    /// The maximum that the bucket could have granted: the capacity plus the refill in the time of the scenario, less a
-    /// time for its start and end.
+    /// The maximum that the bucket could have granted: the capacity plus the refill in the time of
+    /// the scenario, less a time for its start and end.
     pub could_grant: i64,
     /// The result of the rule, by the times at which the store did the writes.
     pub commits: Rule,
@@ -48,59 +48,99 @@ pub struct BucketReport {
 /// The time that the start and the end of a run may take, in addition to two round trips.
 const EDGES: Duration = Duration::from_millis(50);
 
-/// The lifetime of prefetched tokens, µs. The tokens that a killed process held were taken within this time before its
-/// end.
+/// The lifetime of prefetched tokens, µs. The tokens that a killed process held were taken within
+/// this time before its end.
 const AHEAD: i64 = 3_000_000;
 
 impl BucketReport {
     pub(super) fn all(scenario: &Scenario, evidence: &Evidence) -> Vec<Self> {
-        let buckets: BTreeSet<&str> = evidence.items.iter().filter_map(|(item, _)| bucket_of(item)).collect();
+        let buckets: BTreeSet<&str> = evidence
+            .items
+            .iter()
+            .filter_map(|(item, _)| bucket_of(item))
+            .collect();
         let limits = scenario.limits_or_default();
-        let pairs = buckets.into_iter().flat_map(|bucket| limits.iter().map(move |limit| (bucket, limit)));
-        pairs.map(|(bucket, limit)| Self::of(scenario, evidence, bucket, limit)).collect()
+        let pairs = buckets
+            .into_iter()
+            .flat_map(|bucket| limits.iter().map(move |limit| (bucket, limit)));
+        pairs
+            .map(|(bucket, limit)| Self::of(scenario, evidence, bucket, limit))
+            .collect()
     }
 
     fn of(scenario: &Scenario, evidence: &Evidence, bucket: &str, limit: &Limit) -> Self {
         let (name, parameters) = (limit.name().as_str(), parameters(limit));
-        let shards: Vec<_> = evidence.items.iter().filter(|(item, _)| bucket_of(item) == Some(bucket)).collect();
+        let shards: Vec<_> = evidence
+            .items
+            .iter()
+            .filter(|(item, _)| bucket_of(item) == Some(bucket))
+            .collect();
         let chains = shards.iter().map(|(item, image)| {
             let last = image.levels.get(name).map_or(0, |level| level.consumed);
             Chain::of(&evidence.writes, item, name, last)
         });
         let chains: Vec<Chain> = chains.collect();
-        let charges: Vec<Charge> = chains.iter().flat_map(|chain| chain.charges.iter().copied()).collect();
+        let charges: Vec<Charge> = chains
+            .iter()
+            .flat_map(|chain| chain.charges.iter().copied())
+            .collect();
         let window = micros(chains.iter().map(|chain| chain.window).max().unwrap_or(0));
         let allowance = scenario.allowance_or_default();
         let cost = i64::try_from(scenario.cost).unwrap_or(i64::MAX);
         let widening = allowance.of_writes() + window;
-        let taken = charges.iter().map(|charge| (charge.at, Step::Take(charge.millitokens)));
+        let taken = charges
+            .iter()
+            .map(|charge| (charge.at, Step::Take(charge.millitokens)));
         let commits = Rule::check(parameters, widening, taken.chain(settled_up(evidence)));
-        let grants = Rule::check(parameters, allowance.of_grants() + window, granted(evidence, cost));
+        let grants = Rule::check(
+            parameters,
+            allowance.of_grants() + window,
+            granted(evidence, cost),
+        );
         let conservation = match (&chains[..], &shards[..]) {
             ([chain], [(_, last)]) if last.shards == 1 => {
                 // Settlements are bounded neither by this capacity nor by the perfect bucket's.
-                Conservation::of(name, parameters, widening, &chain.charges, &evidence.writes, last)
+                Conservation::of(
+                    name,
+                    parameters,
+                    widening,
+                    &chain.charges,
+                    &evidence.writes,
+                    last,
+                )
             }
             _ => None,
         };
         let ledgers = evidence.worked.iter().enumerate().map(|(number, worked)| {
-            let mine: Vec<&Charge> = charges.iter().filter(|charge| charge.worker == Some(number)).collect();
+            let mine: Vec<&Charge> = charges
+                .iter()
+                .filter(|charge| charge.worker == Some(number))
+                .collect();
             let charged = mine.iter().map(|charge| charge.millitokens).sum();
             let mut logged = logged(worked, cost);
-            // A lost answer may be that of a prefetch, and a killed worker held the tokens that it had prefetched.
+            // A lost answer may be that of a prefetch, and a killed worker held the tokens that it
+            // had prefetched.
             let ended = worked.log.last().map_or(0, |entry| entry.at);
             let unknown = mine.iter().filter(|charge| {
                 charge.write.is_none()
-                    || (scenario.mode == Mode::Prefetch && worked.killed && charge.at >= ended - AHEAD)
+                    || (scenario.mode == Mode::Prefetch
+                        && worked.killed
+                        && charge.at >= ended - AHEAD)
             });
-            logged.more += unknown.map(|charge| charge.millitokens.max(0) / 1000).sum::<i64>();
+            logged.more += unknown
+                .map(|charge| charge.millitokens.max(0) / 1000)
+                .sum::<i64>();
             logged.beside(charged)
         });
         Self {
             bucket: bucket.to_owned(),
             limit: name.to_owned(),
             shards: shards.len(),
-            charged: shards.iter().filter_map(|(_, image)| image.levels.get(name)).map(|level| level.consumed).sum(),
+            charged: shards
+                .iter()
+                .filter_map(|(_, image)| image.levels.get(name))
+                .map(|level| level.consumed)
+                .sum(),
             could_grant: could_grant(scenario, parameters),
             commits,
             grants,
@@ -117,18 +157,25 @@ impl BucketReport {
 }
 
 fn parameters(limit: &Limit) -> Parameters {
-    let milli = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(1000);
+    let milli = |tokens: u64| {
+        i64::try_from(tokens)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1000)
+    };
     Parameters {
         capacity: milli(limit.capacity()),
         amount: milli(limit.refill_amount()),
-        period: i64::try_from(limit.refill_period().as_millis()).unwrap_or(i64::MAX).max(1),
+        period: i64::try_from(limit.refill_period().as_millis())
+            .unwrap_or(i64::MAX)
+            .max(1),
     }
 }
 
 fn could_grant(scenario: &Scenario, parameters: Parameters) -> i64 {
     let farthest = scenario.distances.iter().max().copied().unwrap_or_default();
     let time = scenario.time.saturating_sub(farthest * 2 + EDGES);
-    let refill = i128::from(parameters.amount) * time.as_millis().cast_signed() / i128::from(parameters.period);
+    let refill = i128::from(parameters.amount) * time.as_millis().cast_signed()
+        / i128::from(parameters.period);
     i64::try_from(i128::from(parameters.capacity) + refill).unwrap_or(i64::MAX)
 }
 
@@ -137,7 +184,9 @@ fn granted(evidence: &Evidence, cost: i64) -> impl Iterator<Item = (i64, Step)> 
     let entries = evidence.worked.iter().flat_map(|worked| &worked.log);
     entries.filter_map(move |entry| match entry.kind {
         Kind::Granted { .. } => Some((entry.at, Step::Take(cost.saturating_mul(1000)))),
-        Kind::Owed { difference } if difference < 0 => Some((entry.at, Step::Take(difference * 1000))),
+        Kind::Owed { difference } if difference < 0 => {
+            Some((entry.at, Step::Take(difference * 1000)))
+        }
         _ => None,
     })
 }
@@ -146,7 +195,9 @@ fn granted(evidence: &Evidence, cost: i64) -> impl Iterator<Item = (i64, Step)> 
 fn settled_up(evidence: &Evidence) -> impl Iterator<Item = (i64, Step)> {
     let entries = evidence.worked.iter().flat_map(|worked| &worked.log);
     entries.filter_map(|entry| match entry.kind {
-        Kind::Owed { difference } if difference > 0 => Some((entry.at, Step::Allow(difference * 1000))),
+        Kind::Owed { difference } if difference > 0 => {
+            Some((entry.at, Step::Allow(difference * 1000)))
+        }
         _ => None,
     })
 }

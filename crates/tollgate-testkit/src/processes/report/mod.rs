@@ -32,8 +32,8 @@ pub struct Report {
     pub cost: u64,
     /// The widening of the rule's intervals.
     pub allowance: Allowance,
-    /// The workers, in the order in which they were started. The replacement of a killed worker has the same process
-    /// index.
+    /// The workers, in the order in which they were started. The replacement of a killed worker has
+    /// the same process index.
     pub workers: Vec<WorkerReport>,
     /// The limits of the buckets.
     pub buckets: Vec<BucketReport>,
@@ -66,7 +66,11 @@ impl Report {
             time: scenario.time,
             cost: scenario.cost,
             allowance: scenario.allowance_or_default(),
-            workers: evidence.worked.iter().map(|worked| WorkerReport::of(worked, &room)).collect(),
+            workers: evidence
+                .worked
+                .iter()
+                .map(|worked| WorkerReport::of(worked, &room))
+                .collect(),
             buckets,
         }
     }
@@ -81,23 +85,37 @@ impl Report {
         self.workers.iter().map(|worker| worker.denied).sum()
     }
 
-    /// Returns the number of requests without a decision for this reason (`contended`, `deadline`, `store`, `breaker`,
-    /// `shutdown`), of all workers.
+    /// Returns the number of requests without a decision for this reason (`contended`, `deadline`,
+    /// `store`, `breaker`, `shutdown`), of all workers.
     pub fn failed(&self, why: &str) -> u64 {
-        self.workers.iter().filter_map(|worker| worker.failed.get(why)).sum()
+        self.workers
+            .iter()
+            .filter_map(|worker| worker.failed.get(why))
+            .sum()
     }
 
     /// Returns the number of granted requests of each process, including its replacements.
     pub fn granted_of_processes(&self) -> Vec<u64> {
-        let processes = self.workers.iter().map(|worker| worker.process + 1).max().unwrap_or(0);
+        let processes = self
+            .workers
+            .iter()
+            .map(|worker| worker.process + 1)
+            .max()
+            .unwrap_or(0);
         let mut granted = vec![0; processes];
-        self.workers.iter().for_each(|worker| granted[worker.process] += worker.granted);
+        self.workers
+            .iter()
+            .for_each(|worker| granted[worker.process] += worker.granted);
         granted
     }
 
     /// Returns the part of all writes whose condition failed.
     pub fn failed_writes(&self) -> f64 {
-        let failed: u64 = self.workers.iter().map(|worker| worker.failed_conditions).sum();
+        let failed: u64 = self
+            .workers
+            .iter()
+            .map(|worker| worker.failed_conditions)
+            .sum();
         let writes: u64 = self.workers.iter().map(|worker| worker.writes).sum();
         failed as f64 / writes.max(1) as f64
     }

@@ -8,26 +8,38 @@ use super::{BucketReport, Report, WorkerReport};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {}, {:?}, allowed: {}\n", self.seed, self.time, self.allowance)?;
+        writeln!(
+            f,
+            "seed {}, {:?}, allowed: {}\n",
+            self.seed, self.time, self.allowance
+        )?;
         writeln!(
             f,
             "| process | distance | asked | granted | denied | with room: by the store, as told | no decision | unanswered | p50, p99 in round \
              trips | writes | failed |"
         )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
-        self.workers.iter().try_for_each(|worker| write_worker(f, worker))?;
+        self.workers
+            .iter()
+            .try_for_each(|worker| write_worker(f, worker))?;
         writeln!(
             f,
             "\n| bucket | limit | shards | charged | used | beyond the rule: writes, grants | widening: needed, allowed \
              | above perfect | lost | full again | unexplained | charged less logged |"
         )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|---|")?;
-        self.buckets.iter().try_for_each(|bucket| write_bucket(f, bucket))
+        self.buckets
+            .iter()
+            .try_for_each(|bucket| write_bucket(f, bucket))
     }
 }
 
 fn write_worker(f: &mut fmt::Formatter<'_>, worker: &WorkerReport) -> fmt::Result {
-    let failed: Vec<String> = worker.failed.iter().map(|(why, count)| format!("{count} {why}")).collect();
+    let failed: Vec<String> = worker
+        .failed
+        .iter()
+        .map(|(why, count)| format!("{count} {why}"))
+        .collect();
     writeln!(
         f,
         "| {}{} | {:?} | {} | {} | {} | {}, {} | {} | {} | {:.2}, {:.2} | {} | {:.1} % |",
@@ -39,7 +51,11 @@ fn write_worker(f: &mut fmt::Formatter<'_>, worker: &WorkerReport) -> fmt::Resul
         worker.denied,
         worker.denied_with_room,
         worker.denied_telling_room,
-        if failed.is_empty() { "0".to_owned() } else { failed.join(", ") },
+        if failed.is_empty() {
+            "0".to_owned()
+        } else {
+            failed.join(", ")
+        },
         worker.unanswered,
         worker.in_round_trips(worker.grant_p50),
         worker.in_round_trips(worker.grant_p99),
@@ -50,10 +66,17 @@ fn write_worker(f: &mut fmt::Formatter<'_>, worker: &WorkerReport) -> fmt::Resul
 
 fn write_bucket(f: &mut fmt::Formatter<'_>, bucket: &BucketReport) -> fmt::Result {
     let (above, lost, full) = match bucket.conservation {
-        Some(levels) => (levels.above_perfect.to_string(), levels.lost.to_string(), levels.was_full.to_string()),
+        Some(levels) => (
+            levels.above_perfect.to_string(),
+            levels.lost.to_string(),
+            levels.was_full.to_string(),
+        ),
         None => Default::default(),
     };
-    let differences = bucket.ledgers.iter().map(|ledger| (ledger.charged - ledger.logged).to_string());
+    let differences = bucket
+        .ledgers
+        .iter()
+        .map(|ledger| (ledger.charged - ledger.logged).to_string());
     writeln!(
         f,
         "| {} | {} | {} | {} | {:.2} % | {}, {} | {:.1?}, {:.1?} | {above} | {lost} | {full} | {} | {} |",

@@ -25,8 +25,8 @@ pub struct WorkerReport {
     pub denied: u64,
     /// The number of denials that reported enough tokens for the request.
     pub denied_telling_room: u64,
-    /// The number of denials for which the buckets held the cost all the time, from one distance and 20 ms before the
-    /// request until one distance and 20 ms after the answer.
+    /// The number of denials for which the buckets held the cost all the time, from one distance
+    /// and 20 ms before the request until one distance and 20 ms after the answer.
     pub denied_with_room: u64,
     /// The number of requests without a decision, by reason.
     pub failed: BTreeMap<String, u64>,
@@ -75,7 +75,8 @@ impl WorkerReport {
                     report.denied += 1;
                     let begun = asked.remove(&entry.request).unwrap_or(entry.at);
                     report.denied_telling_room += u64::from(room.is_told(*left));
-                    report.denied_with_room += u64::from(room.was_there(begun, entry.at, worked.distance));
+                    report.denied_with_room +=
+                        u64::from(room.was_there(begun, entry.at, worked.distance));
                 }
                 Kind::Failed { why } => {
                     asked.remove(&entry.request);
@@ -99,5 +100,10 @@ impl WorkerReport {
 fn percentile(times: &mut [i64], part: usize) -> Duration {
     times.sort_unstable();
     let index = (times.len() * part / 100).min(times.len().saturating_sub(1));
-    Duration::from_micros(times.get(index).and_then(|time| u64::try_from(*time).ok()).unwrap_or(0))
+    Duration::from_micros(
+        times
+            .get(index)
+            .and_then(|time| u64::try_from(*time).ok())
+            .unwrap_or(0),
+    )
 }

@@ -19,8 +19,9 @@ pub(crate) struct Charge {
 
 /// The charges of one limit of one item, in the order in which they were done.
 ///
-/// Each image contains the consumption counter, so each answered write shows the counter that it found. Chaining these
-/// counters gives the order. A gap in the chain is the charge of writes whose answers were lost.
+/// Each image contains the consumption counter, so each answered write shows the counter that it
+/// found. Chaining these counters gives the order. A gap in the chain is the charge of writes whose
+/// answers were lost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain {
     pub(crate) charges: Vec<Charge>,
@@ -51,7 +52,11 @@ impl Chain {
         });
         let steps: Vec<Step> = steps.collect();
         let mut chain = Self {
-            window: answered.iter().map(|(_, write)| write.answered - write.sent).max().unwrap_or(0),
+            window: answered
+                .iter()
+                .map(|(_, write)| write.answered - write.sent)
+                .max()
+                .unwrap_or(0),
             ..Self::default()
         };
         let mut counter = 0;
@@ -65,7 +70,12 @@ impl Chain {
                 counter += charge;
             }
             let at = write.answered;
-            chain.charges.push(Charge { worker: Some(write.worker), at, millitokens: charge, write: Some(index) });
+            chain.charges.push(Charge {
+                worker: Some(write.worker),
+                at,
+                millitokens: charge,
+                write: Some(index),
+            });
         }
         chain.explain(&mut lost, limit, last - counter, i64::MAX);
         chain
@@ -76,12 +86,22 @@ impl Chain {
         if gap == 0 {
             return;
         }
-        let candidates: Vec<usize> = (0..lost.len()).filter(|index| lost[*index].sent < until).collect();
-        let amounts: Vec<i64> = candidates.iter().map(|index| charge(lost[*index], limit)).collect();
+        let candidates: Vec<usize> = (0..lost.len())
+            .filter(|index| lost[*index].sent < until)
+            .collect();
+        let amounts: Vec<i64> = candidates
+            .iter()
+            .map(|index| charge(lost[*index], limit))
+            .collect();
         let Some(chosen) = choose(&amounts, gap) else {
             self.unexplained += gap.abs();
             let at = until.min(self.charges.last().map_or(0, |charge| charge.at));
-            self.charges.push(Charge { worker: None, at, millitokens: gap, write: None });
+            self.charges.push(Charge {
+                worker: None,
+                at,
+                millitokens: gap,
+                write: None,
+            });
             return;
         };
         for position in chosen.into_iter().rev() {
@@ -99,15 +119,20 @@ impl Chain {
 
 /// Returns the counter after a write.
 fn after(write: &Write, limit: &str) -> Option<i64> {
-    write.image.as_ref()?.levels.get(limit).map(|level| level.consumed)
+    write
+        .image
+        .as_ref()?
+        .levels
+        .get(limit)
+        .map(|level| level.consumed)
 }
 
 fn charge(write: &Write, limit: &str) -> i64 {
     write.charges.get(limit).copied().unwrap_or(0)
 }
 
-/// Returns the positions of the amounts whose sum is `sum`, in ascending order. Considers 16 amounts, and uses as few
-/// as possible.
+/// Returns the positions of the amounts whose sum is `sum`, in ascending order. Considers 16
+/// amounts, and uses as few as possible.
 fn choose(amounts: &[i64], sum: i64) -> Option<Vec<usize>> {
     let amounts = &amounts[..amounts.len().min(16)];
     let mut sets: Vec<u32> = (1..1_u32 << amounts.len()).collect();
@@ -128,9 +153,14 @@ mod tests {
     };
 
     fn write(worker: usize, sent: i64, answered: i64, charge: i64, after: Option<i64>) -> Write {
-        let level = |consumed| Level { consumed, ..Level::default() };
-        let image =
-            |consumed| Image { levels: BTreeMap::from([("rpm".to_owned(), level(consumed))]), ..Image::default() };
+        let level = |consumed| Level {
+            consumed,
+            ..Level::default()
+        };
+        let image = |consumed| Image {
+            levels: BTreeMap::from([("rpm".to_owned(), level(consumed))]),
+            ..Image::default()
+        };
         Write {
             worker,
             item: "i".to_owned(),
@@ -143,12 +173,20 @@ mod tests {
     }
 
     fn workers(chain: &Chain) -> Vec<usize> {
-        chain.charges.iter().filter_map(|charge| charge.worker).collect()
+        chain
+            .charges
+            .iter()
+            .filter_map(|charge| charge.worker)
+            .collect()
     }
 
     #[test]
     fn writes_at_the_same_time_are_ordered_by_the_counter() {
-        let writes = [write(1, 0, 10, 5, Some(12)), write(2, 1, 9, 4, Some(16)), write(3, 2, 12, 7, Some(7))];
+        let writes = [
+            write(1, 0, 10, 5, Some(12)),
+            write(2, 1, 9, 4, Some(16)),
+            write(3, 2, 12, 7, Some(7)),
+        ];
         let chain = Chain::of(&writes, "i", "rpm", 16);
         assert_eq!((workers(&chain), chain.unexplained), (vec![3, 1, 2], 0));
     }
@@ -168,7 +206,11 @@ mod tests {
     #[test]
     fn a_counter_that_comes_by_again_is_followed() {
         // Both 1 and 2 found the counter 0. 2 was done first, and 3 brought the counter back to 0.
-        let writes = [write(1, 0, 9, -2, Some(-2)), write(2, 0, 10, 5, Some(5)), write(3, 1, 11, -5, Some(0))];
+        let writes = [
+            write(1, 0, 9, -2, Some(-2)),
+            write(2, 0, 10, 5, Some(5)),
+            write(3, 1, 11, -5, Some(0)),
+        ];
         let chain = Chain::of(&writes, "i", "rpm", -2);
         assert_eq!((workers(&chain), chain.unexplained), (vec![2, 3, 1], 0));
     }

@@ -38,7 +38,10 @@ pub(crate) struct Counts {
 impl Recorder {
     /// Returns an observer for the proxy of one worker.
     pub(crate) fn of(self: &Arc<Self>, worker: usize) -> Arc<dyn Observer> {
-        Arc::new(OfWorker { recorder: Arc::clone(self), worker })
+        Arc::new(OfWorker {
+            recorder: Arc::clone(self),
+            worker,
+        })
     }
 
     /// Takes the records out.
@@ -67,11 +70,20 @@ impl Observer for OfWorker {
             Ok(answer) => {
                 let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
                 let kind = body["__type"].as_str().unwrap_or_default();
-                let refused =
-                    kind.ends_with("ConditionalCheckFailedException") || kind.ends_with("TransactionCanceledException");
-                // The answer to an update contains the new item. A put leaves the item in its request.
-                let new = if observed.operation == "PutItem" { &request["Item"] } else { &body["Attributes"] };
-                (Some(answer.status().is_success()), wire::image(new), refused)
+                let refused = kind.ends_with("ConditionalCheckFailedException")
+                    || kind.ends_with("TransactionCanceledException");
+                // The answer to an update contains the new item. A put leaves the item in its
+                // request.
+                let new = if observed.operation == "PutItem" {
+                    &request["Item"]
+                } else {
+                    &body["Attributes"]
+                };
+                (
+                    Some(answer.status().is_success()),
+                    wire::image(new),
+                    refused,
+                )
             }
             // If the connection was never made, nothing was sent.
             Err(error) if never_connected(error.as_ref()) => (Some(false), None, false),
@@ -94,11 +106,21 @@ impl Observer for OfWorker {
         let image = image.filter(|_| done == Some(true));
         for wire::Asked { item, charges } in asked {
             let (worker, image) = (self.worker, image.clone());
-            record.writes.push(Write { worker, item, sent, answered, charges, done, image });
+            record.writes.push(Write {
+                worker,
+                item,
+                sent,
+                answered,
+                charges,
+                done,
+                image,
+            });
         }
     }
 }
 
 fn never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(hyper_util::client::legacy::Error::is_connect)
+    error
+        .downcast_ref::<hyper_util::client::legacy::Error>()
+        .is_some_and(hyper_util::client::legacy::Error::is_connect)
 }

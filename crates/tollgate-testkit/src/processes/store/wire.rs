@@ -1,6 +1,7 @@
 //! Reads bucket writes and images from the bodies of requests and answers.
 //!
-//! It is independent of the library's own codec, so that errors in the codec show up as differences.
+//! It is independent of the library's own codec, so that errors in the codec show up as
+//! differences.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use super::write::{Image, bucket_of};
 /// The internal limit that counts write units. It is not part of the scenario.
 const PRESSURE: &str = "wcu";
 
-/// A bucket write as its request describes it: the item's partition key, and the millitokens that it adds to the
-/// consumption counter of each limit.
+/// A bucket write as its request describes it: the item's partition key, and the millitokens that
+/// it adds to the consumption counter of each limit.
 pub(super) struct Asked {
     pub(super) item: String,
     pub(super) charges: BTreeMap<String, i64>,
@@ -24,8 +25,14 @@ pub(super) fn asked(operation: &str, body: &Value) -> Vec<Asked> {
         "UpdateItem" => update(body).into_iter().collect(),
         "PutItem" => put(body).into_iter().collect(),
         "TransactWriteItems" => {
-            let actions = body["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
-            actions.iter().filter_map(|action| update(&action["Update"]).or_else(|| put(&action["Put"]))).collect()
+            let actions = body["TransactItems"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            actions
+                .iter()
+                .filter_map(|action| update(&action["Update"]).or_else(|| put(&action["Put"])))
+                .collect()
         }
         _ => Vec::new(),
     }
@@ -34,13 +41,23 @@ pub(super) fn asked(operation: &str, body: &Value) -> Vec<Asked> {
 fn update(body: &Value) -> Option<Asked> {
     let item = bucket_item(&body["Key"])?;
     let expression = body["UpdateExpression"].as_str()?;
-    let words: Vec<&str> = expression.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = expression
+        .split([' ', ','])
+        .filter(|word| !word.is_empty())
+        .collect();
     let mut charges = BTreeMap::new();
     for (index, word) in words.iter().enumerate() {
-        let name = body["ExpressionAttributeNames"][*word].as_str().unwrap_or(word);
-        let Some(limit) = limit_of(name, "_tc") else { continue };
-        // `ADD #tc :difference`. A write that sets the counter is not understood, and shows up as a gap.
-        let Some(value) = words.get(index + 1).filter(|value| value.starts_with(':')) else { continue };
+        let name = body["ExpressionAttributeNames"][*word]
+            .as_str()
+            .unwrap_or(word);
+        let Some(limit) = limit_of(name, "_tc") else {
+            continue;
+        };
+        // `ADD #tc :difference`. A write that sets the counter is not understood, and shows up as a
+        // gap.
+        let Some(value) = words.get(index + 1).filter(|value| value.starts_with(':')) else {
+            continue;
+        };
         if let Some(charge) = number(&body["ExpressionAttributeValues"][*value]) {
             charges.insert(limit.to_owned(), charge);
         }
@@ -51,7 +68,10 @@ fn update(body: &Value) -> Option<Asked> {
 fn put(body: &Value) -> Option<Asked> {
     let item = bucket_item(&body["Item"])?;
     let levels = image(&body["Item"])?.levels;
-    let charges = levels.into_iter().map(|(limit, level)| (limit, level.consumed)).collect();
+    let charges = levels
+        .into_iter()
+        .map(|(limit, level)| (limit, level.consumed))
+        .collect();
     Some(Asked { item, charges })
 }
 
@@ -84,7 +104,10 @@ pub(crate) fn image(item: &Value) -> Option<Image> {
 }
 
 fn limit_of<'a>(attribute: &'a str, field: &str) -> Option<&'a str> {
-    attribute.strip_prefix("b_")?.strip_suffix(field).filter(|limit| *limit != PRESSURE)
+    attribute
+        .strip_prefix("b_")?
+        .strip_suffix(field)
+        .filter(|limit| *limit != PRESSURE)
 }
 
 fn number(value: &Value) -> Option<i64> {
@@ -107,7 +130,10 @@ mod tests {
         });
         let asked = asked("UpdateItem", &body);
         assert_eq!(asked[0].item, "ns/BUCKET#user#api#0");
-        assert_eq!(asked[0].charges, BTreeMap::from([("rpm".to_owned(), 1), ("tpm".to_owned(), 7)]));
+        assert_eq!(
+            asked[0].charges,
+            BTreeMap::from([("rpm".to_owned(), 1), ("tpm".to_owned(), 7)])
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ pub(crate) struct Write {
     pub(crate) worker: usize,
     /// The partition key of the item.
     pub(crate) item: String,
-    /// The times at which it was sent to the engine and answered: epoch µs. It was done between them.
+    /// The times at which it was sent to the engine and answered: epoch µs. It was done between
+    /// them.
     pub(crate) sent: i64,
     pub(crate) answered: i64,
     /// The millitokens that it adds to the consumption counter of each limit.
@@ -43,18 +44,20 @@ pub(crate) struct Level {
 }
 
 impl Image {
-    /// Returns the millitokens that the item holds of a limit at `now` (epoch ms): its tokens plus the refill since
-    /// then, at most the capacity. Only for an item that is not split.
+    /// Returns the millitokens that the item holds of a limit at `now` (epoch ms): its tokens plus
+    /// the refill since then, at most the capacity. Only for an item that is not split.
     pub(crate) fn holds(&self, limit: &str, now: i64) -> Option<i64> {
         let level = self.levels.get(limit)?;
         let elapsed = i128::from((now - self.refilled_at).max(0));
-        let due = (elapsed * i128::from(level.amount) + i128::from(level.remainder)) / i128::from(level.period.max(1));
+        let due = (elapsed * i128::from(level.amount) + i128::from(level.remainder))
+            / i128::from(level.period.max(1));
         let held = (i128::from(level.tokens) + due).min(i128::from(level.capacity));
         i64::try_from(held).ok()
     }
 }
 
-/// Returns the bucket of the item with this partition key: `entity#resource`. `None` if the item is not a bucket shard.
+/// Returns the bucket of the item with this partition key: `entity#resource`. `None` if the item is
+/// not a bucket shard.
 pub(crate) fn bucket_of(item: &str) -> Option<&str> {
     let (_, bucket) = item.split_once("/BUCKET#")?;
     Some(bucket.rsplit_once('#')?.0)

@@ -75,8 +75,8 @@ impl Asker {
         }
     }
 
-    /// Makes one request. The error is the time to wait before the next one if the request was denied, or `None` if
-    /// there was no decision.
+    /// Makes one request. The error is the time to wait before the next one if the request was
+    /// denied, or `None` if there was no decision.
     pub(super) async fn ask(&self) -> Result<(), Option<Duration>> {
         let shared = &self.shared;
         let request = shared.requests.fetch_add(1, Ordering::Relaxed);
@@ -98,7 +98,10 @@ impl Asker {
 
     async fn acquire(&self) -> Result<Lease, Error> {
         let shared = &self.shared;
-        let mut acquire = shared.limiter.acquire(ENTITY, RESOURCE).limits(shared.limits.clone());
+        let mut acquire = shared
+            .limiter
+            .acquire(ENTITY, RESOURCE)
+            .limits(shared.limits.clone());
         for limit in &shared.limits {
             acquire = acquire.cost(limit.name(), shared.cost);
         }
@@ -131,16 +134,30 @@ impl Asker {
         let noting = tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
-                let kind = if settlement.await.is_ok() { Kind::Settled } else { Kind::Lost };
+                let kind = if settlement.await.is_ok() {
+                    Kind::Settled
+                } else {
+                    Kind::Lost
+                };
                 shared.log.note(request, kind);
             }
         });
-        shared.settling.lock().unwrap_or_else(PoisonError::into_inner).push(noting);
+        shared
+            .settling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(noting);
     }
 
     /// Waits until all settlements are written.
     pub(super) async fn settled(&self) {
-        let settling = std::mem::take(&mut *self.shared.settling.lock().unwrap_or_else(PoisonError::into_inner));
+        let settling = std::mem::take(
+            &mut *self
+                .shared
+                .settling
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         for noting in settling {
             let _ = noting.await;
         }
@@ -148,19 +165,40 @@ impl Asker {
 
     /// Sends a request through the layer. The handler logs grants.
     async fn send(&self, number: u64) -> Result<(), Option<Duration>> {
-        let request = Request::get("/").header("x-user", ENTITY).extension(Number(number)).body(Body::empty());
+        let request = Request::get("/")
+            .header("x-user", ENTITY)
+            .extension(Number(number))
+            .body(Body::empty());
         let request = request.unwrap_or_else(|error| panic!("the request is one: {error}"));
-        let response = self.shared.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let response = self
+            .shared
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .unwrap_or_else(|never| match never {});
         let retry = retry_after(&response);
         match response.status() {
             StatusCode::OK => Ok(()),
             StatusCode::TOO_MANY_REQUESTS => {
-                let millis = retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
-                self.shared.log.note(number, Kind::Denied { left: None, retry: millis });
+                let millis =
+                    retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
+                self.shared.log.note(
+                    number,
+                    Kind::Denied {
+                        left: None,
+                        retry: millis,
+                    },
+                );
                 Err(Some(retry.unwrap_or_default()))
             }
             status => {
-                self.shared.log.note(number, Kind::Failed { why: format!("status-{}", status.as_u16()) });
+                self.shared.log.note(
+                    number,
+                    Kind::Failed {
+                        why: format!("status-{}", status.as_u16()),
+                    },
+                );
                 Err(None)
             }
         }
@@ -171,13 +209,24 @@ impl Shared {
     /// Logs an error, and returns the time to wait before the next request.
     fn refused(&self, request: u64, error: &Error) -> Option<Duration> {
         let Some(denied) = error.denied() else {
-            self.log.note(request, Kind::Failed { why: word(error).to_owned() });
+            self.log.note(
+                request,
+                Kind::Failed {
+                    why: word(error).to_owned(),
+                },
+            );
             return None;
         };
         let left = denied.limits.iter().map(|status| status.available).min();
         let retry = denied.retry_after();
         let millis = retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
-        self.log.note(request, Kind::Denied { left, retry: millis });
+        self.log.note(
+            request,
+            Kind::Denied {
+                left,
+                retry: millis,
+            },
+        );
         Some(retry.unwrap_or_default())
     }
 }
@@ -199,25 +248,39 @@ fn word(error: &Error) -> &'static str {
 struct Number(u64);
 
 fn router(limiter: &RateLimiter, order: &Order, log: Arc<Log>) -> Router {
-    let mut policy = Policy::builder().entity(keys::header("x-user")).resource(keys::fixed(RESOURCE));
+    let mut policy = Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::fixed(RESOURCE));
     for limit in &order.limits {
-        policy = policy.limit(limit.clone()).cost(limit.name().as_str(), order.cost);
+        policy = policy
+            .limit(limit.clone())
+            .cost(limit.name().as_str(), order.cost);
     }
     if !order.parent {
         policy = policy.without_parent();
     }
-    let policy = policy.build().unwrap_or_else(|error| panic!("the policy is one: {error}"));
+    let policy = policy
+        .build()
+        .unwrap_or_else(|error| panic!("the policy is one: {error}"));
     let handler = move |request: Request<Body>| {
         if let Some(Number(number)) = request.extensions().get() {
             log.note(*number, Kind::Granted { left: None });
         }
         async { "granted" }
     };
-    Router::new().fallback(handler).layer(RateLimitLayer::new(limiter.clone(), policy))
+    Router::new()
+        .fallback(handler)
+        .layer(RateLimitLayer::new(limiter.clone(), policy))
 }
 
 /// Returns the wait time in a refusal, in whole seconds.
 fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
-    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    let seconds = response
+        .headers()
+        .get("retry-after")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds))
 }

@@ -15,7 +15,9 @@ pub(super) struct SteppedClock {
 
 impl SteppedClock {
     pub(super) fn new(ahead: i64) -> Self {
-        Self { ahead: Arc::new(AtomicI64::new(ahead)) }
+        Self {
+            ahead: Arc::new(AtomicI64::new(ahead)),
+        }
     }
 
     /// Sets the milliseconds by which it is ahead of the system clock.
@@ -26,6 +28,8 @@ impl SteppedClock {
 
 impl Clock for SteppedClock {
     fn now(&self) -> i64 {
-        SystemClock.now().saturating_add(self.ahead.load(Ordering::SeqCst))
+        SystemClock
+            .now()
+            .saturating_add(self.ahead.load(Ordering::SeqCst))
     }
 }

@@ -15,13 +15,17 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Listens on a thread of its own. Exits the process if standard input is closed, because then the driver is gone.
+    /// Listens on a thread of its own. Exits the process if standard input is closed, because then
+    /// the driver is gone.
     pub(super) fn listen(clock: SteppedClock) -> Self {
         let (told, end) = oneshot::channel();
         let mut told = Some(told);
         thread::spawn(move || {
             for line in stdin().lock().lines().map_while(Result::ok) {
-                match line.split_once(' ').map(|(word, number)| (word, number.parse::<i64>())) {
+                match line
+                    .split_once(' ')
+                    .map(|(word, number)| (word, number.parse::<i64>()))
+                {
                     Some(("run", Ok(end))) => {
                         told.take().map(|told| told.send(end));
                     }

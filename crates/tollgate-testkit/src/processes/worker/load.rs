@@ -12,7 +12,8 @@ use super::{
 /// The maximum wait of a denied task before it asks again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause after a request without a decision, so that a store that is down is not called all the time.
+/// The pause after a request without a decision, so that a store that is down is not called all the
+/// time.
 const NO_DECISION: Duration = Duration::from_millis(5);
 
 /// The maximum number of concurrent requests of a process.
@@ -22,7 +23,9 @@ const MOST: usize = 20_000;
 pub(super) async fn run(order: &Order, asker: &Asker, end: i64) {
     match order.demand {
         Demand::Closed { think } => {
-            let tasks: Vec<_> = (0..order.tasks).map(|_| tokio::spawn(closed(asker.clone(), think, end))).collect();
+            let tasks: Vec<_> = (0..order.tasks)
+                .map(|_| tokio::spawn(closed(asker.clone(), think, end)))
+                .collect();
             join(tasks).await;
         }
         Demand::Open { per_second } => open(order.seed, asker, per_second, end).await,
@@ -33,7 +36,9 @@ async fn closed(asker: Asker, think: Duration, end: i64) {
     while time::now() < end {
         let pause = match asker.ask().await {
             Ok(()) => think,
-            Err(Some(retry)) => retry.clamp(Duration::from_millis(1), LONGEST_PAUSE).max(think),
+            Err(Some(retry)) => retry
+                .clamp(Duration::from_millis(1), LONGEST_PAUSE)
+                .max(think),
             Err(None) => NO_DECISION.max(think),
         };
         if pause.is_zero() {
@@ -71,7 +76,8 @@ async fn open(seed: u64, asker: &Asker, per_second: f64, end: i64) {
 
 async fn join(tasks: Vec<tokio::task::JoinHandle<()>>) {
     for task in tasks {
-        task.await.unwrap_or_else(|error| panic!("a task of the worker has failed: {error}"));
+        task.await
+            .unwrap_or_else(|error| panic!("a task of the worker has failed: {error}"));
     }
 }
 

@@ -33,10 +33,16 @@ const SHUTDOWN: Duration = Duration::from_secs(10);
 ///
 /// If the order cannot be read, or the limiter cannot be opened.
 pub fn work_if_told() -> bool {
-    let Ok(order) = env::var(VARIABLE) else { return false };
-    let order = Order::from_json(&order).unwrap_or_else(|| panic!("{VARIABLE} is no order: {order}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.unwrap_or_else(|error| panic!("cannot start the worker's runtime: {error}"));
+    let Ok(order) = env::var(VARIABLE) else {
+        return false;
+    };
+    let order =
+        Order::from_json(&order).unwrap_or_else(|| panic!("{VARIABLE} is no order: {order}"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.unwrap_or_else(|error| panic!("cannot start the worker's runtime: {error}"));
     runtime.block_on(work(order));
     true
 }
@@ -61,7 +67,9 @@ async fn work(order: Order) {
 /// Opens the limiter. Retries if the engine is down for a while.
 async fn open(order: &Order, clock: SteppedClock) -> RateLimiter {
     let client = Client::from_conf(client::config(order.endpoint.clone()).build());
-    let settings = RateLimiter::builder().deadline(order.deadline).wall_clock(clock);
+    let settings = RateLimiter::builder()
+        .deadline(order.deadline)
+        .wall_clock(clock);
     let mut attempts = 0;
     loop {
         let opened = RateLimiter::open()
@@ -73,7 +81,9 @@ async fn open(order: &Order, clock: SteppedClock) -> RateLimiter {
             .await;
         match opened {
             Ok(limiter) => return limiter,
-            Err(error) if attempts == ATTEMPTS => panic!("the worker cannot open its limiter: {error}"),
+            Err(error) if attempts == ATTEMPTS => {
+                panic!("the worker cannot open its limiter: {error}")
+            }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
         attempts += 1;

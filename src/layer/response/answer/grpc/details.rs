@@ -26,13 +26,18 @@ pub(super) fn encoded(
         return None;
     }
     let status = Message::default().number(1, code as u64).bytes(2, message);
-    let status = retry.into_iter().chain(quota).fold(status, |status, detail| status.bytes(3, detail));
+    let status = retry
+        .into_iter()
+        .chain(quota)
+        .fold(status, |status, detail| status.bytes(3, detail));
     HeaderValue::try_from(STANDARD_NO_PAD.encode(status)).ok()
 }
 
 /// Returns `google.rpc.RetryInfo`, exact to the nanosecond.
 fn retry_info(wait: Duration) -> Message {
-    let delay = Message::default().number(1, wait.as_secs().min(MOST_SECONDS)).number(2, wait.subsec_nanos().into());
+    let delay = Message::default()
+        .number(1, wait.as_secs().min(MOST_SECONDS))
+        .number(2, wait.subsec_nanos().into());
     any("RetryInfo", &Message::default().bytes(1, delay))
 }
 
@@ -40,15 +45,28 @@ fn retry_info(wait: Duration) -> Message {
 fn quota_failure(reason: RefusalReason<'_>) -> Option<Message> {
     let failure = match reason {
         RefusalReason::Denied(denied) => {
-            denied.violated().take(MOST_VIOLATIONS).fold(Message::default(), |failure, status| {
-                let (requested, left, capacity) = (status.requested, status.available, status.limit.capacity());
-                let description = format!("{requested} requested, {left} of {capacity} left");
-                failure.bytes(1, violation(&policy_name(status.owner, status.limit.name()), &description))
-            })
+            denied
+                .violated()
+                .take(MOST_VIOLATIONS)
+                .fold(Message::default(), |failure, status| {
+                    let (requested, left, capacity) =
+                        (status.requested, status.available, status.limit.capacity());
+                    let description = format!("{requested} requested, {left} of {capacity} left");
+                    failure.bytes(
+                        1,
+                        violation(
+                            &policy_name(status.owner, status.limit.name()),
+                            &description,
+                        ),
+                    )
+                })
         }
         RefusalReason::ExceedsCapacity(error) => {
             let description = format!("{} requested, {} at most", error.requested, error.capacity);
-            Message::default().bytes(1, violation(&policy_name(error.owner, &error.limit), &description))
+            Message::default().bytes(
+                1,
+                violation(&policy_name(error.owner, &error.limit), &description),
+            )
         }
         _ => return None,
     };
@@ -62,5 +80,7 @@ fn violation(subject: &str, description: &str) -> Message {
 
 /// Returns a `google.protobuf.Any` that holds a message of `google.rpc`.
 fn any(name: &str, message: &Message) -> Message {
-    Message::default().bytes(1, format!("type.googleapis.com/google.rpc.{name}")).bytes(2, message)
+    Message::default()
+        .bytes(1, format!("type.googleapis.com/google.rpc.{name}"))
+        .bytes(2, message)
 }

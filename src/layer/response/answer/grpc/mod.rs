@@ -31,11 +31,18 @@ enum Code {
 }
 
 /// Returns the answer. Its trailers are among the headers or in the body, as the protocol demands.
-pub(super) fn answer(protocol: Protocol, reason: RefusalReason<'_>, wait: Option<Duration>) -> Response<Bytes> {
+pub(super) fn answer(
+    protocol: Protocol,
+    reason: RefusalReason<'_>,
+    wait: Option<Duration>,
+) -> Response<Bytes> {
     let (headers, body) = protocol.head_and_body(trailers(reason, wait));
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(protocol.content_type()));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(protocol.content_type()),
+    );
     response
 }
 
@@ -73,8 +80,8 @@ fn code(reason: RefusalReason<'_>) -> Code {
 /// Returns the milliseconds until the client may retry by itself. A negative number forbids it.
 fn pushback(reason: RefusalReason<'_>, wait: Option<Duration>) -> Option<i32> {
     match (reason, wait) {
-        // Clients read it into an `i32`, which ends after 24 days. For a longer wait, they must not retry by
-        // themselves.
+        // Clients read it into an `i32`, which ends after 24 days. For a longer wait, they must not
+        // retry by themselves.
         (_, Some(wait)) => Some(i32::try_from(millis_up(wait)).unwrap_or(-1)),
         (RefusalReason::Denied(_) | RefusalReason::ExceedsCapacity(_), None) => Some(-1),
         // Clients do not retry other statuses.
@@ -82,7 +89,8 @@ fn pushback(reason: RefusalReason<'_>, wait: Option<Duration>) -> Option<i32> {
     }
 }
 
-/// Encodes a text for `grpc-message`: printable ASCII stays as it is, `%` and all other bytes are percent-encoded.
+/// Encodes a text for `grpc-message`: printable ASCII stays as it is, `%` and all other bytes are
+/// percent-encoded.
 fn percent_encoded(message: &str) -> String {
     let mut encoded = String::with_capacity(message.len());
     for byte in message.bytes() {

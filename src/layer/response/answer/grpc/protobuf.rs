@@ -1,4 +1,5 @@
-//! Writes the two kinds of fields that the messages of `details` have. A protocol buffers library would be much larger.
+//! Writes the two kinds of fields that the messages of `details` have. A protocol buffers library
+//! would be much larger.
 
 /// A message.
 #[derive(Default)]

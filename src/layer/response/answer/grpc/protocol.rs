@@ -12,8 +12,8 @@ use http::{
 pub(crate) enum Protocol {
     /// gRPC over HTTP/2. If there are no messages, the trailers are the response's headers.
     Grpc,
-    /// gRPC-Web over any version of HTTP. The trailers are in the body, because scripts of other origins see only the
-    /// headers that are exposed to them.
+    /// gRPC-Web over any version of HTTP. The trailers are in the body, because scripts of other
+    /// origins see only the headers that are exposed to them.
     Web,
     /// The same as `Web`, in base64.
     WebText,
@@ -29,9 +29,9 @@ const TRAILERS: u8 = 0x80;
 impl Protocol {
     /// Returns the protocol of a POST request, if it is a gRPC request.
     ///
-    /// Clients can send any `content-type`. So `application/grpc` counts only if the request came over HTTP/2 or says
-    /// that its client reads trailers. Everything else gets an HTTP status, which caches, proxies and scripts
-    /// understand.
+    /// Clients can send any `content-type`. So `application/grpc` counts only if the request came
+    /// over HTTP/2 or says that its client reads trailers. Everything else gets an HTTP status,
+    /// which caches, proxies and scripts understand.
     pub(crate) fn of(version: Version, headers: &HeaderMap) -> Option<Self> {
         let rest = after(headers.get(CONTENT_TYPE)?.as_bytes(), GRPC)?;
         let (protocol, rest) = match after(rest, WEB) {
@@ -41,7 +41,8 @@ impl Protocol {
         if !matches!(rest.first(), None | Some(b'+' | b';' | b' ' | b'\t')) {
             return None;
         }
-        let reads_trailers = protocol != Self::Grpc || version >= Version::HTTP_2 || says_trailers(headers);
+        let reads_trailers =
+            protocol != Self::Grpc || version >= Version::HTTP_2 || says_trailers(headers);
         reads_trailers.then_some(protocol)
     }
 
@@ -63,8 +64,8 @@ impl Protocol {
     }
 }
 
-/// Returns the frame of the trailers: a byte that marks it as one, the length in four bytes, and a line for each
-/// trailer.
+/// Returns the frame of the trailers: a byte that marks it as one, the length in four bytes, and a
+/// line for each trailer.
 fn frame(trailers: &HeaderMap) -> Vec<u8> {
     let mut lines = Vec::new();
     for (name, value) in trailers {
@@ -84,9 +85,15 @@ fn after<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
 
 /// Returns true if `te` lists `trailers`.
 fn says_trailers(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TE).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = headers
+        .get_all(TE)
+        .into_iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     codings.any(|coding| {
-        let name = coding.split(|byte| *byte == b';').next().unwrap_or_default();
+        let name = coding
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default();
         name.trim_ascii().eq_ignore_ascii_case(b"trailers")
     })
 }

@@ -18,10 +18,11 @@ pub(super) fn append(headers: &mut HeaderMap, left: HeaderValue) {
     }
 }
 
-/// Returns `true` if the field is a dictionary, as in revision 7. If a list were appended to it, clients could read
-/// neither.
+/// Returns `true` if the field is a dictionary, as in revision 7. If a list were appended to it,
+/// clients could read neither.
 fn is_dictionary(value: &HeaderValue) -> bool {
     let text = value.as_bytes().trim_ascii_start();
-    let key = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);
+    let key =
+        |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.*".contains(byte);
     text.iter().find(|byte| !key(byte)) == Some(&b'=') && text.first() != Some(&b'=')
 }

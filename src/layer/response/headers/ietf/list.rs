@@ -1,9 +1,10 @@
 //! The current draft: revisions 8 to 11.
 //!
-//! A limit has these parameters: `q` is the capacity, `qu` the unit that it counts, `w` the seconds in which an empty
-//! bucket fills, `r` the tokens that are left (never below 0), `t` the seconds until the bucket is full again, and `pk`
-//! a keyed hash of the bucket. In a denial, `t` of a limit with too few tokens is the seconds until it has enough, and
-//! no other `t` is beyond `Retry-After`. All are structured fields, whose integers have at most 15 digits.
+//! A limit has these parameters: `q` is the capacity, `qu` the unit that it counts, `w` the seconds
+//! in which an empty bucket fills, `r` the tokens that are left (never below 0), `t` the seconds
+//! until the bucket is full again, and `pk` a keyed hash of the bucket. In a denial, `t` of a limit
+//! with too few tokens is the seconds until it has enough, and no other `t` is beyond
+//! `Retry-After`. All are structured fields, whose integers have at most 15 digits.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -24,7 +25,8 @@ pub(crate) struct ListFields {
     units: Vec<(LimitName, QuotaUnit)>,
 }
 
-/// The `RateLimit-Policy` field of a policy's own limits: one for all of them together, and one for each.
+/// The `RateLimit-Policy` field of a policy's own limits: one for all of them together, and one for
+/// each.
 #[derive(Clone, Debug)]
 struct Own {
     limits: Limits,
@@ -37,7 +39,9 @@ impl ListFields {
         let mut fields = Self { own: None, units };
         fields.own = limits.and_then(|limits| {
             let owned = |limit| (Owner::Entity, limit);
-            let each = limits.iter().map(|limit| fields.policy([owned(limit)], None));
+            let each = limits
+                .iter()
+                .map(|limit| fields.policy([owned(limit)], None));
             Some(Own {
                 limits: limits.clone(),
                 all: fields.policy(limits.iter().map(owned), None)?,
@@ -60,14 +64,21 @@ impl ListFields {
         }
     }
 
-    /// Appends both fields, because they are lists. A `RateLimit` of revision 7 is not a list, and is left as it is.
-    pub(crate) fn report(&self, headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Standing<'_>) {
+    /// Appends both fields, because they are lists. A `RateLimit` of revision 7 is not a list, and
+    /// is left as it is.
+    pub(crate) fn report(
+        &self,
+        headers: &mut HeaderMap,
+        statuses: &[LimitStatus],
+        standing: &Standing<'_>,
+    ) {
         if statuses.is_empty() {
             return;
         }
         let partition = standing.partition.as_ref().map(PartitionKey::encoded);
         let policy = self.policy_of(statuses, partition.as_deref());
-        let (Some(policy), Some(left)) = (policy, left(statuses, standing, partition.as_deref())) else {
+        let (Some(policy), Some(left)) = (policy, left(statuses, standing, partition.as_deref()))
+        else {
             return;
         };
         // Appended, because an inner layer may have reported its own limits.
@@ -75,12 +86,20 @@ impl ListFields {
         append(headers, left);
     }
 
-    /// Returns `RateLimit-Policy` for `statuses`. If they are the policy's own limits, the value was made before.
+    /// Returns `RateLimit-Policy` for `statuses`. If they are the policy's own limits, the value
+    /// was made before.
     fn policy_of(&self, statuses: &[LimitStatus], partition: Option<&str>) -> Option<HeaderValue> {
-        let made = self.own.as_ref().filter(|_| partition.is_none()).and_then(|own| own.of(statuses));
+        let made = self
+            .own
+            .as_ref()
+            .filter(|_| partition.is_none())
+            .and_then(|own| own.of(statuses));
         match made {
             Some(value) => Some(value.clone()),
-            None => self.policy(statuses.iter().map(|status| (status.owner, &status.limit)), partition),
+            None => self.policy(
+                statuses.iter().map(|status| (status.owner, &status.limit)),
+                partition,
+            ),
         }
     }
 
@@ -113,19 +132,29 @@ impl ListFields {
 
 impl Own {
     fn of(&self, statuses: &[LimitStatus]) -> Option<&HeaderValue> {
-        let same = |limit: &Limit, status: &LimitStatus| status.owner == Owner::Entity && status.limit == *limit;
+        let same = |limit: &Limit, status: &LimitStatus| {
+            status.owner == Owner::Entity && status.limit == *limit
+        };
         if let [status] = statuses {
             let index = self.limits.iter().position(|limit| same(limit, status))?;
             return self.each.get(index);
         }
         let all = self.limits.len() == statuses.len()
-            && self.limits.iter().zip(statuses).all(|(limit, status)| same(limit, status));
+            && self
+                .limits
+                .iter()
+                .zip(statuses)
+                .all(|(limit, status)| same(limit, status));
         all.then_some(&self.all)
     }
 }
 
 /// Returns the value of `RateLimit`.
-fn left(statuses: &[LimitStatus], standing: &Standing<'_>, partition: Option<&str>) -> Option<HeaderValue> {
+fn left(
+    statuses: &[LimitStatus],
+    standing: &Standing<'_>,
+    partition: Option<&str>,
+) -> Option<HeaderValue> {
     let mut writer = Writer::default();
     for status in statuses {
         writer.limit(status.owner, &status.limit);

@@ -22,8 +22,8 @@ pub enum IetfDraft {
     /// Revisions up to 6: `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` for one
     /// limit; `RateLimit-Policy` for all.
     Draft06,
-    /// Revision 7: `RateLimit: limit=100, remaining=50, reset=5` for one limit; `RateLimit-Policy` for
-    /// all.
+    /// Revision 7: `RateLimit: limit=100, remaining=50, reset=5` for one limit; `RateLimit-Policy`
+    /// for all.
     Draft07,
     /// Revisions 8 to 11: `RateLimit: "rpm";r=50;t=5` and `RateLimit-Policy: "rpm";q=100;w=60` for
     /// every limit.

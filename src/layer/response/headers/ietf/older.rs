@@ -1,8 +1,9 @@
 //! The older revisions of the draft, up to 7.
 //!
-//! They report what is left of one limit only: in a denial, the limit that takes longest to recover; otherwise, the
-//! limit that has the smallest part of its capacity left. The reset of a denial is its `Retry-After`, if it has one.
-//! Otherwise, it is the time until the limit is full again.
+//! They report what is left of one limit only: in a denial, the limit that takes longest to
+//! recover; otherwise, the limit that has the smallest part of its capacity left. The reset of a
+//! denial is its `Retry-After`, if it has one. Otherwise, it is the time until the limit is full
+//! again.
 
 use http::{HeaderMap, HeaderName};
 
@@ -36,7 +37,11 @@ impl OlderFields {
     /// Returns `None` for the current draft.
     pub(crate) fn new(draft: IetfDraft) -> Option<Self> {
         match draft {
-            IetfDraft::Draft06 => Some(Self::Draft06(Triple { of: None, names: NAMES, reset: Reset::RetryAfter })),
+            IetfDraft::Draft06 => Some(Self::Draft06(Triple {
+                of: None,
+                names: NAMES,
+                reset: Reset::RetryAfter,
+            })),
             IetfDraft::Draft07 => Some(Self::Draft07),
             IetfDraft::Draft11 => None,
         }
@@ -44,12 +49,22 @@ impl OlderFields {
 
     pub(crate) fn names(&self) -> Vec<HeaderName> {
         match self {
-            Self::Draft06(triple) => triple.names.iter().cloned().chain([RATE_LIMIT_POLICY]).collect(),
+            Self::Draft06(triple) => triple
+                .names
+                .iter()
+                .cloned()
+                .chain([RATE_LIMIT_POLICY])
+                .collect(),
             Self::Draft07 => vec![RATE_LIMIT, RATE_LIMIT_POLICY],
         }
     }
 
-    pub(crate) fn report(&self, headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Standing<'_>) {
+    pub(crate) fn report(
+        &self,
+        headers: &mut HeaderMap,
+        statuses: &[LimitStatus],
+        standing: &Standing<'_>,
+    ) {
         if statuses.is_empty() {
             return;
         }
@@ -63,7 +78,8 @@ impl OlderFields {
     }
 }
 
-/// Writes `RateLimit`, unless an inner layer has written it: a dictionary can have each key only once.
+/// Writes `RateLimit`, unless an inner layer has written it: a dictionary can have each key only
+/// once.
 fn dictionary(headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Standing<'_>) {
     if headers.contains_key(RATE_LIMIT) {
         return;
@@ -74,19 +90,26 @@ fn dictionary(headers: &mut HeaderMap, statuses: &[LimitStatus], standing: &Stan
     let mut writer = Writer::default();
     writer.parameter(b"limit=", capacity(&status.limit));
     writer.parameter(b", remaining=", status.available);
-    let reset = standing.retry_after.unwrap_or_else(|| seconds_up(status.reset_after));
+    let reset = standing
+        .retry_after
+        .unwrap_or_else(|| seconds_up(status.reset_after));
     writer.parameter(b", reset=", reset);
     if let Some(value) = writer.finish() {
         headers.insert(RATE_LIMIT, value);
     }
 }
 
-/// Returns the value of `RateLimit-Policy`. Each quota is listed once, even if several limits have it.
+/// Returns the value of `RateLimit-Policy`. Each quota is listed once, even if several limits have
+/// it.
 fn policies(statuses: &[LimitStatus]) -> Option<http::HeaderValue> {
     let mut writer = Writer::default();
     for (index, status) in statuses.iter().enumerate() {
         let quota = capacity(&status.limit);
-        if statuses.iter().take(index).any(|earlier| capacity(&earlier.limit) == quota) {
+        if statuses
+            .iter()
+            .take(index)
+            .any(|earlier| capacity(&earlier.limit) == quota)
+        {
             continue;
         }
         writer.member();

@@ -1,4 +1,5 @@
-//! Both fields of a policy that has one limit. The part that is the same in every response is written once.
+//! Both fields of a policy that has one limit. The part that is the same in every response is
+//! written once.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -28,21 +29,32 @@ impl OneLimitFields {
         name.limit(Owner::Entity, limit);
         name.text(b";r=");
         let name = name.as_bytes().into();
-        Self { policy, name, rule: limit.rule() }
+        Self {
+            policy,
+            name,
+            rule: limit.rule(),
+        }
     }
 
-    /// Appends both fields. `left` is what is left, in millitokens. The result is the same as that of
-    /// [`ListFields::report`](super::ListFields::report).
+    /// Appends both fields. `left` is what is left, in millitokens. The result is the same as that
+    /// of [`ListFields::report`](super::ListFields::report).
     pub(crate) fn report(&self, headers: &mut HeaderMap, left: i64) {
-        let Some(value) = self.value(left) else { return };
+        let Some(value) = self.value(left) else {
+            return;
+        };
         headers.append(RATE_LIMIT_POLICY, self.policy.clone());
         append(headers, value);
     }
 
-    /// Returns the value of `RateLimit`. It is written from its end, so that it needs no buffer that can grow.
+    /// Returns the value of `RateLimit`. It is written from its end, so that it needs no buffer
+    /// that can grow.
     fn value(&self, left: i64) -> Option<HeaderValue> {
         let mut text = [0; NAME + DIGITS + TIME.len() + DIGITS];
-        let end = number_before(self.seconds_to_full(left), &mut text, NAME + DIGITS + TIME.len() + DIGITS);
+        let end = number_before(
+            self.seconds_to_full(left),
+            &mut text,
+            NAME + DIGITS + TIME.len() + DIGITS,
+        );
         let start = end.checked_sub(TIME.len())?;
         text.get_mut(start..end)?.copy_from_slice(TIME);
         let end = number_before(whole_tokens(left), &mut text, start);
@@ -52,7 +64,10 @@ impl OneLimitFields {
     }
 
     fn seconds_to_full(&self, left: i64) -> i64 {
-        let level = Level { tokens: left, remainder: 0 };
+        let level = Level {
+            tokens: left,
+            remainder: 0,
+        };
         let millis = self.rule.wait(level, self.rule.capacity()).unwrap_or(0);
         // Rounded up.
         millis / 1000 + i64::from(millis % 1000 > 0)

@@ -14,17 +14,18 @@ pub(crate) struct Effort {
 
 impl Effort {
     pub(crate) fn new(quick: bool) -> Self {
-        match quick {
-            true => Self {
+        if quick {
+            Self {
                 quick,
                 rounds: 3,
                 window: Duration::from_millis(200),
-            },
-            false => Self {
+            }
+        } else {
+            Self {
                 quick,
                 rounds: 9,
                 window: Duration::from_millis(700),
-            },
+            }
         }
     }
 

@@ -283,11 +283,12 @@ impl TryFrom<Fields> for Limit {
     fn try_from(fields: Fields) -> Result<Self, InvalidLimit> {
         // Rounded to milliseconds, because 0.1 seconds has no exact binary representation.
         let seconds = fields.refill_period_seconds;
-        let period =
-            match seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64() {
-                true => Duration::from_millis((seconds * 1000.0).round() as u64),
-                false => Duration::ZERO,
-            };
+        let period = if seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64()
+        {
+            Duration::from_millis((seconds * 1000.0).round() as u64)
+        } else {
+            Duration::ZERO
+        };
         Self::new(fields.name, fields.capacity, fields.refill_amount, period)
     }
 }

@@ -44,9 +44,12 @@ pub(super) struct AnswerDraft {
 
 impl AnswerDraft {
     pub(super) fn check(self, limits: &PolicyLimits) -> Result<AnswerRules, InvalidPolicy> {
-        let unit = |(name, unit): (String, QuotaUnit)| match unit.is_valid() {
-            true => Ok((limits.known(name)?, unit)),
-            false => Err(InvalidPolicy::QuotaUnit(unit.as_str().to_owned())),
+        let unit = |(name, unit): (String, QuotaUnit)| {
+            if unit.is_valid() {
+                Ok((limits.known(name)?, unit))
+            } else {
+                Err(InvalidPolicy::QuotaUnit(unit.as_str().to_owned()))
+            }
         };
         // The unit that was set last is found first.
         let units = self

@@ -104,12 +104,13 @@ fn text(value: &Value, style: u8) -> String {
         0 => text,
         // All characters outside of ASCII as `\u` escapes, with surrogate pairs among them.
         _ => text.chars().fold(String::new(), |mut escaped, character| {
-            match character.is_ascii() {
-                true => escaped.push(character),
-                false => character
+            if character.is_ascii() {
+                escaped.push(character)
+            } else {
+                character
                     .encode_utf16(&mut [0; 2])
                     .iter()
-                    .for_each(|unit| escaped += &format!("\\u{unit:04X}")),
+                    .for_each(|unit| escaped += &format!("\\u{unit:04X}"))
             }
             escaped
         }),

@@ -226,9 +226,10 @@ impl Grant {
     #[inline]
     pub(crate) fn settle(&mut self) -> Settlement {
         self.settled = true;
-        match self.shares.iter().all(|share| share.used == share.charged) {
-            true => Settlement::done(),
-            false => self.settle_difference(|share| share.used.saturating_sub(share.charged)),
+        if self.shares.iter().all(|share| share.used == share.charged) {
+            Settlement::done()
+        } else {
+            self.settle_difference(|share| share.used.saturating_sub(share.charged))
         }
     }
 

@@ -54,9 +54,10 @@ impl Memory {
     /// Returns the place of a bucket that was found.
     #[inline]
     pub(crate) fn found(&self, entry: Arc<Entry>) -> Place {
-        match Arc::ptr_eq(entry.home(), &self.home) {
-            true => Place::Entry(entry),
-            false => Place::Elsewhere(Box::new((entry, self.home.clone()))),
+        if Arc::ptr_eq(entry.home(), &self.home) {
+            Place::Entry(entry)
+        } else {
+            Place::Elsewhere(Box::new((entry, self.home.clone())))
         }
     }
 
@@ -178,9 +179,10 @@ impl Place {
 
 impl ResolvedBucket {
     pub(crate) fn place(&self) -> Place {
-        match Arc::ptr_eq(self.entry.home(), &self.home) {
-            true => Place::Entry(self.entry.clone()),
-            false => Place::Elsewhere(Box::new((self.entry.clone(), self.home.clone()))),
+        if Arc::ptr_eq(self.entry.home(), &self.home) {
+            Place::Entry(self.entry.clone())
+        } else {
+            Place::Elsewhere(Box::new((self.entry.clone(), self.home.clone())))
         }
     }
 }

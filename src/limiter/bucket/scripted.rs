@@ -204,14 +204,14 @@ impl ScriptedBucket {
             ScriptDecision::Grant => self.grant(amounts, 0),
             ScriptDecision::Deny { limit, retry_after } => {
                 let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
-                match mode
+                if mode
                     .patience
                     .as_ref()
                     .is_some_and(|patience| wait <= patience.most)
                 {
-                    // A request that waits starts at the time that the denial gives.
-                    true => self.grant(amounts, self.bucket.home().now().saturating_add(wait)),
-                    false => BucketDecision::Denied(self.denied(limit, retry_after, amounts)),
+                    self.grant(amounts, self.bucket.home().now().saturating_add(wait))
+                } else {
+                    BucketDecision::Denied(self.denied(limit, retry_after, amounts))
                 }
             }
             ScriptDecision::ExceedsCapacity { limit } => {

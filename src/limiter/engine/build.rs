@@ -65,9 +65,10 @@ impl Engine {
             None => wall,
         };
         let breaker = Arc::new(Switch::new(settings.breaker));
-        let store: Arc<dyn Store> = match breaker.is_on() {
-            true => Arc::new(Watched::new(store, breaker.clone(), clock.clone())),
-            false => store,
+        let store: Arc<dyn Store> = if breaker.is_on() {
+            Arc::new(Watched::new(store, breaker.clone(), clock.clone()))
+        } else {
+            store
         };
         let background = Background::new(runtime);
         let places = Places::new(settings.store_calls);

@@ -130,9 +130,12 @@ impl GateState {
         let state = self.seen.live(now);
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let shards = state.map_or(1, |state| state.shard_count);
-        let enter = |changes: &mut LedgerDelta, waiter: &Waiter| match bypassed {
-            true => admit(changes, waiter),
-            false => spend(changes, waiter, shards),
+        let enter = |changes: &mut LedgerDelta, waiter: &Waiter| {
+            if bypassed {
+                admit(changes, waiter)
+            } else {
+                spend(changes, waiter, shards)
+            }
         };
         // After a write that found too few tokens, grant no more than there was then: others may
         // take what was refilled since.

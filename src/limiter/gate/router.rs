@@ -200,12 +200,15 @@ fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus>
 
 /// Returns the statuses `all` of all shards together, with the waits of `one` shard.
 fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
-    let told = |(all, one): (LimitStatus, LimitStatus)| match one.exceeded() {
-        true => LimitStatus {
-            retry_after: one.retry_after,
-            ..all
-        },
-        false => all,
+    let told = |(all, one): (LimitStatus, LimitStatus)| {
+        if one.exceeded() {
+            LimitStatus {
+                retry_after: one.retry_after,
+                ..all
+            }
+        } else {
+            all
+        }
     };
     all.into_iter().zip(one).map(told).collect()
 }

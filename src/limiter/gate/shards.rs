@@ -329,9 +329,10 @@ impl Gate {
         if self.context.background.is_closed() {
             return Err(Unavailable::ShutDown);
         }
-        match self.context.breaker.admits(|| self.context.clock.now()) {
-            true => Ok(()),
-            false => Err(Unavailable::BreakerOpen),
+        if self.context.breaker.admits(|| self.context.clock.now()) {
+            Ok(())
+        } else {
+            Err(Unavailable::BreakerOpen)
         }
     }
 
@@ -347,19 +348,18 @@ impl Gate {
         let wanted = {
             let state = self.lock();
             let others = self.others(&state, time.at);
-            match mode.known_at < state.changed_at {
-                // The request's limits are older than the bucket's parameters, which stay as they
-                // are.
-                true => Desired {
+            if mode.known_at < state.changed_at {
+                Desired {
                     others,
                     ..Desired::default()
-                },
-                false => Desired {
+                }
+            } else {
+                Desired {
                     limits,
                     own: Some(mode.own),
                     lineage: mode.lineage.as_deref(),
                     others,
-                },
+                }
             }
         };
         let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());

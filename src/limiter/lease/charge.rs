@@ -225,9 +225,10 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         (charge, answer)
     });
     let charging = Charging::new(asked, deadline);
-    match charging.is_complete() {
-        true => Charged::Done(charging.conclude()),
-        false => Charged::Waiting(Box::new(charging)),
+    if charging.is_complete() {
+        Charged::Done(charging.conclude())
+    } else {
+        Charged::Waiting(Box::new(charging))
     }
 }
 
@@ -372,13 +373,14 @@ impl Charging {
         if let Some(error) = refusal {
             return Err(error);
         }
-        match short {
-            true => Err(denied_among(
+        if short {
+            Err(denied_among(
                 statuses
                     .iter_mut()
                     .map(|(charge, status)| (&*charge, status.take())),
-            )),
-            false => Err(unavailable.into()),
+            ))
+        } else {
+            Err(unavailable.into())
         }
     }
 }
@@ -414,11 +416,10 @@ impl Future for Charging {
                 break;
             }
         }
-        match self.is_complete() {
-            true => Poll::Ready(
-                Charging::new(std::mem::take(&mut self.asked), self.deadline).conclude(),
-            ),
-            false => Poll::Pending,
+        if self.is_complete() {
+            Poll::Ready(Charging::new(std::mem::take(&mut self.asked), self.deadline).conclude())
+        } else {
+            Poll::Pending
         }
     }
 }

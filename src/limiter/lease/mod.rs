@@ -422,12 +422,13 @@ impl Lease {
         let observes = aside.is_some_and(|aside| aside.covers(name));
         let passes_all = aside.is_some_and(LeaseExtras::covers_all);
         let mut short = Vec::new();
-        let started = match aside.is_some_and(|aside| aside.leaves_alone(name)) {
-            true => None,
-            false => Some(
+        let started = if aside.is_some_and(|aside| aside.leaves_alone(name)) {
+            None
+        } else {
+            Some(
                 self.charges(name, tokens)
                     .map(|charges| charge(charges, self.deadline())),
-            ),
+            )
         };
         let started = match started {
             Some(Err(Error::ExceedsCapacity(_))) if observes => {

@@ -254,9 +254,10 @@ impl Request {
     /// Returns the buckets to charge, if all that they depend on is known.
     #[inline]
     pub(super) fn plan(self) -> Result<Planned, Error> {
-        match self.nothing_stored() {
-            true => self.charges(&NOTHING, None, true).map(Planned::Now),
-            false => self.unpinned().plan_stored(),
+        if self.nothing_stored() {
+            self.charges(&NOTHING, None, true).map(Planned::Now)
+        } else {
+            self.unpinned().plan_stored()
         }
     }
 
@@ -346,12 +347,15 @@ impl Request {
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
-        let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
-            true => Err(Disabled::new(
-                entity.clone(),
-                subject.key().resource.clone(),
-            )),
-            false => Ok(()),
+        let disabled = |entity: &EntityId, resolution: &Resolution| {
+            if resolution.disabled {
+                Err(Disabled::new(
+                    entity.clone(),
+                    subject.key().resource.clone(),
+                ))
+            } else {
+                Ok(())
+            }
         };
         disabled(subject.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {

@@ -76,14 +76,20 @@ async fn wait_for(
 /// Sleeps until the request may start.
 async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
     match request.timer_in(time) {
-        Some(timer) => match timer.ended().await {
-            true => Ok(()),
-            false => Err(Unavailable::RuntimeGone.into()),
-        },
-        None => match sleep_here(time).await {
-            true => Ok(()),
-            false => Err(Invalid::NoRuntime.into()),
-        },
+        Some(timer) => {
+            if timer.ended().await {
+                Ok(())
+            } else {
+                Err(Unavailable::RuntimeGone.into())
+            }
+        }
+        None => {
+            if sleep_here(time).await {
+                Ok(())
+            } else {
+                Err(Invalid::NoRuntime.into())
+            }
+        }
     }
 }
 

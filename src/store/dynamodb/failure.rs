@@ -38,9 +38,10 @@ where
             lacks_credentials(&error).unwrap_or(StoreErrorKind::NotApplied)
         }
         SdkError::DispatchFailure(_) => {
-            lacks_credentials(&error).unwrap_or(match never_connected(&error) {
-                true => StoreErrorKind::NotApplied,
-                false => StoreErrorKind::Unknown,
+            lacks_credentials(&error).unwrap_or(if never_connected(&error) {
+                StoreErrorKind::NotApplied
+            } else {
+                StoreErrorKind::Unknown
             })
         }
         // The HTTP status decides, because DynamoDB has more error codes than this module knows.

@@ -105,10 +105,12 @@ impl Eviction {
             if noted != due.at {
                 continue;
             }
-            match full_at > due.at {
-                true => self.queue.push(look(&entry)),
-                false if is_held(&entry) => held.push(due),
-                false => found = Some(entry),
+            if full_at > due.at {
+                self.queue.push(look(&entry));
+            } else if is_held(&entry) {
+                held.push(due);
+            } else {
+                found = Some(entry);
             }
         }
         self.queue.extend(held);
@@ -123,10 +125,12 @@ impl Eviction {
             let Some(entry) = weak.upgrade() else {
                 continue;
             };
-            match is_held(&entry) {
-                true => self.held.push_back(weak),
-                false if is_full(&entry, now) => return Some(entry),
-                false => self.queue.push(look(&entry)),
+            if is_held(&entry) {
+                self.held.push_back(weak);
+            } else if is_full(&entry, now) {
+                return Some(entry);
+            } else {
+                self.queue.push(look(&entry));
             }
         }
         while self.queue.peek().is_some_and(|due| due.at <= now) {
@@ -137,13 +141,13 @@ impl Eviction {
             if entry.lock().due != at {
                 continue;
             }
-            match is_full(&entry, now) {
-                false => self.queue.push(look(&entry)),
-                true if is_held(&entry) => {
-                    entry.lock().due = HELD;
-                    self.held.push_back(weak);
-                }
-                true => return Some(entry),
+            if !is_full(&entry, now) {
+                self.queue.push(look(&entry));
+            } else if is_held(&entry) {
+                entry.lock().due = HELD;
+                self.held.push_back(weak);
+            } else {
+                return Some(entry);
             }
         }
         None

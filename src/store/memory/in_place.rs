@@ -104,9 +104,10 @@ impl Entry {
             && !state.differs(limits)
         {
             state.refill(now);
-            return match state.take(limits, spends) {
-                true => Ok(()),
-                false => Err(state.statuses(limits, spends.iter().map(Spend::amount), now)),
+            return if state.take(limits, spends) {
+                Ok(())
+            } else {
+                Err(state.statuses(limits, spends.iter().map(Spend::amount), now))
             };
         }
         drop(slot);
@@ -124,9 +125,10 @@ impl Entry {
     ) -> Result<(), Vec<LimitStatus>> {
         let mut slot = self.lock();
         let (state, changed) = self.bucket(home, &mut slot, limits, now);
-        let result = match state.take(limits, spends) {
-            true => Ok(()),
-            false => Err(state.statuses(limits, spends.iter().map(Spend::amount), now)),
+        let result = if state.take(limits, spends) {
+            Ok(())
+        } else {
+            Err(state.statuses(limits, spends.iter().map(Spend::amount), now))
         };
         drop(slot);
         if changed {

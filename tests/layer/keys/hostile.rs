@@ -152,10 +152,10 @@ impl Client {
     }
 
     fn address(&mut self) -> IpAddr {
-        match self.0.bool() {
-            // An address that is not a proxy's.
-            true => Ipv4Addr::from_bits(self.0.u32(0x0b00_0000..)).into(),
-            false => Ipv6Addr::from_bits(self.0.u128(1 << 125..1 << 126)).into(),
+        if self.0.bool() {
+            Ipv4Addr::from_bits(self.0.u32(0x0b00_0000..)).into()
+        } else {
+            Ipv6Addr::from_bits(self.0.u128(1 << 125..1 << 126)).into()
         }
     }
 }

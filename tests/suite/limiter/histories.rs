@@ -78,14 +78,15 @@ struct Allowed {
 
 fn steps(allowed: Allowed) -> impl Strategy<Value = Vec<Step>> {
     let costs = || [0..8u64, 0..3u64];
-    let patience = match allowed.gives {
-        true => prop_oneof![
+    let patience = if allowed.gives {
+        prop_oneof![
             3 => Just(Patience::Holds),
             3 => Just(Patience::Commits),
             1 => (0..6usize).prop_map(Patience::Turns),
         ]
-        .boxed(),
-        false => prop_oneof![Just(Patience::Holds), Just(Patience::Commits)].boxed(),
+        .boxed()
+    } else {
+        prop_oneof![Just(Patience::Holds), Just(Patience::Commits)].boxed()
     };
     let ask = (0..4usize, costs(), patience).prop_map(|(limiter, costs, patience)| Ask {
         limiter,

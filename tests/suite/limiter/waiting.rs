@@ -313,13 +313,14 @@ async fn what_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
     drain(&limiter).await;
     let start = Instant::now();
     for others in [false, true] {
-        let _waiting = match others {
-            true => Some(
+        let _waiting = if others {
+            Some(
                 Grants::new()
                     .wait("other", ask(&limiter, 10).until_ready(LONG))
                     .await,
-            ),
-            false => None,
+            )
+        } else {
+            None
         };
         assert!(matches!(
             ask(&limiter, 11).until_ready(LONG).await,

@@ -73,9 +73,10 @@ impl ProvideCredentials for NoCredentials {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::ready(Err(match self.for_good {
-            true => CredentialsError::not_loaded("nobody has any"),
-            false => CredentialsError::provider_error("the metadata service does not answer"),
+        future::ProvideCredentials::ready(Err(if self.for_good {
+            CredentialsError::not_loaded("nobody has any")
+        } else {
+            CredentialsError::provider_error("the metadata service does not answer")
         }))
     }
 }

@@ -38,9 +38,12 @@ fn print(outcome: &Outcome, round_trip: Duration, demand: f64) {
     // Above the limit, equal processes get equal shares. Below it, each gets everything that it
     // asks for.
     let mean = outcome.granted as f64 / outcome.processes as f64;
-    let share = |process: &tollgate_testkit::fleet::ProcessOutcome| match demand > 1.0 {
-        true => process.granted as f64 / mean,
-        false => process.granted as f64 / process.requests.max(1) as f64,
+    let share = |process: &tollgate_testkit::fleet::ProcessOutcome| {
+        if demand > 1.0 {
+            process.granted as f64 / mean
+        } else {
+            process.granted as f64 / process.requests.max(1) as f64
+        }
     };
     let asked = outcome
         .of_processes

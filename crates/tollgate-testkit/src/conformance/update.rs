@@ -81,9 +81,10 @@ async fn changed_parameters_refuse_lines_that_speak_of_the_old_ones(store: &dyn 
         let expected =
             Parameters::new(capacity + change[0], amount + change[1], period + change[2]).unwrap();
         let write = update([spend("rpm", 1_000).with_expected(expected)]);
-        match holds {
-            true => apply(store, &write).await,
-            false => refuse(store, &write).await,
+        if holds {
+            apply(store, &write).await
+        } else {
+            refuse(store, &write).await
         };
     }
 }

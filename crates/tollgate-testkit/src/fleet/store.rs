@@ -214,9 +214,10 @@ impl SimulatedStore {
         let mut state = self.state();
         let counted = self.pay(updates.iter().map(|(key, _)| key), TRANSACTED, &mut state)?;
         let applied = at_once(self.inner.transact(updates))?;
-        match applied {
-            true => state.counts.applied += counted,
-            false => state.counts.refused += counted,
+        if applied {
+            state.counts.applied += counted
+        } else {
+            state.counts.refused += counted
         }
         for (key, update) in updates.iter().filter(|_| applied) {
             state
@@ -234,9 +235,10 @@ impl SimulatedStore {
             .collect();
         let counted = self.pay(shards.iter(), TRANSACTED, &mut state)?;
         let applied = at_once(self.inner.split(key, split))?;
-        match applied {
-            true => state.counts.applied += counted,
-            false => state.counts.refused += counted,
+        if applied {
+            state.counts.applied += counted
+        } else {
+            state.counts.refused += counted
         }
         state.counts.splits += u64::from(applied);
         Ok(applied)
@@ -296,12 +298,13 @@ impl SimulatedStore {
                 .or_insert_with(|| Item::new(self.manners.item_writes));
             item.reads.admits(1, now)
         };
-        let outcome = match admitted {
-            true => at_once(self.inner.read(key)),
-            false => Err(StoreError::new(
+        let outcome = if admitted {
+            at_once(self.inner.read(key))
+        } else {
+            Err(StoreError::new(
                 StoreErrorKind::HotKey,
                 "the item is read too often",
-            )),
+            ))
         };
         sleep(back).await;
         outcome

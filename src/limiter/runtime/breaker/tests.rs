@@ -45,9 +45,12 @@ fn opens_where_too_many_of_the_last_calls_have_failed() {
             Breaker::new().failures(1000).failure_rate(percent, calls),
         ))
     };
-    let hear = |switch: &Switch, failed: bool| match failed {
-        true => switch.timed_out(0),
-        false => switch.heard(&Ok::<_, StoreError>(()), || 0),
+    let hear = |switch: &Switch, failed: bool| {
+        if failed {
+            switch.timed_out(0)
+        } else {
+            switch.heard(&Ok::<_, StoreError>(()), || 0)
+        }
     };
     // Every third call fails: never half of the last ten.
     let switch = rated(50, 10);

@@ -243,3 +243,20 @@ async fn the_later_wait_stands_in_milliseconds_too() {
     assert_eq!(told(&memory().0, "5", "4500").await, ["60", "60000"]);
     assert_eq!(told(&memory().0, "61", "60500").await, ["61", "60500"]);
 }
+
+/// The service says that clients should retry soon. If the limit makes them wait for hours, they
+/// would sleep that long.
+#[tokio::test]
+async fn clients_give_up_if_the_later_wait_is_too_long() {
+    let told = async |limit: Limit| {
+        let policy = per_user(limit).dialect(OpenAi::new().requests("rpm"));
+        let headers = [("retry-after", "1"), ("x-should-retry", "true")];
+        let app = crate::world::app(layer(&memory().0, policy), move || {
+            (StatusCode::SERVICE_UNAVAILABLE, headers)
+        });
+        let response = ask(&app, from("alice")).await;
+        ["retry-after", "x-should-retry"].map(|name| text(&response, name).unwrap().to_owned())
+    };
+    assert_eq!(told(Limit::per_minute("rpm", 1)).await, ["60", "true"]);
+    assert_eq!(told(Limit::per_hour("rpm", 1)).await, ["3600", "false"]);
+}

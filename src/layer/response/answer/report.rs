@@ -15,7 +15,13 @@ impl Policy {
             // A client that retries then meets this layer first, so it must wait for this layer's
             // limits, too.
             if let Some((wait, now)) = lease.wait_for_the_same() {
-                retry_after::keep_later(response.headers_mut(), wait, answers.jitter, now);
+                retry_after::keep_later(
+                    response.headers_mut(),
+                    wait,
+                    answers.jitter,
+                    answers.dialects.errors.as_ref(),
+                    now,
+                );
             }
         }
         if answers.report == ReportLimits::Off {

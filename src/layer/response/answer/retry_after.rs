@@ -6,7 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 
 use super::Jitter;
-use crate::layer::response::headers::{RETRY_AFTER_MS, millis_up, seconds_up};
+use crate::layer::response::headers::{
+    ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up, seconds_up,
+};
 
 /// Returns the seconds of `Retry-After`.
 pub(super) fn seconds_of(wait: Duration) -> i64 {
@@ -14,8 +16,15 @@ pub(super) fn seconds_of(wait: Duration) -> i64 {
 }
 
 /// Replaces the `Retry-After` of a response by `wait` plus jitter, if `wait` is later. Nothing
-/// changes if the response has none, or one that cannot be parsed. `now` is in epoch ms.
-pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter, now: i64) {
+/// changes if the response has none, or one that cannot be parsed. If the new wait is longer than
+/// clients of the dialect should wait, they are told to give up. `now` is in epoch ms.
+pub(super) fn keep_later(
+    headers: &mut HeaderMap,
+    wait: Duration,
+    jitter: Jitter,
+    dialect: Option<&ErrorDialect>,
+    now: i64,
+) {
     if wait.is_zero() {
         return;
     }
@@ -28,6 +37,9 @@ pub(super) fn keep_later(headers: &mut HeaderMap, wait: Duration, jitter: Jitter
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds_of(wait)));
         if headers.contains_key(RETRY_AFTER_MS) {
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis_up(wait)));
+        }
+        if dialect.is_some_and(|dialect| wait > dialect.longest_retry) {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
     }
 }

@@ -25,6 +25,18 @@ use super::{IntoName, InvalidName, LimitName, MILLI, Parameters, RefillRule, to_
 /// assert!(Limit::new("tokens", 0, 100, Duration::from_secs(90)).is_err());
 /// # Ok::<(), tollgate::model::InvalidLimit>(())
 /// ```
+///
+/// With serde, a limit has four fields, which are the same as in the Python client. The period may
+/// have decimal places, down to a millisecond:
+///
+/// ```
+/// use tollgate::Limit;
+///
+/// let text = r#"{"name": "rpm", "capacity": 250, "refill_amount": 100, "refill_period_seconds": 60}"#;
+/// let limit: Limit = serde_json::from_str(text)?;
+/// assert_eq!(limit, Limit::per_minute("rpm", 100).with_burst(250));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Limit {
@@ -278,9 +290,10 @@ struct Fields {
 }
 
 impl TryFrom<Fields> for Limit {
-    type Error = InvalidLimit;
+    /// The text names the limit, because a file usually has several.
+    type Error = String;
 
-    fn try_from(fields: Fields) -> Result<Self, InvalidLimit> {
+    fn try_from(fields: Fields) -> Result<Self, String> {
         // Rounded to milliseconds, because 0.1 seconds has no exact binary representation.
         let seconds = fields.refill_period_seconds;
         let period = if seconds.is_finite() && seconds >= 0.0 && seconds <= MAX_PERIOD.as_secs_f64()
@@ -289,7 +302,8 @@ impl TryFrom<Fields> for Limit {
         } else {
             Duration::ZERO
         };
-        Self::new(fields.name, fields.capacity, fields.refill_amount, period)
+        let limit = Self::new(&fields.name, fields.capacity, fields.refill_amount, period);
+        limit.map_err(|error| format!("limit {:?}: {error}", fields.name))
     }
 }
 
@@ -345,7 +359,12 @@ mod tests {
         );
         assert_eq!(serde_json::from_value::<Limit>(json).unwrap(), limit);
         let bad = serde_json::json!({"name": "rpm", "capacity": 10, "refill_amount": 5, "refill_period_seconds": -1});
-        assert!(serde_json::from_value::<Limit>(bad).is_err());
+        let error = serde_json::from_value::<Limit>(bad).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("limit \"rpm\": a refill period must be")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{EntityId, IntoName, InvalidName, Limit, Limits, Resource};
 
@@ -132,10 +132,12 @@ pub enum StoredOnUnavailable {
 }
 
 /// The config of one scope.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StoredConfig {
     /// The limits, sorted by name. If there are none, the next level applies.
+    #[serde(deserialize_with = "sorted")]
     pub limits: Vec<Limit>,
     /// The rule for requests while the store is unavailable. Only in the system's scope.
     pub on_unavailable: Option<StoredOnUnavailable>,
@@ -153,16 +155,23 @@ pub struct StoredConfig {
 impl StoredConfig {
     /// Returns a config with these limits.
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
-        let mut limits: Vec<Limit> = limits.into_iter().collect();
-        limits.sort_by(|one, other| one.name().cmp(other.name()));
         Self {
-            limits,
+            limits: sort(limits.into_iter().collect()),
             on_unavailable: None,
             disabled: None,
             cascade: None,
             not_understood: None,
         }
     }
+}
+
+fn sort(mut limits: Vec<Limit>) -> Vec<Limit> {
+    limits.sort_by(|one, other| one.name().cmp(other.name()));
+    limits
+}
+
+fn sorted<'de, D: Deserializer<'de>>(limits: D) -> Result<Vec<Limit>, D::Error> {
+    Vec::deserialize(limits).map(sort)
 }
 
 impl StoredConfig {

@@ -3,9 +3,11 @@
 use std::{
     convert::Infallible,
     ops::Deref,
+    slice,
     sync::{Arc, LazyLock},
 };
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{Limit, LimitName, Sealed};
@@ -26,7 +28,8 @@ pub enum InvalidLimits {
     TooMany(usize),
 }
 
-/// The limits of one bucket: at least one, each name once. Clones are cheap.
+/// The limits of one bucket: at least one, each name once. Clones are cheap. The serialized form is a
+/// sequence of [`Limit`]s, which is checked when it is read.
 ///
 /// ```
 /// use tollgate::{Limit, Limits};
@@ -36,7 +39,8 @@ pub enum InvalidLimits {
 /// assert!(Limits::new([Limit::per_minute("rpm", 60), Limit::per_hour("rpm", 60)]).is_err());
 /// # Ok::<(), tollgate::model::InvalidLimits>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Limit>", into = "Vec<Limit>")]
 // A thin pointer, because every request and every lease has one. Usually there is one limit.
 pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
@@ -177,6 +181,22 @@ impl Deref for Limits {
     #[inline]
     fn deref(&self) -> &[Limit] {
         &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Limits {
+    type Item = &'a Limit;
+    type IntoIter = slice::Iter<'a, Limit>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl From<Limits> for Vec<Limit> {
+    fn from(limits: Limits) -> Self {
+        limits.to_vec()
     }
 }
 

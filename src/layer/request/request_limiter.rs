@@ -8,7 +8,7 @@ use crate::layer::{
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
-    model::Cost,
+    model::{Cost, IntoName, LimitName},
 };
 
 /// A limiter that is bound to the current request, for handlers that learn late what the request
@@ -137,7 +137,7 @@ impl BoundLimiter {
     /// Asks for `tokens` of the limit `name`, at least 1, because a client may control the number
     /// that a handler derives from a body. To ask for nothing of a limit, set the policy's
     /// [`cost`](crate::layer::PolicyBuilder::cost) to 0 and do not name the limit here.
-    pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
+    pub fn cost(self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
         self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }
 

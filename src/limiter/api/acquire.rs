@@ -9,7 +9,7 @@ use crate::{
         request::{AcquireFuture, Request, Started},
         terms::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
     },
-    model::{Cost, IntoLimits, LimitName},
+    model::{Cost, IntoLimits, IntoName, LimitName},
 };
 
 /// Builds an acquire: await it for a [`Lease`].
@@ -115,8 +115,8 @@ impl Acquire {
     }
 
     /// Asks for `tokens` of the limit `name`.
-    pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
-        self.edit(|request| request.add_cost(name.as_ref(), tokens));
+    pub fn cost(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+        self.edit(|request| request.add_cost(name.as_text(), tokens));
         self
     }
 
@@ -222,9 +222,9 @@ impl Acquire {
     /// # Cost
     /// None, unless only such limits are short. Then the request needs another write, which leaves
     /// them out.
-    pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
+    pub fn shadow_limit(mut self, name: impl IntoName<LimitName>) -> Self {
         self.edit(|request| {
-            let name = LimitName::new(name)?;
+            let name = name.into_name()?;
             match &mut request.recourse_mut().shadow {
                 Shadow::Limits(names) => names.push(name),
                 shadow @ Shadow::None => *shadow = Shadow::Limits(vec![name]),

@@ -197,7 +197,7 @@ impl Lease {
     }
 
     /// Returns the limits that only observe and would have denied the request or a later
-    /// [`consume`](Self::consume): see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their
+    /// [`consume`](Self::consume): see [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit). Their
     /// use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.aside().map_or(&[], |aside| &aside.short)
@@ -286,11 +286,11 @@ impl Lease {
     /// Returns the statuses of the limits at the time of the grant, less what was adjusted since.
     /// Those of the entity come first, then those of its parent. It makes no round trip, so it does
     /// not include other requests.
-    pub fn status(&self) -> Vec<LimitStatus> {
-        self.statuses().collect()
+    pub fn statuses(&self) -> Vec<LimitStatus> {
+        self.each_status().collect()
     }
 
-    pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+    pub(crate) fn each_status(&self) -> impl Iterator<Item = LimitStatus> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.statuses()), None),
             Held::Any(any) => (
@@ -318,7 +318,7 @@ impl Lease {
             .shares()
             .map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
         let mut waits = self
-            .statuses()
+            .each_status()
             .zip(charged)
             .map(|(status, charged)| status.wait_for(charged));
         waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
@@ -438,7 +438,7 @@ impl Lease {
                     ..status
                 };
                 short.extend(
-                    self.statuses()
+                    self.each_status()
                         .filter(|status| *status.limit.name() == name)
                         .map(asked),
                 );

@@ -6,7 +6,7 @@ use axum::Router;
 use http::HeaderName;
 use tollgate::{
     EntityId, Limit, RateLimiter,
-    layer::{Estimate, Policy, RequestHead, Settle, header_value, keys, keys::ClientIp},
+    layer::{Estimate, Policy, RequestHead, Settle, cost, keys, keys::ClientIp},
 };
 
 use super::{entity, from_peer};
@@ -159,7 +159,7 @@ fn names_in_any_case() {
     ] {
         assert_eq!(entity(&key, &request).unwrap(), secret);
     }
-    for estimate in [header_value("X-User"), header_value(outside())] {
+    for estimate in [cost::header("X-User"), cost::header(outside())] {
         assert_eq!(estimate.estimate(&RequestHead::from(&request)), Some(7));
     }
     let proxies = || keys::Networks::private();
@@ -196,7 +196,7 @@ async fn policies_from_one_builder() {
     let base = Policy::builder()
         .entity(keys::header("x-user"))
         .cost("rph", 2)
-        .estimate("rph", header_value("x-cost"))
+        .estimate("rph", cost::header("x-cost"))
         .settle("rph", Settle::header("x-used"))
         .exempt(|head: &RequestHead<'_>| head.headers.contains_key("x-free"));
     let small = base

@@ -135,7 +135,7 @@ async fn that_only_observe() {
                 .acquire("user", "api")
                 .limits(limits.clone())
                 .cost("tokens", 1)
-                .shadow("seen")
+                .shadow_limit("seen")
         };
         let start = Instant::now();
         let lease = ask().until_ready(LONG).await.unwrap();

@@ -6,8 +6,8 @@ pub(crate) mod store_error;
 use std::{convert::Infallible, time::Duration};
 
 use crate::model::{
-    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner,
-    Resource, UnusableKey,
+    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceId,
+    NamespaceStatus, Owner, Resource, UnusableKey,
 };
 
 use store_error::{StoreError, StoreErrorKind};
@@ -268,7 +268,7 @@ pub enum NamespaceError {
     #[error("the namespace {id} is {status}")]
     Status {
         /// The id of the namespace.
-        id: String,
+        id: NamespaceId,
         /// The status of the namespace.
         status: NamespaceStatus,
     },

@@ -31,6 +31,7 @@ mod parameters;
 pub mod plan;
 mod refill;
 mod sealed;
+mod seconds;
 mod stamps;
 mod status;
 mod usage;
@@ -52,7 +53,7 @@ pub use name::{
     EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource,
     StackName,
 };
-pub use namespace::{NamespaceInfo, NamespaceStatus};
+pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
 pub use refill::{Level, Refill, RefillRule};
 pub use stamps::{PeerFlags, StampGuard, Validity};
@@ -71,4 +72,5 @@ pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
 pub(crate) use sealed::Sealed;
+pub(crate) use seconds::{from_millis, from_seconds, to_seconds};
 pub(crate) use usage::Tally;

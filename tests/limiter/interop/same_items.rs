@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue::{self, N, S};
 use serde_json::{Value, json};
 use tollgate::{
     EntityId, Limit, Resource,
-    model::{ConfigScope, Entity, NamespaceName, StoredConfig, StoredOnUnavailable},
+    model::{ConfigScope, Entity, NamespaceId, NamespaceName, StoredConfig, StoredOnUnavailable},
 };
 
 use super::peer::{Item, Maker, Table, table_or_skip};
@@ -566,7 +566,10 @@ async fn namespaces() {
         .python("await repository.delete_namespace('theirs')")
         .await;
     twins.same("deleted").await;
-    namespaces.recover(&twins.ours).await.unwrap();
+    namespaces
+        .recover(&NamespaceId::new(&twins.ours))
+        .await
+        .unwrap();
     twins
         .table
         .python("await repository.recover_namespace(sys.argv[3])")

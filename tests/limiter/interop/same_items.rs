@@ -81,7 +81,8 @@ impl Twins {
             .into_iter()
             .find(|info| info.name == "ours")
             .unwrap()
-            .id;
+            .id
+            .to_string();
         assert!(!table.theirs.namespace.is_empty());
         table.theirs.ask(json!({"op": "namespaces"})).await;
         Self {

@@ -314,8 +314,8 @@ pub enum Invalid {
     /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
     LeaseClosed,
-    /// The stored limits, or the limits of a bucket, use an attribute of a newer peer that this
-    /// crate does not understand.
+    /// The stored limits, or the limits of a bucket, use an attribute of a newer Python client
+    /// that this crate does not understand.
     #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
     /// The refill period of a stored limit must be a whole number of seconds.

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | the inner service is not ready | not acquired yet |
 //! | a limit has too few tokens | none; the inner service is not called |
-//! | the client disconnects before the decision | none; if a write in flight still charges the bucket, the charge is given back, for 16 requests of a bucket in the time in which the bucket fills; beyond that, the charge stays |
+//! | the client disconnects before the decision | none; a charge by a write in flight is normally [given back](crate::limiter::Acquire#dropping) |
 //! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error is returned |
 //! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic continues |
 //! | the client disconnects before the response head | charged as estimated; otherwise disconnecting would be free |

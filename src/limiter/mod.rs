@@ -42,9 +42,10 @@
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first
 //! served over all processes. [`Acquire::or_locally`] decides by this process's [`LocalShare`] of
-//! the limits while the store is down; the [`Breaker`] detects that. [`Acquire::shadow_limit`] makes a
-//! limit only observe. The guide explains them on its pages on [waiting](crate::guide::waiting),
-//! [failure](crate::guide::failure_modes) and [shadow mode](crate::guide::shadow).
+//! the limits while the store is down; the [`Breaker`] detects that. [`Acquire::shadow_limit`]
+//! makes a limit only observe. The guide explains them on its pages on
+//! [waiting](crate::guide::waiting), [failure](crate::guide::failure_modes) and [shadow
+//! mode](crate::guide::shadow).
 //!
 //! # Gates
 //!

@@ -24,7 +24,7 @@ pub enum AuditAction {
     LimitsSet,
     /// Stored limits were deleted.
     LimitsDeleted,
-    /// An action of a newer peer.
+    /// An action of a newer Python client.
     Other(String),
 }
 

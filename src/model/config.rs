@@ -142,13 +142,14 @@ pub struct StoredConfig {
     /// The rule for requests while the store is unavailable. Only in the system's scope.
     pub on_unavailable: Option<StoredOnUnavailable>,
     /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only
-    /// newer peers store it, and writing a config keeps it. The system's scope has none.
+    /// newer Python clients store it, and writing a config keeps it. The system's scope has none.
     pub disabled: Option<bool>,
     /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the
-    /// next level decides, and finally the entity. Only newer peers store it, like `disabled`.
+    /// next level decides, and finally the entity. Only newer Python clients store it, like
+    /// `disabled`.
     pub cascade: Option<bool>,
-    /// An attribute of a newer peer that changes the meaning of the limits. This crate does not
-    /// understand it, so it cannot enforce the limits.
+    /// An attribute of a newer Python client that changes the meaning of the limits. This crate
+    /// does not understand it, so it cannot enforce the limits.
     pub not_understood: Option<String>,
 }
 

@@ -80,7 +80,7 @@ impl Status {
     /// is compatible.
     ///
     /// # Errors
-    /// As [`VersionRecord::check`].
+    /// The errors of [`VersionRecord::check`].
     pub fn compatibility(&self) -> Result<(), IncompatibleVersion> {
         self.store
             .version

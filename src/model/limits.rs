@@ -28,8 +28,8 @@ pub enum InvalidLimits {
     TooMany(usize),
 }
 
-/// The limits of one bucket: at least one, each name once. Clones are cheap. The serialized form is a
-/// sequence of [`Limit`]s, which is checked when it is read.
+/// The limits of one bucket: at least one, each name once. Clones are cheap. The serialized form is
+/// a sequence of [`Limit`]s, which is checked when it is read.
 ///
 /// ```
 /// use tollgate::{Limit, Limits};

@@ -72,7 +72,7 @@ impl From<NamespaceId> for String {
 pub struct NamespaceInfo {
     /// Its id.
     pub id: NamespaceId,
-    /// Its name. Peers can register names that this crate would not accept.
+    /// Its name. Python clients can register names that this crate would not accept.
     pub name: String,
     /// Its status.
     pub status: NamespaceStatus,

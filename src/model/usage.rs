@@ -21,7 +21,7 @@ pub enum UsageWindow {
     Daily,
     /// A calendar month, UTC.
     Monthly,
-    /// A window of a newer peer.
+    /// A window of a newer Python client.
     Other(String),
 }
 

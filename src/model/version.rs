@@ -132,7 +132,7 @@ fn parse(
     })
 }
 
-/// A version as peers spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`,
+/// A version as Python clients spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`,
 /// `0.17.1.dev3+g1234567`.
 #[derive(Debug, PartialEq, Eq)]
 struct Version {

@@ -14,8 +14,8 @@ use crate::{
 
 /// The result of a conditional write.
 ///
-/// Exhaustive on purpose: a condition holds or fails, and all other results are errors. A wrapper of a
-/// store should not compile if it forgets one of the two.
+/// Exhaustive on purpose: a condition holds or fails, and all other results are errors. A wrapper
+/// of a store should not compile if it forgets one of the two.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WriteOutcome {
     /// The write was done. Contains the bucket after the write.

@@ -157,13 +157,13 @@ impl BoundLimiter {
     /// observes.
     ///
     /// # Errors
-    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client
-    /// gets the answer that the layer itself would have given.
+    /// The errors of an [`Acquire`]. With the feature `axum` a handler can answer with the error:
+    /// the client gets the answer that the layer itself would have given.
     /// [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) if the request has a lease,
     /// [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) if the lease is already closed.
     ///
     /// # Cost
-    /// As an [`Acquire`].
+    /// The cost of an [`Acquire`].
     pub async fn acquire(self) -> Result<LeaseHandle, Error> {
         let Self { ask, handle } = self;
         let (acquire, limiter, policy) = match ask {

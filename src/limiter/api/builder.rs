@@ -220,7 +220,7 @@ impl RateLimiterBuilder {
     /// Builds a limiter like [`build`](Self::build), over a store that is shared with others.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
         Ok(RateLimiter::of(Engine::over(self.settings, store)?))
     }

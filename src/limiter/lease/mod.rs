@@ -197,8 +197,8 @@ impl Lease {
     }
 
     /// Returns the limits that only observe and would have denied the request or a later
-    /// [`consume`](Self::consume): see [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit). Their
-    /// use is not charged.
+    /// [`consume`](Self::consume): see
+    /// [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit). Their use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.aside().map_or(&[], |aside| &aside.short)
     }
@@ -276,7 +276,7 @@ impl Lease {
     /// round trip, one write unit.
     ///
     /// # Errors
-    /// Those of an acquire. The lease stays as it is.
+    /// The errors of an acquire. The lease then stays as it is.
     pub async fn consume(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = self.ask(name, tokens)?.await?;
         self.absorb(more);
@@ -284,8 +284,8 @@ impl Lease {
     }
 
     /// Returns the statuses of the limits at the time of the grant, less what was adjusted since.
-    /// Those of the entity come first, then those of its parent. It makes no round trip, so it does
-    /// not include other requests.
+    /// The entity's limits come first, then the limits of its parent. It makes no round trip, so it
+    /// does not include other requests.
     pub fn statuses(&self) -> Vec<LimitStatus> {
         self.each_status().collect()
     }

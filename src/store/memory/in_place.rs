@@ -256,8 +256,8 @@ impl Entry {
         plan::statuses(state.as_ref(), limits, amounts, &LedgerDelta::new(), now)
     }
 
-    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these
-    /// changed it. Creates a full bucket if there is none.
+    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if the
+    /// parameters are new to it. Creates a full bucket if there is none.
     fn bucket<'a>(
         &self,
         home: &Home,

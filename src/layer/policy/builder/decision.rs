@@ -103,8 +103,8 @@ impl PolicyBuilder {
     }
 
     /// Runs the limit `name` in shadow mode, also that of the parent. The other limits decide.
-    /// [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit) describes what is charged, and what it
-    /// costs.
+    /// [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit) describes what is charged,
+    /// and what it costs.
     pub fn shadow_limit(mut self, name: impl IntoName<LimitName>) -> Self {
         self.decision.shadow_limits.push(name.as_text().to_owned());
         self

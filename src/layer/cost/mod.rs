@@ -1,4 +1,15 @@
-//! Cost estimates from the head of a request.
+//! Cost estimates from the head of a request, for
+//! [`PolicyBuilder::estimate`](super::PolicyBuilder::estimate).
+//!
+//! | estimate | amount |
+//! |---|---|
+//! | [`content_length`] | a token for each byte of the body, or for several bytes |
+//! | [`header`] | the number in a request header |
+//! | [`query_parameter`] | the number in a query parameter |
+//! | [`from_fn`], or a closure | as you compute it |
+//!
+//! [`Learn`] estimates by earlier requests, with
+//! [`PolicyBuilder::learn`](super::PolicyBuilder::learn).
 
 mod content_length;
 mod learn;

@@ -218,3 +218,22 @@ pub struct ResolvedLimits {
     /// The source of the limits.
     pub source: ConfigSource,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read_with_its_limits_in_order() {
+        let config = StoredConfig::new([Limit::per_hour("rph", 5), Limit::per_minute("rpm", 60)])
+            .with_on_unavailable(StoredOnUnavailable::Allow);
+        let mut json = serde_json::to_value(&config).unwrap();
+        json["limits"].as_array_mut().unwrap().reverse();
+        assert_eq!(
+            serde_json::from_value::<StoredConfig>(json).unwrap(),
+            config
+        );
+        let empty = serde_json::from_str::<StoredConfig>("{}").unwrap();
+        assert_eq!(empty, StoredConfig::default());
+    }
+}

@@ -242,3 +242,23 @@ impl From<Infallible> for InvalidLimits {
         match never {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_serialized_as_a_sequence_and_checked_when_they_are_read() {
+        let limits =
+            Limits::new([Limit::per_minute("rpm", 60), Limit::per_hour("rph", 5)]).unwrap();
+        let json = serde_json::to_value(&limits).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), 2);
+        assert_eq!(
+            serde_json::from_value::<Limits>(json.clone()).unwrap(),
+            limits
+        );
+        let twice = serde_json::json!([json[0], json[0]]);
+        let error = serde_json::from_value::<Limits>(twice).unwrap_err();
+        assert!(error.to_string().contains("rpm is given twice"), "{error}");
+    }
+}

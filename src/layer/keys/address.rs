@@ -65,7 +65,7 @@ impl AddressText {
     }
 
     /// Writes a whole IPv4 address without `core::fmt`, which is slower. Most clients have an IPv4
-/// address.
+    /// address.
     #[inline]
     fn write_whole(&mut self, address: Ipv4Addr) {
         let (mut digits, mut bits) = (0_u128, 0);
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_the_text_of_the_entity_id() {
+    fn an_address_text_is_the_text_of_the_entity_id() {
         for address in [
             "0.0.0.0",
             "255.255.255.255",

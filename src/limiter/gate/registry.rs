@@ -94,7 +94,7 @@ impl Gates {
         self.put(own.clone(), GateEntry::Awake(gate.clone()));
         rounds.join(own, &gate);
         let now = self.context.clock.now();
-        rounds.go(|key, gate| self.rest(key, gate, now));
+        rounds.sweep(|key, gate| self.rest(key, gate, now));
         gate
     }
 

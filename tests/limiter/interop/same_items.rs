@@ -246,7 +246,7 @@ async fn twins_or_skip(maker: Maker) -> Option<Twins> {
 }
 
 #[tokio::test]
-async fn configs_and_their_lists() {
+async fn both_clients_write_the_same_configs_and_lists() {
     let Some(mut twins) = twins_or_skip(Maker::Theirs).await else {
         return;
     };
@@ -352,7 +352,7 @@ fn scope_of(id: &str, name: Option<&str>) -> (ConfigScope, Value) {
 }
 
 #[tokio::test]
-async fn entities_and_their_buckets() {
+async fn both_clients_write_the_same_entities_and_buckets() {
     let Some(mut twins) = twins_or_skip(Maker::Ours).await else {
         return;
     };
@@ -458,7 +458,7 @@ async fn mend_count(table: &Table, namespace: &str) {
 }
 
 #[tokio::test]
-async fn leases() {
+async fn both_clients_write_the_same_items_for_leases() {
     let Some(mut twins) = twins_or_skip(Maker::Ours).await else {
         return;
     };
@@ -526,7 +526,7 @@ async fn leases() {
 }
 
 #[tokio::test]
-async fn a_refill_to_the_cap() {
+async fn both_clients_write_the_same_refill_to_the_capacity() {
     let Some(mut twins) = twins_or_skip(Maker::Ours).await else {
         return;
     };
@@ -552,7 +552,7 @@ async fn a_refill_to_the_cap() {
 }
 
 #[tokio::test]
-async fn namespaces() {
+async fn both_clients_write_the_same_namespace_records() {
     let Some(mut twins) = twins_or_skip(Maker::Theirs).await else {
         return;
     };
@@ -579,7 +579,7 @@ async fn namespaces() {
 }
 
 #[tokio::test]
-async fn the_version_record() {
+async fn both_clients_write_the_same_version_record() {
     let mut records = Vec::new();
     for maker in [Maker::Ours, Maker::Theirs] {
         let table = table_or_skip!(maker);

@@ -7,10 +7,10 @@ use std::{
 
 /// Adds up the time from calls that failed to the next calls, for a counter of whole seconds.
 #[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Seen>);
+pub(super) struct Outage(Mutex<OutageState>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct OutageState {
     /// The end of the last call if it failed.
     down: Option<Instant>,
     /// The fraction of a second that is not counted yet.

@@ -97,9 +97,9 @@ struct Mean {
 
 /// Hashes an entity and a resource.
 #[derive(Clone, Default)]
-pub(crate) struct Seen(RandomState);
+pub(crate) struct KeyHasher(RandomState);
 
-impl Seen {
+impl KeyHasher {
     pub(crate) fn key(&self, entity: &str, resource: &str) -> u64 {
         self.0.hash_one((entity, resource))
     }

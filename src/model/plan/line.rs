@@ -11,7 +11,7 @@ use crate::model::{BucketState, LimitState, Line, Parameters, Refill, RefillRule
 
 /// The amounts of a change, millitokens.
 #[derive(Clone, Copy, Default)]
-struct Amounts {
+struct LineAmounts {
     give: i128,
     debit: i128,
     /// The lowest level that the debit may leave; `None` if it may leave any.
@@ -19,7 +19,7 @@ struct Amounts {
     consumed: i64,
 }
 
-impl Amounts {
+impl LineAmounts {
     fn of(state: &BucketState, change: Option<&Change>, now: i64) -> Self {
         let Some(change) = change else {
             return Self::default();
@@ -52,7 +52,7 @@ pub(super) struct Rows<'a> {
 }
 
 /// A line, and the facts that it relies on.
-pub(super) struct Row {
+pub(super) struct PlannedLine {
     pub(super) line: Line,
     /// `true` if the line counts the refill since the anchor that was seen.
     pub(super) relies_on_anchor: bool,
@@ -75,17 +75,17 @@ impl Rows<'_> {
         taken: i64,
         change: Option<&Change>,
         new: Option<Parameters>,
-    ) -> Option<Row> {
-        let Amounts {
+    ) -> Option<PlannedLine> {
+        let LineAmounts {
             give,
             debit,
             floor,
             consumed,
-        } = Amounts::of(self.state, change, self.now);
+        } = LineAmounts::of(self.state, change, self.now);
         let moves = self.moves;
         if debit == 0 && give == 0 && !moves {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
-            return (consumed != 0).then_some(Row::free(line, 0));
+            return (consumed != 0).then_some(PlannedLine::free(line, 0));
         }
         let rule = known.rule_at(self.now);
         // The refill counts only up to `now`, even if the anchor moves further, so that no tokens
@@ -127,7 +127,7 @@ impl Rows<'_> {
             };
             let level = if moves { cap } else { fills };
             let tokens = TokenChange::Set(clamp(level - debit));
-            Row {
+            PlannedLine {
                 line: line(known, tokens, (Some(floor), None), consumed),
                 relies_on_anchor: true,
                 is_at_cap: true,
@@ -142,7 +142,7 @@ impl Rows<'_> {
             let counts = moves || least.is_some_and(|least| expected < least);
             let ceiling = (debit > 0 || give > 0 || new.is_some()).then_some(top - give + slack);
             let tokens = TokenChange::Add(clamp(if moves { due } else { 0 } + give - debit));
-            Row {
+            PlannedLine {
                 line: line(
                     known,
                     tokens,
@@ -170,11 +170,11 @@ impl Rows<'_> {
             parameters: new,
             ..row.line
         };
-        Some(Row { line, ..row })
+        Some(PlannedLine { line, ..row })
     }
 }
 
-impl Row {
+impl PlannedLine {
     fn free(line: Line, due: i128) -> Self {
         Self {
             line,
@@ -239,7 +239,7 @@ pub(super) fn after(
     new: Option<Parameters>,
     at: i64,
 ) -> (RefillRule, i64) {
-    let Amounts { give, debit, .. } = Amounts::of(state, change, at);
+    let LineAmounts { give, debit, .. } = LineAmounts::of(state, change, at);
     let (before, rule) = (
         known.rule_at(at),
         new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)),

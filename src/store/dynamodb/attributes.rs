@@ -71,7 +71,7 @@ pub(super) const PRESSURE_PERIOD: i64 = 1000;
 
 /// A field of a limit in a bucket item, in millitokens and milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum LimitField {
     Tokens,
     Capacity,
     RefillAmount,
@@ -81,7 +81,7 @@ pub(super) enum Field {
     Remainder,
 }
 
-impl Field {
+impl LimitField {
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Tokens => "tk",
@@ -95,7 +95,7 @@ impl Field {
 }
 
 /// Returns the attribute of a limit's field.
-pub(super) fn limit_attribute(limit: &str, field: Field) -> String {
+pub(super) fn limit_attribute(limit: &str, field: LimitField) -> String {
     // Built without `format!`, which is slower: a write names dozens of attributes.
     let mut attribute = String::with_capacity(limit.len() + 5);
     for part in ["b_", limit, "_", field.suffix()] {

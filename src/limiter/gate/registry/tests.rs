@@ -235,7 +235,7 @@ fn a_key_finds_what_was_put_there_by_its_parts() {
     }
     let one = rounds.key(&key(1));
     assert!(
-        Arc::ptr_eq(&one.kin, &rounds.key(&key(2)).kin),
+        Arc::ptr_eq(&one.shared, &rounds.key(&key(2)).shared),
         "what keys have in common is shared"
     );
     assert!(!BucketKey { shard: 7, ..key(1) }.equivalent(&one));

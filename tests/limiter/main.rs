@@ -8,7 +8,7 @@ mod engine;
 mod fleet;
 mod health;
 mod interop;
-mod limiter;
+mod requests;
 mod open;
 mod open_waits;
 mod plan;

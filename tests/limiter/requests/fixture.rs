@@ -35,19 +35,19 @@ macro_rules! on_every_limiter {
         mod in_memory {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(crate::limiter::fixture::Fixture::in_memory()).await;
+                super::$test(crate::requests::fixture::Fixture::in_memory()).await;
             })+
         }
         mod gated {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(crate::limiter::fixture::Fixture::gated()).await;
+                super::$test(crate::requests::fixture::Fixture::gated()).await;
             })+
         }
         mod dynamodb {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(crate::limiter::fixture::Fixture::dynamodb().await).await;
+                super::$test(crate::requests::fixture::Fixture::dynamodb().await).await;
             })+
         }
     };

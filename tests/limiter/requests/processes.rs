@@ -94,7 +94,7 @@ fn four_processes_share_a_bucket_to_the_last_token() {
             Command::new(env::current_exe().unwrap())
                 .args([
                     "--exact",
-                    "limiter::processes::four_processes_share_a_bucket_to_the_last_token",
+                    "requests::processes::four_processes_share_a_bucket_to_the_last_token",
                     "--nocapture",
                 ])
                 .env(WORKER, "1")

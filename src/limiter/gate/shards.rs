@@ -348,7 +348,7 @@ impl Gate {
         let wanted = {
             let state = self.lock();
             let others = self.others(&state, time.at);
-            if mode.known_at < state.changed_at {
+            if mode.version.is_older_than(state.version) {
                 Desired {
                     others,
                     ..Desired::default()

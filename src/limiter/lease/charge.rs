@@ -17,7 +17,9 @@ use crate::{
             Ask,
             transaction::{self, Part},
         },
-        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal, Stopwatch},
+        terms::{
+            Amounts, BucketDecision, ChargeContext, ConfigVersion, Deadline, Refusal, Stopwatch,
+        },
     },
     model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
 };
@@ -63,7 +65,7 @@ impl Charge {
         // By now the bucket may have other limits than those that granted the lease. This charge
         // does not change them.
         let mode = ChargeContext {
-            known_at: i64::MIN,
+            version: ConfigVersion::OLDEST,
             own,
             lineage: None,
             prefetch: None,

@@ -22,7 +22,10 @@ use crate::{
         lease::charge::{Charge, Charges},
         resolver::{NOTHING, Resolution, Resolving, nothing},
         runtime::{Timeout, Timer},
-        terms::{Amounts, ChargeContext, Deadline, FallbackOptions, Patience, Prefetch, Shadow},
+        terms::{
+            Amounts, ChargeContext, ConfigVersion, Deadline, FallbackOptions, Patience, Prefetch,
+            Shadow,
+        },
     },
     model::{
         ConfigSource, Cost, EntityId, IntoLimits, InvalidLimits, KeyParts, Limit, LimitName,
@@ -384,10 +387,10 @@ impl Request {
             }))
         };
         let mode = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
-            known_at: if explicit {
-                i64::MAX
+            version: if explicit {
+                ConfigVersion::NEWEST
             } else {
-                resolution.known_at
+                resolution.version
             },
             own,
             lineage: resolution.lineage.clone(),

@@ -7,10 +7,6 @@
 //! | cached, but too old | 1, shared by all who ask meanwhile; if the store fails, the old entry is used |
 //! | not cached | 1, shared by all who ask meanwhile |
 //! | in memory | 0 |
-#![allow(
-    clippy::disallowed_methods,
-    reason = "no owner yet: how old a look-up is, and a random pause before it is repeated"
-)]
 
 mod cache;
 mod look_up_time;
@@ -48,6 +44,7 @@ use crate::{
         terms::ConfigVersion,
     },
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
+    pause,
     store::{LookUp, ReadConsistency, Store, StoreErrorKind},
     telemetry::{self, Refusals, StoreCall},
 };
@@ -274,7 +271,7 @@ impl Resolver {
                 drop(place);
                 match found {
                     Err(error) if error.is_busy() => {
-                        tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
+                        pause::random(5..=25).await;
                     }
                     found => {
                         return Some(

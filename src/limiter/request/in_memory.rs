@@ -4,7 +4,7 @@ use crate::{
     limiter::{
         bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, Place},
         lease::{InlineBucket, InlineLease, Lease},
-        request::{Request, Source, Target, asked},
+        request::{Request, Source, Target, charges::asked},
         terms::{DEFAULT_COST, LimitShare, Shares},
     },
     model::{Cost, Denied, Limit, LimitName, Limits, Owner, to_milli},

@@ -229,7 +229,7 @@ impl Rules {
         } else {
             acquire
         };
-        let acquire = acquire.recourse(self.decision.recourse.as_ref());
+        let acquire = acquire.fallback(self.decision.fallback.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,

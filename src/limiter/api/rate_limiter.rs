@@ -72,8 +72,8 @@ impl RateLimiter {
         R: IntoName<Resource>,
     {
         Acquire::new(match Target::find(&self.engine, entity, resource) {
-            Ok(subject) => Ok(Request::new(
-                subject,
+            Ok(target) => Ok(Request::new(
+                target,
                 LimitsSource::Stored,
                 self.engine.deadline(),
             )),
@@ -98,8 +98,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = Target::find(&self.engine, entity, resource).map_err(|error| *error)?;
-        Ok(BucketHandle::new(subject, self.engine.deadline()))
+        let target = Target::find(&self.engine, entity, resource).map_err(|error| *error)?;
+        Ok(BucketHandle::new(target, self.engine.deadline()))
     }
 
     /// Returns the statuses of the limits of a bucket, without charging anything.
@@ -109,8 +109,8 @@ impl RateLimiter {
     ///
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let limiter = RateLimiter::memory();
-    /// let available = limiter.available("user-1", "api").limits(Limit::per_minute("rpm", 5)).await?;
-    /// assert_eq!(available.get("rpm").map(|status| status.available), Some(5));
+    /// let available = limiter.available("user-1", "api").limits(Limit::per_minute("rpm",
+    /// 5)).await?; assert_eq!(available.get("rpm").map(|status| status.available), Some(5));
     /// # Ok::<(), tollgate::Error>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -120,8 +120,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = key(entity, resource).map(|key| Target::of(&self.engine, key));
-        AvailabilityRequest::new(subject, self.engine.settings().longest_call())
+        let target = key(entity, resource).map(|key| Target::of(&self.engine, key));
+        AvailabilityRequest::new(target, self.engine.settings().longest_call())
     }
 
     /// Returns the time until a cost would be granted, without charging anything: zero if it would
@@ -134,9 +134,9 @@ impl RateLimiter {
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let limiter = RateLimiter::memory();
     /// let limit = Limit::per_minute("rpm", 5);
-    /// let wait = limiter.time_until_available("user-1", "api").limits(limit.clone()).cost("rpm", 5).await?;
-    /// assert_eq!(wait, Some(Duration::ZERO));
-    /// let never = limiter.time_until_available("user-1", "api").limits(limit).cost("rpm", 6).await?;
+    /// let wait = limiter.time_until_available("user-1", "api").limits(limit.clone()).cost("rpm",
+    /// 5).await?; assert_eq!(wait, Some(Duration::ZERO)); let never =
+    /// limiter.time_until_available("user-1", "api").limits(limit).cost("rpm", 6).await?;
     /// assert_eq!(never, None);
     /// # Ok::<(), tollgate::Error>(())
     /// # })?;

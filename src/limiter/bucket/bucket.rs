@@ -101,27 +101,27 @@ impl Bucket {
     /// Returns the statuses of the limits if it is known without asking that `amounts` do not fit.
     pub(crate) fn known_denial(
         &self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking them costs nothing.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => router::known_denial(&first, limits, mode, amounts),
-                None => gate.known_denial(limits, mode, amounts),
+                Some(first) => router::known_denial(&first, limits, context, amounts),
+                None => gate.known_denial(limits, context, amounts),
             },
         }
     }
 
     /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old
     /// that is.
-    pub(crate) fn seems_short(&self, mode: &ChargeContext, amounts: &[i64]) -> bool {
+    pub(crate) fn seems_short(&self, context: &ChargeContext, amounts: &[i64]) -> bool {
         match self {
             Self::Memory(_) | Self::Scripted(_) => false,
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => router::seems_short(&first, limits, mode, amounts),
-                None => gate.seems_short(limits, mode, amounts),
+                Some(first) => router::seems_short(&first, limits, context, amounts),
+                None => gate.seems_short(limits, context, amounts),
             },
         }
     }
@@ -177,19 +177,19 @@ impl Bucket {
     #[inline]
     pub(crate) fn acquire(
         &mut self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
     ) -> BucketAnswer {
         match self {
             Self::Memory(bucket) => {
-                BucketAnswer::Now(bucket.acquire(mode, amounts).map(GrantedTokens::here))
+                BucketAnswer::Now(bucket.acquire(context, amounts).map(GrantedTokens::here))
             }
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => BucketAnswer::Waiting(Box::new(Acquiring::shards(
-                    first, limits, mode, amounts, deadline,
+                    first, limits, context, amounts, deadline,
                 ))),
-                None => match gate.acquire(limits, mode, amounts, deadline) {
+                None => match gate.acquire(limits, context, amounts, deadline) {
                     GateAnswer::Pending(pending) => {
                         BucketAnswer::Waiting(Box::new(Acquiring::one(gate, pending, deadline)))
                     }
@@ -199,7 +199,7 @@ impl Bucket {
                 },
             },
             Self::Scripted(scripted) => {
-                BucketAnswer::Now(scripted.acquire(mode, amounts).map(GrantedTokens::here))
+                BucketAnswer::Now(scripted.acquire(context, amounts).map(GrantedTokens::here))
             }
         }
     }

@@ -82,7 +82,7 @@ impl MemoryBucket {
     #[inline]
     pub(crate) fn acquire(
         &mut self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
     ) -> BucketDecision<GrantedTokens> {
         if let Err(error) = self.claim() {
@@ -95,7 +95,7 @@ impl MemoryBucket {
         };
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
-        let spent = match &mode.patience {
+        let spent = match &context.patience {
             None => entry
                 .spend(home, limits, &mut shares, home.now())
                 .map(|()| 0),

@@ -90,7 +90,7 @@ pub enum ScriptEvent<'a> {
     /// A request was granted. A later request of a lease for more tokens is a grant of its own.
     Granted {
         /// The number of the grant, starting at 1.
-        lease: u64,
+        grant: u64,
         /// The request.
         request: ScriptRequest<'a>,
     },
@@ -102,14 +102,14 @@ pub enum ScriptEvent<'a> {
     /// The real use differs from the tokens that were granted.
     Settled {
         /// The number of the grant.
-        lease: u64,
+        grant: u64,
         /// The differences in tokens, for every limit. Negative if tokens were given back.
         differences: &'a [(LimitName, i64)],
     },
     /// The lease has ended. If it was not settled before, exactly the granted tokens were used.
     Ended {
         /// The number of the grant.
-        lease: u64,
+        grant: u64,
     },
 }
 
@@ -159,24 +159,24 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.scripted
             .script
-            .record(ScriptEvent::Ended { lease: self.number });
+            .record(ScriptEvent::Ended { grant: self.number });
     }
 }
 
 impl ScriptedBucket {
     pub(crate) fn acquire(
         &mut self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
     ) -> BucketDecision<GrantedTokens> {
         let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
-        let decision = self.decision(decision, mode, amounts);
+        let decision = self.decision(decision, context, amounts);
         let request = request(&self.bucket, amounts);
         match &decision {
             BucketDecision::Granted(_) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
                 self.scripted.script.record(ScriptEvent::Granted {
-                    lease: number,
+                    grant: number,
                     request,
                 });
                 self.lease = Some(Arc::new(Running {
@@ -195,17 +195,17 @@ impl ScriptedBucket {
     fn decision(
         &mut self,
         decision: ScriptDecision,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
     ) -> BucketDecision<GrantedTokens> {
         let refused =
             |error: Error| BucketDecision::Refused(BucketRefusal::Scripted(Box::new(error)));
         match decision {
-            ScriptDecision::Bucket => self.bucket.acquire(mode, amounts),
+            ScriptDecision::Bucket => self.bucket.acquire(context, amounts),
             ScriptDecision::Grant => self.grant(amounts, 0),
             ScriptDecision::Deny { limit, retry_after } => {
                 let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
-                if mode
+                if context
                     .patience
                     .as_ref()
                     .is_some_and(|patience| wait <= patience.most)
@@ -300,7 +300,7 @@ impl ScriptedBucket {
                 .map(|(name, tokens)| (name.clone(), tokens))
                 .collect();
             let event = ScriptEvent::Settled {
-                lease: lease.number,
+                grant: lease.number,
                 differences: &differences,
             };
             self.scripted.script.record(event);

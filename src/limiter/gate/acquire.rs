@@ -36,7 +36,7 @@ impl Gate {
     pub(crate) fn known_denial(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         let (now, trusted_for) = (
@@ -44,10 +44,11 @@ impl Gate {
             self.context.settings.deny_from_memory,
         );
         let mut state = self.lock();
-        if mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
+        if context.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
             return None;
         }
-        let denial = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)?;
+        let denial =
+            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)?;
         state.denied_at = now;
         self.write_debt(state);
         Some(denial)
@@ -58,15 +59,15 @@ impl Gate {
     pub(crate) fn seems_short(
         &self,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
-            let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
+            let held = context.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
             !held
                 && state
-                    .denial(Wish::new(limits, mode, amounts), &state.pending, now)
+                    .denial(Wish::new(limits, context, amounts), &state.pending, now)
                     .is_some()
         })
     }
@@ -93,13 +94,13 @@ impl Gate {
         })
     }
 
-    /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most
+    /// Asks for `amounts`. Returns a receiver for the decision, which the caller awaits for at most
     /// `deadline`, or as an `Err` the answer that is known at once. If the receiver is dropped, a
     /// grant is given back.
     pub(crate) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
     ) -> GateAnswer {
@@ -113,8 +114,8 @@ impl Gate {
             state.denied_at = now;
             return GateAnswer::Now(BucketDecision::Refused(refusal));
         }
-        if let Some(prefetch) = mode.prefetch {
-            state = match self.serve_ahead(state, limits, mode, amounts, prefetch, now) {
+        if let Some(prefetch) = context.prefetch {
+            state = match self.serve_ahead(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
                     let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
@@ -123,7 +124,7 @@ impl Gate {
             };
         }
         if let Some(statuses) =
-            state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)
+            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)
         {
             state.denied_at = now;
             self.write_debt(state);
@@ -146,9 +147,9 @@ impl Gate {
         state.asked(limits, amounts);
         state
             .queue
-            .push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
-        if let Some(prefetch) = mode.prefetch {
-            self.take_ahead(state, mode, amounts, prefetch, now);
+            .push_back(Waiter::new(limits, context, amounts.clone(), until, reply));
+        if let Some(prefetch) = context.prefetch {
+            self.take_ahead(state, context, amounts, prefetch, now);
             state = self.lock();
         }
         self.start_writing(state);

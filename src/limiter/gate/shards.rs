@@ -286,7 +286,7 @@ impl Gate {
     pub(crate) fn may_grant(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> bool {
         let now = self.context.clock.now();
@@ -299,7 +299,7 @@ impl Gate {
         // Stamps of a Python client may admit more than the shard holds.
         special
             || (self.may_hold(limits, amounts)
-                && self.known_denial(limits, mode, amounts).is_none())
+                && self.known_denial(limits, context, amounts).is_none())
     }
 
     /// Returns `true` if the shard holds `amounts` when it is full.
@@ -343,14 +343,14 @@ impl Gate {
         self: &Arc<Self>,
         from: BucketState,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         changes: &LedgerDelta,
     ) -> ShardWrite {
         let time = self.context.now();
-        let wanted = {
+        let desired = {
             let state = self.lock();
             let others = self.others(&state, time.at);
-            if mode.version.is_older_than(state.version) {
+            if context.version.is_older_than(state.version) {
                 Desired {
                     others,
                     ..Desired::default()
@@ -358,13 +358,13 @@ impl Gate {
             } else {
                 Desired {
                     limits,
-                    own: Some(mode.own),
-                    lineage: mode.lineage.as_deref(),
+                    own: Some(context.own),
+                    lineage: context.lineage.as_deref(),
                     others,
                 }
             }
         };
-        let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());
+        let update = plan::update(&from, changes, desired, time, self.context.write_ids.next());
         ShardWrite {
             gate: self.clone(),
             from,

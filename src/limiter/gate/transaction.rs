@@ -29,8 +29,8 @@ use crate::{
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(crate) type Part = (Arc<Gate>, Ask);
 
-/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason why
-/// the store may not be asked.
+/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason
+/// why the store may not be asked.
 pub(crate) fn start(
     child: Part,
     parent: Part,
@@ -75,7 +75,7 @@ pub(super) fn spawn_charge<const N: usize>(
     answers
 }
 
-/// Charges all of `parts` in one transaction, or none of them, and returns a verdict for each.
+/// Charges all of `parts` in one transaction, or none of them, and returns a decision for each.
 /// Nothing is sent any more after one of the receivers of `replies` is gone.
 async fn charge(
     parts: &[Part],
@@ -89,22 +89,22 @@ async fn charge(
     };
     let (mut pending, mut carries) = (true, true);
     for attempt in 0..MOST_TRANSACTION_TRIES {
-        let sights = match unless_gone(replies, look(parts, attempt > 0)).await {
-            Some(Ok(sights)) => sights,
+        let sets = match unless_gone(replies, look(parts, attempt > 0)).await {
+            Some(Ok(sets)) => sets,
             Some(Err(error)) => return unavailable(error),
             None => return unavailable(Unavailable::Deadline),
         };
-        if sights.iter().any(ShardSet::is_incomplete) {
+        if sets.iter().any(ShardSet::is_incomplete) {
             continue;
         }
-        if let Some(refused) = sights.iter().position(|sight| sight.refusal().is_some()) {
+        if let Some(refused) = sets.iter().position(|set| set.refusal().is_some()) {
             return one_for_all(
                 parts,
                 refused,
-                sights[refused].refusal().map(BucketDecision::Refused),
+                sets[refused].refusal().map(BucketDecision::Refused),
             );
         }
-        if let Some(missing) = sights.iter().position(|sight| sight.images.is_empty()) {
+        if let Some(missing) = sets.iter().position(|set| set.images.is_empty()) {
             match unless_gone(
                 replies,
                 ask_for_nothing(&parts[missing].0, &parts[missing].1),
@@ -113,30 +113,30 @@ async fn charge(
             {
                 Some(BucketDecision::Granted(_)) => continue,
                 Some(BucketDecision::Unavailable(error)) => return unavailable(error),
-                Some(verdict) => return one_for_all(parts, missing, Some(verdict)),
+                Some(decision) => return one_for_all(parts, missing, Some(decision)),
                 None => return unavailable(Unavailable::Deadline),
             }
         }
-        let drawn: Option<Vec<_>> = sights.iter().map(ShardSet::draw).collect();
+        let drawn: Option<Vec<_>> = sets.iter().map(ShardSet::draw).collect();
         let Some(drawn) = drawn else {
-            if sights.iter().any(ShardSet::awaits_more) && std::mem::take(&mut pending) {
+            if sets.iter().any(ShardSet::awaits_more) && std::mem::take(&mut pending) {
                 // Tokens that leases give back are not in the store yet: write them first.
-                for gate in sights.iter().flat_map(|sight| &sight.gates) {
+                for gate in sets.iter().flat_map(|set| &set.gates) {
                     gate.write_pending().await;
                 }
-            } else if sights.iter().any(|sight| !sight.outdated().is_empty())
+            } else if sets.iter().any(|set| !set.outdated().is_empty())
                 && std::mem::take(&mut carries)
             {
                 // A write of the shard itself corrects it.
-                for sight in &sights {
-                    for gate in sight.outdated() {
-                        unless_gone(replies, ask_for_nothing(gate, sight.ask)).await;
+                for set in &sets {
+                    for gate in set.outdated() {
+                        unless_gone(replies, ask_for_nothing(gate, set.ask)).await;
                     }
                 }
-            } else if attempt > 0 || sights.iter().all(|sight| sight.fresh) {
-                return sights
+            } else if attempt > 0 || sets.iter().all(|set| set.fresh) {
+                return sets
                     .iter()
-                    .map(|sight| BucketDecision::Denied(sight.statuses()))
+                    .map(|set| BucketDecision::Denied(set.statuses()))
                     .collect();
             }
             continue;
@@ -144,19 +144,19 @@ async fn charge(
         let Some(place) = unless_gone(replies, parts[0].0.place()).await else {
             return unavailable(Unavailable::Deadline);
         };
-        let writes: Vec<ShardWrite> = sights
+        let writes: Vec<ShardWrite> = sets
             .iter()
             .zip(&drawn)
-            .flat_map(|(sight, drawn)| sight.writes(drawn))
+            .flat_map(|(set, drawn)| set.writes(drawn))
             .collect();
         let result = transact(&writes).await;
         drop(place);
         match result {
             Ok(true) => {
-                let grants = sights
+                let grants = sets
                     .into_iter()
                     .zip(drawn)
-                    .map(|(sight, drawn)| sight.grant(drawn));
+                    .map(|(set, drawn)| set.grant(drawn));
                 let forgiven = Arc::default();
                 let paired = |grant: GateGrant| {
                     if parts.len() > 1 {
@@ -199,27 +199,27 @@ async fn unless_gone<T>(
     .await
 }
 
-/// Returns the verdict of one part, and denials for the others, which are not charged.
-fn one_for_all(parts: &[Part], which: usize, verdict: Option<GateDecision>) -> Vec<GateDecision> {
-    let mut verdicts: Vec<_> = parts
+/// Returns the decision of one part, and denials for the others, which are not charged.
+fn one_for_all(parts: &[Part], which: usize, decision: Option<GateDecision>) -> Vec<GateDecision> {
+    let mut decisions: Vec<_> = parts
         .iter()
         .map(|_| BucketDecision::Denied(Vec::new()))
         .collect();
-    if let Some(verdict) = verdict {
-        verdicts[which] = verdict;
+    if let Some(decision) = decision {
+        decisions[which] = decision;
     }
-    verdicts
+    decisions
 }
 
 /// Asks a bucket for nothing. This creates the bucket if it does not exist, and updates its limits.
 /// A transaction changes only items that exist.
 async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
-    let mode = ChargeContext {
+    let context = ChargeContext {
         prefetch: None,
-        ..ask.mode.clone()
+        ..ask.context.clone()
     };
-    gate.acquire(&ask.limits, &mode, &nothing, ask.left())
+    gate.acquire(&ask.limits, &context, &nothing, ask.left())
         .decision()
         .await
 }
@@ -267,7 +267,7 @@ async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<ShardSet<'a>>, Un
             fresh,
         ));
     }
-    let mut sights = Vec::with_capacity(parts.len());
+    let mut sets = Vec::with_capacity(parts.len());
     for (first, ask, looks, gates, fresh) in looks {
         let (shards, images) = (gates.len(), looks.end().await?);
         // A shard that does not exist holds nothing.
@@ -276,7 +276,7 @@ async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<ShardSet<'a>>, Un
             .zip(images)
             .filter_map(|(gate, image)| Some((gate, image?)))
             .unzip();
-        sights.push(ShardSet {
+        sets.push(ShardSet {
             first,
             ask,
             gates,
@@ -286,7 +286,7 @@ async fn look<'a>(parts: &'a [Part], anew: bool) -> Result<Vec<ShardSet<'a>>, Un
             now: first.now(),
         });
     }
-    Ok(sights)
+    Ok(sets)
 }
 
 impl ShardSet<'_> {
@@ -381,8 +381,10 @@ impl ShardSet<'_> {
     /// A transaction does not return the new state. So its conditions require at least the tokens
     /// that were seen, and the debts are exact.
     fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Allocation> {
-        let Ask { limits, mode, .. } = self.ask;
-        let patience = mode.patience.as_deref()?;
+        let Ask {
+            limits, context, ..
+        } = self.ask;
+        let patience = context.patience.as_deref()?;
         let (there, mut starts_at) = (seen(there), self.now);
         let mut parts: Vec<Amounts> = there
             .iter()
@@ -425,7 +427,7 @@ impl ShardSet<'_> {
     fn writes<'a>(&'a self, drawn: &'a Allocation) -> impl Iterator<Item = ShardWrite> + 'a {
         let Ask {
             limits,
-            mode,
+            context,
             amounts,
             ..
         } = self.ask;
@@ -459,14 +461,14 @@ impl ShardSet<'_> {
                     }
                     _ => return None,
                 }
-                Some(gate.plan(image.bucket.clone(), limits, mode, &changes))
+                Some(gate.plan(image.bucket.clone(), limits, context, &changes))
             })
     }
 
     fn grant(self, drawn: Allocation) -> GateGrant {
         let Ask {
             limits,
-            mode,
+            context,
             amounts,
             ..
         } = self.ask;
@@ -498,7 +500,7 @@ impl ShardSet<'_> {
                     .unwrap_or_else(|| GateGrant::new(first, limits.clone(), amounts.clone(), left))
             }
         };
-        let grant = if mode.is_top_up {
+        let grant = if context.is_top_up {
             grant.always_given_back()
         } else {
             grant

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Charge {
     pub(crate) bucket: Bucket,
     pub(crate) owner: Owner,
-    pub(crate) mode: ChargeContext,
+    pub(crate) context: ChargeContext,
     pub(crate) amounts: Amounts,
 }
 
@@ -49,7 +49,7 @@ impl Charge {
         }
         // By now the bucket may have other limits than those that granted the lease. This charge
         // does not change them.
-        let mode = ChargeContext {
+        let context = ChargeContext {
             version: ConfigVersion::OLDEST,
             own,
             lineage: None,
@@ -61,7 +61,7 @@ impl Charge {
         Ok(Self {
             bucket: bucket.clone(),
             owner,
-            mode,
+            context,
             amounts,
         })
     }
@@ -79,7 +79,7 @@ impl Charge {
             name,
             tokens,
         )?;
-        charge.mode.together = holding.is_together();
+        charge.context.together = holding.is_together();
         Ok(charge)
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     }
     let asked = charge
         .bucket
-        .acquire(&charge.mode, &charge.amounts, deadline);
+        .acquire(&charge.context, &charge.amounts, deadline);
     let decision = match asked {
         BucketAnswer::Now(decision) => decision,
         BucketAnswer::Waiting(acquiring) => {
@@ -59,11 +59,15 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
             let Charge {
                 bucket,
                 owner,
-                mode,
+                context,
                 ..
             } = charge;
             match grant(bucket, given) {
-                Some(grant) => Ok(BucketGrants::one(BucketGrant::new(grant, owner, mode.own))),
+                Some(grant) => Ok(BucketGrants::one(BucketGrant::new(
+                    grant,
+                    owner,
+                    context.own,
+                ))),
                 None => Err(WITHOUT_CHARGE.into()),
             }
         }
@@ -101,11 +105,11 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     // nothing.
     let known = charges
         .each_ref()
-        .map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
+        .map(|charge| charge.bucket.known_denial(&charge.context, &charge.amounts));
     if known.iter().any(Option::is_some) {
         return Charged::Done(Err(denied_among(charges.iter().zip(known))));
     }
-    if charges[0].mode.together
+    if charges[0].context.together
         && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
         let answers = match transaction::start(own, parent) {
@@ -127,7 +131,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     // asked alone. If it is still short, the other one needs no charge and no give-back.
     let first = charges
         .iter()
-        .position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
+        .position(|charge| charge.bucket.seems_short(&charge.context, &charge.amounts));
     let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
         let later = first.is_some_and(|first| first != index);
         let answer = if later {
@@ -153,7 +157,7 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     let until = gate.deadline(deadline.into()).until();
     let ask = Ask {
         limits: limits.clone(),
-        mode: charge.mode.clone(),
+        context: charge.context.clone(),
         amounts: charge.amounts.clone(),
         until,
     };
@@ -184,7 +188,7 @@ impl ChargeState {
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge
             .bucket
-            .acquire(&charge.mode, &charge.amounts, deadline)
+            .acquire(&charge.context, &charge.amounts, deadline)
         {
             BucketAnswer::Now(decision) => Self::decided(&charge.bucket, decision),
             BucketAnswer::Waiting(acquiring) => Self::Coming(acquiring),
@@ -254,8 +258,8 @@ impl Charging {
                 .into_iter()
                 .filter_map(|(charge, answer)| match answer {
                     ChargeState::Decided(BucketDecision::Granted(grant)) => Some(
-                        BucketGrant::new(grant, charge.owner, charge.mode.own)
-                            .together(charge.mode.together),
+                        BucketGrant::new(grant, charge.owner, charge.context.own)
+                            .together(charge.context.together),
                     ),
                     _ => None,
                 });
@@ -316,7 +320,7 @@ impl Drop for Charging {
 impl Future for Charging {
     type Output = Result<BucketGrants, Error>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             for (charge, answer) in &mut self.asked {
                 let (ChargeState::Coming(acquiring), Bucket::Gated { gate, limits }) =
@@ -325,7 +329,7 @@ impl Future for Charging {
                     continue;
                 };
                 if let Poll::Ready(decision) =
-                    acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context)
+                    acquiring.poll(gate, limits, &charge.context, &charge.amounts, cx)
                 {
                     *answer =
                         ChargeState::decided(&charge.bucket, decision.map(GrantedTokens::Gate));

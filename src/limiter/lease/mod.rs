@@ -48,7 +48,7 @@ enum Held {
 struct Any {
     holdings: BucketGrants,
     deadline: Deadline,
-    aside: Option<Box<LeaseExtras>>,
+    extras: Option<Box<LeaseExtras>>,
 }
 
 impl Lease {
@@ -58,7 +58,7 @@ impl Lease {
             held: Held::Any(Box::new(Any {
                 holdings,
                 deadline,
-                aside: None,
+                extras: None,
             })),
         }
     }
@@ -128,10 +128,10 @@ impl Lease {
         }
     }
 
-    fn aside(&self) -> Option<&LeaseExtras> {
+    fn extras(&self) -> Option<&LeaseExtras> {
         match &self.held {
             Held::Few(_) => None,
-            Held::Any(any) => any.aside.as_deref(),
+            Held::Any(any) => any.extras.as_deref(),
         }
     }
 
@@ -142,7 +142,7 @@ impl Lease {
             self.held = Held::Any(Box::new(Any {
                 holdings,
                 deadline,
-                aside: None,
+                extras: None,
             }));
         }
         match &mut self.held {
@@ -154,7 +154,7 @@ impl Lease {
     /// Changes the rare data of the lease.
     fn note(&mut self, change: impl FnOnce(&mut LeaseExtras)) {
         if let Some(any) = self.any_mut() {
-            change(any.aside.get_or_insert_default());
+            change(any.extras.get_or_insert_default());
         }
     }
 
@@ -192,35 +192,36 @@ impl Lease {
     /// limits: [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not
     /// charged to the store.
     pub fn is_degraded(&self) -> bool {
-        self.aside().is_some_and(|aside| aside.degraded)
+        self.extras().is_some_and(|extras| extras.degraded)
     }
 
     /// Returns the limits that only observe and would have denied the request or a later
     /// [`consume`](Self::consume): see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their
     /// use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
-        self.aside().map_or(&[], |aside| &aside.short)
+        self.extras().map_or(&[], |extras| &extras.short)
     }
 
     /// Returns `true` if some of the limits only observe.
     pub(crate) fn is_observed(&self) -> bool {
-        self.aside().is_some_and(|aside| aside.recourse.is_some())
+        self.extras()
+            .is_some_and(|extras| extras.fallback.is_some())
     }
 
     pub(crate) fn degrade(&mut self) {
-        self.note(|aside| aside.degraded = true);
+        self.note(|extras| extras.degraded = true);
     }
 
-    pub(crate) fn has_shadow(&mut self, recourse: Arc<FallbackOptions>) {
-        self.note(|aside| aside.recourse = Some(recourse));
+    pub(crate) fn has_shadow(&mut self, fallback: Arc<FallbackOptions>) {
+        self.note(|extras| extras.fallback = Some(fallback));
     }
 
     /// Records observing limits that were short. `outside` is `true` if they would have denied the
     /// request itself. Then none of the observing limits is charged.
     pub(crate) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
-        self.note(|aside| {
-            aside.outside |= outside;
-            aside.short.extend(short);
+        self.note(|extras| {
+            extras.outside |= outside;
+            extras.short.extend(short);
         });
     }
 
@@ -378,7 +379,10 @@ impl Lease {
 
     /// Changes the use of a limit in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
-        if self.aside().is_some_and(|aside| aside.leaves_alone(name)) {
+        if self
+            .extras()
+            .is_some_and(|extras| extras.leaves_alone(name))
+        {
             // An enforced limit would have denied the request before.
             return Ok(());
         }

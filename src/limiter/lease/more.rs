@@ -34,11 +34,11 @@ impl Lease {
         if self.position(name).is_none() {
             return Err(Invalid::UnknownLimit(name.into()).into());
         }
-        let aside = self.aside();
-        let observes = aside.is_some_and(|aside| aside.covers(name));
-        let passes_all = aside.is_some_and(LeaseExtras::covers_all);
+        let extras = self.extras();
+        let observes = extras.is_some_and(|extras| extras.covers(name));
+        let passes_all = extras.is_some_and(LeaseExtras::covers_all);
         let mut short = Vec::new();
-        let started = if aside.is_some_and(|aside| aside.leaves_alone(name)) {
+        let started = if extras.is_some_and(|extras| extras.leaves_alone(name)) {
             None
         } else {
             Some(

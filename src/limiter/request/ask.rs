@@ -31,13 +31,13 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
     let (begun, deadline) = (Stopwatch::start(), request.deadline());
     let missed = request.clone();
     let mut resolving = std::pin::pin!(request.look_up(true));
-    let charges = std::future::poll_fn(|context| {
-        if let Poll::Ready(charges) = resolving.as_mut().poll(context) {
+    let charges = std::future::poll_fn(|cx| {
+        if let Poll::Ready(charges) = resolving.as_mut().poll(cx) {
             return Poll::Ready(charges);
         }
         match &mut timeout {
             Some(timeout) => Pin::new(timeout)
-                .poll(context)
+                .poll(cx)
                 .map(|()| Err(missed.missed_deadline().into())),
             None => Poll::Pending,
         }

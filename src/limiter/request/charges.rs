@@ -8,7 +8,7 @@ use crate::{
     limiter::{
         bucket::{Bucket, LimitsRef, MemoryBucket},
         lease::charge::{Charge, Charges},
-        request::{ChargePlan, LimitsSource, Request, Target, Terms},
+        request::{ChargePlan, LimitsSource, Request, RequestOptions, Target},
         resolver::{NOTHING, Resolution, Resolving, nothing},
         terms::{Amounts, ChargeContext, ConfigVersion, Patience},
     },
@@ -30,7 +30,7 @@ impl Request {
     }
 
     fn plan_stored(self) -> Result<ChargePlan, Error> {
-        let own = match self.look(self.subject.key().entity) {
+        let own = match self.look(self.target.key().entity) {
             Resolving::Known(own) => own,
             Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
         };
@@ -48,7 +48,7 @@ impl Request {
     /// cost that can never be granted.
     pub(crate) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();
-        let own = request.look(request.subject.key().entity).found().await?;
+        let own = request.look(request.target.key().entity).found().await?;
         let parent = match request.parent_of(&own) {
             None => None,
             Some(parent) => Some((parent.clone(), request.look(parent).found().await?)),
@@ -58,39 +58,39 @@ impl Request {
 
     /// Returns `true` if only the request's own limits matter, and nothing stored.
     fn nothing_stored(&self) -> bool {
-        (self.is_exact() && !self.terms.parent)
-            || self.subject.home().is_some_and(|home| !home.has_records())
+        (self.is_exact() && !self.options.parent)
+            || self.target.home().is_some_and(|home| !home.has_records())
     }
 
     fn is_exact(&self) -> bool {
-        match self.terms.limits {
+        match self.options.limits {
             LimitsSource::Exactly(_) => true,
-            LimitsSource::Stored => matches!(self.subject, Target::Pinned(_)),
+            LimitsSource::Stored => matches!(self.target, Target::Pinned(_)),
             LimitsSource::StoredOr(_) => false,
         }
     }
 
     /// Turns pinned limits into limits of the request.
     fn unpinned(mut self) -> Self {
-        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.subject, &self.terms.limits)
+        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.target, &self.options.limits)
         {
-            self.terms.limits = LimitsSource::Exactly(LimitsRef::These(pinned.limits.clone()));
+            self.options.limits = LimitsSource::Exactly(LimitsRef::These(pinned.limits.clone()));
         }
         self
     }
 
     /// Looks up the entity unless the request needs nothing stored.
     fn look(&self, entity: &EntityId) -> Resolving {
-        match (&self.terms.limits, self.terms.parent) {
+        match (&self.options.limits, self.options.parent) {
             (LimitsSource::Exactly(_), false) => nothing(),
-            _ => self.subject.resolve(entity),
+            _ => self.target.resolve(entity),
         }
     }
 
     pub(super) fn parent_of<'a>(&self, own: &'a Resolution) -> Option<&'a EntityId> {
         own.parent
             .as_ref()
-            .filter(|parent| self.terms.parent && *parent != self.subject.key().entity)
+            .filter(|parent| self.options.parent && *parent != self.target.key().entity)
     }
 
     #[inline]
@@ -101,43 +101,40 @@ impl Request {
         check: bool,
     ) -> Result<Charges, Error> {
         let Self {
-            subject,
-            terms:
-                Terms {
+            target,
+            options:
+                RequestOptions {
                     limits,
                     cost,
                     patience,
-                    recourse,
+                    fallback,
                     ..
                 },
         } = self;
-        let (prefetch, together) = match &subject {
+        let (prefetch, together) = match &target {
             Target::Gated(gated) if gated.together && parent.is_some() => (None, true),
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
         let disabled = |entity: &EntityId, resolution: &Resolution| {
             if resolution.disabled {
-                Err(Disabled::new(
-                    entity.clone(),
-                    subject.key().resource.clone(),
-                ))
+                Err(Disabled::new(entity.clone(), target.key().resource.clone()))
             } else {
                 Ok(())
             }
         };
-        disabled(subject.key().entity, own)?;
+        disabled(target.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
         let explicit =
-            matches!(limits, LimitsSource::Exactly(_)) || matches!(subject, Target::Pinned(_));
+            matches!(limits, LimitsSource::Exactly(_)) || matches!(target, Target::Pinned(_));
         // No request waits for limits that only observe.
         let observes = |limit: &Limit| {
-            recourse
+            fallback
                 .as_ref()
-                .is_some_and(|recourse| recourse.shadow.covers(limit.name()))
+                .is_some_and(|fallback| fallback.shadow.covers(limit.name()))
         };
         let patience = |limits: &Limits| {
             let most = patience?;
@@ -153,7 +150,7 @@ impl Request {
                 debts: limits.iter().map(debt).collect(),
             }))
         };
-        let mode = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
+        let context = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
             version: if explicit {
                 ConfigVersion::NEWEST
             } else {
@@ -170,29 +167,29 @@ impl Request {
             None => None,
             Some((entity, resolution)) => {
                 let (limits, own) = limits.clone().resolved(&resolution)?;
-                let limits = subject.limits(&limits).clone();
+                let limits = target.limits(&limits).clone();
                 let amounts = amounts(&cost, &limits);
-                let bucket = subject.other(entity, limits)?;
+                let bucket = target.other(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
-                let mode = mode(own, &resolution, bucket.limits());
+                let context = context(own, &resolution, bucket.limits());
                 Some(Box::new(Charge {
                     bucket,
                     owner: Owner::Parent,
-                    mode,
+                    context,
                     amounts,
                 }))
             }
         };
-        let (bucket, mode) = match (subject, limits) {
+        let (bucket, context) = match (target, limits) {
             (Target::Pinned(pinned), LimitsSource::Stored) => {
-                let mode = mode(false, own, &pinned.limits);
-                (Bucket::Memory(MemoryBucket::Pinned(pinned)), mode)
+                let context = context(false, own, &pinned.limits);
+                (Bucket::Memory(MemoryBucket::Pinned(pinned)), context)
             }
-            (subject, limits) => {
+            (target, limits) => {
                 let (limits, owned) = limits.resolved(own)?;
-                let bucket = subject.into_bucket(limits);
-                let mode = mode(owned, own, bucket.limits());
-                (bucket, mode)
+                let bucket = target.into_bucket(limits);
+                let context = context(owned, own, bucket.limits());
+                (bucket, context)
             }
         };
         bucket.has_shards(shard_count);
@@ -201,7 +198,7 @@ impl Request {
             own: Charge {
                 bucket,
                 owner: Owner::Entity,
-                mode,
+                context,
                 amounts,
             },
             parent,

@@ -38,7 +38,7 @@ impl Started {
 #[must_use = "a future does nothing until it is awaited"]
 pub struct AcquireFuture(Stage);
 
-/// The next step of an acquire.
+/// The stage of an acquire.
 enum Stage {
     /// It has not been polled yet.
     New(Request),
@@ -65,15 +65,15 @@ impl AcquireFuture {
     #[inline(never)]
     fn poll_slowly(
         &mut self,
-        context: &mut Context<'_>,
+        cx: &mut Context<'_>,
         begun: Begun,
         answer: &mut Poll<Result<Lease, Error>>,
     ) {
-        *answer = self.poll_any(context, begun);
+        *answer = self.poll_any(cx, begun);
     }
 
     #[inline(always)]
-    fn poll_any(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
+    fn poll_any(&mut self, cx: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
         self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
             Stage::New(request) => match start_slowly(request, begun) {
                 Begin::Done(result) => return Poll::Ready(result),
@@ -83,7 +83,7 @@ impl AcquireFuture {
             stage => stage,
         };
         match &mut self.0 {
-            Stage::Waiting(observed) => observed.poll(context),
+            Stage::Waiting(observed) => observed.poll(cx),
             // It was polled again after it was ready: nothing is left to wait for.
             Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }
@@ -94,7 +94,7 @@ impl Future for AcquireFuture {
     type Output = Result<Lease, Error>;
 
     #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let begun = Begun::now();
         if let Stage::New(request) = &self.0
             && let Some(decision) = decide(request)
@@ -103,7 +103,7 @@ impl Future for AcquireFuture {
             return Poll::Ready(answer(request, decision, begun));
         }
         let mut slow = Poll::Pending;
-        self.poll_slowly(context, begun, &mut slow);
+        self.poll_slowly(cx, begun, &mut slow);
         slow
     }
 }

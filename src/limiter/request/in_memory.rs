@@ -18,10 +18,10 @@ impl Request {
     /// [`grant`](Self::grant) makes the lease.
     #[inline]
     pub(crate) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
-        if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
+        if self.options.fallback.is_some() || !self.options.cost.is_empty() {
             return None;
         }
-        match (&self.subject, &self.terms.limits) {
+        match (&self.target, &self.options.limits) {
             (
                 Target::Memory(MemoryPlace::Entry(entry)),
                 LimitsSource::Exactly(LimitsRef::Known) | LimitsSource::StoredOr(LimitsRef::Known),
@@ -38,16 +38,16 @@ impl Request {
     /// Returns the lease that [`decide`](Self::decide) has granted.
     #[inline]
     pub(crate) fn grant(self, left: i64) -> Option<Lease> {
-        let Self { subject, terms } = self;
+        let Self { target, options } = self;
         let share = LimitShare {
             charged: DEFAULT_COST,
             left,
             used: DEFAULT_COST,
         };
-        let deadline = terms.deadline;
+        let deadline = options.deadline;
         // There is nothing in it to drop, but the compiler does not know that.
-        std::mem::forget(terms);
-        let bucket = match subject {
+        std::mem::forget(options);
+        let bucket = match target {
             Target::Memory(MemoryPlace::Entry(entry)) => InlineBucket::Entry(entry),
             Target::Pinned(pinned) => InlineBucket::Pinned(pinned),
             _ => return None,
@@ -58,14 +58,14 @@ impl Request {
     /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a
     /// future, and never waits.
     pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
-        if self.terms.recourse.is_some() {
+        if self.options.fallback.is_some() {
             return None;
         }
-        let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
+        let (entry, home, limits) = match (&self.target, &self.options.limits) {
             (
                 Target::Memory(MemoryPlace::Entry(entry)),
                 LimitsSource::Exactly(brought) | LimitsSource::StoredOr(brought),
-            ) => (entry, entry.home(), self.subject.limits(brought)),
+            ) => (entry, entry.home(), self.target.limits(brought)),
             (Target::Pinned(pinned), LimitsSource::Stored) => {
                 (&pinned.entry, &pinned.home, &pinned.limits)
             }
@@ -74,7 +74,7 @@ impl Request {
         if home.has_records() {
             return None;
         }
-        let mut shares = shares(&self.terms.cost, limits)?;
+        let mut shares = shares(&self.options.cost, limits)?;
         Some(
             entry
                 .spend(home, limits, &mut shares, home.now())
@@ -85,8 +85,8 @@ impl Request {
 
     /// Returns the lease that [`decide_any`](Self::decide_any) has granted.
     pub(crate) fn grant_any(self, shares: Shares) -> Option<Lease> {
-        let deadline = self.terms.deadline;
-        let (bucket, limits) = match (self.subject, self.terms.limits) {
+        let deadline = self.options.deadline;
+        let (bucket, limits) = match (self.target, self.options.limits) {
             (Target::Pinned(pinned), LimitsSource::Stored) => (InlineBucket::Pinned(pinned), None),
             (
                 Target::Memory(MemoryPlace::Entry(entry)),

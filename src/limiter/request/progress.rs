@@ -28,17 +28,17 @@ pub(crate) enum Progress {
 impl Progress {
     /// Waits for the result.
     pub(super) async fn result(mut self) -> Result<Lease, Error> {
-        std::future::poll_fn(|context| self.poll(context)).await
+        std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
     #[inline]
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
         match self {
-            Self::Boxed(future) => future.as_mut().poll(context),
+            Self::Boxed(future) => future.as_mut().poll(cx),
             Self::Charging(charging, deadline) => {
                 let deadline = *deadline;
                 Pin::new(charging)
-                    .poll(context)
+                    .poll(cx)
                     .map(|result| Ok(Lease::new(result?, deadline)))
             }
             Self::Done(_) => match std::mem::replace(self, Self::Over) {

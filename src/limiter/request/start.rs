@@ -88,17 +88,17 @@ fn start_observed(request: Request, begun: Begun) -> Begin {
 
 /// Starts a request as its options say, and returns the result at once if it needs no waiting.
 fn start(request: Request) -> Progress {
-    let Some(recourse) = request.recourse().cloned() else {
+    let Some(fallback) = request.fallback().cloned() else {
         return ask(request);
     };
-    if let Some(wait) = recourse.wait {
-        return waiting::start(request, recourse, wait);
+    if let Some(wait) = fallback.wait {
+        return waiting::start(request, fallback, wait);
     }
     let begun = Stopwatch::start();
     match ask(request.clone()) {
-        Progress::Done(Ok(lease)) => Progress::Done(Ok(marked(lease, &recourse))),
+        Progress::Done(Ok(lease)) => Progress::Done(Ok(marked(lease, &fallback))),
         first => Progress::Boxed(Box::pin(async move {
-            attempt(&request, &recourse, begun, first).await
+            attempt(&request, &fallback, begun, first).await
         })),
     }
 }
@@ -110,11 +110,11 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
         let Some(watch) = &self.watch else {
             return Poll::Pending;
         };
-        let polled = watch.within(|| self.progress.poll(context));
+        let polled = watch.within(|| self.progress.poll(cx));
         if let (Poll::Ready(result), Some(watch)) =
             (&polled, self.watch.take_if(|_| polled.is_ready()))
         {

@@ -33,7 +33,7 @@ use crate::{
 /// Asks the buckets, and returns the result at once if it needs no waiting.
 pub(super) fn start(
     mut request: Request,
-    recourse: Arc<FallbackOptions>,
+    fallback: Arc<FallbackOptions>,
     wait: WaitOptions,
 ) -> Progress {
     let begun = Stopwatch::start();
@@ -43,23 +43,23 @@ pub(super) fn start(
     }
     let first = match ask(request.clone()) {
         Progress::Done(Ok(lease)) if lease.starts_at() <= request.now() => {
-            return Progress::Done(Ok(marked(lease, &recourse)));
+            return Progress::Done(Ok(marked(lease, &fallback)));
         }
         first => first,
     };
-    Progress::Boxed(Box::pin(wait_for(request, recourse, ticket, begun, first)))
+    Progress::Boxed(Box::pin(wait_for(request, fallback, ticket, begun, first)))
 }
 
 /// Waits until the request may start. `ticket` is its place in the queue, or the number of requests
 /// that wait already.
 async fn wait_for(
     request: Request,
-    recourse: Arc<FallbackOptions>,
+    fallback: Arc<FallbackOptions>,
     ticket: Result<Ticket, usize>,
     begun: Stopwatch,
     first: Progress,
 ) -> Result<Lease, Error> {
-    let mut lease = match (attempt(&request, &recourse, begun, first).await, &ticket) {
+    let mut lease = match (attempt(&request, &fallback, begun, first).await, &ticket) {
         (Err(Error::Denied(denied)), Err(waiters)) => {
             return Err(QueueFull::new(*waiters, *denied).into());
         }

@@ -2,10 +2,10 @@
 //!
 //! A timer of the runtime for each deadline would be set and dropped for every request. If such a
 //! timer is the nearest one, setting it wakes the thread that waits for the network. Most deadlines
-//! are never reached. So one task, the watchman, sleeps until the first deadline and then looks
+//! are never reached. So one task, the timer task, sleeps until the first deadline and then looks
 //! which requests still wait.
 //!
-//! A runtime of one thread stands still while no thread drives it, and the watchman stands still
+//! A runtime of one thread stands still while no thread drives it, and the timer task stands still
 //! too. If a request waits outside of such a runtime, a separate thread checks the deadlines as
 //! well.
 #![allow(
@@ -28,12 +28,12 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The shortest interval between two looks of the watchman: a deadline is late by this much at
+/// The shortest interval between two looks of the timer task: a deadline is late by this much at
 /// most.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// The longest interval between two looks while a request waits. The watchman outlives its limiter
-/// by this much at most, and far timers of the store's client wake no thread.
+/// The longest interval between two looks while a request waits. The timer task outlives its
+/// limiter by this much at most, and far timers of the store's client wake no thread.
 const MOST: Duration = Duration::from_millis(100);
 
 /// The deadlines of all requests that wait.
@@ -41,7 +41,7 @@ const MOST: Duration = Duration::from_millis(100);
 pub(crate) struct DeadlineQueue {
     runtime: Handle,
     state: Mutex<QueueState>,
-    /// Tells the watchman to look earlier than planned.
+    /// Tells the timer task to look earlier than planned.
     earlier: Notify,
 }
 
@@ -50,7 +50,7 @@ struct QueueState {
     places: Vec<TimerSlot>,
     /// The free places.
     free: Vec<u32>,
-    /// The time of the watchman's next look. `None` if there is no watchman.
+    /// The time of the timer task's next look. `None` if there is no timer task.
     looks: Option<Instant>,
     /// The thread that looks too, if there is one, and the time of its next look.
     outside: Option<(Thread, Instant)>,
@@ -72,8 +72,8 @@ impl DeadlineQueue {
         }
     }
 
-    /// Returns a timeout that ends after `time`, late by the watchman's shortest interval at most.
-    /// It takes a place in the list at its first poll.
+    /// Returns a timeout that ends after `time`, late by the timer task's shortest interval at
+    /// most. It takes a place in the list at its first poll.
     pub(crate) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
         // The time is too far away to be represented: as good as never.
@@ -87,7 +87,7 @@ impl DeadlineQueue {
         }
     }
 
-    /// Lets the watchman end if no request waits any more.
+    /// Lets the timer task end if no request waits any more.
     pub(crate) fn hurry(&self) {
         self.earlier.notify_one();
     }
@@ -114,7 +114,7 @@ impl DeadlineQueue {
         place
     }
 
-    /// Starts the watchman: a task that ends waits that are due, until no request waits. If its
+    /// Starts the timer task: a task that ends waits that are due, until no request waits. If its
     /// runtime is shut down, it ends all waits.
     fn watch(self: &Arc<Self>) {
         let waits = self.clone();
@@ -172,7 +172,7 @@ impl DeadlineQueue {
                     thread::park_timeout(pause);
                 }
             });
-        // If no thread can be started, only the watchman looks.
+        // If no thread can be started, only the timer task looks.
         state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
     }
 
@@ -248,7 +248,7 @@ impl QueueState {
             .map(|first| first.clamp(now + LEAST, now + MOST))
     }
 
-    /// Sets and returns the time of the watchman's next look.
+    /// Sets and returns the time of the timer task's next look.
     fn plan(&mut self, now: Instant) -> Option<Instant> {
         self.looks = self.next(now);
         if self.free.len() == self.places.len() {

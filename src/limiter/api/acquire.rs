@@ -6,8 +6,8 @@ use crate::{
     error::Error,
     limiter::{
         lease::Lease,
-        request::{AcquireFuture, Request, Started},
-        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
+        request::{AcquireFuture, Request},
+        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Started, WaitOptions},
     },
     model::{Cost, IntoLimits, LimitName},
 };
@@ -329,10 +329,10 @@ impl Acquire {
 
     /// Starts the acquire, and returns its result at once if it needs no store call.
     #[inline]
-    pub(crate) fn start(self) -> Started {
+    pub(crate) fn start(self) -> Started<Result<Lease, Error>, AcquireFuture> {
         match self.request {
-            Err(error) => Started::Done(Err(*error)),
-            Ok(request) => Started::begin(request),
+            Err(error) => Started::Now(Err(*error)),
+            Ok(request) => request.start(),
         }
     }
 }

@@ -12,11 +12,10 @@ use crate::{
         },
         engine::{Backend, Engine},
         gate::Context,
-        lease::Lease,
         request::{LimitsSource, Request, Target},
         terms::PrefetchStats,
     },
-    model::{BucketKey, EntityId, IntoName, Limits, Resource},
+    model::{BucketKey, EntityId, IntoName, Resource},
     telemetry,
 };
 
@@ -109,8 +108,8 @@ impl RateLimiter {
     ///
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let limiter = RateLimiter::memory();
-    /// let available = limiter.available("user-1", "api").limits(Limit::per_minute("rpm",
-    /// 5)).await?; assert_eq!(available.get("rpm").map(|status| status.available), Some(5));
+    /// let available = limiter.available("user-1", "api").limits(Limit::per_minute("rpm", 5)).await?;
+    /// assert_eq!(available.get("rpm").map(|status| status.available), Some(5));
     /// # Ok::<(), tollgate::Error>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -134,9 +133,9 @@ impl RateLimiter {
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let limiter = RateLimiter::memory();
     /// let limit = Limit::per_minute("rpm", 5);
-    /// let wait = limiter.time_until_available("user-1", "api").limits(limit.clone()).cost("rpm",
-    /// 5).await?; assert_eq!(wait, Some(Duration::ZERO)); let never =
-    /// limiter.time_until_available("user-1", "api").limits(limit).cost("rpm", 6).await?;
+    /// let wait = limiter.time_until_available("user-1", "api").limits(limit.clone()).cost("rpm", 5).await?;
+    /// assert_eq!(wait, Some(Duration::ZERO));
+    /// let never = limiter.time_until_available("user-1", "api").limits(limit).cost("rpm", 6).await?;
     /// assert_eq!(never, None);
     /// # Ok::<(), tollgate::Error>(())
     /// # })?;
@@ -220,23 +219,6 @@ impl RateLimiter {
             Backend::Gated(gates) => gates.context().prefetched.read(),
             Backend::Memory(_) | Backend::Scripted(_) => PrefetchStats::default(),
         }
-    }
-
-    /// Returns `true` if a bucket of this limiter granted the lease. Not for the request path: it
-    /// copies a reference to the bucket.
-    pub(crate) fn has_granted(&self, lease: &Lease) -> bool {
-        lease.is_of(&self.engine)
-    }
-
-    /// Charges one token of a bucket in memory: see [`Engine::take_one`].
-    #[inline]
-    pub(crate) fn take_one(
-        &self,
-        entity: &[u8],
-        resource: &Resource,
-        limits: &Limits,
-    ) -> Option<Result<Lease, Error>> {
-        self.engine.take_one(entity, resource, limits)
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {

@@ -10,9 +10,10 @@ use super::{
 use crate::{
     error::Unavailable,
     limiter::{
-        gate::{Gate, GateAnswer, GateGrant, router},
+        gate::{Gate, GateGrant, router},
         terms::{
             Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Settlement, Shares,
+            Started,
         },
     },
     model::{KeyParts, LimitStatus, Limits},
@@ -44,14 +45,6 @@ impl GrantedTokens {
     fn here((shares, starts_at): memory_bucket::GrantedTokens) -> Self {
         Self::Here(shares, starts_at)
     }
-}
-
-/// The answer of a bucket to a request.
-#[derive(Debug)]
-pub(crate) enum BucketAnswer {
-    Now(BucketDecision<GrantedTokens>),
-    /// The store was asked and has not answered yet.
-    Waiting(Box<Acquiring>),
 }
 
 impl Bucket {
@@ -180,26 +173,22 @@ impl Bucket {
         context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
-    ) -> BucketAnswer {
+    ) -> Started<BucketDecision<GrantedTokens>, Box<Acquiring>> {
         match self {
             Self::Memory(bucket) => {
-                BucketAnswer::Now(bucket.acquire(context, amounts).map(GrantedTokens::here))
+                Started::Now(bucket.acquire(context, amounts).map(GrantedTokens::here))
             }
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => BucketAnswer::Waiting(Box::new(Acquiring::shards(
+                Some(first) => Started::Later(Box::new(Acquiring::shards(
                     first, limits, context, amounts, deadline,
                 ))),
-                None => match gate.acquire(limits, context, amounts, deadline) {
-                    GateAnswer::Pending(pending) => {
-                        BucketAnswer::Waiting(Box::new(Acquiring::one(gate, pending, deadline)))
-                    }
-                    GateAnswer::Now(decision) => {
-                        BucketAnswer::Now(decision.map(GrantedTokens::Gate))
-                    }
-                },
+                None => gate
+                    .acquire(limits, context, amounts, deadline)
+                    .map(|decision| decision.map(GrantedTokens::Gate))
+                    .map_later(|pending| Box::new(Acquiring::one(gate, pending, deadline))),
             },
             Self::Scripted(scripted) => {
-                BucketAnswer::Now(scripted.acquire(context, amounts).map(GrantedTokens::here))
+                Started::Now(scripted.acquire(context, amounts).map(GrantedTokens::here))
             }
         }
     }

@@ -15,7 +15,7 @@ mod scripted;
 pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
 pub(super) use acquiring::Acquiring;
-pub(super) use bucket::{Bucket, BucketAnswer, GrantedTokens};
+pub(super) use bucket::{Bucket, GrantedTokens};
 pub(super) use grant::Grant;
 pub(super) use grants::{BucketGrant, BucketGrants, MOST_USED};
 pub(super) use memory::{LimitsRef, Memory, MemoryPlace, ResolvedBucket, resolve};

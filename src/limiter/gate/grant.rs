@@ -211,22 +211,3 @@ impl Future for PendingDecision {
         })
     }
 }
-
-/// The answer of a gate to a request.
-#[derive(Debug)]
-pub(crate) enum GateAnswer {
-    /// Decided from what the gate knows.
-    Now(GateDecision),
-    /// The store is asked.
-    Pending(PendingDecision),
-}
-
-impl GateAnswer {
-    /// Waits for the decision.
-    pub(crate) async fn decision(self) -> GateDecision {
-        match self {
-            Self::Now(decision) => decision,
-            Self::Pending(pending) => pending.await,
-        }
-    }
-}

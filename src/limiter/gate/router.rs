@@ -220,7 +220,7 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let decision = gate
         .acquire(&ask.limits, &ask.context, &ask.amounts, ask.left())
-        .decision()
+        .result()
         .await;
     if let BucketDecision::Granted(_) = decision {
         first.prefer(gate.key().shard);

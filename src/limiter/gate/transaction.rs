@@ -220,7 +220,7 @@ async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
         ..ask.context.clone()
     };
     gate.acquire(&ask.limits, &context, &nothing, ask.left())
-        .decision()
+        .result()
         .await
 }
 

@@ -10,27 +10,20 @@ use smallvec::SmallVec;
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
     limiter::{
-        bucket::{
-            Acquiring, Bucket, BucketAnswer, BucketGrant, BucketGrants, Grant, GrantedTokens,
-        },
+        bucket::{Acquiring, Bucket, BucketGrant, BucketGrants, Grant, GrantedTokens},
         gate::{
             Ask,
             transaction::{self, Part},
         },
         lease::charge::{Charge, Charges},
-        terms::{BucketDecision, BucketRefusal, Deadline, Stopwatch},
+        terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
     },
     model::{Denied, KeyParts, LimitStatus},
 };
 
-/// The result of asking all buckets of a request.
-#[derive(Debug)]
-pub(crate) enum Charged {
-    /// All buckets have answered.
-    Done(Result<BucketGrants, Error>),
-    /// The store was asked and has not answered yet.
-    Waiting(Box<Charging>),
-}
+/// The grants of all buckets of a request; or the request, if the store was asked and has not
+/// answered yet.
+pub(crate) type Charged = Started<Result<BucketGrants, Error>, Box<Charging>>;
 
 /// Asks all buckets.
 #[inline]
@@ -46,15 +39,15 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
         .bucket
         .acquire(&charge.context, &charge.amounts, deadline);
     let decision = match asked {
-        BucketAnswer::Now(decision) => decision,
-        BucketAnswer::Waiting(acquiring) => {
-            return Charged::Waiting(Box::new(Charging::new(
+        Started::Now(decision) => decision,
+        Started::Later(acquiring) => {
+            return Started::Later(Box::new(Charging::new(
                 [(charge, ChargeState::Coming(acquiring))],
                 deadline,
             )));
         }
     };
-    Charged::Done(match decision {
+    Started::Now(match decision {
         BucketDecision::Granted(given) => {
             let Charge {
                 bucket,
@@ -98,7 +91,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     let charges = [own, parent];
     for charge in &charges {
         if let Some(refusal) = charge.bucket.known_refusal() {
-            return Charged::Done(Err(refused(&charge.bucket, refusal)));
+            return Started::Now(Err(refused(&charge.bucket, refusal)));
         }
     }
     // Check both before either is charged: if the parent is known to be short, the request costs
@@ -107,14 +100,14 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         .each_ref()
         .map(|charge| charge.bucket.known_denial(&charge.context, &charge.amounts));
     if known.iter().any(Option::is_some) {
-        return Charged::Done(Err(denied_among(charges.iter().zip(known))));
+        return Started::Now(Err(denied_among(charges.iter().zip(known))));
     }
     if charges[0].context.together
         && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
         let answers = match transaction::start(own, parent) {
             Ok(answers) => answers,
-            Err(error) => return Charged::Done(Err(error.into())),
+            Err(error) => return Started::Now(Err(error.into())),
         };
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
@@ -125,7 +118,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
             };
             (charge, answer)
         });
-        return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
+        return Started::Later(Box::new(Charging::new(asked, deadline)));
     }
     // If one bucket was short when it was last seen, but too long ago to deny from that, it is
     // asked alone. If it is still short, the other one needs no charge and no give-back.
@@ -143,9 +136,9 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     });
     let charging = Charging::new(asked, deadline);
     if charging.is_complete() {
-        Charged::Done(charging.conclude())
+        Started::Now(charging.conclude())
     } else {
-        Charged::Waiting(Box::new(charging))
+        Started::Later(Box::new(charging))
     }
 }
 
@@ -190,8 +183,8 @@ impl ChargeState {
             .bucket
             .acquire(&charge.context, &charge.amounts, deadline)
         {
-            BucketAnswer::Now(decision) => Self::decided(&charge.bucket, decision),
-            BucketAnswer::Waiting(acquiring) => Self::Coming(acquiring),
+            Started::Now(decision) => Self::decided(&charge.bucket, decision),
+            Started::Later(acquiring) => Self::Coming(acquiring),
         }
     }
 

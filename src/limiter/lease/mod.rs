@@ -5,7 +5,6 @@ pub(super) mod charging;
 mod extras;
 mod inline;
 mod more;
-mod single;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +21,6 @@ use crate::{
 
 pub(super) use crate::limiter::lease::inline::{InlineBucket, InlineLease};
 pub(crate) use more::More;
-pub(super) use single::refused;
 
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///

@@ -7,9 +7,10 @@ use crate::{
         lease::{
             Held, Lease,
             charge::{Charge, Charges},
-            charging::{Charged, charge},
+            charging::charge,
             extras::LeaseExtras,
         },
+        terms::Started,
     },
     model::{LimitName, LimitStatus, Owner},
     telemetry,
@@ -71,8 +72,8 @@ impl Lease {
                         short,
                     });
                 }
-                Some(Charged::Done(result)) => result,
-                Some(Charged::Waiting(charging)) => charging.await,
+                Some(Started::Now(result)) => result,
+                Some(Started::Later(charging)) => charging.await,
             };
             telemetry::topped_up(more.as_ref().err());
             match more {

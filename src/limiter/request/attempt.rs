@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Request, ask::ask, local_limits, progress::Progress};
+use super::{
+    Request,
+    ask::{Asked, ask},
+    local_limits,
+};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
@@ -27,7 +31,7 @@ pub(super) async fn attempt(
     request: &Request,
     fallback: &Arc<FallbackOptions>,
     begun: Stopwatch,
-    first: Progress,
+    first: Asked,
 ) -> Result<Lease, Error> {
     match locally_if_down(request, fallback, first).await {
         Ok(lease) => Ok(marked(lease, fallback)),
@@ -43,7 +47,7 @@ pub(super) async fn attempt(
 async fn locally_if_down(
     request: &Request,
     fallback: &FallbackOptions,
-    asked: Progress,
+    asked: Asked,
 ) -> Result<Lease, Error> {
     match (asked.result().await, fallback.local) {
         (Err(Error::Unavailable(error)), Some(share)) => {

@@ -8,9 +8,9 @@ use crate::{
     limiter::{
         bucket::{Bucket, LimitsRef, MemoryBucket},
         lease::charge::{Charge, Charges},
-        request::{ChargePlan, LimitsSource, Request, RequestOptions, Target},
+        request::{LimitsSource, Request, RequestOptions, Target},
         resolver::{NOTHING, Resolution, Resolving, nothing},
-        terms::{Amounts, ChargeContext, ConfigVersion, Patience},
+        terms::{Amounts, ChargeContext, ConfigVersion, Patience, Started},
     },
     model::{
         ConfigSource, Cost, EntityId, KeyParts, Limit, LimitName, Limits, Owner, ResolvedLimits,
@@ -19,29 +19,30 @@ use crate::{
 };
 
 impl Request {
-    /// Returns the buckets to charge, if all that they depend on is known.
+    /// Returns the buckets to charge if all that they depend on is known; else the request, for
+    /// which something must be looked up.
     #[inline]
-    pub(super) fn plan(self) -> Result<ChargePlan, Error> {
+    pub(super) fn plan(self) -> Result<Started<Charges, Self>, Error> {
         if self.nothing_stored() {
-            self.charges(&NOTHING, None, true).map(ChargePlan::Now)
+            self.charges(&NOTHING, None, true).map(Started::Now)
         } else {
             self.unpinned().plan_stored()
         }
     }
 
-    fn plan_stored(self) -> Result<ChargePlan, Error> {
+    fn plan_stored(self) -> Result<Started<Charges, Self>, Error> {
         let own = match self.look(self.target.key().entity) {
             Resolving::Known(own) => own,
-            Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
+            Resolving::Soon(_) => return Ok(Started::Later(self)),
         };
         let parent = match self.parent_of(&own) {
             None => None,
             Some(parent) => match self.look(parent) {
                 Resolving::Known(resolution) => Some((parent.clone(), resolution)),
-                Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
+                Resolving::Soon(_) => return Ok(Started::Later(self)),
             },
         };
-        self.charges(&own, parent, true).map(ChargePlan::Now)
+        self.charges(&own, parent, true).map(Started::Now)
     }
 
     /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a

@@ -7,12 +7,9 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::LimitsRef,
-        lease::{
-            Lease,
-            charging::{Charged, charge},
-        },
+        lease::{Lease, charging::charge},
         resolver::Resolution,
-        terms::LocalShare,
+        terms::{LocalShare, Started},
     },
     model::ResolvedLimits,
     telemetry,
@@ -69,11 +66,11 @@ impl Request {
         let charged = Self { target, options }.charges(&own, parent, true);
         Some(
             match charged.map(|charges| charge(charges, self.deadline())) {
-                Ok(Charged::Done(result)) => {
+                Ok(Started::Now(result)) => {
                     result.map(|holdings| Lease::new(holdings, self.deadline()))
                 }
                 // A bucket in memory never waits.
-                Ok(Charged::Waiting(_)) => {
+                Ok(Started::Later(_)) => {
                     Err(Unavailable::Internal("a local bucket that waits").into())
                 }
                 Err(error) => Err(error),

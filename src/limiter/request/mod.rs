@@ -9,8 +9,6 @@ mod charges;
 mod future;
 mod in_memory;
 mod local_limits;
-mod progress;
-mod start;
 mod target;
 mod waiting;
 
@@ -20,7 +18,6 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::LimitsRef,
-        lease::charge::Charges,
         runtime::{Timeout, Timer},
         terms::{Deadline, FallbackOptions, Prefetch, Shadow},
     },
@@ -31,7 +28,6 @@ use crate::{
 
 pub(super) use crate::limiter::request::target::Target;
 pub use future::AcquireFuture;
-pub(crate) use future::Started;
 
 /// A request whose arguments were checked.
 #[derive(Clone, Debug)]
@@ -59,14 +55,6 @@ pub(super) enum LimitsSource {
     Stored,
     StoredOr(LimitsRef),
     Exactly(LimitsRef),
-}
-
-/// The buckets to charge, if all of them are known.
-#[derive(Debug)]
-pub(super) enum ChargePlan {
-    Now(Charges),
-    /// Something must be looked up first.
-    Later(Request),
 }
 
 impl Request {

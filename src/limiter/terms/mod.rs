@@ -11,6 +11,7 @@ mod local_share;
 mod prefetch;
 mod refusal;
 mod settlement;
+mod started;
 mod stopwatch;
 
 pub use local_share::LocalShare;
@@ -25,4 +26,5 @@ pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
 pub(super) use prefetch::Counters;
 pub(super) use refusal::BucketRefusal;
+pub(crate) use started::Started;
 pub(super) use stopwatch::{Stopwatch, left_until};

@@ -4,17 +4,14 @@ use std::sync::Arc;
 
 use super::{
     acquiring::{Acquiring, split},
-    memory_bucket::{self, MemoryBucket},
+    memory_bucket::{MemoryBucket, MemoryCharge},
     scripted::ScriptedBucket,
 };
 use crate::{
     error::Unavailable,
     limiter::{
         gate::{Gate, GateGrant, router},
-        terms::{
-            Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Settlement, Shares,
-            Started,
-        },
+        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
     model::{KeyParts, LimitStatus, Limits},
 };
@@ -31,20 +28,11 @@ pub(crate) enum Bucket {
     Scripted(Box<ScriptedBucket>),
 }
 
-/// The tokens that a bucket has granted.
+/// The tokens that a bucket was charged.
 #[derive(Debug)]
-pub(crate) enum GrantedTokens {
-    /// Tokens of a bucket in memory, and the time at which the request may start: epoch ms, 0 for
-    /// at once.
-    Here(Shares, i64),
-    /// Tokens of a bucket in a store.
+pub(crate) enum Charged {
+    Memory(MemoryCharge),
     Gate(GateGrant),
-}
-
-impl GrantedTokens {
-    fn here((shares, starts_at): memory_bucket::GrantedTokens) -> Self {
-        Self::Here(shares, starts_at)
-    }
 }
 
 impl Bucket {
@@ -157,15 +145,6 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if the charge of a cancelled request is given back. In memory it always is,
-    /// because that costs no write.
-    pub(crate) fn forgives(&self) -> bool {
-        match self {
-            Self::Gated { gate, limits } => gate.forgives(limits),
-            Self::Memory(_) | Self::Scripted(_) => true,
-        }
-    }
-
     /// Asks for all of `amounts` or nothing.
     #[inline]
     pub(crate) fn acquire(
@@ -173,10 +152,10 @@ impl Bucket {
         context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
-    ) -> Started<BucketDecision<GrantedTokens>, Box<Acquiring>> {
+    ) -> Started<BucketDecision<Charged>, Box<Acquiring>> {
         match self {
             Self::Memory(bucket) => {
-                Started::Now(bucket.acquire(context, amounts).map(GrantedTokens::here))
+                Started::Now(bucket.acquire(context, amounts).map(Charged::Memory))
             }
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => Started::Later(Box::new(Acquiring::shards(
@@ -184,30 +163,12 @@ impl Bucket {
                 ))),
                 None => gate
                     .acquire(limits, context, amounts, deadline)
-                    .map(|decision| decision.map(GrantedTokens::Gate))
+                    .map(|decision| decision.map(Charged::Gate))
                     .map_later(|pending| Box::new(Acquiring::one(gate, pending, deadline))),
             },
             Self::Scripted(scripted) => {
-                Started::Now(scripted.acquire(context, amounts).map(GrantedTokens::here))
+                Started::Now(scripted.acquire(context, amounts).map(Charged::Memory))
             }
         }
-    }
-
-    /// Settles `differences` and counts `counts` as consumed. Both are in millitokens, in the order
-    /// of the limits.
-    pub(crate) fn settle(&self, differences: &[i64], counts: &[i64]) -> Settlement {
-        if differences
-            .iter()
-            .chain(counts)
-            .all(|difference| *difference == 0)
-        {
-            return Settlement::done();
-        }
-        match self {
-            Self::Memory(bucket) => bucket.settle(differences),
-            Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
-            Self::Scripted(scripted) => scripted.settle(differences),
-        }
-        Settlement::done()
     }
 }

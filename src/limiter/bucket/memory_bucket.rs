@@ -21,9 +21,13 @@ pub(crate) enum MemoryBucket {
     Pinned(Arc<ResolvedBucket>),
 }
 
-/// The tokens that a bucket in memory has granted, and the time at which the request may start:
-/// epoch ms, 0 for at once.
-pub(crate) type GrantedTokens = (Shares, i64);
+/// The tokens that a bucket in memory was charged.
+#[derive(Debug)]
+pub(crate) struct MemoryCharge {
+    pub(crate) shares: Shares,
+    /// The time at which the request may start: epoch ms, 0 for at once.
+    pub(crate) starts_at: i64,
+}
 
 impl MemoryBucket {
     pub(crate) fn new(place: MemoryPlace, limits: Limits) -> Self {
@@ -84,7 +88,7 @@ impl MemoryBucket {
         &mut self,
         context: &ChargeContext,
         amounts: &Amounts,
-    ) -> BucketDecision<GrantedTokens> {
+    ) -> BucketDecision<MemoryCharge> {
         if let Err(error) = self.claim() {
             return BucketDecision::Unavailable(error);
         }
@@ -102,7 +106,7 @@ impl MemoryBucket {
             Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, home.now()),
         };
         match spent {
-            Ok(starts_at) => BucketDecision::Granted((shares, starts_at)),
+            Ok(starts_at) => BucketDecision::Granted(MemoryCharge { shares, starts_at }),
             Err(statuses) => BucketDecision::Denied(statuses),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     memory::Memory,
-    memory_bucket::{GrantedTokens, MemoryBucket},
+    memory_bucket::{MemoryBucket, MemoryCharge},
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
@@ -168,7 +168,7 @@ impl ScriptedBucket {
         &mut self,
         context: &ChargeContext,
         amounts: &Amounts,
-    ) -> BucketDecision<GrantedTokens> {
+    ) -> BucketDecision<MemoryCharge> {
         let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
         let decision = self.decision(decision, context, amounts);
         let request = request(&self.bucket, amounts);
@@ -197,7 +197,7 @@ impl ScriptedBucket {
         decision: ScriptDecision,
         context: &ChargeContext,
         amounts: &Amounts,
-    ) -> BucketDecision<GrantedTokens> {
+    ) -> BucketDecision<MemoryCharge> {
         let refused =
             |error: Error| BucketDecision::Refused(BucketRefusal::Scripted(Box::new(error)));
         match decision {
@@ -229,7 +229,7 @@ impl ScriptedBucket {
     }
 
     /// Charges the bucket, even if it goes into debt.
-    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<GrantedTokens> {
+    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<MemoryCharge> {
         if let Err(error) = self.bucket.claim() {
             return BucketDecision::Unavailable(error);
         }
@@ -243,7 +243,10 @@ impl ScriptedBucket {
             left,
             ..LimitShare::asked(*amount)
         });
-        BucketDecision::Granted((shares.collect(), starts_at))
+        BucketDecision::Granted(MemoryCharge {
+            shares: shares.collect(),
+            starts_at,
+        })
     }
 
     fn denied(

@@ -51,7 +51,7 @@ pub(super) use self::{
     context::{Context, GateSettings, RoundTrip, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,
-    grant::{GateCharge, GateDecision, GateGrant, PendingDecision},
+    grant::{GateDecision, GateGrant, PendingDecision},
     registry::Gates,
     slot::Resting,
 };

@@ -3,7 +3,7 @@
 use crate::{
     error::ExceedsCapacity,
     limiter::{
-        bucket::{Bucket, BucketGrant},
+        bucket::{Bucket, Grant},
         terms::{Amounts, ChargeContext, ConfigVersion},
     },
     model::{KeyParts, Owner, to_milli},
@@ -67,19 +67,9 @@ impl Charge {
     }
 
     /// Returns a charge of `tokens` more for what a lease holds of a bucket.
-    pub(crate) fn more_of(
-        holding: &BucketGrant,
-        name: &str,
-        tokens: u64,
-    ) -> Result<Self, ExceedsCapacity> {
-        let mut charge = Self::more(
-            holding.grant().bucket(),
-            holding.owner(),
-            holding.own(),
-            name,
-            tokens,
-        )?;
-        charge.context.together = holding.is_together();
+    pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
+        let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
+        charge.context.together = grant.is_together();
         Ok(charge)
     }
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
     limiter::{
-        bucket::{Acquiring, Bucket, BucketGrant, BucketGrants, Grant, GrantedTokens},
+        bucket::{Acquiring, Bucket, Charged, Grant, Grants},
         gate::{
             Ask,
             transaction::{self, Part},
@@ -23,11 +23,11 @@ use crate::{
 
 /// The grants of all buckets of a request; or the request, if the store was asked and has not
 /// answered yet.
-pub(crate) type Charged = Started<Result<BucketGrants, Error>, Box<Charging>>;
+pub(crate) type StartedCharge = Started<Result<Grants, Error>, Box<Charging>>;
 
 /// Asks all buckets.
 #[inline]
-pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
+pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     let Charges {
         own: mut charge,
         parent,
@@ -48,21 +48,14 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
         }
     };
     Started::Now(match decision {
-        BucketDecision::Granted(given) => {
-            let Charge {
-                bucket,
-                owner,
-                context,
-                ..
-            } = charge;
-            match grant(bucket, given) {
-                Some(grant) => Ok(BucketGrants::one(BucketGrant::new(
-                    grant,
-                    owner,
-                    context.own,
-                ))),
-                None => Err(WITHOUT_CHARGE.into()),
-            }
+        BucketDecision::Granted(charged) => {
+            let own = charge.context.own;
+            Ok(Grants::one(Grant::new(
+                charge.bucket,
+                charged,
+                charge.owner,
+                own,
+            )))
         }
         BucketDecision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
         BucketDecision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
@@ -70,24 +63,10 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     })
 }
 
-/// The error of a grant whose tokens were taken before. It cannot happen.
-const WITHOUT_CHARGE: Unavailable = Unavailable::Internal("a grant without a charge");
-
 /// The error of a transaction of a bucket that is not in a store. It cannot happen.
 const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
 
-/// Returns the grant of the tokens that a bucket has given.
-#[inline]
-fn grant(bucket: Bucket, given: GrantedTokens) -> Option<Grant> {
-    match given {
-        GrantedTokens::Here(shares, starts_at) => {
-            Some(Grant::new(bucket, shares).starting_at(starts_at))
-        }
-        GrantedTokens::Gate(granted) => Grant::of_gate(granted),
-    }
-}
-
-fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
+fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge {
     let charges = [own, parent];
     for charge in &charges {
         if let Some(refusal) = charge.bucket.known_refusal() {
@@ -183,18 +162,22 @@ impl ChargeState {
             .bucket
             .acquire(&charge.context, &charge.amounts, deadline)
         {
-            Started::Now(decision) => Self::decided(&charge.bucket, decision),
+            Started::Now(decision) => Self::decided(charge, decision),
             Started::Later(acquiring) => Self::Coming(acquiring),
         }
     }
 
-    fn decided(bucket: &Bucket, decision: BucketDecision<GrantedTokens>) -> Self {
-        Self::Decided(
-            decision.and_then(|given| match grant(bucket.clone(), given) {
-                Some(grant) => BucketDecision::Granted(grant),
-                None => BucketDecision::Unavailable(WITHOUT_CHARGE),
-            }),
-        )
+    fn decided(charge: &Charge, decision: BucketDecision<Charged>) -> Self {
+        let grant = |charged| {
+            Grant::new(
+                charge.bucket.clone(),
+                charged,
+                charge.owner,
+                charge.context.own,
+            )
+            .together(charge.context.together)
+        };
+        Self::Decided(decision.map(grant))
     }
 
     fn is_granted(&self) -> bool {
@@ -244,19 +227,14 @@ impl Charging {
     }
 
     /// Returns all grants. If one is missing, the others are given back.
-    fn conclude(mut self) -> Result<BucketGrants, Error> {
+    fn conclude(mut self) -> Result<Grants, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
-            let granted = asked
-                .into_iter()
-                .filter_map(|(charge, answer)| match answer {
-                    ChargeState::Decided(BucketDecision::Granted(grant)) => Some(
-                        BucketGrant::new(grant, charge.owner, charge.context.own)
-                            .together(charge.context.together),
-                    ),
-                    _ => None,
-                });
-            return BucketGrants::new(granted)
+            let granted = asked.into_iter().filter_map(|(_, answer)| match answer {
+                ChargeState::Decided(BucketDecision::Granted(grant)) => Some(grant),
+                _ => None,
+            });
+            return Grants::new(granted)
                 .ok_or(Unavailable::Internal("a grant without a bucket").into());
         }
         let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
@@ -311,7 +289,7 @@ impl Drop for Charging {
 }
 
 impl Future for Charging {
-    type Output = Result<BucketGrants, Error>;
+    type Output = Result<Grants, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -324,8 +302,7 @@ impl Future for Charging {
                 if let Poll::Ready(decision) =
                     acquiring.poll(gate, limits, &charge.context, &charge.amounts, cx)
                 {
-                    *answer =
-                        ChargeState::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
+                    *answer = ChargeState::decided(charge, decision.map(Charged::Gate));
                 }
             }
             if !self.ask_later() {

@@ -3,7 +3,7 @@
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        bucket::BucketGrants,
+        bucket::Grants,
         lease::{
             Held, Lease,
             charge::{Charge, Charges},
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct More {
     /// `None` if the limit only observes and was not charged.
-    granted: Option<BucketGrants>,
+    granted: Option<Grants>,
     /// The observing limit, if it was short.
     short: Vec<LimitStatus>,
 }
@@ -108,9 +108,9 @@ impl Lease {
                 Ok(Charges { own, parent: None })
             }
             Held::Any(any) => {
-                let parent = any.holdings.parent.as_deref();
+                let parent = any.grants.parent.as_deref();
                 Ok(Charges {
-                    own: Charge::more_of(&any.holdings.own, name, tokens)?,
+                    own: Charge::more_of(&any.grants.own, name, tokens)?,
                     parent: parent
                         .map(|parent| Charge::more_of(parent, name, tokens))
                         .transpose()?
@@ -125,7 +125,7 @@ impl Lease {
         if let Some(granted) = more.granted
             && let Some(any) = self.any_mut()
         {
-            any.holdings.absorb(granted);
+            any.grants.absorb(granted);
         }
         if !more.short.is_empty() {
             telemetry::shadow_denial(self.resource(), &more.short);

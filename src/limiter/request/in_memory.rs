@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::Error,
     limiter::{
-        bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, MemoryPlace},
+        bucket::{Bucket, Charged, Grant, Grants, LimitsRef, MemoryCharge, MemoryPlace},
         engine::{Backend, Engine},
         lease::{InlineBucket, InlineLease, Lease},
         request::{LimitsSource, Request, Target, charges::asked},
@@ -105,12 +105,13 @@ impl Request {
         if shares.len() <= 2 {
             return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::few);
         }
-        let holding = BucketGrant::new(
-            Grant::new(bucket.into_bucket(limits), shares),
-            Owner::Entity,
-            false,
-        );
-        Some(Lease::new(BucketGrants::one(holding), deadline))
+        let bucket = Bucket::Memory(bucket.into_bucket(limits));
+        let charged = Charged::Memory(MemoryCharge {
+            shares,
+            starts_at: 0,
+        });
+        let grant = Grant::new(bucket, charged, Owner::Entity, false);
+        Some(Lease::new(Grants::one(grant), deadline))
     }
 }
 

@@ -67,7 +67,7 @@ impl Request {
         Some(
             match charged.map(|charges| charge(charges, self.deadline())) {
                 Ok(Started::Now(result)) => {
-                    result.map(|holdings| Lease::new(holdings, self.deadline()))
+                    result.map(|grants| Lease::new(grants, self.deadline()))
                 }
                 // A bucket in memory never waits.
                 Ok(Started::Later(_)) => {

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_in_ten_seconds_is_told_for_each_kind_of_call() {
+    fn one_refusal_in_ten_seconds_is_reported_for_each_kind_of_call() {
         let (refusals, start) = (Refusals::default(), Instant::now());
         let untold = |call, seconds| refusals.untold(call, start + Duration::from_secs(seconds));
         assert_eq!(untold(StoreCall::Update, 0), Some(0));

@@ -132,12 +132,12 @@ fn over_dynamodb() -> (Engine, RateLimiter) {
 }
 
 #[test]
-fn from_a_plain_thread_in_memory() {
+fn a_plain_thread_can_wait_in_memory() {
     use_it(&RateLimiter::memory());
 }
 
 #[test]
-fn from_a_plain_thread_through_gates() {
+fn a_plain_thread_can_wait_through_gates() {
     use_it(
         &RateLimiter::builder()
             .runtime(runtime().unwrap())
@@ -147,13 +147,13 @@ fn from_a_plain_thread_through_gates() {
 }
 
 #[test]
-fn from_a_plain_thread_over_dynamodb() {
+fn a_plain_thread_can_wait_over_dynamodb() {
     let (_engine, limiter) = over_dynamodb();
     use_it(&limiter);
 }
 
 #[tokio::test]
-async fn from_a_blocking_thread_of_a_runtime() {
+async fn a_blocking_thread_of_a_runtime_can_wait() {
     let used = tokio::task::spawn_blocking(|| {
         let (_engine, limiter) = over_dynamodb();
         use_it(&limiter);
@@ -163,7 +163,7 @@ async fn from_a_blocking_thread_of_a_runtime() {
 }
 
 #[tokio::test]
-async fn from_an_async_task_it_blocks_and_does_not_panic() {
+async fn a_wait_in_an_async_task_blocks_and_does_not_panic() {
     let limiter = RateLimiter::memory();
     use_it(&limiter);
     drop(limiter);
@@ -193,14 +193,14 @@ fn hold_a_bucket(limiter: &RateLimiter) {
 }
 
 #[test]
-fn handles_of_buckets() {
+fn bucket_handles_can_be_used_without_async() {
     hold_a_bucket(&RateLimiter::memory());
     let (_engine, limiter) = over_dynamodb();
     hold_a_bucket(&limiter);
 }
 
 #[test]
-fn tokens_are_taken_ahead() {
+fn tokens_are_prefetched_without_async() {
     let (_engine, limiter) = over_dynamodb();
     let mut asked = 0;
     while limiter.prefetch_stats().served == 0 {
@@ -227,7 +227,7 @@ fn tokens_are_taken_ahead() {
 }
 
 #[test]
-fn namespaces() {
+fn namespaces_are_managed_without_async() {
     let (_engine, limiter) = over_dynamodb();
     let name = NamespaceName::new("red").unwrap();
     let info = limiter.namespaces().register(&name).wait().unwrap();

@@ -56,7 +56,7 @@ fn file(name: &str, text: &str) -> PathBuf {
 /// The limiter in the child process of [`opened_with`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
-async fn says_what_kind_of_error_it_is() {
+async fn child_process_prints_the_kind_of_its_error() {
     match RateLimiter::open().await.unwrap_err() {
         Error::Stack(StackError::Call { error, .. }) => {
             println!(
@@ -74,7 +74,7 @@ async fn opened_with(variables: &[(&str, String)]) -> String {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
     child.args([
         "--exact",
-        "credentials::says_what_kind_of_error_it_is",
+        "credentials::child_process_prints_the_kind_of_its_error",
         "--ignored",
         "--nocapture",
     ]);
@@ -121,7 +121,7 @@ const THROTTLED: &str = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/20
 
 /// A service account of Kubernetes.
 #[tokio::test]
-async fn of_a_web_identity() {
+async fn errors_of_a_web_identity_are_classified() {
     let token = file("token", "secret");
     let with = |token: &PathBuf, sts: SocketAddr| {
         [
@@ -164,7 +164,7 @@ async fn of_a_web_identity() {
 
 /// A role that a profile names, whose own credentials come from another profile.
 #[tokio::test]
-async fn of_a_role_in_a_profile() {
+async fn errors_of_a_role_in_a_profile_are_classified() {
     let profiles = "[default]\nrole_arn = arn:aws:iam::123456789012:role/limits\nsource_profile = base\n\
                     [profile base]\naws_access_key_id = test\naws_secret_access_key = test\n";
     let profiles = file("config", profiles);
@@ -183,7 +183,7 @@ async fn of_a_role_in_a_profile() {
 
 /// ECS, and EKS Pod Identity: a server beside the container has the credentials.
 #[tokio::test]
-async fn of_a_container() {
+async fn errors_of_container_credentials_are_classified() {
     let with = |server: SocketAddr| {
         [
             (

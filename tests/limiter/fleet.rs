@@ -50,7 +50,7 @@ fn shards_of_a_saturated_key_are_used_up_together() {
 }
 
 #[test]
-fn tokens_taken_ahead_are_used_too() {
+fn prefetched_tokens_are_used_too() {
     for processes in [1, 4, 16] {
         let ahead = |acquire: tollgate::limiter::Acquire| acquire.prefetch(Prefetch::new());
         let saturated = one_key(processes, 2.0)

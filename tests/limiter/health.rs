@@ -55,7 +55,7 @@ async fn a_ping_is_one_read_and_fails_when_the_store_is_down() {
 }
 
 #[tokio::test]
-async fn status_tells_table_namespace_and_versions() {
+async fn a_status_reports_table_namespace_and_versions() {
     let engine = Engine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let limiter = open(&proxy).await;
@@ -114,7 +114,7 @@ async fn status_tells_table_namespace_and_versions() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_described_is_left_out() {
+async fn a_status_leaves_out_what_may_not_be_described() {
     let engine = Engine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let limiter = open(&proxy).await;
@@ -130,7 +130,7 @@ async fn what_may_not_be_described_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_is_told() {
+async fn a_status_reports_a_store_that_is_down() {
     let engine = Engine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let limiter = open(&proxy).await;
@@ -141,7 +141,7 @@ async fn a_store_that_is_down_is_told() {
 }
 
 #[test]
-fn memory_answers_without_timers() {
+fn the_memory_store_answers_without_timers() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -198,7 +198,7 @@ impl Store for Plain {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_without_diagnostics_is_read_and_has_a_deadline() {
+async fn a_ping_of_a_store_without_diagnostics_is_a_read_with_a_deadline() {
     let limiter = |silent| {
         let store = Arc::new(Plain {
             buckets: MemoryStore::new(),

@@ -14,6 +14,6 @@ mod plan;
 mod principal;
 mod records;
 mod requests;
-mod sent;
+mod sent_requests;
 mod store;
 mod wire_format;

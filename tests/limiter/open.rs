@@ -84,7 +84,7 @@ fn keys(schema: &[KeySchemaElement]) -> Vec<(&str, &KeyType)> {
 }
 
 #[tokio::test]
-async fn creates_the_table() {
+async fn opening_creates_the_table() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     RateLimiter::open()
@@ -157,7 +157,7 @@ async fn creates_the_table() {
 }
 
 #[tokio::test]
-async fn the_reference_projection_and_no_stream_on_demand() {
+async fn opening_creates_the_reference_projection_and_no_stream_on_demand() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     let provision = CreateTable::new()
@@ -218,7 +218,7 @@ async fn the_reference_projection_and_no_stream_on_demand() {
 }
 
 #[tokio::test]
-async fn writes_the_version_and_both_namespace_records() {
+async fn opening_writes_the_version_and_both_namespace_records() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     RateLimiter::open()
@@ -309,7 +309,7 @@ async fn opening_again_finds_everything_with_two_reads() {
 }
 
 #[tokio::test]
-async fn another_namespace_of_the_table_is_added() {
+async fn opening_adds_another_namespace_to_the_table() {
     let engine = TestEngine::start().await;
     let open = |namespace: &'static str| {
         RateLimiter::open()
@@ -337,7 +337,7 @@ async fn another_namespace_of_the_table_is_added() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn eight_at_once_register_one_namespace() {
+async fn eight_openings_at_once_register_one_namespace() {
     let engine = Arc::new(TestEngine::start().await);
     let start = Arc::new(tokio::sync::Barrier::new(8));
     let tasks: Vec<_> = (0..8)
@@ -394,7 +394,7 @@ async fn registrations_that_cancel_each_other_are_repeated() {
 }
 
 #[tokio::test]
-async fn joins_only_what_exists() {
+async fn an_opening_that_only_joins_creates_nothing() {
     let engine = TestEngine::start().await;
     let error = RateLimiter::open()
         .stack(STACK)
@@ -464,7 +464,7 @@ async fn set_version(client: &Client, attribute: &str, value: Option<AttributeVa
 }
 
 #[tokio::test]
-async fn counts_as_the_python_client_whose_items_it_understands() {
+async fn this_crate_counts_as_the_python_client_whose_items_it_understands() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
@@ -537,7 +537,7 @@ async fn a_version_record_without_a_schema_is_refused_and_functions_do_not_matte
 }
 
 #[tokio::test]
-async fn a_missing_version_record_is_written_unless_it_only_joins() {
+async fn a_missing_version_record_is_written_unless_the_opening_only_joins() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
@@ -558,7 +558,7 @@ async fn a_missing_version_record_is_written_unless_it_only_joins() {
 }
 
 #[tokio::test]
-async fn refuses_a_schema_that_it_does_not_know_and_names_both() {
+async fn an_unknown_schema_is_refused_and_both_versions_are_named() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     let open = || RateLimiter::open().stack(STACK).client(client.clone());
@@ -594,7 +594,7 @@ async fn refuses_a_schema_that_it_does_not_know_and_names_both() {
 }
 
 #[tokio::test]
-async fn names_are_checked_before_anything_is_sent() {
+async fn the_names_of_a_stack_are_checked_before_anything_is_sent() {
     let engine = TestEngine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let open = || RateLimiter::open().client(engine.through(&proxy));
@@ -624,15 +624,15 @@ async fn a_store_that_is_down_is_an_error() {
     assert_eq!(error.category(), ErrorCategory::Infrastructure);
 }
 
-/// The limiter in the child process of [`names_come_from_the_environment`].
+/// The limiter in the child process of [`the_names_of_a_stack_come_from_the_environment`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
-async fn opens_what_the_environment_names() {
+async fn child_process_opens_what_the_environment_names() {
     RateLimiter::open().await.unwrap();
 }
 
 #[tokio::test]
-async fn names_come_from_the_environment() {
+async fn the_names_of_a_stack_come_from_the_environment() {
     let cases = [
         (&[][..], "zae-limiter", "default"),
         (
@@ -664,7 +664,7 @@ async fn names_come_from_the_environment() {
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
         child.args([
             "--exact",
-            "open::opens_what_the_environment_names",
+            "open::child_process_opens_what_the_environment_names",
             "--ignored",
         ]);
         for variable in [
@@ -701,7 +701,7 @@ async fn names_come_from_the_environment() {
 /// The limiter in the child process of [`the_look_up_of_the_region_has_the_deadline`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
-async fn opens_within_a_short_time() {
+async fn child_process_opens_within_a_short_time() {
     let error = RateLimiter::open()
         .deadline(std::time::Duration::from_millis(300))
         .await
@@ -727,7 +727,7 @@ async fn the_look_up_of_the_region_has_the_deadline() {
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
     child.args([
         "--exact",
-        "open::opens_within_a_short_time",
+        "open::child_process_opens_within_a_short_time",
         "--ignored",
         "--nocapture",
     ]);
@@ -744,10 +744,10 @@ async fn the_look_up_of_the_region_has_the_deadline() {
     silent.abort();
 }
 
-/// The limiter in the child process of [`what_is_wrong_with_the_environment_is_one_line`].
+/// The limiter in the child process of [`an_error_of_the_environment_is_one_line`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
-async fn says_why_it_does_not_open() {
+async fn child_process_prints_why_it_does_not_open() {
     let error = RateLimiter::open()
         .deadline(std::time::Duration::from_secs(5))
         .await
@@ -757,7 +757,7 @@ async fn says_why_it_does_not_open() {
 
 /// A region or an endpoint that is missing or wrong.
 #[tokio::test]
-async fn what_is_wrong_with_the_environment_is_one_line() {
+async fn an_error_of_the_environment_is_one_line() {
     let keys = [
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -792,7 +792,7 @@ async fn what_is_wrong_with_the_environment_is_one_line() {
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
         child.args([
             "--exact",
-            "open::says_why_it_does_not_open",
+            "open::child_process_prints_why_it_does_not_open",
             "--ignored",
             "--nocapture",
         ]);

@@ -144,7 +144,7 @@ async fn every_step_of_opening_has_the_deadline() {
 
 /// Calls for stored records have deadlines too.
 #[tokio::test]
-async fn every_call_for_what_is_stored_has_a_deadline() {
+async fn every_call_for_stored_records_has_a_deadline() {
     let engine = TestEngine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     let deadline = Duration::from_millis(100);
@@ -254,7 +254,7 @@ async fn a_table_that_is_being_deleted_is_made_anew() {
 
 /// A status that does not change without help.
 #[tokio::test]
-async fn a_table_that_nobody_can_use_is_told_by_its_status() {
+async fn an_unusable_table_is_reported_with_its_status() {
     let engine = TestEngine::start().await;
     let proxy = Proxy::start(engine.address()).await;
     proxy.add_fault(
@@ -401,7 +401,7 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
 /// A table of ours that was restored from a backup without its indexes opens. A listing that needs
 /// an index names it.
 #[tokio::test]
-async fn a_table_without_its_indexes_is_told_by_the_first_listing() {
+async fn a_table_without_its_indexes_is_reported_by_the_first_listing() {
     let engine = TestEngine::start().await;
     let client = engine.client();
     table(&client, ("PK", "SK"), &[]).await;

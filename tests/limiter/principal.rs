@@ -139,7 +139,7 @@ fn open(engine: &Engine) -> tollgate::limiter::OpenOptions {
 }
 
 #[tokio::test]
-async fn the_caller_is_asked_for_once_by_the_first_change() {
+async fn the_principal_is_looked_up_once_by_the_first_change() {
     let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
     let limiter = open(&engine)
         .caller_identity(&sts.config().await)
@@ -171,7 +171,7 @@ async fn the_caller_is_asked_for_once_by_the_first_change() {
 }
 
 #[tokio::test]
-async fn who_is_named_is_not_asked_for() {
+async fn a_principal_that_is_named_is_not_looked_up() {
     let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
     let settings = RateLimiter::builder().principal("deploy");
     let limiter = open(&engine)
@@ -184,7 +184,7 @@ async fn who_is_named_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_names_nobody_from_then_on() {
+async fn a_failed_look_up_names_no_principal_from_then_on() {
     for answer in [Answer::Refusal, Answer::Never] {
         let (engine, sts) = (Engine::start().await, Sts::start(answer).await);
         let limiter = open(&engine)
@@ -201,23 +201,23 @@ async fn an_answer_that_is_none_names_nobody_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_users_own_asks_nobody() {
+async fn a_client_of_the_users_own_looks_up_no_principal() {
     let engine = Engine::start().await;
     let limiter = open(&engine).await.unwrap();
     assert_eq!(principals(&limiter).await, [None, None]);
 }
 
-/// The limiter in the child process of [`another_endpoint_asks_nobody_unless_sts_has_one_too`].
+/// The limiter in the child process of [`another_endpoint_looks_up_no_principal_unless_sts_has_one_too`].
 #[tokio::test]
 #[ignore = "run by another test, with an environment"]
-async fn changes_something_as_the_environment_says() {
+async fn child_process_changes_something_as_the_environment_says() {
     let limiter = RateLimiter::open().await.unwrap();
     let expected = std::env::var("EXPECTED_PRINCIPAL").ok();
     assert_eq!(principals(&limiter).await, [expected.clone(), expected]);
 }
 
 #[tokio::test]
-async fn another_endpoint_asks_nobody_unless_sts_has_one_too() {
+async fn another_endpoint_looks_up_no_principal_unless_sts_has_one_too() {
     for (variable, expected, asked) in [
         ("AWS_ENDPOINT_URL_STS", Some(ARN), 1),
         ("AWS_ENDPOINT_URL", None, 0),
@@ -227,7 +227,7 @@ async fn another_endpoint_asks_nobody_unless_sts_has_one_too() {
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
         child.args([
             "--exact",
-            "principal::changes_something_as_the_environment_says",
+            "principal::child_process_changes_something_as_the_environment_says",
             "--ignored",
         ]);
         child.envs([

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_follows_what_is_used() {
+    fn the_mean_follows_the_use() {
         let learned = Learned::new(Learn::over(3).floor(5));
         assert_eq!(learned.estimate(1, None), None);
         learned.observe(1, 100, None);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn it_forgets_what_is_too_much() {
+    fn the_number_of_means_is_bounded() {
         let learned = Learned::new(Learn::default().remember(100));
         for key in 0..100_000 {
             learned.observe(key, 7, None);

@@ -97,7 +97,7 @@ impl Gates {
         self.put(own.clone(), GateEntry::Awake(gate.clone()));
         idle_sweep.join(own, &gate);
         let now = self.context.clock.now();
-        idle_sweep.go(|key, gate| self.rest(key, gate, now));
+        idle_sweep.sweep(|key, gate| self.rest(key, gate, now));
         gate
     }
 

@@ -191,14 +191,14 @@ fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus>
         .map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let all = glance(first, &ask.limits, &ask.amounts);
     match seen.min_by_key(wait) {
-        Some(one) => told(all, one),
+        Some(one) => with_waits(all, one),
         None => all,
     }
 }
 
 /// Returns the statuses `all` of all shards together, with the waits of `one` shard.
-fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
-    let told = |(all, one): (LimitStatus, LimitStatus)| {
+fn with_waits(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
+    let with_wait = |(all, one): (LimitStatus, LimitStatus)| {
         if one.exceeded() {
             LimitStatus {
                 retry_after: one.retry_after,
@@ -208,7 +208,7 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
             all
         }
     };
-    all.into_iter().zip(one).map(told).collect()
+    all.into_iter().zip(one).map(with_wait).collect()
 }
 
 /// Draws the cost from several shards in one transaction.
@@ -257,5 +257,8 @@ fn soon(
     }
     // The tokens are those of all shards together. The wait is that of the shard that is ready
     // first.
-    Some(told(glance(first, &ask.limits, &ask.amounts), statuses))
+    Some(with_waits(
+        glance(first, &ask.limits, &ask.amounts),
+        statuses,
+    ))
 }

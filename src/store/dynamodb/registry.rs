@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_eleven_characters_and_never_look_like_an_option() {
+    fn namespace_ids_are_eleven_characters_and_never_look_like_an_option() {
         for _ in 0..200 {
             let id = new_namespace_id().unwrap();
             assert!(id.len() == 11 && !id.starts_with('-'), "{id}");

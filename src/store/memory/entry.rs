@@ -155,7 +155,7 @@ mod tests {
     use super::same;
 
     #[test]
-    fn texts_are_the_same_where_every_byte_is() {
+    fn texts_are_equal_if_every_byte_is() {
         for length in 0..40 {
             let text: Vec<u8> = (0..length).collect();
             assert!(same(&text, &text.clone()), "{length}");

@@ -8,7 +8,7 @@ use super::reasons::{Why, World};
 use crate::world::{app, ask, from, hello, layer, memory, per_user, text};
 
 /// Returns the retry times of `count` clients that have to wait for 60 seconds.
-async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
+async fn retry_times(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
     let policy = per_user(Limit::per_minute("rpm", 1));
     let policy = match jitter {
         Some(jitter) => policy.jitter(jitter),
@@ -43,24 +43,24 @@ async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn there_is_none_by_default() {
-    assert_eq!(told(None, 20).await, [60; 20]);
-    assert_eq!(told(Some(Jitter::percent(0)), 20).await, [60; 20]);
+async fn retry_times_have_no_jitter_by_default() {
+    assert_eq!(retry_times(None, 20).await, [60; 20]);
+    assert_eq!(retry_times(Some(Jitter::percent(0)), 20).await, [60; 20]);
     assert_eq!(
-        told(Some(Jitter::up_to(Duration::ZERO)), 20).await,
+        retry_times(Some(Jitter::up_to(Duration::ZERO)), 20).await,
         [60; 20]
     );
 }
 
 #[tokio::test]
-async fn it_spreads_clients_within_its_bounds() {
+async fn jitter_spreads_clients_within_its_bounds() {
     for (jitter, most) in [
         (Jitter::percent(50), 90),
         (Jitter::up_to(Duration::from_secs(30)), 90),
         (Jitter::percent(300).at_most(Duration::from_secs(30)), 90),
         (Jitter::percent(50).at_most(Duration::from_secs(300)), 90),
     ] {
-        let told = told(Some(jitter), 300).await;
+        let told = retry_times(Some(jitter), 300).await;
         assert!(
             told.iter().all(|seconds| (60..=most).contains(seconds)),
             "{jitter:?}: {told:?}"
@@ -80,7 +80,7 @@ async fn it_spreads_clients_within_its_bounds() {
 async fn no_jitter_is_too_much() {
     for jitter in [Jitter::percent(u32::MAX), Jitter::up_to(Duration::MAX)] {
         assert!(
-            told(Some(jitter), 20)
+            retry_times(Some(jitter), 20)
                 .await
                 .into_iter()
                 .all(|seconds| seconds >= 60)
@@ -89,7 +89,7 @@ async fn no_jitter_is_too_much() {
 }
 
 #[tokio::test]
-async fn it_spreads_those_who_come_while_the_store_is_down() {
+async fn jitter_spreads_clients_that_come_while_the_store_is_down() {
     let world = World::new(Why::Unavailable, |policy| {
         policy.jitter(Jitter::up_to(Duration::from_secs(5)))
     })
@@ -112,7 +112,7 @@ async fn it_spreads_those_who_come_while_the_store_is_down() {
 }
 
 #[tokio::test]
-async fn it_lengthens_what_the_service_within_has_said_too_early() {
+async fn jitter_lengthens_a_retry_time_of_the_inner_service_that_is_too_early() {
     let policy =
         || per_user(Limit::per_minute("rpm", 1)).jitter(Jitter::up_to(Duration::from_secs(40)));
     for (own, least, most) in [("5", 60, 100), ("70", 70, 70)] {

@@ -5,16 +5,16 @@
 //! own clock. Its writes take time to the store and back. `TOLLGATE_HISTORIES` sets the number of
 //! histories for each property, `TOLLGATE_SEED` their seed.
 
-mod anyway;
-mod beside;
 mod extremes;
 mod faults;
+mod forced_settlement;
 mod history;
 mod item;
 mod oracle;
 mod peers;
 mod play;
-mod sound;
+mod python_writers;
+mod soundness;
 mod split;
 
 use std::env;

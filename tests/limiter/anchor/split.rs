@@ -25,7 +25,7 @@ fn uncut(state: &BucketState, at: i64) -> i128 {
 }
 
 #[test]
-fn halves_make_the_whole_in_debt_and_above_the_capacity_too() {
+fn the_shards_of_a_split_hold_the_whole_in_debt_and_above_the_capacity_too() {
     let numbers = (
         0i64..=50,
         1i64..=9,

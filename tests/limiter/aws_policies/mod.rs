@@ -139,7 +139,7 @@ impl Account {
 }
 
 #[tokio::test]
-async fn a_service_that_creates_its_table() {
+async fn the_policy_of_a_service_that_creates_its_table_allows_exactly_its_calls() {
     let account = Account::new().await;
     let limiter = account.open().await.unwrap();
     account
@@ -150,7 +150,7 @@ async fn a_service_that_creates_its_table() {
 }
 
 #[tokio::test]
-async fn a_service_that_joins_a_table() {
+async fn the_policy_of_a_service_that_joins_a_table_allows_exactly_its_calls() {
     let account = Account::with_table().await;
     let open = || account.open().provision(JoinOnly);
     let limiter = open().await.unwrap();
@@ -196,7 +196,7 @@ async fn stored(account: &Account, limiter: &RateLimiter) {
 }
 
 #[tokio::test]
-async fn an_administrator() {
+async fn the_policy_of_an_administrator_allows_exactly_its_calls() {
     let account = Account::with_table().await;
     let limiter = account.open().provision(JoinOnly).await.unwrap();
     let (config, entities) = (limiter.config(), limiter.entities());

@@ -126,11 +126,11 @@ async fn both_charge_one_bucket(maker: Maker) {
 }
 
 #[tokio::test]
-async fn on_a_table_of_ours() {
+async fn both_clients_share_a_bucket_on_a_table_of_ours() {
     both_charge_one_bucket(Maker::Ours).await;
 }
 
 #[tokio::test]
-async fn on_a_table_of_theirs() {
+async fn both_clients_share_a_bucket_on_a_table_of_the_python_client() {
     both_charge_one_bucket(Maker::Theirs).await;
 }

@@ -48,7 +48,7 @@ async fn left(limiter: &RateLimiter, peer: &mut Peer, id: &str) -> (i64, i64) {
 }
 
 #[tokio::test]
-async fn both_charge_the_parent() {
+async fn both_clients_charge_the_parent() {
     let mut table = table_or_skip!(Maker::Ours);
     let (limiter, peer) = (table.ours.clone(), &mut table.theirs);
     limiter

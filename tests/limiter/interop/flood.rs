@@ -154,7 +154,7 @@ impl Store for Watched {
 }
 
 #[tokio::test]
-async fn nothing_is_admitted_beyond_the_limit_and_little_of_it_is_wasted() {
+async fn two_floods_get_no_more_than_the_limit_and_waste_little_of_it() {
     let mut table = table_or_skip!(Maker::Ours);
     let created = begin(&table).await;
     let store = DynamoDbStore::new(&table.engine.client(), STACK, &table.theirs.namespace);
@@ -194,7 +194,7 @@ async fn nothing_is_admitted_beyond_the_limit_and_little_of_it_is_wasted() {
 }
 
 #[tokio::test]
-async fn we_go_on_when_they_are_killed() {
+async fn our_flood_continues_if_the_python_client_is_killed() {
     let mut table = table_or_skip!(Maker::Ours);
     let created = begin(&table).await;
     table.theirs.send(their_flood(60)).await;
@@ -236,7 +236,7 @@ const WORKER: &str = "TOLLGATE_TEST_FLOOD";
 
 #[tokio::test]
 #[ignore = "the body of the process that is killed"]
-async fn a_process_of_ours() {
+async fn child_process_that_floods() {
     let namespace = env::var(WORKER).unwrap();
     let limiter = RateLimiter::open()
         .stack(STACK)
@@ -255,11 +255,15 @@ async fn a_process_of_ours() {
 }
 
 #[tokio::test]
-async fn they_go_on_when_we_are_killed() {
+async fn the_python_clients_flood_continues_if_our_process_is_killed() {
     let mut table = table_or_skip!(Maker::Ours);
     let created = begin(&table).await;
     let mut ours = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "interop::flood::a_process_of_ours", "--ignored"])
+        .args([
+            "--exact",
+            "interop::flood::child_process_that_floods",
+            "--ignored",
+        ])
         .env(WORKER, "default")
         .env("AWS_ENDPOINT_URL_DYNAMODB", table.engine.endpoint())
         .env("AWS_REGION", "us-east-1")

@@ -131,11 +131,11 @@ async fn leases(maker: Maker) {
 }
 
 #[tokio::test]
-async fn on_a_table_of_ours() {
+async fn each_client_sees_the_others_leases_on_a_table_of_ours() {
     leases(Maker::Ours).await;
 }
 
 #[tokio::test]
-async fn on_a_table_of_theirs() {
+async fn each_client_sees_the_others_leases_on_a_table_of_the_python_client() {
     leases(Maker::Theirs).await;
 }

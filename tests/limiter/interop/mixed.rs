@@ -568,17 +568,17 @@ async fn side_by_side(maker: Maker, mode: Mode) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_they_are_announced_nothing_is_lost() {
+async fn no_token_is_lost_if_python_clients_are_announced() {
     side_by_side(Maker::Ours, Mode::Present).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_their_table_a_capacity_is_lost_at_the_most() {
+async fn at_most_a_capacity_is_lost_on_a_table_of_the_python_client() {
     side_by_side(Maker::Theirs, Mode::Unknown).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_our_table_nothing_is_minted_before_they_are_seen() {
+async fn no_token_is_minted_on_a_table_of_ours_before_python_clients_are_seen() {
     side_by_side(Maker::Ours, Mode::Absent).await;
 }
 
@@ -591,7 +591,7 @@ fn their_acquire(kind: &Kind, cost: i64) -> Value {
 
 /// Our own writes have used up the write counter, and its refill is as old as the anchor.
 #[tokio::test]
-async fn their_shards_stay_as_they_are_however_old_the_measure_of_writes_is() {
+async fn shards_of_the_python_client_stay_as_they_are_however_old_the_write_counter_is() {
     let mut table = table_or_skip!(Maker::Ours);
     let kind = &KINDS[1];
     let acquire = async || {
@@ -640,7 +640,7 @@ async fn their_shards_stay_as_they_are_however_old_the_measure_of_writes_is() {
 
 /// The Python client doubles the shards of a bucket. Both clients continue on all shards.
 #[tokio::test]
-async fn shards_of_theirs_are_spent_from_by_both() {
+async fn both_clients_spend_from_shards_of_the_python_client() {
     let mut table = table_or_skip!(Maker::Theirs);
     let kind = &KINDS[1];
     table.theirs.ask(their_acquire(kind, 4)).await;
@@ -690,7 +690,7 @@ async fn shards_of_theirs_are_spent_from_by_both() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_has_expired_is_begun_anew_and_used_by_both() {
+async fn both_clients_use_a_bucket_that_had_expired() {
     let mut table = table_or_skip!(Maker::Theirs);
     let kind = &KINDS[1];
     table.theirs.ask(their_acquire(kind, 50)).await;
@@ -715,7 +715,7 @@ async fn a_bucket_that_has_expired_is_begun_anew_and_used_by_both() {
 }
 
 #[tokio::test]
-async fn who_waits_leaves_a_debt_that_they_see() {
+async fn a_waiting_request_leaves_a_debt_that_the_python_client_sees() {
     let mut table = table_or_skip!(Maker::Ours);
     let kind = &KINDS[1];
     let acquire = |cost| {

@@ -137,17 +137,17 @@ async fn stored_limits(maker: Maker) {
 }
 
 #[tokio::test]
-async fn stored_limits_on_a_table_of_ours() {
+async fn each_client_reads_the_others_limits_on_a_table_of_ours() {
     stored_limits(Maker::Ours).await;
 }
 
 #[tokio::test]
-async fn stored_limits_on_a_table_of_theirs() {
+async fn each_client_reads_the_others_limits_on_a_table_of_the_python_client() {
     stored_limits(Maker::Theirs).await;
 }
 
 #[tokio::test]
-async fn entities_and_history() {
+async fn each_client_reads_the_others_entities_and_history() {
     let mut table = table_or_skip!(Maker::Theirs);
     let (entities, theirs) = (table.ours.entities(), &mut table.theirs);
     theirs
@@ -251,7 +251,7 @@ async fn entities_and_history() {
 
 /// Each client reads the events of the other one.
 #[tokio::test]
-async fn history() {
+async fn each_client_reads_the_others_events() {
     let mut table = table_or_skip!(Maker::Ours);
     let (config, theirs) = (table.ours.config(), &mut table.theirs);
     let api = Resource::new("api").unwrap();
@@ -332,7 +332,7 @@ async fn history() {
 }
 
 #[tokio::test]
-async fn the_mode_for_an_unavailable_store() {
+async fn each_client_reads_the_others_mode_for_an_unavailable_store() {
     use tollgate::model::{
         StoredConfig,
         StoredOnUnavailable::{Allow, Block},
@@ -386,7 +386,7 @@ async fn the_mode_for_an_unavailable_store() {
 
 /// Limits for all resources of an entity, and what is deleted with an entity, by each client.
 #[tokio::test]
-async fn entities_are_deleted_with_all_that_is_theirs() {
+async fn each_client_deletes_an_entity_with_its_limits_and_buckets() {
     let mut table = table_or_skip!(Maker::Theirs);
     let (config, theirs) = (table.ours.config(), &mut table.theirs);
     let everywhere = |id: &str| ConfigScope::Entity(entity(id));
@@ -503,7 +503,7 @@ async fn entities_are_deleted_with_all_that_is_theirs() {
 }
 
 #[tokio::test]
-async fn namespaces() {
+async fn each_client_finds_the_others_namespaces() {
     let mut table = table_or_skip!(Maker::Ours, ["default", "blue"]);
     let theirs = &mut table.theirs;
     let id = theirs

@@ -245,7 +245,7 @@ async fn twins_or_skip(maker: Maker) -> Option<Twins> {
 }
 
 #[tokio::test]
-async fn configs_and_their_lists() {
+async fn both_clients_write_the_same_configs_and_lists() {
     let Some(mut twins) = twins_or_skip(Maker::Theirs).await else {
         return;
     };
@@ -351,7 +351,7 @@ fn scope_of(id: &str, name: Option<&str>) -> (ConfigScope, Value) {
 }
 
 #[tokio::test]
-async fn entities_and_their_buckets() {
+async fn both_clients_write_the_same_entities_and_buckets() {
     let Some(mut twins) = twins_or_skip(Maker::Ours).await else {
         return;
     };
@@ -457,7 +457,7 @@ async fn mend_count(table: &Table, namespace: &str) {
 }
 
 #[tokio::test]
-async fn leases() {
+async fn both_clients_write_the_same_items_for_leases() {
     let Some(mut twins) = twins_or_skip(Maker::Ours).await else {
         return;
     };
@@ -525,7 +525,7 @@ async fn leases() {
 }
 
 #[tokio::test]
-async fn a_refill_to_the_cap() {
+async fn both_clients_write_the_same_refill_to_the_capacity() {
     let Some(mut twins) = twins_or_skip(Maker::Ours).await else {
         return;
     };
@@ -551,7 +551,7 @@ async fn a_refill_to_the_cap() {
 }
 
 #[tokio::test]
-async fn namespaces() {
+async fn both_clients_write_the_same_namespace_records() {
     let Some(mut twins) = twins_or_skip(Maker::Theirs).await else {
         return;
     };
@@ -575,7 +575,7 @@ async fn namespaces() {
 }
 
 #[tokio::test]
-async fn the_version_record() {
+async fn both_clients_write_the_same_version_record() {
     let mut records = Vec::new();
     for maker in [Maker::Ours, Maker::Theirs] {
         let table = table_or_skip!(maker);

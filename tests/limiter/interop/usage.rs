@@ -76,11 +76,11 @@ async fn both_read_the_same(maker: Maker) {
 }
 
 #[tokio::test]
-async fn on_a_table_of_ours() {
+async fn both_clients_read_the_same_usage_on_a_table_of_ours() {
     both_read_the_same(Maker::Ours).await;
 }
 
 #[tokio::test]
-async fn on_a_table_of_theirs() {
+async fn both_clients_read_the_same_usage_on_a_table_of_the_python_client() {
     both_read_the_same(Maker::Theirs).await;
 }

@@ -11,7 +11,7 @@ use tollgate_testkit::Fault;
 use super::fixture::{START, Table, entity, rpm, settings};
 
 #[tokio::test]
-async fn what_is_known_costs_no_call_and_what_is_not_costs_one() {
+async fn a_cached_look_up_costs_no_call_and_another_one_costs_one() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
@@ -37,7 +37,7 @@ async fn what_is_known_costs_no_call_and_what_is_not_costs_one() {
 }
 
 #[tokio::test]
-async fn a_parent_that_is_first_discovered_costs_one_more() {
+async fn a_parent_that_was_not_known_costs_one_more_call() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
@@ -63,7 +63,7 @@ async fn a_parent_that_is_first_discovered_costs_one_more() {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_share_one_call() {
+async fn concurrent_look_ups_share_one_call() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;
@@ -85,7 +85,7 @@ async fn many_who_ask_at_once_share_one_call() {
 }
 
 #[tokio::test]
-async fn entries_are_refreshed_before_anybody_has_to_wait() {
+async fn cache_entries_are_refreshed_before_a_request_has_to_wait() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table
@@ -111,7 +111,7 @@ async fn entries_are_refreshed_before_anybody_has_to_wait() {
 }
 
 #[tokio::test]
-async fn without_a_time_to_live_every_acquire_looks() {
+async fn every_acquire_looks_up_its_limits_without_a_time_to_live() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table
@@ -124,7 +124,7 @@ async fn without_a_time_to_live_every_acquire_looks() {
 }
 
 #[tokio::test]
-async fn what_another_process_changes_shows_after_the_time_to_live() {
+async fn a_change_of_another_process_shows_after_the_time_to_live() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let (one, other) = (table.limiter(&clock).await, table.limiter(&clock).await);
@@ -154,7 +154,7 @@ async fn what_another_process_changes_shows_after_the_time_to_live() {
 }
 
 #[tokio::test]
-async fn what_was_known_is_served_while_the_store_is_down() {
+async fn cached_limits_are_used_while_the_store_is_down() {
     let clock = ManualClock::at(START);
     let table = Table::create().await;
     let limiter = table.limiter(&clock).await;

@@ -10,9 +10,9 @@ use tollgate::{
 use super::fixture::{START, Table, entity, in_memory, on_both, resource, rpm, settings};
 
 on_both!(
-    all_entities_are_added_up_as_of_now,
-    only_parents_on_demand,
-    many_pages
+    usage_adds_up_all_entities_as_of_now,
+    usage_counts_only_parents_on_demand,
+    usage_is_read_over_many_pages
 );
 
 fn name(limit: &str) -> LimitName {
@@ -29,7 +29,7 @@ async fn spend(limiter: &RateLimiter, entity: &str, tokens: u64) {
     lease.commit().await.unwrap();
 }
 
-async fn all_entities_are_added_up_as_of_now(limiter: RateLimiter, clock: ManualClock) {
+async fn usage_adds_up_all_entities_as_of_now(limiter: RateLimiter, clock: ManualClock) {
     let usage = limiter.usage();
     let nothing = usage
         .resource_capacity(&resource("api"), &name("rpm"))
@@ -97,7 +97,7 @@ async fn all_entities_are_added_up_as_of_now(limiter: RateLimiter, clock: Manual
     assert!(other.entities.is_empty());
 }
 
-async fn only_parents_on_demand(limiter: RateLimiter, _: ManualClock) {
+async fn usage_counts_only_parents_on_demand(limiter: RateLimiter, _: ManualClock) {
     let entities = limiter.entities();
     entities.create(Entity::new(entity("org"))).await.unwrap();
     entities
@@ -127,7 +127,7 @@ async fn only_parents_on_demand(limiter: RateLimiter, _: ManualClock) {
     assert_eq!((parents.total_capacity, parents.total_available), (60, 50));
 }
 
-async fn many_pages(limiter: RateLimiter, _: ManualClock) {
+async fn usage_is_read_over_many_pages(limiter: RateLimiter, _: ManualClock) {
     for index in 0..250 {
         spend(&limiter, &format!("key-{index:03}"), 1).await;
     }
@@ -154,7 +154,7 @@ async fn many_pages(limiter: RateLimiter, _: ManualClock) {
 
 /// A peer has split the bucket into two shards, each with its part of the tokens.
 #[tokio::test]
-async fn shards_are_added_up_and_the_expired_left_out() {
+async fn usage_adds_up_shards_and_leaves_out_expired_buckets() {
     for provision in [
         CreateTable::new(),
         CreateTable::new().with_reference_projection(),
@@ -222,7 +222,7 @@ async fn shards_are_added_up_and_the_expired_left_out() {
 }
 
 #[tokio::test]
-async fn a_limiter_through_gates_reads_the_same() {
+async fn a_limiter_with_gates_reads_the_same_usage() {
     let clock = ManualClock::at(START);
     let limiter = settings(&clock)
         .build(tollgate::store::MemoryStore::new())

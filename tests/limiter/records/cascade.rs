@@ -11,14 +11,14 @@ use tollgate::{
 use super::fixture::{entity, on_both, rpm};
 
 on_both!(
-    both_are_charged,
+    a_child_and_its_parent_are_charged,
     a_short_parent_denies_and_the_child_keeps_its_tokens,
     a_short_child_denies_and_the_parent_keeps_its_tokens,
-    both_are_settled,
+    a_child_and_its_parent_are_settled,
     an_entity_that_does_not_cascade_is_charged_alone,
-    without_parent_charges_the_entity_alone,
-    explicit_limits_hold_for_the_parent_too,
-    consume_asks_both,
+    an_acquire_without_parent_charges_the_entity_alone,
+    explicit_limits_hold_for_the_parent_as_well,
+    a_consume_asks_the_child_and_the_parent,
 );
 
 /// Creates keys with 10 tokens a minute in a project with 15.
@@ -51,7 +51,7 @@ async fn left(limiter: &RateLimiter, id: &str) -> i64 {
     own.unwrap().available
 }
 
-async fn both_are_charged(limiter: RateLimiter, _: ManualClock) {
+async fn a_child_and_its_parent_are_charged(limiter: RateLimiter, _: ManualClock) {
     project(&limiter).await;
     let lease = limiter
         .acquire("key-1", "api")
@@ -147,7 +147,7 @@ async fn a_short_child_denies_and_the_parent_keeps_its_tokens(
     );
 }
 
-async fn both_are_settled(limiter: RateLimiter, _: ManualClock) {
+async fn a_child_and_its_parent_are_settled(limiter: RateLimiter, _: ManualClock) {
     project(&limiter).await;
     let mut lease = limiter
         .acquire("key-1", "api")
@@ -204,7 +204,7 @@ async fn an_entity_that_does_not_cascade_is_charged_alone(limiter: RateLimiter, 
     );
 }
 
-async fn without_parent_charges_the_entity_alone(limiter: RateLimiter, _: ManualClock) {
+async fn an_acquire_without_parent_charges_the_entity_alone(limiter: RateLimiter, _: ManualClock) {
     project(&limiter).await;
     limiter
         .acquire("key-1", "api")
@@ -224,7 +224,7 @@ async fn without_parent_charges_the_entity_alone(limiter: RateLimiter, _: Manual
     );
 }
 
-async fn explicit_limits_hold_for_the_parent_too(limiter: RateLimiter, _: ManualClock) {
+async fn explicit_limits_hold_for_the_parent_as_well(limiter: RateLimiter, _: ManualClock) {
     project(&limiter).await;
     let lease = limiter
         .acquire("key-1", "api")
@@ -249,7 +249,7 @@ async fn explicit_limits_hold_for_the_parent_too(limiter: RateLimiter, _: Manual
     );
 }
 
-async fn consume_asks_both(limiter: RateLimiter, _: ManualClock) {
+async fn a_consume_asks_the_child_and_the_parent(limiter: RateLimiter, _: ManualClock) {
     project(&limiter).await;
     limiter
         .acquire("key-2", "api")

@@ -10,15 +10,15 @@ use tollgate::{
 use super::fixture::{START, entity, on_both, resource, rpm};
 
 on_both!(
-    what_is_created_is_found,
+    a_created_entity_is_found,
     an_entity_is_created_once,
     set_up_code_that_runs_twice_finds_what_it_has_created,
-    deleting_takes_buckets_and_limits_along,
-    deleting_nothing_deletes_nothing,
+    a_deleted_entity_takes_its_buckets_and_limits_along,
+    deleting_an_unknown_entity_deletes_nothing,
     children_are_listed,
 );
 
-async fn what_is_created_is_found(limiter: RateLimiter, _: ManualClock) {
+async fn a_created_entity_is_found(limiter: RateLimiter, _: ManualClock) {
     let entities = limiter.entities();
     assert_eq!(entities.get(&entity("key")).await.unwrap(), None);
     let new = Entity::new(entity("key"))
@@ -78,7 +78,7 @@ async fn set_up_code_that_runs_twice_finds_what_it_has_created(
     );
 }
 
-async fn deleting_takes_buckets_and_limits_along(limiter: RateLimiter, _: ManualClock) {
+async fn a_deleted_entity_takes_its_buckets_and_limits_along(limiter: RateLimiter, _: ManualClock) {
     let (entities, config) = (limiter.entities(), limiter.config());
     config.set(ConfigScope::System, rpm(10)).await.unwrap();
     for id in ["key", "key-2"] {
@@ -174,7 +174,7 @@ async fn deleting_takes_buckets_and_limits_along(limiter: RateLimiter, _: Manual
     );
 }
 
-async fn deleting_nothing_deletes_nothing(limiter: RateLimiter, _: ManualClock) {
+async fn deleting_an_unknown_entity_deletes_nothing(limiter: RateLimiter, _: ManualClock) {
     assert_eq!(
         limiter.entities().delete(&entity("nobody")).await.unwrap(),
         0

@@ -10,9 +10,9 @@ use tollgate::{
 
 use super::fixture::{entity, on_both, resource, rpm};
 
-on_both!(changes_are_noted_newest_first);
+on_both!(the_history_lists_changes_newest_first);
 
-async fn changes_are_noted_newest_first(limiter: RateLimiter, clock: ManualClock) {
+async fn the_history_lists_changes_newest_first(limiter: RateLimiter, clock: ManualClock) {
     let (entities, config) = (limiter.entities(), limiter.config());
     let scope = ConfigScope::EntityResource(entity("key"), resource("api"));
     entities.create(Entity::new(entity("key"))).await.unwrap();

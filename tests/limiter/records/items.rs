@@ -36,7 +36,7 @@ fn expected<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
 }
 
 #[tokio::test]
-async fn configs() {
+async fn a_config_has_the_attributes_of_the_wire_format() {
     let table = Table::create().await;
     let limiter = table.limiter(&ManualClock::at(START)).await;
     let (config, ns) = (limiter.config(), table.namespace().await);
@@ -174,7 +174,7 @@ async fn a_set_keeps_what_others_have_stored_beside_the_limits() {
 }
 
 #[tokio::test]
-async fn limits_that_mean_more_than_is_understood_are_refused_by_name() {
+async fn limits_with_unknown_attributes_are_refused_by_name() {
     let table = Table::create().await;
     let limiter = table.limiter(&ManualClock::at(START)).await;
     limiter
@@ -209,7 +209,7 @@ async fn limits_that_mean_more_than_is_understood_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn entities_and_history() {
+async fn entities_and_events_have_the_attributes_of_the_wire_format() {
     let table = Table::create().await;
     let clock = ManualClock::at(START);
     let limiter = table

@@ -14,9 +14,9 @@ use tollgate::{
 use super::fixture::{START, Table, entity, on_both, renamed, resource, rpm};
 
 on_both!(
-    children_and_configs_in_order,
+    children_and_configs_are_listed_in_order,
     resources_are_listed_by_name,
-    buckets_of_an_entity
+    the_buckets_of_an_entity_are_listed
 );
 
 async fn resources_are_listed_by_name(limiter: RateLimiter, _: ManualClock) {
@@ -62,7 +62,7 @@ async fn resources_are_listed_by_name(limiter: RateLimiter, _: ManualClock) {
     assert_eq!(config.resources_with_entity_limits().await.unwrap(), rest);
 }
 
-async fn buckets_of_an_entity(limiter: RateLimiter, _: ManualClock) {
+async fn the_buckets_of_an_entity_are_listed(limiter: RateLimiter, _: ManualClock) {
     for index in 0..150 {
         let lease = limiter
             .acquire("key", format!("r{index:03}"))
@@ -92,7 +92,7 @@ async fn buckets_of_an_entity(limiter: RateLimiter, _: ManualClock) {
     );
 }
 
-async fn children_and_configs_in_order(limiter: RateLimiter, _: ManualClock) {
+async fn children_and_configs_are_listed_in_order(limiter: RateLimiter, _: ManualClock) {
     let (entities, config) = (limiter.entities(), limiter.config());
     let ids: Vec<_> = (0..30)
         .map(|index| entity(&format!("key-{index:02}")))
@@ -152,7 +152,7 @@ fn rows(count: usize) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test]
-async fn a_thousand_children() {
+async fn a_thousand_children_are_listed_page_by_page() {
     let (table, limiter) = filled(1000, async |limiter| {
         // DynamoDB's page of a megabyte cannot hold all of them.
         let child = Entity::new(entity("row-00000")).with_parent(entity("project"));
@@ -186,7 +186,7 @@ async fn a_thousand_children() {
 }
 
 #[tokio::test]
-async fn a_thousand_configs() {
+async fn a_thousand_configs_are_listed_page_by_page() {
     let (_table, limiter) = filled(1000, async |limiter| {
         let config = limiter.config();
         config
@@ -222,7 +222,7 @@ async fn a_thousand_configs() {
 }
 
 #[tokio::test]
-async fn ten_thousand_buckets() {
+async fn ten_thousand_buckets_are_listed_page_by_page() {
     const BUCKETS: usize = 10_000;
     let (table, limiter) = filled(BUCKETS, async |limiter| {
         limiter

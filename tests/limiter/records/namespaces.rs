@@ -67,7 +67,7 @@ async fn items(table: &Table, id: &str) -> usize {
 }
 
 #[tokio::test]
-async fn nothing_of_one_is_readable_or_chargeable_from_another() {
+async fn a_namespace_can_neither_read_nor_charge_another() {
     let (_table, limiter) = open().await;
     limiter
         .namespaces()
@@ -134,7 +134,7 @@ async fn nothing_of_one_is_readable_or_chargeable_from_another() {
 }
 
 #[tokio::test]
-async fn a_name_is_registered_once() {
+async fn a_namespace_is_registered_once() {
     let (_table, limiter) = open().await;
     let one = limiter.namespaces().register(&name("red")).await.unwrap();
     let tasks: Vec<_> = (0..8)
@@ -187,7 +187,7 @@ async fn a_name_is_registered_once() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_can_be_recovered() {
+async fn a_deleted_namespace_can_be_recovered() {
     let (_table, limiter) = open().await;
     let namespaces = limiter.namespaces();
     let info = namespaces.register(&name("red")).await.unwrap();

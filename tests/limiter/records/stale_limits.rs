@@ -104,7 +104,7 @@ async fn old_limits_are_not_written_over_new_ones() {
 }
 
 #[tokio::test]
-async fn a_lowered_limit_holds_for_who_has_not_heard_of_it() {
+async fn a_lowered_limit_holds_for_a_process_that_has_not_learned_of_it() {
     let two = Two::start(100).await;
     two.store(10).await;
     while acquire(&two.first).await.is_ok() {}
@@ -137,7 +137,7 @@ async fn a_lease_of_old_limits_takes_more_without_bringing_them_back() {
 }
 
 #[tokio::test]
-async fn a_process_that_begins_brings_the_stored_limits() {
+async fn a_new_process_brings_the_stored_limits() {
     let two = Two::start(100).await;
     let stored = StoredConfig::new([rpm(10)]);
     two.first

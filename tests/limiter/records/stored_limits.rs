@@ -10,11 +10,11 @@ use tollgate::{
 use super::fixture::{entity, on_both, resource, rpm};
 
 on_both!(
-    the_first_level_that_has_limits_gives_them,
-    nothing_stored_needs_limits_of_the_callers_own,
-    what_is_set_is_read_and_deleted,
-    a_set_replaces_what_was_there,
-    an_empty_config_leaves_it_to_the_next_level,
+    the_first_level_that_has_limits_is_used,
+    an_acquire_without_stored_limits_needs_limits_of_its_own,
+    stored_limits_can_be_read_and_deleted,
+    a_set_replaces_the_stored_limits,
+    an_empty_config_leaves_the_limits_to_the_next_level,
     a_change_reaches_a_bucket_with_its_next_write,
     an_entitys_limits_reach_its_buckets_at_once,
     wrong_limits_are_not_stored,
@@ -25,7 +25,7 @@ async fn source(limiter: &RateLimiter) -> Option<(ConfigSource, u64)> {
     Some((limits.source, limits.limits[0].capacity()))
 }
 
-async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: ManualClock) {
+async fn the_first_level_that_has_limits_is_used(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
     let levels = [
         (ConfigScope::System, ConfigSource::System, 10),
@@ -63,7 +63,10 @@ async fn the_first_level_that_has_limits_gives_them(limiter: RateLimiter, _: Man
     assert_eq!(config.resolve("other", "api").await.unwrap(), None);
 }
 
-async fn nothing_stored_needs_limits_of_the_callers_own(limiter: RateLimiter, _: ManualClock) {
+async fn an_acquire_without_stored_limits_needs_limits_of_its_own(
+    limiter: RateLimiter,
+    _: ManualClock,
+) {
     let error = limiter.acquire("user", "api").await.unwrap_err();
     assert!(
         matches!(error, Error::Invalid(Invalid::NoLimits)),
@@ -101,7 +104,7 @@ async fn nothing_stored_needs_limits_of_the_callers_own(limiter: RateLimiter, _:
     assert_eq!(available.get("rpm").unwrap().available, 5);
 }
 
-async fn what_is_set_is_read_and_deleted(limiter: RateLimiter, _: ManualClock) {
+async fn stored_limits_can_be_read_and_deleted(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
     let system = StoredConfig::new([rpm(10)]).with_on_unavailable(StoredOnUnavailable::Allow);
     for (scope, stored) in [
@@ -128,7 +131,7 @@ async fn what_is_set_is_read_and_deleted(limiter: RateLimiter, _: ManualClock) {
     }
 }
 
-async fn a_set_replaces_what_was_there(limiter: RateLimiter, _: ManualClock) {
+async fn a_set_replaces_the_stored_limits(limiter: RateLimiter, _: ManualClock) {
     let (config, scope) = (limiter.config(), ConfigScope::System);
     config
         .set(
@@ -144,7 +147,7 @@ async fn a_set_replaces_what_was_there(limiter: RateLimiter, _: ManualClock) {
     );
 }
 
-async fn an_empty_config_leaves_it_to_the_next_level(limiter: RateLimiter, _: ManualClock) {
+async fn an_empty_config_leaves_the_limits_to_the_next_level(limiter: RateLimiter, _: ManualClock) {
     let config = limiter.config();
     config.set(ConfigScope::System, rpm(10)).await.unwrap();
     config

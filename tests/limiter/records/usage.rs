@@ -116,7 +116,7 @@ fn short(snapshots: &[UsageSnapshot]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_an_entity_and_of_a_resource_newest_first() {
+async fn snapshots_of_an_entity_and_of_a_resource_are_listed_newest_first() {
     for (_table, limiter, peer) in tables().await {
         for (hour, tokens) in [(13, 5), (14, 7), (15, 11)] {
             let start = format!("2026-01-31T{hour}:00:00Z");
@@ -319,7 +319,7 @@ async fn both_spellings_of_days_and_months_are_read() {
 }
 
 #[tokio::test]
-async fn pages_follow_one_another() {
+async fn snapshots_are_listed_page_by_page() {
     for (table, limiter, peer) in tables().await {
         for index in 0..250 {
             let start = format!("2026-01-{:02}T{:02}:00:00Z", 1 + index / 24, index % 24);
@@ -361,7 +361,7 @@ async fn pages_follow_one_another() {
 }
 
 #[tokio::test]
-async fn what_is_no_snapshot_is_passed_over_and_a_count_that_is_none_is_told() {
+async fn an_item_that_is_no_snapshot_is_skipped_and_an_invalid_count_is_reported() {
     for (table, limiter, peer) in tables().await {
         let start = "2026-01-31T14:00:00Z";
         peer.count(("u1", "api"), ("hourly", start), ("tpm", 5))
@@ -420,7 +420,7 @@ async fn what_is_no_snapshot_is_passed_over_and_a_count_that_is_none_is_told() {
 }
 
 #[tokio::test]
-async fn memory_has_none() {
+async fn the_memory_store_has_no_snapshots() {
     let limiter = in_memory(&ManualClock::at(START));
     assert!(
         limiter

@@ -14,7 +14,7 @@ use tollgate_testkit::Fault;
 
 use super::{
     fixture::{START, Table, settings},
-    flaky::Flaky,
+    flaky_store::FlakyStore,
 };
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
@@ -23,14 +23,14 @@ const COOL_DOWN: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(15);
 
 struct Setting {
-    store: Arc<Flaky>,
+    store: Arc<FlakyStore>,
     clock: ManualClock,
     limiter: RateLimiter,
 }
 
 impl Setting {
     fn new() -> Self {
-        let (store, clock) = (Arc::new(Flaky::default()), ManualClock::at(START));
+        let (store, clock) = (Arc::new(FlakyStore::default()), ManualClock::at(START));
         let limiter = breaks(&clock).build_shared(store.clone()).unwrap();
         Self {
             store,
@@ -65,7 +65,7 @@ fn is_open(result: Result<Lease, Error>) -> bool {
 }
 
 #[tokio::test]
-async fn after_so_many_failures_the_store_is_not_asked() {
+async fn the_breaker_opens_after_a_number_of_failures() {
     let at = Setting::new();
     at.ask("user").await.unwrap().commit();
     assert_eq!(at.limiter.breaker_state(), BreakerState::Closed);
@@ -78,7 +78,7 @@ async fn after_so_many_failures_the_store_is_not_asked() {
 }
 
 #[tokio::test]
-async fn one_at_a_time_asks_soon_and_success_closes_it() {
+async fn one_probe_at_a_time_is_sent_and_its_success_closes_the_breaker() {
     let at = Setting::new();
     at.open().await;
     at.clock.advance(Duration::from_millis(49));
@@ -109,7 +109,7 @@ async fn one_at_a_time_asks_soon_and_success_closes_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_every_other_call_opens_it_where_the_rate_says_so() {
+async fn a_failure_rate_opens_the_breaker_if_every_other_call_fails() {
     let at = Setting::new();
     let rate = |breaker: Breaker| {
         settings(&at.clock)
@@ -177,7 +177,7 @@ async fn denials_and_bad_arguments_are_no_failures() {
 }
 
 #[tokio::test]
-async fn a_store_that_has_no_time_is_no_failure() {
+async fn a_busy_store_is_no_failure() {
     let at = Setting::new();
     at.store.fail(StoreErrorKind::Busy);
     let error = at
@@ -194,7 +194,7 @@ async fn a_store_that_has_no_time_is_no_failure() {
 }
 
 #[tokio::test]
-async fn it_can_be_done_without() {
+async fn a_limiter_can_do_without_a_breaker() {
     let at = Setting::new();
     let limiter = settings(&at.clock)
         .without_breaker()
@@ -216,7 +216,7 @@ async fn it_can_be_done_without() {
 }
 
 #[tokio::test]
-async fn a_settlement_is_tried_on_and_closes_it() {
+async fn a_settlement_is_repeated_and_closes_the_breaker() {
     let at = Setting::new();
     let mut lease = at.ask("user").await.unwrap();
     at.open().await;
@@ -235,7 +235,7 @@ async fn a_settlement_is_tried_on_and_closes_it() {
 }
 
 #[tokio::test]
-async fn what_needs_no_store_goes_on() {
+async fn decisions_without_a_store_call_go_on_behind_an_open_breaker() {
     let at = Setting::new();
     let ahead = || {
         at.ask("busy")
@@ -257,7 +257,7 @@ async fn what_needs_no_store_goes_on() {
 }
 
 #[tokio::test]
-async fn a_black_hole_over_dynamodb() {
+async fn a_black_hole_opens_the_breaker_over_dynamodb() {
     let table = Table::create().await;
     let clock = ManualClock::at(START);
     let limiter = table
@@ -297,7 +297,7 @@ async fn a_black_hole_over_dynamodb() {
 }
 
 #[tokio::test]
-async fn look_ups_count_and_what_was_known_is_served_on() {
+async fn failed_look_ups_count_and_cached_limits_are_used_behind_an_open_breaker() {
     let table = Table::create().await;
     let clock = ManualClock::at(START);
     let limiter = table.limiter(breaks(&clock)).await;

@@ -5,7 +5,7 @@ use std::{future::IntoFuture, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::time::sleep;
 use tollgate::{Limit, RateLimiter, limiter::Acquire};
 
-use super::flaky::{Flaky, RuntimeClock};
+use super::flaky_store::{FlakyStore, RuntimeClock};
 
 /// The duration of a store call.
 const ROUND_TRIP: Duration = Duration::from_millis(10);
@@ -14,8 +14,8 @@ fn limit() -> Limit {
     Limit::per_hour("rph", 50)
 }
 
-fn limiter() -> (RateLimiter, Arc<Flaky>) {
-    let store = Arc::new(Flaky::default());
+fn limiter() -> (RateLimiter, Arc<FlakyStore>) {
+    let store = Arc::new(FlakyStore::default());
     store.take(ROUND_TRIP);
     let settings = RateLimiter::builder()
         .clock(RuntimeClock::start())
@@ -58,7 +58,7 @@ async fn cancel(acquire: Acquire, after: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_few_are_given_back() {
+async fn a_few_cancelled_requests_are_given_back() {
     let (limiter, _) = limiter();
     acquire(&limiter).await.unwrap().commit();
     for _ in 0..16 {
@@ -70,7 +70,7 @@ async fn a_few_are_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_the_charge_stays() {
+async fn further_cancelled_requests_stay_charged() {
     let (limiter, store) = limiter();
     acquire(&limiter).await.unwrap().commit();
     for _ in 0..500 {
@@ -88,7 +88,7 @@ async fn beyond_the_charge_stays() {
 /// The same bound holds for requests that wait: only some of the dropped reservations are given
 /// back.
 #[tokio::test(start_paused = true)]
-async fn beyond_the_place_stays() {
+async fn further_cancelled_reservations_stay_charged() {
     let (limiter, _) = limiter();
     acquire(&limiter).cost("rph", 50).await.unwrap().commit();
     for _ in 0..30 {
@@ -104,7 +104,7 @@ async fn beyond_the_place_stays() {
 
 /// If the store is slow and a request misses its deadline, its charge is always given back.
 #[tokio::test(start_paused = true)]
-async fn what_misses_its_deadline_is_given_back_however_often() {
+async fn a_request_that_misses_its_deadline_is_given_back_however_often() {
     let (limiter, store) = limiter();
     acquire(&limiter).await.unwrap().commit();
     store.take(ROUND_TRIP * 4);

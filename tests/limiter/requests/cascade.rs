@@ -122,7 +122,7 @@ async fn a_flood_on_a_short_parent_costs_one_write_a_second() {
 }
 
 #[tokio::test]
-async fn one_that_seemed_short_is_asked_first_and_then_the_other() {
+async fn a_bucket_that_seemed_short_is_asked_first_and_then_the_other() {
     let world = World::new().await;
     world.ask("ann", 10).await.unwrap();
     // Both buckets are filled by hand, and this limiter does not know.
@@ -169,7 +169,7 @@ async fn a_give_back_whose_answer_is_lost_is_never_done_twice() {
 }
 
 #[tokio::test]
-async fn its_own_parent_is_charged_once() {
+async fn an_entity_that_is_its_own_parent_is_charged_once() {
     let world = World::new().await;
     let narcissus = Entity::new("me".try_into().unwrap())
         .with_parent("me".try_into().unwrap())
@@ -188,7 +188,7 @@ async fn its_own_parent_is_charged_once() {
 }
 
 #[tokio::test]
-async fn of_parents_that_are_each_others_one_level_is_charged() {
+async fn entities_that_are_each_others_parents_charge_one_level() {
     let world = World::new().await;
     for (one, other) in [("left", "right"), ("right", "left")] {
         let entity = Entity::new(one.try_into().unwrap())

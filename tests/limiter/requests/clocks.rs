@@ -184,7 +184,7 @@ async fn a_clock_that_is_off_writes_no_old_limits_over_new_ones() {
 }
 
 #[tokio::test]
-async fn a_look_that_fails_decides_nothing() {
+async fn a_failed_read_of_the_stores_time_decides_nothing() {
     let table = Table::create().await;
     table.proxy.set_fault(Fault::refuse().on("GetItem").once());
     let error = spend_first(&table, HOUR, 1).await.unwrap_err();
@@ -231,7 +231,7 @@ impl Store for Undated {
 }
 
 #[tokio::test]
-async fn a_store_that_dates_no_answer_is_looked_at_once() {
+async fn a_store_that_dates_no_answer_is_read_once() {
     let time = Arc::new(StoreTime::new(MonotonicClock::new()));
     let store = Arc::new(Undated {
         inner: MemoryStore::new(),
@@ -333,7 +333,7 @@ async fn a_refill_time_a_little_ahead_is_never_moved_back() {
 }
 
 #[tokio::test]
-async fn one_who_does_not_know_the_stores_time_moves_nothing_back() {
+async fn a_limiter_that_does_not_know_the_stores_time_moves_nothing_back() {
     let table = Table::create().await;
     let right = table.limiter(builder()).await;
     spend(&right, 10).await.unwrap();
@@ -351,7 +351,7 @@ async fn one_who_does_not_know_the_stores_time_moves_nothing_back() {
 }
 
 #[tokio::test]
-async fn every_answer_tells_the_time() {
+async fn every_answer_tells_the_stores_time() {
     let table = Table::create().await;
     let store = DynamoDbStore::with_time(
         &table.engine.client(),

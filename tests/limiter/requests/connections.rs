@@ -28,7 +28,7 @@ fn connections(to: SocketAddr) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn a_crowd_opens_no_more_than_there_are_places() {
+async fn concurrent_requests_open_no_more_connections_than_calls_may_be_in_flight() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table
         .limiter(

@@ -66,7 +66,7 @@ fn assert_in_time(waited: Duration, deadline: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everybody_has_a_deadline_of_their_own() {
+async fn each_request_has_a_deadline_of_its_own() {
     let limiter = settings().build(Silent).unwrap();
     let deadlines = [900, 20, 4000, 7, 70_000, 20].map(Duration::from_millis);
     let waits = deadlines.iter().enumerate().map(|(index, deadline)| {
@@ -131,7 +131,7 @@ async fn a_deadline_that_is_too_far_away_is_as_good_as_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_of_those_who_gave_up() {
+async fn requests_that_gave_up_leave_nothing_behind() {
     let settings = RateLimiter::builder()
         .store_deadline(Duration::from_millis(50))
         .without_breaker();

@@ -38,7 +38,7 @@ async fn the_wait_holds_from_the_moment_of_the_denial(at: Fixture) {
 }
 
 #[tokio::test]
-async fn a_denial_has_it_written_at_once() {
+async fn a_denial_writes_the_pending_debt_at_once() {
     let settings = RateLimiter::builder()
         .clock(ManualClock::at(START))
         .flush_after(Duration::from_secs(3600));

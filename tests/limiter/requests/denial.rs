@@ -14,10 +14,10 @@ use super::fixture::{Fixture, on_every_limiter};
 
 on_every_limiter!(
     a_denial_charges_no_limit,
-    a_denial_tells_where_every_limit_stands,
+    a_denial_reports_the_level_of_every_limit,
     a_cost_above_a_capacity_is_an_error_of_its_own,
     wrong_arguments_charge_nothing,
-    looking_charges_nothing,
+    an_availability_request_charges_nothing,
     a_limit_with_cost_0_has_no_floor,
     retry_after_is_exact_after_some_histories,
 );
@@ -71,7 +71,7 @@ async fn a_denial_charges_no_limit(at: Fixture) {
     );
 }
 
-async fn a_denial_tells_where_every_limit_stands(at: Fixture) {
+async fn a_denial_reports_the_level_of_every_limit(at: Fixture) {
     spend(&at, 55, 60).await.unwrap();
     let error = spend(&at, 10, 50).await.unwrap_err();
     let denied = error.denied().expect("it is short");
@@ -165,7 +165,7 @@ async fn wrong_arguments_charge_nothing(at: Fixture) {
     assert_eq!((raw(&at).await, at.writes()), (before, writes));
 }
 
-async fn looking_charges_nothing(at: Fixture) {
+async fn an_availability_request_charges_nothing(at: Fixture) {
     spend(&at, 60, 60).await.unwrap();
     let (before, writes) = (raw(&at).await, at.writes());
     let query = at

@@ -17,7 +17,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 
 use super::{
     fixture::{STACK, START, Table, integer, settings},
-    flaky::Flaky,
+    flaky_store::FlakyStore,
 };
 
 /// Longer than any operation here takes, but short enough that a hanging test fails early.
@@ -79,8 +79,8 @@ impl Setting {
 
 /// Paused time runs to the deadline, not to the store's answer.
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_longer_than_a_quarter_of_a_second_unless_told_to() {
-    let store = Arc::new(Flaky::default());
+async fn a_request_waits_for_a_quarter_of_a_second_at_most_unless_told_to() {
+    let store = Arc::new(FlakyStore::default());
     store.take(Duration::from_secs(3600));
     let limiter = RateLimiter::builder()
         .clock(ManualClock::at(START))

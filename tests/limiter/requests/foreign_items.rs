@@ -249,7 +249,7 @@ async fn remainders_that_make_no_sense_are_none() {
 }
 
 #[tokio::test]
-async fn an_own_anchor_that_is_not_ours_is_a_peers_sign_at_most() {
+async fn an_anchor_mark_that_is_not_ours_is_a_sign_of_a_peer_at_most() {
     for own in [None, Some("0"), Some("9223372036854775807")] {
         let foreign = Foreign::with(None, [("la", own)]).await;
         assert_eq!(foreign.grants().await, 50, "{own:?}");
@@ -266,7 +266,7 @@ async fn an_own_anchor_that_is_not_ours_is_a_peers_sign_at_most() {
 }
 
 #[tokio::test]
-async fn the_measure_of_writes_denies_nothing_and_is_refilled_for_peers() {
+async fn the_write_counter_denies_nothing_and_is_refilled_for_peers() {
     for mixed in MODES {
         for writes in ["-9223372036854770000", "-700000", "299999", "9000000000"] {
             let foreign = Foreign::with(mixed, [("b_wcu_tk", Some(writes))]).await;
@@ -292,7 +292,7 @@ async fn a_bucket_of_no_tokens_denies() {
 }
 
 #[tokio::test]
-async fn numbers_that_are_none_are_an_error_and_no_panic() {
+async fn invalid_numbers_are_an_error_and_no_panic() {
     for (attribute, value) in [
         ("rf", "1e40"),
         ("rf", "0.5"),
@@ -389,7 +389,7 @@ async fn a_peer_that_was_seen_is_forgotten_after_ten_minutes() {
 
 /// A limit that lacks one of its attributes begins empty. The other limits are not affected.
 #[tokio::test]
-async fn a_limit_that_has_lost_a_part_of_itself_mints_nothing() {
+async fn a_limit_without_one_of_its_attributes_mints_nothing() {
     for missing in ["b_rpm_tk", "b_rpm_cp", "b_rpm_ra", "b_rpm_rp"] {
         let foreign = Foreign::with(None, [(missing, None)]).await;
         let error = foreign.acquire(1).await.unwrap_err();
@@ -406,7 +406,7 @@ async fn a_limit_that_has_lost_a_part_of_itself_mints_nothing() {
 
 /// An unknown attribute does not make a bucket corrupt.
 #[tokio::test]
-async fn a_part_of_another_limit_is_in_nobodys_way() {
+async fn an_attribute_of_an_unknown_limit_is_ignored() {
     for foreign in [
         [("b_x_tk", Some("7")), ("b_x_cp", Some("9000"))],
         [("b_x_cp", Some("9000")), ("b_x_rp", None)],

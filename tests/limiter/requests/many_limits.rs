@@ -18,7 +18,7 @@ fn limits(count: usize, capacity: u64) -> Vec<Limit> {
 }
 
 #[tokio::test]
-async fn as_many_as_a_bucket_takes_are_charged_again_and_again() {
+async fn the_most_limits_of_a_bucket_are_charged_again_and_again() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table.limiter(settings(&clock)).await;
     // Other limits for the same bucket. The limits before them stay in the item.
@@ -59,7 +59,7 @@ async fn as_many_as_a_bucket_takes_are_charged_again_and_again() {
 }
 
 #[tokio::test]
-async fn one_more_is_refused_where_it_is_said() {
+async fn one_limit_too_many_is_refused_by_the_call_that_adds_it() {
     let too_many = limits(Limits::MOST + 1, 10);
     let error = Limits::new(too_many.clone()).unwrap_err();
     assert_eq!(error, InvalidLimits::TooMany(Limits::MOST + 1));

@@ -99,7 +99,7 @@ async fn a_full_store_forgets_buckets_that_are_full_again() {
 }
 
 #[tokio::test]
-async fn what_a_forgotten_bucket_used_counts_all_the_same() {
+async fn a_settlement_of_a_forgotten_bucket_is_charged() {
     let (limiter, _, clock) = small(64);
     let acquire = |entity: &str| {
         limiter
@@ -142,7 +142,7 @@ pub(super) fn wait<F: IntoFuture>(future: F) -> F::Output {
 }
 
 #[test]
-fn memory_needs_no_runtime() {
+fn a_limiter_in_memory_needs_no_runtime() {
     let (limiter, ..) = small(64);
     let other = limiter.clone();
     thread::spawn(move || {
@@ -171,7 +171,7 @@ fn a_store_needs_a_runtime() {
 }
 
 #[test]
-fn everything_can_be_sent_and_shared() {
+fn every_type_can_be_sent_and_shared() {
     fn check<T: Send + Sync + 'static>() {}
     fn check_future<T: Future<Output = Result<Lease, Error>> + Send + 'static>(_: T) {}
     check::<RateLimiter>();

@@ -162,7 +162,7 @@ async fn shared_buckets_are_bounded() {
 
 /// A handle holds its bucket permanently, so it does not hold a shared one.
 #[tokio::test]
-async fn a_handle_does_not_keep_what_it_shares() {
+async fn a_handle_does_not_keep_a_shared_bucket() {
     let (limiter, store, clock) = small(WhenFull::Share);
     fill(&limiter, &store).await;
     let handle = limiter.bucket("handled", "api").unwrap();
@@ -177,7 +177,7 @@ async fn a_handle_does_not_keep_what_it_shares() {
 }
 
 #[tokio::test]
-async fn the_fullest_is_forgotten() {
+async fn the_fullest_bucket_is_forgotten() {
     let (limiter, store, clock) = small(WhenFull::ForgetFullest);
     let mut short = Vec::new();
     for number in 0..64 {
@@ -216,7 +216,7 @@ async fn the_fullest_is_forgotten() {
 
 /// The eviction sees what was spent from buckets after it last looked at them.
 #[tokio::test]
-async fn the_fullest_is_the_one_that_is_so_now() {
+async fn the_bucket_that_is_the_fullest_now_is_forgotten() {
     let (limiter, store, _) = small(WhenFull::Refuse);
     // All buckets lack one token when the store is full and looks at them.
     let own = fill(&limiter, &store).await;

@@ -10,7 +10,7 @@ use tollgate::{
     Error, Lease, error::Unavailable, limiter::RateLimiterBuilder, store::StoreErrorKind,
 };
 
-use super::crowd::{NEVER, PATIENT, Setting};
+use super::slow_store::{NEVER, PATIENT, Setting};
 
 const CALL: Duration = Duration::from_millis(10);
 
@@ -102,7 +102,7 @@ async fn a_split_takes_a_place_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_asked_for_who_has_given_up() {
+async fn no_store_call_is_made_for_a_request_that_gave_up() {
     let at = setting(1, Duration::from_millis(100));
     // This request takes the only place.
     let first = tokio::spawn(at.alone("first").into_future());
@@ -130,7 +130,7 @@ async fn nobody_is_asked_for_who_has_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
+async fn an_old_cache_entry_is_not_refreshed_for_a_request_that_gave_up() {
     let at = with(1, Duration::from_millis(100), |builder| {
         builder.config_ttl(Duration::from_secs(1))
     });
@@ -154,7 +154,7 @@ async fn what_is_known_but_too_old_is_not_looked_up_for_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_at_shards_that_nobody_waits_for_is_not_begun() {
+async fn a_read_of_shards_that_nobody_waits_for_is_not_begun() {
     let at = setting(1, Duration::from_millis(100));
     at.sharded("wide").await;
     at.ask("wide").deadline(PATIENT).await.unwrap().commit();
@@ -175,7 +175,7 @@ async fn a_look_at_shards_that_nobody_waits_for_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_asked_for_whose_deadline_has_passed() {
+async fn no_store_call_is_made_for_a_request_whose_deadline_has_passed() {
     for looks_up in [false, true] {
         let at = setting(1, Duration::from_millis(100));
         let mut asked = JoinSet::new();
@@ -317,7 +317,7 @@ async fn look_ups_that_are_throttled_leave_the_places_to_others() {
 /// No transaction is sent after its caller has gone, neither for a child and its parent nor for
 /// several shards, whether or not the limiter has seen the buckets.
 #[tokio::test(start_paused = true)]
-async fn no_transaction_is_sent_for_nobody() {
+async fn no_transaction_is_sent_for_a_request_that_gave_up() {
     for seen in [true, false] {
         let at = setting(1, Duration::from_millis(100));
         at.family().await;
@@ -356,7 +356,7 @@ async fn no_transaction_is_sent_for_nobody() {
 /// their settlements fail within four store deadlines. If it answers, however slowly, nothing is
 /// lost.
 #[tokio::test(start_paused = true)]
-async fn shutting_down_ends_in_time_and_loses_nothing_while_the_store_answers() {
+async fn a_shutdown_ends_in_time_and_loses_nothing_while_the_store_answers() {
     let (slow, fast) = (Duration::from_millis(900), CALL);
     for (takes, answers, suspects) in [
         (NEVER, false, false),

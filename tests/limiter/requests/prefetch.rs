@@ -109,7 +109,7 @@ async fn a_busy_key_is_granted_from_memory() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_seldom_asked_for_costs_what_it_costs_without() {
+async fn a_key_that_is_seldom_used_costs_the_same_as_without_prefetch() {
     let world = World::new().await;
     for _ in 0..20 {
         world.spend(1).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_key_that_is_seldom_asked_for_costs_what_it_costs_without() {
 }
 
 #[tokio::test]
-async fn what_nobody_uses_is_given_back() {
+async fn unused_tokens_are_given_back() {
     let world = World::new().await;
     for _ in 0..50 {
         world.spend(1).await.unwrap();
@@ -133,7 +133,7 @@ async fn what_nobody_uses_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_chunk_is_not_granted_from_after_its_lifetime() {
+async fn prefetched_tokens_are_not_granted_after_their_lifetime() {
     let world = World::new().await;
     let limiter = world.limiter(|settings| settings).await;
     let prefetch = Prefetch::new()
@@ -162,7 +162,7 @@ async fn a_chunk_is_not_granted_from_after_its_lifetime() {
 }
 
 #[tokio::test]
-async fn all_together_never_grant_more_than_there_is() {
+async fn limiters_that_prefetch_never_grant_more_than_the_bucket_has() {
     let world = World::new().await;
     let mut tasks = Vec::new();
     for _ in 0..4 {
@@ -213,7 +213,7 @@ async fn a_bucket_that_runs_short_is_shared_exactly() {
 }
 
 #[tokio::test]
-async fn leases_settle_with_what_is_held() {
+async fn leases_settle_with_prefetched_tokens() {
     let world = World::new().await;
     while world.limiter.prefetch_stats().served == 0 {
         world.spend(100).await.unwrap();
@@ -244,7 +244,7 @@ async fn leases_settle_with_what_is_held() {
 }
 
 #[tokio::test]
-async fn a_parent_is_charged_ahead_too() {
+async fn the_tokens_of_a_parent_are_prefetched_too() {
     let world = World::new().await;
     let entities = world.limiter.entities();
     let org = tollgate::model::Entity::new("org".try_into().unwrap());
@@ -282,7 +282,7 @@ async fn a_parent_is_charged_ahead_too() {
 }
 
 #[tokio::test]
-async fn what_leases_give_back_is_not_hoarded() {
+async fn tokens_that_leases_give_back_are_not_hoarded() {
     let world = World::new().await;
     while world.limiter.prefetch_stats().served == 0 {
         world.spend(10).await.unwrap();
@@ -309,7 +309,7 @@ async fn what_leases_give_back_is_not_hoarded() {
 }
 
 #[tokio::test]
-async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead() {
+async fn a_plentiful_limit_does_not_keep_the_others_from_being_prefetched() {
     let world = World::new().await;
     let limit = |name| Limit::new(name, 100_000, 100, Duration::from_secs(1)).unwrap();
     let prefetch = Prefetch::new().lifetime(Duration::from_secs(7_200));
@@ -340,7 +340,7 @@ async fn what_there_is_plenty_of_does_not_keep_the_rest_from_being_taken_ahead()
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_given_back_however_long_an_interval_is() {
+async fn expired_tokens_are_given_back_however_long_the_interval_is() {
     let world = World::new().await;
     let prefetch = Prefetch::new()
         .interval(Duration::from_secs(3_600))
@@ -425,12 +425,12 @@ async fn grants_what_is_held(world: &World, entity: &str, drained: &[&str]) {
 }
 
 #[tokio::test]
-async fn what_is_held_is_granted_where_the_bucket_is_short() {
+async fn prefetched_tokens_are_granted_if_the_bucket_is_short() {
     grants_what_is_held(&World::new().await, "user", &["user"]).await;
 }
 
 #[tokio::test]
-async fn what_is_held_of_both_is_granted_where_child_and_parent_are_short() {
+async fn prefetched_tokens_are_granted_if_child_and_parent_are_short() {
     let world = World::new().await;
     let entities = world.limiter.entities();
     let kid = tollgate::model::Entity::new("kid".try_into().unwrap());
@@ -442,7 +442,7 @@ async fn what_is_held_of_both_is_granted_where_child_and_parent_are_short() {
 }
 
 #[tokio::test]
-async fn what_is_held_of_a_shard_is_granted_where_all_are_short() {
+async fn prefetched_tokens_of_a_shard_are_granted_if_all_shards_are_short() {
     let world = World::new().await;
     world.spend(1).await.unwrap();
     assert!(world.table.split("user", "api", 1).await);

@@ -9,7 +9,7 @@ use tollgate::{
     store::{MemoryStore, dynamodb::CreateTable},
 };
 
-use super::{flaky::Flaky, memory::wait};
+use super::{flaky_store::FlakyStore, memory::wait};
 use crate::engine::TestEngine;
 
 fn senseless() -> Vec<(RateLimiterBuilder, &'static str)> {
@@ -46,7 +46,7 @@ async fn a_setting_that_makes_no_sense_is_refused() {
 
 /// Opening refuses it before it touches the table.
 #[tokio::test]
-async fn opening_refuses_it_too() {
+async fn opening_refuses_a_setting_that_makes_no_sense() {
     let engine = TestEngine::start().await;
     for (settings, name) in senseless() {
         let open = RateLimiter::open()
@@ -77,7 +77,7 @@ async fn counts(limiter: &RateLimiter) {
 }
 
 #[tokio::test]
-async fn the_least_and_the_most_work() {
+async fn the_least_and_the_greatest_settings_work() {
     let (least, most) = (Duration::ZERO, Duration::MAX);
     let quick = Breaker::new()
         .failures(0)
@@ -129,7 +129,7 @@ async fn the_least_and_the_most_work() {
 /// from memory.
 #[tokio::test]
 async fn at_least_one_bucket_is_remembered() {
-    let store = Arc::new(Flaky::default());
+    let store = Arc::new(FlakyStore::default());
     let settings = RateLimiter::builder()
         .remembered_buckets(0)
         .deny_from_memory(Duration::from_secs(600));

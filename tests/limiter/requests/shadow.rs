@@ -11,22 +11,22 @@ use tollgate::{
 use super::fixture::{Fixture, on_every_limiter};
 
 on_every_limiter!(
-    what_all_grant_is_charged_to_all,
-    what_only_they_deny_is_granted_and_not_charged_to_them,
-    what_the_others_deny_is_denied_and_charged_to_none,
-    more_than_their_capacity_denies_nothing,
-    more_is_granted_all_the_same,
-    once_they_are_known_to_be_short_it_is_one_write,
+    a_request_that_all_limits_grant_is_charged_to_all,
+    a_request_that_only_shadow_limits_deny_is_granted_and_not_charged_to_them,
+    a_request_that_other_limits_deny_is_charged_to_none,
+    a_cost_above_the_capacity_of_shadow_limits_is_granted,
+    a_consume_that_only_shadow_limits_deny_is_granted,
+    a_request_whose_shadow_limits_are_known_to_be_short_is_one_write,
 );
 
 #[tokio::test]
-async fn those_of_the_parent_in_memory() {
-    those_of_the_parent_too(Fixture::in_memory()).await;
+async fn shadow_limits_hold_for_the_parent_in_memory() {
+    check_shadow_limits_of_the_parent(Fixture::in_memory()).await;
 }
 
 #[tokio::test]
-async fn those_of_the_parent_over_dynamodb() {
-    those_of_the_parent_too(Fixture::dynamodb().await).await;
+async fn shadow_limits_hold_for_the_parent_over_dynamodb() {
+    check_shadow_limits_of_the_parent(Fixture::dynamodb().await).await;
 }
 
 /// Enforced: 100 `tokens` an hour. Observed: 10 `seen` and 50 `other` an hour.
@@ -66,7 +66,7 @@ fn short(lease: &Lease) -> Vec<(&str, i64, u64)> {
         .collect()
 }
 
-async fn what_all_grant_is_charged_to_all(at: Fixture) {
+async fn a_request_that_all_limits_grant_is_charged_to_all(at: Fixture) {
     let mut lease = ask(&at, 4).await.unwrap();
     assert!(lease.shadow_denials().is_empty());
     assert_eq!(left(&at).await, [96, 6, 46]);
@@ -75,7 +75,7 @@ async fn what_all_grant_is_charged_to_all(at: Fixture) {
     assert_eq!(left(&at).await, [96, 4, 46]);
 }
 
-async fn what_only_they_deny_is_granted_and_not_charged_to_them(at: Fixture) {
+async fn a_request_that_only_shadow_limits_deny_is_granted_and_not_charged_to_them(at: Fixture) {
     ask(&at, 8).await.unwrap().commit().await.unwrap();
     let mut lease = ask(&at, 8).await.unwrap();
     assert_eq!(short(&lease), [("seen", 2, 8)]);
@@ -105,7 +105,7 @@ async fn what_only_they_deny_is_granted_and_not_charged_to_them(at: Fixture) {
     assert_eq!(left(&at).await, [70, 0, 40]);
 }
 
-async fn what_the_others_deny_is_denied_and_charged_to_none(at: Fixture) {
+async fn a_request_that_other_limits_deny_is_charged_to_none(at: Fixture) {
     ask(&at, 10)
         .cost("tokens", 99)
         .await
@@ -130,7 +130,7 @@ async fn what_the_others_deny_is_denied_and_charged_to_none(at: Fixture) {
     assert_eq!(left(&at).await, [1, 0, 40]);
 }
 
-async fn more_than_their_capacity_denies_nothing(at: Fixture) {
+async fn a_cost_above_the_capacity_of_shadow_limits_is_granted(at: Fixture) {
     let lease = ask(&at, 60).await.unwrap();
     assert_eq!(short(&lease), [("seen", 10, 60), ("other", 50, 60)]);
     assert_eq!(lease.shadow_denials()[0].retry_after, None);
@@ -141,7 +141,7 @@ async fn more_than_their_capacity_denies_nothing(at: Fixture) {
     ));
 }
 
-async fn more_is_granted_all_the_same(at: Fixture) {
+async fn a_consume_that_only_shadow_limits_deny_is_granted(at: Fixture) {
     let mut lease = ask(&at, 4).await.unwrap();
     lease.consume("seen", 4).await.unwrap();
     assert_eq!(left(&at).await, [96, 2, 46]);
@@ -157,7 +157,7 @@ async fn more_is_granted_all_the_same(at: Fixture) {
     assert_eq!(left(&at).await, [96, 2, 46]);
 }
 
-async fn those_of_the_parent_too(at: Fixture) {
+async fn check_shadow_limits_of_the_parent(at: Fixture) {
     let [parent, child] = ["project", "key"].map(|name| EntityId::new(name).unwrap());
     let entity = Entity::new(child).with_parent(parent.clone()).cascading();
     at.limiter.entities().create(entity).await.unwrap();
@@ -206,7 +206,7 @@ async fn those_of_the_parent_too(at: Fixture) {
     assert_eq!(violated, [Owner::Parent]);
 }
 
-async fn once_they_are_known_to_be_short_it_is_one_write(at: Fixture) {
+async fn a_request_whose_shadow_limits_are_known_to_be_short_is_one_write(at: Fixture) {
     ask(&at, 10).await.unwrap().commit().await.unwrap();
     let before = at.writes();
     if before == 0 {

@@ -19,7 +19,7 @@ use tollgate::{
 
 use super::{
     fixture::{START, Table},
-    flaky::{Flaky, RuntimeClock},
+    flaky_store::{FlakyStore, RuntimeClock},
 };
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -34,8 +34,8 @@ fn memory() -> RateLimiter {
         .build_memory(MemoryStore::new())
 }
 
-fn gated() -> (RateLimiter, Arc<Flaky>) {
-    let store = Arc::new(Flaky::default());
+fn gated() -> (RateLimiter, Arc<FlakyStore>) {
+    let store = Arc::new(FlakyStore::default());
     let limiter = RateLimiter::builder()
         .clock(RuntimeClock::start())
         .flush_after(Duration::ZERO);
@@ -99,7 +99,7 @@ async fn settle() {
 }
 
 /// Returns the wait that a denial states, in ms.
-fn told(result: Result<Lease, Error>) -> u64 {
+fn stated_wait(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
     let wait = error
         .denied()
@@ -127,21 +127,21 @@ macro_rules! in_memory_and_through_gates {
 }
 
 in_memory_and_through_gates!(
-    does_not_wait_where_the_tokens_are_there,
-    waits_exactly_as_long_as_it_takes,
-    first_come_first_served,
-    a_big_one_is_not_starved_by_small_ones,
-    is_denied_at_once_where_it_would_take_longer,
-    only_so_many_wait,
-    one_that_goes_leaves_its_place,
-    what_no_wait_helps_is_refused_at_once,
-    the_parent_is_waited_for,
-    nobody_waits_for_a_limit_that_only_observes,
-    works_with_a_bucket_handle_and_stored_limits,
-    who_does_not_wait_is_denied_while_others_do,
+    a_request_does_not_wait_if_the_bucket_has_its_tokens,
+    a_request_waits_exactly_as_long_as_the_refill_takes,
+    waiters_start_in_the_order_in_which_they_came,
+    a_large_request_is_not_starved_by_small_ones,
+    a_request_that_would_wait_too_long_is_denied_at_once,
+    the_number_of_waiters_is_bounded,
+    a_waiter_that_is_dropped_leaves_its_place,
+    a_request_that_no_wait_helps_is_refused_at_once,
+    a_request_waits_for_its_parent,
+    no_request_waits_for_a_limit_that_only_observes,
+    a_bucket_handle_waits_by_stored_limits,
+    a_request_that_may_not_wait_is_denied_while_others_wait,
 );
 
-async fn does_not_wait_where_the_tokens_are_there(limiter: RateLimiter) {
+async fn a_request_does_not_wait_if_the_bucket_has_its_tokens(limiter: RateLimiter) {
     let start = Instant::now();
     for _ in 0..10 {
         ask(&limiter, 1).until_ready(LONG).await.unwrap().commit();
@@ -149,12 +149,12 @@ async fn does_not_wait_where_the_tokens_are_there(limiter: RateLimiter) {
     assert_eq!(start.elapsed(), Duration::ZERO);
     // A request that may wait for 0 ms is denied.
     assert_eq!(
-        told(ask(&limiter, 1).until_ready(Duration::ZERO).await),
+        stated_wait(ask(&limiter, 1).until_ready(Duration::ZERO).await),
         100
     );
 }
 
-async fn waits_exactly_as_long_as_it_takes(limiter: RateLimiter) {
+async fn a_request_waits_exactly_as_long_as_the_refill_takes(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     for name in ["first", "second"] {
@@ -174,7 +174,7 @@ async fn waits_exactly_as_long_as_it_takes(limiter: RateLimiter) {
     );
 }
 
-async fn first_come_first_served(limiter: RateLimiter) {
+async fn waiters_start_in_the_order_in_which_they_came(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     let mut tasks = Vec::new();
@@ -195,7 +195,7 @@ async fn first_come_first_served(limiter: RateLimiter) {
     }
 }
 
-async fn a_big_one_is_not_starved_by_small_ones(limiter: RateLimiter) {
+async fn a_large_request_is_not_starved_by_small_ones(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     let big = grants
@@ -221,16 +221,22 @@ async fn a_big_one_is_not_starved_by_small_ones(limiter: RateLimiter) {
     );
 }
 
-async fn is_denied_at_once_where_it_would_take_longer(limiter: RateLimiter) {
+async fn a_request_that_would_wait_too_long_is_denied_at_once(limiter: RateLimiter) {
     drain(&limiter).await;
     let start = Instant::now();
-    assert_eq!(told(ask(&limiter, 3).until_ready(ms(299)).await), 300);
+    assert_eq!(
+        stated_wait(ask(&limiter, 3).until_ready(ms(299)).await),
+        300
+    );
     let grants = Grants::new();
     let first = grants
         .wait("first", ask(&limiter, 3).until_ready(ms(300)))
         .await;
     // The requests before this one count.
-    assert_eq!(told(ask(&limiter, 2).until_ready(ms(499)).await), 500);
+    assert_eq!(
+        stated_wait(ask(&limiter, 2).until_ready(ms(499)).await),
+        500
+    );
     let second = grants
         .wait("second", ask(&limiter, 2).until_ready(ms(510)))
         .await;
@@ -239,7 +245,7 @@ async fn is_denied_at_once_where_it_would_take_longer(limiter: RateLimiter) {
     second.await.unwrap().unwrap();
 }
 
-async fn only_so_many_wait(limiter: RateLimiter) {
+async fn the_number_of_waiters_is_bounded(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     let ask = || ask(&limiter, 1).until_ready(LONG).max_waiters(2);
@@ -274,7 +280,7 @@ async fn only_so_many_wait(limiter: RateLimiter) {
     assert!(start.elapsed() >= ms(90));
 }
 
-async fn one_that_goes_leaves_its_place(limiter: RateLimiter) {
+async fn a_waiter_that_is_dropped_leaves_its_place(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     let big = grants
@@ -309,7 +315,7 @@ async fn one_that_goes_leaves_its_place(limiter: RateLimiter) {
     drain(&limiter).await;
 }
 
-async fn what_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
+async fn a_request_that_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
     drain(&limiter).await;
     let start = Instant::now();
     for others in [false, true] {
@@ -335,7 +341,7 @@ async fn what_no_wait_helps_is_refused_at_once(limiter: RateLimiter) {
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
-async fn nobody_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
+async fn no_request_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
     let limits = [limit(), Limit::per_hour("seen", 1)];
     let ask = || {
         limiter
@@ -356,7 +362,7 @@ async fn nobody_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
     assert!(grants.start.elapsed() <= ms(3010), "{:?}", grants.all());
 }
 
-async fn the_parent_is_waited_for(limiter: RateLimiter) {
+async fn a_request_waits_for_its_parent(limiter: RateLimiter) {
     let [parent, child, sibling] =
         ["project", "child", "sibling"].map(|name| EntityId::new(name).unwrap());
     for id in [child, sibling] {
@@ -379,7 +385,7 @@ async fn the_parent_is_waited_for(limiter: RateLimiter) {
     );
 }
 
-async fn works_with_a_bucket_handle_and_stored_limits(limiter: RateLimiter) {
+async fn a_bucket_handle_waits_by_stored_limits(limiter: RateLimiter) {
     limiter
         .config()
         .set(tollgate::model::ConfigScope::system(), limit())
@@ -413,7 +419,7 @@ async fn works_with_a_bucket_handle_and_stored_limits(limiter: RateLimiter) {
     );
 }
 
-async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
+async fn a_request_that_may_not_wait_is_denied_while_others_wait(limiter: RateLimiter) {
     drain(&limiter).await;
     let grants = Grants::new();
     let waiting = grants
@@ -421,7 +427,7 @@ async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
         .await;
     tokio::time::sleep(ms(500)).await;
     // 5 tokens have been refilled, and 10 are owed.
-    assert_eq!(told(ask(&limiter, 1).await), 600);
+    assert_eq!(stated_wait(ask(&limiter, 1).await), 600);
     let available = limiter
         .available("user", "api")
         .limits(limit())
@@ -435,7 +441,7 @@ async fn who_does_not_wait_is_denied_while_others_do(limiter: RateLimiter) {
 
 /// Requests of limiters over one memory store wait in the same queue, even if their clocks differ.
 #[tokio::test(start_paused = true)]
-async fn limiters_that_share_a_store_in_memory_share_a_line() {
+async fn limiters_that_share_a_memory_store_share_a_queue() {
     let (store, clock) = (MemoryStore::new(), Arc::new(RuntimeClock::start()));
     let limiter = || {
         RateLimiter::builder()
@@ -472,7 +478,7 @@ async fn limiters_that_share_a_store_in_memory_share_a_line() {
         (4, Some(ms(900))),
         "those of all of them"
     );
-    assert_eq!(told(ask(&third, 1).until_ready(ms(899)).await), 900);
+    assert_eq!(stated_wait(ask(&third, 1).until_ready(ms(899)).await), 900);
     for task in tasks {
         task.await.unwrap().unwrap();
     }
@@ -522,7 +528,7 @@ async fn a_wait_is_one_store_call() {
 
 /// Waiters reserve together: each write carries all requests that came during the one before.
 #[tokio::test(start_paused = true)]
-async fn a_line_moves_as_fast_as_the_bucket_refills() {
+async fn a_queue_moves_as_fast_as_the_bucket_refills() {
     let (limiter, store) = gated();
     store.take(ms(5));
     let limit = Limit::per_second("tokens", 1000).with_burst(20);
@@ -548,7 +554,7 @@ async fn a_line_moves_as_fast_as_the_bucket_refills() {
 /// The request is dropped while its write is in flight. Its charge is given back when the write is
 /// answered.
 #[tokio::test(start_paused = true)]
-async fn what_was_granted_to_one_who_has_gone_is_given_back() {
+async fn a_grant_to_a_dropped_request_is_given_back() {
     let (limiter, store) = gated();
     drain(&limiter).await;
     store.take(ms(50));
@@ -567,7 +573,7 @@ async fn what_was_granted_to_one_who_has_gone_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_the_test_moves_is_enough() {
+async fn a_clock_that_the_test_moves_wakes_waiters() {
     let clock = ManualClock::at(START);
     for limiter in [
         RateLimiter::builder()
@@ -593,7 +599,7 @@ async fn a_clock_that_the_test_moves_is_enough() {
 /// The wait ends after the time that was computed, by the runtime's clock, even if the limiter's
 /// clock stands still.
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_stands_still_does_not_keep_anybody() {
+async fn a_clock_that_stands_still_delays_no_waiter() {
     let clock = ManualClock::at(START);
     let limiter = RateLimiter::builder()
         .clock(clock.clone())
@@ -618,7 +624,7 @@ async fn a_clock_that_stands_still_does_not_keep_anybody() {
 }
 
 #[test]
-fn memory_needs_a_runtime_only_to_wait() {
+fn a_memory_store_needs_a_runtime_only_to_wait() {
     let limiter = RateLimiter::builder()
         .clock(ManualClock::at(START))
         .build_memory(MemoryStore::new());
@@ -633,7 +639,7 @@ fn memory_needs_a_runtime_only_to_wait() {
 }
 
 #[test]
-fn without_async() {
+fn a_request_waits_without_async() {
     let limiter = RateLimiter::memory();
     let ask = || {
         limiter
@@ -659,7 +665,7 @@ fn without_async() {
 }
 
 #[tokio::test]
-async fn over_dynamodb() {
+async fn a_request_waits_over_dynamodb() {
     let table = Table::create().await;
     let limiter = table
         .limiter(RateLimiter::builder().deadline(Duration::from_secs(20)))

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tollgate::{Limit, RateLimiter, clock::ManualClock, store::StoreErrorKind};
 
 use super::{
-    crowd::{Crowd, PATIENT, Setting},
     fixture::{START, Table, settings},
-    flaky::RuntimeClock,
+    flaky_store::RuntimeClock,
+    slow_store::{PATIENT, Setting, SlowStore},
 };
 
 async fn setting() -> (Table, ManualClock, RateLimiter) {
@@ -172,7 +172,7 @@ async fn differences_ride_on_the_next_write() {
 /// that the other one has emptied it meanwhile. One token a second; a call takes 50 ms.
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
-    let store = Arc::new(Crowd::taking(Duration::from_millis(50)));
+    let store = Arc::new(SlowStore::taking(Duration::from_millis(50)));
     let limiter = || {
         RateLimiter::builder()
             .clock(RuntimeClock::start())
@@ -202,7 +202,7 @@ async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
 /// After a refused transaction the limiter does not know how old its image is. It must not assume
 /// that others have spent ever since.
 #[tokio::test(start_paused = true)]
-async fn nor_does_one_whose_transaction_was_refused_expect_the_worst() {
+async fn a_process_whose_transaction_was_refused_assumes_no_other_spends() {
     let at = Setting::with(Duration::from_millis(50), |builder| {
         builder.deadline(PATIENT)
     });

@@ -191,7 +191,7 @@ async fn a_chain_of_errors_says_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_leaves_it_open() {
+async fn a_broken_connection_leaves_the_outcome_open() {
     let (table, proxy, store) = behind_proxy().await;
     for operation in ["GetItem", "UpdateItem", "PutItem"] {
         proxy.add_fault(Fault::refuse().on(operation));
@@ -220,7 +220,7 @@ async fn a_busy_store_has_done_nothing() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_in_progress_leaves_it_open() {
+async fn a_transaction_that_is_in_progress_leaves_the_outcome_open() {
     let (_table, proxy, store) = behind_proxy().await;
     proxy.set_fault(Fault::answer(ErrorAnswer::transaction_in_progress()));
     for error in errors(&store).await {
@@ -236,7 +236,7 @@ async fn a_transaction_that_is_in_progress_leaves_it_open() {
 }
 
 #[tokio::test]
-async fn a_server_error_leaves_it_open() {
+async fn a_server_error_leaves_the_outcome_open() {
     let (_table, proxy, store) = behind_proxy().await;
     proxy.set_fault(Fault::answer(ErrorAnswer::internal_server_error()));
     for error in errors(&store).await {
@@ -248,7 +248,7 @@ async fn a_server_error_leaves_it_open() {
 /// No list of error codes is complete, because proxies in front of DynamoDB have codes of their
 /// own.
 #[tokio::test]
-async fn a_server_error_of_any_code_leaves_it_open() {
+async fn a_server_error_of_any_code_leaves_the_outcome_open() {
     let (_table, proxy, store) = behind_proxy().await;
     let answers = [
         (500, "DependencyFailure"),
@@ -307,7 +307,7 @@ async fn a_transaction_that_is_not_valid_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_it_open_and_the_write_is_sent_once() {
+async fn a_lost_answer_leaves_the_outcome_open_and_the_write_is_sent_once() {
     let (table, proxy, store) = behind_proxy().await;
     proxy.set_fault(Fault::lose_response());
     for error in errors(&store).await {
@@ -352,7 +352,7 @@ async fn a_table_that_is_missing_has_done_nothing() {
 }
 
 #[tokio::test]
-async fn it_goes_on_when_the_engine_is_back() {
+async fn a_store_goes_on_when_the_engine_is_back() {
     let table = Table::create().await;
     let store = table.store();
     put(&store, [limit("rpm", 5_000)]).await;

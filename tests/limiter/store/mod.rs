@@ -2,7 +2,7 @@
 //! shared table.
 
 mod failures;
-mod foreign;
+mod foreign_items;
 mod peers;
 mod table;
 

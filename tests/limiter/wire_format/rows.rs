@@ -18,7 +18,7 @@ use tollgate::{
 };
 
 use super::{NOW, STACK, TTL};
-use crate::{engine::TestEngine, sent::Sent};
+use crate::{engine::TestEngine, sent_requests::SentRequests};
 
 /// Returns an expression with its names and literals inserted.
 fn plain(action: &Value, expression: &str) -> String {
@@ -65,7 +65,7 @@ fn row(action: &Value) -> [String; 2] {
 
 struct Rows {
     engine: TestEngine,
-    sent: Sent,
+    sent: SentRequests,
     client: Client,
     clock: ManualClock,
     limiter: RateLimiter,
@@ -80,7 +80,7 @@ impl Rows {
     /// Opens a limiter that expects Python clients if `mixed`.
     async fn open(mixed: bool) -> Self {
         let engine = TestEngine::start().await;
-        let sent = Sent::default();
+        let sent = SentRequests::default();
         let client = sent.record(&engine.client());
         let clock = ManualClock::at(NOW);
         let settings = RateLimiter::builder()

@@ -12,7 +12,7 @@ use tower::{Layer, ServiceExt};
 use super::{ask, behind, hello, policy, status};
 
 #[tokio::test]
-async fn cost_and_use() {
+async fn a_record_has_cost_and_use() {
     let limiter = TestLimiter::new();
     assert_eq!(status(&hello(&limiter), "alice").await, 200);
     let record = limiter.last();
@@ -29,7 +29,7 @@ async fn cost_and_use() {
 }
 
 #[tokio::test]
-async fn settled_from_the_response() {
+async fn a_record_shows_a_settlement_from_the_response() {
     let limiter = TestLimiter::new();
     let routes = Router::new().fallback(async || [("x-used", "180")]);
     let app = behind(
@@ -52,7 +52,7 @@ async fn settled_from_the_response() {
 }
 
 #[tokio::test]
-async fn refunded() {
+async fn a_record_shows_a_refund() {
     let limiter = TestLimiter::new();
     let routes = Router::new().fallback(async || StatusCode::BAD_GATEWAY.into_response());
     assert_eq!(
@@ -67,7 +67,7 @@ async fn refunded() {
 }
 
 #[tokio::test]
-async fn rolled_back_as_the_inner_service_fails() {
+async fn a_record_shows_a_rollback_if_the_inner_service_fails() {
     let limiter = TestLimiter::new();
     let policy = policy()
         .on_error(tollgate::layer::Outcome::Refund)
@@ -87,7 +87,7 @@ async fn rolled_back_as_the_inner_service_fails() {
 }
 
 #[tokio::test]
-async fn held_by_the_handler() {
+async fn a_record_shows_a_lease_that_the_handler_holds() {
     let (limiter, (give, mut take)) = (TestLimiter::new(), tokio::sync::mpsc::channel(1));
     let handler = async move |lease: LeaseHandle| {
         give.send(lease).await.unwrap();
@@ -103,7 +103,7 @@ async fn held_by_the_handler() {
 }
 
 #[tokio::test]
-async fn what_a_lease_asks_for_later_can_be_denied() {
+async fn a_consume_can_be_denied() {
     let limiter = TestLimiter::new();
     let handler = async |lease: LeaseHandle| match lease.consume("tpm", 50).await {
         Ok(()) => StatusCode::OK,
@@ -122,7 +122,7 @@ async fn what_a_lease_asks_for_later_can_be_denied() {
 }
 
 #[tokio::test]
-async fn parents_and_stored_limits() -> Result<(), tollgate::Error> {
+async fn records_have_parents_and_stored_limits() -> Result<(), tollgate::Error> {
     let limiter = TestLimiter::new();
     let real = limiter.limiter();
     let project = EntityId::new("project")?;
@@ -167,7 +167,7 @@ async fn parents_and_stored_limits() -> Result<(), tollgate::Error> {
 }
 
 #[tokio::test]
-async fn handles_of_buckets_follow_the_script_too() -> Result<(), tollgate::Error> {
+async fn bucket_handles_follow_the_script_too() -> Result<(), tollgate::Error> {
     let limiter = TestLimiter::new();
     let bucket = limiter
         .limiter()
@@ -190,13 +190,13 @@ async fn handles_of_buckets_follow_the_script_too() -> Result<(), tollgate::Erro
 
 #[test]
 #[should_panic(expected = "nothing was asked")]
-fn there_is_no_last_before_the_first() {
+fn there_is_no_last_record_before_the_first() {
     TestLimiter::new().last();
 }
 
 #[tokio::test]
 #[should_panic(expected = "used of tpm")]
-async fn assertions_fail() {
+async fn wrong_assertions_about_records_fail() {
     let limiter = TestLimiter::new();
     ask(&hello(&limiter), "alice").await;
     limiter.last().assert_used("tpm", 99);

@@ -14,7 +14,7 @@ fn response(status: u16, headers: &[(&str, &str)]) -> Response<()> {
 }
 
 #[test]
-fn remaining_of_several_fields() {
+fn the_remaining_tokens_are_read_from_several_fields() {
     let response = response(
         200,
         &[
@@ -30,7 +30,7 @@ fn remaining_of_several_fields() {
 }
 
 #[test]
-fn when_to_try_again_is_rounded_up() {
+fn the_retry_time_is_rounded_up() {
     let denied = response(429, &[("retry-after", "3")]);
     denied.assert_denied(Duration::from_millis(2001));
     assert_eq!(denied.retry_after(), Some(Duration::from_secs(3)));
@@ -39,18 +39,18 @@ fn when_to_try_again_is_rounded_up() {
 
 #[test]
 #[should_panic(expected = "when to try again")]
-fn another_time_fails() {
+fn an_assertion_of_another_retry_time_fails() {
     response(429, &[("retry-after", "3")]).assert_denied(Duration::from_secs(2));
 }
 
 #[test]
 #[should_panic(expected = "not denied")]
-fn a_grant_fails() {
+fn an_assertion_of_a_denial_fails_on_a_grant() {
     response(200, &[]).assert_denied(Duration::from_secs(2));
 }
 
 #[test]
 #[should_panic(expected = "left of rpm")]
-fn another_rest_fails() {
+fn an_assertion_of_other_remaining_tokens_fails() {
     response(200, &[("ratelimit", r#""rpm";r=42"#)]).assert_remaining("rpm", 41);
 }

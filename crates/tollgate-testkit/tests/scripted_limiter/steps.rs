@@ -16,7 +16,7 @@ use super::{ask, behind, hello, policy, status};
 const LATER: Duration = Duration::from_millis(2500);
 
 #[tokio::test]
-async fn in_order_and_then_as_the_bucket_says() {
+async fn steps_apply_in_order_and_then_the_bucket_decides() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
     limiter
@@ -45,7 +45,7 @@ async fn in_order_and_then_as_the_bucket_says() {
 }
 
 #[tokio::test]
-async fn for_some_and_for_some_time() {
+async fn steps_can_be_for_some_requests_and_for_some_time() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
     limiter
@@ -63,7 +63,7 @@ async fn for_some_and_for_some_time() {
 }
 
 #[tokio::test]
-async fn denied_by_the_limit_that_is_named() {
+async fn a_step_denies_by_the_limit_that_is_named() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
     limiter
@@ -87,7 +87,7 @@ async fn denied_by_the_limit_that_is_named() {
 }
 
 #[tokio::test]
-async fn more_than_a_bucket_holds() {
+async fn a_step_can_say_that_a_cost_exceeds_the_capacity() {
     let limiter = TestLimiter::new();
     limiter.then(Step::exceed().limit("tpm"));
     let response = ask(&hello(&limiter), "alice").await;
@@ -98,14 +98,14 @@ async fn more_than_a_bucket_holds() {
 }
 
 #[tokio::test]
-async fn disabled() {
+async fn a_step_can_disable_a_bucket() {
     let limiter = TestLimiter::new();
     limiter.then(Step::disable());
     assert_eq!(status(&hello(&limiter), "alice").await, 403);
 }
 
 #[tokio::test]
-async fn the_store_is_down_and_the_policy_lets_pass() {
+async fn a_policy_lets_requests_pass_if_the_script_has_the_store_down() {
     let limiter = TestLimiter::new();
     let degraded = async |status: RateLimitStatus| status.degraded.to_string();
     let app = behind(
@@ -124,7 +124,7 @@ async fn the_store_is_down_and_the_policy_lets_pass() {
 
 /// Regression: with a share of stored limits, the answer was 503, because a script knew no limits.
 #[tokio::test]
-async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
+async fn the_share_of_stored_limits_decides_if_the_script_has_the_store_down() {
     let limiter = TestLimiter::new();
     let limits = [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)];
     let scope = ConfigScope::resource("gpt-4").unwrap();
@@ -169,7 +169,7 @@ async fn the_store_is_down_and_the_share_of_stored_limits_decides() {
 
 /// The same regression for the stored mode.
 #[tokio::test]
-async fn the_store_is_down_and_the_stored_mode_decides() {
+async fn the_stored_mode_decides_if_the_script_has_the_store_down() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
     limiter.then(Step::store_down().always());
@@ -190,7 +190,7 @@ async fn the_store_is_down_and_the_stored_mode_decides() {
 }
 
 #[tokio::test]
-async fn granted_though_the_bucket_is_short() {
+async fn a_step_grants_though_the_bucket_is_short() {
     let limiter = TestLimiter::new();
     let app = hello(&limiter);
     for _ in 0..10 {
@@ -213,6 +213,6 @@ async fn granted_though_the_bucket_is_short() {
 
 #[test]
 #[should_panic(expected = "only a step that denies or exceeds")]
-fn a_grant_is_about_no_limit() {
+fn a_step_that_grants_names_no_limit() {
     let _ = Step::grant().limit("tpm");
 }

@@ -15,7 +15,7 @@ fn engines_can_be_shared_between_tasks() {
 }
 
 #[tokio::test]
-async fn puts_and_gets_an_item() {
+async fn an_engine_puts_and_gets_an_item() {
     let engine = Engine::start().await;
     let client = engine.client();
     table::create(&client).await;
@@ -65,7 +65,7 @@ async fn a_stopped_engine_keeps_its_port() {
 }
 
 #[tokio::test]
-async fn stopping_severs_open_connections() {
+async fn stopping_an_engine_severs_open_connections() {
     let engine = Engine::start().await;
     let connection = TcpStream::connect(engine.address()).unwrap();
     engine.stop().await;
@@ -73,7 +73,7 @@ async fn stopping_severs_open_connections() {
 }
 
 #[tokio::test]
-async fn dropping_gives_the_port_back() {
+async fn dropping_an_engine_gives_its_port_back() {
     let engine = Engine::start().await;
     let address = engine.address();
     let connection = TcpStream::connect(address).unwrap();
@@ -87,7 +87,7 @@ async fn dropping_gives_the_port_back() {
 
 #[tokio::test]
 #[should_panic(expected = "cannot bind")]
-async fn a_taken_address_panics() {
+async fn an_engine_at_a_taken_address_panics() {
     let engine = Engine::start().await;
     Engine::start_at(engine.address()).await;
 }
@@ -106,7 +106,7 @@ async fn a_file_outlives_its_engine() {
 }
 
 #[tokio::test]
-async fn sweeps_expired_items() {
+async fn an_engine_sweeps_expired_items() {
     let engine = Engine::start().await;
     let client = engine.client();
     table::create(&client).await;
@@ -121,7 +121,7 @@ async fn sweeps_expired_items() {
 
 /// The test's only runtime thread is blocked while another thread uses the engine.
 #[tokio::test(flavor = "current_thread")]
-async fn answers_while_the_runtime_is_busy() {
+async fn an_engine_answers_while_the_runtime_is_busy() {
     let engine = Engine::start().await;
     let answered = thread::scope(|scope| {
         let other = scope.spawn(|| {
@@ -137,7 +137,7 @@ async fn answers_while_the_runtime_is_busy() {
 }
 
 #[test]
-fn needs_no_runtime() {
+fn an_engine_needs_no_runtime() {
     let engine = Engine::start_blocking();
     TcpStream::connect(engine.address()).unwrap();
 }

@@ -20,7 +20,7 @@ fn the_same_seed_gives_the_same_outcome() {
 }
 
 #[test]
-fn what_is_asked_is_granted_denied_or_neither() {
+fn every_request_of_a_fleet_is_granted_denied_or_neither() {
     let outcome = fleet().run();
     assert_eq!(
         outcome.requests,
@@ -43,7 +43,7 @@ fn a_request_alone_takes_a_round_trip() {
 }
 
 #[test]
-fn an_item_takes_so_many_writes() {
+fn an_item_takes_a_bounded_number_of_writes() {
     let load = Load::open(400.0);
     let outcome = Fleet::new(20)
         .load(load)
@@ -55,7 +55,7 @@ fn an_item_takes_so_many_writes() {
 }
 
 #[test]
-fn it_runs_within_a_runtime() {
+fn a_fleet_runs_within_a_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

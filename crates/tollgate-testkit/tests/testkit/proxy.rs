@@ -32,7 +32,7 @@ fn proxies_can_be_shared_between_tasks() {
 }
 
 #[tokio::test]
-async fn passes_and_counts() {
+async fn a_proxy_passes_requests_and_counts_them() {
     let (engine, proxy, client) = setting().await;
     add(&client, "a").await.unwrap();
     add(&client, "a").await.unwrap();
@@ -60,7 +60,7 @@ async fn the_stores_own_errors_pass() {
 }
 
 #[tokio::test]
-async fn refuses_connections() {
+async fn a_proxy_refuses_connections() {
     let (engine, proxy, client) = setting().await;
     proxy.set_fault(Fault::refuse());
     let connection = TcpStream::connect(proxy.address()).unwrap();
@@ -74,7 +74,7 @@ async fn refuses_connections() {
 }
 
 #[tokio::test]
-async fn refuses_requests_on_an_open_connection() {
+async fn a_proxy_refuses_requests_on_an_open_connection() {
     let (engine, proxy, client) = setting().await;
     add(&client, "a").await.unwrap();
     proxy.set_fault(Fault::refuse().on("UpdateItem").once());
@@ -87,7 +87,7 @@ async fn refuses_requests_on_an_open_connection() {
 }
 
 #[tokio::test]
-async fn a_black_hole_swallows() {
+async fn a_black_hole_swallows_requests() {
     let (engine, proxy, client) = setting().await;
     proxy.set_fault(Fault::black_hole());
     tokio::select! {
@@ -102,7 +102,7 @@ async fn a_black_hole_swallows() {
 }
 
 #[tokio::test]
-async fn delays() {
+async fn a_proxy_delays_requests() {
     let (engine, proxy, client) = setting().await;
     let delay = Duration::from_millis(30);
     proxy.set_fault(Fault::delay(delay));
@@ -146,7 +146,7 @@ async fn a_delayed_request_arrives_although_its_client_is_gone() {
 }
 
 #[tokio::test]
-async fn loses_the_response_of_a_write_that_happened() {
+async fn a_proxy_loses_the_response_of_a_write_that_happened() {
     let (engine, proxy, client) = setting().await;
     proxy.set_fault(Fault::lose_response().times(2));
     for happened in 1..=2 {
@@ -160,7 +160,7 @@ async fn loses_the_response_of_a_write_that_happened() {
 }
 
 #[tokio::test]
-async fn replaces_the_answer_of_a_write_that_happened() {
+async fn a_proxy_replaces_the_answer_of_a_write_that_happened() {
     let (engine, proxy, client) = setting().await;
     proxy.set_fault(Fault::replace_answer(ErrorAnswer::throttling()).once());
     let error = add(&client, "a").await.unwrap_err();
@@ -172,7 +172,7 @@ async fn replaces_the_answer_of_a_write_that_happened() {
 }
 
 #[tokio::test]
-async fn answers_errors_without_forwarding() {
+async fn a_proxy_answers_errors_without_forwarding() {
     let (engine, proxy, client) = setting().await;
     let errors = [
         (
@@ -215,7 +215,7 @@ async fn answers_errors_without_forwarding() {
 }
 
 #[tokio::test]
-async fn answers_a_canceled_transaction_with_its_reasons() {
+async fn a_proxy_answers_a_canceled_transaction_with_its_reasons() {
     let (_engine, proxy, client) = setting().await;
     proxy.set_fault(Fault::answer(ErrorAnswer::transaction_canceled([
         "None",
@@ -259,7 +259,7 @@ async fn faults_strike_in_the_order_in_which_they_were_given() {
 }
 
 #[tokio::test]
-async fn follows_an_upstream_that_goes_away_and_comes_back() {
+async fn a_proxy_follows_an_upstream_that_goes_away_and_comes_back() {
     let (engine, proxy, client) = setting().await;
     add(&client, "a").await.unwrap();
     for _ in 0..20 {
@@ -273,7 +273,7 @@ async fn follows_an_upstream_that_goes_away_and_comes_back() {
 }
 
 #[tokio::test]
-async fn dropping_severs_connections() {
+async fn dropping_a_proxy_severs_connections() {
     let (_engine, proxy, client) = setting().await;
     let connection = TcpStream::connect(proxy.address()).unwrap();
     drop(proxy);
@@ -282,7 +282,7 @@ async fn dropping_severs_connections() {
 }
 
 #[test]
-fn needs_no_runtime() {
+fn a_proxy_needs_no_runtime() {
     let engine = Engine::start_blocking();
     let proxy = Proxy::start_blocking(engine.address());
     TcpStream::connect(proxy.address()).unwrap();

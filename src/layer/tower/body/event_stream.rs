@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_lines_of_data() {
+    fn the_reader_takes_lines_of_data() {
         for end in ["\n", "\r", "\r\n"] {
             let of = |stream: &str| of(&stream.replace('\n', end));
             assert_eq!(of("data: one\n\n"), ["one"]);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_where_an_event_may_follow() {
+    fn the_reader_knows_where_an_event_may_follow() {
         for (stream, between) in [
             ("", true),
             ("data: a", false),
@@ -225,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_standard(stream in "(\u{feff}|data|:|: |\r|\n|\r\n|\n\n|d|x|ü){0,40}") {
+        fn the_reader_agrees_with_the_standard(stream in "(\u{feff}|data|:|: |\r|\n|\r\n|\n\n|d|x|ü){0,40}") {
             prop_assert_eq!(of(&stream), model(&stream));
         }
     }

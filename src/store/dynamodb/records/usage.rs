@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_every_spelling_of_the_windows_between() {
+    fn the_bounds_of_a_query_include_every_spelling_of_its_windows() {
         let midnight = TIME - 14 * 3600;
         let month = midnight - 30 * 86_400;
         for (since, until, inside, outside) in [

@@ -7,7 +7,7 @@ use super::*;
 /// A lease uses more than it was granted. Requests that already wait start at the time they were
 /// given, and later requests wait longer.
 #[tokio::test(start_paused = true)]
-async fn a_settlement_that_takes_more() {
+async fn a_settlement_that_takes_more_delays_later_requests_only() {
     for limiter in both() {
         let mut lease = ask(&limiter, 10).await.unwrap();
         let starts = Starts::new();
@@ -17,7 +17,7 @@ async fn a_settlement_that_takes_more() {
         lease.commit().await.unwrap();
         let second = starts.wait(1, 5, ask(&limiter, 5).until_ready(LONG));
         settle().await;
-        assert_eq!(told(ask(&limiter, 1).await), 3100);
+        assert_eq!(stated_wait(ask(&limiter, 1).await), 3100);
         all(vec![first, second]).await;
         let [first, second] = starts.all()[..] else {
             panic!()
@@ -31,7 +31,7 @@ async fn a_settlement_that_takes_more() {
 
 /// A lease gives back tokens. Requests that already wait do not start earlier.
 #[tokio::test(start_paused = true)]
-async fn a_settlement_that_gives_back() {
+async fn a_settlement_that_gives_back_starts_no_waiter_earlier() {
     for limiter in both() {
         let mut lease = ask(&limiter, 10).await.unwrap();
         let starts = Starts::new();
@@ -48,7 +48,7 @@ async fn a_settlement_that_gives_back() {
 
 /// The limit becomes ten times as fast. The debt stays, and later requests pay it back faster.
 #[tokio::test(start_paused = true)]
-async fn other_parameters() {
+async fn a_faster_limit_pays_the_debt_faster() {
     for limiter in both() {
         ask(&limiter, 10).await.unwrap().commit().await.unwrap();
         let starts = Starts::new();
@@ -76,7 +76,7 @@ async fn other_parameters() {
 /// waits longer: the waiters behind it start at the time they were given. A request for more than
 /// the capacity is refused at once.
 #[tokio::test(start_paused = true)]
-async fn a_capacity_below_the_cost_of_the_head() {
+async fn a_capacity_below_the_cost_of_the_first_waiter_delays_nobody() {
     for limiter in both() {
         ask(&limiter, 10).await.unwrap().commit().await.unwrap();
         let starts = Starts::new();
@@ -117,7 +117,7 @@ async fn a_capacity_below_the_cost_of_the_head() {
 /// looked it up. A request may owe as much as the new rate refills during its maximum wait, and no
 /// more.
 #[tokio::test(start_paused = true)]
-async fn a_stored_rate_that_another_process_changes() {
+async fn the_debt_of_a_waiter_is_bounded_by_the_rate_that_another_process_stored() {
     for (before, after) in [(100, 10), (10, 100)] {
         let (limiters, _store) = gated(2, ms(5));
         let set = async |limiter: &RateLimiter, rate| {
@@ -207,7 +207,7 @@ async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
 /// A request takes prefetched tokens at once if there are some. Otherwise it takes its place in the
 /// bucket.
 #[tokio::test(start_paused = true)]
-async fn tokens_taken_ahead() {
+async fn a_request_takes_prefetched_tokens_before_it_waits() {
     let (limiters, store) = gated(1, ms(5));
     let limit = Limit::per_second("tokens", 100);
     let starts = Starts::new();

@@ -56,14 +56,14 @@ fn assert_right(outcome: &Outcome) {
 
 /// All get equal shares if the waiters reserve more than a second of refill.
 #[test]
-fn of_1_to_80_ms_have_equal_shares() {
+fn processes_1_to_80_ms_away_get_equal_shares() {
     assert_right(&fleet(4, 325).run());
     assert_right(&fleet(16, 80).run());
 }
 
 /// Each waiter needs a write of its own, because each process has one task.
 #[test]
-fn write_once_for_each_waiter() {
+fn distant_processes_write_once_for_each_waiter() {
     assert_right(&fleet(64, 1).limit(Limit::per_second("tokens", 50)).run());
     assert_right(
         &fleet(16, 4)
@@ -75,7 +75,7 @@ fn write_once_for_each_waiter() {
 
 /// Nothing starts too early if answers are lost, clocks differ and the item is throttled.
 #[test]
-fn mint_nothing_in_any_weather() {
+fn distant_processes_mint_nothing_with_any_fault() {
     for seed in 0..3 {
         let outcome = fleet(8, 20)
             .seed(seed)

@@ -135,7 +135,7 @@ async fn a_child_and_its_parent_wait_in_one_transaction() {
 }
 
 #[tokio::test]
-async fn shards_are_waited_for() {
+async fn a_request_waits_for_shards() {
     let table = Table::create().await;
     let limiter = table.limiter(patient()).await;
     let limit = || Limit::per_second("tokens", 40);

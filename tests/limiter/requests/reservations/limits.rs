@@ -22,7 +22,7 @@ async fn family(limiter: &RateLimiter) {
 
 /// A request starts at the later of both times, and both buckets are charged once.
 #[tokio::test(start_paused = true)]
-async fn of_a_child_and_its_parent() {
+async fn a_request_waits_for_a_child_and_its_parent() {
     for limiter in both() {
         family(&limiter).await;
         let ask = |who: &str, cost| {
@@ -74,7 +74,7 @@ async fn of_a_child_and_its_parent() {
 
 /// The parent does not have the tokens in time, so the child gets its part back.
 #[tokio::test(start_paused = true)]
-async fn of_a_parent_that_takes_too_long() {
+async fn a_parent_that_takes_too_long_gives_the_child_its_part_back() {
     for limiter in both() {
         family(&limiter).await;
         let ask = |who: &str, cost| {
@@ -84,7 +84,7 @@ async fn of_a_parent_that_takes_too_long() {
                 .cost("tokens", cost)
         };
         ask("bob", 10).await.unwrap().commit().await.unwrap();
-        assert_eq!(told(ask("ann", 10).until_ready(ms(900)).await), 1000);
+        assert_eq!(stated_wait(ask("ann", 10).until_ready(ms(900)).await), 1000);
         tokio::time::sleep(ms(50)).await;
         limiter
             .acquire("ann", "api")
@@ -99,7 +99,7 @@ async fn of_a_parent_that_takes_too_long() {
 
 /// Only one of two limits is short, and only that one is owed.
 #[tokio::test(start_paused = true)]
-async fn of_which_one_is_short() {
+async fn only_the_short_limit_of_two_is_owed() {
     for limiter in both() {
         let limits = [limit(), Limit::per_second("bytes", 1000)];
         let ask = |tokens, bytes| {
@@ -117,7 +117,7 @@ async fn of_which_one_is_short() {
         ask(0, 50).await.unwrap().commit();
         tasks.push(starts.wait(1, 1, ask(1, 1000).until_ready(LONG)));
         settle().await;
-        assert_eq!(told(ask(0, 1).await), 951);
+        assert_eq!(stated_wait(ask(0, 1).await), 951);
         all(tasks).await;
         for (start, at) in starts.all().iter().zip([500, 950]) {
             assert!((at..at + 10).contains(&start.at), "{start:?}");
@@ -127,7 +127,7 @@ async fn of_which_one_is_short() {
 
 /// A request does not wait for a limit that only observes. The lease reports it as short.
 #[tokio::test(start_paused = true)]
-async fn that_only_observe() {
+async fn a_request_does_not_wait_for_a_limit_that_only_observes() {
     for limiter in both() {
         let limits = [limit(), Limit::per_hour("seen", 1)];
         let ask = || {
@@ -151,7 +151,7 @@ async fn that_only_observe() {
 
 /// While the store is down, a waiter waits for the local limits.
 #[tokio::test(start_paused = true)]
-async fn of_this_process_alone() {
+async fn a_request_waits_for_local_limits_while_the_store_is_down() {
     let (limiters, store) = gated(1, Duration::ZERO);
     store.fail(StoreErrorKind::NotApplied);
     let starts = Starts::new();
@@ -178,7 +178,7 @@ async fn of_this_process_alone() {
 
 /// The wait that a full queue reports is right: a request that comes back then is granted at once.
 #[tokio::test(start_paused = true)]
-async fn of_the_number_of_waiters() {
+async fn a_full_queue_reports_the_right_wait() {
     for limiter in both() {
         ask(&limiter, 10).await.unwrap().commit().await.unwrap();
         let starts = Starts::new();
@@ -196,7 +196,7 @@ async fn of_the_number_of_waiters() {
             (3, Some(ms(1200)))
         );
         // Nothing is reserved for the request that was refused.
-        assert_eq!(told(ask(&limiter, 1).await), 1000);
+        assert_eq!(stated_wait(ask(&limiter, 1).await), 1000);
         tokio::time::sleep(ms(1200)).await;
         ask(&limiter, 3).await.unwrap().commit();
         all(tasks).await;
@@ -204,7 +204,7 @@ async fn of_the_number_of_waiters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_never_hold_the_cost() {
+async fn a_cost_above_the_capacity_is_refused_beside_a_waiter() {
     for limiter in both() {
         let _waiting = Starts::new().wait(0, 10, ask(&limiter, 10).until_ready(LONG));
         settle().await;
@@ -218,7 +218,7 @@ async fn that_never_hold_the_cost() {
 
 /// The longest possible wait overflows nothing.
 #[tokio::test(start_paused = true)]
-async fn without_an_end() {
+async fn the_longest_wait_overflows_nothing() {
     for limiter in both() {
         let starts = Starts::new();
         all((0..3)

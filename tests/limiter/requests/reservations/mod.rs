@@ -1,15 +1,15 @@
 //! Waiting by reservation: a waiter takes its place in the bucket with one write, and starts at the
 //! time that the refill rate gives.
 
+mod cancelled;
 mod changes;
 mod distances;
 mod dynamodb;
-mod given_back;
-mod herd;
 mod limits;
+mod many_waiters;
 mod order;
 mod shards;
-mod together;
+mod transactions;
 
 use std::{
     future::IntoFuture,
@@ -24,7 +24,7 @@ use tollgate::{
 
 use super::{
     fixture::key,
-    flaky::{Flaky, RuntimeClock},
+    flaky_store::{FlakyStore, RuntimeClock},
 };
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -74,8 +74,8 @@ fn in_memory(count: usize) -> Vec<RateLimiter> {
 }
 
 /// Returns limiters with gates, over one store whose calls take `takes`.
-fn gated(count: usize, takes: Duration) -> (Vec<RateLimiter>, Arc<Flaky>) {
-    let (store, clock) = (Arc::new(Flaky::default()), SharedClock::start());
+fn gated(count: usize, takes: Duration) -> (Vec<RateLimiter>, Arc<FlakyStore>) {
+    let (store, clock) = (Arc::new(FlakyStore::default()), SharedClock::start());
     store.take(takes);
     let builder = || {
         RateLimiter::builder()
@@ -104,7 +104,7 @@ async fn settle() {
 }
 
 /// Returns the wait that a denial states, in ms.
-fn told(result: Result<Lease, Error>) -> u64 {
+fn stated_wait(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
     let wait = error
         .denied()

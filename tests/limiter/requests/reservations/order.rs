@@ -34,14 +34,14 @@ async fn come_in_turn(limiters: &[RateLimiter], way: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_place() {
+async fn waiters_in_memory_start_in_order() {
     for count in [1, 4] {
         come_in_turn(&in_memory(count), 0).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn behind_gates() {
+async fn waiters_behind_gates_start_in_order() {
     for count in [1, 4] {
         come_in_turn(&gated(count, ms(5)).0, 5).await;
     }
@@ -49,7 +49,7 @@ async fn behind_gates() {
 
 /// Requests of several processes, of which some wait and some do not.
 #[tokio::test(start_paused = true)]
-async fn together_with_those_who_do_not_wait_no_more_starts_than_the_limit_allows() {
+async fn waiting_and_other_requests_together_start_no_faster_than_the_limit_allows() {
     for seed in 0..20 {
         let mut random = fastrand::Rng::with_seed(seed);
         let (limiters, _store) = gated(3, ms(random.u64(0..20)));

@@ -20,7 +20,7 @@ fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
 }
 
 /// Creates a bucket of 4 empty shards.
-async fn world(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
+async fn world(count: usize) -> (Vec<RateLimiter>, Arc<FlakyStore>) {
     let (limiters, store) = gated(count, ms(5));
     ask(&limiters[0], 100)
         .await
@@ -50,7 +50,7 @@ async fn world(count: usize) -> (Vec<RateLimiter>, Arc<Flaky>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_herd_ends_when_arithmetic_says() {
+async fn many_waiters_of_shards_start_in_time() {
     for count in [1, 4] {
         let (limiters, store) = world(count).await;
         let starts = Starts::new();
@@ -92,7 +92,7 @@ async fn a_cost_above_a_shard_is_waited_for_too() {
         tasks.push(starts.wait(number, 80, ask(&limiters[0], 80).until_ready(LONG)));
         tokio::time::sleep(ms(20)).await;
     }
-    assert!(told(ask(&limiters[0], 1).await) > 3000);
+    assert!(stated_wait(ask(&limiters[0], 1).await) > 3000);
     all(tasks).await;
     assert_eq!(starts.numbers(), [0, 1, 2, 3]);
     for (start, at) in starts.all().iter().zip([800, 1600, 2400, 3200]) {
@@ -102,7 +102,7 @@ async fn a_cost_above_a_shard_is_waited_for_too() {
 
 /// The bucket is split while a request waits, and its debt is split too.
 #[tokio::test(start_paused = true)]
-async fn a_debt_is_split() {
+async fn the_debt_of_a_waiter_is_split() {
     let (limiters, store) = gated(1, ms(5));
     ask(&limiters[0], 100)
         .await

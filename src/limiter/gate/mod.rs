@@ -38,6 +38,8 @@ mod pressure;
 mod registry;
 pub(super) mod router;
 mod shard_reads;
+mod shard_set;
+mod shard_writes;
 mod shards;
 mod slot;
 mod split;

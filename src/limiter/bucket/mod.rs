@@ -9,9 +9,10 @@ mod bucket;
 mod grant;
 mod memory;
 mod memory_bucket;
+mod script;
 mod scripted;
 
-pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
+pub use script::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
 pub(super) use acquiring::Acquiring;
 pub(super) use bucket::{Bucket, Charged};

@@ -14,7 +14,7 @@ use crate::{
             headroom::{Headroom, fits},
             state::{GateState, Waiter},
         },
-        terms::BucketDecision,
+        terms::{BucketDecision, ConfigVersion},
     },
     model::{
         Limits, ParentLink,
@@ -26,14 +26,14 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// The limits that the bucket has after the write; `None` if they stay as they are.
-    pub(super) wanted: Option<Limits>,
+    pub(super) limits: Option<Limits>,
     /// `true` if these limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
     /// The entity's parent, if one of the requests knows it.
     pub(super) lineage: Option<Arc<ParentLink>>,
-    /// The spends of the waiters and the pending differences together.
+    /// The changes of the write: the spends of the waiters, and the pending differences.
     pub(super) changes: LedgerDelta,
-    /// The pending differences alone.
+    /// The pending differences, which are also part of `changes`.
     pub(super) pending: LedgerDelta,
     /// `true` if the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
@@ -44,8 +44,8 @@ pub(super) struct Batch {
 impl Batch {
     /// Returns the limits and the parent that the bucket has after the write, and the `others` to
     /// expect.
-    pub(super) fn wanted(&self, others: Others) -> Desired<'_> {
-        let limits = self.wanted.as_deref().unwrap_or_default();
+    pub(super) fn desired(&self, others: Others) -> Desired<'_> {
+        let limits = self.limits.as_deref().unwrap_or_default();
         Desired {
             limits,
             own: self.own,
@@ -56,17 +56,18 @@ impl Batch {
 }
 
 impl GateState {
-    /// Replaces the limits of requests that were looked up before the bucket got its current
-    /// parameters: these requests follow the bucket. Otherwise two processes, one of them with the
-    /// old limits, would overwrite each other's parameters.
-    fn follow(&mut self, now: i64) {
-        let Some(state) = self.seen.live(now) else {
-            return;
-        };
+    /// Drops requests that nobody waits for any more, and replaces limits that are older than the
+    /// bucket's parameters: their requests follow the bucket. Otherwise two processes, one of them
+    /// with the old limits, would overwrite each other's parameters. If limits were replaced,
+    /// returns the version of the parameters: cached limits that are older are in doubt.
+    pub(super) fn follow(&mut self, now: i64) -> Option<ConfigVersion> {
+        self.queue.retain(|waiter| !waiter.reply.is_closed());
+        let state = self.seen.live(now)?;
+        let mut in_doubt = false;
         for waiter in self
             .queue
             .iter_mut()
-            .filter(|waiter| waiter.known_at < self.changed_at)
+            .filter(|waiter| waiter.version.is_older_than(self.version))
         {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
                 if let Some(patience) = &mut waiter.patience {
@@ -75,9 +76,10 @@ impl GateState {
                 waiter.limits = limits;
                 waiter.own = None;
                 waiter.lineage = None;
-                self.doubtful = true;
+                in_doubt = true;
             }
         }
+        in_doubt.then_some(self.version)
     }
 
     /// Takes everything that waits, if the last image grants nothing but may be too old. No write
@@ -109,18 +111,15 @@ impl GateState {
         }
     }
 
-    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, and
-    /// requests that nobody waits for any more are dropped. Returns `None` if there is nothing to
-    /// write.
+    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`.
+    /// Returns `None` if there is nothing to write.
     pub(super) fn next(
         &mut self,
         now: i64,
         trusted_for: Duration,
         denied: &mut Vec<(Waiter, GateDecision)>,
     ) -> Option<Batch> {
-        self.queue.retain(|waiter| !waiter.reply.is_closed());
-        self.follow(now);
-        let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
+        let mut limits = self.queue.front().map(|waiter| waiter.limits.clone());
         let mut own = self.queue.front().and_then(|waiter| waiter.own);
         let mut changes = self.pending.clone();
         let mut waiters = Vec::new();
@@ -145,7 +144,7 @@ impl GateState {
                 .is_some_and(|first| fits(state, first.wish(), &changes, *at))
         };
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
-        let mut room = Headroom::new(state, wanted.as_ref(), &changes, room_at);
+        let mut room = Headroom::new(state, limits.as_ref(), &changes, room_at);
         self.found_at = None;
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {
@@ -154,9 +153,9 @@ impl GateState {
             }
             // One write carries one set of parameters. Requests with other limits wait for the next
             // write.
-            let together = wanted
+            let together = limits
                 .as_ref()
-                .is_some_and(|wanted| wanted.same(&waiter.limits));
+                .is_some_and(|limits| limits.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
             if together
                 && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now)))
@@ -174,9 +173,9 @@ impl GateState {
             }
         }
         self.queue = later;
-        let carries = match (&wanted, self.seen.live(now)) {
-            (Some(wanted), Some(state)) => {
-                refusal.is_none() && (self.ahead || plan::differs(state, wanted))
+        let carries = match (&limits, self.seen.live(now)) {
+            (Some(limits), Some(state)) => {
+                refusal.is_none() && (self.ahead || plan::differs(state, limits))
             }
             _ => false,
         };
@@ -184,7 +183,7 @@ impl GateState {
             // The image is too old to deny by, or has other parameters: ask for the first request
             // alone.
             if let Some(waiter) = self.queue.pop_front() {
-                wanted = Some(waiter.limits.clone());
+                limits = Some(waiter.limits.clone());
                 own = waiter.own;
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
@@ -201,7 +200,7 @@ impl GateState {
         let (pending, confirmations) = self.take_pending();
         let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
         Some(Batch {
-            wanted,
+            limits,
             own,
             lineage,
             changes,

@@ -5,9 +5,12 @@
 mod tests;
 
 use crate::{
-    limiter::gate::{
-        interner::{Interner, SharedParts},
-        state::{GateState, Seen},
+    limiter::{
+        gate::{
+            interner::{Interner, SharedParts},
+            state::{GateState, Seen},
+        },
+        terms::ConfigVersion,
     },
     model::{BucketState, Level, LimitState},
 };
@@ -19,7 +22,7 @@ pub(crate) struct CompactImage {
     kind: Option<SharedParts>,
     absent: bool,
     seen_at: i64,
-    changed_at: i64,
+    version: ConfigVersion,
     refilled_at: i64,
     /// Epoch seconds.
     expires_at: i64,
@@ -63,12 +66,12 @@ fn amount(part: u32, capacity: i64) -> i64 {
 impl CompactImage {
     /// Creates the record of a gate. `before` is the last record of the same gate, mostly of the
     /// same kind.
-    pub(super) fn of(mut state: GateState, before: Option<&Self>, kinds: &Interner) -> Self {
+    pub(super) fn of(mut state: GateState, before: Option<&Self>, interner: &Interner) -> Self {
         let mut record = Self {
             kind: None,
             absent: matches!(state.seen, Seen::Absent),
             seen_at: state.seen_at,
-            changed_at: state.changed_at,
+            version: state.version,
             refilled_at: 0,
             expires_at: NEVER,
             peer_at: u32::try_from(state.others.peer_at / 1000).unwrap_or(0),
@@ -113,16 +116,15 @@ impl CompactImage {
         let known = before
             .and_then(|before| before.kind.as_ref())
             .filter(|kind| ***kind == bucket);
-        record.kind = Some(known.cloned().unwrap_or_else(|| kinds.shared(bucket)));
+        record.kind = Some(known.cloned().unwrap_or_else(|| interner.shared(bucket)));
         record
     }
 
     /// Returns the state that the record keeps.
     pub(super) fn wake(&self) -> GateState {
-        let (seen_at, changed_at) = (self.seen_at, self.changed_at);
         let mut state = GateState {
-            seen_at,
-            changed_at,
+            seen_at: self.seen_at,
+            version: self.version,
             ..GateState::default()
         };
         state.others.peer_at = i64::from(self.peer_at) * 1000;

@@ -90,7 +90,7 @@ impl Gate {
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         prefetch: Prefetch,
         now: i64,
@@ -104,7 +104,7 @@ impl Gate {
         // Without enough tokens here, the request goes to the store itself, and the caller queues
         // the chunk after it.
         let Some(left) = left else { return Err(state) };
-        self.take_ahead(state, mode, amounts, prefetch, now);
+        self.take_ahead(state, context, amounts, prefetch, now);
         Ok(left)
     }
 
@@ -112,7 +112,7 @@ impl Gate {
     pub(super) fn take_ahead(
         self: &Arc<Self>,
         mut state: Locked<'_>,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
         prefetch: Prefetch,
         now: i64,
@@ -124,9 +124,13 @@ impl Gate {
         if let Some(pool) = &mut state.ahead_of {
             pool.filling = true;
         }
-        state
-            .queue
-            .push_back(Waiter::new(&limits, &mode.impatient(), chunk, None, reply));
+        state.queue.push_back(Waiter::new(
+            &limits,
+            &context.impatient(),
+            chunk,
+            None,
+            reply,
+        ));
         self.start_writing(state);
         let gate = self.clone();
         self.context.background.spawn(async move {
@@ -158,37 +162,43 @@ impl Gate {
         }
         pool.put(granted, now.saturating_add(prefetch.lifetime_millis()));
         if !std::mem::replace(&mut pool.kept, true) {
-            self.context.background.spawn(keep(self.clone(), prefetch));
+            self.give_back_later(prefetch);
         }
     }
-}
 
-/// Gives back the chunks that nobody uses or that are too old, until none is left.
-async fn keep(gate: Arc<Gate>, prefetch: Prefetch) {
-    // No chunk is kept for longer than its lifetime, even if the interval is longer.
-    let period = prefetch
-        .interval_or_default()
-        .min(prefetch.lifetime_or_default())
-        .max(LEAST_PERIOD);
-    loop {
-        gate.context.background.pause(period).await;
-        let now = gate.context.clock.now();
-        let closed = gate.context.background.is_closed();
-        let mut guard = gate.lock();
+    /// Gives back the chunks that nobody uses or that are too old, until none is left.
+    fn give_back_later(self: &Arc<Self>, prefetch: Prefetch) {
+        // No chunk is kept for longer than its lifetime, even if the interval is longer.
+        let period = prefetch
+            .interval_or_default()
+            .min(prefetch.lifetime_or_default())
+            .max(LEAST_PERIOD);
+        let gate = self.clone();
+        self.context.background.after(period, move |alive| {
+            if alive && gate.give_back_unused(prefetch) {
+                gate.give_back_later(prefetch);
+            }
+        });
+    }
+
+    /// Gives back the chunks that nobody uses or that are too old. Returns `true` if chunks are
+    /// left.
+    fn give_back_unused(self: &Arc<Self>, prefetch: Prefetch) -> bool {
+        let now = self.context.clock.now();
+        let closed = self.context.background.is_closed();
+        let mut guard = self.lock();
         let state = &mut *guard;
         let Some(pool) = &mut state.ahead_of else {
-            return;
+            return false;
         };
         let all = closed || pool.is_unused(prefetch, now);
         let released = pool.release(&mut state.pending, now, all);
-        let done = pool.is_drained();
-        pool.kept = !done;
-        gate.context.prefetched.given_back(released, all);
+        let left = !pool.is_drained();
+        pool.kept = left;
+        self.context.prefetched.given_back(released, all);
         if released > 0 {
-            gate.flush_later(guard, gate.context.settings.flush_after);
+            self.flush_later(guard, self.context.settings.flush_after);
         }
-        if done {
-            return;
-        }
+        left
     }
 }

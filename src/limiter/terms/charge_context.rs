@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    limiter::terms::{Amounts, Prefetch},
+    limiter::terms::{Amounts, ConfigVersion, Prefetch},
     model::{Limits, ParentLink},
 };
 
 /// The context of a charge: all that a bucket needs to know beside the amounts.
 #[derive(Clone, Debug)]
 pub(crate) struct ChargeContext {
-    /// The time at which the limits were looked up, epoch ms. `i64::MAX` if the caller set them.
-    pub(crate) known_at: i64,
+    /// The version of the limits that are charged.
+    pub(crate) version: ConfigVersion,
     /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
     pub(crate) own: bool,
     /// The parent of the bucket's entity, if one is known.
@@ -21,11 +21,11 @@ pub(crate) struct ChargeContext {
     pub(crate) together: bool,
     /// `true` if a lease asks for more. If the request is dropped, its charge is always given back.
     pub(crate) is_top_up: bool,
-    /// Set for a request that waits.
+    /// The longest wait for capacity; `None` if the request does not wait.
     pub(crate) patience: Option<Box<Patience>>,
 }
 
-/// How long a request waits, and the debt that it may leave.
+/// The time for which a request waits, and the debt that it may leave.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     /// The longest wait in ms.
@@ -54,7 +54,7 @@ impl Patience {
 }
 
 impl ChargeContext {
-    /// Returns the same mode for a request that does not wait.
+    /// Returns the context of the same charge without a wait.
     pub(crate) fn impatient(&self) -> Self {
         Self {
             patience: None,

@@ -136,20 +136,20 @@ pub fn status(
     }
 }
 
-/// Returns `true` if the bucket has other parameters than `wanted`, or lacks one of these limits.
-pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
-    wanted.iter().any(|limit| match state.limit(limit.name()) {
+/// Returns `true` if the bucket has other parameters than `desired`, or lacks one of these limits.
+pub fn differs(state: &BucketState, desired: &[Limit]) -> bool {
+    desired.iter().any(|limit| match state.limit(limit.name()) {
         Some(known) => known.parameters != Parameters::from(limit),
         None => true,
     })
 }
 
 /// Returns the new parameters of the limit, if they differ.
-pub(super) fn new_parameters(known: &LimitState, wanted: &[Limit]) -> Option<Parameters> {
-    let wanted = wanted.iter().find(|limit| *limit.name() == known.name);
-    wanted
+pub(super) fn new_parameters(known: &LimitState, desired: &[Limit]) -> Option<Parameters> {
+    let desired = desired.iter().find(|limit| *limit.name() == known.name);
+    desired
         .map(Parameters::from)
-        .filter(|wanted| *wanted != known.parameters)
+        .filter(|desired| *desired != known.parameters)
 }
 
 /// Returns `true` if the limits that both buckets have are equal.

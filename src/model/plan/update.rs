@@ -27,31 +27,31 @@ const CLOCKS_APART: i64 = 1000;
 const FEW_WRITES: i64 = 300 * MILLI;
 
 /// Returns the update that applies `changes` to the bucket as `state` shows it, and changes it to
-/// `wanted`.
+/// `desired`.
 ///
 /// The anchor stays the same unless something forces it to move, so that writes of different
-/// processes commute. Changes of limits that neither the bucket nor `wanted` has are left out.
+/// processes commute. Changes of limits that neither the bucket nor `desired` has are left out.
 ///
-/// An anchor that a wrong clock has set far in the future would starve the bucket. A process that
-/// knows the error of its own clock replaces such an anchor by the current time.
+/// An anchor that a wrong clock has set far in the future would keep the bucket from refilling. A
+/// process that knows the error of its own clock replaces such an anchor by the current time.
 pub fn update<'a>(
     state: &BucketState,
     changes: &LedgerDelta,
-    wanted: impl Into<Desired<'a>>,
+    desired: impl Into<Desired<'a>>,
     now: impl Into<ClockReading>,
     id: WriteId,
 ) -> Update {
-    let (wanted, now) = (wanted.into(), now.into());
+    let (desired, now) = (desired.into(), now.into());
     let seen = state.refilled_at;
     if now.is_far_before(seen) {
-        let honest = BucketState {
+        let corrected = BucketState {
             refilled_at: now.at,
             ..state.clone()
         };
         return Planner {
-            state: &honest,
+            state: &corrected,
             changes,
-            wanted,
+            desired,
             now: now.at,
         }
         .plan(id, Some((seen, now.at)));
@@ -59,7 +59,7 @@ pub fn update<'a>(
     Planner {
         state,
         changes,
-        wanted,
+        desired,
         now: now.at,
     }
     .plan(id, None)
@@ -108,7 +108,7 @@ pub fn take_overdue(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wr
 struct Planner<'a> {
     state: &'a BucketState,
     changes: &'a LedgerDelta,
-    wanted: Desired<'a>,
+    desired: Desired<'a>,
     /// Epoch ms.
     now: i64,
 }
@@ -119,7 +119,7 @@ impl Planner<'_> {
         let Self { state, changes, .. } = *self;
         let mut update = Update::new(id, self.now);
         update.lineage = self
-            .wanted
+            .desired
             .lineage
             .filter(|_| state.lacks_parent())
             .cloned();
@@ -154,7 +154,7 @@ impl Planner<'_> {
     fn must_move(&self) -> bool {
         let Self {
             state,
-            ref wanted,
+            ref desired,
             now,
             ..
         } = *self;
@@ -170,13 +170,13 @@ impl Planner<'_> {
                 .pressure
                 .is_some_and(|pressure| pressure.level.tokens < FEW_WRITES)
         };
-        super::differs(state, wanted.limits)
+        super::differs(state, desired.limits)
             || state
                 .stamps
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
-            || expiry::is_due(state, wanted.own, now)
-            || (wanted.others.peers != Peers::Absent && few_writes())
+            || expiry::is_due(state, desired.own, now)
+            || (desired.others.peers != Peers::Absent && few_writes())
             || state.limits.iter().any(large)
     }
 
@@ -208,7 +208,7 @@ impl Planner<'_> {
     fn needs_move(&self, known: &LimitState, row: &PlannedLine) -> bool {
         let rule = known.rule_at(self.now);
         let cap = i128::from(rule.capacity());
-        let old = match self.wanted.others.peers {
+        let old = match self.desired.others.peers {
             // Python clients do not expect an anchor that stays. In a race with one, the refill
             // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
@@ -225,7 +225,7 @@ impl Planner<'_> {
         let Self {
             state,
             changes,
-            ref wanted,
+            ref desired,
             now,
         } = *self;
         let seen = state.refilled_at;
@@ -233,8 +233,8 @@ impl Planner<'_> {
         // other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
-        update.added = added_limits(state, changes, wanted.limits);
-        let gone = expiry::after(state, changes, wanted, &update.added, (now, to));
+        update.added = added_limits(state, changes, desired.limits);
+        let gone = expiry::after(state, changes, desired, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
             None if state.expires_at.is_some() => Expiry::Never,
@@ -246,7 +246,7 @@ impl Planner<'_> {
             .iter()
             .enumerate()
             .filter_map(|(index, known)| {
-                let new = new_parameters(known, wanted.limits);
+                let new = new_parameters(known, desired.limits);
                 rows.row(known, self.taken(index), changes.get(&known.name), new)
             });
         update.lines = lines.map(|row| row.line).collect();
@@ -257,13 +257,13 @@ impl Planner<'_> {
             state: self.state,
             now: self.now,
             moves,
-            slack: self.wanted.others.slack,
+            slack: self.desired.others.slack,
             gone,
         }
     }
 
     fn taken(&self, index: usize) -> i64 {
-        self.wanted.others.taken.get(index).copied().unwrap_or(0)
+        self.desired.others.taken.get(index).copied().unwrap_or(0)
     }
 
     /// Returns the write's conditions on the bucket's stamps: they must have the same effect as

@@ -26,8 +26,8 @@ use crate::{
         state::Seen,
         writer::{
             answer::answer,
-            next_step::{NextStep, begin, board},
-            outcome::{fail, land, refuse},
+            next_step::{NextStep, begin, next_step},
+            outcome::{apply, fail, refuse},
             pending_write::execute,
         },
     },
@@ -39,42 +39,37 @@ use crate::{
 /// tasks that it has woken.
 const GATHER: u32 = 4;
 
-/// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its
-/// runtime was shut down.
-pub(super) struct WriteLoopGuard {
-    gate: Arc<Gate>,
-    ended: bool,
+/// Starts the write loop of a gate.
+pub(super) fn start(gate: &Arc<Gate>) {
+    let lost = gate.clone();
+    gate.context
+        .background
+        .spawn_then(write_all(gate.clone()), move |ended| {
+            // If the loop has ended, the gate may have started another one already.
+            if !ended {
+                clean_up(&lost);
+            }
+        });
 }
 
-impl WriteLoopGuard {
-    pub(super) fn new(gate: Arc<Gate>) -> Self {
-        Self { gate, ended: false }
-    }
+/// Cleans up after a write loop whose runtime was shut down.
+fn clean_up(gate: &Gate) {
+    let mut state = gate.lock();
+    state.is_writing = false;
+    // Dropping the queue drops the reply senders, which tells the requests that their runtime is
+    // gone.
+    let queue = std::mem::take(&mut state.queue);
+    gate.abandon(state);
+    drop(queue);
 }
 
-impl Drop for WriteLoopGuard {
-    fn drop(&mut self) {
-        if !self.ended {
-            let mut state = self.gate.lock();
-            state.is_writing = false;
-            // Dropping the queue drops the reply senders, which tells the requests that their
-            // runtime is gone.
-            let queue = std::mem::take(&mut state.queue);
-            self.gate.abandon(state);
-            drop(queue);
-        }
-    }
-}
-
-pub(super) async fn write_all(mut guard: WriteLoopGuard) {
-    let gate = &guard.gate.clone();
+async fn write_all(gate: Arc<Gate>) {
+    let gate = &gate;
     let mut refusals = 0;
     // `true` if the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
         if rest(gate) {
-            // This loop is over. The gate may have started another one already.
-            guard.ended = true;
             return;
         }
         pace(gate).await;
@@ -100,7 +95,7 @@ pub(super) async fn write_all(mut guard: WriteLoopGuard) {
             );
             continue;
         }
-        let mut write = match board(gate, looked) {
+        let mut write = match next_step(gate, looked) {
             NextStep::Write(write) => write,
             NextStep::Look(batch) => {
                 match gate.read().await {
@@ -137,17 +132,17 @@ pub(super) async fn write_all(mut guard: WriteLoopGuard) {
         // The number of tasks that this write wakes at once.
         let mut woken = 0;
         let begun = pacing::now();
-        let landing = execute(gate, &mut write).await;
+        let outcome = execute(gate, &mut write).await;
         drop(place);
-        if landing.is_ok() {
-            gate.context.flew(true);
+        if outcome.is_ok() {
+            gate.context.write_ended(true);
         }
-        match landing {
+        match outcome {
             Ok(WriteOutcome::Applied(state)) => {
                 refusals = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.context.round_trip.took(begun.elapsed());
-                land(gate, write, state);
+                apply(gate, write, state);
                 grow(gate, false).await;
             }
             Ok(WriteOutcome::Refused(state)) => {
@@ -202,14 +197,14 @@ fn rest(gate: &Gate) -> bool {
         return false;
     }
     state.is_writing = false;
-    state.settle(&gate.context.kinds, gate.context.clock.now());
+    state.settle(&gate.context.interner, gate.context.clock.now());
     true
 }
 
-/// Waits for tasks that verdicts have woken together and that may ask for the same bucket again, so
-/// that the next write carries all their requests and those in the queue. Waits while more requests
-/// come, and at most for `most`. Otherwise the first task would start a write alone, the others
-/// would wait for the write after it, and they would stay apart for ever.
+/// Waits for tasks that decisions have woken together and that may ask for the same bucket again,
+/// so that the next write carries all their requests and those in the queue. Waits while more
+/// requests come, and at most for `most`. Otherwise the first task would start a write alone, the
+/// others would wait for the write after it, and they would stay apart for ever.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
     let until = pacing::now() + most;
     let mut waiting = gate.lock().queue.len();

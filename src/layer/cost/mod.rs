@@ -116,7 +116,7 @@ impl Estimate for HeaderAmount {
 fn amount_or_warn(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
     found
         .inspect_err(|problem| {
-            telemetry::estimate_ignored(source, problem.label(), &problem.to_string())
+            telemetry::estimate_ignored(source, problem.label(), problem.reason())
         })
         .ok()
         .flatten()

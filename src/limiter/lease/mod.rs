@@ -454,10 +454,6 @@ impl Lease {
 
 impl Any {
     /// Settles the real use of all buckets, and ends the lease.
-    #[expect(
-        clippy::boxed_local,
-        reason = "dropped here, a commit in place stays small"
-    )]
     #[inline(never)]
     fn settle(mut self: Box<Self>) -> Settlement {
         let own = self.grants.own.settle();

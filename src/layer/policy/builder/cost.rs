@@ -11,8 +11,8 @@ use crate::{
 /// Settings of the cost.
 impl PolicyBuilder {
     /// Sets the cost of every request in tokens of the limit `name`. A limit without a cost costs
-    /// 1. With 0, requests do not use the limit, even if it is deep in debt. No other setting can
-    /// do that.
+    /// one token. With 0, requests do not use the limit, even if it is deep in debt. No other
+    /// setting can do that.
     ///
     /// If the limits are stored ones and lack `name`, requests are answered with 500.
     pub fn cost(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {

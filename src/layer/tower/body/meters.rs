@@ -14,7 +14,7 @@ use crate::layer::{Settle, policy::SettlementRules, settle::Source};
 
 /// The meters of a body, one for each source that is measured as the body passes. A source has a
 /// field here, its lines in [`frame`](Self::frame), and its arm in [`amount`](Self::amount).
-pub(super) struct Meters {
+pub(super) struct BodyMeters {
     bytes: u64,
     /// `None` if nothing depends on events, or if the body has none that can be read.
     events: Option<Events>,
@@ -35,7 +35,7 @@ pub(super) type Ignored = (&'static str, &'static str);
 /// The most pieces of one frame that are read.
 const MOST_PIECES: usize = 16;
 
-impl Meters {
+impl BodyMeters {
     /// Creates the meters for the rules. With `may_end`, the body may be ended between two events.
     pub(super) fn new(rules: &SettlementRules, format: Format, may_end: bool) -> Self {
         let counts_events = |rule: &Settle| matches!(rule.source, Source::Events(_));

@@ -9,7 +9,7 @@ use http_body::{Body, Frame};
 use super::{
     findings::{BODY, Findings},
     format::Format,
-    meters::{Ignored, Meters},
+    meters::{BodyMeters, Ignored},
     topping_up::{Last, ToppingUp},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) struct Watch {
     /// `None` if the request passed without a lease: then there are only trailers to strip.
     lease: Option<Arc<LeaseSlot>>,
     format: Format,
-    meters: Meters,
+    meters: BodyMeters,
     findings: Findings,
     topping_up: ToppingUp,
     may_end: bool,
@@ -60,7 +60,7 @@ impl Watch {
         let head = ResponseHead::from(response);
         let mut watch = Self {
             format,
-            meters: Meters::new(rules, format, may_end),
+            meters: BodyMeters::new(rules, format, may_end),
             findings: Findings::new(&rules.body, lease.as_deref(), &head),
             topping_up: ToppingUp::default(),
             may_end,

@@ -92,8 +92,8 @@ impl HmacSecret {
         }
         let keyed = |secret: &[u8]| HmacSha256::new_from_slice(secret).map_err(|_| weak);
         let bytes = keyed(secret)?;
-        // Names, such as that of an address, have a derived secret. So no bytes that a client sends
-        // get the hash of a name.
+        // The server's names, such as that of an address, are hashed with a derived secret. So no
+        // value that a client sends gets the hash of such a name.
         let derived = bytes
             .clone()
             .chain_update(b"tollgate: keys that are names")

@@ -124,7 +124,7 @@ impl Key {
         Self(KeyKind::Path(path.as_ref().into()))
     }
 
-    /// Combines two keys. No other two keys make the same key.
+    /// Combines two keys. Different pairs never make the same key.
     pub fn pair(first: Self, second: Self) -> Self {
         Self(KeyKind::Pair(Box::new((first, second))))
     }

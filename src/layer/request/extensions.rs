@@ -1,6 +1,6 @@
-//! The marks in a request's extensions: the lease of each layer that has granted it, by which a
-//! second layer knows that it is charged already; and a lease that charges nothing, for a request
-//! that passes unlimited.
+//! Marks in a request's extensions. Each layer that grants the request adds its lease, so that a
+//! second layer knows that the request is charged already. A request that passes unlimited gets a
+//! lease that charges nothing.
 
 use std::sync::{Arc, Weak};
 

@@ -137,7 +137,7 @@ impl Policy {
             0 => crate::clock::SystemClock.now(),
             now => now,
         };
-        // A different status was set on purpose.
+        // If the status is a different one, it was set on purpose.
         let chosen = Some(response.status()).filter(|chosen| *chosen != status);
         let head = kept.map(KeptHead::head);
         let mut answer = self.refuse_for(&now, form.with_status(chosen), head.as_ref(), error);

@@ -71,7 +71,8 @@ impl Ending {
                 Settled::Body(Tail::unlimited(policy, response))
             }
             Self::Settle { lease, form, kept } => {
-                // Most responses have no extensions, so nothing that a handler could answer with.
+                // Most responses have no extensions. Only a response with extensions can contain an
+                // error of the handler.
                 if !response.extensions().is_empty()
                     && let Some(answer) =
                         lease

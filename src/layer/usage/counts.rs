@@ -39,8 +39,8 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
         ]
         .map(|(whole, sum)| self.field(whole).max(self.field(sum)));
         let (all, beside) = match self.field(Field::Prompt) {
-            // Gateways that translate between APIs send both. The prompt includes the tokens of the
-            // caches.
+            // Gateways that translate between APIs send both numbers. The prompt includes the
+            // tokens of the caches.
             Some(prompt) => (add([Some(prompt), self.field(Field::Tools)]), None),
             None => (add([input, creation]), read),
         };

@@ -4,7 +4,7 @@
 pub(super) const MOST_BYTES: usize = 64;
 
 /// A key of an object, unescaped as it comes. A key that is too long, or that is not valid text, is
-/// no wanted key.
+/// not a wanted key.
 #[derive(Debug)]
 pub(super) struct ObjectKey {
     bytes: [u8; MOST_BYTES],

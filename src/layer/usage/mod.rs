@@ -50,9 +50,9 @@ use table::Field;
 ///
 /// # How a body is read
 /// The `content-type` decides: bodies of `text/event-stream`, JSON (`application/json`, `…+json`,
-/// NDJSON) and `application/vnd.amazon.eventstream` are read. No others are, and none with a
-/// `content-encoding`: compress outside the layer. A body with a `content-encoding` causes a
-/// warning.
+/// NDJSON) and `application/vnd.amazon.eventstream` are read. Other bodies are not read, and
+/// neither are bodies with a `content-encoding`: compress outside the layer. A body with a
+/// `content-encoding` causes a warning.
 ///
 /// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept
 /// for a response, whatever its length. Up to 128 levels are read. If the JSON is nested deeper or
@@ -135,7 +135,7 @@ impl Usage {
         }
     }
 
-    /// Returns the paths to the numbers that these ask for; `None` if they ask for none.
+    /// Returns the paths to the numbers that these usages ask for; `None` if they ask for none.
     pub(super) fn paths<'a>(usages: impl Iterator<Item = &'a mut Self>) -> Option<Paths> {
         let (mut pointers, mut table) = (Vec::new(), false);
         for usage in usages {

@@ -81,7 +81,7 @@ enum Inside {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     Number(Node, u64),
-    /// A value that gives no amount.
+    /// A value that is not an amount.
     Bad(BadAmount),
     /// The beginning of a list whose elements are wanted.
     List,

@@ -2,7 +2,7 @@
 
 /// A number that an answer reports, with a slot of its own.
 ///
-/// The first four are sums over the elements of a list.
+/// The first four fields are sums over the elements of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     IterationInput,

@@ -71,7 +71,7 @@ impl<T> fmt::Debug for Listing<T> {
     }
 }
 
-// No part of the listing is pinned in place.
+// No field of the listing must stay at its address.
 impl<T> Unpin for Listing<T> {}
 
 impl<T: Send + 'static> Listing<T> {
@@ -132,7 +132,7 @@ impl<T: Send + 'static> Listing<T> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Returns all rows. This is for short listings.
+    /// Returns all rows. Use it for short listings only.
     ///
     /// # Errors
     /// The first error; the rows before it are dropped.

@@ -32,9 +32,9 @@ use crate::{
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the
 /// same time. None if the bucket is known to be short, or lives in memory.
 ///
-/// If the stored limits and the parent of the entity are not cached, one more round trip before (a
-/// read of up to six items), and another one when a parent is first discovered. The bucket of a
-/// parent costs another write unit; both are written at the same time.
+/// If the stored limits and the parent of the entity are not cached, there is one more round trip
+/// before the write (a read of up to six items), and another one when a parent is first discovered.
+/// The bucket of a parent costs another write unit. Both buckets are written at the same time.
 #[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
@@ -48,9 +48,9 @@ impl Acquire {
         Self { request }
     }
 
-    /// Sets the limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
-    /// vector of them, or [`Limits`](crate::Limits). They also apply to the parent's bucket if that
-    /// is charged.
+    /// Sets the limits of the bucket, instead of stored limits: a [`Limit`](crate::Limit), an array
+    /// or a vector of them, or [`Limits`](crate::Limits). They also apply to the parent's bucket if
+    /// that is charged.
     ///
     /// If the stored bucket has other parameters for one of these limits, the write that grants the
     /// request changes them. A limit that only the bucket has stays as it is.
@@ -98,9 +98,8 @@ impl Acquire {
     /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So this is for parents
     /// with a few acquires at a time. It has no effect in memory, or if the entity has no parent.
     ///
-    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It
-    /// succeeds only if both buckets still hold what it was planned with. If others have written
-    /// meanwhile, it is planned again.
+    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. If
+    /// other requests have taken tokens after the transaction was planned, it is planned again.
     ///
     /// # Cost
     /// One round trip and four write units instead of two. The first transaction of a bucket that
@@ -179,10 +178,10 @@ impl Acquire {
     ///
     /// The local buckets start full, with the share of each capacity, and refill at the share of
     /// each rate. They are kept from one outage to the next. Their grants are never charged to the
-    /// store, nor given back to it. Stored limits and the parent are those that were last known. If
-    /// none are known and [`default_limits`](Self::default_limits) sets none, the acquire fails as
-    /// it would without this. It also fails if the cost is above the share of a capacity, or if the
-    /// limiter was shut down. It has no effect in memory.
+    /// store, nor given back to it. The limits and the parent are those that were last looked up.
+    /// If none are known and [`default_limits`](Self::default_limits) sets none, the acquire fails
+    /// as it would without `or_locally`. It also fails if the cost is above the share of a
+    /// capacity, or if the limiter was shut down. It has no effect in memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, limiter::LocalShare};
@@ -210,9 +209,9 @@ impl Acquire {
         self
     }
 
-    /// Makes the limit `name` only observe, for the parent too. It is evaluated, and it is charged
-    /// if it and all other limits have what is asked, but it denies nothing.
-    /// [`Lease::shadow_denials`] returns what it would have denied.
+    /// Makes the limit `name` only observe, for the parent too. The limit is evaluated, but it
+    /// never denies a request. It is charged if all limits, including this one, have enough tokens.
+    /// [`Lease::shadow_denials`] returns the limits that would have denied the request.
     ///
     /// If limits that only observe would have denied the request, none of them is charged for it,
     /// neither now nor when it is settled: otherwise they would show a debt that enforced limits
@@ -289,8 +288,9 @@ impl Acquire {
 
     /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All
     /// requests of this limiter and its clones count; in memory, those of all limiters over one
-    /// store. If the bucket is short and as many wait already, the request is refused with
-    /// [`Error::QueueFull`]. Its `retry_after` counts all requests that wait. Default: 100.
+    /// store. If the bucket is short and this number of requests wait already, the next request is
+    /// refused with [`Error::QueueFull`]. The `retry_after` of this error takes all waiting
+    /// requests into account. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.fallback_mut().wait;

@@ -44,7 +44,7 @@ pub struct BucketHandle {
     deadline: Deadline,
 }
 
-/// Shows only the bucket's names: the handle refers to the whole limiter.
+/// Shows only the names of the bucket, because the handle also refers to the whole limiter.
 impl fmt::Debug for BucketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyParts {
@@ -76,7 +76,7 @@ impl BucketHandle {
         self.target.key().resource
     }
 
-    /// Sets limits for every acquire, whatever is stored, as [`Acquire::limits`] does.
+    /// Sets limits for every acquire, instead of stored limits, as [`Acquire::limits`] does.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the limits cannot be combined.
@@ -116,8 +116,8 @@ impl BucketHandle {
     /// does.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        // Fast path: for most handles only one reference must be cloned. A clone of any target and
-        // limits goes through memory: it is written in pieces and read at once, which stalls the
+        // Fast path: for most handles only one reference must be cloned. The general clone writes
+        // its fields to memory one by one and reads them back as a whole, which stalls the
         // processor.
         if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.target, &self.limits) {
             return Acquire::new(Ok(Request::new(

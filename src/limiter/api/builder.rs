@@ -48,8 +48,8 @@ impl RateLimiterBuilder {
     /// that is an hour ahead fills no bucket. If the store does not date its answers, the clock is
     /// used as it is.
     ///
-    /// Before the first answer, the error of the clock is unknown. If the limiter was built, not
-    /// opened, and has looked up nothing else, it reads a bucket before it writes to it.
+    /// Before the first answer, the error of the clock is unknown. So if a limiter was built (not
+    /// opened) and has looked up nothing yet, it reads a bucket before it writes to the bucket.
     pub fn wall_clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = Some(Arc::new(clock));
         self.settings.corrected = true;
@@ -64,7 +64,7 @@ impl RateLimiterBuilder {
     /// those are. A `current_thread` runtime stands still while no thread blocks on it. Meanwhile,
     /// acquires from other threads end at their deadlines, and operations without a deadline, such
     /// as settlements, wait until a thread drives the runtime again. If the runtime is shut down,
-    /// all that wait get an error.
+    /// everything that waits gets an error.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.settings.runtime = Some(runtime);
         self
@@ -125,8 +125,8 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Asks the store however often it has failed. If it is down, every request waits until its
-    /// deadline.
+    /// Turns the breaker off: the store is asked even if it has just failed many times. If the
+    /// store is down, every request waits until its deadline.
     pub fn without_breaker(mut self) -> Self {
         self.settings.breaker = None;
         self

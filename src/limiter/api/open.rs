@@ -165,7 +165,8 @@ impl OpenOptions {
         let client = match self.client {
             Some(client) => client,
             None => {
-                // The SDK asks the metadata service of the machine for a region that is not set.
+                // If no region is set, the SDK asks the metadata service of the machine for it.
+                // That may take long.
                 let config = async { Ok::<_, StackError>(load_config().await) };
                 let config = opening
                     .step("loading the AWS configuration", config)
@@ -182,8 +183,8 @@ impl OpenOptions {
         let registry = Registry::new(&stack, SystemClock.now());
         let mut found = match opening.step(READING, registry.check_version()).await {
             Err(error) if is_rejected(&error) => {
-                // If the table has other keys, DynamoDB rejects the call: look at the table's
-                // definition for the reason.
+                // If the table has other keys, DynamoDB rejects the call. The definition of the
+                // table then shows the reason.
                 opening
                     .step("describing the table", check_definition(&stack, false))
                     .await?;

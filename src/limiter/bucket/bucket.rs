@@ -73,7 +73,7 @@ impl Bucket {
     /// Returns the reason why the bucket grants nothing, if it is known without asking.
     pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         match self {
-            // No other process writes to these buckets.
+            // Only other processes can disable a bucket, and they do not write to these buckets.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }
@@ -86,7 +86,7 @@ impl Bucket {
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         match self {
-            // Asking them costs nothing.
+            // No early answer is needed, because asking these buckets costs nothing.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => router::known_denial(&first, limits, context, amounts),
@@ -120,7 +120,7 @@ impl Bucket {
         }
     }
 
-    /// Writes the debts of settled leases at once, because the wait of a denied request depends on
+    /// Writes the debts of settled leases at once, because the wait that a denial states depends on
     /// them.
     pub(crate) fn write_debts(&self) {
         if let Self::Gated { gate, .. } = self {

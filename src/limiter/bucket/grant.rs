@@ -19,7 +19,8 @@ pub(crate) struct Grant {
     own: bool,
     /// `true` if further charges of a child and its parent are made in one transaction.
     together: bool,
-    /// `true` if nothing is given back to the memory. A grant of a gate knows that itself.
+    /// `true` if the drop of this grant gives nothing back to a bucket in memory. The grant of a
+    /// gate has a flag of its own.
     settled: bool,
 }
 

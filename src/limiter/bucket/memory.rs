@@ -122,8 +122,7 @@ impl MemoryPlace {
         }
     }
 
-    /// Returns the entry. If there is none, it is made with `limits`, and only then this costs
-    /// anything.
+    /// Returns the entry. If there is none, makes it with `limits`.
     pub(crate) fn claim(
         &mut self,
         limits: &LimitsRef,
@@ -145,7 +144,7 @@ impl MemoryPlace {
             .ok_or(Unavailable::Internal("a claimed bucket that is not there"))
     }
 
-    /// Makes the entry in advance if the store has room for one of its own.
+    /// Makes the entry in advance. Changes nothing if the store is full of buckets in use.
     pub(crate) fn hold(&mut self, now: i64) {
         if let Self::New(new) = self {
             let (key, memory) = &**new;

@@ -18,7 +18,7 @@ pub trait Script: fmt::Debug + Send + Sync + 'static {
     /// Decides a request for tokens of one bucket. A parent's bucket is asked separately.
     fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision;
 
-    /// Called for every event.
+    /// Records an event of a lease.
     fn record(&self, event: ScriptEvent<'_>);
 }
 

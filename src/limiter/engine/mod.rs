@@ -1,4 +1,4 @@
-//! The engine of a limiter: where its buckets live, and what all of its rooms need.
+//! The engine of a limiter: the buckets, and the state that all parts of the limiter use.
 
 mod build;
 mod settings;
@@ -36,7 +36,7 @@ pub(crate) struct Engine {
     /// The requests that wait for capacity, if the buckets are in a store.
     waiters: Arc<Waiters>,
     /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). They are kept
-    /// from one outage to the next, so that a short outage fills none.
+    /// from one outage to the next: otherwise each short outage would start with full buckets.
     local: OnceLock<Arc<Memory>>,
 }
 
@@ -161,7 +161,7 @@ impl Engine {
     ) -> Option<Arc<Resolution>> {
         match &self.backend {
             Backend::Memory(_) => None,
-            // A script fails requests whose limits were looked up before.
+            // With a script, only the decision can fail. The look-up before it is made in memory.
             Backend::Scripted(_) => match self.resolve(entity, resource) {
                 Resolving::Known(resolution) => Some(resolution),
                 Resolving::Soon(_) => None,

@@ -61,7 +61,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Returns when the next write may start, if it has to wait.
+    /// Returns the time before which the next write may not start, or `None` if it may start now.
     pub(super) fn departs(&self, now: Instant) -> Option<Instant> {
         self.departs.filter(|departs| *departs > now)
     }
@@ -80,7 +80,7 @@ impl Pace {
         })
     }
 
-    /// Returns `true` if no pause and no gap is remembered that the next write must respect.
+    /// Returns `true` if neither a pause nor a gap is remembered.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.departs
             .is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
@@ -92,7 +92,7 @@ impl Pace {
         }
     }
 
-    /// Notes that a write was done, and if it `granted` anything.
+    /// Notes that a write was done. `granted` is `true` if it granted anything.
     pub(super) fn written(&mut self, granted: bool, now: Instant) {
         self.forget_old(now);
         if granted {

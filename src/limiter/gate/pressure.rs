@@ -1,4 +1,4 @@
-//! The write pressure on an item: if it is written as often as it can be.
+//! The write pressure on an item, which shows if the item is written as often as it can be.
 
 /// The pause before the next try to split a bucket, ms.
 pub(super) const PAUSE: i64 = 1000;
@@ -8,7 +8,7 @@ pub(super) const PAUSE: i64 = 1000;
 /// shard costs writes of its own.
 const SUSTAINED: i64 = 1000;
 
-/// The time for which an item counts as written that often after the last time, ms.
+/// The time for which an item counts as under pressure after the pressure was last seen, ms.
 const SUBSIDED: i64 = 15_000;
 
 /// The number of writes a second that counts as the most that an item takes. DynamoDB takes 1000.

@@ -150,9 +150,9 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     draw(first, ask).await
 }
 
-/// Takes the place of a request that waits. It takes the place in the one shard with the shortest
-/// wait that is known. If no shard can hold the cost, it is drawn from several: a shard whose debt
-/// is above its capacity would let the request start too early.
+/// Reserves tokens for a request that waits: in the one shard with the shortest wait that is known.
+/// If no shard can hold the cost, it is drawn from several shards, because a shard whose debt is
+/// above its capacity would let the request start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecision {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.context, &ask.amounts);
     if !gates
@@ -161,7 +161,8 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecisio
     {
         return draw(first, ask).await;
     }
-    // If many requests had seen none of the shards, they would all queue for the same one.
+    // Look at shards that were never seen. Otherwise many requests would all queue for the same one
+    // of them.
     let _ = ShardReads::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) =

@@ -25,9 +25,9 @@ use crate::{
 pub(super) struct GateState {
     /// The bucket as the store last showed it.
     pub(super) seen: Seen,
-    /// When the store showed it, epoch ms.
+    /// The time at which the store showed it, epoch ms.
     pub(super) seen_at: i64,
-    /// When the gate last denied or refused a request from memory, epoch ms.
+    /// The time at which the gate last denied or refused a request from memory, epoch ms.
     pub(super) denied_at: i64,
     /// The version of the bucket's parameters.
     pub(super) version: ConfigVersion,
@@ -47,14 +47,14 @@ pub(super) struct GateState {
     pub(super) flush_now: bool,
     /// The number of failed tries in a row to write the pending differences.
     pub(super) failures: u32,
-    /// When the bucket was last split, or a split was last tried, epoch ms.
+    /// The time at which the bucket was last split, or a split was last tried, epoch ms.
     pub(super) split_at: i64,
-    /// The write pressure on the item: shows if the item is written as often as it can be.
+    /// The write pressure on the item, which shows if the item is written as often as it can be.
     pub(super) pressed: WritePressure,
     /// The other writers of the bucket.
     pub(super) others: OtherWriters,
-    /// When the last write was planned, if it was refused because the bucket had too few tokens;
-    /// epoch ms.
+    /// The time at which the last write was planned, if it was refused because the bucket had too
+    /// few tokens; epoch ms.
     pub(super) found_at: Option<i64>,
     /// The number of refusals in a row of writes that take tokens for settled leases.
     pub(super) takes_refused: u32,
@@ -73,7 +73,7 @@ pub(super) struct GateState {
     reason = "nearly every gate has seen its bucket"
 )]
 pub(super) enum Seen {
-    /// It is not known: the store has not shown it yet, or the answer to a write was lost.
+    /// The state is not known: the store has not shown it yet, or the answer to a write was lost.
     #[default]
     Unknown,
     /// The store had no such bucket.
@@ -209,7 +209,7 @@ impl GateState {
             .filter(|_| self.is_fresh(now, trusted_for))
     }
 
-    /// Returns why the bucket grants nothing, if the last image shows that.
+    /// Returns the reason why the bucket grants nothing, if the last image shows one.
     pub(super) fn refusal(&self, now: i64) -> Option<BucketRefusal> {
         BucketRefusal::of(self.seen.live(now)?)
     }

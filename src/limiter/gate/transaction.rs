@@ -122,7 +122,7 @@ async fn charge(
             } else if sets.iter().any(|set| !set.outdated().is_empty())
                 && std::mem::take(&mut carries)
             {
-                // A write of the shard itself corrects it.
+                // A write to an outdated shard corrects it.
                 for set in &sets {
                     for gate in set.outdated() {
                         unless_gone(replies, ask_for_nothing(gate, set.ask)).await;

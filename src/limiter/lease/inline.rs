@@ -20,8 +20,8 @@ use crate::{
 /// is given back.
 ///
 /// It consists of a few words that the compiler can keep in registers, so that a lease that is
-/// committed at once is never built in memory: to copy what was just written in pieces costs more
-/// than the decision. So only slow paths may take the address of a lease.
+/// committed at once is never built in memory: a copy of data that was just written field by field
+/// costs more than the decision. So only slow paths may take the address of a lease.
 #[derive(Debug)]
 pub(crate) struct InlineLease {
     /// `None` if the lease is over.

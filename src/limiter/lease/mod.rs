@@ -279,7 +279,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Returns the statuses of the limits at the time of the grant, less what was adjusted since.
+    /// Returns the statuses of the limits at the time of the grant, minus the adjustments since.
     /// The entity's limits come first, then the limits of its parent. It makes no round trip, so it
     /// does not include other requests.
     pub fn statuses(&self) -> Vec<LimitStatus> {
@@ -297,7 +297,7 @@ impl Lease {
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
-    /// Returns the tokens left of the only limit (millitokens), less what was adjusted since: the
+    /// Returns the tokens left of the only limit (millitokens), minus the adjustments since: the
     /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is
     /// that of the lease, and no other bucket was charged.
     pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
@@ -373,7 +373,8 @@ impl Lease {
             .extras()
             .is_some_and(|extras| extras.leaves_alone(name))
         {
-            // An enforced limit would have denied the request before.
+            // This limit only observes and is not charged: if it were enforced, it would have
+            // denied the request.
             return Ok(());
         }
         let mut found = false;

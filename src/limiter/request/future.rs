@@ -61,9 +61,10 @@ impl AcquireFuture {
         })
     }
 
-    /// Polls an acquire that was not decided at once. It writes its result to `answer`: if it
-    /// returned the result, the simplest decision would share that place, and would write it to
-    /// memory in pieces and read it at once, which stalls the processor.
+    /// Polls an acquire that was not decided at once, and writes its result to `answer`. If this
+    /// function returned the result, the result of the simplest decision would share that place in
+    /// memory. It would be written there field by field and read at once as a whole, which stalls
+    /// the processor.
     #[inline(never)]
     fn poll_slowly(
         &mut self,

@@ -50,7 +50,7 @@ impl Request {
             used: DEFAULT_COST,
         };
         let deadline = options.deadline;
-        // There is nothing in it to drop, but the compiler does not know that.
+        // `options` holds nothing that must be dropped, but the compiler does not know that.
         std::mem::forget(options);
         let bucket = match target {
             Target::Memory(MemoryPlace::Entry(entry)) => InlineBucket::Entry(entry),

@@ -187,7 +187,7 @@ impl Cache {
         let kept = flights
             .get(key)
             .is_some_and(|current| current.same_channel(&promise.subscribe()));
-        // The receiver in this map waits for nothing.
+        // The receiver in this map is not one of those who wait.
         let abandoned = promise.receiver_count() <= usize::from(kept);
         if abandoned && kept {
             flights.remove(key);

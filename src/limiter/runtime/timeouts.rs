@@ -142,7 +142,7 @@ impl DeadlineQueue {
                 let Some(next) = next else {
                     return end.ended();
                 };
-                // Whether the time is up or an earlier deadline came: it is time to look.
+                // The time is up, or an earlier deadline was added: look in both cases.
                 let _ = timeout_at(next, waits.earlier.notified()).await;
             }
         });
@@ -233,12 +233,12 @@ impl QueueState {
 pub(crate) struct Timeout {
     waits: Arc<DeadlineQueue>,
     until: Instant,
-    /// `None` until it enters the queue.
+    /// `None` until the timeout enters the queue.
     key: Option<QueueKey>,
 }
 
 impl Timeout {
-    /// Returns the time at which it ends.
+    /// Returns the time at which the timeout ends.
     pub(crate) fn until(&self) -> Instant {
         self.until
     }

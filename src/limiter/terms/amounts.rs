@@ -122,7 +122,7 @@ pub(crate) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
     }
 }
 
-/// Returns the status of a limit with `tokens`, in view of `amount`: millitokens.
+/// Returns the status of a limit with `tokens`, for a request of `amount`: millitokens.
 pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
     plan::status(
         limit,

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct ChargeContext {
     /// The version of the limits that are charged.
     pub(crate) version: ConfigVersion,
-    /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
+    /// `true` if the limits are the entity's own: then the bucket never expires.
     pub(crate) own: bool,
     /// The parent of the bucket's entity, if one is known.
     pub(crate) lineage: Option<Arc<ParentLink>>,

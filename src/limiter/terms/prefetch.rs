@@ -1,5 +1,4 @@
-//! Prefetch: settings for taking tokens ahead of the requests for them, and the pool that holds
-//! these tokens.
+//! Prefetch: settings for taking tokens before requests ask for them, and the counters.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -10,13 +9,13 @@ use serde::Serialize;
 
 use crate::telemetry;
 
-/// Takes tokens ahead of the requests for them, and grants requests from memory.
+/// Takes tokens before requests ask for them, and grants requests from memory.
 ///
 /// The size of a chunk follows the rate at which this process asks: what the process needs in one
 /// [`interval`](Self::interval), but no more than a [`share`](Self::share) of what the bucket
-/// holds. So a bucket that runs short is shared as exactly as without prefetch. The next chunk is
-/// taken in the background before the last one runs out. Unused tokens are given back when nobody
-/// asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
+/// holds. So a bucket that runs short is shared among processes as exactly as without prefetch. The
+/// next chunk is taken in the background before the last one runs out. Unused tokens are given back
+/// when nobody asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
 ///
 /// # Costs
 /// Each chunk costs a write unit: one or two chunks in an interval, and more if the share makes
@@ -28,7 +27,7 @@ use crate::telemetry;
 /// taken.
 ///
 /// Prefetch is worth it if a process asks for the same bucket several times in an interval. With
-/// fewer than three requests in an interval nothing is taken ahead: each request is a write, as
+/// fewer than three requests in an interval nothing is prefetched: each request is a write, as
 /// without prefetch.
 ///
 /// ```

@@ -28,7 +28,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// Sets the most that rules settle a request to, in tokens of the limit `name`. If a rule finds
+    /// Sets the maximum use that a rule may find, in tokens of the limit `name`. If a rule finds
     /// more, its value is ignored, like a value that is not a number: the amount that was known
     /// before is kept. This is logged (`settle value ignored`) and counted as `too_large`. Default:
     /// 100 times what a full bucket holds.

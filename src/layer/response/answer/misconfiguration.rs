@@ -28,8 +28,8 @@ impl Misconfiguration<'_> {
         }
     }
 
-    /// Returns the text for answers: what is wrong in debug builds, and only that something is
-    /// wrong in other builds.
+    /// Returns the text for answers. In debug builds the text says what is wrong, in other builds
+    /// only that something is wrong.
     pub(super) fn for_clients(self) -> String {
         if cfg!(debug_assertions) {
             self.to_string()

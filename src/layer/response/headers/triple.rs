@@ -19,7 +19,7 @@ use crate::{
 /// already, all three are left as they are.
 #[derive(Clone, Debug)]
 pub(super) struct Triple {
-    /// The limit that they report; `None` for the limit that represents all of them.
+    /// The limit that the fields report; `None` for the limit that represents all of them.
     pub(super) of: Option<LimitName>,
     pub(super) names: [HeaderName; 3],
     pub(super) reset: Reset,

@@ -31,8 +31,8 @@ use crate::{
 };
 
 /// Handles a write that was refused: keeps the image that came back, denies the requests that did
-/// not fit, and puts the others back. A request fits by the refill up to the time at which the
-/// write was planned.
+/// not fit, and puts the others back. Only the refill up to the time at which the write was planned
+/// counts.
 pub(super) fn refuse(
     gate: &Gate,
     Write {
@@ -235,9 +235,9 @@ pub(super) fn apply(
     confirm(batch.confirmations, &Ok(()));
 }
 
-/// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that
-/// it caused is refilled. `behind` sums up what was granted behind it in the batch; its own amounts
-/// are added.
+/// Returns the time at which a granted request may start, epoch ms; 0 if at once. It starts when
+/// the debt that it caused is refilled. `behind` sums up what was granted behind it in the batch;
+/// the amounts of this request are added to `behind`.
 fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, now: i64) -> i64 {
     let mut starts = 0;
     for (limit, amount) in waiter
@@ -261,8 +261,9 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
     starts
 }
 
-/// Tells the requests of a batch that there is no decision. `keep` keeps its differences for a
-/// later write; the failed write must not have been done.
+/// Tells the requests of a batch that there is no decision. If `keep` is `true`, the differences of
+/// the batch are kept for a later write. Set it only if it is certain that the failed write was not
+/// done.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
         gate.context.write_ended(false);

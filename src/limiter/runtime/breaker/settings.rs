@@ -21,8 +21,8 @@ use std::time::Duration;
 /// busy bucket, and the store is not down. Transactions that fail do not count either, because too
 /// many transactions may be the cause.
 ///
-/// Requests that need no store call are served while the breaker is open: grants from tokens taken
-/// ahead, denials of buckets that are known to be short. Settlements are still written. A
+/// Requests that need no store call are served while the breaker is open: grants from prefetched
+/// tokens, denials of buckets that are known to be short. Settlements are still written. A
 /// successful settlement also closes the breaker. With `failure_rate`, only a successful probe
 /// does: in a half-broken store some write always succeeds.
 ///

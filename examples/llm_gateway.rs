@@ -132,8 +132,8 @@ pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, B
             .await?;
         known.insert(key);
     }
-    // The limits of a key. The project's limits are higher than those of one key, and lower than
-    // those of both together.
+    // The limits of a key, and those of the project: higher than the limits of one key, lower than
+    // those of both keys together.
     config
         .set(
             ConfigScope::system(),
@@ -162,8 +162,8 @@ fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
         // The handler acquires, because the maximum length of the answer is in the body, which a
         // layer does not read.
         .acquire_in_handler()
-        // If the client gives no maximum: an estimate from earlier requests of this key, at first
-        // this one.
+        // If the client gives no maximum, the cost is learned from earlier requests of this key.
+        // The first request costs `TYPICAL`.
         .cost("tpm", TYPICAL)
         .learn("tpm", Learn::over(20))
         // The used tokens. While the answer streams: the prompt plus about one token per event. At

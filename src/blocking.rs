@@ -93,8 +93,8 @@ fn start() -> io::Result<&'static Runtime> {
         .enable_all()
         .build()?;
     if let Err(second) = RUNTIME.set(runtime) {
-        // Two threads were first. Waiting for the end of this one could be waiting on one of its
-        // own threads.
+        // Another thread has set the runtime first. This one is not needed. Waiting for its end
+        // could block one of its own threads, so do not wait.
         second.shutdown_background();
     }
     RUNTIME
@@ -104,8 +104,8 @@ fn start() -> io::Result<&'static Runtime> {
 
 /// The output of a future that can be waited for.
 pub trait WaitOutput: Sealed + Sized {
-    /// Returns the answer if there is no thread for store calls. `poll` waits for the future all
-    /// the same.
+    /// Returns the answer if there is no thread for store calls. `poll` waits for the future
+    /// without such a thread.
     #[doc(hidden)]
     fn without_thread(poll: impl FnOnce() -> Self) -> Self;
 }
@@ -119,7 +119,7 @@ impl<T, E: From<Error>> WaitOutput for Result<T, E> {
 
 impl Sealed for Result<(), SettleError> {}
 impl WaitOutput for Result<(), SettleError> {
-    /// A settlement is on its way by itself.
+    /// Waits: the settlement is written in the background, without such a thread.
     fn without_thread(poll: impl FnOnce() -> Self) -> Self {
         poll()
     }
@@ -135,7 +135,7 @@ impl<T> WaitOutput for Option<Result<T, Error>> {
 
 impl Sealed for () {}
 impl WaitOutput for () {
-    /// The end of a flush or a shutdown, which go on by themselves.
+    /// Waits: a flush or a shutdown runs in the background, without such a thread.
     fn without_thread(poll: impl FnOnce() -> Self) -> Self {
         poll()
     }

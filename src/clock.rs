@@ -59,16 +59,16 @@ impl Clock for SystemClock {
 /// do not move it. It is the default of limiters in memory, because no other process sees their
 /// buckets.
 ///
-/// To read it costs less than a call of the operating system. It counts the processor's ticks, and
-/// about once a second the system's monotonic clock corrects it. If the ticks are not steady, it
-/// asks the operating system.
+/// Reading the clock costs less than a system call. The clock counts the processor's ticks, and
+/// about once a second it is corrected by the system's monotonic clock. If the ticks are not
+/// steady, it asks the operating system.
 #[derive(Debug)]
 pub struct MonotonicClock {
     ticks: quanta::Clock,
     start: Instant,
     /// The tick count at the start.
     started_at: u64,
-    /// The wall clock's time at the start: epoch ns.
+    /// The time of the wall clock at the start: epoch ns.
     epoch: u64,
     /// The time until which the correction is valid: ns of ticks since the start.
     corrected_until: AtomicU64,

@@ -59,7 +59,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
                 .expect("it was asked")
         },
     );
-    // The ratio of the times, inverted: how many times faster we are.
+    // The ratio of the times, inverted: the factor by which this crate is faster.
     let faster = 1.0 / times.ratio();
     vec![
         latency

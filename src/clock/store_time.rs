@@ -29,7 +29,7 @@ pub struct StoreTime {
 }
 
 impl StoreTime {
-    /// Creates it without any observation. `monotonic` must never go back.
+    /// Creates the store's time without any observation. `monotonic` must never go back.
     pub fn new(monotonic: impl Clock) -> Self {
         Self {
             monotonic: Arc::new(monotonic),

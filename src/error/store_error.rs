@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, pin::Pin, sync::Arc};
 /// A future that a [`Store`](crate::store::Store) returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// The kind of a failed call: says if the call may have changed anything.
+/// The kind of a failed call, which shows if the call may have changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -55,7 +55,7 @@ impl StoreErrorKind {
 
 /// A store call that failed.
 ///
-/// Its text is one line that includes all causes. Therefore it has no
+/// The text of the error is one line that includes all causes. Therefore the error has no
 /// [`source`](std::error::Error::source): a reporter that prints the chain would print everything
 /// twice. [`cause`](Self::cause) returns the cause itself, for example the error of the SDK.
 ///

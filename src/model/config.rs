@@ -32,7 +32,7 @@ impl ConfigScope {
     /// Returns the scope of all entities that use the resource.
     ///
     /// # Errors
-    /// [`InvalidName`] if it is not a [`Resource`].
+    /// [`InvalidName`] if the text is not a valid [`Resource`].
     pub fn resource(resource: impl IntoName<Resource>) -> Result<Self, InvalidName> {
         Ok(Self::Resource(resource.into_name()?))
     }
@@ -40,7 +40,7 @@ impl ConfigScope {
     /// Returns the scope of the entity, for all resources.
     ///
     /// # Errors
-    /// [`InvalidName`] if it is not an [`EntityId`].
+    /// [`InvalidName`] if the text is not a valid [`EntityId`].
     pub fn entity(entity: impl IntoName<EntityId>) -> Result<Self, InvalidName> {
         Ok(Self::Entity(entity.into_name()?))
     }
@@ -48,7 +48,7 @@ impl ConfigScope {
     /// Returns the scope of the entity, for the resource.
     ///
     /// # Errors
-    /// [`InvalidName`] if one of them is not a name of its kind.
+    /// [`InvalidName`] if one of the texts is not a valid name.
     pub fn entity_resource(
         entity: impl IntoName<EntityId>,
         resource: impl IntoName<Resource>,

@@ -111,7 +111,7 @@ pub trait IntoLimits: Sealed {
     /// Converts the value to limits.
     ///
     /// # Errors
-    /// [`InvalidLimits`] if they cannot be combined.
+    /// [`InvalidLimits`] if the limits cannot be combined.
     fn into_limits(self) -> Result<Limits, InvalidLimits>;
 }
 

@@ -228,7 +228,7 @@ impl Resource {
     /// ```
     ///
     /// # Errors
-    /// [`UnusableKey`] if it is empty.
+    /// [`UnusableKey`] if the text is empty.
     pub fn from_untrusted(resource: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
         match resource.as_ref() {
             [] => Err(UnusableKey),

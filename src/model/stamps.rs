@@ -119,10 +119,10 @@ pub enum Validity {
     /// No condition.
     #[default]
     Any,
-    /// It is absent or in the future.
+    /// The time is absent or in the future.
     Lasts,
-    /// It has this value.
+    /// The time has this value.
     Seen(Option<i64>),
-    /// It has this value, and the write removes it.
+    /// The time has this value, and the write removes it.
     Ends(i64),
 }

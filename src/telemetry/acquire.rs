@@ -55,7 +55,7 @@ pub(crate) struct ObservedAcquire {
     begun: Begun,
     resource: Resource,
     in_memory: bool,
-    /// `true` if the request passes even if it is denied.
+    /// `true` if the request passes even if it is denied, because the limits only observe.
     observed: bool,
     over: bool,
 }

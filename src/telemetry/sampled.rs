@@ -15,7 +15,7 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// disk and hide all other lines.
 #[derive(Debug)]
 pub(super) struct Sampled {
-    /// The time that the lines have used up, ms since the start. Each line uses a second. The lines
+    /// The time that the lines have used up, ms since the start. Each line uses a second. This time
     /// may be ahead of the clock by a burst.
     written_at: Cell<u64>,
     left_out: Cell<u64>,

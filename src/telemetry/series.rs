@@ -18,7 +18,7 @@ pub(super) const MOST_LIMITS: usize = 8;
 /// The label of all others. It is not a valid name of a resource or a limit.
 pub(super) const OTHER: &str = "_other";
 
-/// More than twice the number of resources, so that a search ends soon.
+/// The number of slots: more than twice the number of resources, so that a search ends soon.
 const SLOTS: usize = 256;
 
 static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources {

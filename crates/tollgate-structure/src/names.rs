@@ -40,7 +40,8 @@ pub(crate) struct Import {
     pub(crate) gates: Vec<String>,
 }
 
-/// No path of a crate that compiles is longer: a guard against `use` lines that lead to each other.
+/// The maximum number of steps to follow a name. No crate that compiles needs more. It stops the
+/// search if `use` lines lead to each other.
 const MOST_STEPS: usize = 100;
 
 impl Scope {

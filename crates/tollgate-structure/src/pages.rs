@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{Result, Sources, listing};
 
-/// A page and what must stand in it.
+/// A page and its expected text.
 #[derive(Debug)]
 pub struct Page {
     /// The file.
     pub file: PathBuf,
-    /// Its text.
+    /// The expected text.
     pub text: String,
 }
 

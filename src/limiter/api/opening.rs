@@ -89,8 +89,8 @@ impl Opening {
     }
 }
 
-/// Describes where the environment says that the table is: the endpoint with the variable that sets
-/// it, or the region.
+/// Describes the place of the table according to the environment: the endpoint with the variable
+/// that sets it, or the region.
 pub(crate) fn way_to(region: &str) -> String {
     let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
     let endpoint = named

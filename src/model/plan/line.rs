@@ -51,7 +51,7 @@ pub(super) struct Rows<'a> {
     pub(super) gone: Option<i64>,
 }
 
-/// A line, and the facts that it relies on.
+/// The planned change of one limit, and the facts that it relies on.
 pub(super) struct PlannedLine {
     pub(super) line: Line,
     /// `true` if the line counts the refill since the anchor that was seen.
@@ -225,8 +225,8 @@ fn line(
     let mut line = Line::new(known.name.clone(), tokens).with_consumed(consumed);
     line.floor = floor.map(clamp);
     line.ceiling = ceiling.map(clamp);
-    // Floor and ceiling are computed from these parameters, which another process may have changed
-    // since.
+    // The floor and the ceiling are computed from these parameters, which another process may have
+    // changed since. So the write requires them.
     line.expected = Some(known.parameters);
     line
 }

@@ -18,8 +18,8 @@ use crate::model::{
 /// overflows: 10^15 tokens per second fill an `i64` in 9 s.
 const LARGE: i128 = 1 << 61;
 
-/// The clock error between processes to expect, ms. A clock that is ahead by this much empties a
-/// bucket that fills in less time.
+/// The difference between the clocks of processes to expect, ms. If a process with a clock that is
+/// ahead by this much moves the anchor, a bucket that fills in less time looks empty to the others.
 const CLOCKS_APART: i64 = 1000;
 
 /// The writes left below which an update refills the internal write counter. Python clients double
@@ -213,7 +213,8 @@ impl Planner<'_> {
             // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
-            // A process with a clock that is ahead would empty the bucket for all others.
+            // If a process with a clock that is ahead moved the anchor, the bucket would look empty
+            // to all others.
             Peers::Absent => {
                 row.is_at_cap && rule.time_to_fill() < CLOCKS_APART && row.due > cap / 2
             }

@@ -128,7 +128,7 @@ impl Line {
             && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
     }
 
-    /// Changes the limit of shard `shard` of `count`.
+    /// Applies the line to the limit of shard `shard` of `count`.
     pub(super) fn apply(
         &self,
         limit: &mut LimitState,

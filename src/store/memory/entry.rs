@@ -29,7 +29,7 @@ pub(super) struct LockedEntry {
     /// `None` if there is no bucket, which is the same as a full one.
     pub(super) bucket: Option<CompactState>,
     /// The time at which a full store checks if the entry can be forgotten: epoch ms, never after
-    /// it is full.
+    /// the time at which the bucket is full.
     pub(super) due: i64,
 }
 

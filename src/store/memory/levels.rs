@@ -26,8 +26,7 @@ pub(super) struct Levels {
 struct Rare {
     /// The levels after the first one.
     others: SmallVec<[LimitLevel; 1]>,
-    /// The state that only the [`Store`](crate::store::Store) trait writes: everything except the
-    /// limits.
+    /// The state besides the limits, which only the [`Store`](crate::store::Store) trait writes.
     rest: Option<Box<BucketState>>,
 }
 

@@ -165,7 +165,7 @@ impl Fleet {
         self
     }
 
-    /// Sets the maximum difference of each process's clock from the true time, in both directions.
+    /// Sets the maximum difference of each process's clock from the true time, ahead or behind.
     /// Default: 0.
     pub fn skew(mut self, most: Duration) -> Self {
         self.skew = most;

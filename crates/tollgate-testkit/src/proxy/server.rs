@@ -154,7 +154,7 @@ impl Proxy {
     /// Waits until at least `requests` requests for `operation` have been forwarded and answered
     /// upstream.
     ///
-    /// With it, a test can wait for a request whose client has given up.
+    /// A test can use this to wait for a request whose client has given up.
     pub async fn until_count(&self, operation: &str, requests: u64) {
         self.exchange.answered.until(operation, requests).await;
     }
@@ -167,7 +167,7 @@ impl Proxy {
 
     /// Waits until at least `requests` requests for `operation` have arrived.
     ///
-    /// With it, a test knows that a request is delayed or swallowed by now.
+    /// A test can use this to wait until a request is delayed or swallowed.
     pub async fn until_received(&self, operation: &str, requests: u64) {
         self.exchange.received.until(operation, requests).await;
     }

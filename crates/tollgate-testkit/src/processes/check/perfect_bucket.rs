@@ -53,7 +53,8 @@ impl PerfectBucket {
     pub(super) fn advance(&mut self, at: i64) {
         let elapsed = self.at.map_or(0, |last| (at - last).max(0));
         let refilled = self.level + i128::from(self.parameters.amount) * i128::from(elapsed);
-        // An allowance may have raised the level above the capacity. It stays until it is used.
+        // An allowance may have raised the level above the capacity. Then the level stays until it
+        // is used.
         self.level = refilled.min(self.full.max(self.level));
         if self.at.is_some() {
             self.highest = self.highest.max(Some(self.level));

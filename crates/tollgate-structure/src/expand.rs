@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn repetitions_and_options_are_written_as_often_as_they_came() {
-        // Without spaces: how tokens are spaced is not ours to say.
+        // Compare the text without spaces, because the spacing of tokens is not defined.
         let rules = "($(#[$doc:meta])* $name:ident, $most:expr $(, reserved $word:literal)?) => {
             $(#[$doc])* pub struct $name; const MOST: usize = $most; $(const WORD: &str = $word;)?
         };";

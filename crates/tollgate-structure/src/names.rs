@@ -106,7 +106,7 @@ impl Scope {
         while let Some((name, after)) = rest.split_first() {
             let child = at.child(name);
             let is_module = self.modules.contains_key(&child);
-            // At the end of a path an item goes before a module of the same name, as
+            // At the end of a path, an item takes precedence over a module of the same name, as in
             // `settle::settle`.
             at = match self.look_up(&at, name, steps) {
                 Some(Target { module, name: None }) if !is_module => module,
@@ -144,7 +144,7 @@ impl Scope {
             .iter()
             .filter(|import| import.name.as_deref() == Some(name));
         if let Some(import) = named.next() {
-            // `use name;` in the module `name`'s parent leads to itself: it is another crate then.
+            // If `use name;` in a module would lead to itself, `name` is another crate.
             return if import.path == [name] {
                 None
             } else {

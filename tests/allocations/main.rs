@@ -249,7 +249,7 @@ fn bytes_of(buckets: usize) -> i64 {
 
 #[test]
 fn a_bucket_weighs_at_most_200_bytes() {
-    // Just above and just below a doubling of the tables, and a number between.
+    // Numbers of buckets just above and just below a doubling of the tables, and a number between.
     for buckets in [300_000, 450_000, 500_000] {
         let each = bytes_of(buckets) as f64 / buckets as f64;
         println!("{buckets} buckets: {each:.1} bytes each");
@@ -331,7 +331,7 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
     }
 }
 
-/// Ten times as many keys as remembered gates.
+/// Uses ten times as many keys as there can be remembered gates.
 #[test]
 fn the_memory_of_gates_is_flat_after_the_cap() {
     let _gates = GATES_OF_ONE.blocking_lock();
@@ -373,7 +373,8 @@ fn the_memory_of_gates_is_flat_after_the_cap() {
     }
 }
 
-/// Ten times as many keys as the store has room for. The benchmarks of the report use ten million.
+/// Uses ten times as many keys as the store has room for. The benchmarks of the report use ten
+/// million.
 #[test]
 fn the_memory_of_a_store_is_flat_after_the_cap() {
     // With the first capacity, the tables of the store's parts are as full as they may be with room

@@ -37,7 +37,7 @@ async fn server(status: u16, body: &'static str) -> SocketAddr {
     address
 }
 
-/// Returns the address of nobody.
+/// Returns an address on which nobody listens.
 async fn nobody() -> SocketAddr {
     TcpListener::bind(("127.0.0.1", 0))
         .await

@@ -77,7 +77,7 @@ impl Setting {
     }
 }
 
-/// Paused time runs to the deadline, not to the store's answer.
+/// With paused time, the deadline passes before the store's answer comes.
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_a_quarter_of_a_second_at_most_unless_told_to() {
     let store = Arc::new(FlakyStore::default());

@@ -100,7 +100,8 @@ impl Perfect {
     }
 
     fn refilled(mut self, now: i64) -> Self {
-        // A write that arrives late counts at the time of the write that arrived before it.
+        // If a write carries an earlier time than the write before it, it counts as done at the
+        // time of the write before it.
         let elapsed = (now - self.at).max(0);
         self.units += i128::from(self.parameters.refill_amount()) * i128::from(elapsed);
         self.at += elapsed;

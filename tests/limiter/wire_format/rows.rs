@@ -153,8 +153,8 @@ async fn s1_a_spend_below_the_cap_leaves_the_anchor_free() {
     rows.acquire(10, 0).await.commit();
     rows.advance(1000);
     rows.acquire(10, 0).await.commit();
-    // 10 of 50 tokens; the bucket may hold at most 59 for the condition. The other limit is not
-    // part of the write.
+    // 10 of 50 tokens are spent. The condition allows at most 59 in the bucket. The other limit is
+    // not part of the write.
     let update = format!("SET lw = ID ADD b_a_tk -10000, b_a_tc 10000, {W}");
     assert_eq!(
         rows.last(),
@@ -178,7 +178,7 @@ async fn s1_beside_others_the_ceiling_is_wider_by_the_slack() {
         .unwrap()
         .parse()
         .unwrap();
-    // The refill of 100 to 250 ms.
+    // The slack is the refill of 100 to 250 ms.
     assert!((59_100..=59_250).contains(&most), "{most}");
 }
 

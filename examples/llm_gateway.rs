@@ -1,10 +1,10 @@
 //! A gateway in front of a language model. Every API key and its project have limits for requests
 //! and tokens per minute.
 //!
-//! It speaks OpenAI's chat completions and Anthropic's messages. A request is charged an estimate
-//! before the model is called. After the response, streamed or not, the charge is settled to the
-//! usage that the model reports. A refusal has the headers and the body that the API's own clients
-//! understand.
+//! The gateway speaks OpenAI's chat completions and Anthropic's messages. A request is charged an
+//! estimate before the model is called. After the response, streamed or not, the charge is settled
+//! to the usage that the model reports. A refusal has the headers and the body that the API's own
+//! clients understand.
 //!
 //! The model is a fake with its own socket, and the table is in the embedded engine, so there is
 //! nothing to install. `UPSTREAM=http://127.0.0.1:11434` selects another model server, and

@@ -30,8 +30,8 @@ use crate::{
 
 /// Waits on the calling thread for the answer of a future.
 ///
-/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). Use
-/// `.await` on an async task, because `wait` blocks the thread of the task.
+/// `wait` may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking).
+/// Use `.await` on an async task, because `wait` blocks the thread of the task.
 ///
 /// # Blocking for ever
 /// On an async task of a `current_thread` runtime, a limiter that lives on the same runtime does
@@ -93,7 +93,7 @@ fn start() -> io::Result<&'static Runtime> {
         .enable_all()
         .build()?;
     if let Err(second) = RUNTIME.set(runtime) {
-        // Another thread has set the runtime first. This one is not needed. Waiting for its end
+        // Another thread has set the runtime first. This runtime is not needed. Waiting for its end
         // could block one of its own threads, so do not wait.
         second.shutdown_background();
     }

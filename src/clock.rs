@@ -56,8 +56,8 @@ impl Clock for SystemClock {
 }
 
 /// A clock that reads the wall clock once and then adds the time since: changes of the wall clock
-/// do not move it. It is the default of limiters in memory, because no other process sees their
-/// buckets.
+/// do not move it. This clock is the default of limiters in memory, because no other process sees
+/// their buckets.
 ///
 /// Reading the clock costs less than a system call. The clock counts the processor's ticks, and
 /// about once a second it is corrected by the system's monotonic clock. If the ticks are not

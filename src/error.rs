@@ -17,7 +17,7 @@ use crate::model::IncompatibleVersion;
 
 /// The error of an acquire, of a lease, and of opening a limiter.
 ///
-/// The text of each error is one line and complete. It does not repeat a
+/// The text of each error is one line and complete. The text does not repeat a
 /// [`source`](std::error::Error::source), because no error has one.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! The Python client on the same engine and table. It creates the table without a stream.
+//! The Python client on the same engine and table. The client creates the table without a stream.
 
 use std::{
     env,

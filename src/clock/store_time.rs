@@ -100,8 +100,8 @@ impl StoreTime {
         wall.max(earliest).min(latest.max(earliest))
     }
 
-    /// Returns the bounds at `now` of the monotonic clock. They widen with time, because that clock
-    /// drifts.
+    /// Returns the bounds at `now` of the monotonic clock. The bounds widen with time, because that
+    /// clock drifts.
     fn bounds(&self, now: i64) -> (i64, i64) {
         let (least, most) = (
             self.least.load(Ordering::Relaxed),

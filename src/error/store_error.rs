@@ -17,15 +17,15 @@ pub enum StoreErrorKind {
     HotKey,
     /// Nothing was done: the store was not reached, or it could not do the call for now.
     NotApplied,
-    /// Nothing was done, because the store is full of buckets in use. This is no outage: clients
-    /// fill a store with keys that they make up.
+    /// Nothing was done, because the store is full of buckets in use. A full store is no outage:
+    /// clients fill a store with keys that they make up.
     Full,
     /// Nothing was done, and the store refuses the same call until somebody changes something:
     /// permissions are missing, credentials are unknown or have expired, or the call is not valid.
     Rejected,
     /// Nothing was done: the table does not exist.
     Missing,
-    /// Nothing was done: the table lacks an index that the call needs. It belongs to another
+    /// Nothing was done: the table lacks an index that the call needs. The table belongs to another
     /// program, or is incomplete.
     NotOurs,
     /// The answer was lost: the write may have been done, or may still be done.

@@ -1,10 +1,10 @@
-//! The tower layer. It acquires a lease before the inner service runs, and settles it by the
+//! The tower layer. The layer acquires a lease before the inner service runs, and settles it by the
 //! response.
 //!
-//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. It is
-//! used like any other tower layer: with `Router::layer`, `Router::route_layer`, `ServiceBuilder`,
-//! or around a bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it to a
-//! `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different
+//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. The
+//! layer is used like any other tower layer: with `Router::layer`, `Router::route_layer`,
+//! `ServiceBuilder`, or around a bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it
+//! to a `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different
 //! policies can share one limiter. One layer can also have a [table of routes](routes), which can
 //! be replaced while it serves.
 //!

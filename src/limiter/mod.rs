@@ -4,7 +4,7 @@
 //!
 //! [`RateLimiter::acquire`] charges the estimated cost to the bucket before the work begins, either
 //! for all limits or for none, and returns a [`Lease`]. While the work runs, [`Lease::adjust`] and
-//! [`Lease::settle`] record the real use. They are local and make no round trip. [`Lease::commit`]
+//! [`Lease::settle`] record the real use. Both are local and make no round trip. [`Lease::commit`]
 //! then writes the difference, which may drive the bucket into debt. [`Lease::rollback`] gives
 //! everything back, and so does dropping the lease.
 //!
@@ -50,9 +50,9 @@
 //! # Gates
 //!
 //! Over a store, every bucket has a *gate* in this process. The gate caches the state of the bucket
-//! that its last write returned. It has one write in flight at a time, and all requests that arrive
-//! meanwhile share the next write. If the cached state shows that a request cannot fit, the gate
-//! denies it without a write, for at most a second after the store last showed that state.
+//! that its last write returned. A gate has one write in flight at a time, and all requests that
+//! arrive meanwhile share the next write. If the cached state shows that a request cannot fit, the
+//! gate denies it without a write, for at most a second after the store last showed that state.
 //!
 //! Writes of different processes do not exclude each other: a spend is relative to the bucket's
 //! *anchor*, the time up to which its tokens are refilled, and the anchor stays the same over many

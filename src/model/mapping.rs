@@ -291,8 +291,8 @@ fn pair(first: &str, second: &str) -> String {
     format!("{PAIR}{}:{first}:{second}", first.len())
 }
 
-/// Returns the hash of a pair. It has no second colon, so it never equals a pair that is written in
-/// full.
+/// Returns the hash of a pair. The hash has no second colon, so it never equals a pair that is
+/// written in full.
 fn pair_digest(text: &str) -> String {
     format!("{PAIR}{}", digest(text.as_bytes()))
 }

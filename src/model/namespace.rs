@@ -30,7 +30,7 @@ impl fmt::Display for NamespaceStatus {
 }
 
 /// The id of a namespace. Names are for people, and a deleted namespace gives its name up; the id
-/// stays the same. It is opaque, and the prefix of every key of the namespace's items.
+/// stays the same. The id is opaque, and is the prefix of every key of the namespace's items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NamespaceId(String);

@@ -110,8 +110,8 @@ impl RefillRule {
         }
     }
 
-    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds. It
-    /// needs no division, so it takes a tenth of the time, and most buckets are full.
+    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds.
+    /// This check needs no division, so it takes a tenth of the time. Most buckets are full.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {
         let missing = self

@@ -19,8 +19,8 @@ pub struct PeerFlags {
     /// An attribute that changes the meaning of the limits in a way that this crate does not
     /// understand.
     pub not_understood: Option<String>,
-    /// The limits of which the item has only a part. They begin empty, because nobody knows how
-    /// much of them was spent.
+    /// The limits of which the item has only a part. These limits begin empty, because nobody knows
+    /// how much of them was spent.
     pub incomplete: Vec<LimitName>,
 }
 

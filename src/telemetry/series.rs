@@ -15,7 +15,7 @@ use crate::model::{LimitName, Resource};
 pub(super) const MOST_RESOURCES: usize = 100;
 pub(super) const MOST_LIMITS: usize = 8;
 
-/// The label of all others. It is not a valid name of a resource or a limit.
+/// The label of all others. The label is not a valid name of a resource or a limit.
 pub(super) const OTHER: &str = "_other";
 
 /// The number of slots: more than twice the number of resources, so that a search ends soon.
@@ -28,7 +28,7 @@ static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources {
     other: ResourceSeries::new(SLOTS, None),
 });
 
-/// The series of all resources. They are found without a lock, and are never removed.
+/// The series of all resources. The series are found without a lock, and are never removed.
 struct Resources {
     hasher: foldhash::fast::RandomState,
     taken: AtomicUsize,

@@ -1,5 +1,5 @@
-//! Gauges of the whole process. They are tested here because no other test of this binary has gates
-//! meanwhile.
+//! Gauges of the whole process. These gauges are tested here because no other test of this binary
+//! has gates meanwhile.
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tollgate::{Limit, RateLimiter, store::MemoryStore};

@@ -40,8 +40,8 @@ pub(crate) struct Import {
     pub(crate) gates: Vec<String>,
 }
 
-/// The maximum number of steps to follow a name. No crate that compiles needs more. It stops the
-/// search if `use` lines lead to each other.
+/// The maximum number of steps to follow a name. No crate that compiles needs more. The limit stops
+/// the search if `use` lines lead to each other.
 const MOST_STEPS: usize = 100;
 
 impl Scope {

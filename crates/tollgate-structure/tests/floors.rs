@@ -1,8 +1,8 @@
 //! The rules for the imports between files of `src`, and for type names that are defined more than
 //! once.
 //!
-//! The numbers and the list are those of today. They may only shrink, and each test says when one
-//! can. No type name may be defined twice.
+//! The numbers and the list are those of today. The numbers and the list may only shrink. Each test
+//! fails if one of them can shrink. No type name may be defined twice.
 
 use std::{collections::BTreeSet, path::Path};
 

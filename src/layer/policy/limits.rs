@@ -10,7 +10,7 @@ pub(crate) enum PolicyLimits {
     Stored,
     /// The stored limits, or these if none are stored.
     StoredOr(Limits),
-    /// These limits, whatever is stored.
+    /// These limits, even if others are stored.
     Exactly(Limits),
 }
 

@@ -16,13 +16,15 @@ use crate::{
 ///
 /// The layer puts one into the request's extensions if its policy has
 /// [`acquire_in_handler`](crate::layer::PolicyBuilder::acquire_in_handler). With the feature `axum`
-/// it is an extractor. It acquires for the entity and the resource that the policy's keys have
-/// found, by the policy's limits. The policy also sets the costs that the handler does not name.
+/// it is an extractor. The limiter acquires for the entity and the resource that the policy's keys
+/// have found, by the policy's limits. The policy also sets the costs that the handler does not
+/// name.
 ///
-/// The acquired lease is the request's lease, as if the layer had acquired it. It is settled by the
-/// policy's rules, reported in the response's headers, and committed when the response head is
-/// ready, or when the body and the last [`LeaseHandle`] are gone. A handler that answers with an
-/// error, fails or panics is charged all the same, unless the policy says otherwise.
+/// The acquired lease is the request's lease, as if the layer had acquired it. That lease is
+/// settled by the policy's rules, reported in the response's headers, and committed when the
+/// response head is ready, or when the body and the last [`LeaseHandle`] are gone. A handler that
+/// answers with an error, fails or panics is charged all the same, unless the policy says
+/// otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};

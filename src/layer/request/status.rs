@@ -9,8 +9,8 @@ use crate::{
 
 /// The state of the limits of the current request.
 ///
-/// It is a snapshot from the time when the lease was granted, with what was adjusted since. With
-/// the feature `axum` it is an extractor.
+/// The state is a snapshot from the time when the lease was granted, with the adjustments since.
+/// With the feature `axum` it is an extractor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimitStatus {

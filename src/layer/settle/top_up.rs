@@ -72,7 +72,7 @@ impl TopUp {
     }
 
     /// Ends the stream like [`end_stream`](Self::end_stream), but with `event` as the last of the
-    /// server-sent events. It must be whole lines, with an empty line at the end.
+    /// server-sent events. The event must consist of whole lines, with an empty line at the end.
     pub fn end_stream_with(self, event: impl Into<Bytes>) -> Self {
         Self {
             ending: Some(StreamEnding {

@@ -29,7 +29,7 @@ pub(crate) enum Ending {
 
 /// The response after its head was settled.
 pub(crate) enum Settled {
-    /// The body is passed on. It keeps the tail until it ends.
+    /// The body is passed on. The body keeps the tail until it ends.
     Body(Option<Tail>),
     /// The layer's own answer replaces the response.
     Replaced(Box<Response<Bytes>>),

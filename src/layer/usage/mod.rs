@@ -37,8 +37,8 @@ use table::Field;
 /// ```
 ///
 /// If a number comes several times, the largest one counts: streams repeat their numbers as they
-/// grow, and a smaller number takes nothing back. It must be a JSON number, whole and not negative.
-/// `null` is skipped. Any other value is ignored, with one warning for each body.
+/// grow, and a smaller number takes nothing back. A number must be a JSON number, whole and not
+/// negative. `null` is skipped. Any other value is ignored, with one warning for each body.
 ///
 /// # Bodies that are cut off
 /// A stream may break off, or its client may disconnect, when only a part of the usage has come:
@@ -57,7 +57,7 @@ use table::Field;
 /// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept
 /// for a response, whatever its length. Up to 128 levels are read. If the JSON is nested deeper or
 /// invalid, nothing more of the body is read; in an event stream, nothing more of the current
-/// event. What was found until then counts.
+/// event. Numbers that were found until then count.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Usage {

@@ -27,9 +27,9 @@ pub(super) enum Field {
     /// The output tokens of the model's reasoning, beside [`Output`](Self::Output).
     Thoughts,
     Total,
-    /// The input tokens that are billed. They count if the answer has no other number.
+    /// The input tokens that are billed. These tokens count if the answer has no other number.
     BilledInput,
-    /// The output tokens that are billed. They count if the answer has no other number.
+    /// The output tokens that are billed. These tokens count if the answer has no other number.
     BilledOutput,
 }
 

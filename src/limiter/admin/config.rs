@@ -173,7 +173,7 @@ impl Config {
     /// Returns the limits that apply to an acquire without limits of its own, and their source.
     /// Returns `None` if no level has any. No round trip if the limits are cached, otherwise one.
     ///
-    /// It also returns limits that an acquire would refuse with [`Invalid::NotUnderstood`].
+    /// The result may contain limits that an acquire would refuse with [`Invalid::NotUnderstood`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails, [`Error::Invalid`] for invalid names.

@@ -204,7 +204,7 @@ impl Snapshots {
         })
     }
 
-    /// Returns the sum of all snapshots. It reads every page of them.
+    /// Returns the sum of all snapshots. This reads every page of snapshots.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.

@@ -49,8 +49,8 @@ impl Acquire {
     }
 
     /// Sets the limits of the bucket, instead of stored limits: a [`Limit`](crate::Limit), an array
-    /// or a vector of them, or [`Limits`](crate::Limits). They also apply to the parent's bucket if
-    /// that is charged.
+    /// or a vector of them, or [`Limits`](crate::Limits). These limits also apply to the parent's
+    /// bucket if that is charged.
     ///
     /// If the stored bucket has other parameters for one of these limits, the write that grants the
     /// request changes them. A limit that only the bucket has stays as it is.
@@ -78,8 +78,8 @@ impl Acquire {
         self
     }
 
-    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. It has no
-    /// effect in memory.
+    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. Prefetch
+    /// has no effect in memory.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.edit(|request| {
             request.set_prefetch(prefetch);
@@ -95,8 +95,9 @@ impl Acquire {
     /// Each acquire is a transaction of its own: it shares no write with others, and
     /// [prefetches](Self::prefetch) nothing. Transactions that conflict at a busy parent are
     /// repeated, up to twelve tries in all. Then the acquire fails with
-    /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So this is for parents
-    /// with a few acquires at a time. It has no effect in memory, or if the entity has no parent.
+    /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So use a transaction for
+    /// parents with a few acquires at a time. This option has no effect in memory, or if the entity
+    /// has no parent.
     ///
     /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. If
     /// other requests have taken tokens after the transaction was planned, it is planned again.
@@ -177,11 +178,12 @@ impl Acquire {
     /// because it is down or busy. The lease is then [degraded](Lease::is_degraded).
     ///
     /// The local buckets start full, with the share of each capacity, and refill at the share of
-    /// each rate. They are kept from one outage to the next. Their grants are never charged to the
-    /// store, nor given back to it. The limits and the parent are those that were last looked up.
-    /// If none are known and [`default_limits`](Self::default_limits) sets none, the acquire fails
-    /// as it would without `or_locally`. It also fails if the cost is above the share of a
-    /// capacity, or if the limiter was shut down. It has no effect in memory.
+    /// each rate. The buckets are kept from one outage to the next. Their grants are never charged
+    /// to the store, nor given back to it. The limits and the parent are those that were last
+    /// looked up. If none are known and [`default_limits`](Self::default_limits) sets none, the
+    /// acquire fails as it would without `or_locally`. The acquire also fails if the cost is above
+    /// the share of a capacity, or if the limiter was shut down. This option has no effect in
+    /// memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, limiter::LocalShare};
@@ -210,8 +212,8 @@ impl Acquire {
     }
 
     /// Makes the limit `name` only observe, for the parent too. The limit is evaluated, but it
-    /// never denies a request. It is charged if all limits, including this one, have enough tokens.
-    /// [`Lease::shadow_denials`] returns the limits that would have denied the request.
+    /// never denies a request. The limit is charged if all limits, including this one, have enough
+    /// tokens. [`Lease::shadow_denials`] returns the limits that would have denied the request.
     ///
     /// If limits that only observe would have denied the request, none of them is charged for it,
     /// neither now nor when it is settled: otherwise they would show a debt that enforced limits
@@ -247,8 +249,8 @@ impl Acquire {
     /// observe cause no wait.
     ///
     /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is
-    /// dropped, its place is normally [given back](Self#dropping). That does not start other
-    /// waiting requests earlier: requests that come later find the tokens.
+    /// dropped, its place is normally [given back](Self#dropping). A place that is given back does
+    /// not start other waiting requests earlier: requests that come later find the tokens.
     ///
     /// ```
     /// use std::time::Duration;

@@ -16,12 +16,12 @@ use crate::{
 /// A handle to a bucket that was looked up once, to acquire from it again and again:
 /// [`RateLimiter::bucket`](crate::RateLimiter::bucket). Clones are cheap.
 ///
-/// It keeps the names and the bucket's place in this process. It keeps limits only if
+/// The handle keeps the names and the bucket's place in this process. It keeps limits only if
 /// [`limits`](Self::limits) sets them. Otherwise every acquire uses the limits and the parent that
 /// are stored at its time, as far as the limiter has them cached.
 ///
-/// In memory, a bucket is never evicted while a handle to it exists, full or not. It counts towards
-/// the store's capacity.
+/// In memory, a bucket is never evicted while a handle to it exists, full or not. Such a bucket
+/// counts towards the store's capacity.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter};

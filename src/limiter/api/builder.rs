@@ -198,8 +198,9 @@ impl RateLimiterBuilder {
         RateLimiter::of(Engine::memory(self.settings, store))
     }
 
-    /// Builds a limiter for tests. It is like that of [`build_memory`](Self::build_memory), but
-    /// `script` decides before the buckets do, and observes what happens to leases.
+    /// Builds a limiter for tests. The limiter is like that of
+    /// [`build_memory`](Self::build_memory), but `script` decides before the buckets do, and
+    /// observes what happens to leases.
     ///
     /// Hidden, because only the crate `tollgate-testkit` uses it: tests use its `limiter`.
     #[doc(hidden)]
@@ -228,8 +229,9 @@ impl RateLimiterBuilder {
 
 impl RateLimiter {
     /// Creates a limiter whose buckets live in this process, for tests and for services that run
-    /// alone. It has room for 500 000 buckets; [`builder`](Self::builder) sets other sizes. If all
-    /// are in use, a new key is refused, unless [`MemoryStore::when_full`] says otherwise.
+    /// alone. The limiter has room for 500 000 buckets; [`builder`](Self::builder) sets other
+    /// sizes. If all are in use, a new key is refused, unless [`MemoryStore::when_full`] says
+    /// otherwise.
     pub fn memory() -> Self {
         Self::builder().build_memory(MemoryStore::new())
     }

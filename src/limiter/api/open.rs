@@ -31,9 +31,10 @@ use crate::{
 /// # Errors
 /// [`Error::Stack`] if the stack cannot be joined or provisioned, or does not answer within the
 /// [`deadline`](Self::deadline); [`Error::Invalid`] if a name or a setting is invalid. A table is
-/// refused if its schema has another major version than this crate, or a higher minor version. It
-/// is also refused if it requires a Python client above 0.17.0, the version that this crate is
-/// equivalent to: clients raise that requirement when they store what older clients would misread.
+/// refused if its schema has another major version than this crate, or a higher minor version. A
+/// table is also refused if it requires a Python client above 0.17.0, the version that this crate
+/// is equivalent to: clients raise that requirement when they store what older clients would
+/// misread.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
@@ -116,7 +117,7 @@ impl OpenOptions {
     /// [`principal`](RateLimiterBuilder::principal) sets a name. STS is asked once, at the first
     /// change of limits or entities. If it does not answer within a second, no name is recorded.
     ///
-    /// By default this uses the configuration from the environment. It is off if a
+    /// By default this uses the configuration from the environment. The look-up is off if a
     /// [`client`](Self::client) is given, or if the environment sets an endpoint for DynamoDB but
     /// none for STS (`AWS_ENDPOINT_URL_STS`).
     pub fn caller_identity(mut self, config: &SdkConfig) -> Self {
@@ -166,7 +167,7 @@ impl OpenOptions {
             Some(client) => client,
             None => {
                 // If no region is set, the SDK asks the metadata service of the machine for it.
-                // That may take long.
+                // This question may take long.
                 let config = async { Ok::<_, StackError>(load_config().await) };
                 let config = opening
                     .step("loading the AWS configuration", config)

@@ -83,7 +83,7 @@ impl RateLimiter {
     /// Looks up the bucket of `entity` and `resource` once, to acquire from it again and again.
     ///
     /// The handle keeps what [`acquire`](BucketHandle::acquire) would look up every time: the
-    /// checked names and the bucket's place in this process. It does not keep limits unless
+    /// checked names and the bucket's place in this process. The handle does not keep limits unless
     /// [`limits`](BucketHandle::limits) sets them: if stored limits or the entity's parent change,
     /// the handle's next acquire sees that as soon as any other.
     ///
@@ -176,7 +176,8 @@ impl RateLimiter {
     /// writes. The limiter stays in use. Call this in a process that may be frozen or ended after
     /// each request, such as an AWS Lambda function.
     ///
-    /// It does not settle leases that are still held, and does not give back prefetched tokens.
+    /// A flush does not settle leases that are still held, and does not give back prefetched
+    /// tokens.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter};

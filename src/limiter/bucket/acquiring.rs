@@ -99,8 +99,8 @@ impl Acquiring {
     }
 
     /// Polls for the decision. `context` and `amounts` must be those that the bucket was asked
-    /// with. They are not kept here because all requests of one bucket share the data that they
-    /// refer to, and every clone of a reference counter costs time.
+    /// with. These values are not kept here, because all requests of one bucket share the data that
+    /// they refer to, and every clone of a reference counter costs time.
     pub(crate) fn poll(
         &mut self,
         gate: &Arc<Gate>,

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Decides instead of buckets, and observes what happens to leases: for tests of services that use
-/// a limiter. It is passed to
+/// a limiter. A script is passed to
 /// [`RateLimiterBuilder::build_scripted`](crate::limiter::RateLimiterBuilder::build_scripted). The
 /// crate `tollgate-testkit` has one with a recorder.
 ///

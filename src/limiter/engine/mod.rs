@@ -35,8 +35,8 @@ pub(crate) struct Engine {
     settings: Settings,
     /// The requests that wait for capacity, if the buckets are in a store.
     waiters: Arc<Waiters>,
-    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). They are kept
-    /// from one outage to the next: otherwise each short outage would start with full buckets.
+    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The buckets are
+    /// kept from one outage to the next: otherwise each short outage would start with full buckets.
     local: OnceLock<Arc<Memory>>,
 }
 

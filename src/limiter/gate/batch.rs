@@ -217,7 +217,7 @@ impl GateState {
     }
 
     /// Takes the debts from the pending differences, if writes of them were refused at least `most`
-    /// times in a row. They are then written even if the bucket does not have the tokens.
+    /// times in a row. The debts are then written even if the bucket does not have the tokens.
     pub(super) fn overdue_takes(&mut self, most: u32) -> Option<Batch> {
         if self.takes_refused < most || !self.pending.takes() {
             return None;
@@ -243,8 +243,8 @@ impl GateState {
         self.flush_now |= !self.flush_due;
     }
 
-    /// Takes the requests off the queue whose deadline is before `back`. They get no decision, for
-    /// the reason `why`.
+    /// Takes the requests off the queue whose deadline is before `back`. These requests get no
+    /// decision, for the reason `why`.
     pub(super) fn overdue(
         &mut self,
         back: Instant,

@@ -28,8 +28,8 @@ pub(crate) struct CompactImage {
     expires_at: i64,
     /// The time at which a Python client was last seen, epoch seconds.
     peer_at: u32,
-    /// The largest amount that one request has asked, as a [`part`] of the limit's capacity. It is
-    /// the largest such part among all limits.
+    /// The largest amount that one request has asked, as a [`part`] of the limit's capacity. The
+    /// field holds the largest such part among all limits.
     most_asked: u32,
     first: Numbers,
     /// The numbers of the limits after the first.
@@ -45,8 +45,8 @@ const NEVER: i64 = i64::MIN;
 /// The consumption of a limit that no write of the gate has shown.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The part that stands for the whole capacity. It is a power of two, like the number of shards, so
-/// that parts for a number of shards are exact.
+/// The part that stands for the whole capacity. This part is a power of two, like the number of
+/// shards, so that parts for a number of shards are exact.
 const WHOLE: i64 = 1 << 31;
 
 /// Returns `amount` as a part of `capacity`, rounded up.

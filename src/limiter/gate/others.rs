@@ -1,8 +1,8 @@
 //! The other writers of a bucket, as far as images of the bucket show them.
 //!
-//! Every image carries the total consumption of each limit. If it is more than this process has
-//! consumed, others have consumed the rest. This shows if there are other writers, and how fast
-//! they spend. The id of the last write shows which process sent that write.
+//! Every image carries the total consumption of each limit. If the total is more than this process
+//! has consumed, others have consumed the rest. The difference shows if there are other writers,
+//! and how fast they spend. The id of the last write shows which process sent that write.
 
 use smallvec::SmallVec;
 

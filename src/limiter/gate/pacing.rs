@@ -41,8 +41,8 @@ const NO_GAP: f64 = 0.5;
 /// The shortest and the longest pause, ms.
 const PAUSE: (f64, f64) = (0.5, 50.0);
 
-/// Processes that together ask at most once in this many ms need no pause. That is a fifth of the
-/// writes that an item takes.
+/// Processes that together ask at most once in this many ms need no pause. That rate is a fifth of
+/// the writes that an item takes.
 const SELDOM: f64 = 5.0;
 
 /// The time after which a pause that has ended is forgotten.

@@ -104,8 +104,8 @@ pub(crate) async fn read(
 /// Asks the shard that granted last, then the one that seems to hold most. If no single shard will
 /// hold enough soon, all of them are asked together.
 ///
-/// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of
-/// processes that try every shard would get less done than with a single item.
+/// The request does not try every shard in turn: if a bucket is short, all of its shards are.
+/// Hundreds of processes that try every shard would get less done than with a single item.
 pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
         return BucketDecision::Refused(refusal);

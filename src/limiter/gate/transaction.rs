@@ -48,8 +48,8 @@ pub(crate) fn start(
 /// Charges all of `parts` in one transaction, or none of them, for a request that waits until
 /// `until`. Returns a receiver for each decision.
 ///
-/// This runs in a task of its own, so that dropping the caller does not cancel it. A grant that
-/// nobody takes gives itself back, or is kept.
+/// The transaction runs in a task of its own, so that dropping the caller does not cancel it. A
+/// grant that nobody takes gives itself back, or is kept.
 pub(super) fn spawn_charge<const N: usize>(
     first: &Gate,
     until: Instant,
@@ -206,8 +206,8 @@ fn one_for_all(parts: &[Part], which: usize, decision: Option<GateDecision>) -> 
     decisions
 }
 
-/// Asks a bucket for nothing. This creates the bucket if it does not exist, and updates its limits.
-/// A transaction changes only items that exist.
+/// Asks a bucket for nothing. The request creates the bucket if it does not exist, and updates its
+/// limits. A transaction changes only items that exist.
 async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let context = ChargeContext {

@@ -63,7 +63,7 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     })
 }
 
-/// The error of a transaction of a bucket that is not in a store. This cannot happen.
+/// The error of a transaction of a bucket that is not in a store. This error cannot happen.
 const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
 
 fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge {

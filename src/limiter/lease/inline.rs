@@ -19,9 +19,9 @@ use crate::{
 /// A grant of a bucket in memory with one limit or two. If it is dropped before it is settled, it
 /// is given back.
 ///
-/// It consists of a few words that the compiler can keep in registers, so that a lease that is
-/// committed at once is never built in memory: a copy of data that was just written field by field
-/// costs more than the decision. So only slow paths may take the address of a lease.
+/// The lease consists of a few words that the compiler can keep in registers, so that a lease that
+/// is committed at once is never built in memory: a copy of data that was just written field by
+/// field costs more than the decision. So only slow paths may take the address of a lease.
 #[derive(Debug)]
 pub(crate) struct InlineLease {
     /// `None` if the lease is over.

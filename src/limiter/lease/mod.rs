@@ -116,8 +116,8 @@ impl Lease {
         }
     }
 
-    /// Ends the lease of a request that was cancelled while it waited. It is given back, but only a
-    /// limited number of times.
+    /// Ends the lease of a request that was cancelled while it waited. The lease is given back, but
+    /// only a limited number of times for each bucket.
     pub(crate) fn cancel(mut self) {
         if let Held::Any(any) = &mut self.held {
             any.grants.iter_mut().for_each(|grant| grant.cancel());
@@ -280,8 +280,8 @@ impl Lease {
     }
 
     /// Returns the statuses of the limits at the time of the grant, minus the adjustments since.
-    /// The entity's limits come first, then the limits of its parent. It makes no round trip, so it
-    /// does not include other requests.
+    /// The entity's limits come first, then the limits of its parent. This call makes no round
+    /// trip, so the statuses do not include other requests.
     pub fn statuses(&self) -> Vec<LimitStatus> {
         self.each_status().collect()
     }
@@ -339,8 +339,9 @@ impl Lease {
 
     /// Charges the real use. If it equals the charge, there is nothing to write.
     ///
-    /// When this returns, the difference is queued. It is written with the bucket's next write, or
-    /// within the limiter's flush time. Await the settlement to wait until it is written.
+    /// When this returns, the difference is queued. The difference is written with the bucket's
+    /// next write, or within the limiter's flush time. Await the settlement to wait until it is
+    /// written.
     #[inline]
     pub fn commit(self) -> Settlement {
         match self.held {

@@ -60,7 +60,7 @@ impl Request {
         Some(Lease::few(InlineLease::one(bucket, share, deadline)))
     }
 
-    /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a
+    /// Decides like [`decide`](Self::decide), for any limits and costs. This decision allocates no
     /// future, and never waits.
     pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
         if self.options.fallback.is_some() {

@@ -65,8 +65,8 @@ pub(crate) struct Resolver {
     strict: bool,
     /// `true` if a look-up has found no table.
     missing: AtomicBool,
-    /// The last known setting of the system's config for an unavailable store. It must be known
-    /// while the store is down.
+    /// The last known setting of the system's config for an unavailable store. This setting must be
+    /// known while the store is down.
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
 

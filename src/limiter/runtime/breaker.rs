@@ -145,8 +145,8 @@ impl Switch {
         self.failed(now);
     }
 
-    /// Notes that an acquire has missed its deadline. This is a failure if the store has been
-    /// silent for longer than `patience` (ms).
+    /// Notes that an acquire has missed its deadline. A missed deadline is a failure if the store
+    /// has been silent for longer than `patience` (ms).
     pub(crate) fn missed(&self, now: i64, patience: i64) {
         if now.saturating_sub(self.heard_at.load(Ordering::Relaxed)) > patience {
             self.failed(now);

@@ -82,8 +82,8 @@ impl Store for MonitoredStore {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        // Transactions fail if there are too many of them. That says nothing about the health of
-        // the store.
+        // Transactions fail if there are too many of them. Their failures say nothing about the
+        // health of the store.
         let call = self.inner.transact(updates);
         Box::pin(async move {
             let _asked = self.breaker.asks(|| self.clock.now());

@@ -71,8 +71,8 @@ impl DeadlineQueue {
         }
     }
 
-    /// Returns a timeout that ends after `time`, late by the timer task's shortest interval at most.
-    /// It enters the queue at its first poll.
+    /// Returns a timeout that ends after `time`, late by the timer task's shortest interval at
+    /// most. The timeout enters the queue at its first poll.
     pub(crate) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
         // The time is too far away to be represented: as good as never.

@@ -1,5 +1,5 @@
-//! The version of limits. It shows which limits are newer: those that were looked up, or the
-//! parameters of a bucket.
+//! The version of limits. The version shows which limits are newer: those that were looked up, or
+//! the parameters of a bucket.
 
 /// Limits that were looked up at most this long before the bucket was first seen count as younger
 /// than its parameters, ms. The time of a look-up may be recorded as up to a second too early.

@@ -1,5 +1,5 @@
-//! The types that all parts of the limiter use: amounts, decisions, options of a request. They
-//! depend on no other part of the limiter.
+//! The types that all parts of the limiter use: amounts, decisions, options of a request. These
+//! types depend on no other part of the limiter.
 
 mod amounts;
 mod charge_context;

@@ -69,8 +69,8 @@ impl Prefetch {
         self
     }
 
-    /// Sets how long a chunk is used for grants. What is left of it after this time is given back.
-    /// Default: three intervals.
+    /// Sets how long a chunk is used for grants. The tokens that are left of the chunk after this
+    /// time are given back. Default: three intervals.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self

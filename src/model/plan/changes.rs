@@ -14,10 +14,11 @@ pub struct Change {
     /// The lowest level that the spend may leave. 0, or negative for requests that wait until the
     /// debt is refilled.
     pub floor: i64,
-    /// Taken by settled leases that used more than they were granted. Never negative. It may make
-    /// the level negative.
+    /// Taken by settled leases that used more than they were granted. Never negative. This amount
+    /// may make the level negative.
     pub take: i64,
-    /// Given back by settled leases. Never negative. It never raises the level above the capacity.
+    /// Given back by settled leases. Never negative. This amount never raises the level above the
+    /// capacity.
     pub give: i64,
     /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
     pub count: i64,
@@ -44,7 +45,7 @@ impl Change {
         self.spend == 0 && self.take == 0 && self.give == 0 && self.count == 0
     }
 
-    /// Adds a spend after the earlier ones. It requires a level of at least `amount - debt`.
+    /// Adds a spend after the earlier ones. The spend requires a level of at least `amount - debt`.
     fn add_spend(&mut self, amount: i64, debt: i64) {
         if amount == 0 {
             return;

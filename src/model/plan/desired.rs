@@ -18,8 +18,8 @@ pub struct Desired<'a> {
     pub others: Others,
 }
 
-/// The expected other writers of a bucket. They affect the choice of rows, and never the grants:
-/// every row is exact whatever the store holds.
+/// The expected other writers of a bucket. These expectations affect the choice of rows, and never
+/// the grants: every row is exact whatever the store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// The presence of Python clients, whose writes need the anchor to move.

@@ -40,7 +40,7 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
 }
 
 /// Returns the time from which the bucket counts as gone if it is not used after a write at `now`:
-/// epoch seconds. It refills from `anchor` on. `None` if it never expires.
+/// epoch seconds. The bucket refills from `anchor` on. `None` if it never expires.
 pub(super) fn after(
     state: &BucketState,
     changes: &LedgerDelta,
@@ -65,8 +65,8 @@ pub(super) fn after(
     Some(state.expires_at.map_or(gone, |before| before.max(gone)))
 }
 
-/// Returns the time from which a limit counts as unused: epoch seconds. It is never before the
-/// limit is full, however deep its debt is, because a bucket that expires comes back full.
+/// Returns the time from which a limit counts as unused: epoch seconds. This time is never before
+/// the limit is full, however deep its debt is, because a bucket that expires comes back full.
 pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
     let until_full = rule
         .wait(

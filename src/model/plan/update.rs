@@ -65,12 +65,12 @@ pub fn update<'a>(
     .plan(id, None)
 }
 
-/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. It is
-/// used after too many refusals.
+/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. This
+/// update is used after too many refusals.
 ///
-/// It also takes the refill above the capacity, which would otherwise replace the taken tokens. The
-/// image may be a round trip old, so it may take a little too much, but the bucket never grants
-/// more than it holds.
+/// The update also takes the refill above the capacity, which would otherwise replace the taken
+/// tokens. The image may be a round trip old, so it may take a little too much, but the bucket
+/// never grants more than it holds.
 pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes
@@ -230,8 +230,8 @@ impl Planner<'_> {
             now,
         } = *self;
         let seen = state.refilled_at;
-        // The anchor never moves back, except for a repair. It always changes, because the rows of
-        // other writers rely on it.
+        // The anchor never moves back, except for a repair. A write that moves the anchor always
+        // changes it, because the rows of other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, desired.limits);
@@ -296,8 +296,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Charges one write to the internal limit that counts writes. It never denies, so it has no
-    /// conditions.
+    /// Charges one write to the internal limit that counts writes. The internal limit never denies,
+    /// so it has no conditions.
     fn pressure(&self, moves: bool) -> Option<TokenChange> {
         let pressure = self.state.pressure?;
         if !moves {

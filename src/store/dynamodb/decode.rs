@@ -54,8 +54,8 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     names.sort_unstable();
     for name in names {
         let mut fields = LimitFields::new(item, name);
-        // Deleting a stored limit can leave its tokens behind without parameters. They are not a
-        // limit.
+        // Deleting a stored limit can leave its tokens behind without parameters. Such tokens are
+        // not a limit.
         if fields.lacks_parameters() {
             stamps
                 .incomplete

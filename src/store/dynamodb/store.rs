@@ -37,7 +37,7 @@ use crate::{
 /// item even if the condition failed, or a consistent `GetItem`. A write costs one write unit for
 /// items below 1 KiB, and two on tables whose second index projects whole items. A read costs one
 /// read unit. Only a transaction on several shards of a bucket is sent again if its answer is lost.
-/// It carries the same token, so it is executed once.
+/// Every send of a transaction carries the same token, so the transaction is executed once.
 #[derive(Clone)]
 pub struct DynamoDbStore {
     /// The client for bucket writes and the reads of an acquire, without retries.

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::model::{EntityId, KeyParts, Limits};
 
-/// A bucket's slot in memory. It stays in the store while anybody holds it, so a holder needs no
-/// look-up.
+/// A bucket's slot in memory. The slot stays in the store while anybody holds it, so a holder needs
+/// no look-up.
 #[derive(Debug)]
 // In this order, the fields that a request reads and writes fit into two cache lines.
 #[repr(C)]

@@ -281,6 +281,6 @@ async fn handlers_that_insist_on_a_lease_serve_exempt_callers_too() {
     let app = Router::new()
         .route("/", get(handler))
         .layer(layer(&memory().0, policy));
-    // This must not be a 500.
+    // A request with an exempt key must not get a 500.
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
 }

@@ -1,5 +1,5 @@
-//! Requests that wait behind others. They are served in order, in time or not at all, and their
-//! retry times are right.
+//! Requests that wait behind others. Such requests are served in order, in time or not at all, and
+//! their retry times are right.
 
 use std::{
     sync::{Arc, Mutex},

@@ -120,7 +120,7 @@ impl Kind {
     }
 }
 
-/// The program of a Python process. It gets its tasks after it has started.
+/// The program of a Python process. The process gets its tasks after it has started.
 const THEIRS: &str = r#"
 import json, random, time
 from zae_limiter import Limit, RateLimitExceeded
@@ -412,8 +412,8 @@ async fn side_by_side(maker: Maker, mode: Mode) {
             .limits(KINDS[0].limit())
             .cost("t", 0);
         create.await.unwrap().commit().await.unwrap();
-        // All are full when the clients begin. They were emptied long ago, or left by a write of a
-        // full bucket that keeps the anchor, or are just full.
+        // All are full when the clients begin. Some buckets were emptied long ago, or left by a
+        // write of a full bucket that keeps the anchor, or are just full.
         let full = KINDS[0].capacity * 1000;
         let (age, tokens) = match index % 3 {
             0 => (AGE, 0),
@@ -482,7 +482,7 @@ async fn side_by_side(maker: Maker, mode: Mode) {
             (our_tokens + their_tokens) * 1000,
             "{mode:?} {bucket}"
         );
-        // What is left and what was spent was once in the bucket.
+        // The tokens that are left and those that were spent were once in the bucket.
         let most = kind.capacity * 1000 + kind.refill(last.refilled_at - created) + slack(kind);
         assert!(
             last.tokens + last.consumed <= most,
@@ -533,8 +533,9 @@ async fn side_by_side(maker: Maker, mode: Mode) {
             (tally[0][1] + tally[1][1]) * 1000,
             "{mode:?} {bucket}"
         );
-        // The bucket was full when the clients began. What it lacked at the last write was spent or
-        // lost. By now it would be full again, so the check uses the stored tokens at the anchor.
+        // The bucket was full when the clients began. The tokens that it lacked at the last write
+        // were spent or lost. By now it would be full again, so the check uses the stored tokens at
+        // the anchor.
         let most = kind.capacity * 1000 + kind.refill((last.refilled_at - at).max(0)) + slack(kind);
         let held = last.tokens + kind.refill((at - last.refilled_at).max(0));
         assert!(held + last.consumed <= most, "{mode:?} {bucket}: {last:?}");

@@ -297,8 +297,8 @@ async fn a_give_back_whose_answer_is_lost_is_given_once() {
     assert_eq!(at.left().await, (70, 30));
 }
 
-/// The item is corrupted by a peer before the writes. They are executed, and their answers cannot
-/// be parsed.
+/// The item is corrupted by a peer before the writes. The writes are executed, and their answers
+/// cannot be parsed.
 #[tokio::test]
 async fn a_write_whose_answer_makes_no_sense_is_not_written_again() {
     let at = Setting::new().await;
@@ -353,8 +353,8 @@ async fn differences_outlive_a_write_of_which_nothing_is_known() {
         at.ask(20).await,
         Err(Error::Unavailable(Unavailable::Store(_)))
     ));
-    // The gate has discarded its image of the bucket. It must read the bucket again instead of
-    // dropping the difference.
+    // The gate has discarded its image of the bucket. The gate must read the bucket again instead
+    // of dropping the difference.
     lease.rollback().await.unwrap();
     assert_eq!(at.left().await, (100, 0));
 }

@@ -394,7 +394,7 @@ async fn a_limit_without_one_of_its_attributes_mints_nothing() {
         let foreign = Foreign::with(None, [(missing, None)]).await;
         let error = foreign.acquire(1).await.unwrap_err();
         assert!(error.denied().is_some(), "without {missing}: {error}");
-        // It refills from then on, one token a second.
+        // The limit refills from then on, one token a second.
         foreign.clock.advance(Duration::from_millis(2500));
         assert_eq!(foreign.grants().await, 2, "without {missing}");
         assert_eq!(

@@ -216,7 +216,8 @@ fn no_request_waits_for_a_write_that_ended_with_its_runtime() {
         // One create charges both requests.
         let (first, second) = tokio::join!(acquire(), acquire());
         let flying = first.unwrap().rollback();
-        // By then the first difference is in flight. What comes now waits for that write.
+        // By then the first difference is in flight. A settlement that comes now waits for that
+        // write.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let (late, request) = (second.unwrap().rollback(), acquire());
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -152,7 +152,7 @@ impl Fleet {
         self
     }
 
-    /// Sets the write units per second that one item takes before it throttles. It takes three
+    /// Sets the write units per second that one item takes before it throttles. An item takes three
     /// times as many reads. Default: 1000.
     pub fn item_writes(mut self, per_second: f64) -> Self {
         self.manners.item_writes = per_second;

@@ -6,8 +6,8 @@ use super::ErrorAnswer;
 
 /// A fault that a [`Proxy`](super::Proxy) applies to requests.
 ///
-/// It applies to every request until it is removed, unless it is limited to an operation with
-/// [`on`](Self::on) or to a number of requests with [`times`](Self::times).
+/// The fault applies to every request until it is removed, unless it is limited to an operation
+/// with [`on`](Self::on) or to a number of requests with [`times`](Self::times).
 ///
 /// # Examples
 ///

@@ -21,8 +21,8 @@ use crate::{
 
 /// A proxy in front of a DynamoDB endpoint that injects the faults of networks and busy stores.
 ///
-/// It forwards requests until it gets a [`Fault`]. It can have several faults: the first one that
-/// applies to a request and is not used up affects it, in the order in which they were added.
+/// The proxy forwards requests until it gets a [`Fault`]. It can have several faults: the first one
+/// that applies to a request and is not used up affects it, in the order in which they were added.
 ///
 /// If the upstream cannot be reached or fails while it answers, the proxy closes the connection.
 ///

@@ -92,7 +92,7 @@ impl PolicyBuilder {
     /// Runs the policy in shadow mode: every request is evaluated, charged and reported, but none
     /// is refused for any reason. A request that would have been denied is charged nothing.
     ///
-    /// The denial is emitted as an event, `shadow denial`. It is also in the
+    /// The denial is emitted as an event, `shadow denial`. The denial is also in the
     /// [`RateLimitStatus`](crate::layer::RateLimitStatus) and, with
     /// [`report_shadow`](Self::report_shadow), in a header. `RateLimit` fields are not sent,
     /// because clients would slow down for limits that are not enforced. [`wait`](Self::wait) has

@@ -15,8 +15,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// Adds a limit for entities and resources for which no limits are stored at any level. It has
-    /// no effect together with [`limit`](Self::limit).
+    /// Adds a limit for entities and resources for which no limits are stored at any level. A
+    /// default limit has no effect together with [`limit`](Self::limit).
     pub fn default_limit(mut self, limit: Limit) -> Self {
         self.limits.default.push(limit);
         self

@@ -30,8 +30,8 @@ impl PolicyBuilder {
 
     /// Sets the maximum use that a rule may find, in tokens of the limit `name`. If a rule finds
     /// more, its value is ignored, like a value that is not a number: the amount that was known
-    /// before is kept. This is logged (`settle value ignored`) and counted as `too_large`. Default:
-    /// 100 times what a full bucket holds.
+    /// before is kept. The event is logged (`settle value ignored`) and counted as `too_large`.
+    /// Default: 100 times what a full bucket holds.
     ///
     /// Without a bound, one wrong number from an upstream blocks a key for years. There is no bound
     /// for what a handler sets with its [`LeaseHandle`](crate::layer::LeaseHandle).
@@ -97,8 +97,8 @@ impl PolicyBuilder {
     /// Refunds the cost of requests whose response is a 5xx. Off by default: refunds for errors
     /// invite retry storms. Short for [`on_status`](Self::on_status).
     ///
-    /// It has the risk that [`on_error`](Self::on_error) describes, if a client that breaks off its
-    /// request can cause a 5xx: a proxy's 502, for example.
+    /// This setting has the risk that [`on_error`](Self::on_error) describes, if a client that
+    /// breaks off its request can cause a 5xx: a proxy's 502, for example.
     pub fn refund_server_errors(self) -> Self {
         self.on_status(500..=599, Outcome::Refund)
     }

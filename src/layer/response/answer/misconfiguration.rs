@@ -7,8 +7,8 @@ use crate::{
     layer::keys::missing::SetupMistake,
 };
 
-/// A mistake in the server's setup that a request has run into. It is displayed as its code and
-/// what is wrong.
+/// A mistake in the server's setup that a request has run into. The text shows its code and what is
+/// wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Misconfiguration<'a>(Cause<'a>);
 

@@ -14,7 +14,7 @@ use crate::{
 
 /// A request that is answered without the inner service.
 ///
-/// It holds more than clients may see: an answer must name no entity but the client's own.
+/// The refusal holds more than clients may see: an answer must name no entity but the client's own.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refusal<'a> {
@@ -60,8 +60,8 @@ impl<'a> RefusalReason<'a> {
 
 /// Answers refused requests. Closures implement it.
 ///
-/// The layer completes every answer. It marks the answer as a refusal, so that outer layers give
-/// their own cost back. It removes the body if the request is a `HEAD` request. It adds
+/// The layer completes every answer. The layer marks the answer as a refusal, so that outer layers
+/// give their own cost back. For a `HEAD` request, the layer removes the body. It adds
 /// `Cache-Control: no-store` if the answer has no `Cache-Control`.
 ///
 /// ```

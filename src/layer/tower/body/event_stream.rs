@@ -1,7 +1,7 @@
 //! Parses server-sent events incrementally.
 
-/// Parses a stream of server-sent events, in pieces of any size. It keeps a few bytes of state and
-/// none of the stream.
+/// Parses a stream of server-sent events, in pieces of any size. The parser keeps a few bytes of
+/// state and none of the stream.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
     at: LinePosition,

@@ -8,7 +8,7 @@ const PRELUDE: u64 = 12;
 const CHECKSUM: u64 = 4;
 
 /// Parses a body of `application/vnd.amazon.eventstream`, in pieces of any size. Bedrock streams
-/// its answers in such messages. It keeps a few bytes of state and none of the stream.
+/// its answers in such messages. The parser keeps a few bytes of state and none of the stream.
 ///
 /// A message consists of a prelude, headers, a payload and a checksum. The headers and checksums
 /// are not read.

@@ -123,8 +123,8 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
     }
 }
 
-/// Returns the write that takes tokens for settled leases, if it was refused too often. It is done
-/// whatever the bucket holds.
+/// Returns the write that takes tokens for settled leases, if it was refused too often. Such a
+/// write is done even if the bucket does not hold the tokens.
 fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     let most = if gate.context.background.is_closed() {
         1

@@ -173,7 +173,7 @@ pub(super) fn apply(
     let carried = batch.waiters.is_empty() && batch.limits.is_some();
     state.pace.written(!batch.waiters.is_empty(), pacing::now());
     if matches!(pending_write, PendingWrite::Create(_)) {
-        // What is known of the other writers belongs to another item.
+        // The estimates of the other writers belong to another item.
         state.others.forget();
     }
     state.others.saw(
@@ -235,9 +235,9 @@ pub(super) fn apply(
     confirm(batch.confirmations, &Ok(()));
 }
 
-/// Returns the time at which a granted request may start, epoch ms; 0 if at once. It starts when
-/// the debt that it caused is refilled. `behind` sums up what was granted behind it in the batch;
-/// the amounts of this request are added to `behind`.
+/// Returns the time at which a granted request may start, epoch ms; 0 if at once. The request
+/// starts when the debt that it caused is refilled. `behind` sums up what was granted behind it in
+/// the batch; the amounts of this request are added to `behind`.
 fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, now: i64) -> i64 {
     let mut starts = 0;
     for (limit, amount) in waiter

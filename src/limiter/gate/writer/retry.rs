@@ -21,7 +21,8 @@ pub(crate) const MOST_REFUSALS: u32 = 50;
 /// The number of failures in a row after which pending differences are dropped.
 pub(crate) const MOST_FAILURES: u32 = 10;
 
-/// The smallest step of the pauses between these tries. It applies if the flush time is shorter.
+/// The smallest step of the pauses between these tries. This step applies if the flush time is
+/// shorter.
 pub(crate) const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The number of lost races in a row after which a request gets no decision.

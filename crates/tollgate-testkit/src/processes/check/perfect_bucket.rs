@@ -21,8 +21,8 @@ pub(crate) enum Step {
 /// period · 1000, so nothing is rounded.
 ///
 /// The rule is: over any interval, at most the capacity plus the refill of the interval widened by
-/// a time. It holds if and only if a perfect bucket, whose capacity is larger by the refill of that
-/// time, never falls below zero.
+/// a time. The rule holds if and only if a perfect bucket, whose capacity is larger by the refill
+/// of that time, never falls below zero.
 #[derive(Clone, Debug)]
 pub(super) struct PerfectBucket {
     parameters: Parameters,

@@ -45,8 +45,8 @@ impl Report {
         }
     }
 
-    /// Asserts that the consumption counters agree with the logs. They must be equal if every
-    /// request got an answer and a decision.
+    /// Asserts that the consumption counters agree with the logs. The counters and the logs must be
+    /// equal if every request got an answer and a decision.
     #[track_caller]
     pub fn assert_ledger(&self) {
         for bucket in &self.buckets {

@@ -9,8 +9,8 @@ pub(crate) struct Write {
     pub(crate) worker: usize,
     /// The partition key of the item.
     pub(crate) item: String,
-    /// The times at which it was sent to the engine and answered: epoch µs. It was done between
-    /// them.
+    /// The times at which the write was sent to the engine and answered: epoch µs. The engine did
+    /// the write between these times.
     pub(crate) sent: i64,
     pub(crate) answered: i64,
     /// The millitokens that it adds to the consumption counter of each limit.

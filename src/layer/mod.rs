@@ -47,7 +47,7 @@
 //! | the handler acquires ([`BoundLimiter`]) | as above, from the acquire on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
 //! | the request is exempt or unlimited, passed without a decision, or would have been denied by a policy that only observes | a lease that charges nothing: adjusting it is accepted and has no effect |
-//! | the process ends | what was written stays charged; refill makes up for it |
+//! | the process ends | written charges stay, until the refill replaces them |
 //!
 //! The guide has pages on [settlement](crate::guide::settlement) and on
 //! [streaming](crate::guide::streaming).

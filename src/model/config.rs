@@ -144,9 +144,9 @@ pub struct StoredConfig {
     /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only
     /// newer Python clients store it, and writing a config keeps it. The system's scope has none.
     pub disabled: Option<bool>,
-    /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the
-    /// next level decides, and finally the entity. Only newer Python clients store it, like
-    /// `disabled`.
+    /// `true` if the parents of entities are charged too, even if the entities say otherwise;
+    /// `None` if the next level decides, and finally the entity. Only newer Python clients store
+    /// it, like `disabled`.
     pub cascade: Option<bool>,
     /// An attribute of a newer Python client that changes the meaning of the limits. This crate
     /// does not understand it, so it cannot enforce the limits.

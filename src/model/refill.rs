@@ -11,9 +11,8 @@
 //! tk' = min(cp, tk + raw)       where the cap cuts, fr' = 0
 //! ```
 //!
-//! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this
-//! happens and however slow the limit is. Everything is computed in `i128`: `e · ra` is below
-//! 2^126.
+//! If the refill time advances to now and `fr'` is kept, nothing is lost, even if this happens
+//! often and the limit is slow. Everything is computed in `i128`: `e · ra` is below 2^126.
 
 /// The rule by which one limit of one bucket shard refills, at one time: its effective capacity,
 /// the refill of some time, the wait for an amount, and the time until it is full.

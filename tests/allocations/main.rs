@@ -423,7 +423,7 @@ fn the_memory_of_a_store_is_flat_after_the_cap() {
     }
 }
 
-/// Finding and naming a client's address does not allocate, whatever the source of the address.
+/// Finding and naming a client's address does not allocate, for any source of the address.
 #[test]
 fn a_clients_address_allocates_nothing() {
     use tollgate::layer::{

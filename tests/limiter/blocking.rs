@@ -16,7 +16,7 @@ fn entity(id: &str) -> EntityId {
     EntityId::new(id).unwrap()
 }
 
-/// The same uses of a limiter, wherever its buckets live.
+/// Uses a limiter in every way, for buckets in memory and in a store.
 fn use_it(limiter: &RateLimiter) {
     limiter
         .config()

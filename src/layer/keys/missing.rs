@@ -51,8 +51,8 @@ impl MissingKey {
     }
 
     /// Creates the error for a misconfiguration of the server. Such a request is answered with 500,
-    /// whatever [`OnMissingKey`](crate::layer::OnMissingKey) says, and `message` is logged with the
-    /// code `TG010`.
+    /// even if [`OnMissingKey`](crate::layer::OnMissingKey) says otherwise, and `message` is logged
+    /// with the code `TG010`.
     pub fn setup(message: impl Into<Cow<'static, str>>) -> Self {
         Self::mistake(code::OWN_EXTRACTOR, message)
     }

@@ -36,7 +36,7 @@ impl PolicyLimits {
         }
     }
 
-    /// Returns the limits that apply whatever is stored.
+    /// Returns the limits that apply instead of stored ones.
     pub(crate) fn exactly(&self) -> Option<&Limits> {
         match self {
             Self::Exactly(limits) => Some(limits),

@@ -154,7 +154,7 @@ impl LeaseHandle {
         self.slot.as_ref()?.consumed(name)
     }
 
-    /// Returns the state of the limits when the lease was granted, less what was adjusted since. If
+    /// Returns the state of the limits when the lease was granted, minus the adjustments since. If
     /// the lease was rolled back, the status has no limits and is marked as degraded.
     pub fn status(&self) -> RateLimitStatus {
         self.slot

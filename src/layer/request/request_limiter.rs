@@ -23,8 +23,7 @@ use crate::{
 /// The acquired lease is the request's lease, as if the layer had acquired it. That lease is
 /// settled by the policy's rules, reported in the response's headers, and committed when the
 /// response head is ready, or when the body and the last [`LeaseHandle`] are gone. A handler that
-/// answers with an error, fails or panics is charged all the same, unless the policy says
-/// otherwise.
+/// answers with an error, fails or panics is charged too, unless the policy says otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};

@@ -55,7 +55,7 @@ use table::Field;
 /// `content-encoding` causes a warning.
 ///
 /// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept
-/// for a response, whatever its length. Up to 128 levels are read. If the JSON is nested deeper or
+/// for a response, even for a long one. Up to 128 levels are read. If the JSON is nested deeper or
 /// invalid, nothing more of the body is read; in an event stream, nothing more of the current
 /// event. Numbers that were found until then count.
 #[derive(Clone, Debug)]
@@ -99,8 +99,8 @@ impl Usage {
         }
     }
 
-    /// The output tokens, with those of the model's reasoning: the total less the input, if that is
-    /// more than the output that the body reports.
+    /// The output tokens, with those of the model's reasoning: the total minus the input, if that
+    /// is more than the output that the body reports.
     pub fn output() -> Self {
         Self { what: What::Output }
     }

@@ -107,7 +107,7 @@ impl Default for Scanner {
 }
 
 impl Scanner {
-    /// Begins another document, wherever the last one has ended.
+    /// Begins another document, even if the last one was not complete.
     pub(super) fn begin_again(&mut self) {
         (self.state, self.depth, self.objects, self.here) = (ScannerState::Value, 0, 0, Node::ROOT);
         self.read = None;

@@ -18,7 +18,7 @@ use crate::{
 ///
 /// The handle keeps the names and the bucket's place in this process. It keeps limits only if
 /// [`limits`](Self::limits) sets them. Otherwise every acquire uses the limits and the parent that
-/// are stored at its time, as far as the limiter has them cached.
+/// are stored at its time, or the cached ones if the limiter has them cached.
 ///
 /// In memory, a bucket is never evicted while a handle to it exists, full or not. Such a bucket
 /// counts towards the store's capacity.

@@ -60,11 +60,11 @@ impl RateLimiterBuilder {
     /// (`enable_time` or `enable_all`; `#[tokio::main]` does). Default: the runtime that the
     /// limiter is built in.
     ///
-    /// A thread must drive this runtime while there are requests and leases, in whatever runtime
-    /// those are. A `current_thread` runtime stands still while no thread blocks on it. Meanwhile,
-    /// acquires from other threads end at their deadlines, and operations without a deadline, such
-    /// as settlements, wait until a thread drives the runtime again. If the runtime is shut down,
-    /// everything that waits gets an error.
+    /// A thread must drive this runtime while there are requests and leases, even if those are in
+    /// other runtimes. A `current_thread` runtime stands still while no thread blocks on it.
+    /// Meanwhile, acquires from other threads end at their deadlines, and operations without a
+    /// deadline, such as settlements, wait until a thread drives the runtime again. If the runtime
+    /// is shut down, everything that waits gets an error.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.settings.runtime = Some(runtime);
         self
@@ -160,8 +160,8 @@ impl RateLimiterBuilder {
     /// moves its anchor, so that nothing is lost if one of their writes meets one of ours. Then
     /// writes of several processes conflict more often. Default: [`RateLimiter::open`] decides by
     /// the author of the table's version record; a limiter that was built expects Python clients.
-    /// If a Python client is seen to write, that is remembered for ten minutes, whatever is set
-    /// here.
+    /// If a Python client is seen to write, that is remembered for ten minutes, even if `false` is
+    /// set here.
     pub fn mixed_fleet(mut self, mixed: bool) -> Self {
         self.settings.mixed_fleet = Some(mixed);
         self.settings.gate.peers = if mixed { Peers::Present } else { Peers::Absent };

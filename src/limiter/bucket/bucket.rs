@@ -95,8 +95,8 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old
-    /// that is.
+    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, even if that
+    /// is old.
     pub(crate) fn seems_short(&self, context: &ChargeContext, amounts: &[i64]) -> bool {
         match self {
             Self::Memory(_) | Self::Scripted(_) => false,
@@ -107,8 +107,8 @@ impl Bucket {
         }
     }
 
-    /// Returns the statuses of the limits for a request of `amounts`, as far as they are known
-    /// without asking.
+    /// Returns the statuses of the limits for a request of `amounts`, from what is known without
+    /// asking.
     pub(crate) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
             Self::Memory(bucket) => bucket.statuses(amounts),

@@ -49,7 +49,7 @@ impl ScriptRequest<'_> {
 pub enum ScriptDecision {
     /// The bucket in memory decides.
     Bucket,
-    /// Grants, whatever the bucket holds.
+    /// Grants, even if the bucket does not hold the tokens.
     Grant,
     /// Denies: the limit is short, and would grant the request after `retry_after`.
     Deny {

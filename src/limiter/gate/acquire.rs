@@ -54,7 +54,7 @@ impl Gate {
         Some(denial)
     }
 
-    /// Returns `true` if `amounts` do not fit by the last image, however old that is, and the
+    /// Returns `true` if `amounts` do not fit by the last image, even if that is old, and the
     /// prefetched tokens do not cover them either.
     pub(crate) fn seems_short(
         &self,

@@ -55,7 +55,7 @@ pub(crate) struct Context {
     /// Limits how many cancelled charges are given back.
     pub(crate) forgiveness: Forgiveness,
     /// The number of times that the table or a bucket was missing although it should exist. The
-    /// table may have been deleted and created anew.
+    /// table may have been deleted and created again.
     pub(crate) suspicions: AtomicU64,
     /// The number of suspicions that a check has found to be unfounded.
     pub(crate) cleared: AtomicU64,

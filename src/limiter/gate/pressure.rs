@@ -4,8 +4,8 @@
 pub(super) const PAUSE: i64 = 1000;
 
 /// The time for which an item must be written as often as it can be, without a pause, before its
-/// bucket is split, ms. Until then, pacing may still lower the rate. Shards stay for ever, and each
-/// shard costs writes of its own.
+/// bucket is split, ms. Until then, pacing may still lower the rate. Shards are never merged again,
+/// and each shard costs writes of its own.
 const SUSTAINED: i64 = 1000;
 
 /// The time for which an item counts as under pressure after the pressure was last seen, ms.

@@ -51,8 +51,8 @@ pub(crate) fn known_denial(
     is_short(&statuses, patience).then_some(statuses)
 }
 
-/// Returns `true` if all shards together were short when they were last seen, however long ago, and
-/// none of them has enough prefetched tokens.
+/// Returns `true` if all shards together were short when they were last seen, even if that is long
+/// ago, and none of them has enough prefetched tokens.
 pub(crate) fn seems_short(
     first: &Arc<Gate>,
     limits: &Limits,
@@ -72,7 +72,7 @@ pub(crate) fn seems_short(
     !held && images.is_some_and(short)
 }
 
-/// Returns `true` if a limit does not have what is asked of it, and will not have it within
+/// Returns `true` if a limit does not have the requested tokens, and will not have them within
 /// `patience`.
 fn is_short(statuses: &[LimitStatus], patience: Duration) -> bool {
     statuses

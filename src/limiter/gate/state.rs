@@ -193,7 +193,7 @@ impl GateState {
     }
 
     /// Notes the bucket as a read or a refused write has shown it. This image decides the requests
-    /// that wait, however short the time is for which an image counts as fresh.
+    /// that wait, even if images never count as fresh.
     pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         self.saw(bucket, now);
         self.shown = true;

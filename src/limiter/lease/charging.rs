@@ -317,8 +317,7 @@ impl Future for Charging {
     }
 }
 
-/// Returns the error of a bucket that grants nothing, however long the request waits and however
-/// small its cost is.
+/// Returns the error of a bucket that grants nothing, even if the request waits or costs nothing.
 fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
     let KeyParts {
         entity, resource, ..

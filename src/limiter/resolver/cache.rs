@@ -133,7 +133,7 @@ impl Cache {
         Some(entry.resolution.clone())
     }
 
-    /// Returns the last entry of `key`, however old it is, for the time when nothing can be looked
+    /// Returns the last entry of `key`, even if it is old, for the time when nothing can be looked
     /// up.
     pub(super) fn last_known(&self, key: &Key) -> Option<Arc<Resolution>> {
         self.entries.get(key).map(|entry| entry.resolution.clone())

@@ -140,7 +140,7 @@ impl Resolver {
         }
     }
 
-    /// Returns the last known resolution, however old it is.
+    /// Returns the last known resolution, even if it is old.
     pub(super) fn last_known(
         &self,
         entity: &EntityId,

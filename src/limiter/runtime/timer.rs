@@ -1,4 +1,4 @@
-//! Waits for a time, in whatever runtime or thread the caller lives.
+//! Waits for a time, for callers in any runtime or thread.
 
 use std::{
     future::poll_fn,
@@ -80,7 +80,7 @@ pub(crate) async fn sleep_here(time: Duration) -> bool {
 }
 
 /// Uses a timer of tokio. Returns `None` if it panics: tokio does so if a runtime has no timers or
-/// is shut down, and has no call that tells before.
+/// is shut down, and has no call to find that out before.
 fn without_panic<T>(use_timer: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(use_timer)).ok()
 }

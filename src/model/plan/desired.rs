@@ -19,7 +19,7 @@ pub struct Desired<'a> {
 }
 
 /// The expected other writers of a bucket. These expectations affect the choice of rows, and never
-/// the grants: every row is exact whatever the store holds.
+/// the grants: every row is exact for any content of the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// The presence of Python clients, whose writes need the anchor to move.

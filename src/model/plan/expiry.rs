@@ -66,7 +66,7 @@ pub(super) fn after(
 }
 
 /// Returns the time from which a limit counts as unused: epoch seconds. This time is never before
-/// the limit is full, however deep its debt is, because a bucket that expires comes back full.
+/// the limit is full, even if its debt is deep, because a bucket that expires comes back full.
 pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
     let until_full = rule
         .wait(

@@ -1,6 +1,6 @@
 //! The change of one limit by a write: the rows of the write table.
 //!
-//! A row is chosen by the image, but it is exact whatever the store holds: its conditions are
+//! A row is chosen by the image, but it is exact for any content of the store: its conditions are
 //! literals that the store compares with the tokens. A row that counts the refill since the anchor
 //! requires that the anchor has not moved.
 

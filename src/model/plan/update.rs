@@ -65,8 +65,8 @@ pub fn update<'a>(
     .plan(id, None)
 }
 
-/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. This
-/// update is used after too many refusals.
+/// Returns the update that takes the `take` amounts of `changes`, even if the bucket does not hold
+/// them. This update is used after too many refusals.
 ///
 /// The update also takes the refill above the capacity, which would otherwise replace the taken
 /// tokens. The image may be a round trip old, so it may take a little too much, but the bucket
@@ -150,7 +150,7 @@ impl Planner<'_> {
         update
     }
 
-    /// Returns `true` if the write must move the anchor, whatever its rows are.
+    /// Returns `true` if the write must move the anchor, for any rows.
     fn must_move(&self) -> bool {
         let Self {
             state,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 ///
 /// | | the new key | other keys | grants beyond a limit |
 /// |---|---|---|---|
-/// | `Refuse` | `Error::Unavailable`, whatever the failure mode is | keep their buckets | none |
+/// | `Refuse` | `Error::Unavailable`, in every failure mode | keep their buckets | none |
 /// | `Share` | shares a bucket with all other new keys | keep their buckets | none |
 /// | `ForgetFullest` | gets a full bucket | one is forgotten | what the forgotten bucket lacked, if its key returns |
 ///

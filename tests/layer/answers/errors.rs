@@ -190,7 +190,7 @@ async fn one_dialect_shapes_the_body() {
     assert!(!is_anthropic(&|policy| policy.dialect(open_ai()).dialect(anthropic())).await);
 }
 
-/// An error that a handler returns has the dialect's shape, whatever status the handler sets.
+/// An error that a handler returns has the dialect's shape, with any status that the handler sets.
 #[tokio::test]
 async fn a_handlers_error_has_the_shape_of_the_dialect() {
     async fn handler(lease: LeaseHandle) -> Result<&'static str, Response<Body>> {

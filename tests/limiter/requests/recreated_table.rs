@@ -1,5 +1,5 @@
 //! A table that was deleted and created again under the same name. Processes that know the old
-//! table grant nothing from what they remember.
+//! table grant nothing from their memory of it.
 
 use std::{
     future::IntoFuture,

@@ -159,8 +159,8 @@ impl Proxy {
         self.exchange.answered.until(operation, requests).await;
     }
 
-    /// Returns the number of requests for `operation` that arrived, whatever their result.
-    /// Connections that were closed before a request arrived do not count.
+    /// Returns the number of requests for `operation` that arrived, with any result. Connections
+    /// that were closed before a request arrived do not count.
     pub fn received(&self, operation: &str) -> u64 {
         self.exchange.received.of(operation)
     }

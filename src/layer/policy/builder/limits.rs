@@ -5,7 +5,7 @@ use crate::model::Limit;
 
 /// Settings of the limits.
 impl PolicyBuilder {
-    /// Adds a limit that applies whatever is stored. A request is charged for all limits of a
+    /// Adds a limit that applies instead of stored ones. A request is charged for all limits of a
     /// policy, or for none.
     ///
     /// A policy without limits uses the limits that are stored in the table. If none are stored,

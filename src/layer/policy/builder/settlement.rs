@@ -15,9 +15,10 @@ impl PolicyBuilder {
     ///
     /// A rule does not limit requests that run at the same time: until it finds something, a
     /// request is charged only its cost at the start. If nothing sets that cost, it is 1. Then as
-    /// many requests run at the same time as the bucket has tokens, whatever they use. So
-    /// [`build`](Self::build) warns (`settled limit without a cost`) about a limit that has a rule,
-    /// but no [`cost`](Self::cost), no [`estimate`](Self::estimate) and no [`learn`](Self::learn).
+    /// many requests run at the same time as the bucket has tokens, even if each of them uses much
+    /// more. So [`build`](Self::build) warns (`settled limit without a cost`) about a limit that
+    /// has a rule, but no [`cost`](Self::cost), no [`estimate`](Self::estimate) and no
+    /// [`learn`](Self::learn).
     ///
     /// If a limit has several rules, the last one that finds something counts. While a body
     /// streams, the largest amount that a rule has found so far counts.
@@ -75,11 +76,11 @@ impl PolicyBuilder {
     /// Sets what happens to the cost of requests for which the inner service returns an error
     /// instead of a response. Default: [`Outcome::Keep`], as for any status.
     ///
-    /// With a refund, whoever can provoke the error uses the service for free. A client can provoke
-    /// it if the inner service forwards the request's body, as a proxy does: the client announces
-    /// more than it sends, or sends an invalid chunk, and by then the upstream has done its work.
-    /// Refund only if the body was read before the acquire. Or let a handler that knows that
-    /// nothing was used give the cost back:
+    /// With a refund, a client that can provoke the error uses the service for free. A client can
+    /// provoke it if the inner service forwards the request's body, as a proxy does: the client
+    /// announces more than it sends, or sends an invalid chunk, and by then the upstream has done
+    /// its work. Refund only if the body was read before the acquire. Or let a handler that knows
+    /// that nothing was used give the cost back:
     /// [`LeaseHandle::release`](crate::layer::LeaseHandle::release).
     pub fn on_error(mut self, outcome: Outcome) -> Self {
         self.settlement.on_error = Some(outcome);

@@ -22,7 +22,7 @@ use crate::{
     telemetry::UsageBody,
 };
 
-/// Looks at the frames of a body, and settles its lease by what was used. If it is dropped before
+/// Looks at the frames of a body, and settles its lease by the real use. If it is dropped before
 /// the body ends, the amounts that were counted so far are kept.
 pub(crate) struct Watch {
     policy: Policy,

@@ -34,6 +34,6 @@ pub(crate) const MOST_TRANSACTION_TRIES: u32 = 12;
 /// The numbers of refusals in a row after which a write that takes tokens for settled leases is
 /// sent with fewer conditions: after the first number, the only condition is that no tokens were
 /// added since the image; after the second number, there is none. Otherwise the writes of others
-/// could keep a debt from being written for ever.
+/// could prevent a debt from ever being written.
 pub(crate) const MOST_REFUSED_TAKES: u32 = 3;
 pub(crate) const MOST_REFUSED_OVERDUE: u32 = 10;

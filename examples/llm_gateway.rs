@@ -132,8 +132,8 @@ pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, B
             .await?;
         known.insert(key);
     }
-    // The limits of a key, and those of the project: higher than the limits of one key, lower than
-    // those of both keys together.
+    // The limits of a key, and those of the project. The project's limits are higher than those of
+    // one key, and lower than those of both keys together.
     config
         .set(
             ConfigScope::system(),
@@ -263,9 +263,9 @@ async fn complete(
         }
         None => limiter,
     };
-    // If it is denied, the error is the response: 429 with `Retry-After`. If it is granted, the
-    // layer keeps the lease until the end of the response and settles it. The handler need not do
-    // anything with it.
+    // If the acquire is denied, the error is the response: 429 with `Retry-After`. If the acquire
+    // is granted, the layer keeps the lease until the end of the response and settles it. The
+    // handler need not do anything with it.
     let _lease = limiter.acquire().await?;
     let asks_for_usage = upstream.api == Api::Anthropic || chunks::ask_for_usage(&mut chat);
     let mut answer = upstream.ask(&chat, &headers).await;

@@ -100,7 +100,8 @@ impl MonotonicClock {
     #[cold]
     fn correct(&self, ticks: u64) {
         let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        // If two threads correct at the same time, they store nearly the same.
+        // If two threads compute the correction at the same time, their results are nearly the
+        // same.
         self.correction
             .store(elapsed.wrapping_sub(ticks).cast_signed(), Ordering::Relaxed);
         self.corrected_until

@@ -67,7 +67,7 @@ impl StoreTime {
             (least, most) = (least.max(known_least), most.min(known_most));
         }
         // `most` is stored last, with release, because it marks the time as known: a reader that
-        // sees it sees the others too.
+        // sees `most` also sees the other values.
         self.at.store(received, Ordering::Relaxed);
         self.least.store(least, Ordering::Relaxed);
         self.most.store(most, Ordering::Release);
@@ -175,7 +175,8 @@ mod tests {
         assert_eq!(time.correct(NOON * 1000 + 3_600_000), NOON * 1000 + 999);
         assert_eq!(time.correct(0), NOON * 1000);
         monotonic.set(60_000);
-        // After that it follows the monotonic clock, and its drift widens the bounds.
+        // After the last answer, the estimate follows the monotonic clock, whose drift widens the
+        // bounds.
         assert_eq!(time.correct(0), NOON * 1000 + 60_000 - 12);
         assert_eq!(time.correct(i64::MAX), NOON * 1000 + 60_000 + 999 + 12);
     }

@@ -49,8 +49,8 @@ async fn carry_to(limiter: &RateLimiter, key: BucketKey) -> Result<(), Error> {
             lease.commit();
             Ok(())
         }
-        // The bucket is disabled or not understood, so it takes no write now. The first write after
-        // that has ended carries the limits.
+        // The bucket is disabled or not understood, so nothing is written now. Once the bucket can
+        // be used again, its first write carries the limits.
         Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
         Err(error) => Err(error),
     }

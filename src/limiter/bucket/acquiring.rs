@@ -114,8 +114,8 @@ impl Acquiring {
                 Step::Shards(answer) => break answer.as_mut().poll(cx),
                 Step::Together(answer) => break Pin::new(answer).poll(cx),
                 Step::One(answer) => match Pin::new(answer).poll(cx) {
-                    // The bucket turned out to have several shards: the others may hold what this
-                    // one does not.
+                    // The bucket turned out to have several shards. Ask the other shards: they may
+                    // hold the tokens that this one lacks.
                     Poll::Ready(BucketDecision::Denied(statuses)) => match split(gate) {
                         Some(first) => {
                             self.step =

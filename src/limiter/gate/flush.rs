@@ -69,7 +69,7 @@ impl Gate {
             self.start_writing(state);
             confirmed
         };
-        // Written or dropped: it is not pending any more.
+        // The difference was written or dropped, so it is not pending any more.
         let _ = confirmed.await;
     }
 

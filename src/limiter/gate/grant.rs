@@ -262,7 +262,7 @@ impl PendingDecision {
 impl Drop for PendingDecision {
     fn drop(&mut self) {
         self.0.close();
-        // The answer has come, and nobody has taken it.
+        // The decision has arrived, and the request has not taken it.
         if let Ok(BucketDecision::Granted(mut grant)) = self.0.try_recv() {
             grant.cancel();
         }

@@ -153,7 +153,7 @@ impl Gate {
         pool.filling = false;
         let Some(granted) = granted else { return };
         if !pool.is_of(limits) {
-            // The pool has other limits by now: give the chunk back.
+            // The pool has been started again with other limits, so give the chunk back.
             for (limit, amount) in limits.iter().zip(&granted) {
                 state.pending.settle(limit.name(), amount.saturating_neg());
             }

@@ -216,7 +216,7 @@ impl PrefetchPool {
         };
         let chunks = self.held.iter_mut().zip(&mut newest.left).zip(&self.last);
         for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
-            // Take from the newest chunk, or put into it: it expires last.
+            // Take from the newest chunk, or put into it, because it expires last.
             let room = last.saturating_sub(*held).max(0);
             let taken = (*difference).clamp(-room, (*left).max(0));
             *left -= taken;

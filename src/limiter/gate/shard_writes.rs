@@ -99,7 +99,8 @@ impl Gate {
         let mut state = self.lock();
         state.others.end_unseen();
         let mut after = from.clone();
-        // Only if the image is still the one that the write was planned from.
+        // Take over the new image only if the image is still the one from which the write was
+        // planned.
         let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
         let seen_at = if known && done && update.apply(&mut after).is_ok() {
             // The store has not shown this image, so it keeps the age of the image before.

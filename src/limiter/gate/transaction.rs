@@ -167,8 +167,8 @@ async fn charge(
             Err(error) => return unavailable(Unavailable::Store(error)),
         }
         if attempt > 0 {
-            // Other transactions want the same items. A random pause avoids that all retry at the
-            // same time.
+            // Other transactions want the same items. Pause for a random time, so that not all of
+            // them retry at the same time.
             pause::random(0..=4 << attempt.min(4)).await;
         }
     }

@@ -99,8 +99,8 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
         });
         return Started::Later(Box::new(Charging::new(asked, deadline)));
     }
-    // If one bucket was short when it was last seen, but too long ago to deny from that, it is
-    // asked alone. If it is still short, the other one needs no charge and no give-back.
+    // If a bucket was short when it was last seen, but too long ago to deny by that image, ask this
+    // bucket alone. If it is still short, the other bucket needs no charge and no give-back.
     let first = charges
         .iter()
         .position(|charge| charge.bucket.seems_short(&charge.context, &charge.amounts));

@@ -65,7 +65,7 @@ async fn without_shadow(
     error: Error,
 ) -> Result<Lease, Error> {
     let covers = |status: &LimitStatus| fallback.shadow.covers(status.limit.name());
-    // If the request waits, a limit denies it only if the limit needs longer than that.
+    // A limit denies a request that waits only if the limit needs longer than the request waits.
     let denies = |status: &LimitStatus| {
         status
             .retry_after

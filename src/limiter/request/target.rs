@@ -107,8 +107,8 @@ impl Target {
         match self {
             Self::Memory(mut place) => {
                 let now = place.home().now();
-                // If the store is full of buckets in use, there is no place for it: it is looked up
-                // each time.
+                // If the store is full of buckets in use, this bucket gets no entry in advance, and
+                // is looked up each time.
                 place.hold(now);
                 Self::Memory(place)
             }

@@ -160,8 +160,8 @@ impl Background {
         } = &*self.shared;
         let _flushing = flushing.lock().await;
         let now = turn(flushes.load(Ordering::SeqCst));
-        // If an earlier flush was dropped, its differences come first. No new ones are counted
-        // there.
+        // If an earlier flush was dropped, wait for its differences first. No new differences are
+        // counted there.
         if !self.until(&unwritten[1 - now], patience).await {
             return false;
         }

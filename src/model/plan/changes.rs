@@ -173,7 +173,8 @@ impl LedgerDelta {
         self.grants |= other.grants;
         for change in other.iter() {
             let entry = self.entry(&change.limit);
-            // The spends of `other` require `spend + floor` of the level that this batch leaves.
+            // The spends of `other` come after those of this batch, and require `spend + floor` of
+            // the level that this batch leaves.
             entry.add_spend(change.spend, change.floor.saturating_neg());
             entry.take = entry.take.saturating_add(change.take);
             entry.give = entry.give.saturating_add(change.give);

@@ -70,8 +70,9 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         let consumed = fields.counter(LimitField::Consumed)?.unwrap_or(0);
         if name == PRESSURE {
-            // The writes to this item, only measured: no request is denied for it. Not divided
-            // among the shards, because every item takes this many writes.
+            // The count of writes to this item. The count is only measured: no request is denied
+            // because of it. The count is not divided among the shards, because every item takes
+            // this many writes.
             let level = Level {
                 tokens: fields.counter(LimitField::Tokens)?.unwrap_or(0),
                 remainder: 0,

@@ -64,8 +64,8 @@ pub(super) async fn transact(
         match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,
-            // This send did nothing, but an earlier one may have been executed, or may still be if
-            // it arrives late.
+            // This send did nothing. But an earlier send may have been executed, or may still be
+            // executed if it arrives late.
             Ok(false) | Err(_) => break,
         }
     }

@@ -105,7 +105,7 @@ async fn leases(maker: Maker) {
     };
     assert!(one().await.unwrap_err().denied().is_some());
 
-    // Both list the same bucket.
+    // Both clients list the same bucket.
     let mut buckets = limiter
         .entities()
         .buckets(&EntityId::new("u1").unwrap())

@@ -444,8 +444,8 @@ async fn side_by_side(maker: Maker, mode: Mode) {
     };
     let work = async {
         let span = (begin, end);
-        // Of the buckets with old anchors, one of our processes and one Python process use every
-        // other one.
+        // Every second bucket with an old anchor is used by one of our processes and one Python
+        // process.
         let work = tokio::join!(
             tokio::spawn(ours(table.ours.clone(), span, aged.clone())),
             tokio::spawn(ours(
@@ -683,7 +683,7 @@ async fn both_clients_spend_from_shards_of_the_python_client() {
     assert_eq!(items.len(), 2);
     assert_eq!(sum("b_t_tc"), (ours + theirs) * 1000);
     assert!(ours > 10 && theirs > 10, "{ours} ours, {theirs} theirs");
-    // Its split gives the new shard its half. The first shard is cut later.
+    // The split of the Python client gives the new shard its half. The first shard is cut later.
     assert!(
         ours + theirs <= kind.capacity + kind.capacity / 2 + 10,
         "{ours} ours, {theirs} theirs"

@@ -145,7 +145,7 @@ async fn a_failure_rate_opens_the_breaker_if_every_other_call_fails() {
             .limits(Limit::per_hour("tokens", 9))
             .await
     ));
-    // After it has closed, only new calls count.
+    // After the breaker has closed, only new calls count.
     at.store.fail(None);
     at.clock.advance(LONGEST);
     ask(&rated, false).await;

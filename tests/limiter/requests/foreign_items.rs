@@ -274,7 +274,8 @@ async fn the_write_counter_denies_nothing_and_is_refilled_for_peers() {
             assert_eq!(foreign.grants().await, 51, "{writes} {mixed:?}");
         }
     }
-    // One second refills it. A limiter that expects Python clients does not let it run out.
+    // One second refills the counter. A limiter that expects Python clients does not let the
+    // counter run out.
     let foreign = Foreign::with(Some(true), [("b_wcu_tk", Some("299999"))]).await;
     foreign.clock.advance(Duration::from_secs(1));
     foreign.acquire(1).await.unwrap().commit().await.unwrap();

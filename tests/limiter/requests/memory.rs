@@ -78,7 +78,7 @@ async fn a_full_store_forgets_buckets_that_are_full_again() {
     let mut short = HashSet::new();
     for number in 0..3000 {
         let entity = format!("user-{number}");
-        // Some buckets are full again after 10 seconds, the others after a minute.
+        // Some buckets are full again after 10 seconds, all others after a minute.
         let tokens = if number % 3 == 0 { 60 } else { 10 };
         if spend(&limiter, &entity, tokens).await.is_ok() && tokens == 60 {
             short.insert(entity);
@@ -251,7 +251,7 @@ async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
         .await
         .unwrap();
     assert_eq!(left(&limiter, "handled").await, 0);
-    // Once no lease or handle holds them and they are full, they are evicted.
+    // Once no lease or handle holds these buckets and they are full, they are evicted.
     drop(handle);
     clock.advance(Duration::from_secs(60));
     let mut admitted = 0;

@@ -191,7 +191,8 @@ pub(super) fn apply(
     // Most waiters have the same limits.
     let mut last: Option<(Limits, Amounts)> = None;
     let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());
-    // The amounts of the waiters behind this one in the batch, which start after it.
+    // The amounts of the requests behind the current one in the batch. Those requests start after
+    // it.
     let mut behind = LedgerDelta::new();
     let grants: Vec<_> = batch
         .waiters

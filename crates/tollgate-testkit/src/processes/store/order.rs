@@ -78,7 +78,7 @@ impl Beginning {
     /// Extends this order by each step that may be next. If some steps found exactly this counter,
     /// extends it only by those.
     fn extended(mut self, steps: &[Step], tree: &mut Vec<(usize, Option<usize>)>) -> Vec<Self> {
-        // A step that was sent after another one was answered was not done before it.
+        // If a step was sent after another step was answered, it was not done before that step.
         let first_answer =
             |pending: &[usize]| pending.iter().map(|index| steps[*index].answered).min();
         while self.next < steps.len()

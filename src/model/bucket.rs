@@ -200,7 +200,7 @@ impl Pressure {
 pub struct LimitState {
     /// The limit's name.
     pub name: LimitName,
-    /// Its parameters, for all shards together.
+    /// The parameters of the limit, for all shards together.
     pub parameters: Parameters,
     /// The rule of this shard, computed once.
     pub(crate) rule: RefillRule,

@@ -122,7 +122,7 @@ impl ObservedAcquire {
     }
 }
 
-/// If it is dropped before the decision, the request was cancelled.
+/// Dropping this value before the decision means that the request was cancelled.
 impl Drop for ObservedAcquire {
     fn drop(&mut self) {
         if !self.over {

@@ -38,7 +38,7 @@ struct Resources {
 
 /// The series of a resource.
 pub(super) struct ResourceSeries {
-    /// Its index in a list of [`RESOURCE_PLACES`] entries.
+    /// The index of the series in a list of [`RESOURCE_PLACES`] entries.
     pub(super) place: usize,
     resource: Option<Resource>,
     limits: [OnceLock<LimitSeries>; MOST_LIMITS],
@@ -47,7 +47,7 @@ pub(super) struct ResourceSeries {
 
 /// The series of a limit of a resource.
 pub(super) struct LimitSeries {
-    /// Its index in a list of [`LIMIT_PLACES`] entries.
+    /// The index of the series in a list of [`LIMIT_PLACES`] entries.
     pub(super) place: usize,
     limit: Option<LimitName>,
     /// The prefetched tokens that are not granted yet: millitokens.

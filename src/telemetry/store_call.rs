@@ -153,7 +153,7 @@ pub(crate) enum Retry {
     Condition,
     /// The store rejected the write for now.
     Busy,
-    /// It is not known if the first write was applied.
+    /// It is unknown if the first write was applied.
     LostAnswer,
 }
 

@@ -10,7 +10,7 @@ use crate::{Imports, ModulePath};
 pub struct Floors<'a> {
     /// The folder, `""` for the whole crate.
     pub folder: &'a str,
-    /// The names of its rooms.
+    /// The names of the rooms.
     pub floors: &'a [&'a [&'a str]],
 }
 

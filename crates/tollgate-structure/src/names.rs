@@ -32,7 +32,7 @@ struct Names {
 pub(crate) struct Import {
     /// The path as it is written, without the `*` of a glob.
     pub(crate) path: Vec<String>,
-    /// The name that it has here. None for a glob, `_` for a name that cannot be used.
+    /// The name that the import has here. None for a glob, `_` for a name that cannot be used.
     pub(crate) name: Option<String>,
     /// True for `pub use`, without any restriction.
     pub(crate) is_public: bool,

@@ -21,15 +21,15 @@ pub struct Sources {
 
 /// A module: a file, or a `mod` with a body in one.
 pub struct Module {
-    /// Its path.
+    /// The path of the module.
     pub path: ModulePath,
     /// The module that the file is: `path`, or a module around it.
     pub file: ModulePath,
     /// True if the module is declared `pub`.
     pub is_public: bool,
-    /// The conditions of `#[cfg]` for it and for the modules around it, as text.
+    /// The conditions of `#[cfg]` for the module and for the modules around it, as text.
     pub gates: Vec<String>,
-    /// Its items, with macros of the crate expanded, and without the modules in it.
+    /// The items of the module, with macros of the crate expanded, and without the modules in it.
     pub items: Vec<Item>,
 }
 

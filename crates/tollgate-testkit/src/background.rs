@@ -16,7 +16,7 @@ const BACKLOG: u32 = 1024;
 
 /// A listener and its connections, on threads outside of the test's runtime.
 ///
-/// Dropping it closes the listener and every connection before it returns.
+/// Dropping this value closes the listener and every connection before it returns.
 pub(crate) struct Background {
     runtime: Option<Runtime>,
 }

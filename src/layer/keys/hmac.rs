@@ -81,7 +81,7 @@ impl HmacSecret {
     /// Creates a secret.
     ///
     /// # Errors
-    /// [`WeakSecret`] if it has fewer than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
+    /// [`WeakSecret`] if the secret has fewer than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, WeakSecret> {
         let secret = secret.as_ref();
         let weak = WeakSecret {

@@ -30,7 +30,7 @@ impl ObjectKey {
         (self.length, self.odd, self.high) = (0, false, None);
     }
 
-    /// Returns the whole key, if it may be a wanted one.
+    /// Returns the whole key, or `None` if the key is certainly not wanted.
     pub(super) fn whole(&self) -> Option<&[u8]> {
         if self.odd || self.high.is_some() {
             None

@@ -122,8 +122,8 @@ impl Namespaces {
     /// Makes the deleted namespace with that id active again, under its name. Two round trips.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] if it is active or being purged;
-    /// [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
+    /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] if the namespace is active or being
+    /// purged; [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
     pub async fn recover(&self, id: &NamespaceId) -> Result<NamespaceInfo, Error> {
         let store = self.store();
         changed(
@@ -143,7 +143,7 @@ impl Namespaces {
     /// to no namespace that is listed.
     ///
     /// # Errors
-    /// [`NamespaceError::Status`] if it is active; otherwise the errors of
+    /// [`NamespaceError::Status`] if the namespace is active; otherwise the errors of
     /// [`register`](Self::register).
     pub async fn purge(&self, id: &NamespaceId) -> Result<u64, Error> {
         let store = self.store();

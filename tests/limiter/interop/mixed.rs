@@ -87,7 +87,7 @@ const THEIR_PAUSE: i64 = 400;
 /// The way in which our limiters learn of Python clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
-    /// Our limiters are told of them.
+    /// Our limiters are told of the Python clients.
     Present,
     /// The Python client has created the table.
     Unknown,
@@ -302,7 +302,7 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
 /// A bucket at some time.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// The times before and after it was read.
+    /// The times before and after the read of the bucket.
     between: (i64, i64),
     tokens: i64,
     refilled_at: i64,

@@ -31,7 +31,7 @@ pub(super) enum Trouble {
     Busy,
     /// The store does not apply the write.
     Refused,
-    /// The write is executed, and its answer comes late.
+    /// The write is executed, and the answer comes late.
     Slow,
 }
 

@@ -23,9 +23,9 @@ use super::ErrorAnswer;
 #[must_use = "a fault does nothing until a proxy has it"]
 pub struct Fault {
     pub(super) effect: Effect,
-    /// The operation that it applies to; `None` for all.
+    /// The operation that the fault applies to; `None` for all.
     pub(super) operation: Option<String>,
-    /// The number of times that it still applies; `None` for always.
+    /// The number of times that the fault still applies; `None` for always.
     pub(super) left: Option<u64>,
 }
 

@@ -20,9 +20,10 @@ use crate::{
 pub struct Refusal<'a> {
     /// The request.
     pub head: RequestHead<'a>,
-    /// The reason why it is refused.
+    /// The reason why the request is refused.
     pub reason: RefusalReason<'a>,
-    /// The time after which it may be retried, with jitter; `None` if waiting does not help.
+    /// The time after which the request may be retried, with jitter; `None` if waiting does not
+    /// help.
     pub retry_after: Option<Duration>,
     /// The default answer, with its headers: a problem document, an error in the shape of the
     /// policy's [dialect](crate::layer::Dialect), or a status for gRPC requests.

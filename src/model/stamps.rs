@@ -64,21 +64,21 @@ pub struct StampGuard {
 }
 
 impl StampGuard {
-    /// Returns the same conditions, and that the bucket is not disabled.
+    /// Returns the same conditions and one more: the bucket is not disabled.
     #[must_use]
     pub fn with_enabled(mut self) -> Self {
         self.enabled = true;
         self
     }
 
-    /// Returns the same conditions, and that acquires are only counted, or that they are not.
+    /// Returns the same conditions and one more: acquires are only counted, or they are not.
     #[must_use]
     pub fn with_bypassed(mut self, bypassed: bool) -> Self {
         self.bypassed = Some(bypassed);
         self
     }
 
-    /// Returns the same conditions, and that the limit refuses nothing.
+    /// Returns the same conditions and one more: the limit refuses nothing.
     #[must_use]
     pub fn with_soft(mut self, limit: LimitName) -> Self {
         self.soft.push(limit);

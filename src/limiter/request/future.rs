@@ -31,7 +31,7 @@ pub struct AcquireFuture(Stage);
 enum Stage {
     /// The acquire has not been polled yet.
     New(Request),
-    /// Its arguments were wrong.
+    /// The arguments of the acquire were wrong.
     Refused(Box<Error>),
     /// The acquire waits for an answer.
     Waiting(Box<Observed>),

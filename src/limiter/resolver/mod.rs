@@ -73,11 +73,11 @@ pub(crate) struct Resolver {
 /// The purpose of a look-up.
 #[derive(Clone, Copy)]
 enum For {
-    /// Requests wait for it. If none waits any more, it does not begin.
+    /// Requests wait for the look-up. If none waits any more, the look-up does not begin.
     Waiters,
-    /// Later requests will use it.
+    /// Later requests will use the result.
     Later,
-    /// Later requests will use it, and somebody has just changed the limits.
+    /// Later requests will use the result, and somebody has just changed the limits.
     Refresh,
 }
 

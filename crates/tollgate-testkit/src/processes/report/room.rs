@@ -35,8 +35,7 @@ impl Room {
         Self { images, cost }
     }
 
-    /// Returns `true` if the request was denied although its answer showed at least `cost` tokens
-    /// left.
+    /// Returns `true` if an answer that shows `left` remaining tokens shows enough for the cost.
     pub(super) fn is_told(&self, left: Option<i64>) -> bool {
         left.is_some_and(|left| left >= self.cost)
     }

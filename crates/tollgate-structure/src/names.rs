@@ -12,7 +12,7 @@ pub struct Scope {
     modules: BTreeMap<ModulePath, Names>,
 }
 
-/// The end of a path: an item, or a module if there is no `name`.
+/// The target of a path: an item, or a module if there is no `name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// The module, or the module that defines the item.

@@ -39,7 +39,7 @@ use crate::{
 #[must_use = "a listing fetches nothing until rows are taken"]
 pub struct Listing<T> {
     store: Arc<dyn Store>,
-    /// The reason why the store has no such rows, until it is returned.
+    /// The error for a store without such rows. `None` after the error is returned.
     missing: Option<Invalid>,
     fetch: Fetch<T>,
     rows: VecDeque<T>,

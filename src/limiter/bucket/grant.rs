@@ -135,7 +135,7 @@ impl Grant {
             .collect()
     }
 
-    /// Returns the statuses of the limits after the grant, less the use beyond it.
+    /// Returns the statuses of the limits after the grant. The use beyond the grant is subtracted.
     pub(crate) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus {
             owner: self.owner,

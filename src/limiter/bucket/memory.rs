@@ -112,7 +112,7 @@ impl MemoryPlace {
         }
     }
 
-    /// Returns the limits that `brought` stands for.
+    /// Returns the limits for which `brought` stands: its own, or those of the entry.
     #[inline]
     pub(crate) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (brought, self.entry()) {
@@ -193,7 +193,7 @@ impl ResolvedBucket {
     }
 }
 
-/// Returns the store of a home.
+/// Returns the store to which a home belongs.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
     let store = MemoryStore::of(home).ok_or(Unavailable::Internal("a bucket without its store"))?;
     Ok(Arc::new(Memory {

@@ -136,7 +136,7 @@ impl Engine {
         })
     }
 
-    /// Returns `true` if `home` is that of the buckets that decide while the store is down.
+    /// Returns `true` if `home` belongs to the buckets that decide while the store is down.
     pub(super) fn is_local(&self, home: &Arc<Home>) -> bool {
         self.local
             .get()

@@ -11,7 +11,7 @@ use crate::{
     model::{Split, plan::Peers},
 };
 
-/// All that a limiter is built from, beside its store.
+/// Everything from which a limiter is built, except its store.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) clock: Option<Arc<dyn Clock>>,

@@ -34,7 +34,7 @@ pub(crate) struct PrefetchPool {
     used_at: i64,
     /// `true` if a chunk was asked for and has not come yet.
     pub(crate) filling: bool,
-    /// `true` if a task runs that gives back what nobody uses.
+    /// `true` if a task runs that gives back tokens that nobody uses.
     pub(crate) kept: bool,
     reported: HeldAhead,
 }

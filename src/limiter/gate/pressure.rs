@@ -26,7 +26,8 @@ pub(super) struct WritePressure {
     last: i64,
     /// The time since which every count of writes was hot, epoch ms; 0 if the last count was not.
     hot_since: i64,
-    /// When the writes of the item were last counted, and their total number then, in thousandths.
+    /// The time at which the writes of the item were last counted, and their total number then, in
+    /// thousandths.
     counted_at: i64,
     count: i64,
 }
@@ -62,7 +63,8 @@ impl WritePressure {
         now.saturating_sub(self.hot_since) >= SUSTAINED
     }
 
-    /// Notes that the store throttles the item. Returns `true` if it has done so for [`SUSTAINED`].
+    /// Notes that the store throttles the item. Returns `true` if the store has throttled the item
+    /// for [`SUSTAINED`].
     pub(super) fn is_throttled(&mut self, now: i64) -> bool {
         if now.saturating_sub(self.last) > SUBSIDED {
             self.since = now;

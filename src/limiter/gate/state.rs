@@ -199,7 +199,7 @@ impl GateState {
         self.shown = true;
     }
 
-    /// Returns why the bucket grants nothing, if a fresh image shows that.
+    /// Returns the reason why the bucket grants nothing, if a fresh image shows one.
     pub(super) fn refuse_from_memory(
         &self,
         now: i64,

@@ -146,10 +146,10 @@ pub(crate) struct Charging {
     deadline: Deadline,
 }
 
-/// The decision of one bucket, as far as there is one.
+/// The state of the decision of one bucket.
 #[derive(Debug)]
 enum ChargeState {
-    /// The bucket is asked after all others have granted.
+    /// The bucket is not asked before all others have granted.
     Later,
     Decided(BucketDecision<Grant>),
     Coming(Box<Acquiring>),

@@ -29,7 +29,7 @@ pub(crate) struct InlineLease {
     /// `None` if the limits are those of the bucket.
     limits: Option<Limits>,
     first: LimitShare,
-    /// Used only if there are two limits.
+    /// The share of the second limit. Used only if there are two limits.
     second: LimitShare,
     /// The flag is `true` if there are two limits.
     deadline: Marked,
@@ -38,9 +38,9 @@ pub(crate) struct InlineLease {
 /// A bucket in memory, found or pinned.
 #[derive(Clone, Debug)]
 pub(crate) enum InlineBucket {
-    /// With the limits that it was made with.
+    /// A bucket with the limits with which it was made.
     Entry(Arc<Entry>),
-    /// With the limits that a handle has pinned.
+    /// A bucket with the limits that a handle has pinned.
     Pinned(Arc<ResolvedBucket>),
 }
 

@@ -75,8 +75,8 @@ impl Lease {
         }
     }
 
-    /// Returns `true` if a bucket of the limiter granted it. Not for the request path: it clones a
-    /// reference to the bucket.
+    /// Returns `true` if a bucket of the limiter granted the lease. Do not call the method on the
+    /// request path: the method clones a reference to the bucket.
     pub(crate) fn is_of(&self, engine: &Engine) -> bool {
         let bucket = match &self.held {
             Held::Few(few) => few.bucket(),

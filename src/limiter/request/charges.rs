@@ -1,5 +1,5 @@
-//! From a request to the charges of its buckets: looks up the limits and the parent, and checks the
-//! cost.
+//! Turns a request into the charges of its buckets: looks up the limits and the parent, and checks
+//! the cost.
 
 use std::sync::Arc;
 

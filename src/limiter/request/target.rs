@@ -149,7 +149,7 @@ impl Target {
         Ok(Bucket::Memory(MemoryBucket::new(place, limits)))
     }
 
-    /// Returns the limits that `brought` stands for.
+    /// Returns the limits for which `brought` stands: its own, or those of the bucket.
     pub(super) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (self, brought) {
             (_, LimitsRef::These(limits)) => limits,

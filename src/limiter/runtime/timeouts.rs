@@ -55,7 +55,8 @@ struct QueueState {
     entered: u64,
     /// The time of the timer task's next look. `None` if there is no timer task.
     looks: Option<Instant>,
-    /// The thread that looks too, if there is one, and the time of its next look.
+    /// The thread that also looks for waits that are due, if there is one, and the time of its next
+    /// look.
     outside: Option<(Thread, Instant)>,
 }
 
@@ -115,8 +116,8 @@ impl DeadlineQueue {
         key
     }
 
-    /// Starts the timer task: a task that ends waits that are due, until no request waits. If its
-    /// runtime is shut down, it ends all waits.
+    /// Starts the timer task: a task that ends the waits that are due, until no request waits. If
+    /// its runtime is shut down, the task ends all waits.
     fn watch(self: &Arc<Self>) {
         let waits = self.clone();
         let end = Finally::new(move |ended| {
@@ -148,8 +149,8 @@ impl DeadlineQueue {
         });
     }
 
-    /// Returns `true` if the caller is not the thread that drives the runtime, so that perhaps no
-    /// thread does.
+    /// Returns `true` if the caller is not the thread that drives the runtime. Then perhaps no
+    /// thread drives the runtime.
     fn may_stand_still(&self) -> bool {
         let lonely = matches!(self.runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
         lonely && Handle::try_current().map_or(true, |current| current.id() != self.runtime.id())
@@ -177,7 +178,8 @@ impl DeadlineQueue {
         state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
     }
 
-    /// Ends what is due. Returns the time until the next look if any request still waits.
+    /// Ends the waits that are due. Returns the time until the next look if any request still
+    /// waits.
     fn look(&self) -> Option<Duration> {
         let now = Instant::now();
         let (over, next) = {

@@ -7,7 +7,7 @@ use crate::{
     model::{Limits, ParentLink},
 };
 
-/// The context of a charge: all that a bucket needs to know beside the amounts.
+/// The context of a charge: everything that a bucket needs to know in addition to the amounts.
 #[derive(Clone, Debug)]
 pub(crate) struct ChargeContext {
     /// The version of the limits that are charged.
@@ -36,7 +36,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Computes the debts for other parameters of the limits. A limit without a debt stays without.
+    /// Computes the debts for other parameters of the limits. A limit without a debt gets none.
     pub(crate) fn follow(&mut self, limits: &Limits) {
         for (debt, limit) in self
             .debts

@@ -20,7 +20,7 @@ impl<T, L> Started<T, L> {
         }
     }
 
-    /// Replaces what gives the result later.
+    /// Replaces the value that gives the result later.
     #[inline]
     pub(crate) fn map_later<M>(self, change: impl FnOnce(L) -> M) -> Started<T, M> {
         match self {

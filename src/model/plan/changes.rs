@@ -9,18 +9,19 @@ use crate::model::LimitName;
 pub struct Change {
     /// The limit.
     pub limit: LimitName,
-    /// Granted to new requests. Never negative.
+    /// The amount that is granted to new requests. Never negative.
     pub spend: i64,
     /// The lowest level that the spend may leave. 0, or negative for requests that wait until the
     /// debt is refilled.
     pub floor: i64,
-    /// Taken by settled leases that used more than they were granted. Never negative. This amount
-    /// may make the level negative.
+    /// The amount that settled leases used beyond their grants. Never negative. This amount may make
+    /// the level negative.
     pub take: i64,
-    /// Given back by settled leases. Never negative. This amount never raises the level above the
-    /// capacity.
+    /// The amount that settled leases gave back. Never negative. This amount never raises the level
+    /// above the capacity.
     pub give: i64,
-    /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
+    /// The amount that is only counted as consumed, for requests and leases that a bypassed bucket
+    /// has admitted.
     pub count: i64,
 }
 

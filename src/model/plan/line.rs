@@ -44,7 +44,8 @@ pub(super) struct Rows<'a> {
     pub(super) now: i64,
     /// `true` if the write moves the anchor.
     pub(super) moves: bool,
-    /// The refill, in ms, that may be spent above the capacity.
+    /// The slack: the refill, in ms, that a full bucket may grant in addition to its capacity,
+    /// once.
     pub(super) slack: i64,
     /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never
     /// expires.
@@ -56,7 +57,7 @@ pub(super) struct PlannedLine {
     pub(super) line: Line,
     /// `true` if the line counts the refill since the anchor that was seen.
     pub(super) relies_on_anchor: bool,
-    /// `true` if the line sets the level from the capacity, less the refill since the anchor.
+    /// `true` if the line sets the level to the capacity minus the refill since the anchor.
     pub(super) is_at_cap: bool,
     /// `true` if the line takes more than the bucket's expiry covers: the bucket would expire
     /// before it is full.

@@ -16,7 +16,7 @@ pub(super) struct LimitLevel {
 /// stored inline, without an allocation.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
-    /// Not used in a bucket without limits.
+    /// The level of the first limit. Not used in a bucket without limits.
     first: LimitLevel,
     rare: Option<Box<Rare>>,
 }

@@ -14,7 +14,7 @@ use super::{
     ledger::Ledger,
 };
 
-/// Rates as tokens per milliseconds, and how often the limiters try.
+/// The refill rates of two limits, as tokens per milliseconds, and the times of the tries.
 #[derive(Clone, Debug)]
 struct Speeds {
     fast: (u64, u64),

@@ -190,7 +190,7 @@ async fn write_all(gate: Arc<Gate>) {
     }
 }
 
-/// Ends the loop if there is nothing to write. Returns `true` if it is over.
+/// Ends the loop if there is nothing to write. Returns `true` if the loop is over.
 fn rest(gate: &Gate) -> bool {
     let mut state = gate.lock();
     if state.has_work() {

@@ -287,7 +287,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
         || (gate.context.background.is_closed() && state.failures > 1);
     if keep && !give_up {
         state.keep_pending(batch.pending, batch.confirmations);
-        // Not at once: the write loop would spin while the store is down.
+        // Do not write at once: the write loop would spin while the store is down.
         let step = gate.context.settings.flush_after.max(LEAST_PAUSE);
         let pause = step.saturating_mul(2u32.saturating_pow(state.failures.min(6)));
         gate.flush_later(state, pause);

@@ -1,5 +1,5 @@
-//! Measures the promised speed and cost of the crate, each figure beside its reference in the same
-//! run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
+//! Measures the promised speed and cost of the crate, each figure together with its reference in
+//! the same run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
 //!
 //! `cargo bench --bench report` takes some minutes. With `-- --quick` it takes less than one, with
 //! few rounds and few keys, so its figures are rough. `-- --only strict` (`counts`, `memory`, …)

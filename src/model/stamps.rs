@@ -1,4 +1,4 @@
-//! Stamps: attributes that newer Python clients put on a bucket beside its limits.
+//! Stamps: attributes that newer Python clients store in a bucket in addition to its limits.
 
 use super::LimitName;
 

@@ -181,7 +181,7 @@ async fn errors_of_a_role_in_a_profile_are_classified() {
     fs::remove_file(profiles).unwrap();
 }
 
-/// ECS, and EKS Pod Identity: a server beside the container has the credentials.
+/// ECS, and EKS Pod Identity: a server next to the container has the credentials.
 #[tokio::test]
 async fn errors_of_container_credentials_are_classified() {
     let with = |server: SocketAddr| {

@@ -34,7 +34,7 @@ use crate::model::{EntityId, Resource};
 ///
 /// # Memory
 /// About 60 bytes for each pair of entity and resource that is [remembered](Self::remember). Every
-/// process learns by itself.
+/// process learns alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Learn {

@@ -161,7 +161,7 @@ impl Key {
         digest.map_or(self, |digest| Self(KeyKind::Digest(digest)))
     }
 
-    /// Returns the client's network, if the key is one.
+    /// Returns the client's network, if the key is a network.
     pub(crate) fn network(&self) -> Option<Network> {
         match self.0 {
             KeyKind::Address(network) => Some(network),

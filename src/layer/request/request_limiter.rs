@@ -76,7 +76,7 @@ impl fmt::Debug for BoundLimiter {
 }
 
 impl BoundLimiter {
-    /// Creates one for a request, and the slot for the request's lease.
+    /// Creates a bound limiter for a request, and the slot for the request's lease.
     pub(crate) fn new(
         acquire: Acquire,
         limiter: RateLimiter,
@@ -93,7 +93,7 @@ impl BoundLimiter {
         )
     }
 
-    /// Creates one for a request that passes uncharged.
+    /// Creates a bound limiter for a request that passes uncharged.
     pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Arc<LeaseSlot>) {
         Self::asking(
             BoundAcquire::Nobody(Box::new(status)),
@@ -111,7 +111,7 @@ impl BoundLimiter {
         )
     }
 
-    /// Creates one for a request that passes unlimited: its leases charge nothing.
+    /// Creates a bound limiter for a request that passes unlimited: its leases charge nothing.
     pub(crate) fn unlimited() -> Self {
         Self {
             ask: BoundAcquire::Nothing,

@@ -34,9 +34,9 @@ pub struct RateLimitStatus {
 #[serde(rename_all = "lowercase", tag = "verdict", content = "limits")]
 #[non_exhaustive]
 pub enum ShadowVerdict {
-    /// They would have granted the request. They are charged.
+    /// The limits would have granted the request. The request is charged for them.
     Granted,
-    /// These limits would have denied the request. They are not charged.
+    /// These limits would have denied the request. The request is not charged for them.
     Denied(Vec<LimitStatus>),
     /// The request would have been refused, and no wait would have helped: it asks for more than a
     /// full bucket holds, its resource is disabled, or the server is misconfigured.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 ///
 /// Without this rule, the difference is settled when the body ends, and the bucket may go into
 /// debt. With it, the layer acquires more tokens as soon as a rule that counts [as the body
-/// streams](super::Settle) finds more than the lease holds. The acquire runs beside the body, and
-/// never delays it.
+/// streams](super::Settle) finds more than the lease holds. The acquire runs concurrently with the
+/// body, and never delays it.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Policy, Settle, TopUp, keys}};

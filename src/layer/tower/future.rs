@@ -1,4 +1,4 @@
-//! The response future: it waits for the decision, then runs the inner service, then settles the
+//! The response future: waits for the decision, then runs the inner service, then settles the
 //! lease.
 
 use std::{

@@ -46,7 +46,7 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
         };
         match (all, self.field(Field::Cached)) {
             // If the cached tokens are more than the whole, they are not a part of it: some of
-            // xAI's models count them beside the prompt.
+            // xAI's models count them separately from the prompt.
             (Some(all), Some(cached)) => (
                 Some(all.checked_sub(cached).unwrap_or(all)),
                 add([Some(cached), beside]),

@@ -19,12 +19,12 @@ pub(super) enum Field {
     Cached,
     CacheCreation,
     CacheRead,
-    /// The input tokens that tools have added, beside [`Prompt`](Self::Prompt).
+    /// The input tokens that tools have added, not included in [`Prompt`](Self::Prompt).
     Tools,
     Output,
     /// The output tokens that a message begins with. More will come.
     FirstOutput,
-    /// The output tokens of the model's reasoning, beside [`Output`](Self::Output).
+    /// The output tokens of the model's reasoning, not included in [`Output`](Self::Output).
     Thoughts,
     Total,
     /// The input tokens that are billed. These tokens count if the answer has no other number.

@@ -248,8 +248,8 @@ impl Resolver {
             return Some(Err(Unavailable::BreakerOpen));
         }
         let scopes = ConfigScope::levels(entity, resource);
-        // The second shard shows that there are several. Otherwise a bucket whose first shard is
-        // gone would begin full beside the others.
+        // The second shard shows that the bucket has several shards. Without this look-up, if the
+        // first shard is gone, a new first shard would begin full, although other shards exist.
         let second = BucketKey {
             shard: 1,
             ..BucketKey::new(entity.clone(), resource.clone())

@@ -13,8 +13,8 @@ const AT_LEAST: i64 = 3_600_000;
 /// Returns `true` if the bucket expires after a write of limits that are the entity's `own`.
 fn expires(state: &BucketState, own: Option<bool>) -> bool {
     match own {
-        // The first of several shards stays. Without it, a request would create a new bucket beside
-        // the other shards.
+        // The first of several shards never expires. Without it, a request would create a new, full
+        // bucket in addition to the other shards.
         _ if state.shard == 0 && state.shard_count > 1 => false,
         Some(own) => !own,
         None => state.expires_at.is_some(),

@@ -163,8 +163,8 @@ async fn an_open_ai_error_names_the_unit_of_the_limit() {
     }
 }
 
-/// One dialect shapes the body, beside other dialects too. If two dialects have errors, the first
-/// one is used.
+/// One dialect sets the shape of the body, even if the policy has other dialects. If two dialects
+/// have errors, the first one sets the shape.
 #[tokio::test]
 async fn one_dialect_shapes_the_body() {
     let (open_ai, anthropic) = (

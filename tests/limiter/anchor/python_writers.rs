@@ -1,5 +1,5 @@
 //! Writes of this crate and of Python clients on one bucket. The tests check how much Python
-//! clients lose by an anchor that stays. Python clients already grant too much beside each other,
+//! clients lose by an anchor that stays. If several Python clients write, they already grant too much,
 //! because their fast writes do not check the capacity.
 
 use proptest::prelude::*;

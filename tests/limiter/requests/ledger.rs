@@ -1,4 +1,4 @@
-//! A memory store that keeps a perfect bucket beside the real one.
+//! A memory store that keeps a perfect bucket in addition to the real one.
 //!
 //! The perfect bucket gets the consumption of every write, in the store's order of execution and at
 //! the times that the writes carry, and refills in rational numbers. The real bucket must never

@@ -21,8 +21,8 @@ impl PolicyBuilder {
     /// in common, [`build`](Self::build) fails.
     ///
     /// A dialect with errors of its own, [`OpenAi`](crate::layer::OpenAi) or
-    /// [`Anthropic`](crate::layer::Anthropic), also sets the shape of the bodies of refusals. If
-    /// there are several, the one that was added first does.
+    /// [`Anthropic`](crate::layer::Anthropic), also sets the shape of the bodies of refusals. If a
+    /// policy has several such dialects, the first one that was added sets the shape.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Anthropic, IetfDraft, Policy, XRateLimit, keys}};

@@ -11,8 +11,8 @@ use crate::{
 
 /// Settings of the decision.
 impl PolicyBuilder {
-    /// Charges only the entity's own bucket, and does not look up if the entity has a parent. This
-    /// saves one round trip for the first request of an entity and resource.
+    /// Charges only the entity's own bucket, and does not look up the entity's parent. This saves
+    /// one round trip for the first request of an entity and resource.
     pub fn without_parent(mut self) -> Self {
         self.decision.without_parent = true;
         self
@@ -61,7 +61,7 @@ impl PolicyBuilder {
     /// deadline is that of the store call, and does not include the wait.
     ///
     /// # Cost
-    /// None beside the one write of the request.
+    /// None in addition to the one write of the request.
     ///
     /// ```
     /// use std::time::Duration;

@@ -9,7 +9,7 @@ async fn the_gauges_count_gates_and_settlements_while_they_exist() {
     let _gates = super::GATES_OF_ONE.lock().await;
     let limiter = RateLimiter::builder().build(MemoryStore::new()).unwrap();
     let limit = Limit::per_minute("tpm", 100);
-    // Created before the recorder is set.
+    // Create the bucket and its gate before the recorder is set.
     limiter
         .acquire("first", "api")
         .limits(limit.clone())

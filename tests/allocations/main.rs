@@ -31,7 +31,8 @@ use tollgate::{
 };
 use tower::{Layer, Service};
 
-/// Held by tests that create gates, because the gauge counts those of the whole process.
+/// The lock of tests that create gates. Only one of them runs at a time, because the gauge counts
+/// the gates of the whole process.
 static GATES_OF_ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Returns the output of a future that is ready at the first poll.
@@ -89,7 +90,8 @@ fn a_grant_and_its_commit_allocate_nothing() {
     }
 }
 
-/// With each kind of recorder: one that counts with atomics, and one that does nothing.
+/// The same tests with each kind of recorder: one that counts with atomics, and one that does
+/// nothing.
 #[cfg(feature = "metrics")]
 mod counted {
     use std::sync::{
@@ -142,7 +144,7 @@ mod counted {
     }
 }
 
-/// Beside the lease and the request's mark, the layer allocates nothing, and it carries nothing to
+/// The layer allocates nothing except the lease and the request's mark, and it carries nothing to
 /// the end of the body.
 #[test]
 fn the_layer_adds_two_allocations_to_a_request() {

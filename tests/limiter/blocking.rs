@@ -159,7 +159,7 @@ async fn a_blocking_thread_of_a_runtime_can_wait() {
     let used = tokio::task::spawn_blocking(|| {
         let (_engine, limiter) = over_dynamodb();
         use_it(&limiter);
-        // Dropped here, inside the runtime's context.
+        // The limiter is dropped here, inside the runtime's context.
     });
     used.await.unwrap();
 }

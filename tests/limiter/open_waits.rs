@@ -30,7 +30,7 @@ use crate::engine::TestEngine;
 
 const STACK: &str = "rate-limits";
 
-/// Longer than anything here takes unless it hangs.
+/// A time that is longer than any call here takes, unless it hangs.
 const NEVER: Duration = Duration::from_secs(60);
 
 /// The events of this thread.

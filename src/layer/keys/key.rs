@@ -16,7 +16,7 @@ pub struct Key(KeyKind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum KeyKind {
-    /// Boxed to keep the enum small, because every request has one.
+    /// The name is boxed to keep the enum small, because every request has one.
     Checked(Box<Checked>),
     Untrusted(Box<[u8]>),
     Secret(Box<[u8]>),

@@ -72,7 +72,7 @@ enum What {
     },
     Output,
     Pointers(Vec<Pointer>),
-    /// Not a JSON pointer. Building the policy fails.
+    /// The text of the pointer is not a JSON pointer. Building the policy fails.
     Invalid(String),
 }
 

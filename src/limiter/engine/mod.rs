@@ -45,7 +45,7 @@ pub(crate) struct Engine {
 pub(crate) enum Backend {
     Memory(Arc<Memory>),
     Gated(Gates),
-    /// In memory, behind a script.
+    /// A memory store behind a script.
     Scripted(Arc<Scripted>),
 }
 
@@ -161,7 +161,8 @@ impl Engine {
     ) -> Option<Arc<Resolution>> {
         match &self.backend {
             Backend::Memory(_) => None,
-            // With a script, only the decision can fail. The look-up before it is made in memory.
+            // With a script, only the decision can fail. Before the decision, limits are looked up
+            // in memory.
             Backend::Scripted(_) => match self.resolve(entity, resource) {
                 Resolving::Known(resolution) => Some(resolution),
                 Resolving::Soon(_) => None,

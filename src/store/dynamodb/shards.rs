@@ -153,7 +153,7 @@ fn halve(
     {
         let held = limit_attribute(limit, LimitField::Tokens);
         if limit == PRESSURE {
-            // Not divided: every item takes this many writes.
+            // The write pressure is not divided: every item can take this number of writes.
             new.insert(held, number(PRESSURE_CAPACITY));
         } else {
             // The new shard gets the smaller half. An odd millitoken stays in the old shard, which

@@ -40,8 +40,8 @@ impl Setting {
     }
 
     fn ask(&self, who: &str) -> Acquire {
-        // No look-ups: they would succeed and show the breaker that the store answers. Only bucket
-        // calls fail here.
+        // Make no look-ups: they would succeed and show the breaker that the store answers. Only
+        // bucket calls fail here.
         let ask = self.limiter.acquire(who, "api").without_parent();
         ask.limits(Limit::per_hour("tokens", 100))
             .cost("tokens", 10)

@@ -20,7 +20,8 @@ use super::{
     flaky_store::FlakyStore,
 };
 
-/// Longer than any operation here takes, but short enough that a hanging test fails early.
+/// A time that is longer than any operation here takes, but so short that a hanging test fails
+/// early.
 const SOON: Duration = Duration::from_secs(20);
 
 struct Setting {

@@ -64,8 +64,8 @@ pub(super) async fn list(
         ),
     };
     let (lowest, highest) = match &query.subject {
-        // Sorted by resource first, so the key cannot select windows. The windows are filtered
-        // afterwards.
+        // These keys are sorted by resource first, so the key condition cannot select windows. The
+        // windows are filtered afterwards.
         UsageSubject::Entity(_) => (USAGE.to_owned(), after(USAGE)),
         UsageSubject::EntityResource(_, resource) => bounds(query, &format!("{USAGE}{resource}#")),
         UsageSubject::Resource(_) => bounds(query, USAGE_BY_RESOURCE),

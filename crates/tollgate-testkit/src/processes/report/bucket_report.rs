@@ -99,7 +99,7 @@ impl BucketReport {
         );
         let conservation = match (&chains[..], &shards[..]) {
             ([chain], [(_, last)]) if last.shards == 1 => {
-                // Neither this capacity nor the perfect bucket bounds settlements.
+                // Neither this capacity nor the perfect bucket is a bound for settlements.
                 Conservation::of(
                     name,
                     parameters,

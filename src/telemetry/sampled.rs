@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::LazyLock, time::Instant};
 
-/// The number of lines of one kind that are written at once.
+/// The number of lines of one kind that are written before any line is left out.
 const BURST: u64 = 100;
 
 /// The time after which one more line is written, ms.

@@ -134,7 +134,7 @@ impl Namespaces {
         )
     }
 
-    /// Removes the deleted namespace with that id for good, and returns the number of deleted
+    /// Removes the deleted namespace with that id permanently, and returns the number of deleted
     /// items. Two round trips, then for each page one to read it and one for every 25 items to
     /// delete. Call it again to continue an interrupted purge. If there is no such namespace, it
     /// does nothing.

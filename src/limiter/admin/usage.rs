@@ -99,7 +99,7 @@ impl UsageReports {
         ))
     }
 
-    /// Returns the same, but only over the entities that were created without a parent. One more
+    /// Returns the same state, but only over the entities that were created without a parent. One more
     /// round trip for each entity.
     ///
     /// # Errors

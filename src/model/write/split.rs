@@ -45,7 +45,7 @@ impl Split {
     /// of the tokens. Both keep the refill time and the remainder.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if a limit cannot be divided so often.
+    /// [`InvalidParameters`] if a limit cannot be divided among so many shards.
     pub fn halve(
         &self,
         state: &BucketState,

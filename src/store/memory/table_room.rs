@@ -3,7 +3,7 @@
 //! A slot that was in use cannot always be reused: probes for other keys must continue behind it.
 //! Such holes use up the room of a table, and a table without room doubles if more than half of it
 //! is in use. In a full store every new entry replaces another one, so the holes would double its
-//! memory for good.
+//! memory permanently.
 
 use hashbrown::HashTable;
 

@@ -214,7 +214,8 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
 
 #[tokio::test]
 async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
-    // Try until the two keys do not fall into one part that has room for one bucket.
+    // Repeat with a new store until the two keys are in different parts of the store: each part has
+    // room for only one bucket.
     let (limiter, store, clock) = loop {
         let made = small(64);
         if spend(&made.0, "held", 1).await.is_ok() && spend(&made.0, "handled", 1).await.is_ok() {

@@ -217,8 +217,8 @@ async fn s3_a_settlement_that_takes_has_no_floor_but_the_expiry() {
     let lease = rows.acquire(10, 0).await;
     rows.advance(1000);
     rows.settle(lease, 5).await;
-    // The debt must be paid before the bucket expires. The bucket's level may lack at most a
-    // millitoken for each ms until then.
+    // The debt must be paid before the bucket expires. A millitoken is refilled each ms, so the
+    // bucket may lack at most as many millitokens as ms are left.
     let covered = 60_000 - (TTL * 1000 - NOW - 1000);
     let update = format!("SET lw = ID ADD b_a_tk -5000, b_a_tc 5000, {W}");
     assert_eq!(

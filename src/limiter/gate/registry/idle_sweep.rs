@@ -32,7 +32,7 @@ const KINS: usize = 32;
 pub(super) struct IdleSweep {
     /// Every awake gate once. The gate whose last look is longest ago comes first.
     awake: VecDeque<Awake>,
-    /// The shared parts of the last keys.
+    /// The key parts that were shared last.
     shared_parts: Vec<Arc<SharedKeyPart>>,
 }
 

@@ -14,10 +14,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Store calls and background writes need a tokio runtime. The process has one for this purpose:
-//! its only thread starts with the first call and never ends. A limiter that
-//! [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on it. One that is built over a
-//! store of your own needs [`runtime`].
+//! Store calls and background writes need a tokio runtime. The process has a runtime for this
+//! purpose. The only thread of that runtime starts with the first call and never ends. A limiter
+//! that [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on that runtime. A limiter
+//! that is built over a store of your own needs [`runtime`].
 
 use std::{future::IntoFuture, io, sync::OnceLock};
 

@@ -84,7 +84,7 @@ impl StoreAnswer for bool {
     }
 }
 
-/// A call in flight. If it is dropped before it is answered, its answer counts as lost.
+/// A call in flight. If the value is dropped before the answer, the answer counts as lost.
 struct ObservedCall {
     call: StoreCall,
     span: Span,

@@ -15,7 +15,7 @@ use crate::model::{EntityId, Resource};
 ///
 /// The first request costs the fixed cost. After that, the estimate is an exponentially weighted
 /// mean, rounded up. The estimate is never above the capacity of the bucket, or of the parent's
-/// bucket. Only reported use counts, by a [rule](super::super::Settle) or by the handler. A request
+/// bucket. Only use that a [rule](super::super::Settle) or the handler reports counts. A request
 /// without a report, or whose cost is given back, changes nothing.
 ///
 /// ```

@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// Acquires more tokens while a response's body streams, if it uses more than its lease holds.
 ///
 /// Without this rule, the difference is settled when the body ends, and the bucket may go into
-/// debt. With it, the layer acquires more tokens as soon as a rule that counts [as the body
+/// debt. With this rule, the layer acquires more tokens as soon as a rule that counts [as the body
 /// streams](super::Settle) finds more than the lease holds. The acquire runs concurrently with the
 /// body, and never delays it.
 ///

@@ -89,7 +89,7 @@ impl Acquire {
     }
 
     /// Charges the entity and its parent in one transaction, instead of two writes at the same
-    /// time. If one of them is short, the other one is never charged, not even for the short time
+    /// time. If one bucket is short, the other bucket is never charged, not even for the short time
     /// until it would be given back.
     ///
     /// Each acquire is a transaction of its own: it shares no write with others, and

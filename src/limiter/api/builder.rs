@@ -97,8 +97,8 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s;
-    /// more than zero.
+    /// Sets the longest time for one store call. If the time passes, the answer counts as lost.
+    /// Default: 1 s; more than zero.
     pub fn store_deadline(mut self, deadline: Duration) -> Self {
         self.settings.gate.store_deadline = deadline;
         self
@@ -133,7 +133,7 @@ impl RateLimiterBuilder {
     }
 
     /// Sets the time that a settled difference waits to be written together with another write of
-    /// its bucket. After it, the difference is written alone. Default: 100 ms.
+    /// its bucket. If the time passes, the difference is written alone. Default: 100 ms.
     pub fn flush_after(mut self, time: Duration) -> Self {
         self.settings.gate.flush_after = time;
         self
@@ -156,12 +156,12 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets if Python clients spend from the same buckets. If they do, every write of a full bucket
-    /// moves its anchor, so that nothing is lost if one of their writes meets one of ours. Then
-    /// writes of several processes conflict more often. Default: [`RateLimiter::open`] decides by
-    /// the author of the table's version record; a limiter that was built expects Python clients.
-    /// If a Python client is seen to write, that is remembered for ten minutes, even if `false` is
-    /// set here.
+    /// Sets if Python clients spend from the same buckets. If Python clients do, every write of a
+    /// full bucket moves its anchor, so that nothing is lost if one of their writes meets one of
+    /// ours. Then writes of several processes conflict more often. Default: [`RateLimiter::open`]
+    /// decides by the author of the table's version record; a limiter that was built expects Python
+    /// clients. If a Python client is seen to write, that is remembered for ten minutes, even if
+    /// `false` is set here.
     pub fn mixed_fleet(mut self, mixed: bool) -> Self {
         self.settings.mixed_fleet = Some(mixed);
         self.settings.gate.peers = if mixed { Peers::Present } else { Peers::Absent };

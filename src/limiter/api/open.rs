@@ -115,7 +115,7 @@ impl OpenOptions {
 
     /// Records the owner of the credentials of `config` in the history, unless
     /// [`principal`](RateLimiterBuilder::principal) sets a name. STS is asked once, at the first
-    /// change of limits or entities. If it does not answer within a second, no name is recorded.
+    /// change of limits or entities. If STS does not answer within a second, no name is recorded.
     ///
     /// By default this uses the configuration from the environment. The look-up is off if a
     /// [`client`](Self::client) is given, or if the environment sets an endpoint for DynamoDB but
@@ -138,8 +138,8 @@ impl OpenOptions {
     }
 
     /// Sets the longest time that opening may take, including the look-up of region and
-    /// credentials. Default: 10 s. While it waits, it emits the event `opening still waiting` (a
-    /// warning, the first one after a second), which names the step.
+    /// credentials. Default: 10 s. While opening waits, the event `opening still waiting` is
+    /// emitted (a warning, the first one after a second). The event names the step.
     ///
     /// The time to create a missing table does not count, because DynamoDB may take some minutes.
     /// Each call of that step has this deadline.

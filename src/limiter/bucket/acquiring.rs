@@ -17,7 +17,8 @@ use crate::{
     model::Limits,
 };
 
-/// A request that waits for its decision. If it is dropped before, its grant is given back.
+/// A request that waits for its decision. If the request is dropped before the decision, its grant
+/// is given back.
 #[derive(Debug)]
 pub(crate) struct Acquiring {
     step: Step,

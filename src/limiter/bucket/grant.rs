@@ -9,7 +9,7 @@ use crate::{
     telemetry,
 };
 
-/// The grant of one bucket. If it is dropped before it is settled, it is given back.
+/// The grant of one bucket. If the grant is dropped before it is settled, it is given back.
 #[derive(Debug)]
 pub(crate) struct Grant {
     bucket: Bucket,
@@ -119,7 +119,8 @@ impl Grant {
         }
     }
 
-    /// Returns the statuses of the limits at the time of the request. All of them have granted it.
+    /// Returns the statuses of the limits at the time of the request. All limits have granted the
+    /// request.
     pub(crate) fn statuses(&self) -> Vec<LimitStatus> {
         let status = |(limit, share): (&Limit, &LimitShare)| {
             status(

@@ -92,7 +92,8 @@ pub enum ScriptEvent<'a> {
         /// The differences in tokens, for every limit. Negative if tokens were given back.
         differences: &'a [(LimitName, i64)],
     },
-    /// The lease has ended. If it was not settled before, exactly the granted tokens were used.
+    /// The lease has ended. If the lease was not settled before, exactly the granted tokens were
+    /// used.
     Ended {
         /// The number of the grant.
         grant: u64,

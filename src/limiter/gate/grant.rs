@@ -22,8 +22,8 @@ use crate::{
 /// The decision of a bucket in a store.
 pub(crate) type GateDecision = BucketDecision<GateGrant>;
 
-/// Tokens that one or several shards of a bucket have granted. If it is dropped before it is
-/// settled, they are given back.
+/// Tokens that one or several shards of a bucket have granted. If the grant is dropped before it is
+/// settled, the tokens are given back.
 #[derive(Debug)]
 pub(crate) struct GateGrant {
     /// The charged shards, at least one. Use beyond the grant is taken from the first one.
@@ -123,8 +123,8 @@ impl GateGrant {
         &mut self.shares
     }
 
-    /// Turns the grant into prefetched tokens, and returns the charged amounts. If they cannot be
-    /// kept, gives them back and returns `None`.
+    /// Turns the grant into prefetched tokens, and returns the charged amounts. If the tokens
+    /// cannot be kept, gives the tokens back and returns `None`.
     pub(crate) fn into_chunk(mut self) -> Option<Amounts> {
         if !self.counted.is_empty() || self.shards.len() > 1 {
             return None;
@@ -248,8 +248,8 @@ impl GateDecision {
     }
 }
 
-/// A decision that is still to come. If this is dropped before, the grant is given back, but only a
-/// limited number of times.
+/// A decision that is still to come. If the decision is dropped before it has come, the grant is
+/// given back, but only a limited number of times.
 #[derive(Debug)]
 pub(crate) struct PendingDecision(oneshot::Receiver<GateDecision>);
 

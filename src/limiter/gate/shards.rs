@@ -77,8 +77,8 @@ impl Gate {
         self.shards().preferred.store(shard, Ordering::Relaxed);
     }
 
-    /// Returns `true` if it is time to look at shards that were not seen for long. Only one request
-    /// at a time gets `true`.
+    /// Returns `true` if the request should look at shards that were not seen for a long time.
+    /// Only one request at a time gets `true`.
     pub(crate) fn explores(&self) -> bool {
         let trusted_for =
             i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);

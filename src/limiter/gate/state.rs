@@ -56,7 +56,7 @@ pub(super) struct GateState {
     /// The time at which the last write was planned, if it was refused because the bucket had too
     /// few tokens; epoch ms.
     pub(super) found_at: Option<i64>,
-    /// The number of refusals in a row of writes that take tokens for settled leases.
+    /// The number of consecutive writes that take tokens for settled leases and were refused.
     pub(super) takes_refused: u32,
     /// The largest amount that one request has asked of each limit, millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,

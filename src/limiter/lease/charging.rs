@@ -100,7 +100,8 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
         return Started::Later(Box::new(Charging::new(asked, deadline)));
     }
     // If a bucket was short when it was last seen, but too long ago to deny by that image, ask this
-    // bucket alone. If it is still short, the other bucket needs no charge and no give-back.
+    // bucket alone. If this bucket is still short, the other bucket needs no charge and no
+    // give-back.
     let first = charges
         .iter()
         .position(|charge| charge.bucket.seems_short(&charge.context, &charge.amounts));
@@ -136,8 +137,8 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     Some((gate.first()?, ask))
 }
 
-/// A request that waits for its buckets. If it is dropped, its grants are given back, but only a
-/// limited number of times.
+/// A request that waits for its buckets. If the request is dropped, its grants are given back, but
+/// only a limited number of times.
 #[derive(Debug)]
 pub(crate) struct Charging {
     /// The entity's bucket is the first.
@@ -226,7 +227,7 @@ impl Charging {
             && (any(failed) || !any(|answer| matches!(answer, ChargeState::Later)))
     }
 
-    /// Returns all grants. If one is missing, the others are given back.
+    /// Returns all grants. If one grant is missing, the others are given back.
     fn conclude(mut self) -> Result<Grants, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {

@@ -16,8 +16,8 @@ use crate::{
     telemetry,
 };
 
-/// A grant of a bucket in memory with one limit or two. If it is dropped before it is settled, it
-/// is given back.
+/// A grant of a bucket in memory with one limit or two. If the grant is dropped before it is
+/// settled, it is given back.
 ///
 /// The lease consists of a few words that the compiler can keep in registers, so that a lease that
 /// is committed at once is never built in memory: a copy of data that was just written field by

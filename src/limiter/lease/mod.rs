@@ -337,11 +337,11 @@ impl Lease {
         }
     }
 
-    /// Charges the real use. If it equals the charge, there is nothing to write.
+    /// Charges the real use. If the real use equals the charge, there is nothing to write.
     ///
-    /// When this returns, the difference is queued. The difference is written with the bucket's
-    /// next write, or within the limiter's flush time. Await the settlement to wait until it is
-    /// written.
+    /// When the method returns, the difference is queued. The difference is written with the
+    /// bucket's next write, or within the limiter's flush time. Await the settlement to wait until
+    /// the difference is written.
     #[inline]
     pub fn commit(self) -> Settlement {
         match self.held {

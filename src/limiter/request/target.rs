@@ -159,8 +159,8 @@ impl Target {
         }
     }
 
-    /// Returns a reference to the limits of a request. If they are those of the bucket, they need
-    /// not be kept.
+    /// Returns a reference to the limits of a request. If the limits are those of the bucket, they
+    /// need not be kept.
     #[inline]
     pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<LimitsRef, InvalidLimits> {
         if let (Self::Memory(MemoryPlace::Entry(entry)), Some(limits)) = (self, limits.as_limits())

@@ -25,8 +25,8 @@ pub struct Others {
     /// The presence of Python clients, whose writes need the anchor to move.
     pub peers: Peers,
     /// The slack: the refill, in ms, that a full bucket may grant in addition to its capacity,
-    /// once. With it, a write is done even if the bucket holds a little more than the image shows.
-    /// 0 if nobody else writes.
+    /// once. With a slack, a write is done even if the bucket holds a little more than the image
+    /// shows. 0 if nobody else writes.
     pub slack: i64,
     /// The millitokens that others have probably taken since the image, in the order of its limits.
     pub taken: SmallVec<[i64; 2]>,

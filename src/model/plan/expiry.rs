@@ -6,8 +6,8 @@ use crate::model::{BucketState, Level, NewLimit, RefillRule};
 /// A bucket expires if it is not used for this many times its longest time to fill.
 const AFTER_FILLS: i64 = 7;
 
-/// The shortest time until a bucket expires, ms. Without it, a bucket that fills in a second would
-/// have to be renewed every few seconds.
+/// The shortest time until a bucket expires, ms. Without this minimum, a bucket that fills in a
+/// second would have to be renewed every few seconds.
 const AT_LEAST: i64 = 3_600_000;
 
 /// Returns `true` if the bucket expires after a write of limits that are the entity's `own`.

@@ -113,9 +113,9 @@ impl Rows<'_> {
             .filter(|_| owes)
             .and_then(|gone| covered(self.state, after, self.now, gone));
         // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken,
-        // because `due` is rounded down. If it were rounded up, a full bucket would deny a request
-        // for its whole capacity. The fractions do not add up, because the next write of a full
-        // bucket starts from the capacity again.
+        // because `due` is rounded down. If `due` were rounded up, a full bucket would deny a
+        // request for its whole capacity. The fractions do not add up, because the next write of a
+        // full bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
         let row = if full {

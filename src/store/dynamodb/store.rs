@@ -259,7 +259,7 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
 }
 
 /// Turns a decoding error into [`Unknown`](StoreErrorKind::Unknown). The write was done, but the
-/// item cannot be read. If it counted as not done, its repeat would charge or refund twice.
+/// item cannot be read. If the write counted as not done, its repeat would charge or refund twice.
 fn unreadable(error: StoreError) -> StoreError {
     StoreError::new(
         StoreErrorKind::Unknown,

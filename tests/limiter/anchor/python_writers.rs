@@ -32,7 +32,7 @@ const MIXED: Kind = Kind {
     ..SPENDS
 };
 
-/// A first race costs at most one bucket.
+/// The first race with an unknown Python client loses at most the tokens of one full bucket.
 #[test]
 fn a_race_with_an_unknown_python_client_costs_a_bucket_at_most() {
     beside(MIXED, &[Unknown], |capacity| capacity);

@@ -91,8 +91,8 @@ impl<'a> Implementations<'a> {
             }
             return;
         };
-        // A private trait or type is used only inside the crate, or it seals a trait. So it is not
-        // listed.
+        // A private trait or type is used only inside the crate, or it seals a trait. So such a
+        // trait or type is not listed.
         let is_private = |path: &syn::Path| follow(path).is_some() && public(path).is_none();
         if [Some(of), path_of(inner)]
             .into_iter()

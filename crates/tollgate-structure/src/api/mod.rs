@@ -19,7 +19,7 @@ use crate::{ModulePath, Sources, Target, cfg, sources};
 /// line for each item. The members of an item are indented lines below it.
 ///
 /// An item that several modules export is listed in the one that is nearest to its definition. The
-/// others have a `pub use`.
+/// other modules have a `pub use`.
 pub fn listing(sources: &Sources) -> String {
     let surface = Surface::new(sources);
     let implementations = Implementations::new(sources, &surface);

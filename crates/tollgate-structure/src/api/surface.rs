@@ -100,7 +100,7 @@ impl Surface {
         }
     }
 
-    /// Adds the exports of `module` to `public`. If it exports private modules, adds these to
+    /// Adds the exports of `module` to `public`. If `module` exports private modules, adds these to
     /// `inside`.
     fn export(
         &self,

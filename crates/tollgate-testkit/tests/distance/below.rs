@@ -31,7 +31,8 @@ fn two_processes_use_a_bucket_that_is_never_short() {
     });
     report.assert_each_served(0.99);
     // Both processes ask at the same times and find the bucket above its capacity. The write of one
-    // of them reduces the level to the capacity. The other one's write fails and is repeated.
+    // of them reduces the level to the capacity. The write of the other process fails and is
+    // repeated.
     assert!(report.failed_writes() <= 0.25, "{report}");
 }
 

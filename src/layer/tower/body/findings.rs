@@ -81,8 +81,8 @@ impl Findings {
             .any(|((_, rule), found)| which(rule) && found.is_some())
     }
 
-    /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is
-    /// over, the amount of the last rule that has one counts.
+    /// Settles the limits. While the body streams, the largest amount of a limit counts. When the
+    /// body is over, the amount of the last rule that found one counts.
     pub(super) fn apply(&self, rules: &Rules, lease: &LeaseSlot, over: bool) {
         for limit in each(rules) {
             let of_limit = rules

@@ -22,8 +22,8 @@ use crate::{
     telemetry::UsageBody,
 };
 
-/// Looks at the frames of a body, and settles its lease by the real use. If it is dropped before
-/// the body ends, the amounts that were counted so far are kept.
+/// Looks at the frames of a body, and settles its lease by the real use. If the watch is dropped
+/// before the body ends, the amounts that were counted so far are kept.
 pub(crate) struct Watch {
     policy: Policy,
     /// `None` if the request passed without a lease: then there are only trailers to strip.

@@ -155,8 +155,8 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
 /// has expired begins full, because it was unused for longer than it takes to fill. Returns `None`
 /// if there are no other shards any more, or the read fails.
 pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
-    // The first shard says how many shards there are. If this is the first shard, ask the second
-    // one.
+    // The first shard says how many shards there are. If the bucket of this gate is the first
+    // shard, ask the second shard.
     let witness = BucketKey {
         shard: u32::from(gate.key.shard == 0),
         ..gate.key.clone()

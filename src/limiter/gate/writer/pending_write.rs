@@ -39,8 +39,8 @@ impl PendingWrite {
         state.last_write.as_ref() == Some(self.id())
     }
 
-    /// Returns how the write ended. If it was refused, but the item shows the id of this write, an
-    /// earlier try of it was done.
+    /// Returns how the write ended. If the write was refused, but the item shows the id of this
+    /// write, an earlier try of the write was done.
     fn own(&self, outcome: WriteOutcome) -> WriteOutcome {
         match outcome {
             WriteOutcome::Refused(Some(state)) if self.has_written(&state) => {

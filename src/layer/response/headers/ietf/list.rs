@@ -86,8 +86,8 @@ impl ListFields {
         append(headers, left);
     }
 
-    /// Returns `RateLimit-Policy` for `statuses`. If they are the policy's own limits, the value
-    /// was made before.
+    /// Returns `RateLimit-Policy` for `statuses`. If `statuses` are those of the policy's own
+    /// limits, the value was made before.
     fn policy_of(&self, statuses: &[LimitStatus], partition: Option<&str>) -> Option<HeaderValue> {
         let made = self
             .own

@@ -116,7 +116,7 @@ async fn opening_ends_at_an_endpoint_that_never_answers() {
     silent.abort();
 }
 
-/// Each of the calls in turn gets no answer.
+/// One call at a time gets no answer, each call in turn.
 #[tokio::test]
 async fn every_step_of_opening_has_the_deadline() {
     for operation in [

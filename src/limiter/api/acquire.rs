@@ -34,8 +34,8 @@ use crate::{
 ///
 /// If the stored limits and the parent of the entity are not cached, there is one more round trip
 /// before the write: a read of up to six items. If a parent is found for the first time, there is
-/// another one. The bucket of a parent costs another write unit. Both buckets are written at the
-/// same time.
+/// another round trip. The bucket of a parent costs another write unit. Both buckets are written at
+/// the same time.
 #[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {

@@ -232,7 +232,7 @@ impl Resolver {
         })
     }
 
-    /// Asks the store, and again while it throttles and the deadline is not over. Returns `None` if
+    /// Asks the store. Repeats the call while the store throttles, until the deadline. Returns `None` if
     /// nobody wants the answer any more.
     async fn ask(
         &self,

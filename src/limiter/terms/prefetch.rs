@@ -18,13 +18,13 @@ use crate::telemetry;
 /// when nobody asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
 ///
 /// # Costs
-/// Each chunk costs a write unit: one or two chunks in an interval, and more if the share makes
-/// chunks smaller than what an interval needs (eight a second for 800 requests a second from a
-/// bucket of 1000 tokens, in a simulation). A grant from memory needs no round trip. In return, up
-/// to one chunk per process is not available to others, and is lost if the process crashes. Within
-/// a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than without
-/// prefetch, because tokens are used later than they are taken. Never more is granted than was
-/// taken.
+/// Each chunk costs a write unit. A process takes one or two chunks in an interval, and more if the
+/// share makes chunks smaller than what an interval needs. In a simulation, 800 requests a second
+/// for a bucket of 1000 tokens took eight chunks a second. A grant from memory needs no round trip.
+/// In return, up to one chunk per process is not available to others, and is lost if the process
+/// crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
+/// without prefetch, because tokens are used later than they are taken. Never more is granted than
+/// was taken.
 ///
 /// Prefetch is worth it if a process asks for the same bucket several times in an interval. With
 /// fewer than three requests in an interval nothing is prefetched: each request is a write, as

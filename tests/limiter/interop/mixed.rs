@@ -282,8 +282,8 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
         let (limiter, tally) = (limiter.clone(), tally.clone());
         tasks.push(tokio::spawn(async move {
             until(at + fastrand::i64(-10..20)).await;
-            // The costs are small, so the bucket is full most of the time and every other write is
-            // one of a full bucket.
+            // The costs are small, so the bucket is full most of the time, and every second write
+            // is for a full bucket.
             loop {
                 one(&limiter, (&entity, &KINDS[0]), 1, &tally).await;
                 if now() >= at + 80 {

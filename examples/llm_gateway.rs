@@ -205,8 +205,8 @@ pub(crate) fn gateway(
         let route = Router::new()
             .route(api.path(), post(complete))
             .route_layer(RateLimitLayer::new(limiter.clone(), policy(api)?))
-            // `as_asked` is outside the layer, because the layer must see the events that clients do
-            // not see.
+            // `as_asked` is outside the layer, because the layer must see the events that clients
+            // do not see.
             .route_layer(middleware::map_response(chunks::as_asked))
             // The last layer is the outermost: it checks the keys before the rate limit layer
             // counts them.

@@ -72,7 +72,8 @@ impl OnUnavailable {
     /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the
     /// action in the stored config.
     pub(crate) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
-        // Any other error does not go away by itself, so it would switch the limits off permanently.
+        // Any other error does not go away by itself, so it would switch the limits off
+        // permanently.
         error.is_outage()
             && match self {
                 Self::Stored => stored == Some(StoredOnUnavailable::Allow),

@@ -99,8 +99,8 @@ impl UsageReports {
         ))
     }
 
-    /// Returns the same state, but only over the entities that were created without a parent. One more
-    /// round trip for each entity.
+    /// Returns the same state, but only over the entities that were created without a parent. One
+    /// more round trip for each entity.
     ///
     /// # Errors
     /// The errors of [`resource_capacity`](Self::resource_capacity).

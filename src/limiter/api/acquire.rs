@@ -68,9 +68,9 @@ impl Acquire {
         self
     }
 
-    /// Charges only the entity's own bucket, and does not look up whether the entity has a parent.
-    /// Together with [`limits`](Self::limits), this saves one round trip for the first acquire of
-    /// an entity and resource.
+    /// Charges only the entity's own bucket, and does not look up the entity's parent. Together
+    /// with [`limits`](Self::limits), this saves one round trip for the first acquire of an entity
+    /// and resource.
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();

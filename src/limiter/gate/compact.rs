@@ -28,8 +28,8 @@ pub(crate) struct CompactImage {
     expires_at: i64,
     /// The time at which a Python client was last seen, epoch seconds.
     peer_at: u32,
-    /// The largest amount that one request has asked, as a [`part`] of the limit's capacity. The
-    /// field holds the largest such part among all limits.
+    /// The largest amount that one request has asked for, as a [`part`] of the limit's capacity.
+    /// The field holds the largest such part among all limits.
     most_asked: u32,
     first: Numbers,
     /// The numbers of the limits after the first.

@@ -24,8 +24,8 @@ use crate::{
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(crate) type Part = (Arc<Gate>, Ask);
 
-/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason why
-/// the store may not be asked.
+/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason
+/// why the store may not be asked.
 pub(crate) fn start(
     child: Part,
     parent: Part,

@@ -232,8 +232,8 @@ impl Resolver {
         })
     }
 
-    /// Asks the store. Repeats the call while the store throttles, until the deadline. Returns `None` if
-    /// nobody wants the answer any more.
+    /// Asks the store. Repeats the call while the store throttles, until the deadline. Returns
+    /// `None` if nobody wants the answer any more.
     async fn ask(
         &self,
         (entity, resource): &Key,

@@ -34,8 +34,8 @@ use super::finally::Finally;
 /// most.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// The longest interval between two looks while a request waits. The timer task outlives its limiter
-/// by this much at most, and far timers of the store's client wake no thread.
+/// The longest interval between two looks while a request waits. The timer task outlives its
+/// limiter by this much at most, and far timers of the store's client wake no thread.
 const MOST: Duration = Duration::from_millis(100);
 
 /// The deadlines of all requests that wait.

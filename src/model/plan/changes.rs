@@ -14,8 +14,8 @@ pub struct Change {
     /// The lowest level that the spend may leave. 0, or negative for requests that wait until the
     /// debt is refilled.
     pub floor: i64,
-    /// The amount that settled leases used beyond their grants. Never negative. This amount may make
-    /// the level negative.
+    /// The amount that settled leases used beyond their grants. Never negative. This amount may
+    /// make the level negative.
     pub take: i64,
     /// The amount that settled leases gave back. Never negative. This amount never raises the level
     /// above the capacity.

@@ -7,9 +7,9 @@
 
 use hashbrown::HashTable;
 
-/// Returns the room of a table for at most `most` entries. An eighth of it is for holes. So the
-/// cost of rebuilding the table is spread over at least an eighth as many insertions as it has
-/// entries.
+/// Returns the room of a table for at most `most` entries. An eighth of the room is for holes. So
+/// the table is rebuilt only after insertions of at least an eighth of its entries, and the cost of
+/// a rebuild is spread over these insertions.
 pub(super) fn room(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(1)
 }

@@ -1,6 +1,6 @@
 //! Writes of this crate and of Python clients on one bucket. The tests check how much Python
-//! clients lose by an anchor that stays. If several Python clients write, they already grant too much,
-//! because their fast writes do not check the capacity.
+//! clients lose by an anchor that stays. If several Python clients write, they already grant too
+//! much, because their fast writes do not check the capacity.
 
 use proptest::prelude::*;
 use tollgate::model::plan::Peers::{self, Present, Unknown};

@@ -159,7 +159,7 @@ impl Fleet {
         self
     }
 
-    /// Sets the share of writes without an answer. Half of them are done. Default: 0.
+    /// Sets the share of writes without an answer. Half of these writes are done. Default: 0.
     pub fn loss(mut self, share: f64) -> Self {
         self.manners.loss = share;
         self

@@ -28,7 +28,7 @@ impl Messages {
     /// Parses the next piece, and passes the parts of its payloads to `part`.
     ///
     /// # Errors
-    /// [`Misfit`] if the body is not such a stream. No more of it can be read then.
+    /// [`Misfit`] if the body is not such a stream. Then no more of the body can be read.
     pub(super) fn feed(
         &mut self,
         mut piece: &[u8],

@@ -167,9 +167,9 @@ pub(super) fn apply(
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
-    // The write carried limits alone, for requests that still wait. This image decides them, even
-    // if images never count as fresh. Otherwise processes with different limits would replace each
-    // other's limits again and again.
+    // The write carried limits alone, for requests that still wait. This image decides these
+    // requests, even if images never count as fresh. Otherwise processes with different limits
+    // would replace each other's limits again and again.
     let carried = batch.waiters.is_empty() && batch.limits.is_some();
     state.pace.written(!batch.waiters.is_empty(), pacing::now());
     if matches!(pending_write, PendingWrite::Create(_)) {

@@ -25,8 +25,8 @@ pub(crate) struct ListFields {
     units: Vec<(LimitName, QuotaUnit)>,
 }
 
-/// The `RateLimit-Policy` field of a policy's own limits: one for all of them together, and one for
-/// each.
+/// The `RateLimit-Policy` field of a policy's own limits: one value for all limits together, and
+/// one for each limit.
 #[derive(Clone, Debug)]
 struct Own {
     limits: Limits,

@@ -167,7 +167,7 @@ impl OpenOptions {
             Some(client) => client,
             None => {
                 // If no region is set, the SDK asks the metadata service of the machine for it.
-                // This question may take long.
+                // The answer may take long.
                 let config = async { Ok::<_, StackError>(load_config().await) };
                 let config = opening
                     .step("loading the AWS configuration", config)

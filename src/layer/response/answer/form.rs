@@ -81,7 +81,7 @@ impl Form {
     }
 }
 
-/// Forbids caches to store a refusal. A cache would send the refusal to clients that are not
+/// Tells caches not to store a refusal. A cache would send the refusal to clients that are not
 /// refused.
 fn never_stored(response: &mut Response<Bytes>) {
     response

@@ -62,8 +62,8 @@ impl<'a> RefusalReason<'a> {
 /// Answers refused requests. Closures implement it.
 ///
 /// The layer completes every answer. The layer marks the answer as a refusal, so that outer layers
-/// give their own cost back. For a `HEAD` request, the layer removes the body. If
-/// the answer has no `Cache-Control`, the layer adds `Cache-Control: no-store`.
+/// give their own cost back. For a `HEAD` request, the layer removes the body. If the answer has no
+/// `Cache-Control`, the layer adds `Cache-Control: no-store`.
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};

@@ -39,10 +39,11 @@ pub struct Others {
 pub enum Peers {
     /// No Python client spends. The anchor moves only if it must.
     Absent,
-    /// Some may spend. The first race with one of them may lose the tokens of one full bucket.
+    /// Some Python clients may spend. The first race with one of them may lose the tokens of one
+    /// full bucket.
     #[default]
     Unknown,
-    /// Some spend. Every write of a full bucket moves the anchor.
+    /// Python clients spend. Every write of a full bucket moves the anchor.
     Present,
 }
 

@@ -83,8 +83,8 @@ impl Split {
             false,
         )?;
         if kept.shard == 0 {
-            // The first shard must not expire: without it, a request would create a new,
-            // full bucket in addition to the other shards.
+            // The first shard must not expire: without it, a request would create a new, full
+            // bucket in addition to the other shards.
             kept.expires_at = None;
         }
         if let Some(pressure) = &mut new.pressure {

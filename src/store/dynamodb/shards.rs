@@ -131,8 +131,8 @@ fn halve(
         half.require(REFILLED_AT, "=", refilled_at.clone());
     }
     if key.shard == 0 && item.contains_key(EXPIRES_AT) {
-        // The first shard must not expire: without it, a request would create a new, full
-        // bucket in addition to the other shards.
+        // The first shard must not expire: without it, a request would create a new, full bucket in
+        // addition to the other shards.
         half.remove(EXPIRES_AT);
     }
     let new_key = BucketKey {

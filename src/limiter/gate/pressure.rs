@@ -24,7 +24,8 @@ pub(super) struct WritePressure {
     /// pressure; epoch ms.
     since: i64,
     last: i64,
-    /// The time since which every count of writes was hot, epoch ms; 0 if the last count was not.
+    /// The time since which every count of writes was at least [`HOT`], epoch ms; 0 if the last
+    /// count was lower.
     hot_since: i64,
     /// The time at which the writes of the item were last counted, and their total number then, in
     /// thousandths.

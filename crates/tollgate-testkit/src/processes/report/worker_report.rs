@@ -36,7 +36,7 @@ pub struct WorkerReport {
     pub grant_p50: Duration,
     /// The 99th percentile of the latency of grants.
     pub grant_p99: Duration,
-    /// The median of the bare round trips.
+    /// The median time of a round trip to the store, without the time of the limiter.
     pub round_trip: Duration,
     /// The number of bucket writes that the store has answered.
     pub writes: u64,

@@ -6,9 +6,9 @@
 //! division is kept in the bucket and counts at the next refill, so a slow limit can be refilled
 //! often without losing a fraction.
 //!
-//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They
-//! are planned from a state and a batch of charges, and are exact whatever the store holds when the
-//! write arrives.
+//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. These
+//! writes are planned from a state and a batch of charges, and are exact for any content of the
+//! store when the write arrives.
 
 mod audit;
 mod bucket;

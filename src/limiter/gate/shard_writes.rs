@@ -25,7 +25,7 @@ pub(crate) struct ShardWrite {
 }
 
 /// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
-/// The caller holds a place among the store calls in flight.
+/// The caller must hold a place among the store calls in flight.
 pub(crate) async fn transact(writes: &[ShardWrite]) -> Result<bool, StoreError> {
     let Some(ShardWrite { gate, update, .. }) = writes.first() else {
         return Ok(true);
@@ -99,10 +99,11 @@ impl Gate {
         let mut state = self.lock();
         state.others.end_unseen();
         let mut after = from.clone();
-        // Only if the image is still the one that the write was planned from.
+        // Take over the new image only if the image is still the one from which the write was
+        // planned.
         let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
         let seen_at = if known && done && update.apply(&mut after).is_ok() {
-            // The store has not shown this image, so it counts as old as the image before.
+            // The store has not shown this image, so it keeps the age of the image before.
             let seen_at = state.seen_at;
             state.saw(Some(after), self.context.now());
             seen_at

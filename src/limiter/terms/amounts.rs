@@ -104,7 +104,7 @@ pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
     }
 }
 
-/// Returns the tokens that were left after the grant of a share, less the use beyond it:
+/// Returns the tokens that were left after the grant of a share, minus the use beyond the grant:
 /// millitokens.
 pub(crate) fn left_now(share: &LimitShare) -> i64 {
     share
@@ -112,7 +112,8 @@ pub(crate) fn left_now(share: &LimitShare) -> i64 {
         .saturating_add(share.charged.saturating_sub(share.used))
 }
 
-/// Returns the status of a limit after the grant of a share, less the use beyond it.
+/// Returns the status of a limit after the grant of a share. The use beyond the grant is
+/// subtracted.
 pub(crate) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
@@ -122,7 +123,7 @@ pub(crate) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
     }
 }
 
-/// Returns the status of a limit with `tokens`, in view of `amount`: millitokens.
+/// Returns the status of a limit with `tokens`, for a request of `amount`: millitokens.
 pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
     plan::status(
         limit,

@@ -23,8 +23,8 @@ pub struct Update {
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
-    /// The parent that the bucket gets, for a bucket that was created before its entity. It must
-    /// have none yet.
+    /// The parent that the bucket gets, for a bucket that was created before its entity. The bucket
+    /// must have no parent yet.
     pub lineage: Option<ParentLink>,
     /// The condition of a repeat.
     pub guard: Guard,

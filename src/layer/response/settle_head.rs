@@ -56,11 +56,11 @@ impl Policy {
                 .filter(|limit| lease.is_untold(limit))
                 .for_each(settle_value_missing);
         }
-        self.charge(lease, head);
+        self.apply_outcome(lease, head);
     }
 
     /// Gives back what the response's outcome says.
-    fn charge(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
+    fn apply_outcome(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
         match self
             .rules
             .settlement

@@ -44,7 +44,7 @@ impl Gate {
             self.context.settings.deny_from_memory,
         );
         let mut state = self.lock();
-        if context.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
+        if context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now) {
             return None;
         }
         let denial =
@@ -64,7 +64,7 @@ impl Gate {
     ) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
-            let held = context.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
+            let held = context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now);
             !held
                 && state
                     .denial(Wish::new(limits, context, amounts), &state.pending, now)
@@ -115,7 +115,7 @@ impl Gate {
             return Started::Now(BucketDecision::Refused(refusal));
         }
         if let Some(prefetch) = context.prefetch {
-            state = match self.serve_ahead(state, limits, context, amounts, prefetch, now) {
+            state = match self.serve_prefetched(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
                     let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
@@ -149,7 +149,7 @@ impl Gate {
             .queue
             .push_back(Waiter::new(limits, context, amounts.clone(), until, reply));
         if let Some(prefetch) = context.prefetch {
-            self.take_ahead(state, context, amounts, prefetch, now);
+            self.prefetch_chunk(state, context, amounts, prefetch, now);
             state = self.lock();
         }
         self.start_writing(state);

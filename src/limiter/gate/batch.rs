@@ -175,7 +175,7 @@ impl GateState {
         self.queue = later;
         let carries = match (&limits, self.seen.live(now)) {
             (Some(limits), Some(state)) => {
-                refusal.is_none() && (self.ahead || plan::differs(state, limits))
+                refusal.is_none() && (self.refill_in_future || plan::differs(state, limits))
             }
             _ => false,
         };

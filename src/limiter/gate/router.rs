@@ -32,7 +32,7 @@ pub(crate) fn known_denial(
     amounts: &[i64],
 ) -> Option<Vec<LimitStatus>> {
     let gates = first.all();
-    if context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts)) {
+    if context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_prefetched(limits, amounts)) {
         return None;
     }
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
@@ -61,7 +61,7 @@ pub(crate) fn seems_short(
 ) -> bool {
     let gates = first.all();
     let held =
-        context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
+        context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_prefetched(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
     let patience = context
         .patience

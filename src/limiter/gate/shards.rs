@@ -191,9 +191,9 @@ impl Gate {
     }
 
     /// Returns `true` if the tokens that were taken ahead from the shard cover all `amounts`.
-    pub(crate) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
+    pub(crate) fn holds_prefetched(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
-        self.peek(now, |state| state.holds_ahead(limits, amounts, now))
+        self.peek(now, |state| state.holds_prefetched(limits, amounts, now))
     }
 
     /// Returns `true` if the shard may grant `amounts`, as far as is known.

@@ -33,7 +33,7 @@ pub(super) struct GateState {
     pub(super) version: ConfigVersion,
     /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is
     /// denied by such an image.
-    pub(super) ahead: bool,
+    pub(super) refill_in_future: bool,
     /// Requests without a decision, first come, first served.
     pub(super) queue: VecDeque<Waiter>,
     /// Differences of settled leases that no write carries yet.
@@ -60,7 +60,7 @@ pub(super) struct GateState {
     pub(super) takes_refused: u32,
     /// The largest amount that one request has asked of each limit, millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
-    pub(super) ahead_of: Option<Box<PrefetchPool>>,
+    pub(super) prefetch_pool: Option<Box<PrefetchPool>>,
     pub(super) pace: Pace,
     /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
@@ -185,7 +185,7 @@ impl GateState {
             (_, Some(_)) => self.version = self.version.seen_again(now.at),
             (_, None) => {}
         }
-        self.ahead = bucket
+        self.refill_in_future = bucket
             .as_ref()
             .is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
@@ -241,7 +241,7 @@ impl GateState {
         now: i64,
     ) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
-        if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now)
+        if self.refill_in_future || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now)
         {
             return None;
         }

@@ -197,7 +197,7 @@ fn rest(gate: &Gate) -> bool {
         return false;
     }
     state.is_writing = false;
-    state.settle(&gate.context.interner, gate.context.clock.now());
+    state.rest(&gate.context.interner, gate.context.clock.now());
     true
 }
 

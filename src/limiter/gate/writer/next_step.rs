@@ -87,7 +87,7 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                 let desired = batch.desired(others);
                 let pending_write = match state.seen.live(now) {
                     Some(known) => {
-                        if state.ahead {
+                        if state.refill_in_future {
                             telemetry::refill_time_ahead(
                                 &gate.key,
                                 known.refilled_at.saturating_sub(now),

@@ -139,12 +139,9 @@ impl Policy {
             if self.rules.decision.in_handler {
                 return Admission::bound(BoundLimiter::uncharged(status, self.clone()));
             }
-            return Admission::Decided(Decision::Granted(LeaseSlot::uncharged(
-                status,
-                self.clone(),
-            )));
+            return Admission::Decided(Decision::Pass(LeaseSlot::uncharged(status, self.clone())));
         }
-        let reason = RefusalReason::MissingKey(missing);
+        let reason = RefusalReason::without_key(missing);
         Admission::Decided(Decision::Answer(Box::new(self.refuse(
             &|| limiter.now(),
             head.into(),

@@ -15,7 +15,7 @@ use crate::layer::{
 };
 use crate::{
     error::{Error, Invalid},
-    limiter::{Lease, More, RateLimiter},
+    limiter::{Lease, LeftOfOne, More, RateLimiter},
     model::{LimitName, LimitStatus, Limits},
     telemetry::settle_value_absurd,
 };
@@ -213,7 +213,7 @@ impl LeaseSlot {
     }
 
     /// See [`Lease::left_of_one`].
-    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<LeftOfOne> {
         self.of_lease(|lease| lease.left_of_one(limits))
     }
 

@@ -190,6 +190,20 @@ impl Settle {
         self
     }
 
+    /// Returns the use of the limit that the head gives. `estimate` returns the estimated use.
+    ///
+    /// # Errors
+    /// As [`Source::in_head`].
+    pub(super) fn in_head(
+        &self,
+        limit: &LimitName,
+        head: &ResponseHead<'_>,
+        estimate: impl FnOnce() -> u64,
+    ) -> Result<Option<u64>, BadAmount> {
+        let found = self.source.in_head(limit, head)?;
+        Ok(found.map(|value| self.applied(value, self.base(limit, head, estimate()))))
+    }
+
     /// Returns the amount that values are added to, or compared with. `estimate` is the estimated
     /// use of the limit.
     pub(super) fn base(&self, limit: &LimitName, head: &ResponseHead<'_>, estimate: u64) -> u64 {

@@ -297,10 +297,10 @@ impl Lease {
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
-    /// Returns the tokens left of the only limit (millitokens), less what was adjusted since: the
-    /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is
-    /// that of the lease, and no other bucket was charged.
-    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+    /// Returns the state of the only limit, less what was adjusted since: a short form of the
+    /// [statuses](Self::statuses). Returns `Some` only if `limits` has one limit, it is that of the
+    /// lease, and no other bucket was charged.
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<LeftOfOne> {
         match &self.held {
             Held::Few(few) => few.left_of_one(limits),
             Held::Any(_) => None,

@@ -64,7 +64,7 @@ impl Form {
     /// Adds the parts that every answer has, and removes the body of the answer to a `HEAD`
     /// request.
     pub(super) fn finish(self, mut response: Response<Bytes>) -> Response<Bytes> {
-        response.extensions_mut().insert(Refused);
+        response.extensions_mut().insert(Refused::UNASKED);
         never_stored(&mut response);
         if self.head {
             // The length that the answer to a GET would have.

@@ -8,12 +8,12 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
+            ask::RequestedAmounts,
             gate::{Gate, LEAST_WAIT},
             grant::{GateDecision, GateGrant, PendingDecision},
             pacing,
             slot::Locked,
             state::Waiter,
-            wish::Wish,
             writer,
         },
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
@@ -47,8 +47,11 @@ impl Gate {
         if context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now) {
             return None;
         }
-        let denial =
-            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)?;
+        let denial = state.deny_from_memory(
+            RequestedAmounts::new(limits, context, amounts),
+            now,
+            trusted_for,
+        )?;
         state.denied_at = now;
         self.write_debt(state);
         Some(denial)
@@ -67,7 +70,11 @@ impl Gate {
             let held = context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now);
             !held
                 && state
-                    .denial(Wish::new(limits, context, amounts), &state.pending, now)
+                    .denial(
+                        RequestedAmounts::new(limits, context, amounts),
+                        &state.pending,
+                        now,
+                    )
                     .is_some()
         })
     }
@@ -123,9 +130,11 @@ impl Gate {
                 }
             };
         }
-        if let Some(statuses) =
-            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)
-        {
+        if let Some(statuses) = state.deny_from_memory(
+            RequestedAmounts::new(limits, context, amounts),
+            now,
+            trusted_for,
+        ) {
             state.denied_at = now;
             self.write_debt(state);
             return Started::Now(BucketDecision::Denied(statuses));

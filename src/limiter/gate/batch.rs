@@ -141,7 +141,7 @@ impl GateState {
         let first_fits = |at: &i64| {
             self.queue
                 .front()
-                .is_some_and(|first| fits(state, first.wish(), &changes, *at))
+                .is_some_and(|first| fits(state, first.requested(), &changes, *at))
         };
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
         let mut room = Headroom::new(state, limits.as_ref(), &changes, room_at);
@@ -158,14 +158,14 @@ impl GateState {
                 .is_some_and(|limits| limits.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
             if together
-                && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now)))
+                && (room.take(waiter.requested()) || (first && self.fits(&waiter, &changes, now)))
             {
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
             }
             match self
-                .denial(waiter.wish(), &changes, now)
+                .denial(waiter.requested(), &changes, now)
                 .filter(|_| together && fresh)
             {
                 Some(statuses) => denied.push((waiter, BucketDecision::Denied(statuses))),
@@ -212,7 +212,7 @@ impl GateState {
     }
 
     fn fits(&self, waiter: &Waiter, changes: &LedgerDelta, now: i64) -> bool {
-        fits(self.seen.live(now), waiter.wish(), changes, now)
+        fits(self.seen.live(now), waiter.requested(), changes, now)
     }
 
     /// Takes the part of the pending differences that takes tokens, if writes of it were refused at
@@ -287,9 +287,9 @@ impl GateState {
 
 /// Adds the amounts that a waiter is granted to the changes of a batch.
 pub(super) fn spend(changes: &mut LedgerDelta, waiter: &Waiter, shards: u32) {
-    let wish = waiter.wish();
+    let requested = waiter.requested();
     for (index, (limit, amount)) in waiter.limits.iter().zip(&waiter.amounts).enumerate() {
-        changes.reserve(limit.name(), *amount, wish.debt(index, shards));
+        changes.reserve(limit.name(), *amount, requested.debt(index, shards));
     }
 }
 

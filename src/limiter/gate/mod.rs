@@ -47,11 +47,10 @@ mod slot;
 mod split;
 mod state;
 pub(super) mod transaction;
-mod wish;
 mod writer;
 
 pub(super) use self::{
-    ask::Ask,
+    ask::ShardedRequest,
     context::{Context, GateSettings, RoundTrip, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,

@@ -70,7 +70,11 @@ impl GateState {
     /// Settles differences with the tokens that were taken ahead, as far as possible. The rest
     /// stays in `differences`.
     pub(super) fn settle_prefetched(&mut self, limits: &Limits, differences: &mut Amounts) {
-        if let Some(pool) = self.prefetch_pool.as_mut().filter(|pool| pool.is_of(limits)) {
+        if let Some(pool) = self
+            .prefetch_pool
+            .as_mut()
+            .filter(|pool| pool.is_of(limits))
+        {
             pool.settle(differences);
         }
     }

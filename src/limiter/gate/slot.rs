@@ -90,7 +90,10 @@ impl GateState {
         let alone = self.pace.is_over(pacing::now())
             && !self.others.are_there(now)
             && self.takes_refused == 0;
-        let plain = self.prefetch_pool.is_none() && alone && !self.pressed.is_recent(now) && !self.refill_in_future;
+        let plain = self.prefetch_pool.is_none()
+            && alone
+            && !self.pressed.is_recent(now)
+            && !self.refill_in_future;
         let denies = now.saturating_sub(self.denied_at) < DENIES;
         quiet
             && plain

@@ -8,6 +8,9 @@ use crate::{
     telemetry::{self, StoreCall},
 };
 
+/// The number of throttled writes in a row after which the bucket of a hot key is split.
+pub(super) const SPLIT_AFTER: u32 = 3;
+
 /// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
 /// shard would still hold the largest amounts that requests ask for at once. `throttled` is `true`
 /// if the store has throttled the hot key.

@@ -12,8 +12,8 @@ use crate::{
     limiter::{
         bucket::{Acquiring, Bucket, Charged, Grant, Grants},
         gate::{
-            Ask,
-            transaction::{self, Part},
+            ShardedRequest,
+            transaction::{self, TransactionPart},
         },
         lease::charge::{Charge, Charges},
         terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
@@ -122,18 +122,18 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
 }
 
 /// Returns the part of a transaction that charges a bucket in a store.
-fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
+fn part(charge: &Charge, deadline: Deadline) -> Option<TransactionPart> {
     let Bucket::Gated { gate, limits } = &charge.bucket else {
         return None;
     };
     let until = gate.deadline(deadline.into()).until();
-    let ask = Ask {
+    let request = ShardedRequest {
         limits: limits.clone(),
         context: charge.context.clone(),
         amounts: charge.amounts.clone(),
         until,
     };
-    Some((gate.first()?, ask))
+    Some((gate.first()?, request))
 }
 
 /// A request that waits for its buckets. If it is dropped, its grants are given back, but only a

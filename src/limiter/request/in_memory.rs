@@ -8,7 +8,7 @@ use crate::{
         bucket::{Bucket, Charged, Grant, Grants, LimitsRef, MemoryCharge, MemoryPlace},
         engine::{Backend, Engine},
         lease::{InlineBucket, InlineLease, Lease},
-        request::{LimitsSource, Request, Target, charges::asked},
+        request::{LimitsSource, Request, Target, resolve::asked},
         terms::{DEFAULT_COST, LimitShare, Shares},
     },
     model::{Cost, Denied, Limit, LimitName, Limits, Owner, Resource, to_milli},

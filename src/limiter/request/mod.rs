@@ -1,14 +1,13 @@
 //! A request for tokens, and the buckets that it charges.
 //!
-//! [`target`] finds the bucket, [`charges`] the limits and the parent. [`in_memory`] decides
+//! [`target`] finds the bucket, [`resolve`] the limits and the parent. [`in_memory`] decides
 //! requests for which nothing has to be looked up.
 
-mod ask;
 mod attempt;
-mod charges;
 mod future;
 mod in_memory;
 mod local_limits;
+mod resolve;
 mod target;
 mod waiting;
 
@@ -125,8 +124,8 @@ impl Request {
             .extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
-    /// Starts to watch the request until it is decided.
-    pub(super) fn watch(&self, begun: Begun) -> ObservedAcquire {
+    /// Starts to observe the request until it is decided.
+    pub(super) fn observe(&self, begun: Begun) -> ObservedAcquire {
         let observed = self
             .fallback()
             .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All));

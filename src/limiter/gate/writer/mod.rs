@@ -5,27 +5,28 @@
 //! depends on a caller that is not polled. If a caller has given up before its batch is answered,
 //! its grant is dropped, which gives the grant back.
 //!
-//! [`next_step`] takes a batch and plans its write, [`pending_write`] sends the write, [`outcome`]
-//! handles the result.
+//! [`departure`] delays the next write, [`next_step`] takes a batch and plans its write,
+//! [`pending_write`] sends the write, [`outcome`] handles the result. [`retry`] bounds what is
+//! repeated.
 
-mod answer;
+mod departure;
 mod next_step;
 mod outcome;
 mod pending_write;
 pub(super) mod retry;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use self::retry::{MOST_REFUSALS, THROTTLED};
+use self::retry::MOST_REFUSALS;
 use crate::{
     error::Unavailable,
     limiter::gate::{
         gate::Gate,
         pacing,
-        split::grow,
+        split::{SPLIT_AFTER, grow},
         state::Seen,
         writer::{
-            answer::answer,
+            departure::{gather, pace, put_back_throttled, reject_overdue},
             next_step::{NextStep, begin, next_step},
             outcome::{apply, fail, refuse},
             pending_write::execute,
@@ -34,10 +35,6 @@ use crate::{
     store::{StoreErrorKind, WriteOutcome},
     telemetry::{self, Retry},
 };
-
-/// The part of the last round trip, as its divisor, for which the loop waits for requests of the
-/// tasks that it has woken.
-const GATHER: u32 = 4;
 
 /// Starts the write loop of a gate.
 pub(super) fn start(gate: &Arc<Gate>) {
@@ -109,11 +106,7 @@ async fn write_all(gate: Arc<Gate>) {
                     }
                     Err(error) if error.is_busy() && refusals < MOST_REFUSALS => {
                         refusals += 1;
-                        let mut state = gate.lock();
-                        state
-                            .pace
-                            .throttled(gate.context.round_trip.mean(), pacing::now());
-                        state.put_back(batch);
+                        put_back_throttled(gate, batch);
                     }
                     Err(error) => {
                         telemetry::store_call_failed(&gate.key, &error);
@@ -161,14 +154,8 @@ async fn write_all(gate: Arc<Gate>) {
                     fail(gate, write.batch, &Unavailable::Store(error), true);
                 } else {
                     let hot = error.kind() == StoreErrorKind::HotKey;
-                    let throttled = {
-                        let mut state = gate.lock();
-                        state.put_back(write.batch);
-                        state
-                            .pace
-                            .throttled(gate.context.round_trip.mean(), pacing::now())
-                    };
-                    if hot && throttled >= THROTTLED {
+                    let throttled = put_back_throttled(gate, write.batch);
+                    if hot && throttled >= SPLIT_AFTER {
                         grow(gate, true).await;
                     }
                 }
@@ -185,7 +172,7 @@ async fn write_all(gate: Arc<Gate>) {
             }
         }
         if woken != 1 {
-            gather(gate, woken, begun.elapsed() / GATHER).await;
+            gather(gate, woken, begun.elapsed()).await;
         }
     }
 }
@@ -199,62 +186,4 @@ fn rest(gate: &Gate) -> bool {
     state.is_writing = false;
     state.rest(&gate.context.interner, gate.context.clock.now());
     true
-}
-
-/// Waits for tasks that decisions have woken together and that may ask for the same bucket again,
-/// so that the next write carries all their requests and those in the queue. Waits while more
-/// requests come, and at most for `most`. Otherwise the first task would start a write alone, the
-/// others would wait for the write after it, and they would stay apart for ever.
-async fn gather(gate: &Gate, woken: usize, most: Duration) {
-    let until = pacing::now() + most;
-    let mut waiting = gate.lock().queue.len();
-    let all = waiting.saturating_add(woken);
-    loop {
-        tokio::task::yield_now().await;
-        let before = std::mem::replace(&mut waiting, gate.lock().queue.len());
-        if waiting <= before || waiting >= all || pacing::now() >= until {
-            return;
-        }
-    }
-}
-
-/// Waits until the next write is worth sending, but not past a deadline: a write starts early
-/// enough for the requests that need it. If the store throttles, requests that need it earlier are
-/// told so instead.
-async fn pace(gate: &Gate) {
-    let now = pacing::now();
-    let mut late = Vec::new();
-    let departs = {
-        let mut state = gate.lock();
-        let Some(departs) = state.pace.departs(now) else {
-            return;
-        };
-        let round_trip = gate.context.round_trip.mean();
-        if state.pace.is_throttled(now) {
-            late = state.overdue(
-                departs + round_trip,
-                Unavailable::Throttled {
-                    retry_after: departs - now,
-                },
-            );
-            departs
-        } else {
-            let first = state.queue.iter().filter_map(|waiter| waiter.until).min();
-            let last_call = first.and_then(|until| until.checked_sub(round_trip * 2));
-            last_call.map_or(departs, |last_call| departs.min(last_call))
-        }
-    };
-    answer(late);
-    let wait = departs.saturating_duration_since(now);
-    if !wait.is_zero() {
-        gate.context.background.pause(wait).await;
-    }
-}
-
-/// Answers the requests whose deadline is before a write can be back: there is no decision.
-/// Otherwise the write would be done for nobody.
-fn reject_overdue(gate: &Gate) {
-    let back = pacing::now() + gate.context.round_trip.mean() / 2;
-    let late = gate.lock().overdue(back, Unavailable::Deadline);
-    answer(late);
 }

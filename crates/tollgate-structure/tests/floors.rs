@@ -50,7 +50,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 /// The number of files in the largest circle of `src`.
 const LARGEST_CIRCLE: usize = 5;
 
-/// The number of files of `limiter` outside `limiter/gate` are in circles of `limiter`.
+/// The number of files of `limiter` outside `limiter/gate` that are in circles of `limiter`.
 const LIMITER_FILES_IN_CIRCLES: usize = 0;
 
 fn sources() -> Sources {

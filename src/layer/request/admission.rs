@@ -33,7 +33,7 @@ pub(crate) enum Admission {
     Unlimited,
     /// The request passes with the lease that it already has, because it has passed the same layer
     /// before.
-    Held,
+    AlreadyLeased,
     /// The request passes, and its handler acquires.
     Bound(Box<BoundLimiter>, Arc<LeaseSlot>),
     /// The acquire waits for the store.
@@ -100,7 +100,7 @@ impl Policy {
         // twice.
         let mut marks = self.marks(head.extensions);
         if marks.any(|lease| lease.is_for(self, limiter, entity.as_text(), resource.as_str())) {
-            return Admission::Held;
+            return Admission::AlreadyLeased;
         }
         if rules.plain.decision
             && let Some(limits) = rules.limits.own()
@@ -224,7 +224,7 @@ impl Rules {
         } else {
             acquire
         };
-        let acquire = if self.decision.together {
+        let acquire = if self.decision.in_one_transaction {
             acquire.in_one_transaction()
         } else {
             acquire

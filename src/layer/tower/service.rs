@@ -118,7 +118,9 @@ where
                 return ResponseFuture::unlimited(inner, request, Ending::unlimited(policy));
             }
             // An outer layer settles the lease of the request.
-            Admission::Held => return ResponseFuture::unlimited(inner, request, Ending::Nothing),
+            Admission::AlreadyLeased => {
+                return ResponseFuture::unlimited(inner, request, Ending::Nothing);
+            }
             Admission::Waiting(acquire) => {
                 // The instance that is ready serves this request. Its clone, which is not ready
                 // yet, takes its place.

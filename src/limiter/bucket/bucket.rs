@@ -191,7 +191,7 @@ enum Step {
     /// The only shard of a bucket, as far as is known.
     One(PendingDecision),
     /// A transaction that charges the buckets of a child and its parent.
-    Together(PendingDecision),
+    Transaction(PendingDecision),
     /// Several shards.
     Shards(Pin<Box<dyn Future<Output = GateDecision> + Send>>),
 }
@@ -200,7 +200,7 @@ impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::One(_) => "Step::One",
-            Self::Together(_) => "Step::Together",
+            Self::Transaction(_) => "Step::Transaction",
             Self::Shards(_) => "Step::Shards",
         })
     }
@@ -249,13 +249,13 @@ impl Acquiring {
     }
 
     /// Waits for the decision of a transaction that charges this bucket with another one.
-    pub(crate) fn together(
+    pub(crate) fn transaction(
         gate: &Gate,
         answer: oneshot::Receiver<GateDecision>,
         deadline: Deadline,
     ) -> Self {
         Self {
-            step: Step::Together(PendingDecision::new(answer)),
+            step: Step::Transaction(PendingDecision::new(answer)),
             late: gate.deadline(deadline.into()),
         }
     }
@@ -274,7 +274,7 @@ impl Acquiring {
         let decision = loop {
             match &mut self.step {
                 Step::Shards(answer) => break answer.as_mut().poll(cx),
-                Step::Together(answer) => break Pin::new(answer).poll(cx),
+                Step::Transaction(answer) => break Pin::new(answer).poll(cx),
                 Step::One(answer) => match Pin::new(answer).poll(cx) {
                     // The bucket turned out to have several shards: the others may hold what this
                     // one does not.

@@ -153,11 +153,11 @@ impl GateState {
             }
             // One write carries one set of parameters. Requests with other limits wait for the next
             // write.
-            let together = limits
+            let same_limits = limits
                 .as_ref()
                 .is_some_and(|limits| limits.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
-            if together
+            if same_limits
                 && (room.take(waiter.requested()) || (first && self.fits(&waiter, &changes, now)))
             {
                 enter(&mut changes, &waiter);
@@ -166,7 +166,7 @@ impl GateState {
             }
             match self
                 .denial(waiter.requested(), &changes, now)
-                .filter(|_| together && fresh)
+                .filter(|_| same_limits && fresh)
             {
                 Some(statuses) => denied.push((waiter, BucketDecision::Denied(statuses))),
                 None => later.push_back(waiter),

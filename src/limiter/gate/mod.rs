@@ -51,7 +51,7 @@ mod writer;
 
 pub(super) use self::{
     ask::ShardedRequest,
-    context::{Context, GateSettings, RoundTrip, WriteIds},
+    context::{GateContext, GateSettings, RoundTrip, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,
     grant::{GateDecision, GateGrant, PendingDecision},

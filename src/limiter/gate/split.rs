@@ -42,7 +42,7 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
             shard_count: count,
         }
     };
-    let _place = gate.place().await;
+    let _permit = gate.permit().await;
     match gate
         .call(StoreCall::Split, context.store.split(&gate.key, &split))
         .await

@@ -135,7 +135,7 @@ async fn charge(
             }
             continue;
         };
-        let Some(place) = unless_gone(replies, parts[0].0.place()).await else {
+        let Some(permit) = unless_gone(replies, parts[0].0.permit()).await else {
             return unavailable(Unavailable::Deadline);
         };
         let writes: Vec<ShardWrite> = sets
@@ -144,7 +144,7 @@ async fn charge(
             .flat_map(|(set, drawn)| set.writes(drawn))
             .collect();
         let result = transact(&writes).await;
-        drop(place);
+        drop(permit);
         match result {
             Ok(true) => {
                 let grants = sets

@@ -81,7 +81,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
     if known.iter().any(Option::is_some) {
         return Started::Now(Err(denied_among(charges.iter().zip(known))));
     }
-    if charges[0].context.together
+    if charges[0].context.in_one_transaction
         && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
         let answers = match transaction::start(own, parent) {
@@ -91,7 +91,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
                 Bucket::Gated { gate, .. } => {
-                    ChargeState::Coming(Box::new(Acquiring::together(gate, answer, deadline)))
+                    ChargeState::Coming(Box::new(Acquiring::transaction(gate, answer, deadline)))
                 }
                 _ => ChargeState::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
             };
@@ -175,7 +175,7 @@ impl ChargeState {
                 charge.owner,
                 charge.context.own,
             )
-            .together(charge.context.together)
+            .in_one_transaction(charge.context.in_one_transaction)
         };
         Self::Decided(decision.map(grant))
     }

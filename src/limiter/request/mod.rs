@@ -82,7 +82,7 @@ impl Request {
 
     #[inline]
     pub(super) fn set_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
-        self.options.limits = LimitsSource::Exactly(self.target.brought(limits)?);
+        self.options.limits = LimitsSource::Exactly(self.target.limits_ref(limits)?);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Request {
         &mut self,
         limits: impl IntoLimits,
     ) -> Result<(), InvalidLimits> {
-        self.options.limits = LimitsSource::StoredOr(self.target.brought(limits)?);
+        self.options.limits = LimitsSource::StoredOr(self.target.limits_ref(limits)?);
         Ok(())
     }
 
@@ -103,9 +103,9 @@ impl Request {
     }
 
     /// In memory both buckets are always charged at once.
-    pub(super) fn set_together(&mut self) {
+    pub(super) fn set_in_one_transaction(&mut self) {
         if let Target::Gated(gated) = &mut self.target {
-            gated.together = true;
+            gated.in_one_transaction = true;
         }
     }
 

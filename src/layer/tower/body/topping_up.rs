@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     layer::{
         TopUp,
-        request::lease_slot::{Asked, LeaseSlot},
+        request::lease_slot::{LeaseSlot, TopUpFuture},
         response::headers::{ErrorDialect, ErrorKind, ErrorShape},
         settle::{Settle, StreamEnding},
     },
@@ -40,7 +40,7 @@ struct MoreTokens {
     tokens: u64,
     // The mutex makes the future `Sync`, like the rest of the body. It is never locked, only
     // accessed by `get_mut`.
-    more: Mutex<Asked>,
+    more: Mutex<TopUpFuture>,
 }
 
 /// The last frame of a body that is ended early.

@@ -70,10 +70,10 @@ async fn write_all(gate: Arc<Gate>) {
             return;
         }
         pace(gate).await;
-        // Plan the write after a place is free: nothing is written for requests that have given up
+        // Plan the write after a permit is free: nothing is written for requests that have given up
         // by then.
-        let place = gate.context.places.take().await;
-        if place.waited {
+        let permit = gate.context.permits.take().await;
+        if permit.waited {
             reject_overdue(gate);
         }
         if gate.context.gives_up() {
@@ -82,7 +82,7 @@ async fn write_all(gate: Arc<Gate>) {
             continue;
         }
         if let Err(error) = gate.context.check_table().await {
-            drop(place);
+            drop(permit);
             let batch = gate.lock().all();
             fail(
                 gate,
@@ -126,7 +126,7 @@ async fn write_all(gate: Arc<Gate>) {
         let mut woken = 0;
         let begun = pacing::now();
         let outcome = execute(gate, &mut write).await;
-        drop(place);
+        drop(permit);
         if outcome.is_ok() {
             gate.context.write_ended(true);
         }

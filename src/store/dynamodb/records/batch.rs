@@ -1,19 +1,16 @@
 //! Reads and deletes many items. Items that a batch leaves unprocessed are sent again.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 
+pub(crate) use super::super::attributes::Item;
 use super::super::{
     failure::store_error,
     retry::{MOST_BATCH_SENDS, before_batch},
 };
 use crate::store::{StoreError, StoreErrorKind};
-
-pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The most items that one batch may delete.
 const DELETES: usize = 25;

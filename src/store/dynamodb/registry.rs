@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{get_item::GetItemError, put_item::PutItemError},
-    types::AttributeValue,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 

@@ -14,7 +14,7 @@ use crate::{
     layer::{
         TopUp,
         request::lease_slot::{LeaseSlot, TopUpFuture},
-        response::headers::{ErrorDialect, ErrorKind, ErrorShape},
+        response::headers::{AnthropicErrors, ErrorDialect, ErrorKind, ErrorShape},
         settle::{Settle, StreamEnding},
     },
     model::LimitName,
@@ -137,7 +137,9 @@ impl ToppingUp {
 /// Returns an error in the shape of the policy's dialect. Without a dialect it has the shape of
 /// Anthropic's errors, which OpenAI's clients also recognize as errors.
 fn event(limit: &LimitName, errors: Option<&ErrorDialect>) -> Vec<u8> {
-    let shape = errors.map_or(&ErrorShape::Anthropic, |errors| &errors.shape);
+    let shape = errors.map_or(&ErrorShape::Anthropic(AnthropicErrors), |errors| {
+        &errors.shape
+    });
     shape.event(
         ErrorKind::RateLimit(Some(limit)),
         &format!("The limit {limit} is reached."),

@@ -1,4 +1,4 @@
-//! What the errors of all dialects have in common: their kinds, and the headers that tell clients
+//! The parts that the errors of all dialects share: their kinds, and the headers that tell clients
 //! when to retry.
 
 use std::time::Duration;

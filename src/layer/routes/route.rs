@@ -53,7 +53,7 @@ impl Route {
     ) -> Self {
         Self {
             methods: Vec::new(),
-            place,
+            matcher,
             text: text.into(),
         }
     }

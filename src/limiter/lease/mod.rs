@@ -14,7 +14,7 @@ use crate::{
         bucket::{Bucket, Grant, Grants},
         engine::{Backend, Engine},
         lease::extras::LeaseExtras,
-        terms::{Deadline, FallbackOptions, LimitShare, MOST_USED, Settlement},
+        terms::{Deadline, FallbackOptions, LeftOfOne, LimitShare, MOST_USED, Settlement},
     },
     model::{EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
 };

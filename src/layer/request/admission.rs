@@ -14,8 +14,10 @@ use crate::layer::{
         missing::Reason,
         peer,
     },
-    policy::{PolicyLimits, Rules, Subject},
-    request::{lease_slot::LeaseSlot, outcome::Decision, status::Passed},
+    lease::{lease_slot::LeaseSlot, status::Passed},
+    policy::{Rules, Subject},
+    request::outcome::Decision,
+    terms::PolicyLimits,
 };
 use crate::{
     error::{Invalid, code},

@@ -7,7 +7,7 @@ use http::Response;
 
 use crate::layer::{
     Misconfiguration, Policy, RateLimitStatus, RefusalReason, RequestHead,
-    request::lease_slot::LeaseSlot, request::status::Passed,
+    lease::lease_slot::LeaseSlot, lease::status::Passed,
 };
 use crate::{error::Error, limiter::RateLimiter, telemetry};
 

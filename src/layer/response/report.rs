@@ -3,9 +3,7 @@
 use http::{Response, header::RETRY_AFTER};
 
 use crate::layer::{
-    Policy, ReportLimits,
-    request::lease_slot::LeaseSlot,
-    response::{answer, headers::Standing},
+    Policy, ReportLimits, headers::Standing, lease::lease_slot::LeaseSlot, response::answer,
 };
 
 impl Policy {

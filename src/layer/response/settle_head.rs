@@ -4,7 +4,7 @@
 use http::Response;
 
 use crate::layer::{
-    Outcome, Policy, ResponseHead, request::lease_slot::LeaseSlot, response::answer::Refused,
+    Outcome, Policy, ResponseHead, lease::lease_slot::LeaseSlot, response::answer::Refused,
     response::shadow_header,
 };
 use crate::telemetry::{same_policy_twice, settle_value_missing};

@@ -1,6 +1,5 @@
 //! Rules that find the real use of a request in its response.
 
-mod amount;
 mod outcome;
 mod response_head;
 mod source;
@@ -10,7 +9,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::header_name::header_names;
+use super::terms::{BadAmount, header_names};
 #[cfg(feature = "usage-body")]
 use super::usage::Usage;
 use crate::model::LimitName;
@@ -20,7 +19,6 @@ pub use outcome::Outcome;
 pub use response_head::ResponseHead;
 pub use top_up::TopUp;
 
-pub(super) use amount::{BadAmount, amount, in_bounds, single_amount};
 pub(super) use outcome::OutcomeRule;
 pub(super) use source::{Source, SourcePlace};
 pub(super) use top_up::StreamEnding;

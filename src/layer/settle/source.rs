@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName};
 
-use super::{BadAmount, ResponseHead, in_bounds, single_amount};
+use super::ResponseHead;
+use crate::layer::terms::{BadAmount, in_bounds, single_amount};
 #[cfg(feature = "usage-body")]
 use crate::layer::usage::Usage;
 use crate::{model::LimitName, telemetry};

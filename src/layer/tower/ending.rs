@@ -7,7 +7,7 @@ use http_body::Body;
 
 use crate::layer::{
     Policy, ResponseBody,
-    request::lease_slot::LeaseSlot,
+    lease::lease_slot::LeaseSlot,
     response::{answer::Form, handler_error::KeptHead},
     tower::body::Tail,
 };

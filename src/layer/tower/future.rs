@@ -15,8 +15,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::layer::{
-    Policy, RequestHead, ResponseBody,
-    request::{lease_slot::LeaseSlot, outcome::Decision},
+    Policy, RequestHead, ResponseBody, lease::lease_slot::LeaseSlot, request::outcome::Decision,
     tower::ending::Ending,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};

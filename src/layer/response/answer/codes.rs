@@ -2,8 +2,7 @@
 
 use http::StatusCode;
 
-use super::RefusalReason;
-use crate::layer::{keys::missing::Reason, response::headers::ErrorKind};
+use crate::layer::{RefusalReason, headers::ErrorKind, keys::missing::Reason};
 
 /// The codes of a refusal, in every form of answer.
 pub(super) struct RefusalCodes<'a> {

@@ -8,8 +8,8 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH},
 };
 
-use super::{RefusalReason, Refused, grpc, http_answer};
-use crate::layer::{RequestHead, response::headers::ErrorDialect};
+use super::{Refused, grpc, http_answer};
+use crate::layer::{RefusalReason, RequestHead, headers::ErrorDialect};
 
 /// The form of the answer to a request: a gRPC status, or a document. The answer to a `HEAD`
 /// request has no body.

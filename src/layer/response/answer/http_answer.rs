@@ -8,10 +8,11 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{RefusalReason, codes::RefusalCodes, problem::Problem, retry_after::seconds_of};
+use super::{codes::RefusalCodes, problem::Problem, retry_after::seconds_of};
 use crate::layer::{
+    RefusalReason,
+    headers::{ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up},
     keys::missing::Reason,
-    response::headers::{ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up},
 };
 
 /// Returns the answer. If there is a `status`, it replaces that of the reason. The body is a

@@ -4,25 +4,19 @@ mod codes;
 mod form;
 mod grpc;
 mod http_answer;
-mod jitter;
 mod mark;
-mod misconfiguration;
 mod problem;
-mod refusal;
 mod refuse;
 mod retry_after;
 
 use bytes::Bytes;
 use http::Response;
 
-use crate::layer::{MissingKey, RequestHead, keys::missing::Reason};
+use crate::layer::{MissingKey, RefusalReason, RequestHead, keys::missing::Reason};
 use crate::telemetry;
 
 pub(crate) use form::Form;
-pub use jitter::Jitter;
 pub(crate) use mark::Refused;
-pub use misconfiguration::Misconfiguration;
-pub use refusal::{Answer, Refusal, RefusalReason, answer_fn};
 pub(crate) use retry_after::keep_later;
 
 /// Returns the answer to a request for which no policy was found, because a key is missing.

@@ -6,12 +6,12 @@ use std::{borrow::Cow, time::Duration};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{RefusalReason, misconfiguration::Misconfiguration};
 use crate::{
     error::ExceedsCapacity,
     layer::{
+        Misconfiguration, RefusalReason,
+        headers::{go_duration, policy_name},
         keys::missing::Reason,
-        response::headers::{go_duration, policy_name},
     },
     model::Denied,
 };

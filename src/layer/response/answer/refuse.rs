@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::{Form, Refusal, RefusalReason, Refused, retry_after};
+use super::{Form, Refused, retry_after};
 use crate::{
     error::Error,
     layer::{
-        Policy, ReportLimits, RequestHead,
-        response::headers::{PartitionKeys, Standing},
+        Policy, Refusal, RefusalReason, ReportLimits, RequestHead,
+        headers::{PartitionKeys, Standing},
     },
     model::{Denied, LimitStatus},
 };

@@ -5,9 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 
-use super::Jitter;
-use crate::layer::response::headers::{
-    ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up, seconds_up,
+use crate::layer::{
+    Jitter,
+    headers::{ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up, seconds_up},
 };
 
 /// Returns the seconds of `Retry-After`.

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use smallvec::SmallVec;
 
 use crate::{
-    layer::{ResponseHead, Settle, request::lease_slot::LeaseSlot, settle::in_bounds},
+    layer::{ResponseHead, Settle, lease::lease_slot::LeaseSlot, terms::in_bounds},
     model::LimitName,
     telemetry,
 };

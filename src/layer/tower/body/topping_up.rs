@@ -13,8 +13,8 @@ use crate::{
     error::Error,
     layer::{
         TopUp,
-        request::lease_slot::{LeaseSlot, TopUpFuture},
-        response::headers::{AnthropicErrors, ErrorDialect, ErrorKind, ErrorShape},
+        headers::{AnthropicErrors, ErrorDialect, ErrorKind, ErrorShape},
+        lease::lease_slot::{LeaseSlot, TopUpFuture},
         settle::{Settle, StreamEnding},
     },
     model::LimitName,

@@ -6,10 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::HeaderValue;
 
 use super::protobuf::Message;
-use crate::layer::response::{
-    answer::{RefusalReason, codes::GrpcCode},
-    headers::policy_name,
-};
+use crate::layer::{RefusalReason, headers::policy_name, response::answer::codes::GrpcCode};
 
 /// The most limits that are reported, because clients accept at most 8 KiB of headers.
 const MOST_VIOLATIONS: usize = 16;

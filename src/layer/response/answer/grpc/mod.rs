@@ -9,8 +9,8 @@ use std::{fmt::Write, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 
-use super::{RefusalReason, codes::RefusalCodes, problem::Problem};
-use crate::layer::response::headers::millis_up;
+use super::{codes::RefusalCodes, problem::Problem};
+use crate::layer::{RefusalReason, headers::millis_up};
 
 pub(super) use protocol::Protocol;
 

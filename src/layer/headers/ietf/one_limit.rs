@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::{RATE_LIMIT_POLICY, append::append};
 use crate::{
-    layer::response::headers::writer::{DIGITS, Writer, number_before},
+    layer::headers::writer::{DIGITS, Writer, number_before},
     limiter::LeftOfOne,
     model::{Limit, LimitName, Owner},
 };

@@ -10,7 +10,7 @@ use super::{
     triple::Triple,
 };
 use crate::{
-    layer::{InvalidPolicy, policy::PolicyLimits},
+    layer::{InvalidPolicy, terms::PolicyLimits},
     model::{LimitName, Limits},
 };
 

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::layer::{
     Outcome, Policy, RateLimitStatus, ShadowVerdict,
-    response::headers::{PartitionKey, PartitionKeys},
+    headers::{PartitionKey, PartitionKeys},
 };
 use crate::{
     error::{Error, Invalid},

@@ -30,7 +30,7 @@ impl Misconfiguration<'_> {
 
     /// Returns the text for answers: what is wrong in debug builds, and only that something is
     /// wrong in other builds.
-    pub(super) fn for_clients(self) -> String {
+    pub(crate) fn for_clients(self) -> String {
         if cfg!(debug_assertions) {
             self.to_string()
         } else {

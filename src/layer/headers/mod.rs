@@ -25,6 +25,8 @@ mod x_rate_limit;
 
 use std::borrow::Cow;
 
+use http::HeaderName;
+
 use crate::model::{LimitName, LimitStatus, Owner};
 
 pub use anthropic::Anthropic;
@@ -56,6 +58,9 @@ pub(crate) struct Standing<'a> {
     /// The key of the entity's own bucket.
     pub(crate) partition: Option<PartitionKey>,
 }
+
+/// The limits in shadow mode that would have denied the request.
+pub(crate) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
 /// The prefix of the names of a parent's limits.
 const PARENT: &str = "parent.";

@@ -72,5 +72,7 @@ pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
 pub(crate) use sealed::Sealed;
-pub(crate) use seconds::{from_millis, from_seconds, to_seconds};
+#[cfg(feature = "dynamodb")]
+pub(crate) use seconds::from_seconds;
+pub(crate) use seconds::{from_millis, to_seconds};
 pub(crate) use usage::Tally;

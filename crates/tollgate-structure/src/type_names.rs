@@ -6,8 +6,8 @@ use syn::Item;
 
 use crate::{ModulePath, Sources};
 
-/// Returns the names of structs, enums, unions, traits and type aliases that several modules define,
-/// with those modules. Two definitions in one module are one: `#[cfg]` leaves only one of them.
+/// Returns the names of structs, enums, unions, traits and aliases that several modules define, with
+/// those modules. Two definitions in one module are one: `#[cfg]` leaves only one of them.
 pub fn defined_twice(sources: &Sources) -> BTreeMap<String, BTreeSet<ModulePath>> {
     let mut names = BTreeMap::<_, BTreeSet<_>>::new();
     for module in sources.modules.values() {

@@ -55,8 +55,8 @@ impl Ending {
     }
 
     /// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks
-    /// at the body, the lease stays open until the body ends. The layer's own answer may replace the
-    /// response.
+    /// at the body, the lease stays open until the body ends. The layer's own answer may replace
+    /// the response.
     pub(crate) fn settle<B: Body>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
         let tail = match self {
             Self::Nothing => None,

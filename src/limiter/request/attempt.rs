@@ -1,5 +1,5 @@
-//! Attempts of a request: one question to its buckets, and the options that change the result: local
-//! limits while the store is down, limits that only observe.
+//! Attempts of a request: one question to its buckets, and the options that change the result,
+//! which are local limits while the store is down and limits that only observe.
 
 use std::{
     fmt,

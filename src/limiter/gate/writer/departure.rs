@@ -13,8 +13,8 @@ const GATHER: u32 = 4;
 
 /// Waits for tasks that decisions have woken together and that may ask for the same bucket again,
 /// so that the next write carries all their requests and those in the queue. Waits while more
-/// requests come, and at most for a part of `last`, the time that the last write took. Otherwise the
-/// first task would start a write alone, the others would wait for the write after it, and they
+/// requests come, and at most for a part of `last`, the time that the last write took. Otherwise
+/// the first task would start a write alone, the others would wait for the write after it, and they
 /// would stay apart for ever.
 pub(super) async fn gather(gate: &Gate, woken: usize, last: Duration) {
     let until = pacing::now() + last / GATHER;

@@ -29,6 +29,7 @@ mod now;
 mod parameters;
 #[doc(hidden)]
 pub mod plan;
+mod quota;
 mod refill;
 mod sealed;
 mod stamps;
@@ -44,7 +45,7 @@ pub use cost::Cost;
 pub use entity::Entity;
 pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
-pub use limit::{InvalidLimit, Limit};
+pub use limit::{InvalidLimit, Limit, Quota};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
@@ -54,6 +55,7 @@ pub use name::{
 };
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
+pub use quota::{Calendar, Period, PeriodChange, Renewal};
 pub use refill::{Level, Refill, RefillRule};
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
@@ -63,12 +65,13 @@ pub use usage::{
 };
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{
-    Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
+    Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
 };
 
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
+pub(crate) use quota::Definition;
 pub(crate) use sealed::Sealed;
 pub(crate) use usage::Tally;

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::model::LimitName;
+use crate::model::{LimitName, LimitState};
 
 /// The changes of a batch to one limit of a bucket. Millitokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Change {
     pub take: i64,
     /// Given back by settled leases. Never negative. It never raises the level above the capacity.
     pub give: i64,
+    /// The end of the quota's period in which that was charged: epoch ms. `i64::MAX` for a token
+    /// bucket. Afterwards nothing is given back.
+    pub give_before: i64,
     /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
     pub count: i64,
 }
@@ -31,8 +34,18 @@ impl Change {
             floor: 0,
             take: 0,
             give: 0,
+            give_before: i64::MAX,
             count: 0,
         }
+    }
+
+    /// Returns the amount that the bucket gets back: nothing if a later period of the quota has
+    /// begun.
+    pub(crate) fn give_to(&self, known: &LimitState) -> i64 {
+        let is_later = known
+            .period()
+            .is_some_and(|period| period.ends_at > self.give_before);
+        if is_later { 0 } else { self.give }
     }
 
     /// Returns the amount that leaves the bucket: spend and take.
@@ -142,6 +155,16 @@ impl LedgerDelta {
         }
     }
 
+    /// Settles a difference as [`settle`](Self::settle) does. What is given back is dropped if a
+    /// period of the quota has ended at `before` (epoch ms).
+    pub fn settle_before(&mut self, name: &LimitName, difference: i64, before: i64) {
+        if difference < 0 {
+            let change = self.entry(name);
+            change.give_before = change.give_before.min(before);
+        }
+        self.settle(name, difference);
+    }
+
     /// Returns the changes of all limits.
     pub fn iter(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter()
@@ -176,6 +199,7 @@ impl LedgerDelta {
             entry.add_spend(change.spend, change.floor.saturating_neg());
             entry.take = entry.take.saturating_add(change.take);
             entry.give = entry.give.saturating_add(change.give);
+            entry.give_before = entry.give_before.min(change.give_before);
             entry.count = entry.count.saturating_add(change.count);
         }
     }

@@ -87,6 +87,7 @@ impl Create {
             .iter()
             .map(|new| new.state((shard, self.shard_count)));
         state.limits = limits.collect::<Result<_, _>>()?;
+        state.set_valid_until(state.first_end());
         Ok(state)
     }
 }

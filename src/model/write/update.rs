@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Anchor, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
+use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
 use crate::model::{
     BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity,
 };
@@ -23,6 +23,8 @@ pub struct Update {
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
+    /// The change of the time before which tokens may be spent.
+    pub boundary: Boundary,
     /// The parent, for a bucket that was created before its entity. Condition: the bucket has no
     /// parent.
     pub lineage: Option<ParentLink>,
@@ -45,6 +47,7 @@ impl Update {
             added: Vec::new(),
             pressure: None,
             expiry: Expiry::Keep,
+            boundary: Boundary::Keep,
             lineage: None,
             guard: Guard::None,
             stamps: StampGuard::default(),
@@ -101,6 +104,13 @@ impl Update {
     #[must_use]
     pub fn with_expiry(mut self, expiry: Expiry) -> Self {
         self.expiry = expiry;
+        self
+    }
+
+    /// Returns the same update with a change of the time before which tokens may be spent.
+    #[must_use]
+    pub fn with_boundary(mut self, boundary: Boundary) -> Self {
+        self.boundary = boundary;
         self
     }
 
@@ -183,6 +193,11 @@ impl Update {
         if let (Validity::Ends(_), Some(stamps)) = (self.stamps.validity, &mut state.stamps) {
             stamps.valid_until = None;
         }
+        match self.boundary {
+            Boundary::Keep => {}
+            Boundary::At(end) => state.set_valid_until(Some(end)),
+            Boundary::Never => state.set_valid_until(None),
+        }
         if let (Some(change), Some(pressure)) = (self.pressure, &mut state.pressure) {
             pressure.level.tokens = change.apply(pressure.level.tokens);
             pressure.consumed = pressure.consumed.saturating_add(MILLI);
@@ -194,7 +209,7 @@ impl Update {
                 .iter_mut()
                 .find(|limit| limit.name == line.limit)
             {
-                line.apply(limit, shard)?;
+                line.apply(limit, shard, state.refilled_at)?;
             }
         }
         for new in &self.added {

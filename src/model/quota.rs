@@ -1,0 +1,189 @@
+//! Quotas: limits whose tokens all come back at once, when a period ends.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{InvalidSchedule, Limit, Parameters, ResetSchedule};
+
+/// The most times that the search for an edge begins anew. The rarest edges, those of the 29th of
+/// February, are at most eight years apart, and one search covers a year.
+const MOST_SEARCHES: usize = 10;
+
+/// The periods of a quota.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Renewal {
+    /// Periods begin at the edges of a calendar.
+    Calendar(Calendar),
+    /// A period begins with the first request after the end of the last one, and lasts for this
+    /// number of milliseconds.
+    Session(i64),
+}
+
+impl Renewal {
+    /// Returns the end of the period that contains `time`, or that begins at `time`: epoch ms.
+    pub fn end_after(&self, time: i64) -> i64 {
+        match self {
+            Self::Calendar(calendar) => calendar.end_after(time),
+            Self::Session(length) => time.saturating_add(*length),
+        }
+    }
+
+    /// Returns the length of the shortest period, ms.
+    pub fn length(&self) -> i64 {
+        match self {
+            Self::Calendar(calendar) => calendar.schedule().shortest_cycle(),
+            Self::Session(length) => *length,
+        }
+    }
+}
+
+/// A reset schedule that remembers the last period. Clones share it.
+#[derive(Clone)]
+pub struct Calendar(Arc<Inner>);
+
+struct Inner {
+    schedule: ResetSchedule,
+    compact: Box<str>,
+    /// A time in the last period that was asked for, and the period's end. Epoch ms.
+    last: Mutex<(i64, i64)>,
+}
+
+impl Calendar {
+    /// Returns the calendar of a schedule.
+    pub fn new(schedule: ResetSchedule) -> Self {
+        let compact = schedule.encode().into();
+        let last = Mutex::new((0, 0));
+        Self(Arc::new(Inner {
+            schedule,
+            compact,
+            last,
+        }))
+    }
+
+    /// Decodes the form that a table stores.
+    ///
+    /// # Errors
+    /// Those of [`ResetSchedule::decode`].
+    pub fn decode(compact: &str, zone: &str) -> Result<Self, InvalidSchedule> {
+        ResetSchedule::decode(compact, zone).map(Self::new)
+    }
+
+    /// Returns the schedule.
+    pub fn schedule(&self) -> &ResetSchedule {
+        &self.0.schedule
+    }
+
+    /// Returns the form that a table stores.
+    pub fn compact(&self) -> &str {
+        &self.0.compact
+    }
+
+    /// Returns the first edge after `time`: epoch ms. `i64::MAX` if there is none.
+    pub fn end_after(&self, time: i64) -> i64 {
+        let last = || self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, end) = *last();
+        if (from..end).contains(&time) {
+            return end;
+        }
+        let end = self.search(time);
+        *last() = (time, end);
+        end
+    }
+
+    fn search(&self, time: i64) -> i64 {
+        let mut from = time;
+        for _ in 0..MOST_SEARCHES {
+            if let Some(edge) = self.0.schedule.next_edge(from) {
+                return edge;
+            }
+            from = self.0.schedule.next_boundary(from);
+        }
+        i64::MAX
+    }
+}
+
+impl PartialEq for Calendar {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.schedule == other.0.schedule
+    }
+}
+
+impl Eq for Calendar {}
+
+impl Hash for Calendar {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.schedule.hash(state);
+    }
+}
+
+impl fmt::Debug for Calendar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.schedule.fmt(f)
+    }
+}
+
+/// The current period of a quota in one bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Period {
+    /// The quota's periods.
+    pub renewal: Renewal,
+    /// The time at which the bucket is full again: epoch ms. It has passed if nobody has charged
+    /// the bucket since.
+    pub ends_at: i64,
+    /// The millitokens that an operator has added for this period alone.
+    pub topped_up: i64,
+}
+
+impl Period {
+    /// Returns the period that begins at `time`, or that contains it: epoch ms.
+    pub fn at(renewal: Renewal, time: i64) -> Self {
+        Self {
+            ends_at: renewal.end_after(time),
+            renewal,
+            topped_up: 0,
+        }
+    }
+
+    /// Returns the same period with another end: epoch ms.
+    #[must_use]
+    pub fn with_end(mut self, ends_at: i64) -> Self {
+        self.ends_at = ends_at;
+        self
+    }
+}
+
+/// The change of a limit's period by a write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeriodChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// A new period of the calendar, or of the session, begins at this time: epoch ms.
+    Begins(i64),
+    /// The limit gets other periods, or none: it becomes a token bucket.
+    Becomes(Option<Renewal>),
+}
+
+/// The kind and the numbers of a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Its numbers.
+    pub(crate) parameters: Parameters,
+    /// The periods of a quota; `None` for a token bucket.
+    pub(crate) renewal: Option<Renewal>,
+}
+
+impl From<&Limit> for Definition {
+    fn from(limit: &Limit) -> Self {
+        Self {
+            parameters: Parameters::from(limit),
+            renewal: limit.renewal().cloned(),
+        }
+    }
+}

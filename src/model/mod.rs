@@ -30,6 +30,7 @@ mod parameters;
 #[doc(hidden)]
 pub mod plan;
 mod refill;
+mod schedule;
 mod sealed;
 mod stamps;
 mod status;
@@ -55,6 +56,10 @@ pub use name::{
 pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
 pub use refill::{Level, Refill, RefillRule};
+pub use schedule::{
+    CompactProblem, CronProblem, InvalidCron, InvalidSchedule, LimitNumbers, ResetSchedule,
+    Schedule, ScheduleEntry,
+};
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{

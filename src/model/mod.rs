@@ -31,6 +31,7 @@ mod parameters;
 pub mod plan;
 mod quota;
 mod refill;
+mod schedule;
 mod sealed;
 mod stamps;
 mod status;
@@ -57,6 +58,10 @@ pub use namespace::{NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
 pub use quota::{Calendar, Period, PeriodChange, Renewal};
 pub use refill::{Level, Refill, RefillRule};
+pub use schedule::{
+    CompactProblem, CronProblem, InvalidCron, InvalidSchedule, LimitNumbers, ResetSchedule,
+    Schedule, ScheduleEntry,
+};
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{

@@ -1,0 +1,4 @@
+//! The vectors that the Python client was seen to follow, and comparisons with scans of each minute.
+
+mod random;
+mod vectors;

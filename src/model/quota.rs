@@ -1,9 +1,10 @@
 //! Quotas: limits whose tokens all come back at once, when a period ends.
 
 use std::{
+    collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{InvalidSchedule, Limit, Parameters, ResetSchedule};
@@ -11,6 +12,9 @@ use super::{InvalidSchedule, Limit, Parameters, ResetSchedule};
 /// The most times that the search for an edge begins anew. The rarest edges, those of the 29th of
 /// February, are at most eight years apart, and one search covers a year.
 const MOST_SEARCHES: usize = 10;
+
+/// The number of calendars that are remembered after they were decoded.
+const MOST_DECODED: usize = 1024;
 
 /// The periods of a quota.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,12 +68,22 @@ impl Calendar {
         }))
     }
 
-    /// Decodes the form that a table stores.
+    /// Decodes the form that a table stores. Buckets with the same calendar share it.
     ///
     /// # Errors
     /// Those of [`ResetSchedule::decode`].
     pub fn decode(compact: &str, zone: &str) -> Result<Self, InvalidSchedule> {
-        ResetSchedule::decode(compact, zone).map(Self::new)
+        let key = (Box::<str>::from(compact), Box::<str>::from(zone));
+        if let Some(known) = decoded().get(&key) {
+            return Ok(known.clone());
+        }
+        let calendar = ResetSchedule::decode(compact, zone).map(Self::new)?;
+        let mut decoded = decoded();
+        if decoded.len() >= MOST_DECODED {
+            decoded.clear();
+        }
+        decoded.insert(key, calendar.clone());
+        Ok(calendar)
     }
 
     /// Returns the schedule.
@@ -104,6 +118,14 @@ impl Calendar {
         }
         i64::MAX
     }
+}
+
+/// The calendars that were decoded, by their compact form and zone.
+type Decoded = HashMap<(Box<str>, Box<str>), Calendar>;
+
+fn decoded() -> MutexGuard<'static, Decoded> {
+    static DECODED: LazyLock<Mutex<Decoded>> = LazyLock::new(Mutex::default);
+    DECODED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PartialEq for Calendar {
@@ -164,15 +186,17 @@ pub enum PeriodChange {
     /// It stays.
     #[default]
     Keep,
-    /// A new period of the calendar, or of the session, begins at this time: epoch ms.
-    Begins(i64),
+    /// A period of the calendar begins. This time is in it: epoch ms.
+    Renews(i64),
+    /// A session begins at this time: epoch ms.
+    Opens(i64),
     /// The limit gets other periods, or none: it becomes a token bucket.
     Becomes(Option<Renewal>),
 }
 
 /// The kind and the numbers of a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// Its numbers.
     pub(crate) parameters: Parameters,
     /// The periods of a quota; `None` for a token bucket.

@@ -77,7 +77,7 @@ impl RefillRule {
 
     /// Returns the rule of a quota of `capacity` (millitokens) whose periods have this length (ms),
     /// and which is full again in `renewed_in` ms.
-    pub(super) fn quota(capacity: i64, length: i64, renewed_in: i64) -> Self {
+    pub(crate) fn quota(capacity: i64, length: i64, renewed_in: i64) -> Self {
         Self {
             capacity,
             refill_amount: 0,

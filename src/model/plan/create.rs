@@ -104,6 +104,8 @@ fn new_limit(
             remainder: 0,
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
-        period: limit.renewal().map(|renewal| Period::at(renewal.clone(), now)),
+        period: limit
+            .renewal()
+            .map(|renewal| Period::at(renewal.clone(), now)),
     }
 }

@@ -23,12 +23,7 @@ struct Amounts {
 }
 
 impl Amounts {
-    fn of(
-        state: &BucketState,
-        known: &LimitState,
-        change: Option<&Change>,
-        now: i64,
-    ) -> Self {
+    fn of(state: &BucketState, known: &LimitState, change: Option<&Change>, now: i64) -> Self {
         let Some(change) = change else {
             return Self::default();
         };
@@ -200,8 +195,9 @@ impl Rows<'_> {
                 PeriodChange::Becomes(new.renewal.clone())
             }
             (Some(to), _) if rule.is_renewed() => match known.renewal() {
-                Some(Renewal::Session(_)) if !charges => PeriodChange::Keep,
-                _ => PeriodChange::Begins(to),
+                Some(Renewal::Session(_)) if charges => PeriodChange::Opens(to),
+                Some(Renewal::Calendar(_)) => PeriodChange::Renews(to),
+                _ => PeriodChange::Keep,
             },
             _ => PeriodChange::Keep,
         }

@@ -259,7 +259,9 @@ impl Planner<'_> {
         let known = self.state.limits.iter().filter_map(|known| {
             let line = update.lines.iter().find(|line| line.limit == known.name);
             match line.map(|line| &line.period) {
-                Some(PeriodChange::Begins(at)) => Some(known.renewal()?.end_after(*at)),
+                Some(PeriodChange::Renews(at) | PeriodChange::Opens(at)) => {
+                    Some(known.renewal()?.end_after(*at))
+                }
                 Some(PeriodChange::Becomes(renewal)) => Some(renewal.as_ref()?.end_after(to)),
                 Some(PeriodChange::Keep) | None => Some(known.period()?.ends_at),
             }

@@ -36,6 +36,12 @@ impl Create {
         }
     }
 
+    /// Returns the first end of a quota's period: epoch ms.
+    pub(crate) fn first_end(&self) -> Option<i64> {
+        let periods = self.limits.iter().filter_map(|new| new.period.as_ref());
+        periods.map(|period| period.ends_at).min()
+    }
+
     /// Returns the limits of the bucket.
     pub fn limits(&self) -> &[NewLimit] {
         &self.limits

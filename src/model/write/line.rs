@@ -167,7 +167,7 @@ impl Line {
         let renewed = |renewal: &Renewal, at| Box::new(Period::at(renewal.clone(), at));
         match &self.period {
             PeriodChange::Keep => {}
-            PeriodChange::Begins(at) => {
+            PeriodChange::Renews(at) | PeriodChange::Opens(at) => {
                 limit.period = limit.renewal().map(|renewal| renewed(renewal, *at));
             }
             PeriodChange::Becomes(renewal) => {

@@ -27,6 +27,7 @@ mod failure;
 mod namespaces;
 mod pause;
 mod provision;
+mod quota;
 mod records;
 mod registry;
 mod sdk_error;

@@ -9,7 +9,7 @@ use super::{
     levels::{Levels, LimitLevel},
     schema::{LimitSchema, Schema, Schemas},
 };
-use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
+use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, Period, Renewal, plan};
 
 /// An amount that is requested from one limit, and the receiver of the level after a grant.
 pub(crate) trait Spend {
@@ -53,7 +53,7 @@ impl State {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
         for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
-            held.level = known.rule_at(now).refill(held.level, age);
+            known.refill(held, age, now);
         }
     }
 
@@ -71,22 +71,23 @@ impl State {
         for limit in limits.iter() {
             let wanted = LimitSchema::from(limit);
             let held = match self.schema.position(limit.name()) {
-                Some(index) if self.schema.known()[index].parameters == wanted.parameters => {
+                Some(index) if self.schema.known()[index].is(limit) => {
                     known.push(self.schema.known()[index].clone());
                     levels.push(own(index));
                     continue;
                 }
                 Some(index) => {
-                    let LimitLevel { level, consumed } = own(index);
-                    let tokens = level
-                        .tokens
-                        .min(wanted.rule_at(self.refilled_at).capacity());
+                    let LimitLevel {
+                        level, consumed, ..
+                    } = own(index);
+                    let new = full(&wanted, self.refilled_at);
                     LimitLevel {
                         level: Level {
-                            tokens,
+                            tokens: level.tokens.min(new.level.tokens),
                             remainder: 0,
                         },
                         consumed,
+                        ends_at: new.ends_at,
                     }
                 }
                 None => full(&wanted, self.refilled_at),
@@ -113,6 +114,11 @@ impl State {
         if amount > 0 && held.level.tokens < amount {
             return None;
         }
+        if amount > 0
+            && let Some(known) = self.schema.known().get(place)
+        {
+            known.open(held, self.refilled_at);
+        }
         held.level.tokens = held.level.tokens.saturating_sub(amount);
         held.consumed = held.consumed.saturating_add(amount);
         Some(held.level.tokens)
@@ -132,10 +138,15 @@ impl State {
             }
         }
         for (index, spend) in spends.iter_mut().enumerate() {
-            if let Some(held) = places
-                .at(limits, index)
-                .and_then(|place| self.levels.get_mut(place))
+            let Some(place) = places.at(limits, index) else {
+                continue;
+            };
+            if let (Some(known), Some(held)) =
+                (self.schema.known().get(place), self.levels.get_mut(place))
             {
+                if spend.amount() > 0 {
+                    known.open(held, self.refilled_at);
+                }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
                 spend.leave(held.level.tokens);
@@ -175,12 +186,15 @@ impl State {
             else {
                 continue;
             };
+            if spend.amount() > 0 {
+                known.open(held, self.refilled_at);
+            }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
             spend.leave(held.level.tokens);
             let owes = spend.amount() > 0 && held.level.tokens < 0;
             if let Some(wait) = known
-                .rule_at(self.refilled_at)
+                .rule_at(self.refilled_at, held.ends_at)
                 .wait(held.level, 0)
                 .filter(|_| owes)
             {
@@ -203,10 +217,13 @@ impl State {
             else {
                 continue;
             };
+            if *difference > 0 {
+                known.open(held, self.refilled_at);
+            }
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
             held.level.tokens = if *difference < 0 {
-                tokens.min(known.rule_at(self.refilled_at).capacity())
+                tokens.min(known.rule.capacity())
             } else {
                 tokens
             };
@@ -231,7 +248,7 @@ impl State {
             let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
             Some(plan::status(
                 limit,
-                known.rule_at(now),
+                known.rule_at(now, held.ends_at),
                 held.level,
                 amount,
                 ahead,
@@ -253,7 +270,7 @@ impl State {
             .iter()
             .zip(self.levels.iter())
             .map(|(known, held)| {
-                let rule = known.rule_at(self.refilled_at);
+                let rule = known.rule_at(self.refilled_at, held.ends_at);
                 rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
             });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
@@ -278,14 +295,22 @@ impl State {
                     name,
                     parameters,
                     rule,
+                    renewal,
                 } = known.clone();
-                let LimitLevel { level, consumed } = *held;
+                let LimitLevel {
+                    level,
+                    consumed,
+                    ends_at,
+                } = *held;
+                let period =
+                    renewal.map(|renewal| Period::at(renewal, self.refilled_at).with_end(ends_at));
                 LimitState {
                     name,
                     parameters,
                     rule,
                     level,
                     consumed,
+                    period: period.map(Box::new),
                 }
             });
         bucket.limits = limits.collect();
@@ -301,14 +326,24 @@ impl State {
             rule,
             level,
             consumed,
+            period,
         } in std::mem::take(&mut bucket.limits)
         {
+            let (renewal, ends_at) = match period {
+                None => (None, 0),
+                Some(period) => (Some(period.renewal), period.ends_at),
+            };
             known.push(LimitSchema {
                 name,
                 parameters,
                 rule,
+                renewal,
             });
-            levels.push(LimitLevel { level, consumed });
+            levels.push(LimitLevel {
+                level,
+                consumed,
+                ends_at,
+            });
         }
         let schema = schemas.schema(None, known);
         Self {
@@ -322,10 +357,15 @@ impl State {
 fn full(known: &LimitSchema, now: i64) -> LimitLevel {
     LimitLevel {
         level: Level {
-            tokens: known.rule_at(now).capacity(),
+            tokens: known.rule.capacity(),
             remainder: 0,
         },
         consumed: 0,
+        ends_at: match &known.renewal {
+            // A session begins when something is taken.
+            None | Some(Renewal::Session(_)) => 0,
+            Some(calendar) => calendar.end_after(now),
+        },
     }
 }
 

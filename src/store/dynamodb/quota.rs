@@ -1,0 +1,217 @@
+//! Encodes and decodes the periods of quotas: calendars and sessions.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    attributes::{Field, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
+    expression::{Expression, number, text},
+};
+use crate::model::{Calendar, Create, Parameters, Period, PeriodChange, Renewal, Update};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The attributes of a quota that a token bucket does not have.
+const OF_A_QUOTA: [Field; 7] = [
+    Field::SessionLength,
+    Field::SessionStart,
+    Field::SessionApplied,
+    Field::SessionMark,
+    Field::GrantCount,
+    Field::ToppedUp,
+    Field::Resets,
+];
+
+/// Returns the period of a limit of an item with the anchor `refilled_at` (epoch ms); `None` if the
+/// limit has neither a calendar nor sessions.
+///
+/// # Errors
+/// The attribute that this crate does not understand.
+pub(super) fn period(
+    item: &Item,
+    limit: &str,
+    parameters: Parameters,
+    refilled_at: i64,
+    shard_count: u32,
+) -> Result<Option<Period>, String> {
+    let attribute = |field| limit_attribute(limit, field);
+    let own = || attribute(Field::ResetSchedule);
+    if parameters.refill_amount() > 0 {
+        // Nothing refills beside the calendar of a quota.
+        return match (item.contains_key(RESET_SCHEDULE), schedule(item, limit)) {
+            (true, Some(_)) => Err(own()),
+            _ => Ok(None),
+        };
+    }
+    let number = |field| {
+        let value = item.get(&attribute(field));
+        value
+            .map(|value| whole(value).ok_or_else(|| attribute(field)))
+            .transpose()
+    };
+    // The shards of a quota divide each period by rules of their own.
+    if shard_count > 1 {
+        return Err(attribute(Field::GrantCount));
+    }
+    let mut period = match number(Field::SessionLength)? {
+        Some(seconds) => {
+            let renewal = Renewal::Session(seconds.saturating_mul(1000));
+            let start = number(Field::SessionStart)?;
+            let applied = number(Field::SessionApplied)?.unwrap_or(refilled_at);
+            // A session that has not begun, and one whose tokens are still to be granted, begin
+            // with the next charge.
+            let end = start
+                .filter(|start| *start <= applied)
+                .map_or(i64::MIN, |start| renewal.end_after(start));
+            Period::at(renewal, refilled_at).with_end(end)
+        }
+        None => {
+            let Some(compact) = schedule(item, limit) else {
+                return Ok(None);
+            };
+            let zone = item.get(ZONE).and_then(|zone| zone.as_s().ok());
+            let zone = zone.map_or("UTC", String::as_str);
+            let calendar = Calendar::decode(compact, zone).map_err(|_| own())?;
+            Period::at(Renewal::Calendar(calendar), refilled_at)
+        }
+    };
+    period.topped_up = number(Field::ToppedUp)?.unwrap_or(0).max(0);
+    Ok(Some(period))
+}
+
+/// Returns the reset schedule of a limit: its own or that of the item.
+fn schedule<'a>(item: &'a Item, limit: &str) -> Option<&'a str> {
+    let own = item.get(&limit_attribute(limit, Field::ResetSchedule));
+    let schedule = own.or_else(|| item.get(RESET_SCHEDULE))?.as_s().ok()?;
+    (schedule != NO_SCHEDULE).then_some(schedule.as_str())
+}
+
+fn whole(value: &AttributeValue) -> Option<i64> {
+    value.as_n().ok()?.parse().ok()
+}
+
+/// Adds the changes of the limits' periods to an update.
+pub(super) fn update(expression: &mut Expression, update: &Update) {
+    let grants = i64::from(update.shard_count.unwrap_or(1));
+    let anchor = update.anchor.moves_to().unwrap_or(update.now);
+    let mut zone = None;
+    for line in &update.lines {
+        let limit = line.limit.as_str();
+        match &line.period {
+            PeriodChange::Renews(_) => renewed(expression, limit, grants),
+            PeriodChange::Opens(at) => {
+                renewed(expression, limit, grants);
+                opened(expression, limit, *at);
+            }
+            PeriodChange::Becomes(renewal) => {
+                begins(expression, limit, renewal.as_ref(), grants, anchor);
+                zone = zone.or_else(|| zone_of(renewal.as_ref()));
+            }
+            _ => {}
+        }
+    }
+    for new in &update.added {
+        let renewal = new.period.as_ref().map(|period| &period.renewal);
+        if renewal.is_some() {
+            begins(expression, new.limit.as_str(), renewal, grants, anchor);
+            zone = zone.or_else(|| zone_of(renewal));
+        }
+    }
+    if let Some(zone) = zone {
+        expression.set(ZONE, text(zone));
+    }
+}
+
+/// Grants the whole quota again.
+fn renewed(expression: &mut Expression, limit: &str, grants: i64) {
+    expression.set(&limit_attribute(limit, Field::GrantCount), number(grants));
+    expression.remove(&limit_attribute(limit, Field::ToppedUp));
+}
+
+fn opened(expression: &mut Expression, limit: &str, at: i64) {
+    expression.set(&limit_attribute(limit, Field::SessionStart), number(at));
+    expression.set(&limit_attribute(limit, Field::SessionApplied), number(at));
+    expression.remove(&limit_attribute(limit, Field::SessionMark));
+}
+
+/// Makes the limit a quota with other periods, or a token bucket.
+fn begins(
+    expression: &mut Expression,
+    limit: &str,
+    renewal: Option<&Renewal>,
+    grants: i64,
+    at: i64,
+) {
+    // The item may have a schedule for all limits that have none of their own.
+    let compact = match renewal {
+        Some(Renewal::Calendar(calendar)) => calendar.compact(),
+        _ => NO_SCHEDULE,
+    };
+    let own = limit_attribute(limit, Field::ResetSchedule);
+    expression.set(&own, text(compact));
+    let mut rest = OF_A_QUOTA.to_vec();
+    let mut set = |field, value| {
+        expression.set(&limit_attribute(limit, field), number(value));
+        rest.retain(|other| *other != field);
+    };
+    if renewal.is_some() {
+        set(Field::GrantCount, grants);
+    }
+    if let Some(Renewal::Session(length)) = renewal {
+        set(Field::SessionLength, length / 1000);
+        set(Field::SessionStart, at);
+        set(Field::SessionApplied, at);
+    }
+    for field in rest {
+        expression.remove(&limit_attribute(limit, field));
+    }
+}
+
+fn zone_of(renewal: Option<&Renewal>) -> Option<&str> {
+    match renewal {
+        Some(Renewal::Calendar(calendar)) => Some(calendar.schedule().zone()),
+        _ => None,
+    }
+}
+
+/// Returns the attributes of the quotas in a new item, as the Python client writes them.
+pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
+    let renewals = || {
+        create
+            .limits
+            .iter()
+            .map(|new| new.period.as_ref().map(|period| &period.renewal))
+    };
+    let calendar = renewals().flatten().find_map(|renewal| match renewal {
+        Renewal::Calendar(calendar) => Some(calendar),
+        Renewal::Session(_) => None,
+    });
+    let mut attributes = Vec::new();
+    if let Some(calendar) = calendar {
+        attributes.push((RESET_SCHEDULE.to_owned(), text(calendar.compact())));
+        attributes.push((ZONE.to_owned(), text(calendar.schedule().zone())));
+    }
+    for new in &create.limits {
+        let mut put = |field, value| {
+            attributes.push((limit_attribute(new.limit.as_str(), field), value));
+        };
+        let renewal = new.period.as_ref().map(|period| &period.renewal);
+        let own = match renewal {
+            Some(Renewal::Calendar(calendar)) => Some(calendar.compact()),
+            _ => None,
+        };
+        if own != calendar.map(Calendar::compact) {
+            put(Field::ResetSchedule, text(own.unwrap_or(NO_SCHEDULE)));
+        }
+        if renewal.is_some() {
+            put(Field::GrantCount, number(create.shard_count.into()));
+        }
+        if let Some(Renewal::Session(length)) = renewal {
+            put(Field::SessionLength, number(length / 1000));
+            put(Field::SessionStart, number(create.now));
+            put(Field::SessionApplied, number(create.now));
+        }
+    }
+    attributes
+}

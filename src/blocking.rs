@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{
     error::{Error, SettleError, Unavailable},
-    model::{BreakerState, Status, StoreStatus},
+    model::{BreakerState, Sealed, Status, StoreStatus},
 };
 
 /// Waits on the calling thread for the answer of a future.
@@ -49,7 +49,7 @@ pub trait Wait: IntoFuture + Sized {
 
 impl<F> Wait for F
 where
-    F: IntoFuture<Output: Answer>,
+    F: IntoFuture<Output: WaitOutput>,
 {
     fn wait(self) -> F::Output {
         match start() {
@@ -103,26 +103,22 @@ fn start() -> io::Result<&'static Runtime> {
 }
 
 /// The output of a future that can be waited for.
-pub trait Answer: sealed::Sealed + Sized {
+pub trait WaitOutput: Sealed + Sized {
     /// Returns the answer if there is no thread for store calls. `poll` waits for the future all
     /// the same.
     #[doc(hidden)]
     fn without_thread(poll: impl FnOnce() -> Self) -> Self;
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
-impl<T, E: From<Error>> sealed::Sealed for Result<T, E> {}
-impl<T, E: From<Error>> Answer for Result<T, E> {
+impl<T, E: From<Error>> Sealed for Result<T, E> {}
+impl<T, E: From<Error>> WaitOutput for Result<T, E> {
     fn without_thread(_: impl FnOnce() -> Self) -> Self {
         Err(Error::from(Unavailable::NoThread).into())
     }
 }
 
-impl sealed::Sealed for Result<(), SettleError> {}
-impl Answer for Result<(), SettleError> {
+impl Sealed for Result<(), SettleError> {}
+impl WaitOutput for Result<(), SettleError> {
     /// A settlement is on its way by itself.
     fn without_thread(poll: impl FnOnce() -> Self) -> Self {
         poll()
@@ -130,23 +126,23 @@ impl Answer for Result<(), SettleError> {
 }
 
 /// A row of a listing.
-impl<T> sealed::Sealed for Option<Result<T, Error>> {}
-impl<T> Answer for Option<Result<T, Error>> {
+impl<T> Sealed for Option<Result<T, Error>> {}
+impl<T> WaitOutput for Option<Result<T, Error>> {
     fn without_thread(_: impl FnOnce() -> Self) -> Self {
         Some(Err(Unavailable::NoThread.into()))
     }
 }
 
-impl sealed::Sealed for () {}
-impl Answer for () {
+impl Sealed for () {}
+impl WaitOutput for () {
     /// The end of a flush or a shutdown, which go on by themselves.
     fn without_thread(poll: impl FnOnce() -> Self) -> Self {
         poll()
     }
 }
 
-impl sealed::Sealed for Status {}
-impl Answer for Status {
+impl Sealed for Status {}
+impl WaitOutput for Status {
     fn without_thread(_: impl FnOnce() -> Self) -> Self {
         let problem = Some(Unavailable::NoThread.to_string());
         Self::new(

@@ -95,4 +95,4 @@ pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFutur
 
 pub(crate) use lease::More;
 pub(crate) use request::Started;
-pub(crate) use terms::{FallbackOptions, Shadow, Wait};
+pub(crate) use terms::{FallbackOptions, Shadow, WaitOptions};

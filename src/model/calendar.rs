@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_times() {
+    fn times_are_written_in_the_format_of_the_peer() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),

@@ -17,19 +17,19 @@ use super::{IntoName, InvalidName, LimitName};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    amounts: Amounts,
+    amounts: CostAmounts,
 }
 
 /// The amounts. Usually there is none or one: it is stored inline, and dropping it is cheap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Amounts {
+enum CostAmounts {
     #[default]
     None,
     One([(LimitName, u64); 1]),
     More(Vec<(LimitName, u64)>),
 }
 
-impl Amounts {
+impl CostAmounts {
     #[inline]
     fn as_slice(&self) -> &[(LimitName, u64)] {
         match self {
@@ -104,7 +104,7 @@ impl Cost {
     /// Returns `true` if the cost names no limit.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.amounts, Amounts::None)
+        matches!(self.amounts, CostAmounts::None)
     }
 
     /// Returns the limits that the cost names, with their amounts in tokens.

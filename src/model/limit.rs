@@ -568,7 +568,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_what_makes_no_limit() {
+    fn numbers_that_make_no_limit_are_refused() {
         let second = Duration::from_secs(1);
         assert_eq!(Limit::new("a", 0, 1, second), Err(InvalidLimit::NoCapacity));
         assert_eq!(Limit::new("a", 1, 0, second), Err(InvalidLimit::NoRefill));
@@ -595,7 +595,7 @@ mod tests {
     }
 
     #[test]
-    fn serializes_in_the_words_of_the_peer() {
+    fn a_limit_is_serialized_in_the_words_of_the_peer() {
         let limit = Limit::new("rpm", 10, 5, Duration::from_millis(100)).unwrap();
         let json = serde_json::to_value(&limit).unwrap();
         assert_eq!(
@@ -613,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn time_to_fill_rounds_up() {
+    fn the_time_to_fill_is_rounded_up() {
         let limit = Limit::new("a", 10, 3, Duration::from_secs(1)).unwrap();
         assert_eq!(limit.time_to_fill(), Duration::from_millis(3334));
     }

@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_stand_for_an_ipv4_address() {
+    fn addresses_that_stand_for_an_ipv4_address_become_it() {
         for text in [
             "::ffff:203.0.113.7",
             "64:ff9b::203.0.113.7",

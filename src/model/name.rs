@@ -390,7 +390,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_is_wrong_and_where_but_not_the_text() {
+    fn an_invalid_name_says_what_is_wrong_and_where_but_not_the_text() {
         let error = EntityId::new("sk-secret#1").unwrap_err();
         assert_eq!(error.problem, NameProblem::Character { at: 9 });
         assert!(!error.to_string().contains("secret"), "{error}");
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn hash_never_appears() {
+    fn a_name_never_contains_a_hash_sign() {
         assert!(EntityId::new("a#b").is_err());
         assert!(Resource::new("a#b").is_err());
         assert!(LimitName::new("a#b").is_err());
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn serializes_as_text_and_checks_on_the_way_back() {
+    fn a_name_is_serialized_as_text_and_checked_on_the_way_back() {
         let name: LimitName = serde_json::from_str("\"rpm\"").unwrap();
         assert_eq!(serde_json::to_string(&name).unwrap(), "\"rpm\"");
         assert!(serde_json::from_str::<LimitName>("\"r pm\"").is_err());

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_as_the_client_whose_items_it_understands() {
+    fn this_crate_counts_as_the_client_whose_items_it_understands() {
         for (client, accepted) in [
             ("0.0.0", true),
             ("0.15.0", true),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_is_refused_by_name() {
+    fn a_text_that_is_no_version_is_refused_by_name() {
         for garbage in [
             "",
             "ten",

@@ -6,7 +6,7 @@
 
 use tracing::{Level, Span, field::Empty};
 
-use super::outcome::{Outcome, Path};
+use super::outcome::{AcquireOutcome, Path};
 use crate::{
     error::Error,
     model::{KeyParts, Resource},
@@ -39,12 +39,18 @@ pub(crate) fn traces_acquires() -> bool {
 /// Counts an acquire that was decided in memory. Allocates nothing for a grant.
 #[inline]
 pub(crate) fn decided_in_memory(begun: Begun, resource: &Resource, error: Option<&Error>) {
-    record(begun, resource, Outcome::of(error), Path::Memory, error);
+    record(
+        begun,
+        resource,
+        AcquireOutcome::of(error),
+        Path::Memory,
+        error,
+    );
 }
 
 /// Observes an acquire that is not decided at once, or that is traced.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct ObservedAcquire {
     span: Span,
     begun: Begun,
     resource: Resource,
@@ -54,7 +60,7 @@ pub(crate) struct Watch {
     over: bool,
 }
 
-impl Watch {
+impl ObservedAcquire {
     pub(crate) fn new(begun: Begun, key: KeyParts<'_>, in_memory: bool, observed: bool) -> Self {
         let span = tracing::debug_span!(
             target: "tollgate",
@@ -88,11 +94,11 @@ impl Watch {
         // A denial by limits that only observe has a metric of its own.
         let passes = self.observed && matches!(error, Some(Error::Denied(_)));
         let outcome = if passes {
-            Outcome::Granted
+            AcquireOutcome::Granted
         } else {
-            Outcome::of(error)
+            AcquireOutcome::of(error)
         };
-        let path = Path::of(self.in_memory, waited, degraded, Outcome::of(error));
+        let path = Path::of(self.in_memory, waited, degraded, AcquireOutcome::of(error));
         if !self.span.is_disabled() {
             self.span.record("tollgate.outcome", outcome.label());
             self.span.record("tollgate.path", path.label());
@@ -117,15 +123,15 @@ impl Watch {
 }
 
 /// If it is dropped before the decision, the request was cancelled.
-impl Drop for Watch {
+impl Drop for ObservedAcquire {
     fn drop(&mut self) {
         if !self.over {
             self.span
-                .record("tollgate.outcome", Outcome::Cancelled.label());
+                .record("tollgate.outcome", AcquireOutcome::Cancelled.label());
             record(
                 self.begun,
                 &self.resource,
-                Outcome::Cancelled,
+                AcquireOutcome::Cancelled,
                 Path::Write,
                 None,
             );
@@ -137,18 +143,24 @@ impl Drop for Watch {
 pub(crate) fn topped_up(error: Option<&Error>) {
     super::count(
         super::names::TOP_UPS,
-        &[("outcome", Outcome::of(error).label())],
+        &[("outcome", AcquireOutcome::of(error).label())],
         1,
     );
 }
 
 #[cfg(not(feature = "metrics"))]
 #[inline]
-fn record(_: Begun, _: &Resource, _: Outcome, _: Path, _: Option<&Error>) {}
+fn record(_: Begun, _: &Resource, _: AcquireOutcome, _: Path, _: Option<&Error>) {}
 
 #[cfg(feature = "metrics")]
 #[inline]
-fn record(begun: Begun, resource: &Resource, outcome: Outcome, path: Path, error: Option<&Error>) {
+fn record(
+    begun: Begun,
+    resource: &Resource,
+    outcome: AcquireOutcome,
+    path: Path,
+    error: Option<&Error>,
+) {
     use super::{meters, series::ResourceSeries};
     use crate::model::Owner;
 
@@ -156,7 +168,7 @@ fn record(begun: Begun, resource: &Resource, outcome: Outcome, path: Path, error
     let series = ResourceSeries::of(resource);
     meters::with(|meters| {
         meters.decisions(series, outcome).increment(1);
-        if matches!(outcome, Outcome::Granted | Outcome::Denied) {
+        if matches!(outcome, AcquireOutcome::Granted | AcquireOutcome::Denied) {
             meters.acquire(path).record(took.as_secs_f64());
         }
         if let Some(denied) = error.and_then(Error::denied) {

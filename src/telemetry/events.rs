@@ -2,7 +2,7 @@
 
 use super::{
     count,
-    hooks::{self, BreakerState, breaker},
+    hooks::{self, BreakerGauge, breaker},
     names,
     sampled::Sampled,
 };
@@ -134,12 +134,12 @@ pub(crate) fn stale_config(error: &Unavailable) {
 
 pub(crate) fn breaker_opened(failures: u32) {
     tracing::warn!(target: "tollgate", failures, "breaker opened");
-    breaker(BreakerState::Open);
+    breaker(BreakerGauge::Open);
 }
 
 pub(crate) fn breaker_closed() {
     tracing::info!(target: "tollgate", "breaker closed");
-    breaker(BreakerState::Closed);
+    breaker(BreakerGauge::Closed);
 }
 
 pub(crate) fn decided_locally(resource: &Resource, error: &Unavailable, granted: bool) {

@@ -8,7 +8,7 @@ use crate::model::{LimitName, Resource};
 
 /// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BreakerState {
+pub(crate) enum BreakerGauge {
     /// Calls go to the store.
     Closed,
     /// One call probes if the store answers again.
@@ -18,7 +18,7 @@ pub(crate) enum BreakerState {
 }
 
 /// Reports a change of the breaker.
-pub(crate) fn breaker(state: BreakerState) {
+pub(crate) fn breaker(state: BreakerGauge) {
     set(names::BREAKER_STATE, f64::from(state as u8));
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn shadow_denied(resource: &Resource, limit: &LimitName) {
 
 super::held::counted! {
     /// A request that waits for capacity.
-    Waiter, WAITERS
+    CountedWaiter, WAITERS
 }
 
 /// Counts a request while it waits for capacity, and records how long it waited. If it is dropped
@@ -52,7 +52,7 @@ super::held::counted! {
 #[derive(Debug)]
 pub(crate) struct Waited {
     since: Instant,
-    _waiter: Waiter,
+    _waiter: CountedWaiter,
     over: bool,
 }
 
@@ -60,7 +60,7 @@ impl Waited {
     pub(crate) fn begin() -> Self {
         Self {
             since: Instant::now(),
-            _waiter: Waiter::new(),
+            _waiter: CountedWaiter::new(),
             over: false,
         }
     }

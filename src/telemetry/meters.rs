@@ -11,7 +11,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use super::{
     catalogue, names,
     outage::Outage,
-    outcome::{Outcome, Path},
+    outcome::{AcquireOutcome, Path},
     series::{LIMIT_PLACES, LimitSeries, RESOURCE_PLACES, ResourceSeries},
 };
 
@@ -34,7 +34,7 @@ struct Meters {
 }
 
 struct ResourceMeters {
-    decisions: [OnceLock<Counter>; Outcome::COUNT],
+    decisions: [OnceLock<Counter>; AcquireOutcome::COUNT],
     limits: [LimitMeters; LIMIT_PLACES],
 }
 
@@ -126,7 +126,7 @@ impl Current<'_> {
     }
 
     #[inline]
-    pub(super) fn decisions(&self, resource: &ResourceSeries, outcome: Outcome) -> &Counter {
+    pub(super) fn decisions(&self, resource: &ResourceSeries, outcome: AcquireOutcome) -> &Counter {
         self.resource(resource).decisions[outcome as usize].get_or_init(|| {
             self.counter(
                 names::DECISIONS,
@@ -194,7 +194,7 @@ impl Current<'_> {
     fn resource(&self, resource: &ResourceSeries) -> &ResourceMeters {
         self.meters.resources[resource.place].get_or_init(|| {
             Box::new(ResourceMeters {
-                decisions: [const { OnceLock::new() }; Outcome::COUNT],
+                decisions: [const { OnceLock::new() }; AcquireOutcome::COUNT],
                 limits: std::array::from_fn(|_| LimitMeters::default()),
             })
         })

@@ -80,7 +80,7 @@ pub use self::catalogue::{DURATION_BUCKETS, METRICS, Metric, MetricKind};
 #[cfg(feature = "usage-body")]
 pub(crate) use self::hooks::{UsageBody, usage_body};
 pub(crate) use self::{
-    acquire::{Begun, Watch, decided_in_memory, topped_up, traces_acquires},
+    acquire::{Begun, ObservedAcquire, decided_in_memory, topped_up, traces_acquires},
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
         Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored,
@@ -89,12 +89,12 @@ pub(crate) use self::{
         setup, shadow_denial, shadow_denial_of, stale_config, store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
-    hooks::{BreakerState, Waited, breaker, passed},
+    hooks::{BreakerGauge, Waited, breaker, passed},
     layer::{Degraded, Exempt, degraded, exempt},
     memory::{MemoryFull, memory_buckets, memory_room, memory_was_full},
     refusals::Refusals,
     settled::settled,
-    store_call::{Answer, Retry, StoreCall, store_retried},
+    store_call::{Retry, StoreAnswer, StoreCall, store_retried},
 };
 #[cfg(feature = "dynamodb")]
 pub(crate) use self::{

@@ -7,10 +7,10 @@ use std::{
 
 /// Adds up the time from calls that failed to the next calls, for a counter of whole seconds.
 #[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Seen>);
+pub(super) struct Outage(Mutex<OutageState>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct OutageState {
     /// The end of the last call if it failed.
     down: Option<Instant>,
     /// The fraction of a second that is not counted yet.
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_counted_from_the_first_failure_to_the_next_success() {
+    fn an_outage_lasts_from_the_first_failure_to_the_next_success() {
         let (outage, start) = (Outage::default(), Instant::now());
         let heard = |millis, down| outage.heard(down, start + Duration::from_millis(millis));
         assert_eq!(heard(0, false), 0);
@@ -55,7 +55,7 @@ mod tests {
 
     /// Several threads record calls, so their times may be out of order.
     #[test]
-    fn time_does_not_go_back() {
+    fn the_time_of_an_outage_does_not_go_back() {
         let (outage, start) = (Outage::default(), Instant::now());
         assert_eq!(outage.heard(true, start + Duration::from_secs(5)), 0);
         assert_eq!(outage.heard(true, start), 0);

@@ -4,7 +4,7 @@ use crate::error::Error;
 
 /// The outcome of an acquire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AcquireOutcome {
     Granted,
     Denied,
     ExceedsCapacity,
@@ -15,7 +15,7 @@ pub(super) enum Outcome {
     Cancelled,
 }
 
-impl Outcome {
+impl AcquireOutcome {
     #[cfg(feature = "metrics")]
     pub(super) const COUNT: usize = 7;
 
@@ -63,12 +63,17 @@ impl Path {
     #[cfg(feature = "metrics")]
     pub(super) const COUNT: usize = 5;
 
-    pub(super) fn of(in_memory: bool, waited: bool, degraded: bool, outcome: Outcome) -> Self {
+    pub(super) fn of(
+        in_memory: bool,
+        waited: bool,
+        degraded: bool,
+        outcome: AcquireOutcome,
+    ) -> Self {
         match (waited, outcome) {
             _ if in_memory => Self::Memory,
-            (_, Outcome::Granted | Outcome::Denied) if degraded => Self::Local,
+            (_, AcquireOutcome::Granted | AcquireOutcome::Denied) if degraded => Self::Local,
             (true, _) => Self::Write,
-            (false, Outcome::Granted) => Self::Prefetch,
+            (false, AcquireOutcome::Granted) => Self::Prefetch,
             (false, _) => Self::Denial,
         }
     }

@@ -15,10 +15,10 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Emits an event for calls that the store refuses permanently: at once for the first one of each
 /// kind of call, then one in ten seconds, with the number of refusals in between.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<[Told; StoreCall::ALL]>);
+pub(crate) struct Refusals(Mutex<[LastWarning; StoreCall::ALL]>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Told {
+struct LastWarning {
     last: Option<Instant>,
     since: u64,
 }
@@ -37,16 +37,16 @@ impl Refusals {
     /// event.
     fn untold(&self, call: StoreCall, now: Instant) -> Option<u64> {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = calls.get_mut(call as usize)?;
-        if told
+        let warning = calls.get_mut(call as usize)?;
+        if warning
             .last
             .is_some_and(|last| now.saturating_duration_since(last) < EVERY)
         {
-            told.since += 1;
+            warning.since += 1;
             return None;
         }
-        told.last = Some(now);
-        Some(std::mem::take(&mut told.since))
+        warning.last = Some(now);
+        Some(std::mem::take(&mut warning.since))
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_in_ten_seconds_is_told_for_each_kind_of_call() {
+    fn one_refusal_in_ten_seconds_is_reported_for_each_kind_of_call() {
         let (refusals, start) = (Refusals::default(), Instant::now());
         let untold = |call, seconds| refusals.untold(call, start + Duration::from_secs(seconds));
         assert_eq!(untold(StoreCall::Update, 0), Some(0));

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_then_one_a_second() {
+    fn a_burst_of_events_passes_and_then_one_a_second() {
         let sampled = Sampled::new();
         let written = |now: u64, asked: usize| {
             (0..asked)

@@ -132,7 +132,7 @@ mod tests {
 
     /// Runs alone: no other test of this process counts anything.
     #[test]
-    fn the_first_have_series_of_their_own_and_all_others_share_one() {
+    fn the_first_names_have_series_of_their_own_and_all_others_share_one() {
         for number in 0..MOST_RESOURCES * 3 {
             let name = format!("resource-{number}");
             let expected = if number < MOST_RESOURCES {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_taken_for_the_others() {
+    fn no_name_is_mistaken_for_the_shared_series() {
         assert!(Resource::new(OTHER).is_err());
         assert!(LimitName::new(OTHER).is_err());
     }

@@ -42,13 +42,13 @@ impl StoreCall {
     }
 
     /// Observes a call.
-    pub(crate) async fn watch<T: Answer>(
+    pub(crate) async fn watch<T: StoreAnswer>(
         self,
         resource: &Resource,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let span = tracing::debug_span!(target: "tollgate", "store_call", tollgate.call = self.label(), tollgate.resource = %resource, tollgate.result = Empty);
-        let watched = Watched {
+        let watched = ObservedCall {
             call: self,
             span: span.clone(),
             begun: Instant::now(),
@@ -61,39 +61,39 @@ impl StoreCall {
 }
 
 /// The answer of a store.
-pub(crate) trait Answer {
+pub(crate) trait StoreAnswer {
     /// Returns `true` if all conditions held.
     fn applied(&self) -> bool {
         true
     }
 }
 
-impl<T> Answer for Option<T> {}
+impl<T> StoreAnswer for Option<T> {}
 
-impl Answer for LookUp {}
+impl StoreAnswer for LookUp {}
 
-impl Answer for WriteOutcome {
+impl StoreAnswer for WriteOutcome {
     fn applied(&self) -> bool {
         matches!(self, Self::Applied(_))
     }
 }
 
-impl Answer for bool {
+impl StoreAnswer for bool {
     fn applied(&self) -> bool {
         *self
     }
 }
 
 /// A call in flight. If it is dropped before it is answered, its answer counts as lost.
-struct Watched {
+struct ObservedCall {
     call: StoreCall,
     span: Span,
     begun: Instant,
     over: bool,
 }
 
-impl Watched {
-    fn answered<T: Answer>(mut self, result: &Result<T, StoreError>) {
+impl ObservedCall {
+    fn answered<T: StoreAnswer>(mut self, result: &Result<T, StoreError>) {
         self.over = true;
         let (label, down) = match result {
             Ok(answer) if answer.applied() => ("ok", Some(false)),
@@ -130,7 +130,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for ObservedCall {
     fn drop(&mut self) {
         if !self.over {
             self.end("unknown", Some(true));

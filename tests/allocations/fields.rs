@@ -44,7 +44,7 @@ fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
 }
 
 #[test]
-fn one_allocation_tells_of_one_limit() {
+fn the_headers_of_one_limit_are_one_allocation() {
     let silent = of_a_request(ReportLimits::Off, 1);
     // The value of `RateLimit`. The value of `RateLimit-Policy` is built once.
     assert_eq!(of_a_request(ReportLimits::All, 1) - silent, 1);

@@ -5,7 +5,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tollgate::{Limit, RateLimiter, store::MemoryStore};
 
 #[tokio::test]
-async fn gates_and_settlements_are_counted_while_they_are_there() {
+async fn the_gauges_count_gates_and_settlements_while_they_exist() {
     let _gates = super::GATES_OF_ONE.lock().await;
     let limiter = RateLimiter::builder().build(MemoryStore::new()).unwrap();
     let limit = Limit::per_minute("tpm", 100);

@@ -143,13 +143,13 @@ fn left_of_clients(
 }
 
 #[test]
-fn nothing_is_left_of_hostile_clients_in_memory() {
+fn hostile_clients_leave_no_memory_allocated_in_memory() {
     let left = left_of_clients(|builder| builder.build_memory(MemoryStore::new()));
     assert!(left < CLIENTS as i64 * 8, "{left} bytes");
 }
 
 #[test]
-fn nothing_is_left_of_hostile_clients_through_gates() {
+fn hostile_clients_leave_no_memory_allocated_through_gates() {
     let _gates = super::GATES_OF_ONE.blocking_lock();
     let store = Arc::new(MemoryStore::new());
     let left = left_of_clients(|builder| builder.build_shared(store).unwrap());

@@ -339,7 +339,7 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
 
 /// Ten times as many keys as remembered gates.
 #[test]
-fn gates_are_flat_after_the_cap() {
+fn the_memory_of_gates_is_flat_after_the_cap() {
     let _gates = GATES_OF_ONE.blocking_lock();
     const GATES: usize = 5_000;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -381,7 +381,7 @@ fn gates_are_flat_after_the_cap() {
 
 /// Ten times as many keys as the store has room for. The benchmarks of the report use ten million.
 #[test]
-fn memory_is_flat_after_the_cap() {
+fn the_memory_of_a_store_is_flat_after_the_cap() {
     // With the first capacity, the tables of the store's parts are as full as they may be with room
     // for deletions. With the second one, they are doubled for that room. 139 bytes of each bucket
     // are outside these tables.

@@ -67,7 +67,7 @@ fn settings() -> Vec<String> {
 }
 
 #[test]
-fn has_every_setting() {
+fn the_page_of_settings_lists_every_setting() {
     let settings = settings();
     assert!(
         settings.len() > 60,

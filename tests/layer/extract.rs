@@ -25,7 +25,7 @@ async fn json(app: Router, user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_lease() {
+async fn a_handler_gets_the_lease() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| Json(lease.consumed("tpm"));
     let app = Router::new()
@@ -35,7 +35,7 @@ async fn the_lease() {
 }
 
 #[tokio::test]
-async fn perhaps_a_lease() {
+async fn a_handler_gets_an_optional_lease() {
     let (limiter, _) = memory();
     let handler = async |lease: Option<LeaseHandle>| Json(lease.map(|lease| lease.consumed("tpm")));
     let bare = Router::new().route("/", get(handler));
@@ -47,7 +47,7 @@ async fn perhaps_a_lease() {
 }
 
 #[tokio::test]
-async fn the_status() {
+async fn a_handler_gets_the_status() {
     let remote = Remote::start().await;
     for limiter in [memory().0, remote.limiter] {
         let handler = async |status: RateLimitStatus| {
@@ -92,7 +92,7 @@ async fn the_status_follows_what_the_handler_adjusts() {
 }
 
 #[tokio::test]
-async fn perhaps_a_status() {
+async fn a_handler_gets_an_optional_status() {
     let handler = async |status: Option<RateLimitStatus>| Json(status.is_some());
     let bare = Router::new().route("/", get(handler));
     assert_eq!(json(bare.clone(), "alice").await, false);
@@ -103,7 +103,7 @@ async fn perhaps_a_status() {
 }
 
 #[tokio::test]
-async fn the_layer_is_missing() {
+async fn an_extractor_without_the_layer_answers_500() {
     let events = Events::collect();
     let app = Router::new()
         .route("/lease", get(async |_: LeaseHandle| {}))
@@ -131,7 +131,7 @@ async fn the_layer_is_missing() {
 }
 
 #[tokio::test]
-async fn the_layer_stands_further_in() {
+async fn an_optional_lease_is_none_outside_the_layer() {
     let (limiter, _) = memory();
     let inner = Router::new()
         .route("/", get(async || {}))
@@ -152,7 +152,7 @@ async fn the_layer_stands_further_in() {
 }
 
 #[tokio::test]
-async fn a_request_that_passed_unlimited_has_one_that_charges_nothing() {
+async fn an_unlimited_request_has_a_lease_that_charges_nothing() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
         assert!(status.limits.is_empty() && status.entity.is_none() && !status.degraded);
@@ -167,7 +167,7 @@ async fn a_request_that_passed_unlimited_has_one_that_charges_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_layers_the_inner_ones_lease() {
+async fn a_handler_behind_two_layers_gets_the_inner_ones_lease() {
     let (limiter, _) = memory();
     let inner = super::world::per_user(Limit::per_hour("rph", 7))
         .resource(tollgate::layer::keys::fixed("inner"));

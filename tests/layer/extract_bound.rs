@@ -89,17 +89,17 @@ async fn acquires_when_it_knows(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn a_handler_acquires_itself_in_memory() {
     acquires_when_it_knows(memory().0).await;
 }
 
 #[tokio::test]
-async fn through_gates() {
+async fn a_handler_acquires_itself_through_gates() {
     acquires_when_it_knows(gated().0).await;
 }
 
 #[tokio::test]
-async fn over_dynamodb() {
+async fn a_handler_acquires_itself_over_dynamodb() {
     acquires_when_it_knows(Remote::start().await.limiter).await;
 }
 
@@ -123,7 +123,7 @@ async fn a_handler_that_does_not_acquire_is_not_charged() {
 }
 
 #[tokio::test]
-async fn what_it_acquires_is_settled_as_any_lease() {
+async fn a_lease_that_a_handler_acquired_is_settled_as_any_lease() {
     let (limiter, _) = memory();
     let handler = async |limiter: BoundLimiter| {
         limiter.acquire().await.unwrap();
@@ -141,7 +141,7 @@ async fn what_it_acquires_is_settled_as_any_lease() {
 }
 
 #[tokio::test]
-async fn it_acquires_once() {
+async fn a_handler_acquires_once() {
     let (limiter, _) = memory();
     let handler = async |one: BoundLimiter, other: BoundLimiter| -> Result<(), Error> {
         let lease = one.acquire().await?;
@@ -223,7 +223,7 @@ async fn panics_with(
 }
 
 #[tokio::test]
-async fn it_is_held_open_by_the_last_handle() {
+async fn the_last_handle_holds_the_lease_open() {
     let (limiter, _) = memory();
     let (send, receive) = tokio::sync::oneshot::channel::<LeaseHandle>();
     let send = Arc::new(std::sync::Mutex::new(Some(send)));
@@ -251,7 +251,7 @@ async fn keys_are_checked_before_the_handler_runs() {
 
 /// A policy that only observes refuses no request, and the handler gets its lease.
 #[tokio::test]
-async fn without_a_key_where_the_policy_only_observes() {
+async fn a_handler_of_a_policy_that_only_observes_acquires_without_a_key() {
     let (limiter, _) = memory();
     let handler = async |limiter: BoundLimiter, status: RateLimitStatus| {
         assert_eq!(status.shadow, None, "nothing is asked yet");
@@ -288,7 +288,7 @@ async fn without_a_key_where_the_policy_only_observes() {
 /// A request that this layer exempts is not charged, and does not use the limiter of an outer
 /// layer.
 #[tokio::test]
-async fn a_request_that_passes_unlimited_does_not_find_another_layers() {
+async fn an_unlimited_request_does_not_find_the_limiter_of_another_layer() {
     let (limiter, _) = memory();
     let handler = async |limiter: BoundLimiter| {
         let lease = limiter.cost("tpm", 1_000_000).acquire().await.unwrap();
@@ -306,7 +306,7 @@ async fn a_request_that_passes_unlimited_does_not_find_another_layers() {
 }
 
 #[tokio::test]
-async fn the_store_is_down() {
+async fn a_handler_gets_the_policys_decision_while_the_store_is_down() {
     let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_millis(200))).await;
     remote.engine.stop().await;
     let blocks = app(&remote.limiter, bound());
@@ -329,7 +329,7 @@ async fn the_store_is_down() {
 }
 
 #[tokio::test]
-async fn perhaps_one_and_the_layer_is_missing() {
+async fn an_optional_limiter_is_none_without_the_layer() {
     let events = Events::collect();
     let handler = async |limiter: Option<BoundLimiter>| assert!(limiter.is_none());
     let bare = Router::new()

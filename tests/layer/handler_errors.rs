@@ -151,7 +151,7 @@ async fn the_status_that_a_handler_sets_beside_it_stands() {
 }
 
 #[tokio::test]
-async fn an_answer_of_ones_own_is_told_that_status_and_has_the_last_word() {
+async fn a_custom_answer_gets_that_status_and_has_the_last_word() {
     let policy = |own: Option<StatusCode>| {
         ten_tokens().answer(move |mut refusal: Refusal<'_>| {
             assert_eq!(refusal.response.status(), StatusCode::PAYMENT_REQUIRED);
@@ -169,7 +169,7 @@ async fn an_answer_of_ones_own_is_told_that_status_and_has_the_last_word() {
 
 /// Outcome rules use the status that the client gets.
 #[tokio::test]
-async fn that_status_is_settled_by() {
+async fn outcome_rules_see_that_status() {
     use tollgate::layer::Outcome;
     let (limiter, _) = memory();
     let answer = |error| (StatusCode::PAYMENT_REQUIRED, error).into_response();
@@ -184,7 +184,7 @@ async fn that_status_is_settled_by() {
 }
 
 #[tokio::test]
-async fn what_other_middleware_put_beside_it_stays() {
+async fn headers_of_other_middleware_beside_the_error_stay() {
     #[derive(Clone)]
     struct Note(u32);
     let handler = async |lease: LeaseHandle| -> Response<Body> {

@@ -6,6 +6,7 @@
 
 mod answers;
 mod bodies;
+mod combinations;
 mod configuration;
 mod contract;
 mod events;
@@ -27,7 +28,6 @@ mod shortcuts;
 mod sockets;
 mod streams;
 mod telemetry;
-mod together;
 mod unavailable;
 mod unavailable_local;
 mod waiting;

@@ -129,7 +129,7 @@ fn scripts() -> Vec<Vec<Step>> {
 }
 
 #[tokio::test]
-async fn step_by_step() {
+async fn frames_pass_unchanged_step_by_step() {
     for script in scripts() {
         for held in [false, true] {
             let mut alone = Scripted {
@@ -154,7 +154,7 @@ async fn step_by_step() {
 }
 
 #[tokio::test]
-async fn data_is_not_copied() {
+async fn the_data_of_a_body_is_not_copied() {
     let data = Bytes::from(vec![7; 10_000]);
     let mut body = behind_the_layer(&[Step::Data(data.clone())], true).await;
     let Step::Data(passed) = poll(&mut body) else {
@@ -164,7 +164,7 @@ async fn data_is_not_copied() {
 }
 
 #[tokio::test]
-async fn answers_of_the_layer_are_whole() {
+async fn the_layers_own_answers_are_whole() {
     let service =
         layer(&memory().0, ten_tokens()).layer(tower::service_fn(|_: Request<AxumBody>| async {
             Ok::<_, Infallible>(Response::new(AxumBody::empty()))
@@ -183,7 +183,7 @@ async fn answers_of_the_layer_are_whole() {
 }
 
 #[tokio::test]
-async fn heads_pass_too() {
+async fn the_heads_of_requests_and_responses_pass_unchanged() {
     let inner = tower::service_fn(|request: Request<AxumBody>| async move {
         assert_eq!(
             (request.uri().path(), request.headers()["x-user"].as_bytes()),

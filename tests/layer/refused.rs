@@ -99,7 +99,7 @@ async fn a_lasting_refusal_is_answered_with_503_in_every_mode() {
 
 /// The same for the look-up of limits and parents if nothing is known of the entity yet.
 #[tokio::test]
-async fn a_refused_look_up_is_no_outage_either() {
+async fn a_refused_look_up_is_no_outage() {
     let remote = start().await;
     store_allow(&remote).await;
     remote.proxy.set_fault(
@@ -195,7 +195,7 @@ async fn a_limiter_that_was_shut_down_is_no_outage() {
 }
 
 #[tokio::test]
-async fn the_missing_permission_is_told_once() {
+async fn the_missing_permission_is_reported_once() {
     let events = Events::collect();
     let remote = start().await;
     let app = hello(layer(
@@ -236,7 +236,7 @@ async fn the_missing_permission_is_told_once() {
 
 /// A policy that only observes refuses no request.
 #[tokio::test]
-async fn a_shadow_policy_passes_it() {
+async fn a_shadow_policy_passes_refused_requests() {
     let remote = start().await;
     remote
         .proxy

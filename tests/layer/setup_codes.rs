@@ -64,7 +64,7 @@ fn mistakes() -> Vec<(&'static str, Router)> {
 }
 
 #[tokio::test]
-async fn each_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
+async fn each_mistake_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
     for (code, app) in mistakes() {
         let events = Events::collect();
         let response = ask(&app, from("alice")).await;
@@ -87,7 +87,7 @@ async fn each_has_a_code_in_the_event_and_in_a_debug_builds_answer() {
 }
 
 #[tokio::test]
-async fn grpc_answers_have_it_too() {
+async fn grpc_answers_have_the_code_too() {
     let app = Router::new()
         .fallback(|| async {})
         .layer(RateLimitLayer::per_ip(Limit::per_second("rps", 1)));
@@ -107,7 +107,7 @@ async fn grpc_answers_have_it_too() {
 }
 
 #[tokio::test]
-async fn errors_have_it_too() {
+async fn errors_have_the_code_too() {
     let error = RateLimiter::memory()
         .acquire("alice", "api")
         .await
@@ -136,7 +136,7 @@ fn codes(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_guide_has_an_entry_for_each_and_for_no_other() {
+fn the_guide_has_an_entry_for_each_code_and_for_no_other() {
     let headings: String = PAGE
         .lines()
         .filter(|line| line.starts_with("### TG"))

@@ -70,22 +70,22 @@ async fn nothing_is_denied(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn nothing_is_denied_in_memory() {
+async fn a_shadow_policy_denies_nothing_in_memory() {
     nothing_is_denied(memory().0).await;
 }
 
 #[tokio::test]
-async fn nothing_is_denied_through_gates() {
+async fn a_shadow_policy_denies_nothing_through_gates() {
     nothing_is_denied(gated().0).await;
 }
 
 #[tokio::test]
-async fn nothing_is_denied_over_dynamodb() {
+async fn a_shadow_policy_denies_nothing_over_dynamodb() {
     nothing_is_denied(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn clients_are_told_only_if_wanted() {
+async fn clients_get_the_shadow_header_only_if_the_policy_sends_it() {
     let (limiter, _) = memory();
     let silent = hello(layer(&limiter, per_user(few()).shadow()));
     let telling = hello(layer(&limiter, per_user(few()).shadow().report_shadow()));
@@ -102,7 +102,7 @@ async fn clients_are_told_only_if_wanted() {
 
 /// The header is a structured field even for very long waits, and if waiting does not help.
 #[tokio::test]
-async fn the_header_is_a_structured_field() {
+async fn the_shadow_header_is_a_structured_field() {
     let widest = Limit::new(
         "x.Y-z_1",
         Limit::MAX_TOKENS,
@@ -168,7 +168,7 @@ async fn the_header_is_a_structured_field() {
 }
 
 #[tokio::test]
-async fn nothing_is_refused_for_any_other_reason_either() {
+async fn a_shadow_policy_refuses_nothing_for_any_other_reason() {
     let (limiter, _) = memory();
     // The cost exceeds the capacity.
     let estimate = |_: &tollgate::layer::RequestHead<'_>| Some(5);
@@ -249,22 +249,22 @@ async fn single_limits_observe_beside_others(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn single_limits_in_memory() {
+async fn single_shadow_limits_deny_nothing_in_memory() {
     single_limits_observe_beside_others(memory().0).await;
 }
 
 #[tokio::test]
-async fn single_limits_through_gates() {
+async fn single_shadow_limits_deny_nothing_through_gates() {
     single_limits_observe_beside_others(gated().0).await;
 }
 
 #[tokio::test]
-async fn single_limits_over_dynamodb() {
+async fn single_shadow_limits_deny_nothing_over_dynamodb() {
     single_limits_observe_beside_others(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn all_limits_one_by_one_are_a_policy_that_only_observes() {
+async fn a_policy_of_shadow_limits_alone_only_observes() {
     let app = hello(layer(
         &memory().0,
         per_user(few())
@@ -277,6 +277,6 @@ async fn all_limits_one_by_one_are_a_policy_that_only_observes() {
 }
 
 #[test]
-fn a_limit_that_is_none_is_a_mistake() {
+fn an_unknown_shadow_limit_is_a_mistake() {
     assert!(per_user(few()).shadow_limit("rpm").build().is_err());
 }

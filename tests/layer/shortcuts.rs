@@ -187,7 +187,7 @@ fn ways(
 }
 
 #[test]
-fn a_shorter_way_comes_to_the_same() {
+fn the_short_way_has_the_same_result_as_the_general_way() {
     let addresses = [
         "10.0.0.1",
         "10.0.0.255",

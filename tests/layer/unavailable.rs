@@ -30,7 +30,7 @@ fn impatient() -> RateLimiterBuilder {
 }
 
 #[tokio::test]
-async fn it_is_stopped() {
+async fn a_store_that_is_stopped_leads_to_503() {
     let events = Events::collect();
     let remote = Remote::with(impatient()).await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
@@ -76,7 +76,7 @@ async fn it_is_stopped() {
 }
 
 #[tokio::test]
-async fn it_is_a_black_hole() {
+async fn a_store_that_never_answers_leads_to_503_at_the_deadline() {
     let remote = Remote::with(impatient()).await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
     remote.proxy.set_fault(Fault::black_hole());
@@ -101,7 +101,7 @@ async fn it_is_a_black_hole() {
 }
 
 #[tokio::test]
-async fn it_was_a_black_hole() {
+async fn a_store_that_answers_again_is_used_again() {
     let remote = Remote::with(impatient().store_deadline(DEADLINE)).await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
     remote.proxy.set_fault(Fault::black_hole());
@@ -127,7 +127,7 @@ fn told() -> Router {
 }
 
 #[tokio::test]
-async fn requests_can_be_allowed() {
+async fn a_policy_can_allow_requests() {
     let events = Events::collect();
     let remote = Remote::with(impatient()).await;
     let app = told().layer(layer(
@@ -184,7 +184,7 @@ async fn an_allowed_request_has_no_other_layers_lease() {
 }
 
 #[tokio::test]
-async fn the_limiter_was_shut_down() {
+async fn a_limiter_that_was_shut_down_leads_to_503() {
     let remote = Remote::with(impatient()).await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
     remote.limiter.shutdown().await;
@@ -192,7 +192,7 @@ async fn the_limiter_was_shut_down() {
 }
 
 #[tokio::test]
-async fn the_memory_store_is_full() {
+async fn a_memory_store_that_is_full_leads_to_503() {
     let limiter = RateLimiter::builder()
         .clock(super::world::clock())
         .build_memory(tollgate::store::MemoryStore::with_capacity(1));
@@ -210,7 +210,7 @@ async fn the_memory_store_is_full() {
 }
 
 #[tokio::test]
-async fn the_stored_mode_is_followed_where_the_policy_says_nothing_else() {
+async fn the_stored_mode_is_used_if_the_policy_has_none() {
     let remote = Remote::with(impatient()).await;
     let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
     remote

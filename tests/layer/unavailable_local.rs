@@ -36,7 +36,7 @@ async fn start() -> Remote {
 }
 
 #[tokio::test]
-async fn up_to_the_share_and_the_clients_are_told() {
+async fn requests_are_granted_up_to_the_share_and_clients_are_told() {
     let events = Events::collect();
     let remote = start().await;
     let app = hello(layer(&remote.limiter, half()));
@@ -72,7 +72,7 @@ async fn up_to_the_share_and_the_clients_are_told() {
 /// Tokens that this process granted while the store was down are settled locally, even after the
 /// store came back.
 #[tokio::test]
-async fn what_is_settled_after_the_store_came_back_is_settled_here() {
+async fn a_settlement_after_the_store_came_back_stays_local() {
     let remote = start().await;
     let held = Arc::new(Mutex::new(Vec::new()));
     let handler = {
@@ -117,7 +117,7 @@ async fn what_is_settled_after_the_store_came_back_is_settled_here() {
 
 /// Custom answers can distinguish a local denial from a denial by the store.
 #[tokio::test]
-async fn a_denial_tells_too() {
+async fn a_custom_answer_can_tell_a_local_denial() {
     let remote = start().await;
     let answer = |refusal: Refusal<'_>| {
         let RefusalReason::Denied(denied) = refusal.reason else {
@@ -146,7 +146,7 @@ async fn a_denial_tells_too() {
 }
 
 #[tokio::test]
-async fn the_lease_tells_and_settles_here() {
+async fn a_local_lease_says_so_and_settles_locally() {
     let remote = start().await;
     let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
         assert_eq!(lease.is_degraded(), status.degraded);
@@ -174,7 +174,7 @@ async fn the_lease_tells_and_settles_here() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decided_here_is_blocked_whatever_is_stored() {
+async fn a_request_that_cannot_be_decided_locally_is_blocked_whatever_is_stored() {
     let remote = start().await;
     let stored = StoredConfig::new([]).with_on_unavailable(StoredOnUnavailable::Allow);
     remote
@@ -195,7 +195,7 @@ async fn what_cannot_be_decided_here_is_blocked_whatever_is_stored() {
 }
 
 #[tokio::test]
-async fn by_stored_limits_and_by_default_ones() {
+async fn requests_are_decided_by_stored_and_by_default_limits() {
     let remote = start().await;
     let policy = || {
         let keys =
@@ -232,7 +232,7 @@ async fn by_stored_limits_and_by_default_ones() {
 }
 
 #[tokio::test]
-async fn behind_an_open_breaker_at_once() {
+async fn requests_are_decided_at_once_behind_an_open_breaker() {
     let clock = clock();
     let settings = RateLimiter::builder()
         .clock(clock.clone())
@@ -261,7 +261,7 @@ async fn behind_an_open_breaker_at_once() {
 }
 
 #[test]
-fn a_share_is_checked() {
+fn the_local_share_is_checked() {
     for share in [
         LocalShare::one_of(0),
         LocalShare::percent(0),

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_tests_and_documentation_have_is_excluded() {
+    fn items_of_tests_and_documentation_are_excluded() {
         for text in [
             "#[cfg(test)]",
             "#[cfg(all(doc, not(doctest)))]",
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_is_a_short_text() {
+    fn a_cfg_gate_is_a_short_text() {
         let found = gates(&attributes(
             "#[cfg(feature = \"a\")] #[cfg(any(unix, not(feature = \"b\")))]",
         ));

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_line_is_told_on_both_sides() {
+    fn a_changed_line_is_shown_on_both_sides() {
         let (before, after) = ("## a\nfn one()\nfn two()\n", "## a\nfn one(u8)\nfn two()\n");
         assert_eq!(
             difference(before, after, 9),

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_import_upward_or_to_the_same_floor_is_told() {
+    fn an_import_upward_or_to_the_same_floor_is_reported() {
         let path = |text: &str| ModulePath(text.split('/').map(str::to_owned).collect());
         let mut imports = Imports::new();
         for (from, to) in [

@@ -97,9 +97,9 @@ struct Mean {
 
 /// Hashes an entity and a resource.
 #[derive(Clone, Default)]
-pub(crate) struct Seen(RandomState);
+pub(crate) struct KeyHasher(RandomState);
 
-impl Seen {
+impl KeyHasher {
     pub(crate) fn key(&self, entity: &str, resource: &str) -> u64 {
         self.0.hash_one((entity, resource))
     }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mean_follows_what_is_used() {
+    fn the_mean_follows_the_use() {
         let learned = Learned::new(Learn::over(3).floor(5));
         assert_eq!(learned.estimate(1, None), None);
         learned.observe(1, 100, None);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn it_forgets_what_is_too_much() {
+    fn the_oldest_means_are_forgotten() {
         let learned = Learned::new(Learn::default().remember(100));
         for key in 0..100_000 {
             learned.observe(key, 7, None);

@@ -19,7 +19,7 @@ pub use content_length::{ContentLength, content_length};
 pub use learn::Learn;
 pub use query_parameter::{QueryAmount, query_parameter};
 
-pub(super) use learn::{Learned, Seen};
+pub(super) use learn::{KeyHasher, Learned};
 
 /// Estimates an amount in tokens from a request's head. Closures are estimates.
 ///

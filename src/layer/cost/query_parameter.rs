@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_decoded_and_stands_once() {
+    fn a_query_parameter_is_decoded_and_occurs_once() {
         for (query, found) in [
             ("max_tokens=25", Ok(Some(25))),
             ("a=1&max_tokens=25&b", Ok(Some(25))),

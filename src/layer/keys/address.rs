@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_the_text_of_the_entity_id() {
+    fn an_address_text_is_the_text_of_the_entity_id() {
         for address in [
             "0.0.0.0",
             "255.255.255.255",

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 use super::{
     Key, KeyExtractor, MissingKey,
-    form::{Form, only},
+    form::{KeyForm, only},
 };
 use crate::layer::RequestHead;
 
@@ -15,7 +15,7 @@ use crate::layer::RequestHead;
 #[derive(Clone, Debug)]
 pub struct Cookie {
     name: Cow<'static, str>,
-    form: Form,
+    form: KeyForm,
 }
 
 /// Extracts the value of the cookie `name` as a plain id. Session cookies are secrets: use
@@ -26,7 +26,7 @@ pub struct Cookie {
 pub fn cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
     Cookie {
         name: name.into(),
-        form: Form::PlainId,
+        form: KeyForm::PlainId,
     }
 }
 
@@ -34,7 +34,7 @@ pub fn cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
 pub fn hashed_cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
     Cookie {
         name: name.into(),
-        form: Form::Secret("Cookie"),
+        form: KeyForm::Secret("Cookie"),
     }
 }
 

@@ -8,13 +8,13 @@ use super::{Key, MissingKey};
 
 /// The form of a value: a plain id, or a secret that is hashed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Form {
+pub(super) enum KeyForm {
     PlainId,
     /// Contains the authentication scheme of the challenge that is sent if the secret is missing.
     Secret(&'static str),
 }
 
-impl Form {
+impl KeyForm {
     pub(super) fn key(self, bytes: &[u8]) -> Key {
         match self {
             Self::PlainId => Key::untrusted(bytes),

@@ -6,7 +6,7 @@ use http::{HeaderName, header::AUTHORIZATION};
 
 use super::{
     Key, KeyExtractor, MissingKey,
-    form::{Form, only},
+    form::{KeyForm, only},
 };
 use crate::layer::{RequestHead, header_name::header_name};
 
@@ -14,7 +14,7 @@ use crate::layer::{RequestHead, header_name::header_name};
 #[derive(Clone, Debug)]
 pub struct Header {
     name: HeaderName,
-    form: Form,
+    form: KeyForm,
     bearer: bool,
 }
 
@@ -44,7 +44,7 @@ where
 {
     Header {
         name: header_name(name),
-        form: Form::PlainId,
+        form: KeyForm::PlainId,
         bearer: false,
     }
 }
@@ -60,7 +60,7 @@ where
 {
     Header {
         name: header_name(name),
-        form: Form::Secret("ApiKey"),
+        form: KeyForm::Secret("ApiKey"),
         bearer: false,
     }
 }
@@ -71,7 +71,7 @@ where
 pub fn bearer_token() -> Header {
     Header {
         name: AUTHORIZATION,
-        form: Form::Secret("Bearer"),
+        form: KeyForm::Secret("Bearer"),
         bearer: true,
     }
 }

@@ -7,10 +7,10 @@ use crate::layer::RequestHead;
 
 /// The extractor that [`uri_host`] and [`host_header`] return.
 #[derive(Clone, Copy, Debug)]
-pub struct Host(Source);
+pub struct Host(HostSource);
 
 #[derive(Clone, Copy, Debug)]
-enum Source {
+enum HostSource {
     Uri,
     Header,
 }
@@ -31,19 +31,19 @@ enum Source {
 /// Clients choose the host that they send. Use it for tenants only if requests for hosts that are
 /// not yours never reach the layer.
 pub fn uri_host() -> Host {
-    Host(Source::Uri)
+    Host(HostSource::Uri)
 }
 
 /// Extracts the host of the `Host` header, and of no other place: see [`uri_host`].
 pub fn host_header() -> Host {
-    Host(Source::Header)
+    Host(HostSource::Header)
 }
 
 impl KeyExtractor for Host {
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey> {
         let (host, what) = match self.0 {
-            Source::Uri => (head.uri.authority().and_then(host), "host in the URI"),
-            Source::Header => {
+            HostSource::Uri => (head.uri.authority().and_then(host), "host in the URI"),
+            HostSource::Header => {
                 let value = only(head.headers.get_all(HOST).iter());
                 let authority =
                     value.and_then(|value| Authority::try_from(value.as_bytes().trim_ascii()).ok());

@@ -12,10 +12,10 @@ use crate::{
 /// every process. A value that a client sends never gets the name of a secret, an address or a
 /// pair.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key(Kind);
+pub struct Key(KeyKind);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Kind {
+enum KeyKind {
     /// Boxed to keep the enum small, because every request has one.
     Checked(Box<Checked>),
     Untrusted(Box<[u8]>),
@@ -40,7 +40,7 @@ impl From<EntityId> for Key {
     fn from(id: EntityId) -> Self {
         let resource = Resource::new(id.as_str())
             .or_else(|error| Resource::from_untrusted(id.as_str()).map_err(|_| error));
-        Self(Kind::Checked(Box::new(Checked {
+        Self(KeyKind::Checked(Box::new(Checked {
             entity: Ok(id),
             resource,
         })))
@@ -59,7 +59,7 @@ impl From<Resource> for Key {
     fn from(resource: Resource) -> Self {
         let entity = EntityId::new(resource.as_str())
             .or_else(|error| EntityId::from_untrusted(resource.as_str()).map_err(|_| error));
-        Self(Kind::Checked(Box::new(Checked {
+        Self(KeyKind::Checked(Box::new(Checked {
             entity,
             resource: Ok(resource),
         })))
@@ -76,12 +76,12 @@ impl From<&Resource> for Key {
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.0 {
-            Kind::Checked(_) => "Key::name",
-            Kind::Untrusted(_) => "Key::untrusted",
-            Kind::Secret(_) | Kind::Digest(_) => "Key::secret",
-            Kind::Address(_) => "Key::ip",
-            Kind::Path(_) => "Key::path",
-            Kind::Pair(_) => "Key::pair",
+            KeyKind::Checked(_) => "Key::name",
+            KeyKind::Untrusted(_) => "Key::untrusted",
+            KeyKind::Secret(_) | KeyKind::Digest(_) => "Key::secret",
+            KeyKind::Address(_) => "Key::ip",
+            KeyKind::Path(_) => "Key::path",
+            KeyKind::Pair(_) => "Key::pair",
         })
     }
 }
@@ -91,7 +91,7 @@ impl Key {
     /// valid.
     pub fn name(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
-        Self(Kind::Checked(Box::new(Checked {
+        Self(KeyKind::Checked(Box::new(Checked {
             entity: EntityId::new(name),
             resource: Resource::new(name),
         })))
@@ -100,41 +100,43 @@ impl Key {
     /// Creates a key from an id that the request brought. A valid name is used unchanged, any other
     /// id is encoded.
     pub fn untrusted(id: impl AsRef<[u8]>) -> Self {
-        Self(Kind::Untrusted(id.as_ref().into()))
+        Self(KeyKind::Untrusted(id.as_ref().into()))
     }
 
     /// Creates a key from a secret. The secret is hashed, and never stored or logged in plain text.
     pub fn secret(secret: impl AsRef<[u8]>) -> Self {
-        Self(Kind::Secret(secret.as_ref().into()))
+        Self(KeyKind::Secret(secret.as_ref().into()))
     }
 
     /// Creates a key from a client's address: all bits of an IPv4 address, the first 64 bits of an
     /// IPv6 address.
     pub fn ip(address: IpAddr) -> Self {
-        Self(Kind::Address(Network::usual(canonical(address))))
+        Self(KeyKind::Address(Network::usual(canonical(address))))
     }
 
     /// Creates a key from the network of a client's address: its first `bits` bits.
     pub fn ip_prefix(address: IpAddr, bits: u8) -> Self {
-        Self(Kind::Address(Network { address, bits }))
+        Self(KeyKind::Address(Network { address, bits }))
     }
 
     /// Creates a key from the path of a route.
     pub fn path(path: impl AsRef<str>) -> Self {
-        Self(Kind::Path(path.as_ref().into()))
+        Self(KeyKind::Path(path.as_ref().into()))
     }
 
     /// Combines two keys. No other two keys make the same key.
     pub fn pair(first: Self, second: Self) -> Self {
-        Self(Kind::Pair(Box::new((first, second))))
+        Self(KeyKind::Pair(Box::new((first, second))))
     }
 
     /// Returns `true` if the key is empty, which counts as missing.
     pub(super) fn is_empty(&self) -> bool {
         match &self.0 {
-            Kind::Untrusted(bytes) | Kind::Secret(bytes) => bytes.is_empty(),
-            Kind::Pair(pair) => pair.0.is_empty() || pair.1.is_empty(),
-            Kind::Checked(_) | Kind::Digest(_) | Kind::Address(_) | Kind::Path(_) => false,
+            KeyKind::Untrusted(bytes) | KeyKind::Secret(bytes) => bytes.is_empty(),
+            KeyKind::Pair(pair) => pair.0.is_empty() || pair.1.is_empty(),
+            KeyKind::Checked(_) | KeyKind::Digest(_) | KeyKind::Address(_) | KeyKind::Path(_) => {
+                false
+            }
         }
     }
 
@@ -142,10 +144,10 @@ impl Key {
     /// unchanged.
     pub(super) fn hashed(self, secret: &HmacSecret) -> Self {
         let digest = match &self.0 {
-            Kind::Untrusted(bytes) | Kind::Secret(bytes) => {
+            KeyKind::Untrusted(bytes) | KeyKind::Secret(bytes) => {
                 Some(secret.of_bytes(bytes)).filter(|_| !bytes.is_empty())
             }
-            Kind::Checked(name) => match (&name.entity, &name.resource) {
+            KeyKind::Checked(name) => match (&name.entity, &name.resource) {
                 (Ok(entity), _) => Some(secret.of_name(entity.as_str())),
                 (Err(_), Ok(resource)) => Some(secret.of_name(resource.as_str())),
                 (Err(_), Err(_)) => None,
@@ -156,13 +158,13 @@ impl Key {
                 .ok()
                 .map(|name| secret.of_name(name.as_str())),
         };
-        digest.map_or(self, |digest| Self(Kind::Digest(digest)))
+        digest.map_or(self, |digest| Self(KeyKind::Digest(digest)))
     }
 
     /// Returns the client's network, if the key is one.
     pub(crate) fn network(&self) -> Option<Network> {
         match self.0 {
-            Kind::Address(network) => Some(network),
+            KeyKind::Address(network) => Some(network),
             _ => None,
         }
     }
@@ -173,13 +175,15 @@ impl Key {
     /// [`Invalid`] if the key is empty, or a [`name`](Self::name) that is not a valid entity id.
     pub fn into_entity(self) -> Result<EntityId, Invalid> {
         Ok(match self.0 {
-            Kind::Checked(name) => name.entity?,
-            Kind::Untrusted(id) => EntityId::from_untrusted(id)?,
-            Kind::Secret(secret) => EntityId::from_secret(secret)?,
-            Kind::Digest(digest) => EntityId::from_digest(digest),
-            Kind::Address(network) => network.entity(),
-            Kind::Path(path) => EntityId::from_untrusted(Resource::from_path(&path).as_str())?,
-            Kind::Pair(pair) => EntityId::from_pair(&pair.0.into_entity()?, &pair.1.into_entity()?),
+            KeyKind::Checked(name) => name.entity?,
+            KeyKind::Untrusted(id) => EntityId::from_untrusted(id)?,
+            KeyKind::Secret(secret) => EntityId::from_secret(secret)?,
+            KeyKind::Digest(digest) => EntityId::from_digest(digest),
+            KeyKind::Address(network) => network.entity(),
+            KeyKind::Path(path) => EntityId::from_untrusted(Resource::from_path(&path).as_str())?,
+            KeyKind::Pair(pair) => {
+                EntityId::from_pair(&pair.0.into_entity()?, &pair.1.into_entity()?)
+            }
         })
     }
 
@@ -189,13 +193,13 @@ impl Key {
     /// [`Invalid`] if the key is empty, or a [`name`](Self::name) that is not a valid resource.
     pub fn into_resource(self) -> Result<Resource, Invalid> {
         Ok(match self.0 {
-            Kind::Checked(name) => name.resource?,
-            Kind::Untrusted(name) => Resource::from_untrusted(name)?,
-            Kind::Secret(secret) => Resource::new(EntityId::from_secret(secret)?.as_str())?,
-            Kind::Digest(digest) => Resource::new(EntityId::from_digest(digest).as_str())?,
-            Kind::Address(network) => Resource::new(network.entity().as_str())?,
-            Kind::Path(path) => Resource::from_path(&path),
-            Kind::Pair(pair) => {
+            KeyKind::Checked(name) => name.resource?,
+            KeyKind::Untrusted(name) => Resource::from_untrusted(name)?,
+            KeyKind::Secret(secret) => Resource::new(EntityId::from_secret(secret)?.as_str())?,
+            KeyKind::Digest(digest) => Resource::new(EntityId::from_digest(digest).as_str())?,
+            KeyKind::Address(network) => Resource::new(network.entity().as_str())?,
+            KeyKind::Path(path) => Resource::from_path(&path),
+            KeyKind::Pair(pair) => {
                 Resource::from_pair(&pair.0.into_resource()?, &pair.1.into_resource()?)
             }
         })

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_what_the_route_names() {
+    fn the_parameter_that_the_route_names_is_found() {
         assert_eq!(value("/users/{id}", "/users/7", "id"), Some(Some("7")));
         assert_eq!(value("/users/{id}", "/users/7", "name"), Some(None));
         assert_eq!(value("/{a}/x/{b}/", "/1/x/2/", "b"), Some(Some("2")));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_another_route_has_none() {
+    fn a_path_of_another_route_has_no_parameter() {
         for (template, path) in [
             ("/users/{id}", "/user/7"),
             ("/users/{id}", "/users"),

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode;
 
 use super::{
     Key, KeyExtractor, MissingKey,
-    form::{Form, only},
+    form::{KeyForm, only},
 };
 use crate::layer::RequestHead;
 
@@ -14,7 +14,7 @@ use crate::layer::RequestHead;
 #[derive(Clone, Debug)]
 pub struct QueryParameter {
     name: Cow<'static, str>,
-    form: Form,
+    form: KeyForm,
 }
 
 /// Extracts the value of the query parameter `name` as a plain id. The name and the value are
@@ -22,7 +22,7 @@ pub struct QueryParameter {
 pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
     QueryParameter {
         name: name.into(),
-        form: Form::PlainId,
+        form: KeyForm::PlainId,
     }
 }
 
@@ -31,7 +31,7 @@ pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
 pub fn hashed_query_parameter(name: impl Into<Cow<'static, str>>) -> QueryParameter {
     QueryParameter {
         name: name.into(),
-        form: Form::Secret("ApiKey"),
+        form: KeyForm::Secret("ApiKey"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     error::ExceedsCapacity,
     layer::{
         Estimate, Learn, RequestHead,
-        cost::{Learned, Seen},
+        cost::{KeyHasher, Learned},
     },
     model::{Cost, LimitName, Limits},
 };
@@ -22,7 +22,7 @@ pub(crate) struct CostRules {
     pub(crate) fixed: Cost,
     estimates: Vec<(LimitName, Arc<dyn Estimate>)>,
     learned: Vec<(LimitName, Learned)>,
-    seen: Seen,
+    seen: KeyHasher,
 }
 
 impl CostRules {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{InvalidPolicy, PolicyLimits};
 use crate::{
     error::Unavailable,
-    limiter::{FallbackOptions, LocalShare, Prefetch, Shadow, Wait},
+    limiter::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
     model::{LimitName, StoredOnUnavailable},
 };
 
@@ -108,12 +108,12 @@ impl DecisionDraft {
             _ => None,
         };
         let shadow = shadow(self.shadow, self.shadow_limits, limits)?;
-        let waiters = self.max_waiters.unwrap_or(Wait::WAITERS);
+        let waiters = self.max_waiters.unwrap_or(WaitOptions::WAITERS);
         // A policy in shadow mode delays no request.
         let wait = self
             .wait
             .filter(|_| !matches!(shadow, Shadow::All))
-            .map(|most| Wait { most, waiters });
+            .map(|most| WaitOptions { most, waiters });
         let plain = local.is_none() && shadow.is_none() && wait.is_none();
         Ok(DecisionRules {
             on_unavailable: self.on_unavailable,

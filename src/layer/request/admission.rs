@@ -109,8 +109,8 @@ impl Policy {
         }
         let learned = rules.cost.key(|| entity.as_text(), resource.as_str());
         let acquire = match entity {
-            Entity::Address(text) => limiter.acquire(text, &*resource),
-            Entity::Id(id) => limiter.acquire(id, &*resource),
+            RequestEntity::Address(text) => limiter.acquire(text, &*resource),
+            RequestEntity::Id(id) => limiter.acquire(id, &*resource),
         };
         let acquire = rules.complete(acquire, head, learned);
         if rules.decision.in_handler {
@@ -174,12 +174,12 @@ impl Subject {
         &self,
         head: &RequestHead<'_>,
         text: &'a mut AddressText,
-    ) -> Result<Option<Entity<'a>>, MissingKey> {
+    ) -> Result<Option<RequestEntity<'a>>, MissingKey> {
         if self.is_peer
             && let Ok(address) = peer::address(head)
             && text.write(Network::usual(address))
         {
-            return Ok(Some(Entity::Address(text)));
+            return Ok(Some(RequestEntity::Address(text)));
         }
         self.any_entity(head, text)
     }
@@ -188,18 +188,18 @@ impl Subject {
         &self,
         head: &RequestHead<'_>,
         text: &'a mut AddressText,
-    ) -> Result<Option<Entity<'a>>, MissingKey> {
+    ) -> Result<Option<RequestEntity<'a>>, MissingKey> {
         let found = self
             .entity
             .extract(head)
             .and_then(|key| match key.network() {
-                Some(network) if text.write(network) => Ok(Entity::Address(text)),
-                _ => named("entity", key.into_entity()).map(Entity::Id),
+                Some(network) if text.write(network) => Ok(RequestEntity::Address(text)),
+                _ => named("entity", key.into_entity()).map(RequestEntity::Id),
             });
         match (found, &self.on_missing_key) {
             (Ok(entity), _) => Ok(Some(entity)),
             (Err(missing), OnMissingKey::Entity(shared)) if !missing.is_setup() => {
-                Ok(Some(Entity::Id(shared.clone())))
+                Ok(Some(RequestEntity::Id(shared.clone())))
             }
             (Err(missing), _) if self.skips(&missing) => Ok(None),
             (Err(missing), _) => Err(missing),
@@ -243,13 +243,13 @@ impl Rules {
 }
 
 /// The entity that asks.
-enum Entity<'a> {
+enum RequestEntity<'a> {
     Id(EntityId),
     /// An address. Most requests need no id made of it.
     Address(&'a AddressText),
 }
 
-impl Entity<'_> {
+impl RequestEntity<'_> {
     fn as_text(&self) -> &str {
         match self {
             Self::Id(id) => id.as_str(),

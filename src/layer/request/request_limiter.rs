@@ -49,13 +49,13 @@ use crate::{
 #[derive(Clone)]
 #[must_use = "a bound limiter asks for nothing by itself"]
 pub struct BoundLimiter {
-    ask: Ask,
+    ask: BoundAcquire,
     handle: LeaseHandle,
 }
 
 /// The acquire of a [`BoundLimiter`].
 #[derive(Clone)]
-enum Ask {
+enum BoundAcquire {
     Limiter {
         acquire: Acquire,
         limiter: RateLimiter,
@@ -83,7 +83,7 @@ impl BoundLimiter {
     ) -> (Self, Arc<LeaseSlot>) {
         let held = LeaseSlot::open(policy.clone());
         Self::asking(
-            Ask::Limiter {
+            BoundAcquire::Limiter {
                 acquire,
                 limiter,
                 policy,
@@ -94,10 +94,13 @@ impl BoundLimiter {
 
     /// Creates one for a request that passes uncharged.
     pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Arc<LeaseSlot>) {
-        Self::asking(Ask::Nobody(Box::new(status)), LeaseSlot::open(policy))
+        Self::asking(
+            BoundAcquire::Nobody(Box::new(status)),
+            LeaseSlot::open(policy),
+        )
     }
 
-    fn asking(ask: Ask, held: Arc<LeaseSlot>) -> (Self, Arc<LeaseSlot>) {
+    fn asking(ask: BoundAcquire, held: Arc<LeaseSlot>) -> (Self, Arc<LeaseSlot>) {
         (
             Self {
                 ask,
@@ -110,19 +113,19 @@ impl BoundLimiter {
     /// Creates one for a request that passes unlimited: its leases charge nothing.
     pub(crate) fn unlimited() -> Self {
         Self {
-            ask: Ask::Nothing,
+            ask: BoundAcquire::Nothing,
             handle: LeaseHandle::of_nothing(),
         }
     }
 
     fn edit(mut self, change: impl FnOnce(Acquire) -> Acquire) -> Self {
-        if let Ask::Limiter {
+        if let BoundAcquire::Limiter {
             acquire,
             limiter,
             policy,
         } = self.ask
         {
-            self.ask = Ask::Limiter {
+            self.ask = BoundAcquire::Limiter {
                 acquire: change(acquire),
                 limiter,
                 policy,
@@ -164,16 +167,16 @@ impl BoundLimiter {
     pub async fn acquire(self) -> Result<LeaseHandle, Error> {
         let Self { ask, handle } = self;
         let (acquire, limiter, policy) = match ask {
-            Ask::Limiter {
+            BoundAcquire::Limiter {
                 acquire,
                 limiter,
                 policy,
             } => (acquire, limiter, policy),
-            Ask::Nobody(status) => {
+            BoundAcquire::Nobody(status) => {
                 handle.fill_uncharged(*status)?;
                 return Ok(handle);
             }
-            Ask::Nothing => return Ok(handle),
+            BoundAcquire::Nothing => return Ok(handle),
         };
         match acquire.await {
             Ok(lease) => handle.fill(lease)?,

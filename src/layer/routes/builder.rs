@@ -2,7 +2,7 @@
 
 use super::{
     InvalidRoutes, Route, Routes,
-    route::Row,
+    route::CheckedRoute,
     table::{Rule, Table},
 };
 use crate::layer::Policy;
@@ -49,7 +49,7 @@ impl RoutesBuilder {
     }
 
     fn finish(self, otherwise: Rule) -> Result<Routes, InvalidRoutes> {
-        let mut rows: Vec<(Row, Rule)> = Vec::with_capacity(self.rows.len());
+        let mut rows: Vec<(CheckedRoute, Rule)> = Vec::with_capacity(self.rows.len());
         for (route, rule) in self.rows {
             let row = route.check()?;
             if let Some((earlier, _)) = rows.iter().find(|(earlier, _)| earlier.covers(&row)) {

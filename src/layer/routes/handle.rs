@@ -61,7 +61,7 @@ impl fmt::Debug for RoutesHandle {
 
 /// The source of a layer's routes.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum RoutesSource {
     Fixed(Routes),
     Handle(RoutesHandle),
 }
@@ -72,7 +72,7 @@ pub(crate) enum Loaded<'a> {
     Handle(Guard<Arc<Routes>>),
 }
 
-impl Source {
+impl RoutesSource {
     #[inline]
     pub(crate) fn load(&self) -> Loaded<'_> {
         match self {

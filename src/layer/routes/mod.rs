@@ -82,14 +82,14 @@ pub use handle::RoutesHandle;
 pub use invalid::{InvalidRoutes, TemplateProblem};
 pub use route::Route;
 
-pub(super) use handle::Source;
+pub(super) use handle::RoutesSource;
 
 /// The policies of a layer, by route. Clones are cheap.
 #[derive(Clone)]
-pub struct Routes(Kind);
+pub struct Routes(RoutesKind);
 
 #[derive(Clone)]
-enum Kind {
+enum RoutesKind {
     /// One policy for all requests.
     One(Policy),
     Table(Arc<Table>),
@@ -130,8 +130,8 @@ impl Routes {
             }
         };
         match &self.0 {
-            Kind::One(policy) => add(policy),
-            Kind::Table(table) => table.policies().for_each(add),
+            RoutesKind::One(policy) => add(policy),
+            RoutesKind::Table(table) => table.policies().for_each(add),
         }
         exposed
     }
@@ -144,8 +144,8 @@ impl Routes {
     #[inline]
     pub(super) fn policy(&self, head: &RequestHead<'_>) -> Result<Option<&Policy>, MissingKey> {
         match &self.0 {
-            Kind::One(policy) => Ok(Some(policy)),
-            Kind::Table(table) => table.policy(head),
+            RoutesKind::One(policy) => Ok(Some(policy)),
+            RoutesKind::Table(table) => table.policy(head),
         }
     }
 }
@@ -154,29 +154,29 @@ impl Routes {
     /// Returns the extensions that handlers of unlimited requests get.
     pub(super) fn unlimited(&self) -> Unlimited {
         match &self.0 {
-            Kind::One(policy) => Unlimited::by(policy),
-            Kind::Table(table) => table.unlimited(),
+            RoutesKind::One(policy) => Unlimited::by(policy),
+            RoutesKind::Table(table) => table.unlimited(),
         }
     }
 }
 
 impl From<Policy> for Routes {
     fn from(policy: Policy) -> Self {
-        Self(Kind::One(policy))
+        Self(RoutesKind::One(policy))
     }
 }
 
 impl From<Table> for Routes {
     fn from(table: Table) -> Self {
-        Self(Kind::Table(Arc::new(table)))
+        Self(RoutesKind::Table(Arc::new(table)))
     }
 }
 
 impl fmt::Debug for Routes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::One(policy) => policy.fmt(f),
-            Kind::Table(table) => table.fmt(f),
+            RoutesKind::One(policy) => policy.fmt(f),
+            RoutesKind::Table(table) => table.fmt(f),
         }
     }
 }

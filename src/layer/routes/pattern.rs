@@ -6,7 +6,7 @@ use super::{InvalidRoutes, TemplateProblem, reading};
 #[derive(Debug)]
 pub(super) struct Pattern {
     segments: Box<[Segment]>,
-    tail: Tail,
+    tail: PatternTail,
     /// True if the template ends with a slash.
     slash: bool,
     /// True if a path with a slash at its end differs from one without.
@@ -22,7 +22,7 @@ enum Segment {
 
 /// The part of a path that may follow the segments.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Tail {
+enum PatternTail {
     Nothing,
     /// One or more segments.
     Something,
@@ -31,20 +31,20 @@ enum Tail {
 
 /// The part of a path that a template describes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Ending {
+pub(super) enum PathPart {
     Whole,
     Prefix,
 }
 
 impl Pattern {
-    pub(super) fn parse(template: &str, ending: Ending) -> Result<Self, InvalidRoutes> {
+    pub(super) fn parse(template: &str, ending: PathPart) -> Result<Self, InvalidRoutes> {
         Self::try_parse(template, ending).map_err(|problem| InvalidRoutes::Template {
             template: template.to_owned(),
             problem,
         })
     }
 
-    fn try_parse(template: &str, ending: Ending) -> Result<Self, TemplateProblem> {
+    fn try_parse(template: &str, ending: PathPart) -> Result<Self, TemplateProblem> {
         if !template.starts_with('/') {
             return Err(TemplateProblem::NoSlash);
         }
@@ -57,10 +57,10 @@ impl Pattern {
         {
             return Err(TemplateProblem::NotNormalised);
         }
-        let mut tail = if ending == Ending::Prefix {
-            Tail::Anything
+        let mut tail = if ending == PathPart::Prefix {
+            PatternTail::Anything
         } else {
-            Tail::Nothing
+            PatternTail::Nothing
         };
         let mut parsed = Vec::new();
         for segment in segments(bytes) {
@@ -69,7 +69,7 @@ impl Pattern {
             if segment.starts_with(b":") || segment.starts_with(b"*") {
                 return Err(TemplateProblem::OldParameter);
             }
-            if tail == Tail::Something {
+            if tail == PatternTail::Something {
                 return Err(TemplateProblem::Wildcard);
             }
             match parts(segment)? {
@@ -77,7 +77,9 @@ impl Pattern {
                     reading::as_sent(&unescaped(literal)).as_slice().into(),
                 )),
                 (b"", Some(Parameter::Segment)) => parsed.push(Segment::Parameter),
-                (b"", Some(Parameter::Rest)) if ending == Ending::Whole => tail = Tail::Something,
+                (b"", Some(Parameter::Rest)) if ending == PathPart::Whole => {
+                    tail = PatternTail::Something
+                }
                 (b"", Some(Parameter::Rest)) => return Err(TemplateProblem::Wildcard),
                 (_, Some(_)) => return Err(TemplateProblem::Brace),
             }
@@ -121,12 +123,12 @@ impl Pattern {
             rest = after;
         }
         match self.tail {
-            Tail::Nothing => match rest {
+            PatternTail::Nothing => match rest {
                 Some(rest) => rest.is_empty() && (self.slash || !self.exact),
                 None => !self.slash || !self.exact,
             },
-            Tail::Something => rest.is_some_and(|rest| !rest.is_empty()),
-            Tail::Anything => true,
+            PatternTail::Something => rest.is_some_and(|rest| !rest.is_empty()),
+            PatternTail::Anything => true,
         }
     }
 
@@ -144,12 +146,12 @@ impl Pattern {
             .all(|(own, other)| *own == Segment::Parameter || own == other);
         alike
             && match self.tail {
-                Tail::Nothing => {
+                PatternTail::Nothing => {
                     let end = !self.exact || self.slash == other.slash;
-                    more.is_empty() && other.tail == Tail::Nothing && end
+                    more.is_empty() && other.tail == PatternTail::Nothing && end
                 }
-                Tail::Something => !more.is_empty() || other.tail == Tail::Something,
-                Tail::Anything => true,
+                PatternTail::Something => !more.is_empty() || other.tail == PatternTail::Something,
+                PatternTail::Anything => true,
             }
     }
 }

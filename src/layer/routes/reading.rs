@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_encoded_has_one_reading() {
+    fn characters_that_must_be_encoded_have_one_reading() {
         for (path, read) in [
             ("/a%20b", "/a b"),
             ("/caf%C3%A9", "/café"),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_have_more() {
+    fn other_paths_have_more_readings() {
         let odd: [(&str, &[&str]); 25] = [
             ("/%61pi", &["/%61pi", "/api"]),
             ("/a%3Ab", &["/a%3Ab", "/a:b"]),

@@ -8,7 +8,7 @@ use http::Method;
 use super::pattern;
 use super::{
     InvalidRoutes,
-    pattern::{Ending, Pattern},
+    pattern::{PathPart, Pattern},
 };
 use crate::layer::{MissingKey, RequestHead};
 
@@ -26,19 +26,19 @@ use crate::layer::{MissingKey, RequestHead};
 #[must_use = "a route does nothing until a table has it"]
 pub struct Route {
     methods: Vec<Method>,
-    place: Result<Place, InvalidRoutes>,
+    place: Result<RouteMatcher, InvalidRoutes>,
     text: Cow<'static, str>,
 }
 
 /// A checked route.
-pub(super) struct Row {
+pub(super) struct CheckedRoute {
     /// Empty for all methods.
     methods: Vec<Method>,
-    pub(super) place: Place,
+    pub(super) place: RouteMatcher,
     text: Cow<'static, str>,
 }
 
-pub(super) enum Place {
+pub(super) enum RouteMatcher {
     Anywhere,
     Path(Pattern),
     #[cfg(feature = "axum")]
@@ -47,7 +47,7 @@ pub(super) enum Place {
 }
 
 impl Route {
-    fn new(place: Result<Place, InvalidRoutes>, text: impl Into<Cow<'static, str>>) -> Self {
+    fn new(place: Result<RouteMatcher, InvalidRoutes>, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             methods: Vec::new(),
             place,
@@ -57,7 +57,7 @@ impl Route {
 
     /// Matches every request.
     pub fn any() -> Self {
-        Self::new(Ok(Place::Anywhere), "everything")
+        Self::new(Ok(RouteMatcher::Anywhere), "everything")
     }
 
     /// Matches requests whose whole path matches `template`. `{name}` stands for any one segment,
@@ -66,7 +66,7 @@ impl Route {
     pub fn path(template: impl Into<String>) -> Self {
         let template = template.into();
         Self::new(
-            Pattern::parse(&template, Ending::Whole).map(Place::Path),
+            Pattern::parse(&template, PathPart::Whole).map(RouteMatcher::Path),
             template,
         )
     }
@@ -76,7 +76,7 @@ impl Route {
         let template = template.into();
         let text = format!("{}/…", template.trim_end_matches('/'));
         Self::new(
-            Pattern::parse(&template, Ending::Prefix).map(Place::Path),
+            Pattern::parse(&template, PathPart::Prefix).map(RouteMatcher::Path),
             text,
         )
     }
@@ -92,14 +92,14 @@ impl Route {
     #[cfg(feature = "axum")]
     pub fn matched_path(template: impl Into<String>) -> Self {
         let template = template.into();
-        let place =
-            pattern::check_matched(&template).map(|()| Place::MatchedPath(template.clone().into()));
+        let place = pattern::check_matched(&template)
+            .map(|()| RouteMatcher::MatchedPath(template.clone().into()));
         Self::new(place, template)
     }
 
     /// Matches requests for which the closure returns `true`.
     pub fn matching(matches: impl Fn(&RequestHead<'_>) -> bool + Send + Sync + 'static) -> Self {
-        Self::new(Ok(Place::Head(Box::new(matches))), "a closure")
+        Self::new(Ok(RouteMatcher::Head(Box::new(matches))), "a closure")
     }
 
     /// Adds a method that the route matches. A route without methods matches all of them. `GET`
@@ -111,14 +111,14 @@ impl Route {
 
     /// Makes a slash at the end of a whole path count.
     pub(super) fn exact(mut self) -> Self {
-        if let Ok(Place::Path(pattern)) = &mut self.place {
+        if let Ok(RouteMatcher::Path(pattern)) = &mut self.place {
             pattern.exact();
         }
         self
     }
 
-    pub(super) fn check(self) -> Result<Row, InvalidRoutes> {
-        Ok(Row {
+    pub(super) fn check(self) -> Result<CheckedRoute, InvalidRoutes> {
+        Ok(CheckedRoute {
             methods: self.methods,
             place: self.place?,
             text: self.text,
@@ -126,17 +126,17 @@ impl Route {
     }
 }
 
-impl Row {
+impl CheckedRoute {
     pub(super) fn matches(&self, head: &RequestHead<'_>, path: &[u8]) -> Result<bool, MissingKey> {
         if !self.allows(head.method) {
             return Ok(false);
         }
         Ok(match &self.place {
-            Place::Anywhere => true,
-            Place::Path(pattern) => pattern.matches(path),
+            RouteMatcher::Anywhere => true,
+            RouteMatcher::Path(pattern) => pattern.matches(path),
             #[cfg(feature = "axum")]
-            Place::MatchedPath(template) => matched(template, head)?,
-            Place::Head(matches) => matches(head),
+            RouteMatcher::MatchedPath(template) => matched(template, head)?,
+            RouteMatcher::Head(matches) => matches(head),
         })
     }
 
@@ -153,10 +153,10 @@ impl Row {
                 && other.methods.iter().all(|method| self.allows(method)));
         methods
             && match (&self.place, &other.place) {
-                (Place::Anywhere, _) => true,
-                (Place::Path(one), Place::Path(two)) => one.covers(two),
+                (RouteMatcher::Anywhere, _) => true,
+                (RouteMatcher::Path(one), RouteMatcher::Path(two)) => one.covers(two),
                 #[cfg(feature = "axum")]
-                (Place::MatchedPath(one), Place::MatchedPath(two)) => {
+                (RouteMatcher::MatchedPath(one), RouteMatcher::MatchedPath(two)) => {
                     pattern::same_template(one, two)
                 }
                 _ => false,
@@ -199,13 +199,13 @@ impl fmt::Debug for Route {
     }
 }
 
-impl fmt::Display for Row {
+impl fmt::Display for CheckedRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_route(&self.methods, &self.text, f)
     }
 }
 
-impl fmt::Debug for Row {
+impl fmt::Debug for CheckedRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     reading,
-    route::{Place, Row},
+    route::{CheckedRoute, RouteMatcher},
 };
 use crate::layer::{MissingKey, Policy, RequestHead, request::extensions::Unlimited};
 
@@ -34,7 +34,7 @@ impl Rule {
 
 /// A table of rows. The rule of the first row that matches applies, or else the last rule.
 pub(super) struct Table {
-    rows: Box<[(Row, Rule)]>,
+    rows: Box<[(CheckedRoute, Rule)]>,
     otherwise: Rule,
     /// True if any row is compared with the path that was sent.
     reads_paths: bool,
@@ -44,10 +44,10 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(rows: Vec<(Row, Rule)>, otherwise: Rule) -> Self {
+    pub(super) fn new(rows: Vec<(CheckedRoute, Rule)>, otherwise: Rule) -> Self {
         let reads_paths = rows
             .iter()
-            .any(|(row, _)| matches!(row.place, Place::Path(_)));
+            .any(|(row, _)| matches!(row.place, RouteMatcher::Path(_)));
         let policies = rows
             .iter()
             .map(|(_, rule)| rule)

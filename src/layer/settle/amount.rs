@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_whole_numbers_and_nothing_else() {
+    fn an_amount_is_a_whole_number_and_nothing_else() {
         assert_eq!(read(&["180"]), Ok(Some(180)));
         assert_eq!(read(&["0"]), Ok(Some(0)));
         assert_eq!(read(&[" 7 "]), Ok(Some(7)));

@@ -23,7 +23,7 @@ pub use top_up::TopUp;
 pub(super) use amount::{BadAmount, amount, in_bounds, single_amount};
 pub(super) use outcome::OutcomeRule;
 pub(super) use source::{Source, sum};
-pub(super) use top_up::Ending;
+pub(super) use top_up::StreamEnding;
 
 /// A rule that finds the real use of a limit in a response.
 ///

@@ -29,12 +29,12 @@ use bytes::Bytes;
 #[must_use = "it does nothing until a policy has it"]
 pub struct TopUp {
     pub(crate) step: u64,
-    pub(crate) ending: Option<Ending>,
+    pub(crate) ending: Option<StreamEnding>,
 }
 
 /// The way in which a stream is ended.
 #[derive(Clone, Debug)]
-pub(crate) struct Ending {
+pub(crate) struct StreamEnding {
     /// The last event. `None` for a default event that names the limit.
     pub(crate) event: Option<Bytes>,
 }
@@ -66,7 +66,7 @@ impl TopUp {
     /// that they are incomplete. If the store does not answer, no body is ended.
     pub fn end_stream(self) -> Self {
         Self {
-            ending: Some(Ending { event: None }),
+            ending: Some(StreamEnding { event: None }),
             ..self
         }
     }
@@ -75,7 +75,7 @@ impl TopUp {
     /// server-sent events. It must be whole lines, with an empty line at the end.
     pub fn end_stream_with(self, event: impl Into<Bytes>) -> Self {
         Self {
-            ending: Some(Ending {
+            ending: Some(StreamEnding {
                 event: Some(event.into()),
             }),
             ..self

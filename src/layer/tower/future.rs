@@ -29,13 +29,13 @@ pin_project! {
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        state: State<S, ReqBody, S::Future>,
+        state: ResponseState<S, ReqBody, S::Future>,
     }
 }
 
 pin_project! {
-    #[project = StateProjection]
-    enum State<S, ReqBody, F> {
+    #[project = ResponseStateProjection]
+    enum ResponseState<S, ReqBody, F> {
         // The acquire waits for the store. It is boxed to keep the futures small that do not wait:
         // futures are moved, and a store call costs a thousand times more than the box.
         Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
@@ -62,7 +62,7 @@ where
 {
     pub(crate) fn answer(response: Response<Bytes>) -> Self {
         Self {
-            state: State::Answer {
+            state: ResponseState::Answer {
                 response: Some(response),
             },
         }
@@ -83,7 +83,7 @@ where
             policy,
         });
         Self {
-            state: State::Waiting {
+            state: ResponseState::Waiting {
                 waiting: Some(waiting),
             },
         }
@@ -92,7 +92,7 @@ where
     /// Calls the inner service for a request without a lease.
     pub(crate) fn unlimited(service: &mut S, request: Request<ReqBody>, ending: Ending) -> Self {
         Self {
-            state: State::Running {
+            state: ResponseState::Running {
                 future: service.call(request),
                 ending,
             },
@@ -106,12 +106,12 @@ where
         lease: Arc<LeaseSlot>,
     ) -> Self {
         Self {
-            state: State::leased(service, request, lease),
+            state: ResponseState::leased(service, request, lease),
         }
     }
 }
 
-impl<S, ReqBody> State<S, ReqBody, S::Future>
+impl<S, ReqBody> ResponseState<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
@@ -137,7 +137,7 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::Running { future, ending } => {
+                ResponseStateProjection::Running { future, ending } => {
                     let guard = PanicGuard::new(ending.lease());
                     let polled = future.poll(context);
                     guard.disarm();
@@ -156,7 +156,7 @@ where
                         }
                     });
                 }
-                StateProjection::Waiting { waiting } => {
+                ResponseStateProjection::Waiting { waiting } => {
                     // `waiting` is empty only after a panic of the inner service's `call`. There is
                     // nothing left to wait for.
                     let Some(acquire) = waiting.as_mut().map(|waiting| &mut *waiting.acquire)
@@ -176,14 +176,16 @@ where
                     };
                     let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = match decision {
-                        Decision::Granted(lease) => State::leased(&mut service, request, lease),
-                        Decision::Answer(response) => State::Answer {
+                        Decision::Granted(lease) => {
+                            ResponseState::leased(&mut service, request, lease)
+                        }
+                        Decision::Answer(response) => ResponseState::Answer {
                             response: Some(*response),
                         },
                     };
                     state.set(decided);
                 }
-                StateProjection::Answer { response } => {
+                ResponseStateProjection::Answer { response } => {
                     let response = response.take().unwrap_or_default();
                     return Poll::Ready(Ok(response.map(ResponseBody::answer)));
                 }
@@ -198,9 +200,9 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            State::Waiting { .. } => "ResponseFuture::Waiting",
-            State::Running { .. } => "ResponseFuture::Running",
-            State::Answer { .. } => "ResponseFuture::Answer",
+            ResponseState::Waiting { .. } => "ResponseFuture::Waiting",
+            ResponseState::Running { .. } => "ResponseFuture::Running",
+            ResponseState::Answer { .. } => "ResponseFuture::Answer",
         })
     }
 }

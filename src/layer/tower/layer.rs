@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use crate::layer::{
     Policy, RateLimit,
     keys::ClientIp,
-    routes::{Routes, RoutesHandle, Source},
+    routes::{Routes, RoutesHandle, RoutesSource},
     tower::setup::Setup,
 };
 use crate::{limiter::RateLimiter, model::Limit};
@@ -34,16 +34,16 @@ impl RateLimitLayer {
     /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or
     /// a [table](crate::layer::routes).
     pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        Self::with_source(limiter, Source::Fixed(routes.into()))
+        Self::with_source(limiter, RoutesSource::Fixed(routes.into()))
     }
 
     /// Does the same as [`new`](Self::new), but uses the routes that `handle` has at the time of
     /// each request. Loading them takes no lock.
     pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
-        Self::with_source(limiter, Source::Handle(handle.clone()))
+        Self::with_source(limiter, RoutesSource::Handle(handle.clone()))
     }
 
-    fn with_source(limiter: RateLimiter, routes: Source) -> Self {
+    fn with_source(limiter: RateLimiter, routes: RoutesSource) -> Self {
         Self {
             setup: Arc::new(Setup { limiter, routes }),
         }

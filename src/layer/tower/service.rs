@@ -14,7 +14,7 @@ use crate::layer::{
     RefusalReason, RequestHead, ResponseBody, ResponseFuture,
     request::{admission::Admission, extensions::Unlimited, outcome::Decision},
     response::answer,
-    routes::{Routes, Source},
+    routes::{Routes, RoutesSource},
     tower::{ending::Ending, setup::Setup},
 };
 use crate::{limiter::RateLimiter, telemetry};
@@ -37,7 +37,7 @@ impl<S> RateLimit<S> {
             inner,
             Arc::new(Setup {
                 limiter,
-                routes: Source::Fixed(routes.into()),
+                routes: RoutesSource::Fixed(routes.into()),
             }),
         )
     }

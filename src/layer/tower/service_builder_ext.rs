@@ -27,7 +27,7 @@ use crate::limiter::RateLimiter;
 /// ```
 ///
 /// The trait is sealed, so that it can get more methods.
-pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
+pub trait ServiceBuilderExt<L>: sealed::SealedBuilder<L> + Sized {
     /// Limits requests through `limiter` by `routes`, one [`Policy`](crate::layer::Policy) or a
     /// [table](crate::layer::routes), as [`RateLimitLayer::new`] does.
     fn rate_limit_by(
@@ -48,7 +48,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
 }
 
 mod sealed {
-    pub trait Sealed<L> {}
+    pub trait SealedBuilder<L> {}
 
-    impl<L> Sealed<L> for tower::ServiceBuilder<L> {}
+    impl<L> SealedBuilder<L> for tower::ServiceBuilder<L> {}
 }

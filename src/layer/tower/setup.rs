@@ -1,11 +1,11 @@
 //! The state that all services of a layer share.
 
-use crate::{layer::routes::Source, limiter::RateLimiter};
+use crate::{layer::routes::RoutesSource, limiter::RateLimiter};
 
 /// The state that all services of a layer share. It is behind one reference count, because routers
 /// clone their services for every request.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) limiter: RateLimiter,
-    pub(super) routes: Source,
+    pub(super) routes: RoutesSource,
 }

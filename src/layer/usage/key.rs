@@ -6,7 +6,7 @@ pub(super) const MOST_BYTES: usize = 64;
 /// A key of an object, unescaped as it comes. A key that is too long, or that is not valid text, is
 /// no wanted key.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct ObjectKey {
     bytes: [u8; MOST_BYTES],
     length: usize,
     odd: bool,
@@ -14,7 +14,7 @@ pub(super) struct Key {
     high: Option<u32>,
 }
 
-impl Default for Key {
+impl Default for ObjectKey {
     fn default() -> Self {
         Self {
             bytes: [0; MOST_BYTES],
@@ -25,7 +25,7 @@ impl Default for Key {
     }
 }
 
-impl Key {
+impl ObjectKey {
     pub(super) fn clear(&mut self) {
         (self.length, self.odd, self.high) = (0, false, None);
     }

@@ -146,7 +146,7 @@ impl Usage {
     }
 
     /// Returns the amount that a body has reported so far.
-    pub(super) fn told(&self, reader: &Reader) -> Option<Told> {
+    pub(super) fn told(&self, reader: &Reader) -> Option<ReportedAmount> {
         let counts = Counts::new(|field: Field| reader.found(field as usize));
         let (tokens, whole) = match &self.what {
             What::Total => (counts.total(), counts.has_whole_total()),
@@ -159,7 +159,7 @@ impl Usage {
             }
             What::Invalid(_) => return None,
         };
-        Some(Told {
+        Some(ReportedAmount {
             tokens: tokens?,
             whole,
         })
@@ -168,7 +168,7 @@ impl Usage {
 
 /// An amount that a body has reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct ReportedAmount {
     pub(super) tokens: u64,
     /// `true` if the amount is complete, as far as is known.
     pub(super) whole: bool,

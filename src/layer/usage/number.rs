@@ -5,7 +5,7 @@ use crate::layer::settle::{BadAmount, in_bounds};
 /// A JSON number, read character by character.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Number {
-    at: At,
+    at: NumberPart,
     value: u64,
     negative: bool,
     /// The value does not fit into a `u64`.
@@ -13,7 +13,7 @@ pub(super) struct Number {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum At {
+enum NumberPart {
     #[default]
     Start,
     Minus,
@@ -30,25 +30,29 @@ impl Number {
     /// Takes a character. Returns `false` if it does not belong to the number.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         self.at = match (self.at, byte) {
-            (At::Start, b'-') => {
+            (NumberPart::Start, b'-') => {
                 self.negative = true;
-                At::Minus
+                NumberPart::Minus
             }
-            (At::Start | At::Minus, b'0') => At::Zero,
-            (At::Start | At::Minus | At::Digits, b'0'..=b'9') => {
+            (NumberPart::Start | NumberPart::Minus, b'0') => NumberPart::Zero,
+            (NumberPart::Start | NumberPart::Minus | NumberPart::Digits, b'0'..=b'9') => {
                 let value = self
                     .value
                     .checked_mul(10)
                     .and_then(|value| value.checked_add(u64::from(byte - b'0')));
                 self.large |= value.is_none();
                 self.value = value.unwrap_or(u64::MAX);
-                At::Digits
+                NumberPart::Digits
             }
-            (At::Zero | At::Digits, b'.') => At::Point,
-            (At::Point | At::Fraction, b'0'..=b'9') => At::Fraction,
-            (At::Zero | At::Digits | At::Fraction, b'e' | b'E') => At::Exponent,
-            (At::Exponent, b'+' | b'-') => At::Sign,
-            (At::Exponent | At::Sign | At::Power, b'0'..=b'9') => At::Power,
+            (NumberPart::Zero | NumberPart::Digits, b'.') => NumberPart::Point,
+            (NumberPart::Point | NumberPart::Fraction, b'0'..=b'9') => NumberPart::Fraction,
+            (NumberPart::Zero | NumberPart::Digits | NumberPart::Fraction, b'e' | b'E') => {
+                NumberPart::Exponent
+            }
+            (NumberPart::Exponent, b'+' | b'-') => NumberPart::Sign,
+            (NumberPart::Exponent | NumberPart::Sign | NumberPart::Power, b'0'..=b'9') => {
+                NumberPart::Power
+            }
             _ => return false,
         };
         true
@@ -56,14 +60,19 @@ impl Number {
 
     /// Returns `true` if the number may end here.
     pub(super) fn is_whole(&self) -> bool {
-        matches!(self.at, At::Zero | At::Digits | At::Fraction | At::Power)
+        matches!(
+            self.at,
+            NumberPart::Zero | NumberPart::Digits | NumberPart::Fraction | NumberPart::Power
+        )
     }
 
     /// Returns the amount that the number gives.
     pub(super) fn amount(&self) -> Result<u64, BadAmount> {
         match self.at {
-            At::Zero | At::Digits if self.large && !self.negative => Err(BadAmount::TooLarge),
-            At::Zero | At::Digits if !self.negative => in_bounds(self.value),
+            NumberPart::Zero | NumberPart::Digits if self.large && !self.negative => {
+                Err(BadAmount::TooLarge)
+            }
+            NumberPart::Zero | NumberPart::Digits if !self.negative => in_bounds(self.value),
             _ => Err(BadAmount::Malformed),
         }
     }

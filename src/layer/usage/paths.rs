@@ -18,12 +18,12 @@ impl Node {
 /// The places at which numbers are wanted, and the paths to them.
 #[derive(Debug)]
 pub(crate) struct Paths {
-    nodes: Vec<Place>,
+    nodes: Vec<PathNode>,
     slots: usize,
 }
 
 #[derive(Debug)]
-struct Place {
+struct PathNode {
     /// The slot of the pointers to this place.
     pointed: Option<usize>,
     /// The slot of the table's field at this place.
@@ -35,7 +35,7 @@ struct Place {
     elements: Node,
 }
 
-impl Place {
+impl PathNode {
     const EMPTY: Self = Self {
         pointed: None,
         field: None,
@@ -55,7 +55,7 @@ impl Paths {
         table: bool,
     ) -> Option<Self> {
         let mut paths = Self {
-            nodes: vec![Place::EMPTY],
+            nodes: vec![PathNode::EMPTY],
             slots: SLOTS,
         };
         for Pointer { parts, slot } in pointers {
@@ -85,7 +85,7 @@ impl Paths {
                 if self.place(node)?.elements == Node::NOWHERE {
                     self.place_mut(node)?.elements = self.add()?;
                 }
-                let Place {
+                let PathNode {
                     children, elements, ..
                 } = self.place(node)?;
                 let named = children
@@ -123,15 +123,15 @@ impl Paths {
                 .ok()
                 .filter(|index| *index < u16::MAX)?,
         );
-        self.nodes.push(Place::EMPTY);
+        self.nodes.push(PathNode::EMPTY);
         Some(node)
     }
 
-    fn place(&self, Node(index): Node) -> Option<&Place> {
+    fn place(&self, Node(index): Node) -> Option<&PathNode> {
         self.nodes.get(usize::from(index))
     }
 
-    fn place_mut(&mut self, Node(index): Node) -> Option<&mut Place> {
+    fn place_mut(&mut self, Node(index): Node) -> Option<&mut PathNode> {
         self.nodes.get_mut(usize::from(index))
     }
 

@@ -19,14 +19,14 @@ pub(crate) struct Reader {
     sums: [u64; SUMS],
     /// `true` if a number has come since the last [`take_news`](Self::take_news).
     news: bool,
-    problem: Problem,
+    problem: AmountProblem,
     /// The number of bytes of a byte order mark that have come; `None` if none can follow.
     mark: Option<usize>,
 }
 
 /// A value that gives no amount. It is reported once.
 #[derive(Clone, Copy, Debug)]
-enum Problem {
+enum AmountProblem {
     None,
     Some(BadAmount),
     Told,
@@ -41,7 +41,7 @@ impl Reader {
             found: SmallVec::from_elem(None, paths.slots()),
             sums: [0; SUMS],
             news: false,
-            problem: Problem::None,
+            problem: AmountProblem::None,
             mark: Some(0),
         }
     }
@@ -73,7 +73,9 @@ impl Reader {
                 }
             }
             Read::List => *sums = [0; SUMS],
-            Read::Bad(bad) if matches!(problem, Problem::None) => *problem = Problem::Some(bad),
+            Read::Bad(bad) if matches!(problem, AmountProblem::None) => {
+                *problem = AmountProblem::Some(bad)
+            }
             Read::Bad(_) => {}
         });
     }
@@ -101,8 +103,8 @@ impl Reader {
 
     /// Returns the first problem with a value, once.
     pub(crate) fn take_problem(&mut self) -> Option<BadAmount> {
-        match std::mem::replace(&mut self.problem, Problem::Told) {
-            Problem::Some(bad) => Some(bad),
+        match std::mem::replace(&mut self.problem, AmountProblem::Told) {
+            AmountProblem::Some(bad) => Some(bad),
             other => {
                 self.problem = other;
                 None

@@ -1,7 +1,7 @@
 //! Scans JSON incrementally.
 
 use super::{
-    key::Key,
+    key::ObjectKey,
     number::Number,
     paths::{Node, Paths},
     pointer::MOST_PARTS,
@@ -15,30 +15,30 @@ const MOST_LEVELS: u32 = 128;
 /// position and the current key or number, and nothing else of what it has read.
 #[derive(Debug)]
 pub(super) struct Scanner {
-    state: State,
+    state: ScannerState,
     /// The number of open arrays and objects.
     depth: u32,
     /// One bit for each open level, the innermost lowest: 1 for an object, 0 for an array.
     objects: u128,
     /// The places of the outer levels.
-    levels: [Level; MOST_PARTS],
+    levels: [NestingLevel; MOST_PARTS],
     /// The place of the value that comes next, or is being read.
     here: Node,
-    key: Key,
+    key: ObjectKey,
     number: Number,
     /// A value that was read. It is kept until the next character shows that it is complete.
     read: Option<Read>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Level {
+struct NestingLevel {
     node: Node,
     /// The number of elements of an array that have begun.
     elements: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ScannerState {
     /// A value must come.
     Value,
     /// An array has begun: a value or its end must come.
@@ -89,17 +89,17 @@ pub(super) enum Read {
 
 impl Default for Scanner {
     fn default() -> Self {
-        let nowhere = Level {
+        let nowhere = NestingLevel {
             node: Node::NOWHERE,
             elements: 0,
         };
         Self {
-            state: State::Value,
+            state: ScannerState::Value,
             depth: 0,
             objects: 0,
             levels: [nowhere; MOST_PARTS],
             here: Node::ROOT,
-            key: Key::default(),
+            key: ObjectKey::default(),
             number: Number::default(),
             read: None,
         }
@@ -109,21 +109,21 @@ impl Default for Scanner {
 impl Scanner {
     /// Begins another document, wherever the last one has ended.
     pub(super) fn begin_again(&mut self) {
-        (self.state, self.depth, self.objects, self.here) = (State::Value, 0, 0, Node::ROOT);
+        (self.state, self.depth, self.objects, self.here) = (ScannerState::Value, 0, 0, Node::ROOT);
         self.read = None;
     }
 
     /// Returns `true` if the document is not JSON, or too deep.
     pub(super) fn is_lost(&self) -> bool {
-        self.state == State::Lost
+        self.state == ScannerState::Lost
     }
 
     /// Reads the next piece, and passes what it finds to `found`.
     pub(super) fn read(&mut self, paths: &Paths, mut piece: &[u8], found: &mut dyn FnMut(Read)) {
         while let Some((&byte, rest)) = piece.split_first() {
             match self.state {
-                State::Lost => return,
-                State::Text(text, Inside::Plain) => {
+                ScannerState::Lost => return,
+                ScannerState::Text(text, Inside::Plain) => {
                     // Most of a body is in strings, so they are skipped at once.
                     let end = piece
                         .iter()
@@ -136,24 +136,24 @@ impl Scanner {
                     if let Some((&byte, rest)) = rest.split_first() {
                         self.state = match byte {
                             b'"' => self.end_text(text, paths),
-                            b'\\' => State::Text(text, Inside::Escape),
-                            _ => State::Lost,
+                            b'\\' => ScannerState::Text(text, Inside::Escape),
+                            _ => ScannerState::Lost,
                         };
                         piece = rest;
                     }
                 }
-                State::Text(text, inside) => {
+                ScannerState::Text(text, inside) => {
                     self.state = self.escape(text, inside, byte);
                     piece = rest;
                 }
-                State::Number if self.number.take(byte) => piece = rest,
+                ScannerState::Number if self.number.take(byte) => piece = rest,
                 // The character after a number does not belong to it, and is read again.
-                State::Number => self.state = self.end_number(paths),
-                State::Word(left) => {
+                ScannerState::Number => self.state = self.end_number(paths),
+                ScannerState::Word(left) => {
                     self.state = match left.split_first() {
-                        Some((next, [])) if *next == byte => State::AfterValue,
-                        Some((next, left)) if *next == byte => State::Word(left),
-                        _ => State::Lost,
+                        Some((next, [])) if *next == byte => ScannerState::AfterValue,
+                        Some((next, left)) if *next == byte => ScannerState::Word(left),
+                        _ => ScannerState::Lost,
                     };
                     piece = rest;
                 }
@@ -167,80 +167,80 @@ impl Scanner {
                 }
             }
             // Another document may follow the outermost value.
-            if self.state == State::AfterValue && self.depth == 0 {
+            if self.state == ScannerState::AfterValue && self.depth == 0 {
                 self.begin_again();
             }
         }
     }
 
     /// Takes a character between strings, numbers and words.
-    fn next(&mut self, state: State, byte: u8, paths: &Paths) -> State {
+    fn next(&mut self, state: ScannerState, byte: u8, paths: &Paths) -> ScannerState {
         match (state, byte) {
-            (State::FirstValue, b']') | (State::FirstKey, b'}') => self.close(),
-            (State::AfterValue, b']') if !self.in_object() => self.close(),
-            (State::AfterValue, b'}') if self.in_object() => self.close(),
-            (State::AfterValue, b',') if self.in_object() => State::Key,
-            (State::AfterValue, b',') => {
+            (ScannerState::FirstValue, b']') | (ScannerState::FirstKey, b'}') => self.close(),
+            (ScannerState::AfterValue, b']') if !self.in_object() => self.close(),
+            (ScannerState::AfterValue, b'}') if self.in_object() => self.close(),
+            (ScannerState::AfterValue, b',') if self.in_object() => ScannerState::Key,
+            (ScannerState::AfterValue, b',') => {
                 self.next_element(paths);
-                State::Value
+                ScannerState::Value
             }
-            (State::Key | State::FirstKey, b'"') => {
+            (ScannerState::Key | ScannerState::FirstKey, b'"') => {
                 let wanted = self.level().is_some_and(|level| paths.leads_on(level.node));
                 self.key.clear();
-                State::Text(
+                ScannerState::Text(
                     if wanted { Text::Key } else { Text::OtherKey },
                     Inside::Plain,
                 )
             }
-            (State::Colon, b':') => State::Value,
-            (State::Value | State::FirstValue, _) => self.begin_value(byte, paths),
-            _ => State::Lost,
+            (ScannerState::Colon, b':') => ScannerState::Value,
+            (ScannerState::Value | ScannerState::FirstValue, _) => self.begin_value(byte, paths),
+            _ => ScannerState::Lost,
         }
     }
 
-    fn begin_value(&mut self, byte: u8, paths: &Paths) -> State {
+    fn begin_value(&mut self, byte: u8, paths: &Paths) -> ScannerState {
         if byte == b'[' && paths.wants_elements(self.here) {
             self.read = Some(Read::List);
         } else if matches!(byte, b'{' | b'[' | b'"' | b't' | b'f') && paths.wants(self.here) {
             self.read = Some(Read::Bad(BadAmount::Malformed));
         }
         match byte {
-            b'{' => self.open(true, State::FirstKey),
+            b'{' => self.open(true, ScannerState::FirstKey),
             b'[' => {
-                let state = self.open(false, State::FirstValue);
+                let state = self.open(false, ScannerState::FirstValue);
                 self.next_element(paths);
                 state
             }
-            b'"' => State::Text(Text::Value, Inside::Plain),
-            b't' => State::Word(b"rue"),
-            b'f' => State::Word(b"alse"),
-            b'n' => State::Word(b"ull"),
+            b'"' => ScannerState::Text(Text::Value, Inside::Plain),
+            b't' => ScannerState::Word(b"rue"),
+            b'f' => ScannerState::Word(b"alse"),
+            b'n' => ScannerState::Word(b"ull"),
             b'-' | b'0'..=b'9' => {
                 self.number = Number::default();
                 self.number.take(byte);
-                State::Number
+                ScannerState::Number
             }
-            _ => State::Lost,
+            _ => ScannerState::Lost,
         }
     }
 
-    fn open(&mut self, object: bool, state: State) -> State {
+    fn open(&mut self, object: bool, state: ScannerState) -> ScannerState {
         if self.depth == MOST_LEVELS {
-            return State::Lost;
+            return ScannerState::Lost;
         }
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(object);
         let node = self.here;
         if let Some(level) = self.level_mut() {
-            *level = Level { node, elements: 0 };
+            *level = NestingLevel { node, elements: 0 };
         }
         state
     }
 
-    fn close(&mut self) -> State {
+    fn close(&mut self) -> ScannerState {
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
-        State::AfterValue
+        ScannerState::AfterValue
     }
 
     fn in_object(&self) -> bool {
@@ -248,12 +248,12 @@ impl Scanner {
     }
 
     /// Returns the innermost level, if it is not too deep to be wanted.
-    fn level(&self) -> Option<&Level> {
+    fn level(&self) -> Option<&NestingLevel> {
         self.levels
             .get(usize::try_from(self.depth.checked_sub(1)?).ok()?)
     }
 
-    fn level_mut(&mut self) -> Option<&mut Level> {
+    fn level_mut(&mut self) -> Option<&mut NestingLevel> {
         self.levels
             .get_mut(usize::try_from(self.depth.checked_sub(1)?).ok()?)
     }
@@ -269,19 +269,19 @@ impl Scanner {
         };
     }
 
-    fn end_text(&mut self, text: Text, paths: &Paths) -> State {
+    fn end_text(&mut self, text: Text, paths: &Paths) -> ScannerState {
         if text == Text::Value {
-            return State::AfterValue;
+            return ScannerState::AfterValue;
         }
         let key = self.key.whole().filter(|_| text == Text::Key);
         let child = |key: &[u8]| self.level().map(|level| paths.child(level.node, key));
         self.here = key.and_then(child).unwrap_or(Node::NOWHERE);
-        State::Colon
+        ScannerState::Colon
     }
 
-    fn end_number(&mut self, paths: &Paths) -> State {
+    fn end_number(&mut self, paths: &Paths) -> ScannerState {
         if !self.number.is_whole() {
-            return State::Lost;
+            return ScannerState::Lost;
         }
         if paths.wants(self.here) {
             self.read = Some(
@@ -290,15 +290,15 @@ impl Scanner {
                     .map_or_else(Read::Bad, |amount| Read::Number(self.here, amount)),
             );
         }
-        State::AfterValue
+        ScannerState::AfterValue
     }
 
-    fn escape(&mut self, text: Text, inside: Inside, byte: u8) -> State {
+    fn escape(&mut self, text: Text, inside: Inside, byte: u8) -> ScannerState {
         let mut plain = |bytes: &[u8]| {
             if text == Text::Key {
                 self.key.push(bytes);
             }
-            State::Text(text, Inside::Plain)
+            ScannerState::Text(text, Inside::Plain)
         };
         match (inside, byte) {
             (Inside::Escape, b'"' | b'\\' | b'/') => plain(&[byte]),
@@ -307,24 +307,24 @@ impl Scanner {
             (Inside::Escape, b'n') => plain(b"\n"),
             (Inside::Escape, b'r') => plain(b"\r"),
             (Inside::Escape, b't') => plain(b"\t"),
-            (Inside::Escape, b'u') => State::Text(text, Inside::Unit(0, 0)),
+            (Inside::Escape, b'u') => ScannerState::Text(text, Inside::Unit(0, 0)),
             (Inside::Unit(digits, unit), _) => {
                 let Some(digit) = char::from(byte)
                     .to_digit(16)
                     .and_then(|digit| u16::try_from(digit).ok())
                 else {
-                    return State::Lost;
+                    return ScannerState::Lost;
                 };
                 let unit = unit << 4 | digit;
                 if digits < 3 {
-                    return State::Text(text, Inside::Unit(digits + 1, unit));
+                    return ScannerState::Text(text, Inside::Unit(digits + 1, unit));
                 }
                 if text == Text::Key {
                     self.key.push_unit(unit);
                 }
-                State::Text(text, Inside::Plain)
+                ScannerState::Text(text, Inside::Plain)
             }
-            _ => State::Lost,
+            _ => ScannerState::Lost,
         }
     }
 }

@@ -44,7 +44,7 @@ const _: () = assert!(
 
 /// The answers of one API.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct ApiRow {
     /// The name of the API, for the guide.
     #[cfg_attr(
         not(test),
@@ -58,7 +58,7 @@ pub(super) struct Row {
     pub(super) fields: &'static [(Field, &'static str)],
 }
 
-impl Row {
+impl ApiRow {
     /// Returns the parts of the pointer to each field.
     pub(super) fn pointers(&self) -> impl Iterator<Item = (Field, Vec<&'static str>)> {
         let parts = |pointer: &'static str| pointer.split('/').filter(|part| !part.is_empty());
@@ -72,13 +72,13 @@ impl Row {
 
 /// All answers that can be read. The table in `docs/guide/streaming.md` is the same: a test
 /// compares them.
-pub(super) const TABLE: &[Row] = &[
-    Row {
+pub(super) const TABLE: &[ApiRow] = &[
+    ApiRow {
         api: "OpenAI chat completions, embeddings; Azure OpenAI",
         places: &["/usage"],
         fields: CHAT,
     },
-    Row {
+    ApiRow {
         api: "OpenAI responses",
         places: &["/usage", "/response/usage"],
         fields: &[
@@ -88,12 +88,12 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Anthropic messages",
         places: &["/usage"],
         fields: MESSAGES,
     },
-    Row {
+    ApiRow {
         api: "Anthropic messages, the start of a stream",
         places: &["/message/usage"],
         fields: &[
@@ -103,7 +103,7 @@ pub(super) const TABLE: &[Row] = &[
             (Field::FirstOutput, "/output_tokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Gemini",
         places: &["/usageMetadata", "/*/usageMetadata"],
         fields: &[
@@ -115,7 +115,7 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/totalTokenCount"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Gemini interactions",
         places: &["/usage", "/interaction/usage"],
         fields: &[
@@ -127,7 +127,7 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Bedrock Converse",
         places: &["/usage"],
         fields: &[
@@ -138,7 +138,7 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/totalTokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Bedrock InvokeModel of Nova",
         places: &["/usage"],
         fields: &[
@@ -149,17 +149,17 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/totalTokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Cohere v2",
         places: &["/usage", "/delta/usage"],
         fields: COHERE,
     },
-    Row {
+    ApiRow {
         api: "Cohere v1, embed",
         places: &["/meta", "/response/meta"],
         fields: COHERE,
     },
-    Row {
+    ApiRow {
         api: "Mistral",
         places: &["/usage"],
         fields: &[
@@ -171,12 +171,12 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Groq",
         places: &["/usage", "/x_groq/usage"],
         fields: CHAT,
     },
-    Row {
+    ApiRow {
         api: "DeepSeek",
         places: &["/usage"],
         fields: &[
@@ -186,12 +186,12 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Total, "/total_tokens"),
         ],
     },
-    Row {
+    ApiRow {
         api: "xAI, vLLM",
         places: &["/usage"],
         fields: CHAT,
     },
-    Row {
+    ApiRow {
         api: "Ollama",
         places: &[""],
         fields: &[
@@ -199,7 +199,7 @@ pub(super) const TABLE: &[Row] = &[
             (Field::Output, "/eval_count"),
         ],
     },
-    Row {
+    ApiRow {
         api: "Voyage",
         places: &["/usage"],
         fields: &[(Field::Total, "/total_tokens")],
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     /// Returns a cell of the guide's table, with these fields of a row.
-    fn cell(row: &Row, fields: &[Field], between: &str) -> Option<String> {
+    fn cell(row: &ApiRow, fields: &[Field], between: &str) -> Option<String> {
         let named = |wanted: &[Field]| {
             let fields = row
                 .fields
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn every_place_has_one_meaning() {
         let mut meanings = HashMap::new();
-        for (field, pointer) in TABLE.iter().flat_map(Row::pointers) {
+        for (field, pointer) in TABLE.iter().flat_map(ApiRow::pointers) {
             assert_eq!(
                 *meanings.entry(pointer.join("/")).or_insert(field),
                 field,

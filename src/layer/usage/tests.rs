@@ -134,7 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn finds_what_serde_json_finds(
+    fn the_reader_finds_what_serde_json_finds(
         documents in vec((value(), 0u8..4), 1..4),
         lengths in vec(1usize..9, 1..6),
         newlines in any::<bool>(),
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn takes_anything(mut body in vec(any::<u8>(), 0..200), lengths in vec(1usize..9, 1..6)) {
+    fn the_reader_takes_any_bytes(mut body in vec(any::<u8>(), 0..200), lengths in vec(1usize..9, 1..6)) {
         let whole = found(&POINTERS, [&body[..]]);
         prop_assert_eq!(found(&POINTERS, pieces(&body, &lengths)), whole);
         body.splice(0..0, *b"{\"usage\":{\"total_tokens\":7,");
@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn takes_broken_documents(
+    fn the_reader_takes_broken_documents(
         (document, style) in (value(), 0u8..4),
         edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         lengths in vec(1usize..9, 1..6),
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_that_is_cut_is_none(number in 0u64..=Limit::MAX_TOKENS, cut in any::<prop::sample::Index>()) {
+    fn a_number_that_is_cut_off_does_not_count(number in 0u64..=Limit::MAX_TOKENS, cut in any::<prop::sample::Index>()) {
         let body = format!(r#"{{"usage":{{"total_tokens":{number}}}}}"#);
         let cut = &body.as_bytes()[..cut.index(body.len())];
         prop_assert!([None, Some(number)].contains(&found(&["/usage/total_tokens"], [cut])[0]));
@@ -187,7 +187,7 @@ proptest! {
 }
 
 #[test]
-fn strings_do_not_fool_it() {
+fn strings_do_not_mislead_the_reader() {
     for body in [
         r#"{"content":"\"usage\":{\"total_tokens\":9}"}"#,
         r#"{"content":"{\"usage\":{\"total_tokens\":9}}"}"#,
@@ -283,7 +283,7 @@ fn only_whole_numbers_count() {
 }
 
 #[test]
-fn reads_so_many_levels_and_no_more() {
+fn the_reader_reads_a_bounded_number_of_levels() {
     for (levels, read) in [(127, Some(9)), (128, None), (100_000, None)] {
         let body = format!(
             r#"{{"x":{}{},"usage":{{"total_tokens":9}}}}"#,
@@ -322,7 +322,7 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
-fn the_largest_number_holds() {
+fn the_largest_of_several_numbers_counts() {
     assert_eq!(
         usage(
             Usage::total(),
@@ -348,7 +348,7 @@ fn the_largest_number_holds() {
 }
 
 #[test]
-fn knows_the_usual_objects() {
+fn the_table_has_the_usual_objects() {
     let chat = json!({"usage": {"prompt_tokens": 20, "completion_tokens": 7, "total_tokens": 27,
         "prompt_tokens_details": {"cached_tokens": 5}}})
     .to_string();
@@ -393,7 +393,7 @@ fn knows_the_usual_objects() {
 }
 
 #[test]
-fn an_invalid_pointer_is_remembered_and_finds_nothing() {
+fn an_invalid_pointer_is_kept_and_finds_nothing() {
     let mut invalid = Usage::pointers(["/usage", "usage"]);
     assert_eq!(invalid.invalid_pointer(), Some("usage"));
     assert!(Usage::paths(std::iter::once(&mut invalid)).is_none());

@@ -7,7 +7,7 @@ use crate::{
     limiter::{
         lease::Lease,
         request::{AcquireFuture, Request, Started},
-        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Wait},
+        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
     },
     model::{Cost, IntoLimits, LimitName},
 };
@@ -279,9 +279,9 @@ impl Acquire {
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
-            *wait = Some(Wait {
+            *wait = Some(WaitOptions {
                 most,
-                waiters: wait.map_or(Wait::WAITERS, |wait| wait.waiters),
+                waiters: wait.map_or(WaitOptions::WAITERS, |wait| wait.waiters),
             });
             Ok::<_, Error>(())
         });
@@ -295,7 +295,7 @@ impl Acquire {
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.recourse_mut().wait;
-            *wait = Some(Wait {
+            *wait = Some(WaitOptions {
                 most: wait.map_or(Duration::ZERO, |wait| wait.most),
                 waiters,
             });

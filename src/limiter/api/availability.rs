@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, Unavailable},
-    limiter::request::{Request, Source, Target},
+    limiter::request::{LimitsSource, Request, Target},
     model::{Availability, Cost, IntoLimits},
 };
 
@@ -35,7 +35,8 @@ impl AvailabilityRequest {
     /// Creates a query that fails if the answer takes longer than `deadline`.
     pub(crate) fn new(subject: Result<Target, Error>, deadline: Duration) -> Self {
         Self {
-            request: subject.map(|subject| Request::new(subject, Source::Stored, deadline.into())),
+            request: subject
+                .map(|subject| Request::new(subject, LimitsSource::Stored, deadline.into())),
         }
     }
 

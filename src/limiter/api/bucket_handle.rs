@@ -7,7 +7,7 @@ use crate::{
     limiter::{
         api::acquire::Acquire,
         bucket::{LimitsRef, ResolvedBucket},
-        request::{Request, Source, Target},
+        request::{LimitsSource, Request, Target},
         terms::Deadline,
     },
     model::{EntityId, IntoLimits, KeyParts, Resource},
@@ -40,7 +40,7 @@ use crate::{
 #[derive(Clone)]
 pub struct BucketHandle {
     subject: Target,
-    limits: Source,
+    limits: LimitsSource,
     deadline: Deadline,
 }
 
@@ -61,7 +61,7 @@ impl BucketHandle {
     pub(crate) fn new(subject: Target, deadline: Deadline) -> Self {
         Self {
             subject: subject.found(),
-            limits: Source::Stored,
+            limits: LimitsSource::Stored,
             deadline,
         }
     }
@@ -88,7 +88,7 @@ impl BucketHandle {
             Target::Gated(_) => None,
         };
         let Some((entry, home)) = found else {
-            self.limits = Source::Exactly(LimitsRef::These(limits));
+            self.limits = LimitsSource::Exactly(LimitsRef::These(limits));
             return Ok(self);
         };
         let pinned = ResolvedBucket {
@@ -98,7 +98,7 @@ impl BucketHandle {
         };
         Ok(Self {
             subject: Target::Pinned(Arc::new(pinned)),
-            limits: Source::Stored,
+            limits: LimitsSource::Stored,
             ..self
         })
     }
@@ -108,7 +108,7 @@ impl BucketHandle {
     /// # Errors
     /// Those of [`limits`](Self::limits).
     pub fn default_limits(self, limits: impl IntoLimits) -> Result<Self, Error> {
-        let limits = Source::StoredOr(LimitsRef::These(limits.into_limits()?));
+        let limits = LimitsSource::StoredOr(LimitsRef::These(limits.into_limits()?));
         Ok(Self { limits, ..self })
     }
 
@@ -119,10 +119,10 @@ impl BucketHandle {
         // Fast path: for most handles only one reference must be cloned. A clone of any subject and
         // limits goes through memory: it is written in pieces and read at once, which stalls the
         // processor.
-        if let (Target::Pinned(pinned), Source::Stored) = (&self.subject, &self.limits) {
+        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.subject, &self.limits) {
             return Acquire::new(Ok(Request::new(
                 Target::Pinned(pinned.clone()),
-                Source::Stored,
+                LimitsSource::Stored,
                 self.deadline,
             )));
         }

@@ -17,7 +17,7 @@ use crate::{
     store::{
         NamespaceStore, StoreError, StoreErrorKind,
         dynamodb::{
-            CallerIdentity, CreateTable, DynamoDbStore, Found, Provision, Registry, Stack,
+            CallerIdentity, CreateTable, DynamoDbStore, Provision, Registry, Stack, VersionCheck,
             asks_for_caller, check_definition, load_config,
         },
     },
@@ -191,11 +191,11 @@ impl OpenOptions {
             }
             found => found.map_err(|error| told_the_way(error, &way))?,
         };
-        if found == Found::Nothing {
+        if found == VersionCheck::Nothing {
             opening.provision(self.provision.provision(&stack)).await?;
             found = opening.step(READING, registry.check_version()).await?;
         }
-        if found == Found::Table {
+        if found == VersionCheck::Table {
             opening
                 .step(
                     "describing the table",
@@ -204,26 +204,26 @@ impl OpenOptions {
                 .await?;
         }
         match found {
-            Found::Nothing => {
+            VersionCheck::Nothing => {
                 return Err(StackError::NotFound {
                     table: stack.table().into(),
                 }
                 .into());
             }
-            Found::Table if self.provision.registers_namespaces() => {
+            VersionCheck::Table if self.provision.registers_namespaces() => {
                 opening
                     .step("writing the version record", registry.put_version())
                     .await?;
             }
-            Found::Table | Found::Version { .. } => {}
+            VersionCheck::Table | VersionCheck::Version { .. } => {}
         }
         let own_table = match found {
-            Found::Version { ours } => ours,
+            VersionCheck::Version { ours } => ours,
             // The version record was just written. The table is ours if no other client has written
             // the record first.
             _ => matches!(
                 opening.step(READING, registry.check_version()).await?,
-                Found::Version { ours: true }
+                VersionCheck::Version { ours: true }
             ),
         };
         let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");

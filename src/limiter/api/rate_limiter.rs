@@ -13,7 +13,7 @@ use crate::{
         engine::{Backend, Engine},
         gate::Context,
         lease::Lease,
-        request::{Request, Source, Target},
+        request::{LimitsSource, Request, Target},
         terms::PrefetchStats,
     },
     model::{BucketKey, EntityId, IntoName, Limits, Resource},
@@ -74,7 +74,7 @@ impl RateLimiter {
         Acquire::new(match Target::find(&self.engine, entity, resource) {
             Ok(subject) => Ok(Request::new(
                 subject,
-                Source::Stored,
+                LimitsSource::Stored,
                 self.engine.deadline(),
             )),
             Err(error) => Err(error),

@@ -11,7 +11,9 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{Gate, GateAnswer, GateGrant, router},
-        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal, Settlement, Shares},
+        terms::{
+            Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Settlement, Shares,
+        },
     },
     model::{KeyParts, LimitStatus, Limits},
 };
@@ -88,7 +90,7 @@ impl Bucket {
     }
 
     /// Returns the reason why the bucket grants nothing, if it is known without asking.
-    pub(crate) fn known_refusal(&self) -> Option<Refusal> {
+    pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         match self {
             // No other process writes to these buckets.
             Self::Memory(_) | Self::Scripted(_) => None,

@@ -17,7 +17,7 @@ pub(crate) struct Memory {
 
 /// The place of a bucket in memory.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum MemoryPlace {
     /// The bucket exists, and was made by this limiter.
     Entry(Arc<Entry>),
     /// The bucket exists, but another limiter made it, with a clock of its own.
@@ -44,7 +44,7 @@ pub(crate) struct ResolvedBucket {
 }
 
 impl Memory {
-    pub(crate) fn place(self: &Arc<Self>, key: BucketKey) -> Place {
+    pub(crate) fn place(self: &Arc<Self>, key: BucketKey) -> MemoryPlace {
         match self.store.find(key.entity.as_str(), key.resource.as_str()) {
             Some(entry) => self.found(entry),
             None => self.new_place(key),
@@ -53,17 +53,17 @@ impl Memory {
 
     /// Returns the place of a bucket that was found.
     #[inline]
-    pub(crate) fn found(&self, entry: Arc<Entry>) -> Place {
+    pub(crate) fn found(&self, entry: Arc<Entry>) -> MemoryPlace {
         if Arc::ptr_eq(entry.home(), &self.home) {
-            Place::Entry(entry)
+            MemoryPlace::Entry(entry)
         } else {
-            Place::Elsewhere(Box::new((entry, self.home.clone())))
+            MemoryPlace::Elsewhere(Box::new((entry, self.home.clone())))
         }
     }
 
     #[cold]
-    pub(crate) fn new_place(self: &Arc<Self>, key: BucketKey) -> Place {
-        Place::New(Box::new((key, self.clone())))
+    pub(crate) fn new_place(self: &Arc<Self>, key: BucketKey) -> MemoryPlace {
+        MemoryPlace::New(Box::new((key, self.clone())))
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Re
     Resolving::Known(Arc::new(Resolution::new(&scopes, found, i64::MAX)))
 }
 
-impl Place {
+impl MemoryPlace {
     pub(crate) fn key(&self) -> KeyParts<'_> {
         match self {
             Self::Entry(entry) => entry.key(),
@@ -178,11 +178,11 @@ impl Place {
 }
 
 impl ResolvedBucket {
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> MemoryPlace {
         if Arc::ptr_eq(self.entry.home(), &self.home) {
-            Place::Entry(self.entry.clone())
+            MemoryPlace::Entry(self.entry.clone())
         } else {
-            Place::Elsewhere(Box::new((self.entry.clone(), self.home.clone())))
+            MemoryPlace::Elsewhere(Box::new((self.entry.clone(), self.home.clone())))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::memory::{LimitsRef, Place, ResolvedBucket};
+use super::memory::{LimitsRef, MemoryPlace, ResolvedBucket};
 use crate::{
     error::Unavailable,
     limiter::terms::{Amounts, BucketDecision, ChargeContext, LimitShare, Shares},
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum MemoryBucket {
     Placed {
-        place: Place,
+        place: MemoryPlace,
         limits: LimitsRef,
     },
     /// Found before by a handle.
@@ -26,7 +26,7 @@ pub(crate) enum MemoryBucket {
 pub(crate) type GrantedTokens = (Shares, i64);
 
 impl MemoryBucket {
-    pub(crate) fn new(place: Place, limits: Limits) -> Self {
+    pub(crate) fn new(place: MemoryPlace, limits: Limits) -> Self {
         Self::Placed {
             place,
             limits: LimitsRef::These(limits),

@@ -18,6 +18,6 @@ pub(super) use acquiring::Acquiring;
 pub(super) use bucket::{Bucket, BucketAnswer, GrantedTokens};
 pub(super) use grant::Grant;
 pub(super) use grants::{BucketGrant, BucketGrants, MOST_USED};
-pub(super) use memory::{LimitsRef, Memory, Place, ResolvedBucket, resolve};
+pub(super) use memory::{LimitsRef, Memory, MemoryPlace, ResolvedBucket, resolve};
 pub(super) use memory_bucket::MemoryBucket;
 pub(super) use scripted::Scripted;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Unavailable},
-    limiter::terms::{Amounts, BucketDecision, ChargeContext, LimitShare, Refusal},
+    limiter::terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, LimitShare},
     model::{
         BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource,
     },
@@ -198,7 +198,8 @@ impl ScriptedBucket {
         mode: &ChargeContext,
         amounts: &Amounts,
     ) -> BucketDecision<GrantedTokens> {
-        let refused = |error: Error| BucketDecision::Refused(Refusal::Scripted(Box::new(error)));
+        let refused =
+            |error: Error| BucketDecision::Refused(BucketRefusal::Scripted(Box::new(error)));
         match decision {
             ScriptDecision::Bucket => self.bucket.acquire(mode, amounts),
             ScriptDecision::Grant => self.grant(amounts, 0),

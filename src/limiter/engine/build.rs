@@ -16,7 +16,7 @@ use crate::{
         engine::{Backend, Engine},
         gate::{Context, Forgiveness, Gates, Interner, RoundTrip, WriteIds},
         resolver::Resolver,
-        runtime::{Background, Places, Switch, Watched},
+        runtime::{Background, MonitoredStore, Places, Switch},
         terms::Counters,
     },
     store::{MemoryStore, Store},
@@ -66,7 +66,7 @@ impl Engine {
         };
         let breaker = Arc::new(Switch::new(settings.breaker));
         let store: Arc<dyn Store> = if breaker.is_on() {
-            Arc::new(Watched::new(store, breaker.clone(), clock.clone()))
+            Arc::new(MonitoredStore::new(store, breaker.clone(), clock.clone()))
         } else {
             store
         };

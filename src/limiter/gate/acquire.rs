@@ -16,14 +16,14 @@ use crate::{
             wish::Wish,
             writer::{self, WriteLoopGuard},
         },
-        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal},
+        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline},
     },
     model::{LimitStatus, Limits, plan},
 };
 
 impl Gate {
     /// Returns why the bucket grants nothing, if a fresh image shows that.
-    pub(crate) fn known_refusal(&self) -> Option<Refusal> {
+    pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         let now = self.context.clock.now();
         let mut state = self.lock();
         let refusal = state.refuse_from_memory(now, self.context.settings.deny_from_memory)?;

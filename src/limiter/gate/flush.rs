@@ -78,7 +78,7 @@ impl Gate {
         }
         state.flush_due = true;
         drop(state);
-        let due = Due {
+        let due = FlushTimer {
             gate: self.clone(),
             over: false,
         };
@@ -110,12 +110,12 @@ impl Gate {
 
 /// A timer that will have the pending differences written. If it is dropped before it fires, its
 /// runtime was shut down.
-struct Due {
+struct FlushTimer {
     gate: Arc<Gate>,
     over: bool,
 }
 
-impl Due {
+impl FlushTimer {
     fn flush(mut self) {
         self.over = true;
         let mut state = self.gate.lock();
@@ -127,7 +127,7 @@ impl Due {
     }
 }
 
-impl Drop for Due {
+impl Drop for FlushTimer {
     fn drop(&mut self) {
         if !self.over {
             let mut state = self.gate.lock();

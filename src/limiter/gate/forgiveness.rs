@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_at_once_and_in_the_time_in_which_the_bucket_fills() {
+    fn a_number_of_requests_is_forgiven_at_once_and_while_the_bucket_fills() {
         let forgiveness = Forgiveness::default();
         let (hour, start) = (3_600_000, 1_900_000_000_000);
         assert_eq!(forgiven(&forgiveness, "alice", start), 16);

@@ -32,7 +32,7 @@ const SLACK: (i64, i64) = (100, 250);
 /// The other writers of a bucket, as far as they are known. Times in epoch ms, amounts in
 /// millitokens.
 #[derive(Debug, Default)]
-pub(super) struct Others {
+pub(super) struct OtherWriters {
     /// The consumption of each limit in the last image that a write of this gate returned.
     pub(super) consumed: SmallVec<[i64; 2]>,
     /// When it was last seen that others had spent.
@@ -64,7 +64,7 @@ struct Writers {
     before: u64,
 }
 
-impl Others {
+impl OtherWriters {
     /// Notes the image that a write of this process has returned. The write did `own`, and reached
     /// the store at about `at`.
     pub(super) fn saw(

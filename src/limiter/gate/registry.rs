@@ -21,7 +21,7 @@ use crate::{
         gate::{
             Context, Gate,
             registry::{
-                entry::{GateEntry, KeepBusy, Key},
+                entry::{CompactKey, GateEntry, KeepBusy},
                 idle_sweep::IdleSweep,
             },
         },
@@ -35,7 +35,7 @@ use crate::{
 /// evicted.
 #[derive(Debug)]
 pub(crate) struct Gates {
-    cache: Cache<Key, GateEntry, UnitWeighter, RandomState, KeepBusy>,
+    cache: Cache<CompactKey, GateEntry, UnitWeighter, RandomState, KeepBusy>,
     context: Arc<Context>,
     /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket
     /// never has two gates. Lock order: this lock, then the cache's own locks, then the lock of a
@@ -100,7 +100,7 @@ impl Gates {
 
     /// Puts a gate to rest if nobody uses or holds it. Returns the gate if it stays awake and must
     /// be looked at again later.
-    fn rest(&self, key: &Key, gate: Arc<Gate>, now: i64) -> Option<Arc<Gate>> {
+    fn rest(&self, key: &CompactKey, gate: Arc<Gate>, now: i64) -> Option<Arc<Gate>> {
         // One reference is in the cache, the other one is `gate`.
         if !gate.try_rest(now) || Arc::strong_count(&gate) > 2 {
             return Some(gate);
@@ -125,7 +125,7 @@ impl Gates {
     /// Takes the entry of a bucket out of its place, and marks the place as taken until something
     /// is put there. A thread that asks for the same bucket meanwhile waits for the lock of
     /// [`idle_sweep`](Self::rounds).
-    fn take(&self, key: Key) -> Option<GateEntry> {
+    fn take(&self, key: CompactKey) -> Option<GateEntry> {
         let mut before = None;
         self.cache
             .replace_with_lifecycle(key, GateEntry::Taken, true, &mut before)
@@ -133,7 +133,7 @@ impl Gates {
         before
     }
 
-    fn put(&self, key: Key, place: GateEntry) {
+    fn put(&self, key: CompactKey, place: GateEntry) {
         // A soft replacement, as in `take`: the cache does not count it as a use of the entry.
         if let Err((key, place)) = self.cache.replace(key, place, true) {
             self.cache.insert(key, place);

@@ -29,7 +29,7 @@ pub(crate) struct Image {
 
 /// A write of one shard in a transaction.
 #[derive(Debug)]
-pub(crate) struct Planned {
+pub(crate) struct ShardWrite {
     gate: Arc<Gate>,
     /// The image of the shard that the write was planned from.
     from: BucketState,
@@ -38,8 +38,8 @@ pub(crate) struct Planned {
 
 /// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
 /// The caller holds a place among the store calls in flight.
-pub(crate) async fn transact(writes: &[Planned]) -> Result<bool, StoreError> {
-    let Some(Planned { gate, update, .. }) = writes.first() else {
+pub(crate) async fn transact(writes: &[ShardWrite]) -> Result<bool, StoreError> {
+    let Some(ShardWrite { gate, update, .. }) = writes.first() else {
         return Ok(true);
     };
     let updates: Vec<_> = writes
@@ -343,7 +343,7 @@ impl Gate {
         limits: &Limits,
         mode: &ChargeContext,
         changes: &LedgerDelta,
-    ) -> Planned {
+    ) -> ShardWrite {
         let time = self.context.now();
         let wanted = {
             let state = self.lock();
@@ -363,7 +363,7 @@ impl Gate {
             }
         };
         let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());
-        Planned {
+        ShardWrite {
             gate: self.clone(),
             from,
             update,
@@ -371,7 +371,7 @@ impl Gate {
     }
 
     /// Notes the result of a planned write.
-    fn transacted(&self, Planned { from, update, .. }: &Planned, done: bool) {
+    fn transacted(&self, ShardWrite { from, update, .. }: &ShardWrite, done: bool) {
         let mut state = self.lock();
         state.others.end_unseen();
         let mut after = from.clone();

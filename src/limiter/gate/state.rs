@@ -6,14 +6,14 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{others::Others, pacing::Pace};
+use super::{others::OtherWriters, pacing::Pace};
 use crate::{
     limiter::{
         gate::{
             confirmation::Confirmation, grant::GateDecision, headroom::fits,
             prefetch_pool::PrefetchPool, pressure::WritePressure, wish::Wish,
         },
-        terms::{Amounts, ChargeContext, Patience, Refusal},
+        terms::{Amounts, BucketRefusal, ChargeContext, Patience},
     },
     model::{
         BucketState, ClockReading, LimitName, LimitStatus, Limits, ParentLink,
@@ -59,7 +59,7 @@ pub(super) struct GateState {
     /// The write pressure on the item: shows if the item is written as often as it can be.
     pub(super) pressed: WritePressure,
     /// The other writers of the bucket.
-    pub(super) others: Others,
+    pub(super) others: OtherWriters,
     /// When the last write was planned, if it was refused because the bucket had too few tokens;
     /// epoch ms.
     pub(super) found_at: Option<i64>,
@@ -212,14 +212,18 @@ impl GateState {
     }
 
     /// Returns why the bucket grants nothing, if a fresh image shows that.
-    pub(super) fn refuse_from_memory(&self, now: i64, trusted_for: Duration) -> Option<Refusal> {
+    pub(super) fn refuse_from_memory(
+        &self,
+        now: i64,
+        trusted_for: Duration,
+    ) -> Option<BucketRefusal> {
         self.refusal(now)
             .filter(|_| self.is_fresh(now, trusted_for))
     }
 
     /// Returns why the bucket grants nothing, if the last image shows that.
-    pub(super) fn refusal(&self, now: i64) -> Option<Refusal> {
-        Refusal::of(self.seen.live(now)?)
+    pub(super) fn refusal(&self, now: i64) -> Option<BucketRefusal> {
+        BucketRefusal::of(self.seen.live(now)?)
     }
 
     /// Returns the statuses of the limits if a fresh image shows that the request does not fit.

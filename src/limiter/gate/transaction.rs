@@ -19,9 +19,9 @@ use crate::{
             gate::Gate,
             grant::{GateDecision, GateGrant},
             shard_reads::{ShardReads, seen},
-            shards::{Image, Planned, transact},
+            shards::{Image, ShardWrite, transact},
         },
-        terms::{Amounts, BucketDecision, ChargeContext, Refusal},
+        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext},
     },
     model::{
         LimitStatus, MILLI,
@@ -133,7 +133,7 @@ pub(crate) async fn charge(
         let Some(place) = unless_gone(replies, parts[0].0.place()).await else {
             return unavailable(Unavailable::Deadline);
         };
-        let writes: Vec<Planned> = sights
+        let writes: Vec<ShardWrite> = sights
             .iter()
             .zip(&drawn)
             .flat_map(|(sight, drawn)| sight.writes(drawn))
@@ -287,10 +287,10 @@ impl ShardSet<'_> {
         self.first.shard_count() as usize > self.shards
     }
 
-    fn refusal(&self) -> Option<Refusal> {
+    fn refusal(&self) -> Option<BucketRefusal> {
         self.images
             .iter()
-            .find_map(|image| Refusal::of(&image.bucket))
+            .find_map(|image| BucketRefusal::of(&image.bucket))
     }
 
     /// Returns the shards whose state cannot be used: a wrong clock has set their refill time far
@@ -414,7 +414,7 @@ impl ShardSet<'_> {
         })
     }
 
-    fn writes<'a>(&'a self, drawn: &'a Allocation) -> impl Iterator<Item = Planned> + 'a {
+    fn writes<'a>(&'a self, drawn: &'a Allocation) -> impl Iterator<Item = ShardWrite> + 'a {
         let Ask {
             limits,
             mode,

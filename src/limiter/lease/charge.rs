@@ -17,7 +17,7 @@ use crate::{
             Ask,
             transaction::{self, Part},
         },
-        terms::{Amounts, BucketDecision, ChargeContext, Deadline, Refusal, Stopwatch},
+        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Stopwatch},
     },
     model::{Denied, KeyParts, LimitStatus, Owner, to_milli},
 };
@@ -136,7 +136,7 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
         BucketAnswer::Now(decision) => decision,
         BucketAnswer::Waiting(acquiring) => {
             return Charged::Waiting(Box::new(Charging::new(
-                [(charge, Answer::Coming(acquiring))],
+                [(charge, ChargeState::Coming(acquiring))],
                 deadline,
             )));
         }
@@ -202,9 +202,9 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
                 Bucket::Gated { gate, .. } => {
-                    Answer::Coming(Box::new(Acquiring::together(gate, answer, deadline)))
+                    ChargeState::Coming(Box::new(Acquiring::together(gate, answer, deadline)))
                 }
-                _ => Answer::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
+                _ => ChargeState::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
             };
             (charge, answer)
         });
@@ -218,9 +218,9 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
         let later = first.is_some_and(|first| first != index);
         let answer = if later {
-            Answer::Later
+            ChargeState::Later
         } else {
-            Answer::to(&mut charge, deadline)
+            ChargeState::to(&mut charge, deadline)
         };
         (charge, answer)
     });
@@ -252,20 +252,21 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
 #[derive(Debug)]
 pub(crate) struct Charging {
     /// The entity's bucket is the first.
-    asked: SmallVec<[(Charge, Answer); 2]>,
+    asked: SmallVec<[(Charge, ChargeState); 2]>,
     begun: Stopwatch,
     deadline: Deadline,
 }
 
+/// The decision of one bucket, as far as there is one.
 #[derive(Debug)]
-enum Answer {
+enum ChargeState {
     /// The bucket is asked after all others have granted.
     Later,
     Decided(BucketDecision<Grant>),
     Coming(Box<Acquiring>),
 }
 
-impl Answer {
+impl ChargeState {
     /// Asks the bucket of `charge`.
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge
@@ -292,7 +293,7 @@ impl Answer {
 }
 
 impl Charging {
-    fn new(asked: impl IntoIterator<Item = (Charge, Answer)>, deadline: Deadline) -> Self {
+    fn new(asked: impl IntoIterator<Item = (Charge, ChargeState)>, deadline: Deadline) -> Self {
         Self {
             asked: asked.into_iter().collect(),
             begun: Stopwatch::start(),
@@ -303,8 +304,9 @@ impl Charging {
     /// Asks the buckets that were left for later if all others have granted. Returns `true` if
     /// there were any.
     fn ask_later(&mut self) -> bool {
-        let may_go_on =
-            |(_, answer): &(_, Answer)| answer.is_granted() || matches!(answer, Answer::Later);
+        let may_go_on = |(_, answer): &(_, ChargeState)| {
+            answer.is_granted() || matches!(answer, ChargeState::Later)
+        };
         if !self.asked.iter().all(may_go_on) {
             return false;
         }
@@ -313,19 +315,22 @@ impl Charging {
         for (charge, answer) in self
             .asked
             .iter_mut()
-            .filter(|(_, answer)| matches!(answer, Answer::Later))
+            .filter(|(_, answer)| matches!(answer, ChargeState::Later))
         {
-            *answer = Answer::to(charge, left.into());
+            *answer = ChargeState::to(charge, left.into());
             any = true;
         }
         any
     }
 
     fn is_complete(&self) -> bool {
-        let any = |which: fn(&Answer) -> bool| self.asked.iter().any(|(_, answer)| which(answer));
-        let failed = |answer: &Answer| matches!(answer, Answer::Decided(_)) && !answer.is_granted();
-        !any(|answer| matches!(answer, Answer::Coming(_)))
-            && (any(failed) || !any(|answer| matches!(answer, Answer::Later)))
+        let any =
+            |which: fn(&ChargeState) -> bool| self.asked.iter().any(|(_, answer)| which(answer));
+        let failed = |answer: &ChargeState| {
+            matches!(answer, ChargeState::Decided(_)) && !answer.is_granted()
+        };
+        !any(|answer| matches!(answer, ChargeState::Coming(_)))
+            && (any(failed) || !any(|answer| matches!(answer, ChargeState::Later)))
     }
 
     /// Returns all grants. If one is missing, the others are given back.
@@ -335,7 +340,7 @@ impl Charging {
             let granted = asked
                 .into_iter()
                 .filter_map(|(charge, answer)| match answer {
-                    Answer::Decided(BucketDecision::Granted(grant)) => Some(
+                    ChargeState::Decided(BucketDecision::Granted(grant)) => Some(
                         BucketGrant::new(grant, charge.owner, charge.mode.own)
                             .together(charge.mode.together),
                     ),
@@ -349,7 +354,7 @@ impl Charging {
         let mut short = false;
         let mut refusal = None;
         for (charge, answer) in asked {
-            let Answer::Decided(decision) = answer else {
+            let ChargeState::Decided(decision) = answer else {
                 statuses.push((charge, None));
                 continue;
             };
@@ -388,7 +393,7 @@ impl Charging {
 impl Drop for Charging {
     fn drop(&mut self) {
         for (_, answer) in &mut self.asked {
-            if let Answer::Decided(BucketDecision::Granted(grant)) = answer {
+            if let ChargeState::Decided(BucketDecision::Granted(grant)) = answer {
                 grant.cancel();
             }
         }
@@ -401,7 +406,7 @@ impl Future for Charging {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             for (charge, answer) in &mut self.asked {
-                let (Answer::Coming(acquiring), Bucket::Gated { gate, limits }) =
+                let (ChargeState::Coming(acquiring), Bucket::Gated { gate, limits }) =
                     (&mut *answer, &charge.bucket)
                 else {
                     continue;
@@ -409,7 +414,8 @@ impl Future for Charging {
                 if let Poll::Ready(decision) =
                     acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context)
                 {
-                    *answer = Answer::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
+                    *answer =
+                        ChargeState::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
                 }
             }
             if !self.ask_later() {
@@ -426,14 +432,14 @@ impl Future for Charging {
 
 /// Returns the error of a bucket that grants nothing, however long the request waits and however
 /// small its cost is.
-fn refused(bucket: &Bucket, refusal: Refusal) -> Error {
+fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
     let KeyParts {
         entity, resource, ..
     } = bucket.key();
     match refusal {
-        Refusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
-        Refusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
-        Refusal::Scripted(error) => *error,
+        BucketRefusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
+        BucketRefusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
+        BucketRefusal::Scripted(error) => *error,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     limiter::{
         bucket::{
-            Bucket, BucketGrant, BucketGrants, Grant, LimitsRef, MemoryBucket, Place,
+            Bucket, BucketGrant, BucketGrants, Grant, LimitsRef, MemoryBucket, MemoryPlace,
             ResolvedBucket,
         },
         terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
@@ -178,7 +178,7 @@ impl InlineBucket {
         let limits = limits.map_or(LimitsRef::Known, LimitsRef::These);
         match (self, &limits) {
             (Self::Entry(entry), _) => Bucket::Memory(MemoryBucket::Placed {
-                place: Place::Entry(entry),
+                place: MemoryPlace::Entry(entry),
                 limits,
             }),
             (Self::Pinned(pinned), LimitsRef::Known) => {

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, task::Poll};
 
-use super::{Planned, Request, progress::Progress};
+use super::{ChargePlan, Request, progress::Progress};
 use crate::{
     error::Error,
     limiter::{
@@ -18,8 +18,8 @@ use crate::{
 pub(crate) fn ask(request: Request) -> Progress {
     let deadline = request.deadline();
     match request.plan() {
-        Ok(Planned::Now(charges)) => begin(charges, deadline),
-        Ok(Planned::Later(request)) => Progress::Boxed(Box::pin(resolve(request))),
+        Ok(ChargePlan::Now(charges)) => begin(charges, deadline),
+        Ok(ChargePlan::Later(request)) => Progress::Boxed(Box::pin(resolve(request))),
         Err(error) => Progress::Done(Err(error)),
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     limiter::{
-        bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, Place},
+        bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, MemoryPlace},
         lease::{InlineBucket, InlineLease, Lease},
-        request::{Request, Source, Target, asked},
+        request::{LimitsSource, Request, Target, asked},
         terms::{DEFAULT_COST, LimitShare, Shares},
     },
     model::{Cost, Denied, Limit, LimitName, Limits, Owner, to_milli},
@@ -23,10 +23,10 @@ impl Request {
         }
         match (&self.subject, &self.terms.limits) {
             (
-                Target::Memory(Place::Entry(entry)),
-                Source::Exactly(LimitsRef::Known) | Source::StoredOr(LimitsRef::Known),
+                Target::Memory(MemoryPlace::Entry(entry)),
+                LimitsSource::Exactly(LimitsRef::Known) | LimitsSource::StoredOr(LimitsRef::Known),
             ) => entry.spend_one(entry.home(), entry.limits(), DEFAULT_COST),
-            (Target::Pinned(pinned), Source::Stored) => {
+            (Target::Pinned(pinned), LimitsSource::Stored) => {
                 pinned
                     .entry
                     .spend_one(&pinned.home, &pinned.limits, DEFAULT_COST)
@@ -48,7 +48,7 @@ impl Request {
         // There is nothing in it to drop, but the compiler does not know that.
         std::mem::forget(terms);
         let bucket = match subject {
-            Target::Memory(Place::Entry(entry)) => InlineBucket::Entry(entry),
+            Target::Memory(MemoryPlace::Entry(entry)) => InlineBucket::Entry(entry),
             Target::Pinned(pinned) => InlineBucket::Pinned(pinned),
             _ => return None,
         };
@@ -63,10 +63,10 @@ impl Request {
         }
         let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
             (
-                Target::Memory(Place::Entry(entry)),
-                Source::Exactly(brought) | Source::StoredOr(brought),
+                Target::Memory(MemoryPlace::Entry(entry)),
+                LimitsSource::Exactly(brought) | LimitsSource::StoredOr(brought),
             ) => (entry, entry.home(), self.subject.limits(brought)),
-            (Target::Pinned(pinned), Source::Stored) => {
+            (Target::Pinned(pinned), LimitsSource::Stored) => {
                 (&pinned.entry, &pinned.home, &pinned.limits)
             }
             _ => return None,
@@ -87,10 +87,10 @@ impl Request {
     pub(crate) fn grant_any(self, shares: Shares) -> Option<Lease> {
         let deadline = self.terms.deadline;
         let (bucket, limits) = match (self.subject, self.terms.limits) {
-            (Target::Pinned(pinned), Source::Stored) => (InlineBucket::Pinned(pinned), None),
+            (Target::Pinned(pinned), LimitsSource::Stored) => (InlineBucket::Pinned(pinned), None),
             (
-                Target::Memory(Place::Entry(entry)),
-                Source::Exactly(limits) | Source::StoredOr(limits),
+                Target::Memory(MemoryPlace::Entry(entry)),
+                LimitsSource::Exactly(limits) | LimitsSource::StoredOr(limits),
             ) => match limits {
                 LimitsRef::Known => (InlineBucket::Entry(entry), None),
                 LimitsRef::These(limits) => (InlineBucket::Entry(entry), Some(limits)),

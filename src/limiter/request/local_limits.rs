@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Request, Source, Target, Terms};
+use super::{LimitsSource, Request, Target, Terms};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
@@ -82,7 +82,7 @@ impl Request {
     }
 }
 
-impl Source {
+impl LimitsSource {
     /// Returns the share of the limits that the caller set.
     pub(super) fn share(&self, share: LocalShare) -> Self {
         match self {

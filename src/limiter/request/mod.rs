@@ -29,7 +29,7 @@ use crate::{
         LimitStatus, Limits, Owner, ResolvedLimits, to_milli,
     },
     store::Waiters,
-    telemetry::{Begun, Watch},
+    telemetry::{Begun, ObservedAcquire},
 };
 
 pub(super) use crate::limiter::request::target::Target;
@@ -46,7 +46,7 @@ pub(crate) struct Request {
 /// The terms of a request, which do not depend on the bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
-    limits: Source,
+    limits: LimitsSource,
     cost: Cost,
     parent: bool,
     deadline: Deadline,
@@ -57,7 +57,7 @@ pub(super) struct Terms {
 
 /// The source of the limits.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(super) enum LimitsSource {
     /// The stored limits, or those that a handle has pinned.
     Stored,
     StoredOr(LimitsRef),
@@ -66,7 +66,7 @@ pub(super) enum Source {
 
 /// The buckets to charge, if all of them are known.
 #[derive(Debug)]
-pub(super) enum Planned {
+pub(super) enum ChargePlan {
     Now(Charges),
     /// Something must be looked up first.
     Later(Request),
@@ -74,7 +74,7 @@ pub(super) enum Planned {
 
 impl Request {
     #[inline]
-    pub(super) fn new(subject: Target, limits: Source, deadline: Deadline) -> Self {
+    pub(super) fn new(subject: Target, limits: LimitsSource, deadline: Deadline) -> Self {
         Self {
             subject,
             terms: Terms {
@@ -98,7 +98,7 @@ impl Request {
 
     #[inline]
     pub(super) fn set_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
-        self.terms.limits = Source::Exactly(self.subject.brought(limits)?);
+        self.terms.limits = LimitsSource::Exactly(self.subject.brought(limits)?);
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Request {
         &mut self,
         limits: impl IntoLimits,
     ) -> Result<(), InvalidLimits> {
-        self.terms.limits = Source::StoredOr(self.subject.brought(limits)?);
+        self.terms.limits = LimitsSource::StoredOr(self.subject.brought(limits)?);
         Ok(())
     }
 
@@ -141,11 +141,11 @@ impl Request {
     }
 
     /// Starts to watch the request until it is decided.
-    pub(super) fn watch(&self, begun: Begun) -> Watch {
+    pub(super) fn watch(&self, begun: Begun) -> ObservedAcquire {
         let observed = self
             .recourse()
             .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All));
-        Watch::new(
+        ObservedAcquire::new(
             begun,
             self.subject.key(),
             self.subject.home().is_some(),
@@ -253,27 +253,27 @@ impl Request {
 
     /// Returns the buckets to charge, if all that they depend on is known.
     #[inline]
-    pub(super) fn plan(self) -> Result<Planned, Error> {
+    pub(super) fn plan(self) -> Result<ChargePlan, Error> {
         if self.nothing_stored() {
-            self.charges(&NOTHING, None, true).map(Planned::Now)
+            self.charges(&NOTHING, None, true).map(ChargePlan::Now)
         } else {
             self.unpinned().plan_stored()
         }
     }
 
-    fn plan_stored(self) -> Result<Planned, Error> {
+    fn plan_stored(self) -> Result<ChargePlan, Error> {
         let own = match self.look(self.subject.key().entity) {
             Resolving::Known(own) => own,
-            Resolving::Soon(_) => return Ok(Planned::Later(self)),
+            Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
         };
         let parent = match self.parent_of(&own) {
             None => None,
             Some(parent) => match self.look(parent) {
                 Resolving::Known(resolution) => Some((parent.clone(), resolution)),
-                Resolving::Soon(_) => return Ok(Planned::Later(self)),
+                Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
             },
         };
-        self.charges(&own, parent, true).map(Planned::Now)
+        self.charges(&own, parent, true).map(ChargePlan::Now)
     }
 
     /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a
@@ -296,16 +296,17 @@ impl Request {
 
     fn is_exact(&self) -> bool {
         match self.terms.limits {
-            Source::Exactly(_) => true,
-            Source::Stored => matches!(self.subject, Target::Pinned(_)),
-            Source::StoredOr(_) => false,
+            LimitsSource::Exactly(_) => true,
+            LimitsSource::Stored => matches!(self.subject, Target::Pinned(_)),
+            LimitsSource::StoredOr(_) => false,
         }
     }
 
     /// Turns pinned limits into limits of the request.
     fn unpinned(mut self) -> Self {
-        if let (Target::Pinned(pinned), Source::Stored) = (&self.subject, &self.terms.limits) {
-            self.terms.limits = Source::Exactly(LimitsRef::These(pinned.limits.clone()));
+        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.subject, &self.terms.limits)
+        {
+            self.terms.limits = LimitsSource::Exactly(LimitsRef::These(pinned.limits.clone()));
         }
         self
     }
@@ -313,7 +314,7 @@ impl Request {
     /// Looks up the entity unless the request needs nothing stored.
     fn look(&self, entity: &EntityId) -> Resolving {
         match (&self.terms.limits, self.terms.parent) {
-            (Source::Exactly(_), false) => nothing(),
+            (LimitsSource::Exactly(_), false) => nothing(),
             _ => self.subject.resolve(entity),
         }
     }
@@ -362,7 +363,8 @@ impl Request {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
-        let explicit = matches!(limits, Source::Exactly(_)) || matches!(subject, Target::Pinned(_));
+        let explicit =
+            matches!(limits, LimitsSource::Exactly(_)) || matches!(subject, Target::Pinned(_));
         // No request waits for limits that only observe.
         let observes = |limit: &Limit| {
             recourse
@@ -414,7 +416,7 @@ impl Request {
             }
         };
         let (bucket, mode) = match (subject, limits) {
-            (Target::Pinned(pinned), Source::Stored) => {
+            (Target::Pinned(pinned), LimitsSource::Stored) => {
                 let mode = mode(false, own, &pinned.limits);
                 (Bucket::Memory(MemoryBucket::Pinned(pinned)), mode)
             }
@@ -448,7 +450,7 @@ impl Request {
     }
 }
 
-impl Source {
+impl LimitsSource {
     /// Returns the limits that apply, and `true` if they are the entity's own.
     #[inline]
     fn resolved(self, resolution: &Resolution) -> Result<(LimitsRef, bool), Error> {

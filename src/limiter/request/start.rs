@@ -16,7 +16,7 @@ use crate::{
         terms::Stopwatch,
     },
     model::Denied,
-    telemetry::{self, Begun, Watch},
+    telemetry::{self, Begun, ObservedAcquire},
 };
 
 /// Tries the simplest decision in memory, unless acquires are traced.
@@ -106,7 +106,7 @@ fn start(request: Request) -> Progress {
 /// An acquire whose outcome is reported to the telemetry.
 pub(super) struct Observed {
     progress: Progress,
-    watch: Option<Watch>,
+    watch: Option<ObservedAcquire>,
 }
 
 impl Observed {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::{Error, Unavailable},
     limiter::{
-        bucket::{Bucket, LimitsRef, MemoryBucket, Place, ResolvedBucket, resolve},
+        bucket::{Bucket, LimitsRef, MemoryBucket, MemoryPlace, ResolvedBucket, resolve},
         engine::{Backend, Engine},
         gate::Gate,
         resolver::Resolving,
@@ -21,7 +21,7 @@ use crate::{
 /// The bucket of a request, as far as it has been found.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    Memory(Place),
+    Memory(MemoryPlace),
     Pinned(Arc<ResolvedBucket>),
     /// Boxed, because a request is moved often.
     Gated(Box<Gated>),
@@ -162,7 +162,7 @@ impl Target {
     /// Takes the limits of a request. If they are those of the bucket, they need not be kept.
     #[inline]
     pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<LimitsRef, InvalidLimits> {
-        if let (Self::Memory(Place::Entry(entry)), Some(limits)) = (self, limits.as_limits())
+        if let (Self::Memory(MemoryPlace::Entry(entry)), Some(limits)) = (self, limits.as_limits())
             && entry.limits().is(limits)
         {
             return Ok(LimitsRef::Known);

@@ -24,14 +24,18 @@ use crate::{
     limiter::{
         lease::Lease,
         runtime::sleep_here,
-        terms::{FallbackOptions, Stopwatch, Wait},
+        terms::{FallbackOptions, Stopwatch, WaitOptions},
     },
     store::Ticket,
     telemetry,
 };
 
 /// Asks the buckets, and returns the result at once if it needs no waiting.
-pub(super) fn start(mut request: Request, recourse: Arc<FallbackOptions>, wait: Wait) -> Progress {
+pub(super) fn start(
+    mut request: Request,
+    recourse: Arc<FallbackOptions>,
+    wait: WaitOptions,
+) -> Progress {
     let begun = Stopwatch::start();
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
@@ -64,7 +68,7 @@ async fn wait_for(
     let wait = lease.starts_at().saturating_sub(request.now());
     if let Some(millis) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
         let waited = telemetry::Waited::begin();
-        let place = Place(Some(lease));
+        let place = WaitingLease(Some(lease));
         sleep(&request, Duration::from_millis(millis)).await?;
         waited.end();
         lease = place.taken()?;
@@ -94,15 +98,15 @@ async fn sleep(request: &Request, time: Duration) -> Result<(), Error> {
 }
 
 /// The lease of a request that waits. Dropping it means that the request was cancelled.
-struct Place(Option<Lease>);
+struct WaitingLease(Option<Lease>);
 
-impl Place {
+impl WaitingLease {
     fn taken(mut self) -> Result<Lease, Error> {
         self.0.take().ok_or_else(|| Invalid::LeaseClosed.into())
     }
 }
 
-impl Drop for Place {
+impl Drop for WaitingLease {
     fn drop(&mut self) {
         if let Some(lease) = self.0.take() {
             lease.cancel();

@@ -45,8 +45,13 @@ const STALE_FOR: i64 = 1000;
 /// A bounded cache, and the look-ups in progress.
 #[derive(Debug)]
 pub(super) struct Cache {
-    entries:
-        QuickCache<Key, Arc<Entry>, UnitWeighter, RandomState, DefaultLifecycle<Key, Arc<Entry>>>,
+    entries: QuickCache<
+        Key,
+        Arc<CachedResolution>,
+        UnitWeighter,
+        RandomState,
+        DefaultLifecycle<Key, Arc<CachedResolution>>,
+    >,
     flights: Mutex<HashMap<Key, Promise>>,
     ttl: i64,
     hits: AtomicU64,
@@ -56,7 +61,7 @@ pub(super) struct Cache {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CachedResolution {
     resolution: Arc<Resolution>,
     at: i64,
     refreshing: AtomicBool,
@@ -132,7 +137,7 @@ impl Cache {
     pub(super) fn put(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
         self.entries.insert(
             key,
-            Arc::new(Entry {
+            Arc::new(CachedResolution {
                 resolution,
                 at: now,
                 refreshing: AtomicBool::new(false),

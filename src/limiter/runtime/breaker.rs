@@ -212,7 +212,7 @@ impl Switch {
             .is_ok();
         if won {
             self.probing.store(true, Ordering::Release);
-            telemetry::breaker(telemetry::BreakerState::Probing);
+            telemetry::breaker(telemetry::BreakerGauge::Probing);
         }
         won
     }

@@ -11,7 +11,7 @@ mod timer;
 pub use breaker::Breaker;
 
 pub(super) use breaker::Switch;
-pub(super) use monitored_store::{Watched, watch};
+pub(super) use monitored_store::{MonitoredStore, watch};
 pub(super) use places::{InFlight, Places};
 pub(super) use tasks::{Background, Unwritten};
 pub(super) use timeouts::Timeout;

@@ -10,20 +10,20 @@ use crate::{
 };
 
 /// Passes every call on, and reports the outcome of the calls that requests wait for.
-pub(crate) struct Watched {
+pub(crate) struct MonitoredStore {
     inner: Arc<dyn Store>,
     breaker: Arc<Switch>,
     clock: Arc<dyn Clock>,
 }
 
 /// Shows the inner store.
-impl std::fmt::Debug for Watched {
+impl std::fmt::Debug for MonitoredStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.inner.fmt(f)
     }
 }
 
-impl Watched {
+impl MonitoredStore {
     pub(crate) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
         Self {
             inner,
@@ -60,7 +60,7 @@ impl Drop for GivenUp<'_> {
     }
 }
 
-impl Store for Watched {
+impl Store for MonitoredStore {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
         self.watch(self.inner.read(bucket))
     }

@@ -39,14 +39,14 @@ const MOST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct DeadlineQueue {
     runtime: Handle,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Tells the watchman to look earlier than planned.
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    places: Vec<Place>,
+struct QueueState {
+    places: Vec<TimerSlot>,
     /// The free places.
     free: Vec<u32>,
     /// The time of the watchman's next look. `None` if there is no watchman.
@@ -56,7 +56,7 @@ struct State {
 }
 
 #[derive(Debug)]
-enum Place {
+enum TimerSlot {
     Free,
     Waiting(Instant, Waker),
     Over,
@@ -128,7 +128,7 @@ impl DeadlineQueue {
 
     /// Lets a thread look too while any request waits.
     #[cold]
-    fn watch_outside(self: &Arc<Self>, state: &mut State, until: Instant) {
+    fn watch_outside(self: &Arc<Self>, state: &mut QueueState, until: Instant) {
         if let Some((thread, looks)) = &mut state.outside {
             if *looks > until + LEAST {
                 *looks = until;
@@ -166,15 +166,15 @@ impl DeadlineQueue {
         next.map(|next| next.saturating_duration_since(now))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         // No code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl QueueState {
     fn enter(&mut self, until: Instant, waker: Waker) -> u32 {
-        let entry = Place::Waiting(until, waker);
+        let entry = TimerSlot::Waiting(until, waker);
         if let Some(free) = self.free.pop()
             && let Some(place) = self.places.get_mut(free as usize)
         {
@@ -187,8 +187,8 @@ impl State {
     }
 
     /// Frees a place and returns its content, which must not be dropped under the lock.
-    fn leave(&mut self, place: u32) -> Option<Place> {
-        let left = std::mem::replace(self.places.get_mut(place as usize)?, Place::Free);
+    fn leave(&mut self, place: u32) -> Option<TimerSlot> {
+        let left = std::mem::replace(self.places.get_mut(place as usize)?, TimerSlot::Free);
         self.free.push(place);
         Some(left)
     }
@@ -197,9 +197,9 @@ impl State {
     fn end(&mut self, now: Option<Instant>) -> Vec<Waker> {
         let mut over = Vec::new();
         for place in &mut self.places {
-            if let Place::Waiting(until, _) = place
+            if let TimerSlot::Waiting(until, _) = place
                 && now.is_none_or(|now| *until <= now)
-                && let Place::Waiting(until, waker) = std::mem::replace(place, Place::Over)
+                && let TimerSlot::Waiting(until, waker) = std::mem::replace(place, TimerSlot::Over)
             {
                 over.push((until, waker));
             }
@@ -212,7 +212,7 @@ impl State {
     /// Returns the time of the next look, or `None` if no request waits.
     fn next(&self, now: Instant) -> Option<Instant> {
         let waiting = self.places.iter().filter_map(|place| match place {
-            Place::Waiting(until, _) => Some(*until),
+            TimerSlot::Waiting(until, _) => Some(*until),
             _ => None,
         });
         waiting
@@ -256,7 +256,7 @@ impl Future for Timeout {
             return Poll::Pending;
         };
         let mut state = self.waits.lock();
-        let Some(Place::Waiting(_, waker)) = state.places.get_mut(place as usize) else {
+        let Some(TimerSlot::Waiting(_, waker)) = state.places.get_mut(place as usize) else {
             return Poll::Ready(());
         };
         if !waker.will_wake(context.waker()) {

@@ -1,6 +1,6 @@
 //! The decision about a request.
 
-use super::Refusal;
+use super::BucketRefusal;
 use crate::{error::Unavailable, model::LimitStatus};
 
 /// The decision of a bucket about a request, with a grant of the type `G`.
@@ -8,7 +8,7 @@ use crate::{error::Unavailable, model::LimitStatus};
 pub(crate) enum BucketDecision<G> {
     Granted(G),
     Denied(Vec<LimitStatus>),
-    Refused(Refusal),
+    Refused(BucketRefusal),
     /// There is no decision.
     Unavailable(Unavailable),
 }

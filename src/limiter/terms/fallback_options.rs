@@ -11,7 +11,7 @@ pub(crate) struct FallbackOptions {
     pub(crate) local: Option<LocalShare>,
     pub(crate) shadow: Shadow,
     /// The wait for capacity.
-    pub(crate) wait: Option<Wait>,
+    pub(crate) wait: Option<WaitOptions>,
 }
 
 /// The limits that only observe.
@@ -40,12 +40,12 @@ impl Shadow {
 
 /// The longest wait for capacity, and the number of requests that may wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
+pub(crate) struct WaitOptions {
     pub(crate) most: Duration,
     pub(crate) waiters: usize,
 }
 
-impl Wait {
+impl WaitOptions {
     /// The default number of requests that may wait for one bucket.
     pub(crate) const WAITERS: usize = 100;
 }

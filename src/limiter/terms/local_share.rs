@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_more_than_all_are_no_shares() {
+    fn zero_and_more_than_one_are_no_shares() {
         assert!(LocalShare::one_of(1).is_valid() && LocalShare::percent(1).is_valid());
         assert!(
             !LocalShare::one_of(0).is_valid()

@@ -17,10 +17,10 @@ pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 
 pub(super) use crate::limiter::terms::charge_context::{ChargeContext, Patience};
-pub(crate) use crate::limiter::terms::fallback_options::{FallbackOptions, Shadow, Wait};
+pub(crate) use crate::limiter::terms::fallback_options::{FallbackOptions, Shadow, WaitOptions};
 pub(super) use amounts::{Amounts, DEFAULT_COST, LimitShare, Shares, left_now, status, status_now};
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
 pub(super) use prefetch::Counters;
-pub(super) use refusal::Refusal;
+pub(super) use refusal::BucketRefusal;
 pub(super) use stopwatch::{Stopwatch, left_until};

@@ -4,7 +4,7 @@ use crate::{error::Error, model::BucketState};
 
 /// The reason why a bucket grants nothing, however full it is.
 #[derive(Clone, Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum BucketRefusal {
     /// The resource is disabled for the entity.
     Disabled,
     /// The bucket has this attribute, which changes the meaning of its limits.
@@ -13,7 +13,7 @@ pub(crate) enum Refusal {
     Scripted(Box<Error>),
 }
 
-impl Refusal {
+impl BucketRefusal {
     /// Returns the reason why a bucket in this state grants nothing, or `None` if it may grant.
     pub(crate) fn of(state: &BucketState) -> Option<Self> {
         let stamps = state.stamps.as_deref()?;

@@ -14,7 +14,7 @@ use crate::model::{
 
 /// The amounts of a change, millitokens.
 #[derive(Clone, Copy, Default)]
-struct Amounts {
+struct LineAmounts {
     give: i128,
     debit: i128,
     /// The lowest level that the debit may leave; `None` if it may leave any.
@@ -22,7 +22,7 @@ struct Amounts {
     consumed: i64,
 }
 
-impl Amounts {
+impl LineAmounts {
     fn of(state: &BucketState, known: &LimitState, change: Option<&Change>, now: i64) -> Self {
         let Some(change) = change else {
             return Self::default();
@@ -56,7 +56,7 @@ pub(super) struct Rows<'a> {
 }
 
 /// A line, and the facts that it relies on.
-pub(super) struct Row {
+pub(super) struct PlannedLine {
     pub(super) line: Line,
     /// `true` if the line counts the refill since the anchor that was seen.
     pub(super) relies_on_anchor: bool,
@@ -79,17 +79,17 @@ impl Rows<'_> {
         taken: i64,
         change: Option<&Change>,
         new: Option<&Definition>,
-    ) -> Option<Row> {
-        let Amounts {
+    ) -> Option<PlannedLine> {
+        let LineAmounts {
             give,
             debit,
             floor,
             consumed,
-        } = Amounts::of(self.state, known, change, self.now);
+        } = LineAmounts::of(self.state, known, change, self.now);
         let moves = self.moves_to.is_some();
         if debit == 0 && give == 0 && !moves {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
-            return (consumed != 0).then_some(Row::free(line, 0));
+            return (consumed != 0).then_some(PlannedLine::free(line, 0));
         }
         // A period that ends before the new anchor ends with this write, because later writes look
         // for periods after the anchor.
@@ -135,7 +135,7 @@ impl Rows<'_> {
             };
             let level = if moves { cap } else { fills };
             let tokens = TokenChange::Set(clamp(level - debit));
-            Row {
+            PlannedLine {
                 line: line(known, tokens, (Some(floor), None), consumed),
                 relies_on_anchor: true,
                 is_at_cap: true,
@@ -150,7 +150,7 @@ impl Rows<'_> {
             let counts = moves || least.is_some_and(|least| expected < least);
             let ceiling = (debit > 0 || give > 0 || new.is_some()).then_some(top - give + slack);
             let tokens = TokenChange::Add(clamp(if moves { due } else { 0 } + give - debit));
-            Row {
+            PlannedLine {
                 line: line(
                     known,
                     tokens,
@@ -179,7 +179,7 @@ impl Rows<'_> {
             period: self.period(known, rule, debit > 0, new),
             ..row.line
         };
-        Some(Row { line, ..row })
+        Some(PlannedLine { line, ..row })
     }
 
     /// Returns the change of the limit's period. A session begins only if something is charged.
@@ -204,7 +204,7 @@ impl Rows<'_> {
     }
 }
 
-impl Row {
+impl PlannedLine {
     fn free(line: Line, due: i128) -> Self {
         Self {
             line,
@@ -269,7 +269,7 @@ pub(super) fn after(
     new: Option<Definition>,
     at: i64,
 ) -> (RefillRule, i64) {
-    let Amounts { give, debit, .. } = Amounts::of(state, known, change, at);
+    let LineAmounts { give, debit, .. } = LineAmounts::of(state, known, change, at);
     let (before, rule) = (
         known.rule_at(at),
         new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)),

@@ -7,7 +7,7 @@ use super::{
     create::added_limits,
     expiry,
     levels::new_definition,
-    line::{self, Row, Rows},
+    line::{self, PlannedLine, Rows},
 };
 use crate::model::{
     Anchor, Boundary, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, PeriodChange,
@@ -181,7 +181,7 @@ impl Planner<'_> {
 
     /// Returns the rows of a write that does not move the anchor; `None` if a row requires the
     /// move.
-    fn rows_in_place(&self) -> Option<SmallVec<[Row; 2]>> {
+    fn rows_in_place(&self) -> Option<SmallVec<[PlannedLine; 2]>> {
         let gone = self
             .state
             .expires_at
@@ -204,7 +204,7 @@ impl Planner<'_> {
             .collect()
     }
 
-    fn needs_move(&self, known: &LimitState, row: &Row) -> bool {
+    fn needs_move(&self, known: &LimitState, row: &PlannedLine) -> bool {
         let rule = known.rule_at(self.now);
         let cap = i128::from(rule.capacity());
         let old = match self.wanted.others.peers {

@@ -90,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn the_wait_is_the_least_that_suffices((rule, level) in rule_and_level(), cost in amount(0)) {
+    fn the_wait_is_the_shortest_that_suffices((rule, level) in rule_and_level(), cost in amount(0)) {
         match rule.wait(level, cost) {
             None => prop_assert!(cost > rule.capacity),
             Some(i64::MAX) => {}
@@ -130,7 +130,7 @@ proptest! {
 }
 
 #[test]
-fn refuses_numbers_that_make_no_limit() {
+fn numbers_that_make_no_limit_are_refused() {
     assert!(Parameters::new(-1, 1, 1).is_err());
     assert!(Parameters::new(1, 0, 1).is_err());
     assert!(Parameters::new(1, 1, 0).is_err());

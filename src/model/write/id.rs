@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_eleven_characters() {
+    fn write_ids_are_eleven_characters() {
         assert_eq!(WriteId::from_number(u64::MAX).as_str(), "__________8");
         assert_eq!(WriteId::from_number(0).as_str().len(), 11);
     }

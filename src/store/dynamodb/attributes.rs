@@ -75,7 +75,7 @@ pub(super) const PRESSURE_PERIOD: i64 = 1000;
 
 /// A field of a limit in a bucket item, in millitokens and milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum LimitField {
     Tokens,
     Capacity,
     RefillAmount,
@@ -101,7 +101,7 @@ pub(super) enum Field {
     Resets,
 }
 
-impl Field {
+impl LimitField {
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Self::Tokens => "tk",
@@ -123,7 +123,7 @@ impl Field {
 }
 
 /// Returns the attribute of a limit's field.
-pub(super) fn limit_attribute(limit: &str, field: Field) -> String {
+pub(super) fn limit_attribute(limit: &str, field: LimitField) -> String {
     // Built without `format!`, which is slower: a write names dozens of attributes.
     let mut attribute = String::with_capacity(limit.len() + 9);
     for part in ["b_", limit, "_", field.suffix()] {

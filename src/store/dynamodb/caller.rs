@@ -14,10 +14,10 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// The caller's ARN. STS is asked once, when the ARN is first needed. Clones share the result.
 #[derive(Clone)]
 pub(crate) struct CallerIdentity {
-    shared: Arc<Shared>,
+    shared: Arc<SharedClient>,
 }
 
-struct Shared {
+struct SharedClient {
     client: Client,
     arn: OnceCell<Option<String>>,
 }
@@ -38,7 +38,7 @@ impl CallerIdentity {
         }
         let client = Client::from_conf(builder.build());
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(SharedClient {
                 client,
                 arn: OnceCell::new(),
             }),

@@ -5,9 +5,9 @@ use std::{collections::HashMap, num::IntErrorKind};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, Field, INCARNATION, LAST_WRITE, NO_SCHEDULE, OWN_ANCHOR,
-    PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule, limit_attribute,
-    limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, LAST_WRITE, LimitField, NO_SCHEDULE,
+    OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule,
+    limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
 use super::quota;
 use crate::{
@@ -54,7 +54,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         .collect();
     names.sort_unstable();
     for name in names {
-        let mut fields = Fields::new(item, name);
+        let mut fields = LimitFields::new(item, name);
         // Deleting a stored limit can leave its tokens behind without parameters. They are not a
         // limit.
         if fields.lacks_parameters() {
@@ -69,20 +69,20 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             Err(_) if scheduled => continue,
             parameters => parameters?,
         };
-        let consumed = fields.counter(Field::Consumed)?.unwrap_or(0);
+        let consumed = fields.counter(LimitField::Consumed)?.unwrap_or(0);
         if name == PRESSURE {
             // The writes to this item, only measured: no request is denied for it. Not divided
             // among the shards, because every item takes this many writes.
             let level = Level {
-                tokens: fields.counter(Field::Tokens)?.unwrap_or(0),
+                tokens: fields.counter(LimitField::Tokens)?.unwrap_or(0),
                 remainder: 0,
             };
             state.pressure = Some(Pressure::new(parameters.whole(), level, consumed));
             continue;
         }
         let level = Level {
-            tokens: fields.required(Field::Tokens)?,
-            remainder: fields.integer(Field::Remainder)?.unwrap_or(0),
+            tokens: fields.required(LimitField::Tokens)?,
+            remainder: fields.integer(LimitField::Remainder)?.unwrap_or(0),
         };
         let Some(limit) = user_limit(name) else {
             continue;
@@ -106,7 +106,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         .filter_map(|attribute| limit_of_capacity(attribute))
     {
         let complete = state.limits.iter().any(|limit| limit.name == *name) || name == PRESSURE;
-        if !complete && !item.contains_key(&limit_attribute(name, Field::Tokens)) {
+        if !complete && !item.contains_key(&limit_attribute(name, LimitField::Tokens)) {
             stamps
                 .incomplete
                 .extend(user_limit(name).filter(|_| !scheduled));
@@ -142,7 +142,7 @@ fn time(value: &AttributeValue) -> Option<i64> {
 }
 
 /// Reads the fields of one limit from an item.
-struct Fields<'a> {
+struct LimitFields<'a> {
     item: &'a Item,
     name: &'a str,
     /// A buffer for attribute names: one allocation for all fields.
@@ -151,10 +151,10 @@ struct Fields<'a> {
     field: usize,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> LimitFields<'a> {
     fn new(item: &'a Item, name: &'a str) -> Self {
-        let attribute = limit_attribute(name, Field::Tokens);
-        let field = attribute.len() - Field::Tokens.suffix().len();
+        let attribute = limit_attribute(name, LimitField::Tokens);
+        let field = attribute.len() - LimitField::Tokens.suffix().len();
         Self {
             item,
             name,
@@ -163,12 +163,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn integer(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
+    fn integer(&mut self, field: LimitField) -> Result<Option<i64>, StoreError> {
         integer(self.item, self.name_of(field))
     }
 
     /// Returns a counter. A number that does not fit becomes the nearest `i64`.
-    fn counter(&mut self, field: Field) -> Result<Option<i64>, StoreError> {
+    fn counter(&mut self, field: LimitField) -> Result<Option<i64>, StoreError> {
         let item = self.item;
         let attribute = self.name_of(field);
         match item.get(attribute) {
@@ -187,27 +187,31 @@ impl<'a> Fields<'a> {
     /// Returns `true` if one of the limit's parameters is missing.
     fn lacks_parameters(&mut self) -> bool {
         let item = self.item;
-        [Field::Capacity, Field::RefillAmount, Field::RefillPeriod]
-            .into_iter()
-            .any(|field| !item.contains_key(self.name_of(field)))
+        [
+            LimitField::Capacity,
+            LimitField::RefillAmount,
+            LimitField::RefillPeriod,
+        ]
+        .into_iter()
+        .any(|field| !item.contains_key(self.name_of(field)))
     }
 
-    fn name_of(&mut self, field: Field) -> &str {
+    fn name_of(&mut self, field: LimitField) -> &str {
         self.attribute.truncate(self.field);
         self.attribute.push_str(field.suffix());
         &self.attribute
     }
 
-    fn required(&mut self, field: Field) -> Result<i64, StoreError> {
+    fn required(&mut self, field: LimitField) -> Result<i64, StoreError> {
         self.integer(field)?.ok_or_else(|| corrupt(&self.attribute))
     }
 
     fn parameters(&mut self) -> Result<Parameters, StoreError> {
         let (capacity, amount) = (
-            self.required(Field::Capacity)?,
-            self.required(Field::RefillAmount)?,
+            self.required(LimitField::Capacity)?,
+            self.required(LimitField::RefillAmount)?,
         );
-        Parameters::new(capacity, amount, self.required(Field::RefillPeriod)?)
+        Parameters::new(capacity, amount, self.required(LimitField::RefillPeriod)?)
             .map_err(|error| invalid(self.name, error))
     }
 }

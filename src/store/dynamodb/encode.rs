@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, Field, INCARNATION, LAST_WRITE,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, INCARNATION, LAST_WRITE, LimitField,
         OWN_ANCHOR, PARENT_ID, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT,
         RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
         limit_attribute, soft_attribute,
@@ -65,10 +65,10 @@ pub(super) fn update(update: &Update) -> Expression {
         // Only a complete limit counts as present: an item can keep a part of one if a delete and a
         // settlement ran at the same time.
         let parts = [
-            Field::Tokens,
-            Field::Capacity,
-            Field::RefillAmount,
-            Field::RefillPeriod,
+            LimitField::Tokens,
+            LimitField::Capacity,
+            LimitField::RefillAmount,
+            LimitField::RefillPeriod,
         ]
         .map(attribute);
         expression.require_any_absent(parts.iter().map(String::as_str));
@@ -76,12 +76,15 @@ pub(super) fn update(update: &Update) -> Expression {
             expression.set(&attribute(field), number(value));
         }
         // A deleted limit of the same name may have left its remainder.
-        expression.set(&attribute(Field::Remainder), number(new.level.remainder));
+        expression.set(
+            &attribute(LimitField::Remainder),
+            number(new.level.remainder),
+        );
     }
     quota::update(&mut expression, update);
     if let Some(change) = update.pressure {
         tokens(&mut expression, PRESSURE, change);
-        expression.add(&limit_attribute(PRESSURE, Field::Consumed), MILLI);
+        expression.add(&limit_attribute(PRESSURE, LimitField::Consumed), MILLI);
     }
     expression
 }
@@ -112,7 +115,7 @@ fn stamps(expression: &mut Expression, guard: &StampGuard, now: i64) {
 
 fn limit_line(expression: &mut Expression, line: &Line) {
     let limit = line.limit.as_str();
-    let held = limit_attribute(limit, Field::Tokens);
+    let held = limit_attribute(limit, LimitField::Tokens);
     if let Some(floor) = line.floor {
         expression.require(&held, ">=", number(floor));
     }
@@ -131,10 +134,13 @@ fn limit_line(expression: &mut Expression, line: &Line) {
     }
     tokens(expression, limit, line.tokens);
     if line.consumed != 0 {
-        expression.add(&limit_attribute(limit, Field::Consumed), line.consumed);
+        expression.add(&limit_attribute(limit, LimitField::Consumed), line.consumed);
     }
     if let Some(remainder) = line.remainder {
-        expression.set(&limit_attribute(limit, Field::Remainder), number(remainder));
+        expression.set(
+            &limit_attribute(limit, LimitField::Remainder),
+            number(remainder),
+        );
     }
     if let Some(parameters) = line.parameters {
         for (field, value) in parameter_fields(parameters) {
@@ -144,7 +150,7 @@ fn limit_line(expression: &mut Expression, line: &Line) {
 }
 
 fn tokens(expression: &mut Expression, limit: &str, change: TokenChange) {
-    let held = limit_attribute(limit, Field::Tokens);
+    let held = limit_attribute(limit, LimitField::Tokens);
     match change {
         TokenChange::Add(0) => {}
         TokenChange::Add(amount) => expression.add(&held, amount),
@@ -152,18 +158,18 @@ fn tokens(expression: &mut Expression, limit: &str, change: TokenChange) {
     }
 }
 
-fn parameter_fields(parameters: Parameters) -> [(Field, i64); 3] {
+fn parameter_fields(parameters: Parameters) -> [(LimitField, i64); 3] {
     [
-        (Field::Capacity, parameters.capacity()),
-        (Field::RefillAmount, parameters.refill_amount()),
-        (Field::RefillPeriod, parameters.refill_period()),
+        (LimitField::Capacity, parameters.capacity()),
+        (LimitField::RefillAmount, parameters.refill_amount()),
+        (LimitField::RefillPeriod, parameters.refill_period()),
     ]
 }
 
-fn new_fields(new: &NewLimit) -> impl Iterator<Item = (Field, i64)> {
+fn new_fields(new: &NewLimit) -> impl Iterator<Item = (LimitField, i64)> {
     let state = [
-        (Field::Tokens, new.level.tokens),
-        (Field::Consumed, new.consumed),
+        (LimitField::Tokens, new.level.tokens),
+        (LimitField::Consumed, new.consumed),
     ];
     parameter_fields(new.parameters).into_iter().chain(state)
 }
@@ -220,17 +226,17 @@ pub(super) fn item(
         }
         if new.level.remainder != 0 {
             put(
-                &limit_attribute(new.limit.as_str(), Field::Remainder),
+                &limit_attribute(new.limit.as_str(), LimitField::Remainder),
                 number(new.level.remainder),
             );
         }
     }
     let pressure = [
-        (Field::Tokens, PRESSURE_CAPACITY),
-        (Field::Capacity, PRESSURE_CAPACITY),
-        (Field::RefillAmount, PRESSURE_CAPACITY),
-        (Field::RefillPeriod, PRESSURE_PERIOD),
-        (Field::Consumed, 0),
+        (LimitField::Tokens, PRESSURE_CAPACITY),
+        (LimitField::Capacity, PRESSURE_CAPACITY),
+        (LimitField::RefillAmount, PRESSURE_CAPACITY),
+        (LimitField::RefillPeriod, PRESSURE_PERIOD),
+        (LimitField::Consumed, 0),
     ];
     for (field, value) in pressure {
         put(&limit_attribute(PRESSURE, field), number(value));

@@ -45,4 +45,4 @@ pub use store::DynamoDbStore;
 pub(crate) use caller::CallerIdentity;
 pub(crate) use client::asks_for_caller;
 pub(crate) use definition::check_definition;
-pub(crate) use registry::{Found, Registry};
+pub(crate) use registry::{Registry, VersionCheck};

@@ -15,7 +15,7 @@ use super::{
     failure::{lasting_refusal, store_error},
     pause,
     records::{
-        Item, Listing, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp,
+        Item, PartitionQuery, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp,
         unbuildable,
     },
     registry::{is_namespace_id, new_namespace_id, registry_item},
@@ -76,7 +76,7 @@ impl NamespaceStore for DynamoDbStore {
             } else {
                 namespace_by_id("")
             };
-            let listing = Listing {
+            let listing = PartitionQuery {
                 index: None,
                 hash: (PK, REGISTRY_KEY.into()),
                 range: Some((SK, prefix)),
@@ -169,7 +169,7 @@ impl NamespaceStore for DynamoDbStore {
 
     fn purge_some<'a>(&'a self, id: &'a str) -> StoreFuture<'a, u64> {
         Box::pin(async move {
-            let listing = Listing {
+            let listing = PartitionQuery {
                 index: Some("GSI4"),
                 hash: (INDEX_KEYS[3].0, id.to_owned()),
                 range: None,

@@ -28,7 +28,7 @@ type Item = HashMap<String, AttributeValue>;
 
 /// The result of looking for a table and its version record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum VersionCheck {
     /// There is no table.
     Nothing,
     /// There is a table without a version record.
@@ -54,14 +54,14 @@ impl<'a> Registry<'a> {
     }
 
     /// Checks the version record.
-    pub(crate) async fn check_version(&self) -> Result<Found, StackError> {
+    pub(crate) async fn check_version(&self) -> Result<VersionCheck, StackError> {
         let item = match self.get(VERSION).await {
             Ok(Some(item)) => item,
-            Ok(None) => return Ok(Found::Table),
+            Ok(None) => return Ok(VersionCheck::Table),
             Err(SdkError::ServiceError(error))
                 if matches!(error.err(), GetItemError::ResourceNotFoundException(_)) =>
             {
-                return Ok(Found::Nothing);
+                return Ok(VersionCheck::Nothing);
             }
             Err(error) => {
                 return Err(call_failed("reading the version record")(store_error(
@@ -73,7 +73,7 @@ impl<'a> Registry<'a> {
         record
             .check()
             .map_err(|problem| StackError::incompatible(self.stack.table(), problem))?;
-        Ok(Found::Version {
+        Ok(VersionCheck::Version {
             ours: record.is_ours(),
         })
     }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_eleven_characters_and_never_look_like_an_option() {
+    fn namespace_ids_are_eleven_characters_and_never_look_like_an_option() {
         for _ in 0..200 {
             let id = new_namespace_id().unwrap();
             assert!(id.len() == 11 && !id.starts_with('-'), "{id}");

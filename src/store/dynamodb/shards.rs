@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::{
 
 use super::{
     attributes::{
-        EXPIRES_AT, Field, LAST_WRITE, PK, PRESSURE, PRESSURE_CAPACITY, REFILLED_AT, SHARD_COUNT,
-        bucket_index_keys, bucket_key, limit_attribute, limit_of_tokens,
+        EXPIRES_AT, LAST_WRITE, LimitField, PK, PRESSURE, PRESSURE_CAPACITY, REFILLED_AT,
+        SHARD_COUNT, bucket_index_keys, bucket_key, limit_attribute, limit_of_tokens,
     },
     consumed, decode, encode,
     expression::{Expression, number, text},
@@ -159,7 +159,7 @@ fn halve(
         .keys()
         .filter_map(|attribute| limit_of_tokens(attribute))
     {
-        let held = limit_attribute(limit, Field::Tokens);
+        let held = limit_attribute(limit, LimitField::Tokens);
         if limit == PRESSURE {
             // Not divided: every item takes this many writes.
             new.insert(held, number(PRESSURE_CAPACITY));
@@ -171,14 +171,18 @@ fn halve(
             if tokens != 0 {
                 half.add(&held, -tokens);
             }
-            for field in [Field::Capacity, Field::RefillAmount, Field::RefillPeriod] {
+            for field in [
+                LimitField::Capacity,
+                LimitField::RefillAmount,
+                LimitField::RefillPeriod,
+            ] {
                 let parameter = limit_attribute(limit, field);
                 if let Some(value) = item.get(&parameter) {
                     half.require(&parameter, "=", value.clone());
                 }
             }
         }
-        new.insert(limit_attribute(limit, Field::Consumed), number(0));
+        new.insert(limit_attribute(limit, LimitField::Consumed), number(0));
     }
     let put = Put::builder()
         .table_name(rows.table)

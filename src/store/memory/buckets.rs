@@ -16,7 +16,7 @@ use foldhash::{SharedSeed, fast::SeedableRandomState};
 use hashbrown::HashTable;
 
 use super::{
-    context::{BucketOwner, Home, Kin},
+    context::{BucketContext, BucketOwner, Home},
     entry::{Entry, LookupKey},
     eviction::Eviction,
     recent::Recent,
@@ -42,7 +42,7 @@ const MOST: usize = 1 << 30;
 #[derive(Debug)]
 pub(super) struct Buckets {
     /// The number of parts is a power of two.
-    parts: Box<[Part]>,
+    parts: Box<[MapPart]>,
     /// The hash function, seeded by the operating system's randomness, because keys come from
     /// requests. A hash never leaves the process, and colliding keys would share only the buckets
     /// of one part. Therefore a fast hash is preferred to a cryptographic one.
@@ -52,22 +52,22 @@ pub(super) struct Buckets {
     when_full: Setting,
 }
 
-/// One part of the map. Locks are taken in this order: table, entry, then `schemas` or `kin`.
+/// One part of the map. Locks are taken in this order: table, entry, then `schemas` or `context`.
 ///
 /// Aligned so that a look-up reads only one cache line of it.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
-struct Part {
-    table: Mutex<Table>,
+struct MapPart {
+    table: Mutex<PartTable>,
     schemas: Schemas,
-    kin: Recent<Kin>,
+    context: Recent<BucketContext>,
     /// `true` if the part was ever full. From then on it keeps track of the buckets that can be
     /// forgotten.
     crowded: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct PartTable {
     entries: HashTable<Arc<Entry>>,
     /// Boxed, because most parts never become full.
     eviction: Option<Box<Eviction>>,
@@ -84,10 +84,10 @@ fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-impl Part {
+impl MapPart {
     /// Locks the table. Callers hold the lock only for a look-up.
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, PartTable> {
         // After a panic the table is still consistent, so the poison flag is ignored.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +106,7 @@ impl BucketOwner for Buckets {
             return;
         }
         let mut table = part.lock();
-        let Table { entries, eviction } = &mut *table;
+        let PartTable { entries, eviction } = &mut *table;
         let own = entries.find(hash, |entry| wanted == **entry);
         if let (Some(eviction), Some(own)) = (eviction, own) {
             eviction.hurry(own);
@@ -126,7 +126,7 @@ impl Buckets {
         let most = most.div_ceil(parts).max(1);
         telemetry::memory_room(signed(parts * most));
         Self {
-            parts: (0..parts).map(|_| Part::default()).collect(),
+            parts: (0..parts).map(|_| MapPart::default()).collect(),
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_random()),
             most,
             when_full: Setting::default(),
@@ -172,9 +172,9 @@ impl Buckets {
         if table.entries.len() >= self.most {
             self.forget_one(part, &mut table, now)?;
         }
-        let kin = Kin::shared(&part.kin, &key.resource, home, limits);
-        let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, kin));
-        let Table { entries, eviction } = &mut *table;
+        let context = BucketContext::shared(&part.context, &key.resource, home, limits);
+        let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, context));
+        let PartTable { entries, eviction } = &mut *table;
         if let Some(eviction) = eviction {
             // The key may have used the overflow bucket. It gets a copy of that bucket, so that it
             // gains no tokens.
@@ -203,8 +203,8 @@ impl Buckets {
     ) -> Option<Arc<Entry>> {
         let part = self.part(self.hash_of(LookupKey::from(key.parts())));
         let make = || {
-            let kin = Kin::shared(&part.kin, &key.resource, home, limits);
-            Entry::new(EntityId::from_valid("overflow".into()), 0, kin)
+            let context = BucketContext::shared(&part.context, &key.resource, home, limits);
+            Entry::new(EntityId::from_valid("overflow".into()), 0, context)
         };
         let used =
             |entry: &Arc<Entry>| Arc::strong_count(entry) > 1 || entry.lock().full_at() > now;
@@ -239,7 +239,7 @@ impl Buckets {
         let mut removed = 0;
         for part in &self.parts {
             let mut table = part.lock();
-            let Table { entries, eviction } = &mut *table;
+            let PartTable { entries, eviction } = &mut *table;
             let mut held = Vec::new();
             let before = entries.len();
             entries.retain(|entry| {
@@ -282,8 +282,8 @@ impl Buckets {
     }
 
     /// Forgets one bucket, if the rule allows it.
-    fn forget_one(&self, part: &Part, table: &mut Table, now: i64) -> Option<()> {
-        let Table { entries, eviction } = table;
+    fn forget_one(&self, part: &MapPart, table: &mut PartTable, now: i64) -> Option<()> {
+        let PartTable { entries, eviction } = table;
         let eviction = eviction.get_or_insert_with(|| {
             // Set before the entries are read, so that every later change of an entry is reported.
             part.crowded.store(true, Ordering::Relaxed);
@@ -330,7 +330,7 @@ impl Buckets {
     }
 
     #[inline]
-    fn part(&self, hash: u64) -> &Part {
+    fn part(&self, hash: u64) -> &MapPart {
         // The hash table uses the lowest and the highest bits, so the part is chosen by the middle
         // bits.
         let middle = usize::try_from((hash >> 32) & 0xff_ffff).unwrap_or(0);

@@ -131,14 +131,14 @@ impl Home {
 
 /// The values with which a bucket was created, shared by all buckets with the same values.
 #[derive(Debug)]
-pub(super) struct Kin {
+pub(super) struct BucketContext {
     pub(super) home: Arc<Home>,
     pub(super) resource: Resource,
     /// The limits of the first request for the bucket. Usually every request has the same.
     pub(super) limits: Limits,
 }
 
-impl Kin {
+impl BucketContext {
     /// Returns these values, shared with other buckets if possible.
     pub(super) fn shared(
         recent: &Recent<Self>,
@@ -146,8 +146,10 @@ impl Kin {
         home: &Arc<Home>,
         limits: &Limits,
     ) -> Arc<Self> {
-        let same = |kin: &Self| {
-            Arc::ptr_eq(&kin.home, home) && kin.limits.is(limits) && kin.resource == *resource
+        let same = |context: &Self| {
+            Arc::ptr_eq(&context.home, home)
+                && context.limits.is(limits)
+                && context.resource == *resource
         };
         recent.shared(same, || Self {
             home: home.clone(),

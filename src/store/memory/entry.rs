@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    context::{Home, Kin},
-    state::State,
+    context::{BucketContext, Home},
+    state::CompactState,
 };
 use crate::model::{EntityId, KeyParts, Limits};
 
@@ -18,35 +18,35 @@ use crate::model::{EntityId, KeyParts, Limits};
 #[repr(C)]
 pub(crate) struct Entry {
     entity: EntityId,
-    kin: Arc<Kin>,
-    slot: Mutex<Slot>,
+    context: Arc<BucketContext>,
+    slot: Mutex<LockedEntry>,
     shard: u32,
 }
 
 /// The part of an entry that its lock protects.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct LockedEntry {
     /// `None` if there is no bucket, which is the same as a full one.
-    pub(super) bucket: Option<State>,
+    pub(super) bucket: Option<CompactState>,
     /// The time at which a full store checks if the entry can be forgotten: epoch ms, never after
     /// it is full.
     pub(super) due: i64,
 }
 
-impl Slot {
+impl LockedEntry {
     /// Returns the time at which the bucket is full if nobody takes tokens from now on: epoch ms.
     /// Forgetting it then changes no decision, because a new bucket would be the same.
     pub(super) fn full_at(&self) -> i64 {
-        self.bucket.as_ref().map_or(i64::MIN, State::full_at)
+        self.bucket.as_ref().map_or(i64::MIN, CompactState::full_at)
     }
 }
 
 impl Entry {
-    pub(super) fn new(entity: EntityId, shard: u32, kin: Arc<Kin>) -> Self {
+    pub(super) fn new(entity: EntityId, shard: u32, context: Arc<BucketContext>) -> Self {
         Self {
             entity,
-            kin,
-            slot: Mutex::new(Slot {
+            context,
+            slot: Mutex::new(LockedEntry {
                 bucket: None,
                 due: i64::MIN,
             }),
@@ -58,7 +58,7 @@ impl Entry {
     pub(crate) fn key(&self) -> KeyParts<'_> {
         KeyParts {
             entity: &self.entity,
-            resource: &self.kin.resource,
+            resource: &self.context.resource,
             shard: self.shard,
         }
     }
@@ -66,19 +66,19 @@ impl Entry {
     /// Returns the home of the limiter that created the entry.
     #[inline]
     pub(crate) fn home(&self) -> &Arc<Home> {
-        &self.kin.home
+        &self.context.home
     }
 
     /// Returns the limits with which the entry was created. The limits of the bucket may differ by
     /// now.
     #[inline]
     pub(crate) fn limits(&self) -> &Limits {
-        &self.kin.limits
+        &self.context.limits
     }
 
     /// Locks the slot, for arithmetic only. The store's own locks are taken before it, never after.
     #[inline]
-    pub(super) fn lock(&self) -> MutexGuard<'_, Slot> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, LockedEntry> {
         // After a panic the value is still consistent, so the poison flag is ignored.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,7 +155,7 @@ mod tests {
     use super::same;
 
     #[test]
-    fn texts_are_the_same_where_every_byte_is() {
+    fn texts_are_equal_if_every_byte_is() {
         for length in 0..40 {
             let text: Vec<u8> = (0..length).collect();
             assert!(same(&text, &text.clone()), "{length}");

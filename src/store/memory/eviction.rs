@@ -22,7 +22,7 @@ const HELD: i64 = i64::MIN + 1;
 
 #[derive(Debug)]
 pub(super) struct Eviction {
-    queue: BinaryHeap<Due>,
+    queue: BinaryHeap<EvictionCheck>,
     held: VecDeque<Weak<Entry>>,
     pub(super) overflow: Overflow<Entry>,
     /// The maximum length of the queue and the held list together.
@@ -32,7 +32,7 @@ pub(super) struct Eviction {
 /// A check of an entry at a time (epoch ms). It is valid only if the entry's `due` is the same
 /// time: a later check replaces an earlier one.
 #[derive(Debug)]
-struct Due {
+struct EvictionCheck {
     at: i64,
     entry: Weak<Entry>,
 }
@@ -62,7 +62,7 @@ impl Eviction {
         let full_at = slot.full_at();
         if slot.due != HELD && slot.due > full_at {
             slot.due = full_at;
-            self.queue.push(Due {
+            self.queue.push(EvictionCheck {
                 at: full_at,
                 entry: Arc::downgrade(entry),
             });
@@ -134,7 +134,7 @@ impl Eviction {
             }
         }
         while self.queue.peek().is_some_and(|due| due.at <= now) {
-            let Due { at, entry: weak } = self.queue.pop()?;
+            let EvictionCheck { at, entry: weak } = self.queue.pop()?;
             let Some(entry) = weak.upgrade() else {
                 continue;
             };
@@ -155,11 +155,11 @@ impl Eviction {
 }
 
 /// Returns the next check of an entry, at the time when it will be full.
-fn look(entry: &Arc<Entry>) -> Due {
+fn look(entry: &Arc<Entry>) -> EvictionCheck {
     let mut slot = entry.lock();
     // Never `HELD`, which marks entries that are not in the queue.
     slot.due = slot.full_at().max(HELD + 1);
-    Due {
+    EvictionCheck {
         at: slot.due,
         entry: Arc::downgrade(entry),
     }
@@ -174,23 +174,23 @@ fn is_held(entry: &Arc<Entry>) -> bool {
     Arc::strong_count(entry) > 2
 }
 
-impl Ord for Due {
+impl Ord for EvictionCheck {
     // The earliest time compares as the greatest, because `BinaryHeap` is a max-heap.
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
     }
 }
 
-impl PartialOrd for Due {
+impl PartialOrd for EvictionCheck {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Due {
+impl PartialEq for EvictionCheck {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
     }
 }
 
-impl Eq for Due {}
+impl Eq for EvictionCheck {}

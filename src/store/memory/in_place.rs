@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{
     MemoryStore,
     context::Home,
-    entry::{Entry, LookupKey, Slot},
-    state::{Spend, State},
+    entry::{Entry, LockedEntry, LookupKey},
+    state::{CompactState, Spend},
     store::full,
     when_full::WhenFull,
 };
@@ -251,7 +251,8 @@ impl Entry {
         amounts: &[i64],
         now: i64,
     ) -> Vec<LimitStatus> {
-        let state = entry.and_then(|entry| entry.lock().bucket.as_ref().map(State::to_bucket));
+        let state =
+            entry.and_then(|entry| entry.lock().bucket.as_ref().map(CompactState::to_bucket));
         plan::statuses(state.as_ref(), limits, amounts, &LedgerDelta::new(), now)
     }
 
@@ -260,11 +261,15 @@ impl Entry {
     fn bucket<'a>(
         &self,
         home: &Home,
-        slot: &'a mut Slot,
+        slot: &'a mut LockedEntry,
         limits: &Limits,
         now: i64,
-    ) -> (&'a mut State, bool) {
-        let make = || home.with_schemas(self.key(), |schemas| State::new(limits, schemas, now));
+    ) -> (&'a mut CompactState, bool) {
+        let make = || {
+            home.with_schemas(self.key(), |schemas| {
+                CompactState::new(limits, schemas, now)
+            })
+        };
         let state = slot.bucket.get_or_insert_with(make);
         state.refill(now);
         let changed = state.differs(limits);

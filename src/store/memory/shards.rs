@@ -6,7 +6,7 @@ use super::{
     MemoryStore,
     context::BucketOwner,
     entry::Entry,
-    state::State,
+    state::CompactState,
     store::{corrupt, full},
 };
 use crate::{
@@ -29,7 +29,7 @@ impl MemoryStore {
         let mut slots: Vec<_> = entries.iter().map(|entry| entry.lock()).collect();
         let mut states = Vec::with_capacity(slots.len());
         for (slot, (_, update)) in slots.iter().zip(&ordered) {
-            let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else {
+            let Some(mut state) = slot.bucket.as_ref().map(CompactState::to_bucket) else {
                 return Ok(false);
             };
             if !update.holds(&state) {
@@ -39,7 +39,10 @@ impl MemoryStore {
             states.push(state);
         }
         for ((slot, state), entry) in slots.iter_mut().zip(states).zip(&entries) {
-            slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
+            slot.bucket = Some(CompactState::from_bucket(
+                state,
+                self.buckets.schemas(entry.key()),
+            ));
         }
         drop(slots);
         entries
@@ -74,7 +77,7 @@ impl MemoryStore {
             let state = slot
                 .bucket
                 .as_ref()
-                .map(State::to_bucket)
+                .map(CompactState::to_bucket)
                 .filter(|state| split.holds(state));
             let taken = new
                 .bucket
@@ -85,8 +88,11 @@ impl MemoryStore {
                 _ => return Ok(false),
             }
         }
-        let keep = |slot: &mut super::entry::Slot, state: BucketState, entry: &Entry| {
-            slot.bucket = Some(State::from_bucket(state, self.buckets.schemas(entry.key())));
+        let keep = |slot: &mut super::entry::LockedEntry, state: BucketState, entry: &Entry| {
+            slot.bucket = Some(CompactState::from_bucket(
+                state,
+                self.buckets.schemas(entry.key()),
+            ));
         };
         for (shard, (half, other)) in halves.into_iter().enumerate() {
             keep(&mut known[shard], half, &entries[shard]);

@@ -21,14 +21,14 @@ pub(crate) trait Spend {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct State {
+pub(super) struct CompactState {
     /// The time of the last refill of all limits: epoch ms.
     refilled_at: i64,
     schema: Arc<Schema>,
     levels: Levels,
 }
 
-impl State {
+impl CompactState {
     /// Returns a full bucket.
     pub(super) fn new(limits: &Limits, schemas: &Schemas, now: i64) -> Self {
         let schema = schemas.schema(Some(limits), limits.iter().map(LimitSchema::from).collect());
@@ -109,7 +109,7 @@ impl State {
     /// millitokens that are left.
     #[inline]
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
-        let place = Places::of(&self.schema, limits).at(limits, 0)?;
+        let place = LimitIndexes::of(&self.schema, limits).at(limits, 0)?;
         let held = self.levels.get_mut(place)?;
         if amount > 0 && held.level.tokens < amount {
             return None;
@@ -128,7 +128,7 @@ impl State {
     /// Returns `true` if they were taken.
     #[inline]
     pub(super) fn take(&mut self, limits: &Limits, spends: &mut [impl Spend]) -> bool {
-        let places = Places::of(&self.schema, limits);
+        let places = LimitIndexes::of(&self.schema, limits);
         for (index, spend) in spends.iter().enumerate() {
             let held = places
                 .at(limits, index)
@@ -164,7 +164,7 @@ impl State {
         spends: &mut [impl Spend],
         debts: &[i64],
     ) -> Option<i64> {
-        let places = Places::of(&self.schema, limits);
+        let places = LimitIndexes::of(&self.schema, limits);
         for (index, spend) in spends.iter().enumerate() {
             let held = places
                 .at(limits, index)
@@ -207,7 +207,7 @@ impl State {
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled
     /// first.
     pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
-        let places = Places::of(&self.schema, limits);
+        let places = LimitIndexes::of(&self.schema, limits);
         for (index, difference) in differences.iter().enumerate() {
             let Some(place) = places.at(limits, index) else {
                 continue;
@@ -240,7 +240,7 @@ impl State {
         amounts: impl Iterator<Item = i64>,
         now: i64,
     ) -> Vec<LimitStatus> {
-        let places = Places::of(&self.schema, limits);
+        let places = LimitIndexes::of(&self.schema, limits);
         // If the refill time is in the future, refills begin there.
         let ahead = self.refilled_at.saturating_sub(now).max(0);
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
@@ -370,12 +370,12 @@ fn full(known: &LimitSchema, now: i64) -> LimitLevel {
 }
 
 /// Maps a request's limits to those of the bucket. Usually they are at the same index.
-enum Places<'a> {
+enum LimitIndexes<'a> {
     Same,
     ByName(&'a Schema),
 }
 
-impl<'a> Places<'a> {
+impl<'a> LimitIndexes<'a> {
     #[inline]
     fn of(schema: &'a Schema, limits: &Limits) -> Self {
         if schema.begins_with(limits) {

@@ -10,7 +10,7 @@ use super::{
     WhenFull,
     buckets::Buckets,
     context::{BucketOwner, Home},
-    state::State,
+    state::CompactState,
     tables::Tables,
 };
 use crate::{
@@ -116,14 +116,14 @@ impl MemoryStore {
             return Ok(WriteOutcome::Refused(None));
         };
         let mut slot = entry.lock();
-        let Some(mut state) = slot.bucket.as_ref().map(State::to_bucket) else {
+        let Some(mut state) = slot.bucket.as_ref().map(CompactState::to_bucket) else {
             return Ok(WriteOutcome::Refused(None));
         };
         if !update.holds(&state) {
             return Ok(WriteOutcome::Refused(Some(state)));
         }
         update.apply(&mut state).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(
+        slot.bucket = Some(CompactState::from_bucket(
             state.clone(),
             self.buckets.schemas(entry.key()),
         ));
@@ -135,7 +135,7 @@ impl MemoryStore {
     fn try_create(&self, key: &BucketKey, create: &Create) -> Result<WriteOutcome, StoreError> {
         let entry = self.claim(key, &self.home, Limits::unknown(), create.now)?;
         let mut slot = entry.lock();
-        let before = slot.bucket.as_ref().map(State::to_bucket);
+        let before = slot.bucket.as_ref().map(CompactState::to_bucket);
         if before
             .as_ref()
             .is_some_and(|state| !state.is_expired(create.now))
@@ -143,7 +143,7 @@ impl MemoryStore {
             return Ok(WriteOutcome::Refused(before));
         }
         let state = create.bucket(key.shard).map_err(corrupt)?;
-        slot.bucket = Some(State::from_bucket(
+        slot.bucket = Some(CompactState::from_bucket(
             state.clone(),
             self.buckets.schemas(entry.key()),
         ));
@@ -155,7 +155,7 @@ impl MemoryStore {
     pub(super) fn try_read(&self, key: &BucketKey) -> Option<BucketState> {
         let entry = self.buckets.find(key.parts().into())?;
         let slot = entry.lock();
-        slot.bucket.as_ref().map(State::to_bucket)
+        slot.bucket.as_ref().map(CompactState::to_bucket)
     }
 }
 

@@ -44,7 +44,7 @@ fn name(reason: RefusalReason<'_>) -> &'static str {
 }
 
 #[tokio::test]
-async fn it_is_told_why_and_what_would_have_been_answered() {
+async fn a_custom_answer_gets_the_reason_and_the_default_answer() {
     for why in ALL {
         let answer = |refusal: Refusal<'_>| {
             assert_eq!(refusal.head.uri.path(), "/");
@@ -83,7 +83,7 @@ async fn it_is_told_why_and_what_would_have_been_answered() {
 }
 
 #[tokio::test]
-async fn it_can_change_the_answer_and_keep_the_rest() {
+async fn a_custom_answer_can_change_a_part_of_the_default_answer() {
     let answer = |mut refusal: Refusal<'_>| {
         refusal
             .response
@@ -100,7 +100,7 @@ async fn it_can_change_the_answer_and_keep_the_rest() {
 }
 
 #[tokio::test]
-async fn it_cannot_make_layers_further_out_charge_for_it() {
+async fn a_custom_answer_cannot_make_outer_layers_charge_for_it() {
     let (limiter, _) = memory();
     let outer = Limit::per_hour("rph", 10);
     let inner = per_user(Limit::per_minute("rpm", 1))
@@ -121,7 +121,7 @@ async fn it_cannot_make_layers_further_out_charge_for_it() {
 }
 
 #[tokio::test]
-async fn it_cannot_answer_head_with_a_body() {
+async fn a_custom_answer_to_head_has_no_body() {
     let answer = |_: Refusal<'_>| Response::new(Bytes::from("twelve bytes"));
     let world = World::new(Why::Denied, |policy| policy.answer(answer)).await;
     let mut request = world.request();
@@ -137,7 +137,7 @@ async fn it_cannot_answer_head_with_a_body() {
 }
 
 #[tokio::test]
-async fn it_is_told_the_jitter_too() {
+async fn a_custom_answer_gets_the_retry_time_with_jitter() {
     let answer = |refusal: Refusal<'_>| {
         let wait = refusal.retry_after.expect("a wait");
         assert!(
@@ -165,7 +165,7 @@ async fn it_is_told_the_jitter_too() {
 }
 
 #[tokio::test]
-async fn granted_requests_do_not_come_to_it() {
+async fn granted_requests_get_no_custom_answer() {
     let policy = per_user(Limit::per_minute("rpm", 1))
         .answer(|_: Refusal<'_>| -> Response<Bytes> { panic!("granted") });
     assert_eq!(

@@ -49,22 +49,22 @@ async fn denial(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn a_denial_has_exactly_this_answer_in_memory() {
     denial(memory().0).await;
 }
 
 #[tokio::test]
-async fn through_gates() {
+async fn a_denial_has_exactly_this_answer_through_gates() {
     denial(gated().0).await;
 }
 
 #[tokio::test]
-async fn over_dynamodb() {
+async fn a_denial_has_exactly_this_answer_over_dynamodb() {
     denial(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn of_several_limits_it_names_those_that_were_short() {
+async fn a_denial_names_those_limits_that_were_short() {
     let (limiter, _) = memory();
     let policy = per_user(Limit::per_minute("rpm", 5))
         .limit(Limit::per_minute("tpm", 1000))
@@ -102,7 +102,7 @@ async fn of_several_limits_it_names_those_that_were_short() {
 }
 
 #[tokio::test]
-async fn the_longest_wait_of_several_counts() {
+async fn a_denial_by_several_limits_states_the_longest_wait() {
     let (limiter, _) = memory();
     let app = hello(layer(
         &limiter,
@@ -119,7 +119,7 @@ async fn the_longest_wait_of_several_counts() {
 }
 
 #[tokio::test]
-async fn it_waits_a_second_at_least() {
+async fn a_denial_states_a_wait_of_a_second_at_least() {
     let (limiter, _) = memory();
     let app = hello(layer(
         &limiter,

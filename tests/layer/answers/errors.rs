@@ -79,7 +79,7 @@ async fn clients_give_up_if_they_would_wait_for_long() {
 }
 
 #[tokio::test]
-async fn waits_are_exact_to_the_millisecond_and_never_too_short() {
+async fn retry_after_ms_is_exact_and_never_too_short() {
     for (millis, seconds) in [(1, "1"), (250, "1"), (1001, "2")] {
         let response = denied(
             once_in(Duration::from_millis(millis)),
@@ -111,7 +111,7 @@ async fn waits_are_exact_to_the_millisecond_and_never_too_short() {
 }
 
 #[tokio::test]
-async fn other_dialects_know_neither() {
+async fn other_dialects_have_neither_of_these_headers() {
     let response = denied(once_in(Duration::from_secs(3600)), IetfDraft::Draft11).await;
     assert_eq!(
         text(&response, "content-type"),
@@ -127,7 +127,7 @@ async fn other_dialects_know_neither() {
 }
 
 #[tokio::test]
-async fn open_ai_is_told_what_the_limit_counts() {
+async fn an_open_ai_error_names_the_unit_of_the_limit() {
     let policy = || {
         per_user(Limit::per_minute("rpm", 5))
             .limit(Limit::per_minute("tpm", 100))
@@ -194,7 +194,7 @@ async fn one_dialect_shapes_the_body() {
 
 /// An error that a handler returns has the dialect's shape, whatever status the handler sets.
 #[tokio::test]
-async fn handlers_errors_too() {
+async fn a_handlers_error_has_the_shape_of_the_dialect() {
     async fn handler(lease: LeaseHandle) -> Result<&'static str, Response<Body>> {
         let error = |error: Error| {
             (
@@ -230,7 +230,7 @@ async fn handlers_errors_too() {
 
 /// The service has a retry time of its own. Both headers state the later of the two.
 #[tokio::test]
-async fn the_later_wait_stands_in_milliseconds_too() {
+async fn retry_after_ms_states_the_later_wait_too() {
     let told = async |limiter: &RateLimiter, seconds: &'static str, millis: &'static str| {
         let policy = per_user(Limit::per_minute("rpm", 1)).dialect(OpenAi::new().requests("rpm"));
         let headers = [("retry-after", seconds), ("retry-after-ms", millis)];

@@ -44,7 +44,7 @@ fn policies() -> Vec<PolicyBuilder> {
 }
 
 #[tokio::test]
-async fn are_all_that_a_policy_sends_and_no_others() {
+async fn the_exposed_headers_of_a_policy_are_all_that_it_sends_and_no_others() {
     for policy in policies() {
         let policy = policy.build().expect("a policy");
         let exposed = policy.exposed_headers();
@@ -77,7 +77,7 @@ async fn are_all_that_a_policy_sends_and_no_others() {
 /// A table exposes the headers of all its policies, each once. A swappable layer exposes those of
 /// its current table.
 #[test]
-fn of_a_table_are_those_of_its_policies() {
+fn the_exposed_headers_of_a_table_are_those_of_its_policies() {
     let policy = |policy: PolicyBuilder| policy.build().expect("a policy");
     let many = policies().into_iter().map(policy).collect::<Vec<_>>();
     let mut routes = Routes::builder();
@@ -106,7 +106,7 @@ fn of_a_table_are_those_of_its_policies() {
 
 /// The last rule is included too.
 #[test]
-fn of_a_table_that_has_one_policy_are_those_of_it() {
+fn the_exposed_headers_of_a_table_with_one_policy_are_those_of_the_policy() {
     let policy = Policy::per_ip(Limit::per_second("rps", 1));
     let routes = Routes::builder()
         .unlimited(Route::path("/free"))
@@ -116,7 +116,7 @@ fn of_a_table_that_has_one_policy_are_those_of_it() {
 }
 
 #[tokio::test]
-async fn make_a_header() {
+async fn the_exposed_headers_make_a_header() {
     let policy = layer(&memory().0, per_user(Limit::per_minute("rpm", 1)));
     let exposed = per_user(Limit::per_minute("rpm", 1))
         .build()

@@ -54,7 +54,7 @@ fn numbers<const N: usize>(item: &Item, keys: [&str; N]) -> [i64; N] {
 }
 
 #[tokio::test]
-async fn of_any_limits() {
+async fn fields_of_any_limits_are_structured_fields() {
     let random = &mut fastrand::Rng::with_seed(7);
     for _ in 0..100 {
         let most = if random.bool() {
@@ -95,7 +95,7 @@ async fn of_any_limits() {
 }
 
 #[tokio::test]
-async fn lines_of_nested_layers_are_one_list() {
+async fn the_lines_of_nested_layers_are_one_list() {
     let (limiter, _) = memory();
     let outer =
         per_user(Limit::per_hour("rph", 100)).resource(tollgate::layer::keys::fixed("outer"));
@@ -142,7 +142,7 @@ fn any_name(random: &mut fastrand::Rng) -> String {
 }
 
 #[tokio::test]
-async fn of_any_names_units_and_keys_granted_or_denied() {
+async fn fields_of_any_names_units_and_keys_are_structured_fields() {
     let seed = fastrand::u64(..);
     let random = &mut fastrand::Rng::with_seed(seed);
     for _ in 0..200 {
@@ -223,7 +223,7 @@ async fn of_any_names_units_and_keys_granted_or_denied() {
 }
 
 #[tokio::test]
-async fn of_the_widest_and_the_fastest_limit() {
+async fn fields_of_the_widest_and_the_fastest_limit_are_structured_fields() {
     let widest = Limit::new(
         "w",
         Limit::MAX_TOKENS,

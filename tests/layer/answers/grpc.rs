@@ -34,7 +34,7 @@ async fn refused(why: Why) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn each_reason_has_its_code() {
+async fn each_reason_has_its_grpc_status() {
     for why in ALL {
         let response = refused(why).await;
         let (code, pushback) = match why {
@@ -71,7 +71,7 @@ async fn each_reason_has_its_code() {
 }
 
 #[tokio::test]
-async fn the_limits_are_told_as_always() {
+async fn a_grpc_refusal_has_the_usual_rate_limit_headers() {
     let response = refused(Why::Denied).await;
     assert_eq!(
         text(&response, "grpc-message"),
@@ -91,7 +91,7 @@ async fn the_limits_are_told_as_always() {
 }
 
 #[tokio::test]
-async fn which_requests_are() {
+async fn every_grpc_content_type_gets_a_grpc_status() {
     let world = World::new(Why::Denied, |policy| policy).await;
     for kind in [
         "application/grpc",
@@ -236,7 +236,7 @@ async fn grpc_web_ends_with_a_frame_of_trailers() {
 }
 
 #[tokio::test]
-async fn a_policy_can_do_without_statuses() {
+async fn a_policy_can_do_without_grpc_statuses() {
     let world = World::new(Why::Denied, |policy| policy.without_grpc_answers()).await;
     for kind in ["application/grpc", "application/grpc-web"] {
         let response = ask(&world.app, as_grpc(world.request(), kind)).await;
@@ -281,7 +281,7 @@ async fn the_pushback_is_never_too_early() {
 }
 
 #[tokio::test]
-async fn messages_are_percent_encoded() {
+async fn grpc_messages_are_percent_encoded() {
     let key = |_: &RequestHead<'_>| Err(MissingKey::absent("der Schlüssel, 100% nötig\n"));
     let policy = per_user(Limit::per_minute("rpm", 1)).entity(key);
     let app = hello(layer(&memory().0, policy));

@@ -48,7 +48,7 @@ async fn the_answer_to_head_has_the_headers_of_that_to_get_and_no_body() {
 
 /// A router removes the bodies of such responses. This service has no router.
 #[tokio::test]
-async fn a_bare_service_has_no_body_to_send_either() {
+async fn the_answer_of_a_service_without_a_router_has_no_body_either() {
     let inner = tower::service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::from("hello")))
     });
@@ -163,7 +163,7 @@ async fn over_http_2_the_stream_ends_with_the_headers() {
 }
 
 #[tokio::test]
-async fn responses_that_have_none_tell_of_the_limits_too() {
+async fn responses_without_a_body_report_limits_too() {
     for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
         let app = app(
             layer(&memory().0, per_user(Limit::per_minute("rpm", 5))),

@@ -43,7 +43,7 @@ async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn there_is_none_by_default() {
+async fn retry_times_have_no_jitter_by_default() {
     assert_eq!(told(None, 20).await, [60; 20]);
     assert_eq!(told(Some(Jitter::percent(0)), 20).await, [60; 20]);
     assert_eq!(
@@ -53,7 +53,7 @@ async fn there_is_none_by_default() {
 }
 
 #[tokio::test]
-async fn it_spreads_clients_within_its_bounds() {
+async fn jitter_spreads_clients_within_its_bounds() {
     for (jitter, most) in [
         (Jitter::percent(50), 90),
         (Jitter::up_to(Duration::from_secs(30)), 90),
@@ -89,7 +89,7 @@ async fn no_jitter_is_too_much() {
 }
 
 #[tokio::test]
-async fn it_spreads_those_who_come_while_the_store_is_down() {
+async fn jitter_spreads_clients_that_come_while_the_store_is_down() {
     let world = World::new(Why::Unavailable, |policy| {
         policy.jitter(Jitter::up_to(Duration::from_secs(5)))
     })
@@ -112,7 +112,7 @@ async fn it_spreads_those_who_come_while_the_store_is_down() {
 }
 
 #[tokio::test]
-async fn it_lengthens_what_the_service_within_has_said_too_early() {
+async fn jitter_lengthens_a_retry_time_of_the_inner_service_that_is_too_early() {
     let policy =
         || per_user(Limit::per_minute("rpm", 1)).jitter(Jitter::up_to(Duration::from_secs(40)));
     for (own, least, most) in [("5", 60, 100), ("70", 70, 70)] {

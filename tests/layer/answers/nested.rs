@@ -71,7 +71,7 @@ async fn retry_after(own: &'static str, status: u16) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_later_of_two_retry_after_stands() {
+async fn the_later_of_two_retry_times_is_sent() {
     for status in [429, 503, 302] {
         assert_eq!(
             retry_after("5", status).await,
@@ -104,7 +104,7 @@ async fn the_later_of_two_retry_after_stands() {
 }
 
 #[tokio::test]
-async fn a_response_that_says_nothing_of_it_stays_so() {
+async fn a_response_without_a_retry_time_gets_none() {
     let app = app(
         layer(&memory().0, per_user(Limit::per_minute("rpm", 1))),
         || http::StatusCode::SERVICE_UNAVAILABLE,
@@ -113,7 +113,7 @@ async fn a_response_that_says_nothing_of_it_stays_so() {
 }
 
 #[tokio::test]
-async fn of_several_limits_the_longest_wait_is_the_outer_layers() {
+async fn the_longest_wait_of_several_limits_is_the_outer_layers() {
     let policy = per_user(Limit::per_minute("rpm", 10))
         .limit(Limit::per_minute("tpm", 100))
         .cost("tpm", 80);
@@ -138,7 +138,7 @@ async fn of_several_limits_the_longest_wait_is_the_outer_layers() {
 }
 
 #[tokio::test]
-async fn a_refusal_further_in_is_told_with_the_limits_of_all() {
+async fn a_refusal_of_the_inner_layer_reports_the_limits_of_all() {
     for (outer_report, expected) in [
         (ReportLimits::All, r#""rph";r=100;t=0, "rpd";r=50;t=0"#),
         (ReportLimits::Nearest, r#""rph";r=100;t=0"#),

@@ -42,7 +42,7 @@ async fn key_of(limiter: &RateLimiter, policy: PolicyBuilder, user: &str) -> Vec
 }
 
 #[tokio::test]
-async fn there_are_none_by_default() {
+async fn responses_have_no_partition_key_by_default() {
     let response = ask(
         &hello(layer(&memory().0, per_user(Limit::per_minute("rpm", 2)))),
         from("alice"),
@@ -53,7 +53,7 @@ async fn there_are_none_by_default() {
 }
 
 #[tokio::test]
-async fn they_tell_buckets_apart_and_not_whose_they_are() {
+async fn partition_keys_tell_buckets_apart_and_not_their_owners() {
     let (limiter, _) = memory();
     let alice = key_of(&limiter, policy(SECRET), "alice").await;
     assert_eq!(alice.len(), 12);
@@ -90,7 +90,7 @@ async fn they_tell_buckets_apart_and_not_whose_they_are() {
 }
 
 #[tokio::test]
-async fn a_parents_limits_go_without() {
+async fn the_limits_of_a_parent_have_no_partition_key() {
     let (limiter, _) = memory();
     let project = EntityId::new("project-1").unwrap();
     limiter

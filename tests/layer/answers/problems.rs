@@ -18,7 +18,7 @@ async fn document(response: http::Response<axum::body::Body>) -> Value {
 }
 
 #[tokio::test]
-async fn each_reason_has_its_own() {
+async fn each_reason_has_a_problem_document_of_its_own() {
     for why in ALL {
         let world = World::new(why, |policy| policy).await;
         let response = ask(&world.app, world.request()).await;
@@ -72,7 +72,7 @@ async fn each_reason_has_its_own() {
 }
 
 #[tokio::test]
-async fn they_are_documents_whatever_a_key_says_that_it_lacks() {
+async fn problem_documents_are_valid_whatever_key_is_missing() {
     let odd = "a \"key\" \\ with\nlines, \u{1}, \u{2028} and é";
     let key = move |_: &RequestHead<'_>| Err(MissingKey::absent(odd));
     let app = hello(layer(

@@ -22,7 +22,7 @@ async fn reported(policy: PolicyBuilder) -> [Option<String>; 2] {
 }
 
 #[tokio::test]
-async fn all_limits_by_default() {
+async fn a_response_reports_all_limits_by_default() {
     let fields = [
         r#""rpm";q=10;w=60, "tpm";q=1000;w=60"#,
         r#""rpm";r=9;t=6, "tpm";r=500;t=30"#,
@@ -37,7 +37,7 @@ async fn all_limits_by_default() {
 }
 
 #[tokio::test]
-async fn the_one_with_the_smallest_share_left() {
+async fn a_response_can_report_the_limit_with_the_smallest_share_left() {
     let nearest = two_limits().report(ReportLimits::Nearest);
     assert_eq!(
         reported(nearest).await.map(Option::unwrap),
@@ -46,7 +46,7 @@ async fn the_one_with_the_smallest_share_left() {
 }
 
 #[tokio::test]
-async fn nothing() {
+async fn a_response_can_report_nothing() {
     assert_eq!(
         reported(two_limits().report(ReportLimits::Off)).await,
         [None, None]
@@ -54,7 +54,7 @@ async fn nothing() {
 }
 
 #[tokio::test]
-async fn denials_report_all_of_them_whatever_responses_do() {
+async fn a_denial_reports_all_limits_whatever_responses_do() {
     for report in [ReportLimits::Off, ReportLimits::Nearest] {
         let (limiter, _) = memory();
         let app = hello(layer(&limiter, two_limits().report(report)));
@@ -70,7 +70,7 @@ async fn denials_report_all_of_them_whatever_responses_do() {
 }
 
 #[tokio::test]
-async fn the_responses_own_headers_stay() {
+async fn the_headers_of_the_inner_response_stay() {
     let own = [
         ("cache-control", "max-age=60"),
         ("retry-after", "7"),

@@ -133,7 +133,7 @@ fn dialects(random: &mut fastrand::Rng) -> Vec<Dialect> {
 }
 
 #[tokio::test]
-async fn in_a_thousand_random_states() {
+async fn resets_are_never_too_early_in_a_thousand_random_states() {
     let seed = fastrand::u64(..);
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut denied = 0;

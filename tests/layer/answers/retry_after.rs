@@ -216,29 +216,29 @@ async fn with_parent(limiter: &RateLimiter) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_memory() {
+async fn a_client_that_waits_as_told_is_admitted_in_memory() {
     is_honest(memory, false, 400, fastrand::u64(..)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn through_gates() {
+async fn a_client_that_waits_as_told_is_admitted_through_gates() {
     is_honest(gated, false, 200, fastrand::u64(..)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_parent_in_memory() {
+async fn a_client_that_waits_for_a_parent_as_told_is_admitted_in_memory() {
     is_honest(memory, true, 400, fastrand::u64(..)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_parent_through_gates() {
+async fn a_client_that_waits_for_a_parent_as_told_is_admitted_through_gates() {
     is_honest(gated, true, 200, fastrand::u64(..)).await;
 }
 
 /// With nested layers, no layer denies the request again after a client has waited as each layer
 /// said.
 #[tokio::test(start_paused = true)]
-async fn of_nested_layers() {
+async fn a_client_that_waits_as_nested_layers_told_is_admitted() {
     let seed = fastrand::u64(..);
     let random = &mut fastrand::Rng::with_seed(seed);
     let mut denied = 0;
@@ -278,7 +278,7 @@ async fn of_nested_layers() {
 
 /// A client that comes back at the service's retry time is not denied by the layer.
 #[tokio::test(start_paused = true)]
-async fn of_the_service_within() {
+async fn a_client_that_waits_as_the_inner_service_told_is_admitted() {
     let seed = fastrand::u64(..);
     let random = &mut fastrand::Rng::with_seed(seed);
     for _ in 0..400 {

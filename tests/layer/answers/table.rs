@@ -104,7 +104,7 @@ fn cell(why: Why, form: Form, answer: &Response<Bytes>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_reason_in_every_form() {
+async fn every_reason_has_the_answer_of_the_table_in_every_form() {
     let mut table = String::new();
     for why in ALL {
         for form in FORMS {

@@ -47,7 +47,7 @@ async fn limits_that_do_not_count_requests_say_so() {
 }
 
 #[tokio::test]
-async fn requests_go_without_saying() {
+async fn a_limit_that_counts_requests_names_no_unit() {
     let units = [("rpm", QuotaUnit::Requests), ("tpm", QuotaUnit::Requests)];
     assert_eq!(
         policy_with(&units, ReportLimits::All).await,
@@ -56,7 +56,7 @@ async fn requests_go_without_saying() {
 }
 
 #[tokio::test]
-async fn the_last_word_counts() {
+async fn the_last_unit_that_is_given_counts() {
     let units = [
         ("tpm", QuotaUnit::ContentBytes),
         ("tpm", QuotaUnit::other("tokens")),

@@ -34,25 +34,25 @@ fn is_problem(bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn full() {
+async fn a_full_body_is_accepted() {
     let [granted, denied] = answers(|| Full::<Bytes>::from("hello")).await;
     assert!(granted == "hello" && is_problem(&denied));
 }
 
 #[tokio::test]
-async fn empty() {
+async fn an_empty_body_is_accepted() {
     let [granted, denied] = answers(Empty::<Bytes>::new).await;
     assert!(granted.is_empty() && is_problem(&denied));
 }
 
 #[tokio::test]
-async fn axums() {
+async fn the_body_of_axum_is_accepted() {
     let [granted, denied] = answers(|| Body::from("hello")).await;
     assert!(granted == "hello" && is_problem(&denied));
 }
 
 #[tokio::test]
-async fn boxed() {
+async fn a_boxed_body_is_accepted() {
     let [granted, denied] =
         answers(|| BoxBody::<Bytes, Infallible>::new(Full::from("hello"))).await;
     assert!(granted == "hello" && is_problem(&denied));
@@ -82,7 +82,7 @@ impl Buf for Chunk {
 }
 
 #[tokio::test]
-async fn of_other_data() {
+async fn a_body_of_other_data_is_accepted() {
     let [granted, denied] = answers(|| Full::new(Chunk(Bytes::from("hello")))).await;
     assert!(granted == "hello" && is_problem(&denied));
 }

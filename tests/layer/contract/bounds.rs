@@ -23,7 +23,7 @@ fn is_shared<T: Debug + Send + Sync + 'static>() {}
 fn is_unpin<T: Unpin>() {}
 
 #[test]
-fn layers_and_services_go_anywhere() {
+fn layers_and_services_can_be_sent_and_shared() {
     is_everything::<RateLimitLayer>();
     is_everything::<RateLimit<()>>();
     is_everything::<Policy>();
@@ -40,7 +40,7 @@ fn futures_can_be_spawned() {
 }
 
 #[test]
-fn bodies_are_what_the_inner_ones_are() {
+fn bodies_have_the_bounds_of_the_inner_bodies() {
     is_sent::<ResponseBody<Body>>();
     is_shared::<ResponseBody<Full<Bytes>>>();
     is_unpin::<ResponseBody<Full<Bytes>>>();

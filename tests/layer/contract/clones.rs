@@ -7,7 +7,7 @@ use tower::{Layer, ServiceExt};
 use crate::world::{ask, from, hello, layer, memory, per_user, status};
 
 #[tokio::test]
-async fn clones_of_the_layer() {
+async fn clones_of_a_layer_share_the_limit() {
     let one = layer(&memory().0, per_user(Limit::per_hour("rph", 2)));
     let apps = [hello(one.clone()), hello(one.clone()), hello(one)];
     assert_eq!(
@@ -21,7 +21,7 @@ async fn clones_of_the_layer() {
 }
 
 #[tokio::test]
-async fn clones_of_the_service() {
+async fn clones_of_a_service_share_the_limit() {
     let service = layer(&memory().0, per_user(Limit::per_hour("rph", 2))).layer(tower::service_fn(
         async |_| Ok::<_, std::convert::Infallible>(http::Response::<axum::body::Body>::default()),
     ));
@@ -41,7 +41,7 @@ async fn clones_of_the_service() {
 }
 
 #[tokio::test]
-async fn routes_that_share_a_limiter() {
+async fn routes_that_share_a_limiter_share_the_limit() {
     let (limiter, _) = memory();
     let per_route = || layer(&limiter, per_user(Limit::per_hour("rph", 2)));
     let app = Router::new()

@@ -32,12 +32,12 @@ async fn limits(app: Router) {
 }
 
 #[tokio::test]
-async fn around_a_router() {
+async fn a_layer_can_stand_around_a_router() {
     limits(routes().layer(once())).await;
 }
 
 #[tokio::test]
-async fn around_the_routes() {
+async fn a_layer_can_stand_around_the_routes() {
     let app = routes().route_layer(once());
     limits(app.clone()).await;
     let mut elsewhere = from("alice");
@@ -46,12 +46,12 @@ async fn around_the_routes() {
 }
 
 #[tokio::test]
-async fn around_a_method() {
+async fn a_layer_can_stand_around_a_method() {
     limits(Router::new().route("/", get(|| async { "hello" }).layer(once()))).await;
 }
 
 #[tokio::test]
-async fn in_a_stack_of_layers() {
+async fn a_layer_can_stand_in_a_stack_of_layers() {
     limits(
         routes().layer(
             ServiceBuilder::new()
@@ -64,7 +64,7 @@ async fn in_a_stack_of_layers() {
 }
 
 #[tokio::test]
-async fn around_everything() {
+async fn a_layer_can_stand_around_everything() {
     let service = ServiceBuilder::new().layer(once()).service(routes());
     assert_eq!(
         service
@@ -79,7 +79,7 @@ async fn around_everything() {
 }
 
 #[tokio::test]
-async fn in_a_served_router() {
+async fn a_layer_can_stand_in_a_served_router() {
     let address = sockets::serve(routes().layer(once())).await;
     assert!(
         sockets::head(address, "GET")
@@ -95,7 +95,7 @@ async fn in_a_served_router() {
 }
 
 #[tokio::test]
-async fn in_a_hyper_server() {
+async fn a_layer_can_stand_in_a_hyper_server() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = ServiceBuilder::new()
@@ -129,7 +129,7 @@ async fn in_a_hyper_server() {
 }
 
 #[tokio::test]
-async fn around_a_service_that_wants_no_body() {
+async fn a_layer_can_stand_around_a_service_that_takes_no_body() {
     let service = ServiceBuilder::new()
         .layer(once())
         .service_fn(async |_: Request<()>| {
@@ -140,7 +140,7 @@ async fn around_a_service_that_wants_no_body() {
 }
 
 #[tokio::test]
-async fn by_a_method_of_the_service_builder() {
+async fn a_layer_can_be_added_by_a_method_of_the_service_builder() {
     let policy = per_user(Limit::per_hour("rph", 1)).build().unwrap();
     let stack = ServiceBuilder::new()
         .concurrency_limit(8)

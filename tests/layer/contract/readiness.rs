@@ -70,22 +70,22 @@ async fn never_calls_one_that_is_not_ready(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn the_service_that_was_polled_ready_is_called_in_memory() {
     never_calls_one_that_is_not_ready(memory().0).await;
 }
 
 #[tokio::test]
-async fn through_gates() {
+async fn the_service_that_was_polled_ready_is_called_through_gates() {
     never_calls_one_that_is_not_ready(gated().0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_dynamodb() {
+async fn the_service_that_was_polled_ready_is_called_over_dynamodb() {
     never_calls_one_that_is_not_ready(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn its_own_readiness_is_that_of_the_inner_service() {
+async fn the_layers_readiness_is_that_of_the_inner_service() {
     let (inner, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
     let (limiter, _) = memory();
     let mut service = layer(&limiter, per_user(Limit::per_hour("rph", 20))).layer(inner);

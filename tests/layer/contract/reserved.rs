@@ -43,22 +43,22 @@ async fn a_permit_is_released_on_denial(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn a_denied_request_releases_the_reservation_in_memory() {
     a_permit_is_released_on_denial(memory().0).await;
 }
 
 #[tokio::test]
-async fn through_gates() {
+async fn a_denied_request_releases_the_reservation_through_gates() {
     a_permit_is_released_on_denial(gated().0).await;
 }
 
 #[tokio::test]
-async fn over_dynamodb() {
+async fn a_denied_request_releases_the_reservation_over_dynamodb() {
     a_permit_is_released_on_denial(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn it_is_released_where_the_key_is_missing() {
+async fn a_request_without_a_key_releases_the_reservation() {
     let hello = tower::service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::empty()))
     });
@@ -75,7 +75,7 @@ async fn it_is_released_where_the_key_is_missing() {
 }
 
 #[tokio::test]
-async fn it_is_kept_until_the_request_is_done() {
+async fn a_granted_request_keeps_the_reservation_until_it_is_done() {
     let slow = tower::service_fn(async |_: Request<Body>| {
         std::future::pending::<Result<Response<Body>, Infallible>>().await
     });

@@ -86,7 +86,7 @@ async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
 }
 
 #[test]
-fn what_is_wrong_in_the_file_is_told() {
+fn a_mistake_in_the_file_is_reported() {
     let limits = "limits = [{ name = \"rpm\", capacity = 5, refill_amount = 5, refill_period_seconds = 60 }]";
     let otherwise = format!("[otherwise]\nresource = \"api\"\n{limits}\n");
     assert!(example::parse(&otherwise).is_ok());

@@ -108,7 +108,7 @@ fn prompt(words: usize) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_used_is_charged_to_key_and_project() {
+async fn the_use_is_charged_to_key_and_project() {
     let world = World::start(Remote::start().await).await;
     let answer = world
         .ask(
@@ -187,7 +187,7 @@ async fn a_prompt_in_parts_counts_with_its_images() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_has_used_up_is_told_when_to_come_back() {
+async fn a_client_that_has_used_its_limit_is_told_when_to_come_back() {
     let world = World::start(Remote::start().await).await;
     assert_eq!(
         world
@@ -257,7 +257,7 @@ async fn who_has_used_up_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nonsense_uses_no_tokens_and_no_model_uses_nothing() {
+async fn an_invalid_request_uses_no_tokens_and_one_without_a_model_uses_nothing() {
     let world = World::start(Remote::start().await).await;
     let answer = world.ask("sk-alice", &json!({"messages": []})).await;
     assert_eq!(
@@ -293,7 +293,7 @@ async fn nonsense_uses_no_tokens_and_no_model_uses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_goes_midway_pays_for_the_prompt_and_what_has_come() {
+async fn a_client_that_leaves_midway_pays_for_the_prompt_and_what_has_come() {
     let world = World::start(Remote::start().await).await;
     let chat = json!({"messages": prompt(300), "max_tokens": 400, "stream": true});
     let request = Request::post(&world.gateway)
@@ -360,7 +360,7 @@ async fn a_stream_that_outruns_its_lease_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_table_by_a_share_of_the_limits() {
+async fn the_gateway_decides_by_a_share_of_the_limits_without_the_table() {
     let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_secs(2))).await;
     let world = World::start(remote).await;
     let chat = json!({"messages": prompt(5), "max_tokens": 50});
@@ -444,7 +444,7 @@ async fn estimates_know_the_shapes_of_requests() {
 
 /// A body that is not a valid request must be charged.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bad_bodies_are_requests() {
+async fn bad_bodies_count_as_requests() {
     let world = World::start(Remote::start().await).await;
     let bad = async |kind: &str, body: String| {
         let request = Request::post(&world.gateway).header("authorization", "Bearer sk-alice");
@@ -478,7 +478,7 @@ async fn bad_bodies_are_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_speaks_anthropics_api_too() {
+async fn the_gateway_has_anthropics_api_too() {
     let world = World::start(Remote::start().await).await;
     let chat = json!({"messages": prompt(5), "max_tokens": 50});
     let answer = world.ask_messages("sk-alice", &chat).await;
@@ -529,7 +529,7 @@ async fn it_speaks_anthropics_api_too() {
 
 /// The result does not depend on how the network cuts the stream into pieces.
 #[tokio::test]
-async fn the_chunk_with_the_usage_is_hidden_from_whom_did_not_ask() {
+async fn the_chunk_with_the_usage_is_hidden_from_clients_that_did_not_ask() {
     let as_asked = async |stream: &str, piece: usize, hide: bool| {
         let pieces: Vec<_> = stream
             .as_bytes()

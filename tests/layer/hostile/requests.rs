@@ -118,17 +118,17 @@ async fn over_http1(victim: Victim, requests: u64) {
 }
 
 #[tokio::test]
-async fn over_http1_in_memory() {
+async fn generated_requests_do_no_harm_over_http1_in_memory() {
     over_http1(Victim::in_memory().await, 10_000).await;
 }
 
 #[tokio::test]
-async fn over_http1_through_gates() {
+async fn generated_requests_do_no_harm_over_http1_through_gates() {
     over_http1(Victim::gated().await, 2_000).await;
 }
 
 #[tokio::test]
-async fn over_http2() {
+async fn generated_requests_do_no_harm_over_http2() {
     let victim = Victim::in_memory().await;
     let stream = TokioIo::new(victim.connect().await);
     let (mut sender, connection) =

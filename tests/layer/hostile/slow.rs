@@ -69,18 +69,18 @@ async fn bodies(victim: Victim) {
 }
 
 #[tokio::test]
-async fn bodies_in_memory() {
+async fn unfinished_bodies_do_no_harm_in_memory() {
     bodies(Victim::in_memory().await).await;
 }
 
 #[tokio::test]
-async fn bodies_through_gates() {
+async fn unfinished_bodies_do_no_harm_through_gates() {
     bodies(Victim::gated().await).await;
 }
 
 /// Clients that close their sending side after each number of bytes of a request.
 #[tokio::test]
-async fn half_closed_after_every_byte() {
+async fn connections_half_closed_after_every_byte_do_no_harm() {
     let victim = Victim::in_memory().await;
     let request =
         b"POST /a HTTP/1.1\r\nhost: test\r\nx-user: alice\r\ncontent-length: 5\r\n\r\nhello";

@@ -52,7 +52,7 @@ fn by_hops(count: usize, lines: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn the_peer() {
+fn the_client_ip_can_be_the_peer() {
     let request = from_peer(
         STRANGER,
         &[
@@ -67,7 +67,7 @@ fn the_peer() {
 }
 
 #[test]
-fn the_rightmost_that_is_no_proxy() {
+fn the_client_ip_is_the_rightmost_address_that_is_no_proxy() {
     for lines in [
         &["192.0.2.7"][..],
         &["192.0.2.7, 10.1.1.1, 10.2.2.2"],
@@ -114,7 +114,7 @@ fn a_peer_that_is_no_proxy_is_the_client() {
 }
 
 #[test]
-fn where_it_leads_nowhere_there_is_no_key() {
+fn a_header_without_a_clients_address_gives_no_key() {
     for lines in [
         &[][..],
         &[""],
@@ -158,7 +158,7 @@ fn networks_that_cover_everything_give_no_key() {
 }
 
 #[test]
-fn by_the_number_of_proxies() {
+fn the_client_ip_can_be_found_by_the_number_of_proxies() {
     assert_eq!(
         by_hops(1, &["198.51.100.1, 192.0.2.7"]).unwrap(),
         "ip:192.0.2.7"
@@ -194,7 +194,7 @@ fn by_the_number_of_proxies() {
 type Source = (&'static str, fn(TrustedProxies) -> ClientIp);
 
 #[test]
-fn headers_with_one_address() {
+fn a_header_with_one_address_gives_the_client_ip() {
     let sources: [Source; 5] = [
         ("cf-connecting-ip", ClientIp::cf_connecting_ip),
         ("x-real-ip", ClientIp::x_real_ip),
@@ -248,7 +248,7 @@ fn headers_with_one_address() {
 }
 
 #[test]
-fn cloudfronts_has_a_port() {
+fn the_header_of_cloudfront_has_a_port() {
     let client = ClientIp::cloudfront_viewer_address(TrustedProxies::hops(1));
     let of = |value: &str| {
         found(
@@ -263,7 +263,7 @@ fn cloudfronts_has_a_port() {
 }
 
 #[test]
-fn by_prefix() {
+fn client_ips_can_be_grouped_by_prefix() {
     let peer = |client: ClientIp, address: &str| found(&client, &from_peer(address, &[])).unwrap();
     assert_eq!(
         peer(ClientIp::peer().ipv6_prefix(48).unwrap(), "2001:db8:1:2::1"),
@@ -304,7 +304,7 @@ fn by_prefix() {
 }
 
 #[test]
-fn the_whole_address_for_closures() {
+fn a_closure_gets_the_whole_client_ip() {
     let request = forwarded_for(PROXY, &["::ffff:192.0.2.7"]);
     let address = ClientIp::x_forwarded_for(proxies())
         .address(&RequestHead::from(&request))
@@ -313,7 +313,7 @@ fn the_whole_address_for_closures() {
 }
 
 #[tokio::test]
-async fn through_a_real_connection() {
+async fn the_client_ip_comes_through_a_real_connection() {
     use tokio::io::AsyncWriteExt;
 
     let client = ClientIp::x_forwarded_for(Networks::new(["127.0.0.1"]).unwrap());
@@ -340,7 +340,7 @@ async fn through_a_real_connection() {
 }
 
 #[tokio::test]
-async fn in_one_line() {
+async fn one_line_limits_clients_by_ip() {
     let client = || ClientIp::x_forwarded_for(proxies());
     let app = hello(RateLimitLayer::per_client_ip(
         client(),
@@ -372,7 +372,7 @@ async fn in_one_line() {
 }
 
 #[tokio::test]
-async fn a_missing_one_is_asked_for_or_shared_or_skipped() {
+async fn a_missing_client_ip_is_asked_for_or_shared_or_skipped() {
     let all = OnMissingKey::Entity(EntityId::new("all").unwrap());
     for (action, expected) in [
         (OnMissingKey::Reject, [400, 400]),

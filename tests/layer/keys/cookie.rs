@@ -19,7 +19,7 @@ fn found(cookies: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn among_others() {
+fn a_cookie_is_found_among_others() {
     assert_eq!(found(&["sid=abc"]).unwrap(), "abc");
     assert_eq!(found(&["a=1; sid=abc; b=2"]).unwrap(), "abc");
     assert_eq!(found(&["a=1;sid = abc ;b"]).unwrap(), "abc");
@@ -32,7 +32,7 @@ fn among_others() {
 }
 
 #[test]
-fn one_session_has_one_key() {
+fn each_session_has_one_key() {
     for spelling in ["sid=abc", "sid=\"abc\"", "sid=a%62c", "sid=\"%61bc\""] {
         assert_eq!(found(&[spelling]).unwrap(), "abc", "{spelling}");
     }
@@ -40,7 +40,7 @@ fn one_session_has_one_key() {
 
 /// A service that decodes cookie names sees two cookies with the name, and uses one of them.
 #[test]
-fn nobody_hides_a_second_one() {
+fn no_client_hides_a_second_cookie() {
     assert_eq!(found(&["s%69d=abc"]).unwrap(), "abc");
     for cookies in [
         &["sid=made-up; s%69d=abc"][..],
@@ -56,7 +56,7 @@ fn nobody_hides_a_second_one() {
 }
 
 #[test]
-fn nothing_else_is_it() {
+fn other_cookies_give_no_key() {
     for cookies in [
         &["SID=abc"][..],
         &["xsid=abc"],
@@ -73,14 +73,14 @@ fn nothing_else_is_it() {
 }
 
 #[test]
-fn of_two_neither_is_sure() {
+fn two_cookies_of_one_name_give_no_key() {
     assert_eq!(found(&["sid=abc; sid=def"]), None);
     assert_eq!(found(&["sid=abc", "sid=def"]), None);
     assert_eq!(found(&["sid=abc; sid="]), None);
 }
 
 #[tokio::test]
-async fn a_hashed_one_is_a_credential() {
+async fn a_hashed_cookie_is_a_credential() {
     let app = hello(layer(
         &memory().0,
         per_user(Limit::per_hour("rph", 1)).entity(hashed_cookie("sid")),
@@ -103,7 +103,7 @@ async fn a_hashed_one_is_a_credential() {
 }
 
 #[tokio::test]
-async fn a_plain_one_is_asked_for_with_400() {
+async fn a_missing_plain_cookie_is_asked_for_with_400() {
     let app = hello(layer(
         &memory().0,
         per_user(Limit::per_hour("rph", 1)).entity(cookie("sid")),

@@ -32,7 +32,7 @@ fn office() -> Networks {
 }
 
 #[tokio::test]
-async fn by_entity() {
+async fn a_request_is_exempt_by_its_entity() {
     for limiter in [memory().0, gated().0] {
         let app = hello(layer(
             &limiter,
@@ -54,7 +54,7 @@ async fn by_entity() {
 }
 
 #[tokio::test]
-async fn by_an_entity_that_is_an_address_or_a_secret() {
+async fn a_request_is_exempt_by_an_entity_that_is_an_address_or_a_secret() {
     let address = EntityId::from_ip("192.0.2.1".parse().unwrap());
     let app = hello(layer(
         &memory().0,
@@ -92,7 +92,7 @@ async fn by_an_entity_that_is_an_address_or_a_secret() {
 }
 
 #[tokio::test]
-async fn by_the_clients_network() {
+async fn a_request_is_exempt_by_the_clients_network() {
     let policy = per_user(rph()).exempt_networks(ClientIp::peer(), office());
     let app = hello(layer(&memory().0, policy));
     for expected in [200, 200] {
@@ -114,7 +114,7 @@ async fn by_the_clients_network() {
 }
 
 #[tokio::test]
-async fn by_the_network_that_its_source_tells_and_no_other() {
+async fn a_request_is_exempt_by_the_network_of_the_given_source_only() {
     let client = ClientIp::x_forwarded_for(Networks::new(["10.0.0.0/8"]).unwrap());
     let app = hello(layer(
         &memory().0,
@@ -136,7 +136,7 @@ async fn by_the_network_that_its_source_tells_and_no_other() {
 }
 
 #[tokio::test]
-async fn by_a_closure() {
+async fn a_request_is_exempt_by_a_closure() {
     let policy = per_user(rph()).exempt(|head: &RequestHead<'_>| head.uri.path() == "/health");
     let app = hello(layer(
         &memory().0,
@@ -163,7 +163,7 @@ async fn an_exempt_entity_needs_no_resource() {
 }
 
 #[tokio::test]
-async fn a_mistake_of_the_server_exempts_nobody() {
+async fn a_mistake_of_the_server_exempts_no_request() {
     let policies = [
         per_user(rph()).exempt_networks(ClientIp::peer(), office()),
         per_user(rph())
@@ -189,7 +189,7 @@ async fn a_mistake_of_the_server_exempts_nobody() {
 }
 
 #[tokio::test]
-async fn mistakes_are_told_before_anybody_passes() {
+async fn mistakes_are_reported_before_a_request_passes() {
     let policy = per_user(rph())
         .resource(keys::matched_path())
         .on_missing_key(OnMissingKey::Skip);

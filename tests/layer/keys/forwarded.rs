@@ -22,7 +22,7 @@ fn by_networks(lines: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn the_rightmost_that_is_no_proxy() {
+fn the_client_ip_is_the_rightmost_node_that_is_no_proxy() {
     for lines in [
         &["for=192.0.2.7"][..],
         &["For=\"192.0.2.7:4711\""],
@@ -51,7 +51,7 @@ fn the_rightmost_that_is_no_proxy() {
 }
 
 #[test]
-fn who_hides_has_no_key() {
+fn a_hidden_node_gives_no_key() {
     for lines in [
         &[][..],
         &[""],
@@ -96,7 +96,7 @@ fn a_quote_that_a_client_opens_hides_no_proxy() {
 }
 
 #[test]
-fn by_the_number_of_proxies() {
+fn the_client_ip_can_be_found_by_the_number_of_proxies() {
     let by_hops =
         |count, lines: &[&str]| found(&ClientIp::forwarded(TrustedProxies::hops(count)), lines);
     assert_eq!(

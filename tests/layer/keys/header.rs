@@ -60,7 +60,7 @@ fn unusual() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn every_one_has_a_bucket_of_its_own() {
+async fn every_header_value_has_a_bucket_of_its_own() {
     let (limiter, _) = memory();
     let app = one_each(&limiter);
     for key in unusual() {
@@ -82,7 +82,7 @@ async fn every_one_has_a_bucket_of_its_own() {
 }
 
 #[test]
-fn every_one_is_a_name() {
+fn every_header_value_becomes_a_name() {
     let names: HashSet<_> = unusual()
         .into_iter()
         .map(|key| EntityId::from_untrusted(key).unwrap())
@@ -92,14 +92,14 @@ fn every_one_is_a_name() {
 }
 
 #[tokio::test]
-async fn surrounding_space_is_not_part_of_it() {
+async fn surrounding_space_is_not_part_of_a_key() {
     let app = one_each(&memory().0);
     assert_eq!(status(&app, b"alice").await, 200);
     assert_eq!(status(&app, b" alice\t").await, 429);
 }
 
 #[tokio::test]
-async fn nobody_poses_as_an_address() {
+async fn no_header_value_poses_as_an_address() {
     let (limiter, _) = memory();
     let limit = Limit::per_hour("rph", 1);
     assert_eq!(status(&one_each(&limiter), b"ip:192.0.2.1").await, 200);
@@ -111,7 +111,7 @@ async fn nobody_poses_as_an_address() {
 }
 
 #[tokio::test]
-async fn nobody_poses_as_a_secret() {
+async fn no_header_value_poses_as_a_secret() {
     let (limiter, _) = memory();
     let limit = Limit::per_hour("rph", 1);
     let hashed = EntityId::from_secret("abc").unwrap();
@@ -123,7 +123,7 @@ async fn nobody_poses_as_a_secret() {
 }
 
 #[tokio::test]
-async fn resources_are_apart_as_well() {
+async fn resources_from_headers_are_apart_too() {
     let (limiter, _) = memory();
     let policy = Policy::builder()
         .entity(keys::fixed("everybody"))
@@ -142,7 +142,7 @@ async fn resources_are_apart_as_well() {
 
 /// `keys::header("X-Api-Key")` must not panic, because header names are case-insensitive.
 #[test]
-fn names_in_any_case() {
+fn a_header_name_may_have_any_case() {
     let request = from_peer("10.0.0.1", &[("x-user", b"7")]);
     let outside = || HeaderName::try_from("X-User".to_owned()).unwrap();
     for key in [
@@ -185,13 +185,13 @@ fn names_in_any_case() {
 
 #[test]
 #[should_panic(expected = "invalid HTTP header name")]
-fn a_text_that_is_no_name() {
+fn a_text_that_is_no_header_name_builds_no_policy() {
     let _ = keys::header("x user");
 }
 
 /// Builders cloned from one builder are independent.
 #[tokio::test]
-async fn policies_from_one_builder() {
+async fn policies_from_one_builder_are_independent() {
     let (limiter, _) = memory();
     let base = Policy::builder()
         .entity(keys::header("x-user"))

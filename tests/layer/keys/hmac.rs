@@ -18,7 +18,7 @@ fn secret() -> HmacSecret {
 }
 
 #[test]
-fn is_hmac_sha256_cut_to_128_bits() {
+fn a_keyed_hash_is_hmac_sha256_cut_to_128_bits() {
     // echo -n sk-123 | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef -binary
     //   | head -c 16 | base64
     let expected = "k:DohkJaTpt7oaDp4JaQ8xrw";
@@ -31,7 +31,7 @@ fn is_hmac_sha256_cut_to_128_bits() {
 }
 
 #[test]
-fn of_header_token_cookie_and_query_alike() {
+fn header_token_cookie_and_query_have_the_same_keyed_hash() {
     let of = |name: &'static str, value: &str| with_headers(&[(name, value.as_bytes())]);
     let expected = secret().entity("sk-123").unwrap();
     assert_eq!(
@@ -63,7 +63,7 @@ fn of_header_token_cookie_and_query_alike() {
 }
 
 #[test]
-fn is_neither_the_plain_hash_nor_that_of_another_secret() {
+fn a_keyed_hash_is_neither_the_plain_hash_nor_that_of_another_secret() {
     let hashed = secret().entity("sk-123").unwrap();
     assert_ne!(hashed, EntityId::from_secret("sk-123").unwrap());
     assert_ne!(
@@ -76,7 +76,7 @@ fn is_neither_the_plain_hash_nor_that_of_another_secret() {
 }
 
 #[test]
-fn addresses_and_pairs_too() {
+fn addresses_and_pairs_have_a_keyed_hash_too() {
     let request = from_peer("192.0.2.1", &[("x-user", b"ip:192.0.2.1")]);
     let address = entity(&keys::peer_ip().hmac(&secret()), &request).unwrap();
     assert!(address.as_str().starts_with("k:"), "{address}");
@@ -103,7 +103,7 @@ fn addresses_and_pairs_too() {
 }
 
 #[tokio::test]
-async fn what_is_missing_stays_missing() {
+async fn a_missing_key_stays_missing() {
     let (limiter, _) = memory();
     let limit = Limit::per_hour("rph", 1);
     let policy = || per_user(limit.clone());
@@ -189,7 +189,7 @@ fn a_weak_secret_is_refused() {
 }
 
 #[test]
-fn nothing_tells_the_secret() {
+fn no_output_contains_the_secret() {
     let key = keys::hashed_header("x-api-key").hmac(&secret());
     let request = with_headers(&[("x-api-key", b"sk-123")]);
     let found = key.extract(&RequestHead::from(&request)).unwrap();

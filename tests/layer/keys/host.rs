@@ -25,7 +25,7 @@ fn of_header(values: &[&str]) -> Option<String> {
 }
 
 #[test]
-fn of_the_uri() {
+fn a_host_key_can_be_that_of_the_uri() {
     assert_eq!(
         of_uri("https://acme.example:8443/a?b").unwrap(),
         "acme.example"
@@ -36,7 +36,7 @@ fn of_the_uri() {
 }
 
 #[test]
-fn of_the_header() {
+fn a_host_key_can_be_that_of_the_header() {
     assert_eq!(of_header(&["acme.example"]).unwrap(), "acme.example");
     assert_eq!(of_header(&[" Acme.Example:80 "]).unwrap(), "acme.example");
     assert_eq!(
@@ -59,7 +59,7 @@ fn of_the_header() {
 }
 
 #[test]
-fn neither_is_the_other() {
+fn the_hosts_of_uri_and_header_are_separate_keys() {
     let mut request = for_uri("https://uri.example/");
     request
         .headers_mut()
@@ -82,7 +82,7 @@ fn neither_is_the_other() {
 }
 
 #[tokio::test]
-async fn without_one_the_request_is_bad() {
+async fn a_request_without_a_host_is_bad() {
     let app = hello(layer(
         &memory().0,
         per_user(Limit::per_hour("rph", 1)).entity(keys::host_header()),

@@ -294,7 +294,7 @@ fn every_key_is_a_name_or_missing() {
 }
 
 #[tokio::test]
-async fn no_request_shakes_the_layer() {
+async fn no_request_makes_the_layer_panic() {
     let (limiter, _) = memory();
     let apps: Vec<_> = extractors()
         .into_iter()
@@ -378,7 +378,7 @@ fn two_pairs_never_share_a_key() {
 }
 
 #[test]
-fn nobody_moves_off_the_address_that_the_proxy_saw() {
+fn no_client_moves_off_the_address_that_the_proxy_saw() {
     let clients = [
         (
             "x-forwarded-for",

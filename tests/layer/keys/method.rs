@@ -10,7 +10,7 @@ use super::{entity, for_uri};
 use crate::world::{ask, from, hello, layer, memory, per_user};
 
 #[tokio::test]
-async fn each_has_a_bucket_of_its_own() {
+async fn each_method_has_a_bucket_of_its_own() {
     let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());
     let app = hello(layer(&memory().0, policy));
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
@@ -24,7 +24,7 @@ async fn each_has_a_bucket_of_its_own() {
 
 /// A made-up method must not have a bucket of its own, and `HEAD` must share the bucket of `GET`.
 #[tokio::test]
-async fn nobody_has_more_buckets_by_other_methods() {
+async fn no_client_has_more_buckets_by_other_methods() {
     let policy = per_user(Limit::per_hour("rph", 1)).resource(keys::method());
     let app = hello(layer(&memory().0, policy));
     let mut granted = 0;
@@ -46,7 +46,7 @@ async fn nobody_has_more_buckets_by_other_methods() {
 }
 
 #[test]
-fn as_it_is_called() {
+fn a_method_key_is_the_name_of_the_method() {
     let mut request = for_uri("/");
     *request.method_mut() = Method::DELETE;
     assert_eq!(entity(&keys::method(), &request).unwrap(), "DELETE");

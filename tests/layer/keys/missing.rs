@@ -50,7 +50,7 @@ async fn problem(response: http::Response<axum::body::Body>) -> Value {
 }
 
 #[tokio::test]
-async fn a_plain_id_is_asked_for_with_400() {
+async fn a_missing_plain_id_is_asked_for_with_400() {
     let app = app(per_user(rph()));
     for request in unusable("x-user") {
         let response = ask(&app, request).await;
@@ -69,7 +69,7 @@ async fn a_plain_id_is_asked_for_with_400() {
 }
 
 #[tokio::test]
-async fn an_api_key_is_asked_for_with_401() {
+async fn a_missing_api_key_is_asked_for_with_401() {
     let app = app(per_user(rph()).entity(keys::hashed_header("x-api-key")));
     for request in unusable("x-api-key") {
         let response = ask(&app, request).await;
@@ -80,7 +80,7 @@ async fn an_api_key_is_asked_for_with_401() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_with_401() {
+async fn a_missing_token_is_asked_for_with_401() {
     let app = app(per_user(rph()).entity(keys::bearer_token()));
     let others = [
         &b"Basic YTpi"[..],
@@ -111,7 +111,7 @@ async fn a_token_is_asked_for_with_401() {
 }
 
 #[tokio::test]
-async fn they_can_share_one_entity() {
+async fn requests_without_a_key_can_share_one_entity() {
     let (limiter, _) = memory();
     let anonymous = EntityId::new("anonymous").unwrap();
     let policy =
@@ -129,7 +129,7 @@ async fn they_can_share_one_entity() {
 }
 
 #[tokio::test]
-async fn they_can_pass() {
+async fn requests_without_a_key_can_pass() {
     let (limiter, _) = memory();
     let app = hello(layer(
         &limiter,

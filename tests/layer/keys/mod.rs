@@ -1,7 +1,8 @@
 //! Key extractors for entities and resources.
 
+mod and_or;
 mod client_ip;
-mod composed;
+mod closures;
 mod cookie;
 mod exempt;
 mod forwarded;
@@ -9,7 +10,6 @@ mod header;
 mod hmac;
 mod host;
 pub(crate) mod hostile;
-mod joined;
 mod method;
 mod missing;
 mod networks;

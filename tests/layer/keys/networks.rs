@@ -9,7 +9,7 @@ fn contains(cidr: &str, address: &str) -> bool {
 }
 
 #[test]
-fn by_prefix() {
+fn a_network_contains_the_addresses_of_its_prefix() {
     for (cidr, address, expected) in [
         ("192.0.2.0/24", "192.0.2.255", true),
         ("192.0.2.0/24", "192.0.3.0", false),
@@ -57,7 +57,7 @@ fn translated_addresses_are_ipv4() {
 }
 
 #[test]
-fn what_is_none_is_named() {
+fn a_text_that_is_no_network_is_named() {
     for bad in [
         "",
         "192.0.2.0/33",
@@ -81,13 +81,13 @@ fn what_is_none_is_named() {
 }
 
 #[test]
-fn none_at_all_contains_nobody() {
+fn an_empty_list_of_networks_contains_no_address() {
     let none = Networks::new([""; 0]).unwrap();
     assert!(!none.contains("127.0.0.1".parse().unwrap()));
 }
 
 #[test]
-fn private_ones() {
+fn the_private_networks_contain_private_addresses() {
     let private = Networks::private();
     for address in [
         "127.0.0.1",

@@ -30,7 +30,7 @@ const PIECES: [&str; 18] = [
 proptest! {
     /// The key is the only parameter with the name, and not empty, as `form_urlencoded` reads it.
     #[test]
-    fn query_parameters(pieces in prop::collection::vec(select(&PIECES[..]), 0..12)) {
+    fn query_parameters_agree_with_form_urlencoded(pieces in prop::collection::vec(select(&PIECES[..]), 0..12)) {
         let query = pieces.concat();
         let request = for_uri(&format!("/?{query}"));
         let found: Vec<_> =
@@ -46,7 +46,7 @@ proptest! {
 
     /// A path parameter is the decoded value that axum's handlers see.
     #[test]
-    fn path_parameters((templates, paths) in templates(1)) {
+    fn path_parameters_agree_with_axum((templates, paths) in templates(1)) {
         let seen = Arc::new(Mutex::new(None));
         let handler = {
             let seen = seen.clone();
@@ -72,7 +72,7 @@ proptest! {
     /// The key is the only cookie with the name, for a reader that splits at semicolons and
     /// decodes.
     #[test]
-    fn cookies(pieces in prop::collection::vec(select(&COOKIES[..]), 0..10)) {
+    fn cookies_agree_with_a_reader_that_splits_and_decodes(pieces in prop::collection::vec(select(&COOKIES[..]), 0..10)) {
         let line = pieces.concat();
         let mut found = Vec::new();
         for (name, value) in line.split(';').filter_map(|pair| pair.split_once('=')) {

@@ -46,7 +46,7 @@ fn name_of(bytes: &[u8]) -> Result<String, u16> {
 }
 
 #[tokio::test]
-async fn decoded() {
+async fn a_path_parameter_is_decoded() {
     let app = entities("/users/{id}/posts/{post}").route_layer(by("id"));
     assert_eq!(
         entity(&app, "/users/alice/posts/1").await,
@@ -65,7 +65,7 @@ async fn decoded() {
 }
 
 #[tokio::test]
-async fn a_wildcard() {
+async fn a_wildcard_is_a_path_parameter() {
     let app = entities("/v{version}/{*rest}").route_layer(by("rest"));
     assert_eq!(entity(&app, "/v1/a/b").await, name_of(b"a/b"));
     let app = entities("/v{version}/{*rest}").route_layer(by("version"));
@@ -73,7 +73,7 @@ async fn a_wildcard() {
 }
 
 #[tokio::test]
-async fn in_nested_routers_wherever_the_layer_stands() {
+async fn a_path_parameter_of_a_nested_router_is_found_wherever_the_layer_stands() {
     let users = || entities("/users/{id}");
     for name in ["tenant", "id"] {
         let apps = [
@@ -106,7 +106,7 @@ async fn is_a_mistake(app: Router, uri: &str, said: &str) {
 }
 
 #[tokio::test]
-async fn a_route_without_it_is_a_mistake_of_the_server() {
+async fn a_route_without_the_parameter_is_a_mistake_of_the_server() {
     let app = entities("/users/{name}").route_layer(by("id"));
     is_a_mistake(
         app,
@@ -117,7 +117,7 @@ async fn a_route_without_it_is_a_mistake_of_the_server() {
 }
 
 #[tokio::test]
-async fn so_is_a_layer_that_no_router_is_around() {
+async fn a_layer_without_a_router_is_a_mistake_of_the_server() {
     let inner = tower::service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::empty()))
     });
@@ -136,7 +136,7 @@ async fn so_is_a_layer_that_no_router_is_around() {
 }
 
 #[tokio::test]
-async fn and_a_service_whose_path_is_another() {
+async fn a_service_with_another_path_is_a_mistake_of_the_server() {
     let inner = entities("/users/{id}").route_layer(by("id"));
     // Wrapped, because axum refuses routers at this place. It matches the path as
     // /users/{name}/users/{id}.

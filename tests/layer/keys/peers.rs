@@ -30,7 +30,7 @@ async fn from_peer(app: &Router, peer: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn from_a_real_connection() {
+async fn a_peer_key_comes_from_a_real_connection() {
     let (limiter, _) = memory();
     let policy = Policy::per_ip(Limit::per_hour("rph", 2));
     let at = sockets::serve(hello(RateLimitLayer::new(limiter.clone(), policy))).await;
@@ -44,7 +44,7 @@ async fn from_a_real_connection() {
 }
 
 #[tokio::test]
-async fn the_port_does_not_count() {
+async fn the_port_is_not_part_of_a_peer_key() {
     let app = one_each();
     assert_eq!(from_peer(&app, "192.0.2.1:1000").await, 200);
     assert_eq!(from_peer(&app, "192.0.2.1:2000").await, 429);
@@ -52,7 +52,7 @@ async fn the_port_does_not_count() {
 }
 
 #[tokio::test]
-async fn of_an_ipv6_address_64_bits_count() {
+async fn a_peer_key_has_64_bits_of_an_ipv6_address() {
     let app = one_each();
     assert_eq!(from_peer(&app, "[2001:db8:1:2::1]:80").await, 200);
     assert_eq!(from_peer(&app, "[2001:db8:1:2:ffff::9]:80").await, 429);
@@ -67,7 +67,7 @@ async fn a_mapped_address_is_its_ipv4_address() {
 }
 
 #[tokio::test]
-async fn without_axum_it_is_told() {
+async fn a_server_without_axum_passes_the_peer_address() {
     let app = one_each();
     for expected in [200, 429] {
         let mut request = with_headers(&[]);
@@ -88,7 +88,7 @@ async fn without_axum_it_is_told() {
 }
 
 #[tokio::test]
-async fn no_header_makes_an_address() {
+async fn no_header_makes_a_peer_address() {
     let app = one_each();
     for spoofed in ["192.0.2.8", "192.0.2.9"] {
         let names = [
@@ -107,7 +107,7 @@ async fn no_header_makes_an_address() {
 }
 
 #[tokio::test]
-async fn an_unknown_one_is_a_mistake_of_the_server() {
+async fn an_unknown_peer_is_a_mistake_of_the_server() {
     let events = Events::collect();
     let response = ask(&one_each(), with_headers(&[])).await;
     assert_eq!(response.status(), 500);
@@ -129,7 +129,7 @@ async fn an_unknown_one_is_a_mistake_of_the_server() {
 
 /// Made-up addresses fill a store. Its `WhenFull` rule decides what happens to other clients.
 #[tokio::test]
-async fn in_a_full_store() {
+async fn made_up_peers_fill_a_store() {
     for (rule, allowed) in [
         (WhenFull::Refuse, &[200, 503][..]),
         (WhenFull::Share, &[200, 429]),

@@ -19,7 +19,7 @@ fn preflight() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn they_pass_without_a_key() {
+async fn preflights_pass_without_a_key() {
     let app = hello(layer(&memory().0, per_user(Limit::per_hour("rph", 1))));
     for _ in 0..3 {
         let response = ask(&app, preflight()).await;
@@ -31,7 +31,7 @@ async fn they_pass_without_a_key() {
 }
 
 #[tokio::test]
-async fn unless_the_policy_wants_them() {
+async fn preflights_are_limited_if_the_policy_wants_that() {
     let app = hello(layer(
         &memory().0,
         per_user(Limit::per_hour("rph", 1)).limit_preflights(),
@@ -48,7 +48,7 @@ async fn unless_the_policy_wants_them() {
 
 /// Preflights have a bucket of their own, and do not use that of the user.
 #[tokio::test]
-async fn or_has_a_policy_for_them_alone() {
+async fn preflights_can_have_a_policy_of_their_own() {
     let (limiter, _) = memory();
     let own = Policy::builder()
         .entity(keys::fixed("everybody"))

@@ -19,7 +19,7 @@ fn name_of(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn decoded_as_forms_are() {
+fn a_query_parameter_is_decoded_as_forms_are() {
     for (query, value) in [
         ("user=alice", &b"alice"[..]),
         ("a=1&user=alice&b", b"alice"),
@@ -37,12 +37,12 @@ fn decoded_as_forms_are() {
 }
 
 #[test]
-fn what_is_no_text_stays_apart() {
+fn query_parameters_that_are_no_text_stay_apart() {
     assert_ne!(found("user=%ff"), found("user=%fe"));
 }
 
 #[test]
-fn missing_empty_or_twice() {
+fn a_query_parameter_that_is_missing_empty_or_repeated_gives_no_key() {
     for query in [
         "",
         "user",
@@ -58,7 +58,7 @@ fn missing_empty_or_twice() {
 }
 
 #[tokio::test]
-async fn a_hashed_one_is_a_credential() {
+async fn a_hashed_query_parameter_is_a_credential() {
     let key = || hashed_query_parameter("key");
     let app = hello(layer(
         &memory().0,

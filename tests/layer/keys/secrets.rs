@@ -42,7 +42,7 @@ fn tells_nothing(text: &str) {
 }
 
 #[tokio::test]
-async fn they_are_hashed_in_keys() {
+async fn secrets_are_hashed_in_keys() {
     for policy in policies() {
         let (limiter, _) = memory();
         let app = hello(layer(&limiter, policy));
@@ -58,7 +58,7 @@ async fn they_are_hashed_in_keys() {
 }
 
 #[tokio::test]
-async fn they_are_not_in_the_table() {
+async fn secrets_are_not_in_the_table() {
     let remote = Remote::start().await;
     let [policy, _] = policies();
     let app = hello(layer(&remote.limiter, policy));
@@ -77,7 +77,7 @@ async fn they_are_not_in_the_table() {
 }
 
 #[tokio::test]
-async fn they_are_not_in_events() {
+async fn secrets_are_not_in_events() {
     let events = Events::collect();
     let remote = Remote::with(RateLimiter::builder()).await;
     for policy in policies() {
@@ -115,7 +115,7 @@ async fn they_are_not_in_events() {
 
 /// Secrets from cookies and queries, and the server's own secret.
 #[tokio::test]
-async fn nowhere_wherever_they_come_from() {
+async fn secrets_from_any_source_are_in_no_output() {
     let events = Events::collect();
     let hmac = HmacSecret::new(format!("server {SECRET}")).unwrap();
     let policy = || per_user(Limit::per_hour("rph", 1));
@@ -155,7 +155,7 @@ async fn nowhere_wherever_they_come_from() {
 }
 
 #[tokio::test]
-async fn they_are_not_in_debug_output() {
+async fn secrets_are_not_in_debug_output() {
     let (limiter, _) = memory();
     let [policy, _] = policies();
     let built = layer(&limiter, policy);
@@ -177,7 +177,7 @@ async fn they_are_not_in_debug_output() {
 }
 
 #[test]
-fn keys_do_not_tell_what_they_hold() {
+fn the_debug_output_of_keys_has_no_secret() {
     for key in [
         Key::secret(SECRET),
         Key::untrusted(SECRET),
@@ -194,7 +194,7 @@ fn keys_do_not_tell_what_they_hold() {
 }
 
 #[test]
-fn neither_do_heads() {
+fn the_debug_output_of_heads_has_no_secret() {
     let (mut parts, _) = with_secret().into_parts();
     parts.uri = format!("/path?key={SECRET}").parse().unwrap();
     let request = http::Request::from_parts(parts, ());
@@ -204,7 +204,7 @@ fn neither_do_heads() {
 }
 
 #[test]
-fn nor_what_is_missing() {
+fn the_debug_output_of_missing_keys_has_no_secret() {
     let request = http::Request::new(());
     let (mut parts, body) = request.into_parts();
     parts.headers = header_map(&[

@@ -26,7 +26,7 @@ struct User {
 }
 
 #[tokio::test]
-async fn an_extension_of_earlier_middleware() {
+async fn a_key_can_be_an_extension_of_earlier_middleware() {
     let (limiter, _) = memory();
     let policy = || per_user(rph()).entity(keys::extension(|user: &User| Key::name(user.name)));
     let app = |user| hello(layer(&limiter, policy())).layer(Extension(User { name: user }));
@@ -37,7 +37,7 @@ async fn an_extension_of_earlier_middleware() {
 }
 
 #[tokio::test]
-async fn without_that_middleware_nobody_passes() {
+async fn no_request_passes_without_that_middleware() {
     let policies = [
         per_user(rph()),
         per_user(rph()).on_missing_key(OnMissingKey::Skip),
@@ -59,7 +59,7 @@ async fn without_that_middleware_nobody_passes() {
 }
 
 #[tokio::test]
-async fn a_name_of_the_server_that_is_none() {
+async fn an_invalid_name_from_the_server_is_a_mistake_of_the_server() {
     for name in ["two words", ""] {
         let events = Events::collect();
         let policy = per_user(rph()).entity(keys::extension(|user: &User| Key::name(user.name)));
@@ -70,7 +70,7 @@ async fn a_name_of_the_server_that_is_none() {
 }
 
 #[test]
-fn a_fixed_name_that_is_none_builds_no_policy() {
+fn an_invalid_fixed_name_builds_no_policy() {
     let refused = |policy: tollgate::layer::PolicyBuilder| match policy.build() {
         Err(InvalidPolicy::Name(error)) => error.kind,
         other => panic!("{other:?}"),
@@ -99,7 +99,7 @@ fn per_path() -> tollgate::layer::PolicyBuilder {
 }
 
 #[tokio::test]
-async fn the_matched_path() {
+async fn the_matched_path_is_a_key() {
     let (limiter, _) = memory();
     let app = Router::new()
         .route("/users/{id}", get(|| async {}))
@@ -118,7 +118,7 @@ async fn the_matched_path() {
 }
 
 #[tokio::test]
-async fn where_no_router_is_around_it_the_layer_stands_wrong() {
+async fn a_matched_path_without_a_router_is_a_mistake_of_the_server() {
     let events = Events::collect();
     let inner = tower::service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::empty()))

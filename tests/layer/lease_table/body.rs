@@ -34,7 +34,7 @@ async fn streaming(limiter: &RateLimiter) -> (Body, Feed) {
 }
 
 #[tokio::test]
-async fn it_ends() {
+async fn a_body_that_ends_commits_the_lease() {
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(&limiter).await;
     drop(feed);
@@ -44,7 +44,7 @@ async fn it_ends() {
 }
 
 #[tokio::test]
-async fn it_fails_midway() {
+async fn a_body_that_fails_midway_commits_the_lease() {
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(&limiter).await;
     feed.send(Err(io::Error::other("torn"))).unwrap();
@@ -54,7 +54,7 @@ async fn it_fails_midway() {
 }
 
 #[tokio::test]
-async fn it_is_dropped_midway() {
+async fn a_body_dropped_midway_commits_the_lease() {
     let (limiter, _) = memory();
     let (body, feed) = streaming(&limiter).await;
     drop(body);
@@ -63,7 +63,7 @@ async fn it_is_dropped_midway() {
 }
 
 #[tokio::test]
-async fn it_is_dropped_midway_over_dynamodb() {
+async fn a_body_dropped_midway_commits_the_lease_over_dynamodb() {
     let remote = Remote::start().await;
     let (body, feed) = streaming(&remote.limiter).await;
     drop(body);
@@ -99,7 +99,7 @@ where
 }
 
 #[tokio::test]
-async fn it_is_empty() {
+async fn an_empty_body_commits_the_lease() {
     let (limiter, _) = memory();
     let _unread = released_after_the_head(&limiter, "GET", || "").await;
     assert_eq!(
@@ -110,7 +110,7 @@ async fn it_is_empty() {
 }
 
 #[tokio::test]
-async fn there_is_none() {
+async fn a_response_without_a_body_commits_the_lease() {
     let (limiter, _) = memory();
     let response = released_after_the_head(&limiter, "GET", || StatusCode::NO_CONTENT).await;
     assert_eq!(response.status(), 204);
@@ -118,7 +118,7 @@ async fn there_is_none() {
 }
 
 #[tokio::test]
-async fn nobody_wants_it() {
+async fn a_body_that_is_not_sent_commits_the_lease() {
     let (limiter, _) = memory();
     let response = released_after_the_head(&limiter, "HEAD", || "hello").await;
     assert_eq!(response.headers()["content-length"], "5");
@@ -127,7 +127,7 @@ async fn nobody_wants_it() {
 }
 
 #[tokio::test]
-async fn it_tells_its_end_with_its_last_frame() {
+async fn a_body_that_reports_its_end_with_its_last_frame_commits_the_lease() {
     let (limiter, _) = memory();
     let mut body = released_after_the_head(&limiter, "GET", || "hello")
         .await

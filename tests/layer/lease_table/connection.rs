@@ -42,17 +42,17 @@ async fn before_the_head(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn before_the_head_in_memory() {
+async fn a_client_that_leaves_before_the_head_is_charged_in_memory() {
     before_the_head(memory().0).await;
 }
 
 #[tokio::test]
-async fn before_the_head_over_dynamodb() {
+async fn a_client_that_leaves_before_the_head_is_charged_over_dynamodb() {
     before_the_head(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn during_the_body() {
+async fn a_client_that_leaves_during_the_body_is_charged() {
     let (limiter, _) = memory();
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle| {
@@ -83,7 +83,7 @@ async fn during_the_body() {
 }
 
 #[tokio::test]
-async fn a_head_request_is_over_with_the_head() {
+async fn the_lease_of_a_head_request_ends_with_the_head() {
     let (limiter, _) = memory();
     let (send, receive) = mpsc::channel();
     let inner = tower::service_fn(move |request: Request<Incoming>| {

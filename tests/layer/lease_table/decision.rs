@@ -14,7 +14,7 @@ use crate::world::{
 };
 
 #[tokio::test]
-async fn the_inner_service_is_not_ready() {
+async fn a_request_is_not_charged_before_the_inner_service_is_ready() {
     let (limiter, _) = memory();
     let (inner, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
     let mut service = layer(&limiter, ten_tokens()).layer(inner);
@@ -55,17 +55,17 @@ async fn denied(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn a_limit_is_short_in_memory() {
+async fn a_denied_request_is_not_charged_in_memory() {
     denied(memory().0).await;
 }
 
 #[tokio::test]
-async fn a_limit_is_short_through_gates() {
+async fn a_denied_request_is_not_charged_through_gates() {
     denied(gated().0).await;
 }
 
 #[tokio::test]
-async fn a_limit_is_short_over_dynamodb() {
+async fn a_denied_request_is_not_charged_over_dynamodb() {
     denied(Remote::start().await.limiter).await;
 }
 
@@ -79,7 +79,7 @@ fn unreachable_service() -> impl Service<
 }
 
 #[tokio::test]
-async fn the_client_goes_while_the_write_is_under_way() {
+async fn a_client_that_leaves_during_the_write_is_not_charged() {
     let remote = Remote::start().await;
     let mut service = layer(&remote.limiter, ten_tokens()).layer(unreachable_service());
     // The bucket exists, so the next writes are updates.
@@ -107,7 +107,7 @@ async fn the_client_goes_while_the_write_is_under_way() {
 }
 
 #[tokio::test]
-async fn the_client_goes_before_the_write_begins() {
+async fn a_client_that_leaves_before_the_write_is_not_charged() {
     let remote = Remote::start().await;
     let mut service = layer(&remote.limiter, ten_tokens()).layer(unreachable_service());
     drop(service.ready().await.unwrap().call(from("alice")));

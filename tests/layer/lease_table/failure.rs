@@ -51,14 +51,14 @@ async fn an_error(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
 }
 
 #[tokio::test]
-async fn an_error_in_memory() {
+async fn an_error_keeps_the_charge_in_memory() {
     for (policy, left) in policies() {
         an_error(memory().0, policy, left).await;
     }
 }
 
 #[tokio::test]
-async fn an_error_over_dynamodb() {
+async fn an_error_keeps_the_charge_over_dynamodb() {
     for (policy, left) in policies() {
         let remote = Remote::start().await;
         an_error(remote.limiter, policy, left).await;
@@ -133,14 +133,14 @@ async fn a_panic(limiter: RateLimiter, policy: PolicyBuilder, left: i64) {
 }
 
 #[tokio::test]
-async fn a_panic_in_memory() {
+async fn a_panic_keeps_the_charge_in_memory() {
     for (policy, left) in policies() {
         a_panic(memory().0, policy, left).await;
     }
 }
 
 #[tokio::test]
-async fn a_panic_over_dynamodb() {
+async fn a_panic_keeps_the_charge_over_dynamodb() {
     for (policy, left) in policies() {
         let remote = Remote::start().await;
         a_panic(remote.limiter, policy, left).await;
@@ -149,7 +149,7 @@ async fn a_panic_over_dynamodb() {
 
 /// Errors and panics have separate rules.
 #[tokio::test]
-async fn each_has_a_rule_of_its_own() {
+async fn errors_and_panics_have_rules_of_their_own() {
     an_error(
         memory().0,
         ten_tokens().on_panic(Outcome::Refund),
@@ -177,7 +177,7 @@ async fn each_has_a_rule_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_future_dropped_by_the_unwinding() {
+async fn a_future_dropped_by_the_unwinding_counts_as_a_panic() {
     for (policy, left) in policies() {
         let (limiter, _) = memory();
         let service = layer(&limiter, policy).layer(tower::service_fn(panics));
@@ -190,7 +190,7 @@ async fn a_future_dropped_by_the_unwinding() {
 }
 
 #[tokio::test]
-async fn a_future_that_survives_the_panic() {
+async fn a_future_that_survives_the_panic_counts_as_a_panic() {
     for (policy, left) in policies() {
         let (limiter, _) = memory();
         let service = layer(&limiter, policy).layer(tower::service_fn(panics));
@@ -223,7 +223,7 @@ impl Service<Request<Body>> for PanicsInCall {
 }
 
 #[tokio::test]
-async fn a_panic_of_call_in_memory() {
+async fn a_panic_of_call_keeps_the_charge_in_memory() {
     for (policy, left) in policies() {
         let (limiter, _) = memory();
         let mut service = layer(&limiter, policy).layer(PanicsInCall);
@@ -234,7 +234,7 @@ async fn a_panic_of_call_in_memory() {
 }
 
 #[tokio::test]
-async fn a_panic_of_call_after_waiting_for_the_decision() {
+async fn a_panic_of_call_after_waiting_for_the_decision_keeps_the_charge() {
     for (policy, left) in policies() {
         a_panic_of_a_late_call(gated().0, policy, left).await;
     }

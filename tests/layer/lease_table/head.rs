@@ -41,12 +41,12 @@ async fn the_client_goes_before_the_head(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn the_client_goes_before_the_head_in_memory() {
+async fn a_client_that_leaves_before_the_head_is_charged_in_memory() {
     the_client_goes_before_the_head(memory().0).await;
 }
 
 #[tokio::test]
-async fn the_client_goes_before_the_head_over_dynamodb() {
+async fn a_client_that_leaves_before_the_head_is_charged_over_dynamodb() {
     the_client_goes_before_the_head(Remote::start().await.limiter).await;
 }
 
@@ -69,22 +69,22 @@ async fn nobody_holds_the_lease(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn nobody_holds_the_lease_in_memory() {
+async fn a_lease_that_nobody_holds_is_committed_with_the_head_in_memory() {
     nobody_holds_the_lease(memory().0).await;
 }
 
 #[tokio::test]
-async fn nobody_holds_the_lease_through_gates() {
+async fn a_lease_that_nobody_holds_is_committed_with_the_head_through_gates() {
     nobody_holds_the_lease(gated().0).await;
 }
 
 #[tokio::test]
-async fn nobody_holds_the_lease_over_dynamodb() {
+async fn a_lease_that_nobody_holds_is_committed_with_the_head_over_dynamodb() {
     nobody_holds_the_lease(Remote::start().await.limiter).await;
 }
 
 #[tokio::test]
-async fn the_write_does_not_delay_the_response() {
+async fn the_write_of_a_commit_does_not_delay_the_response() {
     let remote = Arc::new(Remote::start().await);
     let policy = ten_tokens().settle("tpm", Settle::header("x-used"));
     let store = remote.clone();
@@ -115,7 +115,7 @@ async fn a_handle_dropped_before_the_head_holds_nothing() {
 }
 
 #[tokio::test]
-async fn a_handle_in_the_body_keeps_it_open() {
+async fn a_handle_in_the_body_keeps_the_lease_open() {
     let (limiter, _) = memory();
     let (send, receive) = mpsc::channel();
     let handler = async move |lease: LeaseHandle| {

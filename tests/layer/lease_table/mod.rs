@@ -3,12 +3,12 @@
 //! A request costs 10 of 100 tokens, and an open lease settles 30. The tokens that are left then
 //! show what happened: 100 if rolled back, 90 if open, 70 if committed.
 
-mod again;
 mod body;
 mod connection;
 mod decision;
 mod failure;
 mod head;
+mod layered_twice;
 mod nested;
 mod offsets;
 mod process;

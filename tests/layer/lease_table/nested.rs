@@ -9,7 +9,7 @@ use crate::world::{
 };
 
 #[tokio::test]
-async fn its_denial_refunds_the_outer_one() {
+async fn a_denial_of_the_inner_layer_refunds_the_outer_lease() {
     for (limiter, _) in [memory(), gated()] {
         let inner =
             per_user(Limit::per_hour("rph", 1)).resource(tollgate::layer::keys::fixed("inner"));
@@ -23,7 +23,7 @@ async fn its_denial_refunds_the_outer_one() {
 }
 
 #[tokio::test]
-async fn so_does_any_answer_of_its_own() {
+async fn any_answer_of_the_inner_layer_refunds_the_outer_lease() {
     let (limiter, _) = memory();
     let inner = per_user(Limit::per_hour("rph", 1)).entity(tollgate::layer::keys::bearer_token());
     let app = app(layer(&limiter, inner), || "hello").layer(layer(&limiter, ten_tokens()));
@@ -59,7 +59,7 @@ async fn each_layer_settles_its_own_lease() {
 }
 
 #[tokio::test]
-async fn the_outer_one_denies_first() {
+async fn the_outer_layer_denies_first() {
     let (limiter, _) = memory();
     let outer = per_user(Limit::per_hour("rph", 1)).resource(tollgate::layer::keys::fixed("outer"));
     let app = app(layer(&limiter, ten_tokens()), || "hello").layer(layer(&limiter, outer));

@@ -136,19 +136,19 @@ async fn over_http1(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn over_http1_in_memory() {
+async fn a_client_that_leaves_after_any_byte_is_charged_over_http1_in_memory() {
     over_http1(memory().0).await;
 }
 
 #[tokio::test]
-async fn over_http1_through_gates() {
+async fn a_client_that_leaves_after_any_byte_is_charged_over_http1_through_gates() {
     let (limiter, _) = gated();
     over_http1(limiter.clone()).await;
     limiter.shutdown().await;
 }
 
 #[tokio::test]
-async fn over_http2() {
+async fn a_client_that_leaves_after_any_byte_is_charged_over_http2() {
     let (limiter, _) = memory();
     let (address, mut feeds) = serve(&limiter).await;
     let idle = tasks();
@@ -212,7 +212,7 @@ async fn over_http2() {
 
 /// The response includes its head, so the client disconnects within the head too.
 #[tokio::test]
-async fn within_the_head() {
+async fn a_client_that_leaves_within_the_head_is_charged() {
     let (limiter, _) = memory();
     let (address, mut feeds) = serve(&limiter).await;
     let idle = tasks();

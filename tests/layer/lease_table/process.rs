@@ -12,7 +12,7 @@ use super::AS_ESTIMATED;
 use crate::world::{alices_tokens, clock, from, layer, ten_tokens};
 
 #[test]
-fn what_was_written_stays_charged() {
+fn a_written_charge_outlives_the_process() {
     let engine = Engine::start_blocking();
     let settings = || {
         RateLimiter::builder()

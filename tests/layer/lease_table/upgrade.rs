@@ -90,7 +90,7 @@ async fn websocket(
 }
 
 #[tokio::test]
-async fn the_lease_is_committed_with_the_head() {
+async fn the_lease_of_an_upgrade_is_committed_with_the_head() {
     let (mut stream, limiter, mut gone) = websocket(false).await;
     assert_eq!(alices_tokens(&limiter).await, COMMITTED);
     ping(&mut stream).await;
@@ -100,7 +100,7 @@ async fn the_lease_is_committed_with_the_head() {
 }
 
 #[tokio::test]
-async fn unless_what_follows_holds_it() {
+async fn the_upgraded_connection_can_hold_the_lease() {
     let (mut stream, limiter, mut gone) = websocket(true).await;
     assert_eq!(alices_tokens(&limiter).await, AS_ESTIMATED);
     ping(&mut stream).await;
@@ -110,7 +110,7 @@ async fn unless_what_follows_holds_it() {
 }
 
 #[tokio::test]
-async fn a_tunnel_is_committed_with_the_head() {
+async fn the_lease_of_a_tunnel_is_committed_with_the_head() {
     let (limiter, _) = memory();
     let (gone, mut is_gone) = mpsc::unbounded_channel();
     let inner = tower::service_fn(move |request: Request<hyper::body::Incoming>| {

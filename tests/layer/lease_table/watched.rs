@@ -47,7 +47,7 @@ async fn streaming(limiter: &RateLimiter, policy: PolicyBuilder) -> (Body, Feed)
 }
 
 #[tokio::test]
-async fn it_ends() {
+async fn a_watched_body_that_ends_commits_the_lease() {
     for (limiter, _) in [memory(), gated()] {
         let (mut body, feed) = streaming(&limiter, watching()).await;
         drop(feed);
@@ -61,7 +61,7 @@ async fn it_ends() {
 }
 
 #[tokio::test]
-async fn nobody_needs_a_handle_for_it() {
+async fn a_watched_body_needs_no_handle() {
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(&limiter, watching().without_handle()).await;
     drop(feed);
@@ -70,7 +70,7 @@ async fn nobody_needs_a_handle_for_it() {
 }
 
 #[tokio::test]
-async fn it_fails_midway() {
+async fn a_watched_body_that_fails_midway_commits_the_lease() {
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(&limiter, watching()).await;
     feed.send(Err(io::Error::other("torn"))).unwrap();
@@ -83,7 +83,7 @@ async fn it_fails_midway() {
 }
 
 #[tokio::test]
-async fn it_is_dropped_midway() {
+async fn a_watched_body_dropped_midway_commits_the_lease() {
     let (limiter, _) = memory();
     let (body, feed) = streaming(&limiter, watching()).await;
     drop(body);
@@ -96,7 +96,7 @@ async fn it_is_dropped_midway() {
 }
 
 #[tokio::test]
-async fn it_is_dropped_midway_over_dynamodb() {
+async fn a_watched_body_dropped_midway_commits_the_lease_over_dynamodb() {
     let remote = Remote::start().await;
     let (body, _feed) = streaming(&remote.limiter, watching()).await;
     drop(body);
@@ -105,7 +105,7 @@ async fn it_is_dropped_midway_over_dynamodb() {
 }
 
 #[tokio::test]
-async fn it_is_never_read() {
+async fn a_watched_body_that_is_never_read_commits_the_lease() {
     let (limiter, _) = memory();
     let (_feed, body) = fed();
     let body = once(body);
@@ -124,7 +124,7 @@ async fn it_is_never_read() {
 }
 
 #[tokio::test]
-async fn a_handle_outlives_it() {
+async fn a_handle_outlives_a_watched_body() {
     let (limiter, _) = memory();
     let (send, receive) = std::sync::mpsc::channel();
     let handler = async move |lease: LeaseHandle| {
@@ -145,7 +145,7 @@ async fn a_handle_outlives_it() {
 }
 
 #[tokio::test]
-async fn what_a_handle_says_meanwhile_stands() {
+async fn an_amount_that_a_handle_sets_meanwhile_counts() {
     let (limiter, _) = memory();
     let (send, receive) = std::sync::mpsc::channel();
     let handler = async move |lease: LeaseHandle| {
@@ -180,7 +180,7 @@ where
 }
 
 #[tokio::test]
-async fn there_is_none() {
+async fn a_watched_response_without_a_body_commits_the_lease() {
     assert_eq!(
         left_without_a_body(|| StatusCode::NO_CONTENT).await,
         (204, AS_ESTIMATED)
@@ -201,7 +201,7 @@ async fn over_a_connection(method: &str, answer: fn() -> Response<Body>) -> (Str
 }
 
 #[tokio::test]
-async fn servers_see_what_the_inner_body_is() {
+async fn servers_see_the_size_and_end_of_the_inner_body() {
     let hello: fn() -> _ = || Response::new(Body::from("hi"));
     let (head, _) = over_a_connection("GET", hello).await;
     assert!(
@@ -245,7 +245,7 @@ impl http_body::Body for Panics {
 }
 
 #[tokio::test]
-async fn it_panics() {
+async fn a_watched_body_that_panics_commits_the_lease() {
     let (limiter, _) = memory();
     let inner = tower::service_fn(|_: Request<Body>| {
         std::future::ready(Ok::<_, Infallible>(Response::new(Panics::default())))
@@ -270,7 +270,7 @@ async fn it_panics() {
 }
 
 #[tokio::test]
-async fn it_panics_in_a_server() {
+async fn a_watched_body_that_panics_in_a_server_commits_the_lease() {
     let (limiter, _) = memory();
     let address = sockets::serve(app(layer(&limiter, watching()), || {
         Body::new(Panics::default())

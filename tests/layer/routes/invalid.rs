@@ -16,7 +16,7 @@ fn table(rows: impl IntoIterator<Item = Route>) -> Result<Routes, InvalidRoutes>
 }
 
 #[test]
-fn templates() {
+fn invalid_templates_build_no_table() {
     for (template, expected) in [
         ("api", Problem::NoSlash),
         ("", Problem::NoSlash),
@@ -64,7 +64,7 @@ fn templates() {
 
 /// For matched paths the router decides, so a template is valid if the router accepts it.
 #[test]
-fn matched_paths() {
+fn invalid_matched_paths_build_no_table() {
     let routed = |template: &str| {
         let add = || axum::Router::<()>::new().route(template, axum::routing::get(async || ()));
         std::panic::catch_unwind(add).is_ok()
@@ -105,7 +105,7 @@ fn matched_paths() {
 }
 
 #[test]
-fn rows_that_are_never_reached() {
+fn rows_that_are_never_reached_build_no_table() {
     let get = |route: Route| route.method(Method::GET);
     let unreachable = [
         [Route::path("/a"), Route::path("/a")],
@@ -162,7 +162,7 @@ fn rows_that_are_never_reached() {
 
 /// An unlimited row matches exactly, so a later row may have the other spelling.
 #[test]
-fn a_slash_at_the_end_of_unlimited_rows() {
+fn unlimited_rows_with_and_without_a_slash_at_the_end_are_two_rows() {
     let rows = |first: &str, second: &str| {
         Routes::builder()
             .unlimited(Route::path(first))
@@ -181,7 +181,7 @@ fn a_slash_at_the_end_of_unlimited_rows() {
 }
 
 #[test]
-fn errors_name_the_rows() {
+fn errors_of_a_table_name_the_rows() {
     let error = table([
         Route::prefix("/a"),
         Route::path("/a/{id}").method(Method::PUT),

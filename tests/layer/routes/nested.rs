@@ -34,7 +34,7 @@ async fn falls_where_it_should(app: Router) {
 }
 
 #[tokio::test]
-async fn around_the_outer_router() {
+async fn a_table_can_stand_around_the_outer_router() {
     let app = Router::new().nest("/api", inner()).layer(by(table()));
     falls_where_it_should(app.clone()).await;
     // A path without a route is not a mistake of the server.
@@ -43,20 +43,20 @@ async fn around_the_outer_router() {
 }
 
 #[tokio::test]
-async fn around_the_inner_router() {
+async fn a_table_can_stand_around_the_inner_router() {
     // The inner router sees the path `/users/7`, but the table uses the path that the client sent.
     falls_where_it_should(Router::new().nest("/api", inner().layer(by(table())))).await;
     falls_where_it_should(Router::new().nest("/api", inner().route_layer(by(table())))).await;
 }
 
 #[tokio::test]
-async fn around_a_nested_service() {
+async fn a_table_can_stand_around_a_nested_service() {
     let app = Router::new().nest_service("/api", inner().layer(by(table())));
     falls_where_it_should(app).await;
 }
 
 #[tokio::test]
-async fn around_a_method() {
+async fn a_table_can_stand_around_a_method() {
     let app = Router::new().route(
         "/api/users/{id}",
         routing::get(async || ()).layer(by(table())),
@@ -65,7 +65,7 @@ async fn around_a_method() {
 }
 
 #[tokio::test]
-async fn around_the_routes_alone() {
+async fn a_table_can_stand_around_the_routes_alone() {
     let app = Router::new().nest("/api", inner()).route_layer(by(table()));
     falls_where_it_should(app.clone()).await;
     assert_eq!(
@@ -76,7 +76,7 @@ async fn around_the_routes_alone() {
 }
 
 #[tokio::test]
-async fn a_matched_path_where_nothing_has_matched_yet_is_the_servers_mistake() {
+async fn a_matched_path_before_the_router_is_the_servers_mistake() {
     let outside = ServiceBuilder::new()
         .layer(by(table()))
         .service(Router::new().nest("/api", inner()));
@@ -99,7 +99,7 @@ async fn a_matched_path_where_nothing_has_matched_yet_is_the_servers_mistake() {
 }
 
 #[tokio::test]
-async fn what_the_router_has_matched_cannot_be_spelled_otherwise() {
+async fn no_spelling_changes_the_matched_path() {
     let routes = Routes::builder()
         .unlimited(Route::matched_path("/public/{*path}"))
         .otherwise(named("rest"))

@@ -31,7 +31,7 @@ async fn prefixes_are_whole_segments() {
 }
 
 #[tokio::test]
-async fn templates() {
+async fn templates_match_whole_paths() {
     let routes = Routes::builder()
         .route(Route::path("/"), named("root"))
         .route(Route::path("/users/{id}"), named("user"))
@@ -156,7 +156,7 @@ async fn tables_that_look_at_no_path_take_every_spelling() {
 
 /// Axum accepts an empty parameter in the middle of a path, so the table does too.
 #[tokio::test]
-async fn empty_segments() {
+async fn empty_segments_match_parameters() {
     let routes = || {
         Routes::builder()
             .route(Route::path("/users/{id}/keys"), named("keys"))
@@ -196,7 +196,7 @@ async fn empty_segments() {
 
 /// Characters that need no encoding in a path have two spellings. Axum treats them as two paths.
 #[tokio::test]
-async fn characters_that_need_no_encoding() {
+async fn encoded_characters_that_need_no_encoding_make_another_path() {
     let routes = Routes::builder()
         .unlimited(Route::path("/users/@me"))
         .route(Route::path("/users/{id}"), named("user"))
@@ -216,7 +216,7 @@ async fn characters_that_need_no_encoding() {
 
 /// A server that splits a path before it decodes the segments matches `/users/{id}` here.
 #[tokio::test]
-async fn a_slash_in_a_segment() {
+async fn an_encoded_slash_in_a_segment_has_two_readings() {
     let routes = || Routes::builder().route(Route::path("/users/{id}"), named("user"));
     let service = bare(routes().otherwise_unlimited().unwrap());
     for (path, expected) in [
@@ -231,7 +231,7 @@ async fn a_slash_in_a_segment() {
 
 /// A slash at the end neither avoids a limit nor makes a path unlimited.
 #[tokio::test]
-async fn a_slash_at_the_end() {
+async fn a_slash_at_the_end_avoids_no_limit() {
     let routes = Routes::builder()
         .unlimited(Route::path("/healthz"))
         .unlimited(Route::path("/static/"))

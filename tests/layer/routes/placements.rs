@@ -51,7 +51,7 @@ async fn limits(app: Router) {
 }
 
 #[tokio::test]
-async fn in_axum() {
+async fn a_table_can_stand_in_axum() {
     limits(routes().layer(once_at_the_root())).await;
     limits(routes().route_layer(once_at_the_root())).await;
     limits(
@@ -73,7 +73,7 @@ async fn in_axum() {
 }
 
 #[tokio::test]
-async fn around_everything() {
+async fn a_table_can_stand_around_everything() {
     let service = ServiceBuilder::new()
         .layer(once_at_the_root())
         .service(routes());
@@ -126,17 +126,17 @@ async fn over_hyper(http2: bool) {
 }
 
 #[tokio::test]
-async fn in_a_hyper_server_over_http_1() {
+async fn a_table_can_stand_in_a_hyper_server_over_http_1() {
     over_hyper(false).await;
 }
 
 #[tokio::test]
-async fn in_a_hyper_server_over_http_2() {
+async fn a_table_can_stand_in_a_hyper_server_over_http_2() {
     over_hyper(true).await;
 }
 
 #[tokio::test]
-async fn the_inner_error_is_kept() {
+async fn the_error_of_the_inner_service_is_kept() {
     let inner = tower::service_fn(async |_: Request<Body>| {
         Err::<Response<Full<Bytes>>, _>(io::Error::other("broken"))
     });
@@ -150,7 +150,7 @@ async fn the_inner_error_is_kept() {
 }
 
 #[tokio::test]
-async fn over_bodies_of_any_kind() {
+async fn a_table_takes_bodies_of_any_kind() {
     let inner = tower::service_fn(async |_: Request<()>| {
         Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
     });
@@ -170,7 +170,7 @@ async fn over_bodies_of_any_kind() {
 
 /// A refused route releases what the inner service reserved for the request.
 #[tokio::test]
-async fn readiness_is_given_up_with_a_refusal() {
+async fn a_refusal_releases_the_readiness_of_the_inner_service() {
     let hello = tower::service_fn(async |_: Request<Body>| {
         Ok::<_, Infallible>(Response::new(Body::empty()))
     });

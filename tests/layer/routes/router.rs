@@ -231,7 +231,7 @@ proptest! {
 
     /// A matched path is the router's decision, for every kind of route.
     #[test]
-    fn matched_paths_are_the_routers((templates, paths) in templates(1)) {
+    fn matched_paths_are_those_of_the_router((templates, paths) in templates(1)) {
         let template = templates[0].as_str();
         let routes = Routes::builder().route(Route::matched_path(template), named("row")).otherwise_unlimited().unwrap();
         let layered = router([template]).layer(by(routes));

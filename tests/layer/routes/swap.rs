@@ -16,7 +16,7 @@ use crate::world::{
 };
 
 #[tokio::test]
-async fn all_clones_of_layer_and_service_see_it() {
+async fn all_clones_of_layer_and_service_see_new_routes() {
     let handle = RoutesHandle::new(named("old"));
     let layer = RateLimitLayer::swappable(memory().0, &handle);
     let router = || Router::new().fallback(async || ()).layer(layer.clone());
@@ -99,12 +99,12 @@ async fn a_request_under_way_keeps_its_policy(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn a_request_in_flight_keeps_its_policy_in_memory() {
     a_request_under_way_keeps_its_policy(memory().0).await;
 }
 
 #[tokio::test]
-async fn through_gates() {
+async fn a_request_in_flight_keeps_its_policy_through_gates() {
     let (limiter, _) = gated();
     a_request_under_way_keeps_its_policy(limiter).await;
 }
@@ -149,7 +149,7 @@ async fn a_request_that_waits_for_the_store_keeps_its_policy() {
 }
 
 #[tokio::test]
-async fn buckets_stay_what_they_are() {
+async fn a_swap_leaves_buckets_as_they_are() {
     let (limiter, _) = memory();
     let handle = RoutesHandle::new(per_user(Limit::per_hour("rph", 2)).build().unwrap());
     let app = Router::new()

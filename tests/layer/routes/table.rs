@@ -11,7 +11,7 @@ use super::{bare, by, get, named, request, rule};
 use crate::world::{alices_tokens, from, memory, per_user, ten_tokens};
 
 #[tokio::test]
-async fn the_first_match_holds() {
+async fn the_first_row_that_matches_holds() {
     let routes = Routes::builder()
         .route(Route::path("/api/chat"), named("chat"))
         .unlimited(Route::path("/api/health"))
@@ -32,7 +32,7 @@ async fn the_first_match_holds() {
 }
 
 #[tokio::test]
-async fn unlimited_is_said_not_fallen_into() {
+async fn a_request_is_unlimited_only_if_a_row_says_so() {
     let service = bare(
         Routes::builder()
             .route(Route::path("/a"), named("a"))
@@ -46,7 +46,7 @@ async fn unlimited_is_said_not_fallen_into() {
 }
 
 #[tokio::test]
-async fn methods() {
+async fn a_row_can_be_for_some_methods_only() {
     let routes = Routes::builder()
         .route(
             Route::path("/a").method(Method::POST).method(Method::PUT),
@@ -88,7 +88,7 @@ async fn a_row_of_its_own_for_head_comes_first() {
 }
 
 #[tokio::test]
-async fn closures() {
+async fn a_row_can_match_by_a_closure() {
     let beta = Route::matching(|head| head.headers.contains_key("x-beta"));
     let service = bare(
         Routes::builder()
@@ -109,7 +109,7 @@ async fn closures() {
 }
 
 #[tokio::test]
-async fn targets_without_a_path_match_no_template() {
+async fn request_targets_without_a_path_match_no_template() {
     let routes = Routes::builder()
         .route(Route::prefix("/"), named("paths"))
         .otherwise(named("rest"))
@@ -162,7 +162,7 @@ async fn rows_keep_their_policies_whole() {
 }
 
 #[test]
-fn a_table_says_what_it_holds() {
+fn the_debug_output_of_a_table_lists_its_rows() {
     let routes = Routes::builder()
         .unlimited(Route::path("/healthz").method(Method::GET))
         .route(Route::prefix("/api/"), named("api"))

@@ -72,7 +72,7 @@ fn by(routes: impl Into<Routes>) -> RateLimitLayer {
 }
 
 #[tokio::test]
-async fn as_with_a_policy_that_exempts_them() {
+async fn an_unlimited_request_has_the_lease_of_an_exempt_one() {
     let exempt = || rph().exempt(|_: &tollgate::layer::RequestHead<'_>| true);
     let acquiring = || rph().acquire_in_handler();
     for (inner, outer, expected) in [
@@ -106,7 +106,7 @@ async fn as_with_a_policy_that_exempts_them() {
 }
 
 #[tokio::test]
-async fn whatever_row_says_so() {
+async fn any_row_can_make_a_request_unlimited() {
     let of_row = Routes::builder()
         .route(Route::path("/elsewhere"), rph().build().unwrap())
         .otherwise_unlimited()
@@ -129,7 +129,7 @@ async fn whatever_row_says_so() {
 }
 
 #[tokio::test]
-async fn by_the_routes_that_hold_now() {
+async fn a_request_is_unlimited_by_the_routes_that_hold_now() {
     let handle = RoutesHandle::new(table(rph().without_handle()));
     let swappable = || RateLimitLayer::swappable(memory().0, &handle);
     assert_eq!(found(swappable(), rph()).await, (OUTER, OUTER, None));

@@ -38,11 +38,11 @@ async fn ask_thrice(version: Version) {
 }
 
 #[tokio::test]
-async fn over_http_1() {
+async fn the_hyper_example_limits_requests_over_http_1() {
     ask_thrice(Version::HTTP_11).await;
 }
 
 #[tokio::test]
-async fn over_http_2() {
+async fn the_hyper_example_limits_requests_over_http_2() {
     ask_thrice(Version::HTTP_2).await;
 }

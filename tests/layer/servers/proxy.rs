@@ -95,7 +95,7 @@ async fn a_body_that_is_broken_off_is_not_free() {
 }
 
 #[tokio::test]
-async fn nor_is_one_whose_chunk_is_none() {
+async fn a_body_with_an_invalid_chunk_is_not_free() {
     let head = format!("transfer-encoding: chunked\r\n\r\n{SENT:x}\r\n");
     assert_eq!(
         left_of_fifty(|policy| policy, &head, Some(b"\r\nnonsense\r\n")).await,
@@ -105,7 +105,7 @@ async fn nor_is_one_whose_chunk_is_none() {
 
 /// The documentation warns of this setting.
 #[tokio::test]
-async fn the_operator_may_give_it_back() {
+async fn a_policy_can_refund_a_body_that_is_broken_off() {
     assert_eq!(
         left_of_fifty(
             |policy| policy.on_error(Outcome::Refund),

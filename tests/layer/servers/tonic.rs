@@ -67,7 +67,7 @@ fn pushback(status: &Status) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn calls_are_limited() {
+async fn grpc_calls_are_limited() {
     let (listener, url) = listener().await;
     tokio::spawn(async move {
         example::serve(listener, std::future::pending())
@@ -105,7 +105,7 @@ async fn calls_are_limited() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_credential() {
+async fn a_missing_key_that_is_no_credential_is_an_invalid_argument() {
     let mut client = behind(layer(&memory().0, per_user(Limit::per_minute("rpm", 5)))).await;
     let missing = check(&mut client, None).await.unwrap_err();
     assert_eq!(missing.code(), Code::InvalidArgument, "{missing:?}");
@@ -116,7 +116,7 @@ async fn a_key_that_is_no_credential() {
 }
 
 #[tokio::test]
-async fn without_a_store() {
+async fn a_call_without_a_store_is_unavailable() {
     let (limiter, _) = gated();
     let mut client = behind(layer(&limiter, per_user(Limit::per_minute("rpm", 5)))).await;
     assert_eq!(
@@ -133,7 +133,7 @@ async fn without_a_store() {
 
 /// The details of a status as clients read them.
 #[tokio::test]
-async fn statuses_have_details() {
+async fn grpc_statuses_have_details() {
     // Two tokens in 2.5 seconds, and no refill during the test.
     let limit = Limit::new("rpm", 2, 2, Duration::from_millis(2_500)).unwrap();
     let policy = per_user(limit).estimate("rpm", header_value("x-cost"));
@@ -183,7 +183,7 @@ async fn statuses_have_details() {
 
 /// The largest number of limits in a bucket, with the longest names and numbers.
 #[tokio::test]
-async fn details_are_bounded() {
+async fn the_details_of_a_status_are_bounded() {
     let name = |index: usize| format!("{index:x>64}");
     let limit = |index| {
         Limit::new(

@@ -36,7 +36,7 @@ const BAD: [(&str, &[&[u8]], &str); 14] = [
 ];
 
 #[tokio::test]
-async fn keep_the_estimate() {
+async fn invalid_values_keep_the_estimate() {
     for (what, values, reason) in BAD {
         for rule in [
             Settle::header("x-used"),
@@ -72,7 +72,7 @@ async fn keep_the_estimate() {
 }
 
 #[tokio::test]
-async fn a_missing_one_keeps_it_silently() {
+async fn a_missing_value_keeps_the_estimate_without_an_event() {
     let events = Events::collect();
     let (limiter, _) = memory();
     let app = app(
@@ -88,7 +88,7 @@ async fn a_missing_one_keeps_it_silently() {
 }
 
 #[tokio::test]
-async fn a_sum_that_no_limit_can_have_is_none() {
+async fn a_sum_that_no_limit_can_have_keeps_the_estimate() {
     let events = Events::collect();
     let (limiter, _) = memory();
     let policy = ten_tokens().settle("tpm", Settle::headers(["x-in", "x-out"]));
@@ -119,7 +119,7 @@ async fn left_by(policy: PolicyBuilder, used: &'static str) -> (i64, bool) {
 
 /// A value that is far too large must not lock a limit for a very long time.
 #[tokio::test]
-async fn more_than_a_request_can_have_used_keeps_the_estimate() {
+async fn a_value_above_what_a_request_can_have_used_keeps_the_estimate() {
     let policy = || ten_tokens().settle("tpm", Settle::header("x-used"));
     assert_eq!(
         left_by(policy(), "10000").await,
@@ -162,7 +162,7 @@ async fn more_than_a_request_can_have_used_keeps_the_estimate() {
 
 /// The amount counted before the value became too large is charged, and the event is logged once.
 #[tokio::test]
-async fn a_body_that_streams_beyond_it_is_charged_as_far_as_it_was_counted() {
+async fn a_body_that_becomes_too_large_is_charged_as_far_as_it_was_counted() {
     let events = Events::collect();
     let (limiter, _) = memory();
     let policy = ten_tokens().settle("tpm", Settle::bytes(|bytes| bytes * 1_000));
@@ -190,7 +190,7 @@ async fn a_body_that_streams_beyond_it_is_charged_as_far_as_it_was_counted() {
 }
 
 #[tokio::test]
-async fn the_largest_is_taken() {
+async fn the_largest_possible_value_is_charged() {
     let (limiter, _) = memory();
     let largest = || {
         header_map(&[

@@ -106,7 +106,7 @@ fn total() -> [Settle; 1] {
 }
 
 #[tokio::test]
-async fn without_the_usage_the_estimate_stands() {
+async fn a_stream_cut_off_before_its_usage_keeps_the_estimate() {
     for pieces in [
         &[][..],
         &[TOKEN],
@@ -124,7 +124,7 @@ async fn without_the_usage_the_estimate_stands() {
 }
 
 #[tokio::test]
-async fn a_part_of_the_usage_lowers_nothing() {
+async fn a_part_of_the_usage_does_not_lower_the_charge() {
     for rule in [Usage::total(), Usage::output()] {
         let rules = [Settle::usage(rule)];
         assert_eq!(
@@ -213,7 +213,7 @@ async fn a_usage_that_grows_counts_as_far_as_it_has_come() {
 }
 
 #[tokio::test]
-async fn nothing_yet_is_not_nothing_used() {
+async fn a_stream_without_a_count_yet_keeps_the_estimate() {
     let rules = [
         Settle::events(|events| events),
         Settle::bytes(|bytes| bytes.div_ceil(100)),
@@ -245,7 +245,7 @@ fn gateway() -> [Settle; 2] {
 }
 
 #[tokio::test]
-async fn what_has_come_is_added_to_the_estimate_of_the_prompt() {
+async fn the_counted_amount_is_added_to_the_estimate_of_the_prompt() {
     assert_eq!(cut(&gateway(), 10, None, &[]).await, 10);
     assert_eq!(cut(&gateway(), 10, None, &[TOKEN, TOKEN]).await, 12);
     assert_eq!(
@@ -265,7 +265,7 @@ fn on_top_of_the_prompt(rule: Settle) -> Settle {
 }
 
 #[tokio::test]
-async fn or_to_those_of_the_prompt_alone() {
+async fn the_counted_amount_is_added_to_an_amount_of_the_prompt_alone() {
     let rules = [
         on_top_of_the_prompt(Settle::events(|events| events)),
         Settle::usage(Usage::total()),
@@ -296,7 +296,7 @@ async fn or_to_those_of_the_prompt_alone() {
 }
 
 #[tokio::test]
-async fn headers_are_added_alike() {
+async fn an_amount_in_a_header_is_added_to_the_estimate_of_the_prompt() {
     for (prompt, expected) in [(Some(5), 35), (None, 40)] {
         let (limiter, _) = memory();
         let rule = on_top_of_the_prompt(Settle::header("x-used"));

@@ -38,13 +38,13 @@ async fn debt_is_paid_before_anything_is_granted(limiter: RateLimiter, clock: Ma
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_memory() {
+async fn a_debt_is_paid_before_a_request_is_granted_in_memory() {
     let (limiter, clock) = memory();
     debt_is_paid_before_anything_is_granted(limiter, clock).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn through_gates() {
+async fn a_debt_is_paid_before_a_request_is_granted_through_gates() {
     let (limiter, clock) = gated();
     debt_is_paid_before_anything_is_granted(limiter, clock).await;
 }

@@ -30,7 +30,7 @@ async fn ask_for(app: &Router, tokens: &[u8]) -> http::Response<axum::body::Body
 }
 
 #[tokio::test]
-async fn a_header_says_how_much() {
+async fn a_header_states_the_cost() {
     for (value, left) in [("25", 75), ("0", 99), ("100", 0)] {
         let (limiter, _) = memory();
         assert_eq!(
@@ -44,7 +44,7 @@ async fn a_header_says_how_much() {
 }
 
 #[tokio::test]
-async fn the_fixed_cost_holds_where_it_does_not() {
+async fn the_fixed_cost_holds_if_the_header_states_none() {
     for bad in [
         &b"-5"[..],
         b"1e9",
@@ -103,7 +103,7 @@ async fn left_by(policy: PolicyBuilder, path: &'static str, length: Option<&'sta
 }
 
 #[tokio::test]
-async fn a_query_parameter_does_too() {
+async fn a_query_parameter_states_the_cost() {
     for (path, left) in [
         ("/?n=25", 75),
         ("/?a=1&%6E=%32%35&b", 75),
@@ -130,7 +130,7 @@ async fn a_query_parameter_does_too() {
 }
 
 #[tokio::test]
-async fn the_length_of_the_request_does_too() {
+async fn the_length_of_the_request_states_the_cost() {
     let bytes = || ten_tokens().estimate("tpm", content_length());
     let fours = || ten_tokens().estimate("tpm", content_length().per_token(4));
     assert_eq!(left_by(bytes(), "/", Some(b"25")).await, 75);
@@ -153,7 +153,7 @@ async fn the_length_of_the_request_does_too() {
 }
 
 #[tokio::test]
-async fn so_does_a_closure() {
+async fn a_closure_states_the_cost() {
     let (limiter, _) = memory();
     let by_method = |head: &RequestHead<'_>| (*head.method == http::Method::POST).then_some(40);
     let app = hello(layer(&limiter, ten_tokens().estimate("tpm", by_method)));
@@ -166,7 +166,7 @@ async fn so_does_a_closure() {
 }
 
 #[tokio::test]
-async fn whatever_a_closure_makes_of_it_is_refused_where_it_does_not_fit() {
+async fn a_cost_from_a_closure_above_the_capacity_is_refused() {
     for tokens in [101, 1_000_000_000_000_000, u64::MAX] {
         let (limiter, _) = memory();
         let app = hello(layer(
@@ -217,12 +217,12 @@ async fn more_than_the_capacity_never_fits(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn more_than_the_capacity_never_fits_in_memory() {
+async fn a_cost_above_the_capacity_never_fits_in_memory() {
     more_than_the_capacity_never_fits(memory().0).await;
 }
 
 #[tokio::test]
-async fn more_than_the_capacity_never_fits_over_dynamodb() {
+async fn a_cost_above_the_capacity_never_fits_over_dynamodb() {
     let remote = Remote::start().await;
     more_than_the_capacity_never_fits(remote.limiter).await;
     assert_eq!(

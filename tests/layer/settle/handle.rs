@@ -24,7 +24,7 @@ where
 }
 
 #[tokio::test]
-async fn adjusts_up_and_down() {
+async fn a_handle_adjusts_up_and_down() {
     let up = |lease: LeaseHandle| async move { lease.adjust("tpm", 7).unwrap() };
     assert_eq!(left_after(&memory().0, up).await, 83);
     let down = |lease: LeaseHandle| async move { lease.adjust("tpm", -7).unwrap() };
@@ -32,7 +32,7 @@ async fn adjusts_up_and_down() {
 }
 
 #[tokio::test]
-async fn never_gives_back_more_than_was_charged() {
+async fn a_handle_never_gives_back_more_than_was_charged() {
     let handler = |lease: LeaseHandle| async move {
         lease.adjust("tpm", i64::MIN).unwrap();
         assert_eq!(lease.consumed("tpm"), Some(0));
@@ -45,7 +45,7 @@ async fn never_gives_back_more_than_was_charged() {
 }
 
 #[tokio::test]
-async fn settles_and_releases() {
+async fn a_handle_settles_and_releases() {
     let settle = |lease: LeaseHandle| async move {
         lease.settle("tpm", 55).unwrap();
         lease.settle("tpm", 30).unwrap();
@@ -57,7 +57,7 @@ async fn settles_and_releases() {
 }
 
 #[tokio::test]
-async fn hears_of_limits_that_are_none() {
+async fn a_handle_refuses_unknown_limits() {
     let handler = |lease: LeaseHandle| async move {
         let unknown = Invalid::UnknownLimit("rpm".to_owned());
         assert_eq!(lease.adjust("rpm", 1).unwrap_err(), unknown);
@@ -96,17 +96,17 @@ async fn consumes_until_it_is_denied(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn consumes_until_it_is_denied_in_memory() {
+async fn a_handle_consumes_until_it_is_denied_in_memory() {
     consumes_until_it_is_denied(memory().0).await;
 }
 
 #[tokio::test]
-async fn consumes_until_it_is_denied_through_gates() {
+async fn a_handle_consumes_until_it_is_denied_through_gates() {
     consumes_until_it_is_denied(gated().0).await;
 }
 
 #[tokio::test]
-async fn consumes_until_it_is_denied_over_dynamodb() {
+async fn a_handle_consumes_until_it_is_denied_over_dynamodb() {
     consumes_until_it_is_denied(Remote::start().await.limiter).await;
 }
 
@@ -125,7 +125,7 @@ async fn a_consume_that_is_dropped_charges_nothing() {
 }
 
 #[tokio::test]
-async fn clones_are_one_lease() {
+async fn clones_of_a_handle_are_one_lease() {
     let handler = |lease: LeaseHandle| async move {
         let other = lease.clone();
         let task = tokio::spawn(async move { other.adjust("tpm", 5) });
@@ -155,7 +155,7 @@ async fn left_beside_rules(policy: PolicyBuilder, say: fn(&LeaseHandle)) -> i64 
 }
 
 #[tokio::test]
-async fn what_it_says_goes_before_rules() {
+async fn an_amount_of_a_handle_goes_before_rules() {
     assert_eq!(left_beside_rules(ten_tokens(), |_| {}).await, 59);
     assert_eq!(
         left_beside_rules(ten_tokens(), |lease| lease.settle("tpm", 30).unwrap()).await,
@@ -179,7 +179,7 @@ async fn what_it_says_goes_before_rules() {
 }
 
 #[tokio::test]
-async fn of_that_limit_only() {
+async fn an_amount_of_a_handle_counts_for_its_limit_only() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| {
         lease.settle("tpm", 30).unwrap();
@@ -203,7 +203,7 @@ async fn of_that_limit_only() {
 }
 
 #[tokio::test]
-async fn asking_for_more_says_nothing_of_what_was_used() {
+async fn a_consume_says_nothing_about_the_use() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| {
         lease.consume("tpm", 50).await.unwrap();
@@ -218,7 +218,7 @@ async fn asking_for_more_says_nothing_of_what_was_used() {
 }
 
 #[tokio::test]
-async fn an_outcome_goes_before_what_it_says() {
+async fn an_outcome_goes_before_an_amount_of_a_handle() {
     let refund = || ten_tokens().on_status(200..=200, Outcome::Refund);
     assert_eq!(
         left_beside_rules(refund(), |lease| lease.settle("tpm", 30).unwrap()).await,
@@ -227,7 +227,7 @@ async fn an_outcome_goes_before_what_it_says() {
 }
 
 #[tokio::test]
-async fn what_it_says_after_the_head_counts_whatever_the_outcome() {
+async fn an_amount_set_after_the_head_counts_whatever_the_outcome() {
     let (limiter, _) = memory();
     let (send, receive) = std::sync::mpsc::channel();
     let handler = async move |lease: LeaseHandle| send.send(lease).unwrap();

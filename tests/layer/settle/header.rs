@@ -24,7 +24,7 @@ async fn settled(
 }
 
 #[tokio::test]
-async fn sets_what_was_used() {
+async fn a_header_sets_the_use() {
     for (value, left) in [
         ("0", 100),
         ("3", 97),
@@ -48,13 +48,13 @@ async fn sets_what_was_used() {
 }
 
 #[tokio::test]
-async fn reports_what_is_left_then() {
+async fn the_response_reports_what_is_left_after_a_header() {
     let (response, _) = settled(&memory().0, Settle::header("x-used"), &[("x-used", b"30")]).await;
     assert_eq!(text(&response, "ratelimit"), Some(r#""tpm";r=70;t=18"#));
 }
 
 #[tokio::test]
-async fn sums_several() {
+async fn several_headers_are_summed() {
     let rule = || Settle::headers(["x-in", "x-out"]);
     assert_eq!(
         settled(&memory().0, rule(), &[("x-in", b"30"), ("x-out", b"5")])
@@ -67,7 +67,7 @@ async fn sums_several() {
 }
 
 #[tokio::test]
-async fn adds_to_the_estimate() {
+async fn a_header_can_add_to_the_estimate() {
     let rule = || Settle::header("x-extra").add();
     assert_eq!(
         settled(&memory().0, rule(), &[("x-extra", b"5")]).await.1,
@@ -77,7 +77,7 @@ async fn adds_to_the_estimate() {
 }
 
 #[tokio::test]
-async fn strips_what_clients_need_not_see() {
+async fn a_header_can_be_stripped() {
     let rule = || Settle::headers(["x-in", "x-out"]).strip();
     let (response, left) = settled(
         &memory().0,
@@ -99,7 +99,7 @@ async fn strips_what_clients_need_not_see() {
 }
 
 #[tokio::test]
-async fn two_rules_of_one_limit_follow_each_other() {
+async fn two_header_rules_of_one_limit_apply_in_order() {
     let (limiter, _) = memory();
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used"))
@@ -112,7 +112,7 @@ async fn two_rules_of_one_limit_follow_each_other() {
 }
 
 #[tokio::test]
-async fn over_dynamodb() {
+async fn a_header_sets_the_use_over_dynamodb() {
     let remote = Remote::start().await;
     assert_eq!(
         settled(

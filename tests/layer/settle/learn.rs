@@ -56,7 +56,7 @@ async fn asked(app: &Router, headers: &[(&'static str, &'static [u8])]) -> u64 {
 }
 
 #[tokio::test]
-async fn guesses_get_better() {
+async fn learned_estimates_get_better() {
     for (limiter, _) in [memory(), gated()] {
         let app = app(&limiter, learning());
         assert_eq!(charged(&app, "alice", 100).await, 1000, "what is fixed");
@@ -74,7 +74,7 @@ async fn guesses_get_better() {
 }
 
 #[tokio::test]
-async fn what_nobody_tells_teaches_nothing() {
+async fn a_request_without_a_reported_use_teaches_nothing() {
     let (limiter, _) = memory();
     let app = app(&limiter, learning());
     for _ in 0..3 {
@@ -87,7 +87,7 @@ async fn what_nobody_tells_teaches_nothing() {
 }
 
 #[tokio::test]
-async fn nor_does_what_is_given_back() {
+async fn a_refunded_request_teaches_nothing() {
     let (limiter, _) = memory();
     let app = app(
         &limiter,
@@ -99,7 +99,7 @@ async fn nor_does_what_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_handler_teaches_too() {
+async fn an_amount_of_a_handler_teaches_too() {
     let (limiter, _) = memory();
     let handler = async |lease: LeaseHandle| {
         let charged = lease.consumed("tpm").unwrap();
@@ -114,7 +114,7 @@ async fn a_handler_teaches_too() {
 }
 
 #[tokio::test]
-async fn what_the_head_says_goes_before() {
+async fn an_estimate_from_the_head_goes_before_a_learned_one() {
     let (limiter, _) = memory();
     let app = app(
         &limiter,
@@ -132,7 +132,7 @@ async fn what_the_head_says_goes_before() {
 }
 
 #[tokio::test]
-async fn an_estimate_is_never_above_the_capacity() {
+async fn a_learned_estimate_is_never_above_the_capacity() {
     let (limiter, clock) = memory();
     let app = app(&limiter, learning());
     assert_eq!(charged(&app, "alice", 50_000).await, 1000);
@@ -149,7 +149,7 @@ fn stored() -> PolicyBuilder {
 }
 
 #[tokio::test]
-async fn not_above_a_stored_one_either() {
+async fn a_learned_estimate_is_never_above_a_stored_capacity() {
     let (limiter, clock) = memory();
     let scope = ConfigScope::Resource(Resource::new("api").unwrap());
     limiter.config().set(scope, tokens()).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_stored_limit_that_becomes_smaller_refuses_one_request() {
 }
 
 #[tokio::test]
-async fn nor_more_by_a_floor_that_no_longer_fits() {
+async fn a_floor_above_a_shrunk_capacity_refuses_one_request() {
     assert_eq!(
         shrunk(Learn::default().floor(500)).await,
         (1, "100".to_owned())

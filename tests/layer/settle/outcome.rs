@@ -36,14 +36,14 @@ async fn left_after(policy: PolicyBuilder, status: u16) -> [i64; 2] {
 }
 
 #[tokio::test]
-async fn everything_is_kept_by_default() {
+async fn every_status_keeps_the_charge_by_default() {
     for status in [200, 204, 301, 304, 400, 404, 429, 499, 500, 503, 599, 999] {
         assert_eq!(left_after(ten_tokens(), status).await, [90, 4], "{status}");
     }
 }
 
 #[tokio::test]
-async fn by_status() {
+async fn an_outcome_can_depend_on_the_status() {
     let policy = || {
         ten_tokens()
             .on_status(400..=499, Outcome::refund(["tpm"]))
@@ -66,7 +66,7 @@ async fn by_status() {
 }
 
 #[tokio::test]
-async fn the_first_rule_that_knows_holds() {
+async fn the_first_outcome_rule_that_applies_holds() {
     let policy = || {
         ten_tokens()
             .on_status(503..=503, Outcome::Keep)
@@ -87,7 +87,7 @@ async fn the_first_rule_that_knows_holds() {
 }
 
 #[tokio::test]
-async fn a_closure_sees_headers() {
+async fn an_outcome_closure_sees_headers() {
     let policy = || {
         ten_tokens().on_response(|head| {
             head.headers
@@ -107,13 +107,13 @@ async fn a_closure_sees_headers() {
 }
 
 #[tokio::test]
-async fn a_closure_may_name_limits_that_are_none() {
+async fn an_outcome_closure_may_name_unknown_limits() {
     let policy = ten_tokens().on_response(|_| Some(Outcome::refund(["nonsense", "tpm"])));
     assert_eq!(left_after(policy, 200).await, [100, 4]);
 }
 
 #[tokio::test]
-async fn it_goes_before_what_rules_find() {
+async fn an_outcome_goes_before_the_amounts_of_rules() {
     let policy = || {
         ten_tokens()
             .settle("tpm", Settle::header("x-used"))
@@ -132,7 +132,7 @@ async fn it_goes_before_what_rules_find() {
 }
 
 #[tokio::test]
-async fn names_are_checked() {
+async fn the_limits_of_outcome_rules_are_checked() {
     let unknown = |policy: PolicyBuilder| match policy.build() {
         Err(InvalidPolicy::UnknownLimit(name)) => name,
         other => panic!("{other:?}"),
@@ -167,7 +167,7 @@ async fn left_after_an_error(policy: PolicyBuilder) -> i64 {
 }
 
 #[tokio::test]
-async fn an_inner_error_is_kept_unless_told_otherwise() {
+async fn an_inner_error_keeps_the_charge_unless_told_otherwise() {
     assert_eq!(
         left_after_an_error(ten_tokens()).await,
         90,

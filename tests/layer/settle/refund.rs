@@ -16,14 +16,14 @@ async fn left_after(policy: tollgate::layer::PolicyBuilder, status: u16) -> i64 
 }
 
 #[tokio::test]
-async fn errors_are_charged_by_default() {
+async fn errors_keep_the_charge_by_default() {
     for status in [200, 301, 400, 404, 429, 500, 503] {
         assert_eq!(left_after(ten_tokens(), status).await, 90, "{status}");
     }
 }
 
 #[tokio::test]
-async fn server_errors_are_refunded_where_the_policy_says_so() {
+async fn server_errors_are_refunded_if_the_policy_says_so() {
     for (status, left) in [
         (200, 90),
         (404, 90),
@@ -42,7 +42,7 @@ async fn server_errors_are_refunded_where_the_policy_says_so() {
 }
 
 #[tokio::test]
-async fn whatever_the_headers_say() {
+async fn server_errors_are_refunded_whatever_the_headers_say() {
     let policy = || {
         ten_tokens()
             .settle("tpm", Settle::header("x-used"))
@@ -53,7 +53,7 @@ async fn whatever_the_headers_say() {
 }
 
 #[tokio::test]
-async fn of_all_limits() {
+async fn server_errors_are_refunded_for_all_limits() {
     let (limiter, _) = memory();
     let rpm = tollgate::Limit::per_minute("rpm", 5);
     let app = app(

@@ -18,7 +18,7 @@ async fn left_after(rule: Settle) -> i64 {
 }
 
 #[tokio::test]
-async fn it_sees_everything_but_the_body() {
+async fn a_head_rule_sees_everything_but_the_body() {
     let rule = Settle::head(|head: &ResponseHead<'_>| {
         assert_eq!(
             (head.status.as_u16(), head.version),
@@ -32,17 +32,17 @@ async fn it_sees_everything_but_the_body() {
 }
 
 #[tokio::test]
-async fn it_may_know_nothing() {
+async fn a_head_rule_without_an_amount_keeps_the_estimate() {
     assert_eq!(left_after(Settle::head(|_| None)).await, AS_ESTIMATED);
 }
 
 #[tokio::test]
-async fn it_may_add() {
+async fn a_head_rule_may_add_to_the_estimate() {
     assert_eq!(left_after(Settle::head(|_| Some(5)).add()).await, 85);
 }
 
 #[tokio::test]
-async fn what_is_absurd_keeps_the_estimate() {
+async fn an_absurd_amount_of_a_head_rule_keeps_the_estimate() {
     let events = Events::collect();
     assert_eq!(
         left_after(Settle::head(|_| Some(u64::MAX))).await,
@@ -56,7 +56,7 @@ async fn what_is_absurd_keeps_the_estimate() {
 }
 
 #[tokio::test]
-async fn it_sees_headers_that_are_stripped() {
+async fn a_head_rule_sees_headers_that_are_stripped() {
     let (limiter, _) = memory();
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used").strip())

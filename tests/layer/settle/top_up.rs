@@ -88,17 +88,17 @@ async fn more_is_charged_as_it_goes(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn more_is_charged_as_it_goes_in_memory() {
+async fn a_stream_is_topped_up_as_it_goes_in_memory() {
     more_is_charged_as_it_goes(memory().0).await;
 }
 
 #[tokio::test]
-async fn more_is_charged_as_it_goes_through_gates() {
+async fn a_stream_is_topped_up_as_it_goes_through_gates() {
     more_is_charged_as_it_goes(gated().0).await;
 }
 
 #[tokio::test]
-async fn what_was_charged_ahead_is_given_back() {
+async fn an_unused_top_up_is_given_back() {
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(
         &limiter,
@@ -114,7 +114,7 @@ async fn what_was_charged_ahead_is_given_back() {
 }
 
 #[tokio::test]
-async fn without_one_the_difference_is_debt() {
+async fn a_stream_without_top_up_leaves_a_debt() {
     let (limiter, _) = memory();
     let (mut body, feed) = streaming(&limiter, by_events(), "text/event-stream").await;
     pass(&mut body, &feed, 150).await;
@@ -194,7 +194,7 @@ async fn the_last_event_is_of_the_dialect() {
 }
 
 #[tokio::test]
-async fn never_within_an_event() {
+async fn a_stream_is_never_ended_within_an_event() {
     let (limiter, _) = memory();
     let policy = by_events().top_up(TopUp::steps(1).end_stream_with("data: over\n\n"));
     let (mut body, feed) = streaming(&limiter, policy, "text/event-stream; charset=utf-8").await;
@@ -216,7 +216,7 @@ async fn never_within_an_event() {
 }
 
 #[tokio::test]
-async fn grpc_ends_with_trailers() {
+async fn a_grpc_stream_ends_with_trailers() {
     let (limiter, _) = memory();
     let policy = ten_tokens()
         .settle("tpm", Settle::bytes(|bytes| bytes))
@@ -303,7 +303,7 @@ async fn a_store_that_fails_ends_nothing() {
 }
 
 #[tokio::test]
-async fn one_that_is_under_way_is_given_back_with_the_body() {
+async fn a_top_up_in_flight_is_given_back_with_the_body() {
     let remote = Remote::start().await;
     let policy = by_events().top_up(TopUp::steps(50));
     let (mut body, feed) = streaming(&remote.limiter, policy, "text/event-stream").await;

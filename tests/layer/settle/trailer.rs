@@ -41,7 +41,7 @@ async fn settled(limiter: &RateLimiter, rule: Settle, trailers: Headers) -> (i64
 }
 
 #[tokio::test]
-async fn sets_what_was_used() {
+async fn a_trailer_sets_the_use() {
     for (limiter, _) in [memory(), gated()] {
         let (left, trailers) =
             settled(&limiter, Settle::trailer("x-used"), &[("x-used", b"30")]).await;
@@ -54,7 +54,7 @@ async fn sets_what_was_used() {
 }
 
 #[tokio::test]
-async fn over_dynamodb() {
+async fn a_trailer_sets_the_use_over_dynamodb() {
     let remote = Remote::start().await;
     settled(
         &remote.limiter,
@@ -67,7 +67,7 @@ async fn over_dynamodb() {
 }
 
 #[tokio::test]
-async fn sums_and_adds() {
+async fn several_trailers_are_summed_and_added() {
     let rule = || Settle::trailers(["x-in", "x-out"]);
     assert_eq!(
         settled(&memory().0, rule(), &[("x-in", b"30"), ("x-out", b"5")])
@@ -88,7 +88,7 @@ async fn sums_and_adds() {
 }
 
 #[tokio::test]
-async fn strips_what_clients_need_not_see() {
+async fn a_trailer_can_be_stripped() {
     let rule = || Settle::trailer("x-used").strip();
     let (left, trailers) =
         settled(&memory().0, rule(), &[("x-used", b"30"), ("x-else", b"1")]).await;
@@ -101,7 +101,7 @@ async fn strips_what_clients_need_not_see() {
 }
 
 #[tokio::test]
-async fn and_what_announces_them() {
+async fn the_header_that_announces_stripped_trailers_is_stripped() {
     for (announced, expected) in [
         (&["x-used, x-else"][..], &["x-else"][..]),
         (&["X-Used", "x-else , x-more"], &["x-else, x-more"]),
@@ -138,7 +138,7 @@ async fn and_what_announces_them() {
 }
 
 #[tokio::test]
-async fn strips_them_where_there_is_no_lease_too() {
+async fn trailers_are_stripped_without_a_lease_too() {
     let policy = ten_tokens()
         .settle("tpm", Settle::header("x-used").strip())
         .settle("tpm", Settle::trailer("x-used").strip());
@@ -171,7 +171,7 @@ async fn strips_them_where_there_is_no_lease_too() {
 }
 
 #[tokio::test]
-async fn bad_ones_keep_the_estimate() {
+async fn invalid_trailers_keep_the_estimate() {
     for bad in [&b"-5"[..], b"1e9", b"", b"1000000000000000"] {
         let events = Events::collect();
         let trailers: Headers = vec![("x-used", bad)].leak();
@@ -191,7 +191,7 @@ async fn bad_ones_keep_the_estimate() {
 }
 
 #[tokio::test]
-async fn they_follow_what_the_head_says() {
+async fn trailer_rules_apply_after_head_rules() {
     let (limiter, _) = memory();
     let policy = || {
         ten_tokens()

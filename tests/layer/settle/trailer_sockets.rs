@@ -100,11 +100,11 @@ async fn settled(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn settled_in_memory() {
+async fn trailers_settle_over_sockets_in_memory() {
     settled(memory().0).await;
 }
 
 #[tokio::test]
-async fn settled_through_gates() {
+async fn trailers_settle_over_sockets_through_gates() {
     settled(gated().0).await;
 }

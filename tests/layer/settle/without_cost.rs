@@ -17,7 +17,7 @@ fn warns(policy: PolicyBuilder) -> bool {
 }
 
 #[test]
-fn is_warned_of() {
+fn a_settled_limit_without_a_cost_is_warned_of() {
     let settled = || per_user(tokens()).settle("tpm", Settle::header("x-used"));
     assert!(warns(settled()));
     assert!(

@@ -92,7 +92,7 @@ async fn two_pass(limiter: RateLimiter, name: &str, layer: RateLimitLayer) {
 }
 
 #[tokio::test]
-async fn estimated_in_memory() {
+async fn an_estimate_of_zero_counts_as_one_in_memory() {
     for (name, policy) in estimates() {
         let (limiter, _) = memory();
         two_pass(limiter.clone(), name, layer(&limiter, policy)).await;
@@ -100,7 +100,7 @@ async fn estimated_in_memory() {
 }
 
 #[tokio::test]
-async fn estimated_through_gates() {
+async fn an_estimate_of_zero_counts_as_one_through_gates() {
     for (name, policy) in estimates() {
         let (limiter, _) = gated();
         two_pass(limiter.clone(), name, layer(&limiter, policy)).await;
@@ -108,14 +108,14 @@ async fn estimated_through_gates() {
 }
 
 #[tokio::test]
-async fn estimated_over_dynamodb() {
+async fn an_estimate_of_zero_counts_as_one_over_dynamodb() {
     let [(name, policy), ..] = estimates();
     let remote = Remote::start().await;
     two_pass(remote.limiter.clone(), name, layer(&remote.limiter, policy)).await;
 }
 
 #[tokio::test]
-async fn estimated_by_a_row_of_a_table() {
+async fn an_estimate_of_zero_by_a_row_of_a_table_counts_as_one() {
     for (name, policy) in estimates() {
         let (limiter, _) = memory();
         let routes = Routes::builder()
@@ -127,7 +127,7 @@ async fn estimated_by_a_row_of_a_table() {
 }
 
 #[tokio::test]
-async fn learned() {
+async fn a_learned_zero_counts_as_one() {
     let (limiter, _) = memory();
     let policy = || using_fifty().learn("tpm", Learn::over(1).floor(0));
     let free = app(layer(&limiter, policy()), || [("x-used", "0")]);
@@ -146,7 +146,7 @@ async fn learned() {
 }
 
 #[tokio::test]
-async fn said_by_a_handler() {
+async fn a_zero_of_a_handler_counts_as_one() {
     let one = |limiter: BoundLimiter| limiter.cost("tpm", 0);
     let all = |limiter: BoundLimiter| {
         limiter.costs(&Cost::from_iter([(LimitName::new("tpm").unwrap(), 0)]))

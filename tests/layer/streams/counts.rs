@@ -8,7 +8,7 @@ const EVENTS: &str = "text/event-stream";
 const STREAM: &str = ": hello\n\ndata: a\n\nevent: b\ndata: b\n\nevent: none\n\ndata: c\r\ndata: c\r\n\r\ndata: unfinished";
 
 #[tokio::test]
-async fn of_bytes() {
+async fn a_body_is_settled_by_its_bytes() {
     let fours = || Settle::bytes(|bytes| bytes.div_ceil(4));
     assert_eq!(
         left_at_the_end(fours(), "text/plain", &"x".repeat(81)).await,
@@ -22,7 +22,7 @@ async fn of_bytes() {
 }
 
 #[tokio::test]
-async fn of_events() {
+async fn a_body_is_settled_by_its_events() {
     assert_eq!(
         left_at_the_end(Settle::events(|events| events * 10), EVENTS, STREAM).await,
         70

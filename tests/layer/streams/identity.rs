@@ -54,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn step_by_step(
+    fn watched_frames_pass_unchanged_step_by_step(
         steps in vec(step(), 0..12),
         kind in proptest::sample::select(&["text/event-stream", "application/json", "text/plain", "application/grpc"][..]),
     ) {

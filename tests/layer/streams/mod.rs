@@ -1,8 +1,8 @@
 //! Bodies that report what was used while they are streamed.
 
+mod content_types;
 mod counts;
 mod identity;
-mod kinds;
 mod providers;
 mod usage;
 

@@ -40,7 +40,7 @@ const MESSAGE: &str = concat!(
 );
 
 #[tokio::test]
-async fn openai_and_anthropic() {
+async fn the_usage_of_openai_and_anthropic_is_charged() {
     for (stream, total, input, output) in [
         (CHAT, 73, 80, 93),
         (RESPONSE, 73, 80, 93),
@@ -72,7 +72,7 @@ async fn openai_and_anthropic() {
 }
 
 #[tokio::test]
-async fn wherever_it_is_cut() {
+async fn the_usage_is_found_wherever_the_body_is_cut() {
     for stream in [CHAT, RESPONSE, MESSAGE] {
         for stream in [stream.to_owned(), stream.replace('\n', "\r\n")] {
             let stream = stream.as_bytes();
@@ -94,7 +94,7 @@ async fn wherever_it_is_cut() {
 }
 
 #[tokio::test]
-async fn data_of_several_lines() {
+async fn an_event_may_have_data_of_several_lines() {
     let stream = "data: {\"usage\":\ndata: {\"total_tokens\"\ndata::30}\ndata:}\n\n";
     assert_eq!(
         left_at_the_end(Settle::usage(Usage::total()), EVENTS, stream).await,
@@ -113,7 +113,7 @@ async fn data_of_several_lines() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_broken_spoils_no_other() {
+async fn a_broken_event_spoils_no_other() {
     for broken in [
         "{",
         "{\"usage\":{",
@@ -135,7 +135,7 @@ async fn an_event_that_is_broken_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn of_a_number_that_comes_several_times_the_largest_holds() {
+async fn the_largest_of_a_repeated_number_counts() {
     let stream = |numbers: &[u64]| {
         let event = |number| format!("data: {{\"usage\":{{\"total_tokens\":{number}}}}}\n\n");
         numbers.iter().map(event).collect::<String>()
@@ -160,7 +160,7 @@ async fn of_a_number_that_comes_several_times_the_largest_holds() {
 }
 
 #[tokio::test]
-async fn documents_of_json() {
+async fn the_usage_of_json_documents_is_charged() {
     let chat = "{\"choices\":[{\"message\":{\"content\":\"Hi\"}}],\n \"usage\": {\"total_tokens\": 30 }}\n";
     for kind in [
         JSON,
@@ -198,7 +198,7 @@ async fn documents_of_json() {
 }
 
 #[tokio::test]
-async fn what_was_found_before_it_broke_holds() {
+async fn a_usage_found_before_the_body_broke_counts() {
     for rest in [
         "",
         ",",
@@ -217,7 +217,7 @@ async fn what_was_found_before_it_broke_holds() {
 }
 
 #[tokio::test]
-async fn two_limits_of_one_body() {
+async fn two_limits_can_be_settled_by_one_body() {
     let (limiter, _) = crate::world::memory();
     let input = tollgate::Limit::per_minute("input", 100);
     let policy = crate::world::ten_tokens()
@@ -238,7 +238,7 @@ async fn two_limits_of_one_body() {
 
 /// A pointer and the table may both use the same number.
 #[tokio::test]
-async fn a_pointer_beside_the_table() {
+async fn a_pointer_and_the_table_may_use_one_number() {
     for (pointer, body, left, pointed) in [
         (
             "/usage/total_tokens",

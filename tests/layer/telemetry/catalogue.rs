@@ -22,7 +22,7 @@ fn named(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn has_each_name_once_and_as_prometheus_has_it() {
+fn the_catalogue_has_each_name_once_and_as_prometheus_has_it() {
     let names: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), METRICS.len());
     for Metric {
@@ -44,7 +44,7 @@ fn has_each_name_once_and_as_prometheus_has_it() {
 
 /// The guide's table is this list: one line for each metric, in the same order.
 #[test]
-fn is_what_the_guide_says() {
+fn the_catalogue_is_the_table_of_the_guide() {
     let line = |metric: &Metric| {
         let kind = format!("{:?}", metric.kind).to_lowercase();
         let labels = metric
@@ -70,7 +70,7 @@ fn is_what_the_guide_says() {
 
 /// Checks all queries of the dashboard, with the metrics and labels that they name.
 #[test]
-fn has_what_the_dashboard_shows() {
+fn the_catalogue_has_every_metric_of_the_dashboard() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let mut queries = Vec::new();
     collect(&dashboard, &mut queries);

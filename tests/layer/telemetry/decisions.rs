@@ -59,17 +59,17 @@ async fn two_pass_and_two_do_not(limiter: RateLimiter, paths: &[(&str, f64)]) {
 }
 
 #[tokio::test]
-async fn in_memory() {
+async fn decisions_are_counted_in_memory() {
     two_pass_and_two_do_not(world::memory().0, &[("memory", 4.0)]).await;
 }
 
 #[tokio::test]
-async fn through_gates() {
+async fn decisions_are_counted_through_gates() {
     two_pass_and_two_do_not(world::gated().0, &[("write", 2.0), ("denial", 2.0)]).await;
 }
 
 #[tokio::test]
-async fn by_whatever_recorder_there_is() {
+async fn decisions_are_counted_by_a_recorder_that_is_installed_later() {
     let (limiter, _) = world::memory();
     let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 100))));
     assert_eq!(status(&app, "alice").await, 200, "nobody counts");
@@ -87,7 +87,7 @@ async fn by_whatever_recorder_there_is() {
 }
 
 #[tokio::test]
-async fn of_costs_that_never_fit_and_limits_that_nobody_gave() {
+async fn decisions_on_invalid_costs_and_limits_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
     limiter
@@ -108,7 +108,7 @@ async fn of_costs_that_never_fit_and_limits_that_nobody_gave() {
 
 /// A request that finds the queue full is denied.
 #[tokio::test]
-async fn of_requests_that_may_not_wait() {
+async fn decisions_on_requests_that_find_a_full_queue_are_counted() {
     for limiter in [world::memory().0, world::gated().0] {
         let recording = Recording::start();
         let ask = || {
@@ -136,7 +136,7 @@ async fn of_requests_that_may_not_wait() {
 }
 
 #[tokio::test]
-async fn that_nobody_waits_for() {
+async fn decisions_that_nobody_waits_for_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::gated();
     let mut acquire = Box::pin(
@@ -151,7 +151,7 @@ async fn that_nobody_waits_for() {
 }
 
 #[tokio::test]
-async fn that_the_layer_does_not_ask_for() {
+async fn requests_that_pass_without_a_decision_are_not_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
     let app = hello(layer(
@@ -200,7 +200,7 @@ async fn that_the_layer_does_not_ask_for() {
 }
 
 #[tokio::test]
-async fn that_wait() {
+async fn decisions_that_wait_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
     let app = hello(layer(
@@ -220,7 +220,7 @@ async fn that_wait() {
 }
 
 #[tokio::test]
-async fn that_only_observe() {
+async fn decisions_of_a_shadow_policy_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
     let app = hello(layer(
@@ -258,7 +258,7 @@ async fn that_only_observe() {
 }
 
 #[tokio::test]
-async fn by_limits_some_of_which_only_observe() {
+async fn decisions_of_shadow_limits_are_counted() {
     for limiter in [world::memory().0, world::gated().0] {
         let recording = Recording::start();
         let limits = per_user(Limit::per_hour("rph", 3))
@@ -292,7 +292,7 @@ async fn by_limits_some_of_which_only_observe() {
 }
 
 #[tokio::test]
-async fn of_a_parent_too() {
+async fn decisions_of_a_parent_are_counted() {
     use tollgate::{
         EntityId,
         model::{ConfigScope, Entity},
@@ -334,7 +334,7 @@ async fn of_a_parent_too() {
 }
 
 #[tokio::test]
-async fn for_more_of_a_lease() {
+async fn decisions_on_a_consume_are_counted() {
     let recording = Recording::start();
     let (limiter, clock) = world::memory();
     let mut lease = limiter

@@ -81,7 +81,7 @@ fn lines(text: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn every_event_is() {
+fn every_event_is_documented() {
     let events = told(false);
     assert!(events.len() >= 14, "{events:?}");
     for Told {
@@ -128,7 +128,7 @@ fn every_event_is() {
 }
 
 #[test]
-fn every_span_is() {
+fn every_span_is_documented() {
     let spans = told(true);
     assert_eq!(spans.len(), 2, "{spans:?}");
     for Told {

@@ -8,7 +8,7 @@ use tollgate::{
 use super::scrape::Recording;
 
 #[tokio::test]
-async fn how_full_a_store_is() {
+async fn the_gauges_show_how_full_a_store_is() {
     let recording = Recording::start();
     // Stores of other tests count too, so the gauges show at least what this store has.
     let gauge = |name| recording.get(name, &[]).unwrap_or(0.0);

@@ -32,7 +32,7 @@ async fn scrape(app: &Router) -> Vec<Sample> {
 }
 
 #[tokio::test]
-async fn tells_prometheus() {
+async fn the_example_shows_its_metrics_to_prometheus() {
     let recorder: &'static _ = Box::leak(Box::new(example::recorder().unwrap()));
     let _recording = metrics::set_default_local_recorder(recorder);
     let engine = Engine::start().await;

@@ -9,7 +9,7 @@ use super::scrape::Recording;
 use crate::world::{Remote, hello, layer, status, ten_tokens};
 
 #[tokio::test]
-async fn is_seen() {
+async fn an_outage_is_counted() {
     let recording = Recording::start();
     let settings = RateLimiter::builder()
         .deadline(Duration::from_millis(200))
@@ -70,7 +70,7 @@ async fn is_seen() {
 
 /// Only the time during which the store fails is counted.
 #[tokio::test]
-async fn is_timed() {
+async fn the_duration_of_an_outage_is_counted() {
     let recording = Recording::start();
     let deadline = Duration::from_millis(150);
     let remote = Remote::with(

@@ -8,7 +8,7 @@ use super::scrape::Recording;
 use crate::world::{self, hello, layer, status};
 
 #[tokio::test]
-async fn are_held_and_given_back() {
+async fn prefetched_tokens_are_counted_until_they_are_given_back() {
     let recording = Recording::start();
     let (limiter, clock) = world::gated();
     let limit = Limit::new("rpm", 10_000, 100, Duration::from_secs(1)).unwrap();

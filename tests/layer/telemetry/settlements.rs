@@ -60,17 +60,17 @@ async fn corrections(limiter: RateLimiter) {
 }
 
 #[tokio::test]
-async fn corrections_in_memory() {
+async fn corrections_are_recorded_in_memory() {
     corrections(world::memory().0).await;
 }
 
 #[tokio::test]
-async fn corrections_through_gates() {
+async fn corrections_are_recorded_through_gates() {
     corrections(world::gated().0).await;
 }
 
 #[tokio::test]
-async fn values_that_say_nothing() {
+async fn invalid_values_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
     for used in ["many", "99999999999999999999", "-1"] {
@@ -111,7 +111,7 @@ async fn missing<R: IntoResponse + Send + 'static>(
 }
 
 #[tokio::test]
-async fn values_that_are_missing() {
+async fn missing_values_are_counted() {
     let header = || Settle::header("x-used");
     let [trailer, usage] = [
         || Settle::trailer("x-used"),
@@ -156,7 +156,7 @@ async fn values_that_are_missing() {
 }
 
 #[tokio::test]
-async fn a_handler_that_tells_leaves_nothing_missing() {
+async fn an_amount_of_a_handler_leaves_no_value_missing() {
     let recording = Recording::start();
     let handler = async |lease: tollgate::layer::LeaseHandle| lease.settle("tpm", 3).unwrap();
     let layer = layer(
@@ -176,7 +176,7 @@ async fn a_handler_that_tells_leaves_nothing_missing() {
 
 /// Each try fails for certain, so it is repeated, ten times in all.
 #[tokio::test(start_paused = true)]
-async fn that_the_store_refuses_too_often() {
+async fn settlements_that_the_store_refuses_too_often_are_counted() {
     let recording = Recording::start();
     let store = Arc::new(Refusing::default());
     let settings = RateLimiter::builder()
@@ -241,7 +241,7 @@ impl Store for Refusing {
 }
 
 #[tokio::test]
-async fn that_are_dropped() {
+async fn settlements_that_are_dropped_are_counted() {
     let recording = Recording::start();
     let limiter = RateLimiter::builder()
         .clock(world::clock())

@@ -78,18 +78,18 @@ async fn tell(limiter: RateLimiter, granted_on: &str, denied_on: &str) {
 }
 
 #[tokio::test]
-async fn tell_in_memory() {
+async fn spans_show_the_decision_in_memory() {
     tell(world::memory().0, "memory", "memory").await;
 }
 
 #[tokio::test]
-async fn tell_through_gates() {
+async fn spans_show_the_decision_through_gates() {
     tell(world::gated().0, "write", "denial").await;
 }
 
 /// Decisions without the store, by each kind of fallback.
 #[tokio::test]
-async fn tell_of_degraded_decisions() {
+async fn spans_show_degraded_decisions() {
     let remote = Remote::with(RateLimiter::builder().deadline(Duration::from_millis(300))).await;
     let limit = || per_user(Limit::per_hour("rph", 2));
     let local = OnUnavailable::Local {
@@ -127,7 +127,7 @@ async fn tell_of_degraded_decisions() {
 
 /// The span says that a denial was only observed, because the request itself was granted.
 #[tokio::test]
-async fn tell_of_requests_that_would_have_been_denied() {
+async fn spans_show_requests_that_would_have_been_denied() {
     let log = Log::start(Level::DEBUG);
     let app = hello(layer(
         &world::memory().0,
@@ -151,7 +151,7 @@ async fn tell_of_requests_that_would_have_been_denied() {
 }
 
 #[tokio::test]
-async fn tell_of_store_calls() {
+async fn spans_show_store_calls() {
     let log = written(world::gated().0, Level::DEBUG).await;
     let calls: Vec<_> = log
         .lines()
@@ -167,7 +167,7 @@ async fn tell_of_store_calls() {
 }
 
 #[tokio::test]
-async fn tell_nothing_above_debug() {
+async fn spans_show_nothing_above_debug() {
     for limiter in [world::memory().0, world::gated().0] {
         assert_eq!(written(limiter, Level::INFO).await, "");
     }

@@ -10,7 +10,7 @@ use super::scrape::Recording;
 use crate::world::{self, Remote, alices_tokens, hello, layer, status, ten_tokens};
 
 #[tokio::test]
-async fn are_counted_as_the_table_saw_them() {
+async fn store_calls_are_counted_as_the_table_saw_them() {
     let recording = Recording::start();
     let remote = Remote::start().await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
@@ -43,7 +43,7 @@ async fn are_counted_as_the_table_saw_them() {
 
 /// The units match what the table has reported.
 #[tokio::test]
-async fn cost_what_the_table_reports() {
+async fn store_calls_cost_what_the_table_reports() {
     let recording = Recording::start();
     let remote = Remote::start().await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
@@ -88,7 +88,7 @@ async fn cost_what_the_table_reports() {
 }
 
 #[tokio::test]
-async fn are_lost() {
+async fn lost_store_calls_are_counted() {
     let recording = Recording::start();
     let remote = Remote::start().await;
     let app = hello(layer(&remote.limiter, ten_tokens()));
@@ -117,7 +117,7 @@ async fn are_lost() {
 
 /// The clock of another process was an hour ahead.
 #[tokio::test]
-async fn put_refill_times_right() {
+async fn corrected_refill_times_are_counted() {
     let recording = Recording::start();
     let remote = Remote::exactly(RateLimiter::builder().deadline(Duration::from_secs(20))).await;
     let acquire = async |limiter: &RateLimiter| {
@@ -171,7 +171,7 @@ fn ten_requests() -> Limit {
 }
 
 #[tokio::test]
-async fn lose_to_others() {
+async fn writes_that_lose_to_others_are_counted() {
     let recording = Recording::start();
     let store = MemoryStore::new();
     let limiter = || {

@@ -1,6 +1,6 @@
 //! Waiting for capacity instead of a 429. The runtime's time is paused, and buckets use it.
 
-mod line;
+mod queue;
 
 use std::{pin::pin, time::Duration};
 
@@ -47,7 +47,7 @@ fn patient(seconds: u64) -> PolicyBuilder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_long_as_it_takes() {
+async fn a_request_waits_as_long_as_the_refill_takes() {
     for limiter in limiters() {
         let app = hello(layer(&limiter, patient(60)));
         let start = Instant::now();
@@ -67,7 +67,7 @@ async fn as_long_as_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn longer_than_that_is_a_429_at_once() {
+async fn a_request_that_would_wait_too_long_gets_a_429_at_once() {
     for limiter in limiters() {
         let app = hello(layer(&limiter, patient(15)));
         assert_eq!(status(&app, "alice").await, 200);
@@ -93,7 +93,7 @@ async fn longer_than_that_is_a_429_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_may_wait_are_a_429_at_once() {
+async fn a_request_that_finds_a_full_queue_gets_a_429_at_once() {
     for limiter in limiters() {
         let app = hello(layer(&limiter, patient(3600).max_waiters(2)));
         assert_eq!(status(&app, "alice").await, 200);
@@ -116,7 +116,7 @@ async fn more_than_may_wait_are_a_429_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_leaves_its_place_and_pays_nothing() {
+async fn a_client_that_leaves_frees_its_place_and_pays_nothing() {
     for limiter in limiters() {
         let app = hello(layer(&limiter, patient(3600)));
         assert_eq!(status(&app, "alice").await, 200);

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_perfect_bucket_grants_is_right_to_the_millitoken() {
+    fn a_perfect_bucket_grants_right_to_the_millitoken() {
         assert_eq!(
             account(&[(0, 0, 10_000), (100, 100, 1000), (250, 250, 1500)])
                 .over_admitted(parameters(), Duration::ZERO),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn ways_and_clocks_widen_the_interval() {
+    fn latencies_and_clocks_widen_the_interval() {
         // The first write is done 20 ms late, the second has a clock that is 30 ms ahead.
         assert_eq!(
             account(&[(20, 0, 10_000), (100, 130, 1300)])
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_may_be_granted_again() {
+    fn tokens_that_come_back_may_be_granted_again() {
         assert_eq!(
             account(&[(0, 0, 10_000), (0, 0, -2000), (0, 0, 2000)])
                 .over_admitted(parameters(), Duration::ZERO),

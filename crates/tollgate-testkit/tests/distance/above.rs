@@ -19,25 +19,25 @@ fn assert_all_used(scenario: Scenario) {
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn two_tasks_ask_again_at_once() {
+fn two_tasks_that_ask_again_at_once_use_the_whole_limit() {
     assert_all_used(scenario(2, 1, 10));
 }
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn sixty_four_tasks_ask_for_twice_the_limit() {
+fn sixty_four_tasks_that_ask_for_twice_the_limit_use_the_whole_limit() {
     assert_all_used(scenario(4, 16, 400));
 }
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn requests_come_twice_as_fast() {
+fn requests_that_come_twice_as_fast_use_the_whole_limit() {
     assert_all_used(scenario(4, 1, 1000).demand(Demand::open(2000.0)));
 }
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn processes_that_are_near_use_what_others_leave() {
+fn processes_that_are_near_use_the_tokens_that_others_leave() {
     let distances = [1, 5, 20, 80].map(Duration::from_millis);
     let scenario = scenario(4, 1, 1000)
         .distances(distances)

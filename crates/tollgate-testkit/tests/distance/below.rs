@@ -37,7 +37,7 @@ fn two_processes_use_a_bucket_that_is_never_short() {
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn sixty_four_tasks_use_what_they_can() {
+fn sixty_four_tasks_use_a_bucket_that_is_never_short() {
     // 64 tasks that wait 80 ms for each answer make at most 800 requests per second.
     assert_all_served(scenario(4, 16, 1000));
 }
@@ -56,7 +56,7 @@ fn processes_get_four_fifths_of_the_limit() {
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn distance_may_differ() {
+fn processes_at_different_distances_get_what_they_ask_for() {
     let distances = [1, 5, 20, 80].map(Duration::from_millis);
     assert_all_served(
         scenario(4, 1, 1000)

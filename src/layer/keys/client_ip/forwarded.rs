@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_from_the_right() {
+    fn elements_are_read_from_the_right() {
         assert_eq!(
             nodes("for=192.0.2.43, for=198.51.100.17"),
             [Some("198.51.100.17"), Some("192.0.2.43")]
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed_has_none() {
+    fn a_malformed_header_has_no_elements() {
         for line in [
             "",
             "for",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_opens_swallows_nothing() {
+    fn a_quote_that_a_client_opens_swallows_nothing() {
         for forged in [
             "for=\"",
             "for=\"x",

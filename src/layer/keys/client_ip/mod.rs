@@ -60,13 +60,13 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// [`EntityId::from_ip`](crate::EntityId::from_ip).
 #[derive(Clone, Debug)]
 pub struct ClientIp {
-    source: Source,
+    source: AddressSource,
     ipv4_bits: u8,
     ipv6_bits: u8,
 }
 
 #[derive(Clone, Debug)]
-enum Source {
+enum AddressSource {
     Peer,
     XForwardedFor(TrustedProxies),
     Forwarded(TrustedProxies),
@@ -78,7 +78,7 @@ enum Source {
 }
 
 impl ClientIp {
-    fn new(source: Source) -> Self {
+    fn new(source: AddressSource) -> Self {
         Self {
             source,
             ipv4_bits: 32,
@@ -87,7 +87,7 @@ impl ClientIp {
     }
 
     fn single(name: HeaderName, proxies: impl Into<TrustedProxies>) -> Self {
-        Self::new(Source::Single {
+        Self::new(AddressSource::Single {
             name,
             with_port: false,
             proxies: proxies.into(),
@@ -97,17 +97,17 @@ impl ClientIp {
     /// Uses the address of the connection's peer, like [`peer_ip`](super::peer_ip), for servers
     /// without a proxy.
     pub fn peer() -> Self {
-        Self::new(Source::Peer)
+        Self::new(AddressSource::Peer)
     }
 
     /// Reads `X-Forwarded-For`. Each proxy appends the address from which it got the request.
     pub fn x_forwarded_for(proxies: impl Into<TrustedProxies>) -> Self {
-        Self::new(Source::XForwardedFor(proxies.into()))
+        Self::new(AddressSource::XForwardedFor(proxies.into()))
     }
 
     /// Reads the `for` of each element of `Forwarded` (RFC 7239).
     pub fn forwarded(proxies: impl Into<TrustedProxies>) -> Self {
-        Self::new(Source::Forwarded(proxies.into()))
+        Self::new(AddressSource::Forwarded(proxies.into()))
     }
 
     /// Reads the header `name`, which holds one address. The proxies must overwrite the value that
@@ -131,7 +131,7 @@ impl ClientIp {
     /// Reads `CloudFront-Viewer-Address`, which Amazon CloudFront sets: an address and a port.
     pub fn cloudfront_viewer_address(proxies: impl Into<TrustedProxies>) -> Self {
         let name = HeaderName::from_static("cloudfront-viewer-address");
-        Self::new(Source::Single {
+        Self::new(AddressSource::Single {
             name,
             with_port: true,
             proxies: proxies.into(),
@@ -183,13 +183,13 @@ impl ClientIp {
     /// [`MissingKey`], as [described](Self#who-the-client-is).
     pub fn address(&self, head: &RequestHead<'_>) -> Result<IpAddr, MissingKey> {
         match &self.source {
-            Source::Peer => peer::address(head),
-            Source::XForwardedFor(proxies) => {
+            AddressSource::Peer => peer::address(head),
+            AddressSource::XForwardedFor(proxies) => {
                 let lines = head.headers.get_all(&X_FORWARDED_FOR).iter().rev();
                 let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
                 proxies.client(head, &X_FORWARDED_FOR, entries.map(node::address))
             }
-            Source::Forwarded(proxies) => {
+            AddressSource::Forwarded(proxies) => {
                 let lines = head.headers.get_all(FORWARDED).iter().rev();
                 let entries = lines.flat_map(|line| forwarded::elements(line.as_bytes()));
                 proxies.client(
@@ -198,7 +198,7 @@ impl ClientIp {
                     entries.map(|element| node::address(forwarded::node(element)?)),
                 )
             }
-            Source::Single {
+            AddressSource::Single {
                 name,
                 with_port,
                 proxies,

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_with_and_without_ports() {
+    fn a_node_is_an_address_with_or_without_a_port() {
         for (text, expected) in [
             ("192.0.2.1", "192.0.2.1"),
             (" 192.0.2.1\t", "192.0.2.1"),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else() {
+    fn other_texts_are_no_nodes() {
         for text in [
             "",
             "unknown",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_always_there() {
+    fn a_node_can_need_a_port() {
         let read = |text: &str| address_and_port(text.as_bytes());
         assert_eq!(read("192.0.2.1:8080"), Some("192.0.2.1".parse().unwrap()));
         assert_eq!(

@@ -24,27 +24,27 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Jitter {
-    part: Part,
+    part: JitterBound,
     most: Duration,
 }
 
 /// The most that is added to a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum JitterBound {
     Percent(u32),
     Whatever,
 }
 
 impl Jitter {
     pub(crate) const NONE: Self = Self {
-        part: Part::Percent(0),
+        part: JitterBound::Percent(0),
         most: Duration::ZERO,
     };
 
     /// Adds at most `percent` percent of the wait.
     pub fn percent(percent: u32) -> Self {
         Self {
-            part: Part::Percent(percent),
+            part: JitterBound::Percent(percent),
             most: Duration::MAX,
         }
     }
@@ -52,7 +52,7 @@ impl Jitter {
     /// Adds at most `time`, even if the wait is shorter than that.
     pub fn up_to(time: Duration) -> Self {
         Self {
-            part: Part::Whatever,
+            part: JitterBound::Whatever,
             most: time,
         }
     }
@@ -67,11 +67,11 @@ impl Jitter {
     pub(super) fn lengthen(self, wait: Duration) -> Duration {
         let most = self.most.as_nanos();
         let bound = match self.part {
-            Part::Percent(0) => return wait,
-            Part::Percent(percent) => {
+            JitterBound::Percent(0) => return wait,
+            JitterBound::Percent(percent) => {
                 most.min(wait.as_nanos().saturating_mul(percent.into()) / 100)
             }
-            Part::Whatever => most,
+            JitterBound::Whatever => most,
         };
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);
         wait.saturating_add(Duration::from_nanos(fastrand::u64(0..=bound)))

@@ -4,7 +4,7 @@
 /// none of the stream.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
-    at: At,
+    at: LinePosition,
     /// The last byte was a CR, so an LF that follows belongs to it.
     after_cr: bool,
     /// The current event has a field.
@@ -24,7 +24,7 @@ pub(super) enum Part<'a> {
 
 /// The position in a line of the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum At {
+enum LinePosition {
     /// At the start of the stream.
     #[default]
     Start,
@@ -54,7 +54,7 @@ impl EventStream {
                     self.after_cr = byte == b'\r';
                     piece = rest;
                 }
-                (_, At::Data) => {
+                (_, LinePosition::Data) => {
                     let end = piece
                         .iter()
                         .position(|byte| matches!(byte, b'\r' | b'\n'))
@@ -63,7 +63,7 @@ impl EventStream {
                     part(Part::Data(data));
                     piece = rest;
                 }
-                (_, At::Colon) => {
+                (_, LinePosition::Colon) => {
                     self.begin_data(&mut part);
                     if byte == b' ' {
                         piece = rest;
@@ -71,7 +71,10 @@ impl EventStream {
                 }
                 _ => {
                     self.at = self.next(byte);
-                    self.begun |= !matches!(self.at, At::Start | At::Mark(_) | At::Line);
+                    self.begun |= !matches!(
+                        self.at,
+                        LinePosition::Start | LinePosition::Mark(_) | LinePosition::Line
+                    );
                     piece = rest;
                 }
             }
@@ -81,26 +84,26 @@ impl EventStream {
 
     /// Returns `true` if the next line may begin another event.
     pub(super) fn is_between_events(&self) -> bool {
-        matches!(self.at, At::Start | At::Line) && !self.begun
+        matches!(self.at, LinePosition::Start | LinePosition::Line) && !self.begun
     }
 
-    fn next(&self, byte: u8) -> At {
+    fn next(&self, byte: u8) -> LinePosition {
         let name = |matched: u8| match NAME.get(usize::from(matched)) {
-            Some(expected) if *expected == byte => At::Name(matched + 1),
-            None if byte == b':' => At::Colon,
-            _ => At::Rest,
+            Some(expected) if *expected == byte => LinePosition::Name(matched + 1),
+            None if byte == b':' => LinePosition::Colon,
+            _ => LinePosition::Rest,
         };
         let mark =
             |matched: u8| (MARK.get(usize::from(matched)) == Some(&byte)).then_some(matched + 1);
         match self.at {
-            At::Start => mark(0).map_or_else(|| name(0), At::Mark),
-            At::Mark(matched) => match mark(matched) {
-                Some(3) => At::Line,
-                Some(matched) => At::Mark(matched),
-                None => At::Rest,
+            LinePosition::Start => mark(0).map_or_else(|| name(0), LinePosition::Mark),
+            LinePosition::Mark(matched) => match mark(matched) {
+                Some(3) => LinePosition::Line,
+                Some(matched) => LinePosition::Mark(matched),
+                None => LinePosition::Rest,
             },
-            At::Line => name(0),
-            At::Name(matched) => name(matched),
+            LinePosition::Line => name(0),
+            LinePosition::Name(matched) => name(matched),
             at => at,
         }
     }
@@ -110,22 +113,24 @@ impl EventStream {
         if std::mem::replace(&mut self.has_data, true) {
             part(Part::Data(b"\n"));
         }
-        self.at = At::Data;
+        self.at = LinePosition::Data;
     }
 
     fn end_line(&mut self, part: &mut impl FnMut(Part<'_>)) {
         match self.at {
-            At::Start | At::Line => {
+            LinePosition::Start | LinePosition::Line => {
                 self.begun = false;
                 if std::mem::take(&mut self.has_data) {
                     part(Part::End);
                 }
             }
-            At::Colon => self.begin_data(part),
-            At::Name(matched) if usize::from(matched) == NAME.len() => self.begin_data(part),
+            LinePosition::Colon => self.begin_data(part),
+            LinePosition::Name(matched) if usize::from(matched) == NAME.len() => {
+                self.begin_data(part)
+            }
             _ => {}
         }
-        self.at = At::Line;
+        self.at = LinePosition::Line;
     }
 }
 
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_lines_of_data() {
+    fn the_reader_takes_lines_of_data() {
         for end in ["\n", "\r", "\r\n"] {
             let of = |stream: &str| of(&stream.replace('\n', end));
             assert_eq!(of("data: one\n\n"), ["one"]);
@@ -179,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_where_an_event_may_follow() {
+    fn the_reader_knows_where_an_event_may_follow() {
         for (stream, between) in [
             ("", true),
             ("data: a", false),
@@ -220,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_standard(stream in "(\u{feff}|data|:|: |\r|\n|\r\n|\n\n|d|x|ü){0,40}") {
+        fn the_reader_agrees_with_the_standard(stream in "(\u{feff}|data|:|: |\r|\n|\r\n|\n\n|d|x|ü){0,40}") {
             prop_assert_eq!(of(&stream), model(&stream));
         }
     }

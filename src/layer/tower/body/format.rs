@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_by_the_content_type() {
+    fn the_format_follows_from_the_content_type() {
         assert_eq!(Format::of(&HeaderMap::new()), Format::Other);
         for (kind, format) in [
             ("text/event-stream", Format::Events),

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_do_not_fit_end_it() {
+    fn a_length_that_does_not_fit_ends_the_messages() {
         for lengths in [[0, 0], [15, 0], [16, 1], [100, 85], [100, u32::MAX]] {
             let prelude: Vec<_> = lengths
                 .iter()
@@ -130,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn takes_messages_in_any_pieces(
+        fn the_reader_takes_messages_in_any_pieces(
             messages in vec((vec(any::<u8>(), 0..20), vec(any::<u8>(), 0..20)), 0..5),
             size in 1usize..50,
         ) {
@@ -143,7 +143,7 @@ mod tests {
         }
 
         #[test]
-        fn takes_anything(stream in vec(any::<u8>(), 0..200), size in 1usize..50) {
+        fn the_reader_takes_any_bytes(stream in vec(any::<u8>(), 0..200), size in 1usize..50) {
             prop_assert_eq!(payloads(&stream, size), payloads(&stream, 200));
         }
     }

@@ -15,7 +15,7 @@ use crate::{
         TopUp,
         request::lease_slot::{Asked, LeaseSlot},
         response::headers::{ErrorDialect, ErrorKind, ErrorShape},
-        settle::{Ending, Settle},
+        settle::{Settle, StreamEnding},
     },
     model::LimitName,
 };
@@ -118,7 +118,7 @@ impl ToppingUp {
     /// Returns the last frame of the body, if the body is to end and its format can express why.
     pub(super) fn last(
         &self,
-        ending: &Ending,
+        ending: &StreamEnding,
         format: Format,
         errors: Option<&ErrorDialect>,
     ) -> Option<Last> {

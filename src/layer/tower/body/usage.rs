@@ -7,7 +7,7 @@ use super::{
 };
 use crate::layer::{
     settle::BadAmount,
-    usage::{Paths, Reader, Told, Usage},
+    usage::{Paths, Reader, ReportedAmount, Usage},
 };
 
 /// Reads the usage that a body reports.
@@ -70,7 +70,7 @@ impl UsageReader {
     }
 
     /// Returns the amount that the body has reported so far.
-    pub(super) fn told(&self, usage: &Usage) -> Option<Told> {
+    pub(super) fn told(&self, usage: &Usage) -> Option<ReportedAmount> {
         usage.told(&self.reader)
     }
 

@@ -47,7 +47,7 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
 
 /// Checked for many changes from one record to the next.
 #[test]
-fn all_that_decides_is_kept() {
+fn a_compact_image_keeps_everything_that_decides() {
     let mut random = fastrand::Rng::with_seed(7);
     let (kinds, mut record) = (Interner::default(), None::<CompactImage>);
     for _ in 0..10_000 {
@@ -105,6 +105,6 @@ fn all_that_decides_is_kept() {
 }
 
 #[test]
-fn most_of_them_are_small() {
+fn most_compact_images_are_small() {
     assert!(size_of::<CompactImage>() <= 96);
 }

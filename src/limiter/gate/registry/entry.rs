@@ -14,46 +14,46 @@ use crate::{
 
 /// A bucket's key that needs little memory: many keys share their resource and shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct CompactKey {
     pub(super) entity: EntityId,
-    pub(super) kin: Arc<Kin>,
+    pub(super) shared: Arc<SharedKeyPart>,
 }
 
 /// The part that many keys have in common. They share one copy of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Kin {
+pub(super) struct SharedKeyPart {
     pub(super) resource: Resource,
     pub(super) shard: u32,
 }
 
-impl Kin {
+impl SharedKeyPart {
     pub(super) fn is_of(&self, key: &BucketKey) -> bool {
         self.resource == key.resource && self.shard == key.shard
     }
 }
 
-impl Key {
+impl CompactKey {
     pub(super) fn to_bucket_key(&self) -> BucketKey {
         BucketKey {
             entity: self.entity.clone(),
-            resource: self.kin.resource.clone(),
-            shard: self.kin.shard,
+            resource: self.shared.resource.clone(),
+            shard: self.shared.shard,
         }
     }
 }
 
-impl Hash for Key {
+impl Hash for CompactKey {
     /// Hashes like [`BucketKey`], so that a bucket key finds the entry of this key.
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.entity.hash(state);
-        self.kin.resource.hash(state);
-        self.kin.shard.hash(state);
+        self.shared.resource.hash(state);
+        self.shared.shard.hash(state);
     }
 }
 
-impl Equivalent<Key> for BucketKey {
-    fn equivalent(&self, key: &Key) -> bool {
-        self.entity == key.entity && key.kin.is_of(self)
+impl Equivalent<CompactKey> for BucketKey {
+    fn equivalent(&self, key: &CompactKey) -> bool {
+        self.entity == key.entity && key.shared.is_of(self)
     }
 }
 
@@ -80,15 +80,15 @@ impl Clone for GateEntry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepBusy;
 
-impl Lifecycle<Key, GateEntry> for KeepBusy {
+impl Lifecycle<CompactKey, GateEntry> for KeepBusy {
     /// The entry that was replaced, or the first one that was evicted.
     type RequestState = Option<GateEntry>;
 
-    fn on_evict(&self, first: &mut Option<GateEntry>, _: Key, place: GateEntry) {
+    fn on_evict(&self, first: &mut Option<GateEntry>, _: CompactKey, place: GateEntry) {
         first.get_or_insert(place);
     }
 
-    fn is_pinned(&self, _: &Key, place: &GateEntry) -> bool {
+    fn is_pinned(&self, _: &CompactKey, place: &GateEntry) -> bool {
         match place {
             GateEntry::Awake(gate) => !gate.is_idle(),
             GateEntry::Resting(_) => false,

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     limiter::gate::{
         Gate,
-        registry::entry::{Key, Kin},
+        registry::entry::{CompactKey, SharedKeyPart},
     },
     model::BucketKey,
 };
@@ -33,42 +33,42 @@ pub(super) struct IdleSweep {
     /// Every awake gate once. The gate whose last look is longest ago comes first.
     awake: VecDeque<Awake>,
     /// The shared parts of the last keys.
-    kins: Vec<Arc<Kin>>,
+    shared_parts: Vec<Arc<SharedKeyPart>>,
 }
 
 /// An awake gate, unless the cache has evicted it.
 #[derive(Debug)]
 struct Awake {
-    key: Key,
+    key: CompactKey,
     gate: Weak<Gate>,
 }
 
 impl IdleSweep {
     /// Returns the key of a bucket. It shares the common part with other keys, if that part is
     /// still kept.
-    pub(super) fn key(&mut self, key: &BucketKey) -> Key {
-        let kin = match self.kins.iter().find(|kin| kin.is_of(key)) {
-            Some(kin) => kin.clone(),
+    pub(super) fn key(&mut self, key: &BucketKey) -> CompactKey {
+        let shared = match self.shared_parts.iter().find(|shared| shared.is_of(key)) {
+            Some(shared) => shared.clone(),
             None => {
-                if self.kins.len() == KINS {
-                    self.kins.remove(0);
+                if self.shared_parts.len() == KINS {
+                    self.shared_parts.remove(0);
                 }
-                let kin = Arc::new(Kin {
+                let shared = Arc::new(SharedKeyPart {
                     resource: key.resource.clone(),
                     shard: key.shard,
                 });
-                self.kins.push(kin.clone());
-                kin
+                self.shared_parts.push(shared.clone());
+                shared
             }
         };
-        Key {
+        CompactKey {
             entity: key.entity.clone(),
-            kin,
+            shared,
         }
     }
 
     /// Adds an awake gate to the queue.
-    pub(super) fn join(&mut self, key: Key, gate: &Arc<Gate>) {
+    pub(super) fn join(&mut self, key: CompactKey, gate: &Arc<Gate>) {
         self.awake.push_back(Awake {
             key,
             gate: Arc::downgrade(gate),
@@ -83,7 +83,7 @@ impl IdleSweep {
 
     /// Passes the next few gates to `rest`, which returns those that stay awake. Apart from the
     /// cache and the users of a gate, only `rest` holds a reference to it.
-    pub(super) fn go(&mut self, rest: impl Fn(&Key, Arc<Gate>) -> Option<Arc<Gate>>) {
+    pub(super) fn go(&mut self, rest: impl Fn(&CompactKey, Arc<Gate>) -> Option<Arc<Gate>>) {
         for _ in 0..LOOKS.min(self.awake.len().saturating_sub(AWAKE)) {
             let Some(Awake { key, gate }) = self.awake.pop_front() else {
                 return;

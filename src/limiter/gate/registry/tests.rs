@@ -64,7 +64,7 @@ fn flood(gates: &Gates) {
 }
 
 #[test]
-fn few_stay_awake_of_a_flood() {
+fn few_gates_of_a_flood_stay_awake() {
     let (runtime, limiter) = limiter(|settings| settings);
     runtime.block_on(async {
         for number in 0..MANY {
@@ -84,7 +84,7 @@ fn few_stay_awake_of_a_flood() {
 }
 
 #[test]
-fn those_that_are_used_stay_awake_in_a_flood() {
+fn used_gates_stay_awake_in_a_flood() {
     let (_runtime, limiter) = limiter(|settings| settings);
     let gates = gates(&limiter);
     for number in 0..5 * MANY {
@@ -97,7 +97,7 @@ fn those_that_are_used_stay_awake_in_a_flood() {
 }
 
 #[test]
-fn those_that_deny_stay_awake() {
+fn gates_that_deny_stay_awake() {
     let clock = ManualClock::at(START);
     let (runtime, limiter) = limiter(|settings| settings.clock(clock.clone()));
     let gates = gates(&limiter);
@@ -135,7 +135,7 @@ fn those_that_deny_stay_awake() {
 }
 
 #[test]
-fn nobody_gets_a_second_gate_of_a_bucket() {
+fn a_bucket_has_no_second_gate() {
     let (_runtime, limiter) = limiter(|settings| settings);
     let gates = gates(&limiter);
     // For each key: the address of its gate, and the number of threads that hold the gate.
@@ -176,7 +176,7 @@ fn nobody_gets_a_second_gate_of_a_bucket() {
 }
 
 #[test]
-fn what_somebody_holds_is_not_made_anew() {
+fn a_gate_that_is_held_is_not_created_again() {
     let (runtime, limiter) = limiter(|settings| settings);
     let gates = gates(&limiter);
     let by_hand = gates.get(key(1));
@@ -200,7 +200,7 @@ fn what_somebody_holds_is_not_made_anew() {
 }
 
 #[test]
-fn one_of_several_shards_is_not_made_anew() {
+fn a_gate_of_several_shards_is_not_created_again() {
     let (_runtime, limiter) = limiter(|settings| settings);
     let gates = gates(&limiter);
     let first = gates.get(key(1));
@@ -224,7 +224,7 @@ fn hash(key: &impl Hash) -> u64 {
 }
 
 #[test]
-fn a_key_finds_what_was_put_there_by_its_parts() {
+fn a_key_finds_the_gate_that_was_put_there_by_its_parts() {
     let mut rounds = IdleSweep::default();
     for shard in [0, 7] {
         let key = BucketKey { shard, ..key(1) };
@@ -235,14 +235,14 @@ fn a_key_finds_what_was_put_there_by_its_parts() {
     }
     let one = rounds.key(&key(1));
     assert!(
-        Arc::ptr_eq(&one.kin, &rounds.key(&key(2)).kin),
+        Arc::ptr_eq(&one.shared, &rounds.key(&key(2)).shared),
         "what keys have in common is shared"
     );
     assert!(!BucketKey { shard: 7, ..key(1) }.equivalent(&one));
 }
 
 #[test]
-fn what_is_forgotten_is_not_looked_at_for_ever() {
+fn a_forgotten_gate_is_not_swept_for_ever() {
     let (_runtime, limiter) = limiter(|settings| settings.remembered_buckets(100));
     let gates = gates(&limiter);
     (0..20 * MANY).for_each(|number| drop(gates.get(key(number))));

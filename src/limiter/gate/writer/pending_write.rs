@@ -4,7 +4,7 @@ use crate::{
     limiter::gate::{batch::Batch, gate::Gate},
     model::{BucketState, Create, Guard, Update, WriteId},
     store::{StoreError, StoreErrorKind, WriteOutcome},
-    telemetry::{self, Answer, Retry, StoreCall},
+    telemetry::{self, Retry, StoreAnswer, StoreCall},
 };
 
 /// A batch and the write that serves it.
@@ -110,7 +110,7 @@ pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutco
 
 impl Gate {
     /// Makes a store call, with the store deadline.
-    pub(crate) async fn call<T: Answer>(
+    pub(crate) async fn call<T: StoreAnswer>(
         &self,
         which: StoreCall,
         call: impl Future<Output = Result<T, StoreError>>,

@@ -22,7 +22,7 @@ fn open() -> Switch {
 }
 
 #[test]
-fn opens_after_so_many_failures_in_a_row() {
+fn the_breaker_opens_after_a_number_of_failures_in_a_row() {
     let switch = switch();
     for _ in 0..10 {
         switch.heard(&failure(StoreErrorKind::Unknown), || 0);
@@ -39,7 +39,7 @@ fn opens_after_so_many_failures_in_a_row() {
 }
 
 #[test]
-fn opens_where_too_many_of_the_last_calls_have_failed() {
+fn the_breaker_opens_if_too_many_of_the_last_calls_failed() {
     let rated = |percent, calls| {
         Switch::new(Some(
             Breaker::new().failures(1000).failure_rate(percent, calls),
@@ -79,7 +79,7 @@ fn opens_where_too_many_of_the_last_calls_have_failed() {
 }
 
 #[test]
-fn what_failed_before_it_has_closed_counts_no_more() {
+fn failures_before_the_breaker_closed_count_no_more() {
     let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(50, 4)));
     (0..2).for_each(|_| switch.timed_out(0));
     assert_eq!(switch.state(), BreakerState::Open);
@@ -92,7 +92,7 @@ fn what_failed_before_it_has_closed_counts_no_more() {
 }
 
 #[test]
-fn any_rate_makes_sense() {
+fn any_failure_rate_is_valid() {
     for (percent, calls, opens_after) in [
         (0, 0, 1),
         (0, 64, 1),
@@ -114,7 +114,7 @@ fn any_rate_makes_sense() {
 }
 
 #[test]
-fn what_is_throttled_or_corrupt_is_no_failure() {
+fn a_throttled_or_corrupt_answer_is_no_failure() {
     let switch = switch();
     for _ in 0..100 {
         switch.heard(&failure(StoreErrorKind::Busy), || 0);
@@ -125,7 +125,7 @@ fn what_is_throttled_or_corrupt_is_no_failure() {
 }
 
 #[test]
-fn one_at_a_time_asks_soon_and_then_less_and_less_often() {
+fn one_probe_at_a_time_is_sent_soon_and_then_less_and_less_often() {
     let switch = open();
     assert!(!switch.admits(|| 49));
     assert!(switch.admits(|| 75));
@@ -144,7 +144,7 @@ fn one_at_a_time_asks_soon_and_then_less_and_less_often() {
 }
 
 #[test]
-fn it_is_left_alone_for_the_cool_down_at_the_most() {
+fn the_store_is_left_alone_for_the_cool_down_at_the_most() {
     let switch = open();
     let mut now = 0;
     for pause in [50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000] {
@@ -171,7 +171,7 @@ fn a_missed_deadline_counts_if_the_store_is_silent() {
 }
 
 #[test]
-fn it_waits_up_to_half_as_long_again() {
+fn the_breaker_waits_up_to_half_as_long_again() {
     let times: std::collections::HashSet<_> =
         (0..200).map(|_| open().retry_at.into_inner()).collect();
     assert!(
@@ -181,7 +181,7 @@ fn it_waits_up_to_half_as_long_again() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_does_not_keep_it_open() {
+fn a_clock_that_is_set_back_does_not_keep_the_breaker_open() {
     let switch = switch();
     for _ in 0..3 {
         switch.timed_out(1_000_000_000);
@@ -191,7 +191,7 @@ fn a_clock_that_is_set_back_does_not_keep_it_open() {
 }
 
 #[test]
-fn without_settings_it_never_opens() {
+fn a_breaker_without_settings_never_opens() {
     let switch = Switch::new(None);
     for _ in 0..100 {
         switch.timed_out(0);
@@ -201,7 +201,7 @@ fn without_settings_it_never_opens() {
 
 /// If a store fails partly, calls that are in flight may succeed.
 #[test]
-fn what_was_under_way_does_not_close_it() {
+fn a_call_in_flight_does_not_close_the_breaker() {
     let switch = Switch::new(Some(
         Breaker::new()
             .failure_rate(50, 4)

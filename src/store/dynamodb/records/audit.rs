@@ -13,7 +13,7 @@ use super::{
     },
     batch::{Item, corrupt, text_of},
     entities::{parse_timestamp, timestamp},
-    pages::Listing,
+    pages::PartitionQuery,
 };
 use crate::{
     model::{AuditAction, AuditEvent, AuditSubject},
@@ -65,8 +65,8 @@ pub(super) async fn append(
 }
 
 /// Returns the listing of a subject's history, newest first.
-pub(super) fn listing(namespace: &str, subject: &AuditSubject) -> Listing {
-    Listing {
+pub(super) fn listing(namespace: &str, subject: &AuditSubject) -> PartitionQuery {
+    PartitionQuery {
         index: None,
         hash: (PK, audit_key(namespace, subject)),
         range: Some((SK, AUDIT.into())),

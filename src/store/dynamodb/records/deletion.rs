@@ -11,7 +11,7 @@ use super::{
     },
     batch::{self, Item, text_of},
     configs,
-    pages::{self, Listing},
+    pages::{self, PartitionQuery},
 };
 use crate::{
     model::{ConfigScope, EntityId, Resource},
@@ -52,7 +52,7 @@ async fn own_configs(
     namespace: &str,
     entity: &EntityId,
 ) -> Result<Vec<ConfigScope>, StoreError> {
-    let listing = Listing {
+    let listing = PartitionQuery {
         index: None,
         hash: (PK, entity_key(namespace, entity)),
         range: Some((SK, ENTITY_CONFIG.into())),
@@ -79,7 +79,7 @@ async fn bucket_partitions(
     namespace: &str,
     entity: &EntityId,
 ) -> Result<BTreeSet<String>, StoreError> {
-    let listing = Listing {
+    let listing = PartitionQuery {
         index: Some("GSI3"),
         hash: ("GSI3PK", entity_key(namespace, entity)),
         range: Some(("GSI3SK", "BUCKET#".into())),
@@ -96,7 +96,7 @@ async fn bucket_partitions(
 
 /// Returns the keys of the items in a partition.
 async fn partition(client: &Client, table: &str, hash: &str) -> Result<Vec<Item>, StoreError> {
-    let listing = Listing {
+    let listing = PartitionQuery {
         index: None,
         hash: (PK, hash.to_owned()),
         range: None,

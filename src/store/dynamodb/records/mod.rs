@@ -24,4 +24,4 @@ pub(super) use batch::{
     Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable,
 };
 pub(super) use entities::{parse_timestamp, timestamp};
-pub(super) use pages::{Listing, page};
+pub(super) use pages::{PartitionQuery, page};

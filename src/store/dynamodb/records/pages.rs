@@ -15,7 +15,7 @@ const NO_INDEX: &str = "does not have the specified index";
 
 /// A listing of one partition of the table or of an index.
 #[derive(Clone, Debug)]
-pub(crate) struct Listing {
+pub(crate) struct PartitionQuery {
     pub(crate) index: Option<&'static str>,
     pub(crate) hash: (&'static str, String),
     /// The range key, and the prefix that it must have.
@@ -41,7 +41,7 @@ pub(super) struct Reach<'a> {
 pub(crate) async fn page(
     client: &Client,
     table: &str,
-    listing: &Listing,
+    listing: &PartitionQuery,
     from: Option<&Cursor>,
 ) -> Result<Page<Item>, StoreError> {
     page_within(client, table, listing, Reach::default(), from).await
@@ -51,7 +51,7 @@ pub(crate) async fn page(
 pub(super) async fn page_within(
     client: &Client,
     table: &str,
-    listing: &Listing,
+    listing: &PartitionQuery,
     reach: Reach<'_>,
     from: Option<&Cursor>,
 ) -> Result<Page<Item>, StoreError> {
@@ -107,7 +107,7 @@ fn no_index(table: &str, index: Option<&str>, error: StoreError) -> StoreError {
 pub(super) async fn all(
     client: &Client,
     table: &str,
-    listing: &Listing,
+    listing: &PartitionQuery,
 ) -> Result<Vec<Item>, StoreError> {
     let mut rows = Vec::new();
     let mut from = None;

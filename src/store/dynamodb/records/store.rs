@@ -18,7 +18,7 @@ use super::{
     audit,
     batch::{self, Item, corrupt, text_of},
     configs, deletion, entities, look_up,
-    pages::{self, Listing},
+    pages::{self, PartitionQuery},
     usage,
 };
 use crate::{
@@ -176,7 +176,7 @@ impl Records for DynamoDbStore {
 impl DynamoDbStore {
     async fn page<T>(
         &self,
-        listing: &Listing,
+        listing: &PartitionQuery,
         from: Option<&Cursor>,
         decode: impl Fn(&Item) -> Result<T, StoreError>,
     ) -> Result<Page<T>, StoreError> {
@@ -287,8 +287,8 @@ fn name<'a, N, E>(
         .ok_or_else(|| corrupt(attribute))
 }
 
-fn index(index: &'static str, hash: &'static str, value: String) -> Listing {
-    Listing {
+fn index(index: &'static str, hash: &'static str, value: String) -> PartitionQuery {
+    PartitionQuery {
         index: Some(index),
         hash: (hash, value),
         range: None,

@@ -19,7 +19,7 @@ use super::{
     },
     batch::{self, Item, corrupt, text_of},
     entities::{parse_timestamp, timestamp},
-    pages::{self, Listing, Reach},
+    pages::{self, PartitionQuery, Reach},
 };
 use crate::{
     model::{EntityId, LimitName, Resource, UsageQuery, UsageSnapshot, UsageSubject, UsageWindow},
@@ -63,7 +63,7 @@ pub(super) async fn list(
         UsageSubject::EntityResource(_, resource) => bounds(query, &format!("{USAGE}{resource}#")),
         UsageSubject::Resource(_) => bounds(query, USAGE_BY_RESOURCE),
     };
-    let listing = Listing {
+    let listing = PartitionQuery {
         index,
         hash,
         range: Some((range, lowest)),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold_every_spelling_of_the_windows_between() {
+    fn the_bounds_of_a_query_include_every_spelling_of_its_windows() {
         let midnight = TIME - 14 * 3600;
         let month = midnight - 30 * 86_400;
         for (since, until, inside, outside) in [

@@ -50,7 +50,7 @@ async fn each_limit_has_the_headers_that_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_limit_that_was_given_none_has_none() {
+async fn a_limit_that_was_given_no_headers_has_none() {
     let [first, ..] = three(requests_and_tokens().dialect(Anthropic::new().requests("rpm"))).await;
     let count = first
         .headers()

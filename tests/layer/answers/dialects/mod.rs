@@ -1,10 +1,10 @@
 //! The dialects in which responses report limits.
 
 mod anthropic;
-mod built;
-mod ietf;
-mod left_alone;
+mod existing_headers;
+mod ietf_drafts;
 mod open_ai;
+mod valid_policies;
 mod x_rate_limit;
 
 use axum::body::Body;

@@ -29,14 +29,14 @@ async fn each_limit_has_the_headers_that_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_limit_that_was_given_none_has_none() {
+async fn a_limit_that_was_given_no_headers_has_none() {
     let [first, ..] = three(requests_and_tokens().dialect(OpenAi::new().tokens("tpm"))).await;
     assert_eq!(fields(&first, REQUESTS), [None, None, None]);
     assert_eq!(all(&first, TOKENS), ["1000", "600", "24s"]);
 }
 
 #[tokio::test]
-async fn resets_are_durations() {
+async fn reset_times_are_durations() {
     for (limit, reset) in [
         (Limit::per_hour("rpm", 10), "6m0s"),
         (Limit::per_second("rpm", 1), "1s"),

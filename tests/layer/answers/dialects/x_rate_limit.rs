@@ -11,7 +11,7 @@ const NAMES: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn tells_of_the_limit_that_is_nearest_to_its_end() {
+async fn the_headers_report_the_limit_that_is_nearest_to_its_end() {
     let [first, _, denied] = three(requests_and_tokens().dialect(XRateLimit::seconds())).await;
     assert_eq!(all(&first, NAMES), ["1000", "600", "24"]);
     assert_eq!(all(&denied, NAMES), ["1000", "200", "48"], "full again");
@@ -22,7 +22,7 @@ async fn tells_of_the_limit_that_is_nearest_to_its_end() {
 }
 
 #[tokio::test]
-async fn tells_of_a_limit_that_is_named() {
+async fn the_headers_report_a_limit_that_is_named() {
     let [first, _, denied] =
         three(requests_and_tokens().dialect(XRateLimit::seconds().of("rpm"))).await;
     assert_eq!(all(&first, NAMES), ["5", "4", "12"]);
@@ -30,13 +30,13 @@ async fn tells_of_a_limit_that_is_named() {
 }
 
 #[tokio::test]
-async fn tells_the_reset_as_a_time() {
+async fn the_reset_can_be_a_time() {
     let [first, ..] = three(requests_and_tokens().dialect(XRateLimit::unix_time())).await;
     assert_eq!(all(&first, NAMES), ["1000", "600", "1700000024"]);
 }
 
 #[tokio::test]
-async fn a_limit_that_is_not_the_nearest_is_not_told_where_only_that_is() {
+async fn a_named_limit_that_is_not_the_nearest_is_not_reported_if_only_the_nearest_is() {
     let policy = || requests_and_tokens().report(ReportLimits::Nearest);
     let [first, _, denied] = three(policy().dialect(XRateLimit::seconds().of("rpm"))).await;
     assert_eq!(fields(&first, NAMES), [None, None, None]);

@@ -23,7 +23,7 @@ const NOTHING: [Option<u64>; 4] = [None; 4];
 const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\x2d\x4e\x4c\x4f\x55\xb2\xaa\x56\x2a\xc9\x2f\x49\xcc\x89\x2f\xc9\xcf\x4e\xcd\x2b\x56\xb2\xb2\xac\xad\x05\x00\x83\x4a\x75\xb3\x1c\x00\x00\x00";
 
 #[tokio::test]
-async fn a_usage_elsewhere_is_none() {
+async fn a_usage_at_another_place_does_not_count() {
     for body in [
         r#"{"choices":[{"message":{"usage":{"total_tokens":9}},"usage":{"prompt_tokens":9}}]}"#,
         r#"{"content":[{"type":"tool_use","input":{"usage":{"input_tokens":9,"output_tokens":9}}}]}"#,
@@ -54,7 +54,7 @@ async fn a_usage_elsewhere_is_none() {
 }
 
 #[tokio::test]
-async fn an_answer_that_says_no_number_says_nothing() {
+async fn an_answer_without_a_number_reports_no_usage() {
     for usage in [
         "null",
         "{}",
@@ -81,7 +81,7 @@ async fn an_answer_that_says_no_number_says_nothing() {
 
 /// An invalid number is ignored, and the other numbers count.
 #[tokio::test]
-async fn a_bad_number_is_none_and_spoils_no_other() {
+async fn an_invalid_number_is_ignored_and_the_others_count() {
     for bad in [
         "-7",
         "-0",
@@ -136,7 +136,7 @@ async fn a_bad_number_is_none_and_spoils_no_other() {
 
 /// The numbers in a partial answer count, and never exceed those of the whole answer.
 #[tokio::test]
-async fn an_answer_that_ends_early() {
+async fn an_answer_that_ends_early_counts_no_more_than_the_whole() {
     for answer in answers("Hello.") {
         let says = |body: &[u8], name: &str| {
             body.windows(name.len())
@@ -188,7 +188,7 @@ async fn an_encoded_answer_is_not_read() {
 }
 
 #[tokio::test]
-async fn messages_that_are_none_are_told_once() {
+async fn invalid_messages_are_reported_once() {
     const KIND: &str = "application/vnd.amazon.eventstream";
     let usage = br#"{"usage":{"inputTokens":20,"outputTokens":7,"totalTokens":27}}"#;
     let whole = message("metadata", usage);

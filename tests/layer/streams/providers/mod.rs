@@ -110,7 +110,7 @@ async fn every_provider_is_counted() {
 }
 
 #[tokio::test]
-async fn wherever_the_body_is_cut_into_frames() {
+async fn the_usage_is_the_same_wherever_the_body_is_cut_into_frames() {
     for answer in answers("Hello.") {
         for size in 1..9 {
             let used = used(answer.kind, answer.body.chunks(size)).await;
@@ -136,7 +136,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_the_model_says(
+    fn the_usage_is_the_same_whatever_the_model_says(
         said in ".{0,40}|(\"|\\\\|:|,|9|[{}\\[\\]]|usage|total_tokens|data: |\n){0,30}",
         lengths in proptest::collection::vec(1usize..40, 1..6),
     ) {

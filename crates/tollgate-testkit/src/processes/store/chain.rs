@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn another_gap_is_told() {
+    fn another_gap_is_reported() {
         let writes = [write(1, 0, 10, 5, Some(5)), write(2, 30, 40, 5, Some(11))];
         assert_eq!(Chain::of(&writes, "i", "rpm", 11).unexplained, 1);
     }

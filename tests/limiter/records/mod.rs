@@ -1,0 +1,15 @@
+//! Stored limits, entities and their history.
+
+mod cache;
+mod capacity;
+mod cascade;
+mod entities;
+mod fixture;
+mod history;
+mod items;
+mod listings;
+mod namespaces;
+mod read_consistency;
+mod stale_limits;
+mod stored_limits;
+pub(crate) mod usage;

@@ -85,6 +85,7 @@ pub mod guide;
 pub mod layer;
 pub mod limiter;
 pub mod model;
+mod pause;
 pub mod store;
 pub mod telemetry;
 

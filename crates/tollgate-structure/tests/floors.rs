@@ -20,6 +20,7 @@ const HOUSE: &[Floors<'_>] = &[
             &["telemetry"],
             &["error"],
             &["clock"],
+            &["pause"],
             &["model"],
         ],
     },

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     error::Unavailable,
-    limiter::resolver::{Resolution, Resolving, nothing},
+    limiter::{
+        resolver::{Resolution, Resolving, nothing},
+        terms::ConfigVersion,
+    },
     model::{BucketKey, ConfigScope, EntityId, KeyParts, LimitStatus, Limits, Resource},
     store::{Entry, Home, MemoryStore},
 };
@@ -74,7 +77,11 @@ pub(crate) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Re
     }
     let scopes = ConfigScope::levels(entity, resource);
     let found = home.look_up_now(Some(entity), &scopes);
-    Resolving::Known(Arc::new(Resolution::new(&scopes, found, i64::MAX)))
+    Resolving::Known(Arc::new(Resolution::new(
+        &scopes,
+        found,
+        ConfigVersion::NEWEST,
+    )))
 }
 
 impl MemoryPlace {

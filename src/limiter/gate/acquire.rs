@@ -14,7 +14,7 @@ use crate::{
             slot::Locked,
             state::Waiter,
             wish::Wish,
-            writer::{self, WriteLoopGuard},
+            writer,
         },
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline},
     },
@@ -161,16 +161,8 @@ impl Gate {
         limits: &Limits,
         amounts: &[i64],
     ) -> Result<Vec<LimitStatus>, Unavailable> {
-        // In the limiter's own runtime: the caller may be in another runtime, or in none.
-        let (reply, answer) = oneshot::channel();
-        let gate = self.clone();
-        self.context.background.spawn(async move {
-            let _place = gate.place().await;
-            if !reply.is_closed() {
-                let _ = reply.send(gate.read().await);
-            }
-        });
-        let bucket = answer
+        let bucket = self
+            .call_soon(|gate| async move { gate.read().await })
             .await
             .map_err(|_| Unavailable::RuntimeGone)?
             .map_err(Unavailable::Store)?;
@@ -185,9 +177,7 @@ impl Gate {
     pub(super) fn start_writing(self: &Arc<Self>, mut state: Locked<'_>) {
         if !std::mem::replace(&mut state.is_writing, true) {
             drop(state);
-            self.context
-                .background
-                .spawn(writer::write_all(WriteLoopGuard::new(self.clone())));
+            writer::start(self);
         }
     }
 }

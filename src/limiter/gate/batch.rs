@@ -14,7 +14,7 @@ use crate::{
             headroom::{Headroom, fits},
             state::{GateState, Waiter},
         },
-        terms::BucketDecision,
+        terms::{BucketDecision, ConfigVersion},
     },
     model::{
         Limits, ParentLink,
@@ -56,17 +56,18 @@ impl Batch {
 }
 
 impl GateState {
-    /// Replaces the limits of requests that were looked up before the bucket got its current
-    /// parameters: these requests follow the bucket. Otherwise two processes, one of them with the
-    /// old limits, would overwrite each other's parameters.
-    fn follow(&mut self, now: i64) {
-        let Some(state) = self.seen.live(now) else {
-            return;
-        };
+    /// Drops requests that nobody waits for any more, and replaces limits that are older than the
+    /// bucket's parameters: their requests follow the bucket. Otherwise two processes, one of them
+    /// with the old limits, would overwrite each other's parameters. If limits were replaced,
+    /// returns the version of the parameters: cached limits that are older are in doubt.
+    pub(super) fn follow(&mut self, now: i64) -> Option<ConfigVersion> {
+        self.queue.retain(|waiter| !waiter.reply.is_closed());
+        let state = self.seen.live(now)?;
+        let mut in_doubt = false;
         for waiter in self
             .queue
             .iter_mut()
-            .filter(|waiter| waiter.known_at < self.changed_at)
+            .filter(|waiter| waiter.version.is_older_than(self.version))
         {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
                 if let Some(patience) = &mut waiter.patience {
@@ -75,9 +76,10 @@ impl GateState {
                 waiter.limits = limits;
                 waiter.own = None;
                 waiter.lineage = None;
-                self.doubtful = true;
+                in_doubt = true;
             }
         }
+        in_doubt.then_some(self.version)
     }
 
     /// Takes everything that waits, if the last image grants nothing but may be too old. No write
@@ -109,17 +111,14 @@ impl GateState {
         }
     }
 
-    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`, and
-    /// requests that nobody waits for any more are dropped. Returns `None` if there is nothing to
-    /// write.
+    /// Takes the next batch off the queue. Requests that are known not to fit go to `denied`.
+    /// Returns `None` if there is nothing to write.
     pub(super) fn next(
         &mut self,
         now: i64,
         trusted_for: Duration,
         denied: &mut Vec<(Waiter, GateDecision)>,
     ) -> Option<Batch> {
-        self.queue.retain(|waiter| !waiter.reply.is_closed());
-        self.follow(now);
         let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
         let mut own = self.queue.front().and_then(|waiter| waiter.own);
         let mut changes = self.pending.clone();

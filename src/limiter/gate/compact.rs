@@ -5,9 +5,12 @@
 mod tests;
 
 use crate::{
-    limiter::gate::{
-        interner::{Interner, SharedParts},
-        state::{GateState, Seen},
+    limiter::{
+        gate::{
+            interner::{Interner, SharedParts},
+            state::{GateState, Seen},
+        },
+        terms::ConfigVersion,
     },
     model::{BucketState, Level, LimitState},
 };
@@ -19,7 +22,7 @@ pub(crate) struct CompactImage {
     kind: Option<SharedParts>,
     absent: bool,
     seen_at: i64,
-    changed_at: i64,
+    version: ConfigVersion,
     refilled_at: i64,
     /// Epoch seconds.
     expires_at: i64,
@@ -68,7 +71,7 @@ impl CompactImage {
             kind: None,
             absent: matches!(state.seen, Seen::Absent),
             seen_at: state.seen_at,
-            changed_at: state.changed_at,
+            version: state.version,
             refilled_at: 0,
             expires_at: NEVER,
             peer_at: u32::try_from(state.others.peer_at / 1000).unwrap_or(0),
@@ -119,10 +122,9 @@ impl CompactImage {
 
     /// Returns the state that the record keeps.
     pub(super) fn wake(&self) -> GateState {
-        let (seen_at, changed_at) = (self.seen_at, self.changed_at);
         let mut state = GateState {
-            seen_at,
-            changed_at,
+            seen_at: self.seen_at,
+            version: self.version,
             ..GateState::default()
         };
         state.others.peer_at = i64::from(self.peer_at) * 1000;

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::SettleError,
-    limiter::runtime::{Background, Unwritten},
+    limiter::runtime::{Background, Counted},
     telemetry::PendingSettlement,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Confirmation {
     confirm: oneshot::Sender<Result<(), SettleError>>,
-    _counted: (PendingSettlement, Unwritten),
+    _counted: (PendingSettlement, Counted),
 }
 
 impl Confirmation {

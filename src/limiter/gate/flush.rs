@@ -78,14 +78,16 @@ impl Gate {
         }
         state.flush_due = true;
         drop(state);
-        let due = FlushTimer {
-            gate: self.clone(),
-            over: false,
-        };
-        let flushes = self.context.background.flushes();
-        self.context.background.spawn(async move {
-            due.gate.context.background.pause_since(flushes, time).await;
-            due.flush();
+        let gate = self.clone();
+        self.context.background.after(time, move |alive| {
+            let mut state = gate.lock();
+            state.flush_due = false;
+            if !alive {
+                gate.abandon(state);
+            } else if !state.pending.is_empty() {
+                state.flush_now = true;
+                gate.start_writing(state);
+            }
         });
     }
 
@@ -104,35 +106,6 @@ impl Gate {
                 Dropped::ShutDown,
                 "the runtime was shut down",
             );
-        }
-    }
-}
-
-/// A timer that will have the pending differences written. If it is dropped before it fires, its
-/// runtime was shut down.
-struct FlushTimer {
-    gate: Arc<Gate>,
-    over: bool,
-}
-
-impl FlushTimer {
-    fn flush(mut self) {
-        self.over = true;
-        let mut state = self.gate.lock();
-        state.flush_due = false;
-        if !state.pending.is_empty() {
-            state.flush_now = true;
-            self.gate.start_writing(state);
-        }
-    }
-}
-
-impl Drop for FlushTimer {
-    fn drop(&mut self) {
-        if !self.over {
-            let mut state = self.gate.lock();
-            state.flush_due = false;
-            self.gate.abandon(state);
         }
     }
 }

@@ -158,37 +158,43 @@ impl Gate {
         }
         pool.put(granted, now.saturating_add(prefetch.lifetime_millis()));
         if !std::mem::replace(&mut pool.kept, true) {
-            self.context.background.spawn(keep(self.clone(), prefetch));
+            self.give_back_later(prefetch);
         }
     }
-}
 
-/// Gives back the chunks that nobody uses or that are too old, until none is left.
-async fn keep(gate: Arc<Gate>, prefetch: Prefetch) {
-    // No chunk is kept for longer than its lifetime, even if the interval is longer.
-    let period = prefetch
-        .interval_or_default()
-        .min(prefetch.lifetime_or_default())
-        .max(LEAST_PERIOD);
-    loop {
-        gate.context.background.pause(period).await;
-        let now = gate.context.clock.now();
-        let closed = gate.context.background.is_closed();
-        let mut guard = gate.lock();
+    /// Gives back the chunks that nobody uses or that are too old, until none is left.
+    fn give_back_later(self: &Arc<Self>, prefetch: Prefetch) {
+        // No chunk is kept for longer than its lifetime, even if the interval is longer.
+        let period = prefetch
+            .interval_or_default()
+            .min(prefetch.lifetime_or_default())
+            .max(LEAST_PERIOD);
+        let gate = self.clone();
+        self.context.background.after(period, move |alive| {
+            if alive && gate.give_back_unused(prefetch) {
+                gate.give_back_later(prefetch);
+            }
+        });
+    }
+
+    /// Gives back the chunks that nobody uses or that are too old. Returns `true` if chunks are
+    /// left.
+    fn give_back_unused(self: &Arc<Self>, prefetch: Prefetch) -> bool {
+        let now = self.context.clock.now();
+        let closed = self.context.background.is_closed();
+        let mut guard = self.lock();
         let state = &mut *guard;
         let Some(pool) = &mut state.ahead_of else {
-            return;
+            return false;
         };
         let all = closed || pool.is_unused(prefetch, now);
         let released = pool.release(&mut state.pending, now, all);
-        let done = pool.is_drained();
-        pool.kept = !done;
-        gate.context.prefetched.given_back(released, all);
+        let left = !pool.is_drained();
+        pool.kept = left;
+        self.context.prefetched.given_back(released, all);
         if released > 0 {
-            gate.flush_later(guard, gate.context.settings.flush_after);
+            self.flush_later(guard, self.context.settings.flush_after);
         }
-        if done {
-            return;
-        }
+        left
     }
 }

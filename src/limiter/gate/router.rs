@@ -3,8 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::oneshot;
-
 use super::transaction;
 use crate::{
     error::Unavailable,
@@ -215,20 +213,7 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
 
 /// Draws the cost from several shards in one transaction.
 async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
-    // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody
-    // takes gives itself back, or is kept.
-    let (reply, answer) = oneshot::channel();
-    let until = ask.until;
-    first.spawn({
-        let first = first.clone();
-        async move {
-            let mut replies = [reply];
-            let verdicts = transaction::charge(&[(first, ask)], &mut replies).await;
-            for (reply, verdict) in replies.into_iter().zip(verdicts) {
-                verdict.send(reply, Some(until));
-            }
-        }
-    });
+    let [answer] = transaction::spawn_charge(&first, ask.until, [(first.clone(), ask)]);
     PendingDecision::new(answer).await
 }
 

@@ -43,17 +43,9 @@ impl ShardReads {
             } else {
                 gate.fresh_image()
             };
-            known.filter(|_| !anew).ok_or_else(|| {
-                let (reply, answer) = oneshot::channel();
-                let reading = gate.clone();
-                gate.spawn(async move {
-                    let _place = reading.place().await;
-                    if !reply.is_closed() {
-                        let _ = reply.send(reading.look().await);
-                    }
-                });
-                answer
-            })
+            known
+                .filter(|_| !anew)
+                .ok_or_else(|| gate.call_soon(|gate| async move { gate.look().await }))
         };
         Self(gates.iter().map(look).collect())
     }

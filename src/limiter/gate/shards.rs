@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
+use tokio::sync::oneshot;
+
 use crate::{
     error::Unavailable,
     limiter::{
@@ -348,7 +350,7 @@ impl Gate {
         let wanted = {
             let state = self.lock();
             let others = self.others(&state, time.at);
-            if mode.known_at < state.changed_at {
+            if mode.version.is_older_than(state.version) {
                 Desired {
                     others,
                     ..Desired::default()
@@ -390,6 +392,23 @@ impl Gate {
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.context.background.spawn(task);
+    }
+
+    /// Calls the store in the limiter's own runtime, because the caller may be in another runtime,
+    /// or in none. The call begins when a place is free, unless the receiver is gone by then.
+    pub(super) fn call_soon<T: Send + 'static, C: Future<Output = T> + Send>(
+        self: &Arc<Self>,
+        call: impl FnOnce(Arc<Self>) -> C + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (reply, answer) = oneshot::channel();
+        let gate = self.clone();
+        self.spawn(async move {
+            let _place = gate.place().await;
+            if !reply.is_closed() {
+                let _ = reply.send(call(gate).await);
+            }
+        });
+        answer
     }
 
     /// Returns `true` if `time` is further in the future than clocks that are kept right can

@@ -86,10 +86,7 @@ impl GateState {
     }
 
     fn may_rest(&self, now: i64) -> bool {
-        let quiet = self.confirmations.is_empty()
-            && !self.flush_due
-            && !self.doubtful
-            && self.failures == 0;
+        let quiet = self.confirmations.is_empty() && !self.flush_due && self.failures == 0;
         let alone = self.pace.is_over(pacing::now())
             && !self.others.are_there(now)
             && self.takes_refused == 0;

@@ -13,17 +13,13 @@ use crate::{
             confirmation::Confirmation, grant::GateDecision, headroom::fits,
             prefetch_pool::PrefetchPool, pressure::WritePressure, wish::Wish,
         },
-        terms::{Amounts, BucketRefusal, ChargeContext, Patience},
+        terms::{Amounts, BucketRefusal, ChargeContext, ConfigVersion, Patience},
     },
     model::{
         BucketState, ClockReading, LimitName, LimitStatus, Limits, ParentLink,
         plan::{self, LedgerDelta},
     },
 };
-
-/// Limits that were looked up at most this long before the bucket was first seen count as younger
-/// than its parameters, ms. The time of a look-up may be recorded as up to a second too early.
-const STILL_YOUNG: i64 = 2000;
 
 #[derive(Debug, Default)]
 pub(super) struct GateState {
@@ -33,11 +29,8 @@ pub(super) struct GateState {
     pub(super) seen_at: i64,
     /// When the gate last denied or refused a request from memory, epoch ms.
     pub(super) denied_at: i64,
-    /// When the bucket was first seen with its current parameters, epoch ms.
-    pub(super) changed_at: i64,
-    /// `true` if requests came with limits that were looked up before the bucket got its current
-    /// parameters.
-    pub(super) doubtful: bool,
+    /// The version of the bucket's parameters.
+    pub(super) version: ConfigVersion,
     /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is
     /// denied by such an image.
     pub(super) ahead: bool,
@@ -93,8 +86,8 @@ pub(super) enum Seen {
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) limits: Limits,
-    /// When the limits were looked up, epoch ms.
-    pub(super) known_at: i64,
+    /// The version of the limits.
+    pub(super) version: ConfigVersion,
     /// `true` if the limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
     /// The entity's parent, if the entity is known to have one.
@@ -123,10 +116,10 @@ impl Waiter {
     ) -> Self {
         let (limits, lineage, patience) =
             (limits.clone(), mode.lineage.clone(), mode.patience.clone());
-        let (known_at, own, is_top_up) = (mode.known_at, Some(mode.own), mode.is_top_up);
+        let (version, own, is_top_up) = (mode.version, Some(mode.own), mode.is_top_up);
         Self {
             limits,
-            known_at,
+            version,
             own,
             lineage,
             amounts,
@@ -185,10 +178,8 @@ impl GateState {
     pub(super) fn saw(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         match (&self.seen, &bucket) {
             (Seen::Present(before), Some(after)) if plan::same_parameters(before, after) => {}
-            (Seen::Present(_), Some(_)) => self.changed_at = now.at,
-            (_, Some(_)) => {
-                self.changed_at = self.changed_at.max(now.at.saturating_sub(STILL_YOUNG))
-            }
+            (Seen::Present(_), Some(_)) => self.version = ConfigVersion::as_of(now.at),
+            (_, Some(_)) => self.version = self.version.seen_again(now.at),
             (_, None) => {}
         }
         self.ahead = bucket
@@ -196,12 +187,6 @@ impl GateState {
             .is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
         self.seen_at = now.at;
-    }
-
-    /// Returns when the bucket got its current parameters (epoch ms), if requests came with limits
-    /// that were looked up before. Clears that mark.
-    pub(super) fn take_doubt(&mut self) -> Option<i64> {
-        std::mem::take(&mut self.doubtful).then_some(self.changed_at)
     }
 
     /// Notes the bucket as a read or a refused write has shown it. This image decides the requests

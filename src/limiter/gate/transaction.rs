@@ -1,14 +1,10 @@
 //! One transaction for several items: for a cost that only several shards together hold, and for a
 //! child's bucket with its parent's.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "no owner yet: a random pause before a transaction is repeated"
-)]
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use smallvec::SmallVec;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{shard_reads::statuses, writer::retry::MOST_TRANSACTION_TRIES};
 use crate::{
@@ -27,12 +23,13 @@ use crate::{
         LimitStatus, MILLI,
         plan::{self, LedgerDelta},
     },
+    pause,
 };
 
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(crate) type Part = (Arc<Gate>, Ask);
 
-/// Asks for both charges in one transaction. Returns a receiver for each verdict, or the reason why
+/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason why
 /// the store may not be asked.
 pub(crate) fn start(
     child: Part,
@@ -49,24 +46,38 @@ pub(crate) fn start(
     {
         first.note_asked(limits, amounts);
     }
-    let (to_child, child_answer) = oneshot::channel();
-    let (to_parent, parent_answer) = oneshot::channel();
     let until = child.1.until;
-    // Runs in its own task, so that dropping the caller does not cancel it. A grant that nobody
-    // takes gives itself back, or is kept.
+    Ok(spawn_charge(&first, until, [child, parent]))
+}
+
+/// Charges all of `parts` in one transaction, or none of them, for a request that waits until
+/// `until`. Returns a receiver for each decision.
+///
+/// This runs in a task of its own, so that dropping the caller does not cancel it. A grant that
+/// nobody takes gives itself back, or is kept.
+pub(super) fn spawn_charge<const N: usize>(
+    first: &Gate,
+    until: Instant,
+    parts: [Part; N],
+) -> [oneshot::Receiver<GateDecision>; N] {
+    let mut replies = Vec::with_capacity(N);
+    let answers = std::array::from_fn(|_| {
+        let (reply, answer) = oneshot::channel();
+        replies.push(reply);
+        answer
+    });
     first.spawn(async move {
-        let mut replies = [to_child, to_parent];
-        let verdicts = charge(&[child, parent], &mut replies).await;
-        for (reply, verdict) in replies.into_iter().zip(verdicts) {
-            verdict.send(reply, Some(until));
+        let decisions = charge(&parts, &mut replies).await;
+        for (reply, decision) in replies.into_iter().zip(decisions) {
+            decision.send(reply, Some(until));
         }
     });
-    Ok([child_answer, parent_answer])
+    answers
 }
 
 /// Charges all of `parts` in one transaction, or none of them, and returns a verdict for each.
 /// Nothing is sent any more after one of the receivers of `replies` is gone.
-pub(crate) async fn charge(
+async fn charge(
     parts: &[Part],
     replies: &mut [oneshot::Sender<GateDecision>],
 ) -> Vec<GateDecision> {
@@ -163,10 +174,7 @@ pub(crate) async fn charge(
         if attempt > 0 {
             // Other transactions want the same items. A random pause avoids that all retry at the
             // same time.
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(
-                0..=4 << attempt.min(4),
-            )))
-            .await;
+            pause::random(0..=4 << attempt.min(4)).await;
         }
     }
     unavailable(Unavailable::Contended)

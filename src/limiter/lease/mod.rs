@@ -1,8 +1,10 @@
 //! A lease: a granted cost.
 
 pub(super) mod charge;
+pub(super) mod charging;
 mod extras;
 mod inline;
+mod more;
 mod single;
 
 use std::{sync::Arc, time::Duration};
@@ -12,17 +14,14 @@ use crate::{
     limiter::{
         bucket::{Bucket, BucketGrant, BucketGrants, MOST_USED},
         engine::{Backend, Engine},
-        lease::{
-            charge::{Charge, Charged, Charges, charge},
-            extras::LeaseExtras,
-        },
+        lease::extras::LeaseExtras,
         terms::{Deadline, FallbackOptions, LimitShare, Settlement},
     },
-    model::{EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource, to_milli},
-    telemetry,
+    model::{EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
 };
 
 pub(super) use crate::limiter::lease::inline::{InlineBucket, InlineLease};
+pub(crate) use more::More;
 pub(super) use single::refused;
 
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
@@ -409,117 +408,10 @@ impl Lease {
         }
     }
 
-    /// Asks the buckets for more. The future does not borrow the lease.
-    pub(crate) fn ask(
-        &self,
-        name: &str,
-        tokens: u64,
-    ) -> Result<impl Future<Output = Result<More, Error>> + Send + use<>, Error> {
-        if self.position(name).is_none() {
-            return Err(Invalid::UnknownLimit(name.into()).into());
-        }
-        let aside = self.aside();
-        let observes = aside.is_some_and(|aside| aside.covers(name));
-        let passes_all = aside.is_some_and(LeaseExtras::covers_all);
-        let mut short = Vec::new();
-        let started = if aside.is_some_and(|aside| aside.leaves_alone(name)) {
-            None
-        } else {
-            Some(
-                self.charges(name, tokens)
-                    .map(|charges| charge(charges, self.deadline())),
-            )
-        };
-        let started = match started {
-            Some(Err(Error::ExceedsCapacity(_))) if observes => {
-                let asked = |status| LimitStatus {
-                    requested: tokens,
-                    retry_after: None,
-                    ..status
-                };
-                short.extend(
-                    self.statuses()
-                        .filter(|status| *status.limit.name() == name)
-                        .map(asked),
-                );
-                None
-            }
-            started => started.transpose()?,
-        };
-        let name = LimitName::new(name)?;
-        Ok(async move {
-            let more = match started {
-                None => {
-                    return Ok(More {
-                        granted: None,
-                        short,
-                    });
-                }
-                Some(Charged::Done(result)) => result,
-                Some(Charged::Waiting(charging)) => charging.await,
-            };
-            telemetry::topped_up(more.as_ref().err());
-            match more {
-                Ok(granted) => Ok(More {
-                    granted: Some(granted),
-                    short: Vec::new(),
-                }),
-                Err(Error::Denied(denied)) if observes => {
-                    let short = denied
-                        .limits
-                        .into_iter()
-                        .filter(|status| *status.limit.name() == name);
-                    Ok(More {
-                        granted: None,
-                        short: short.filter(LimitStatus::exceeded).collect(),
-                    })
-                }
-                Err(Error::Unavailable(_)) if passes_all => Ok(More {
-                    granted: None,
-                    short,
-                }),
-                Err(error) => Err(error),
-            }
-        })
-    }
-
-    fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
-        match &self.held {
-            Held::Few(few) => {
-                let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
-                let own = Charge::more(&bucket, Owner::Entity, false, name, tokens)?;
-                Ok(Charges { own, parent: None })
-            }
-            Held::Any(any) => {
-                let parent = any.holdings.parent.as_deref();
-                Ok(Charges {
-                    own: Charge::more_of(&any.holdings.own, name, tokens)?,
-                    parent: parent
-                        .map(|parent| Charge::more_of(parent, name, tokens))
-                        .transpose()?
-                        .map(Box::new),
-                })
-            }
-        }
-    }
-
     fn deadline(&self) -> Deadline {
         match &self.held {
             Held::Few(few) => few.deadline(),
             Held::Any(any) => any.deadline,
-        }
-    }
-
-    /// Adds the tokens that were granted in addition.
-    pub(crate) fn absorb(&mut self, more: More) {
-        if let Some(granted) = more.granted
-            && let Some(any) = self.any_mut()
-        {
-            any.holdings.absorb(granted);
-        }
-        if !more.short.is_empty() {
-            telemetry::shadow_denial(self.resource(), &more.short);
-            self.observe(more.short, false);
         }
     }
 
@@ -574,13 +466,4 @@ impl Lease {
 #[inline(never)]
 fn settle(mut any: Box<Any>) -> Settlement {
     any.holdings.settle()
-}
-
-/// Tokens that were granted in addition to a lease. If it is dropped, they are given back.
-#[derive(Debug)]
-pub(crate) struct More {
-    /// `None` if the limit only observes and was not charged.
-    granted: Option<BucketGrants>,
-    /// The observing limit, if it was short.
-    short: Vec<LimitStatus>,
 }

@@ -8,7 +8,8 @@ use crate::{
     limiter::{
         lease::{
             Lease,
-            charge::{Charged, Charges, charge},
+            charge::Charges,
+            charging::{Charged, charge},
         },
         terms::{Deadline, Stopwatch},
     },

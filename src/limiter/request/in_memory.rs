@@ -4,7 +4,7 @@ use crate::{
     limiter::{
         bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, MemoryPlace},
         lease::{InlineBucket, InlineLease, Lease},
-        request::{LimitsSource, Request, Target, asked},
+        request::{LimitsSource, Request, Target, charges::asked},
         terms::{DEFAULT_COST, LimitShare, Shares},
     },
     model::{Cost, Denied, Limit, LimitName, Limits, Owner, to_milli},

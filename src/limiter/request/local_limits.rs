@@ -9,7 +9,7 @@ use crate::{
         bucket::LimitsRef,
         lease::{
             Lease,
-            charge::{Charged, charge},
+            charging::{Charged, charge},
         },
         resolver::Resolution,
         terms::LocalShare,

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     error::Error,
     limiter::{
-        lease::{Lease, charge::Charging},
+        lease::{Lease, charging::Charging},
         terms::Deadline,
     },
 };

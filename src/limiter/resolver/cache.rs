@@ -18,7 +18,10 @@ use super::{
     promise::{Promise, Promised},
     resolution::Resolution,
 };
-use crate::model::{EntityId, Resource};
+use crate::{
+    limiter::terms::ConfigVersion,
+    model::{EntityId, Resource},
+};
 
 /// An entity, and the resource for which its limits are looked up.
 pub(super) type Key = (EntityId, Resource);
@@ -117,11 +120,13 @@ impl Cache {
         Found::Fresh(entry.resolution.clone())
     }
 
-    /// Returns the entry of `key` if it was looked up before `since` and nobody refreshes it yet.
-    /// The caller must refresh it.
-    pub(super) fn doubt(&self, key: &Key, since: i64) -> Option<Arc<Resolution>> {
+    /// Returns the entry of `key` if it is older than `version` and nobody refreshes it yet. The
+    /// caller must refresh it.
+    pub(super) fn doubt(&self, key: &Key, version: ConfigVersion) -> Option<Arc<Resolution>> {
         let entry = self.entries.peek(key)?;
-        if entry.resolution.known_at >= since || entry.refreshing.swap(true, Ordering::AcqRel) {
+        if !entry.resolution.version.is_older_than(version)
+            || entry.refreshing.swap(true, Ordering::AcqRel)
+        {
             return None;
         }
         self.refreshes.fetch_add(1, Ordering::Relaxed);

@@ -7,21 +7,19 @@
 //! | cached, but too old | 1, shared by all who ask meanwhile; if the store fails, the old entry is used |
 //! | not cached | 1, shared by all who ask meanwhile |
 //! | in memory | 0 |
-#![allow(
-    clippy::disallowed_methods,
-    reason = "no owner yet: how old a look-up is, and a random pause before it is repeated"
-)]
 
 mod cache;
+mod look_up_time;
+mod own_writes;
 mod promise;
 mod resolution;
 
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -34,13 +32,19 @@ pub(super) use self::{
 
 use self::{
     cache::{Cache, Found, Key},
+    look_up_time::LookUpTime,
+    own_writes::OwnWrites,
     promise::Promise,
 };
 use crate::{
     clock::Clock,
     error::Unavailable,
-    limiter::runtime::{Background, Places, Switch, watch},
+    limiter::{
+        runtime::{Background, Places, Switch, watch},
+        terms::ConfigVersion,
+    },
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
+    pause,
     store::{LookUp, ReadConsistency, Store, StoreErrorKind},
     telemetry::{self, Refusals, StoreCall},
 };
@@ -56,10 +60,7 @@ pub(crate) struct Resolver {
     cache: Cache,
     breaker: Arc<Switch>,
     refusals: Arc<Refusals>,
-    /// The number of own writes. A look-up that began before an own write is not cached after it.
-    writes: AtomicU64,
-    /// When the last own write was noted. Look-ups after it must see it.
-    wrote: Mutex<Option<Instant>>,
+    own_writes: OwnWrites,
     /// `true` if nothing is cached: every look-up must show the current state.
     strict: bool,
     /// `true` if a look-up has found no table.
@@ -68,13 +69,6 @@ pub(crate) struct Resolver {
     /// while the store is down.
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
-
-/// How much an eventually consistent look-up may miss: DynamoDB says the writes of the last second,
-/// usually less.
-const LAG: Duration = Duration::from_secs(1);
-
-/// How long look-ups are strongly consistent after an own write.
-const AFTER_WRITE: Duration = Duration::from_secs(10);
 
 /// The purpose of a look-up.
 #[derive(Clone, Copy)]
@@ -108,8 +102,7 @@ impl Resolver {
             cache: Cache::new(most, ttl),
             breaker,
             refusals,
-            writes: AtomicU64::new(0),
-            wrote: Mutex::new(None),
+            own_writes: OwnWrites::default(),
             strict: ttl.is_zero(),
             missing: AtomicBool::new(false),
             on_unavailable: Mutex::new(None),
@@ -133,17 +126,16 @@ impl Resolver {
     }
 
     /// Looks up the limits of a bucket again in the background, because somebody has changed the
-    /// bucket's parameters. The change was first seen at `since` (epoch ms). Does nothing if the
-    /// cached limits are younger.
+    /// bucket's parameters. Does nothing if the cached limits are not older than these parameters.
     pub(super) fn doubt(
         self: &Arc<Self>,
         BucketKey {
             entity, resource, ..
         }: &BucketKey,
-        since: i64,
+        version: ConfigVersion,
     ) {
         let key = (entity.clone(), resource.clone());
-        if let Some(known) = self.cache.doubt(&key, since) {
+        if let Some(known) = self.cache.doubt(&key, version) {
             drop(self.look_up(key, Some(known), For::Doubt));
         }
     }
@@ -159,8 +151,7 @@ impl Resolver {
 
     /// Removes the entries from the cache that an own write has changed.
     pub(super) fn forget(&self, scope: &ConfigScope) {
-        self.writes.fetch_add(1, Ordering::SeqCst);
-        *self.wrote.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.own_writes.note();
         match scope {
             ConfigScope::System => self.cache.forget(|_| true),
             ConfigScope::Resource(changed) => {
@@ -198,18 +189,24 @@ impl Resolver {
             let (promise, promised) = watch::channel(None);
             let (resolver, key) = (self.clone(), key.clone());
             self.background.spawn(async move {
-                let writes = resolver.writes.load(Ordering::SeqCst);
-                let consistent =
-                    resolver.strict || matches!(wanted, For::Doubt) || resolver.has_written();
+                let writes = resolver.own_writes.count();
+                let consistent = resolver.strict
+                    || matches!(wanted, For::Doubt)
+                    || resolver.own_writes.are_recent();
+                let consistency = if consistent {
+                    ReadConsistency::Strong
+                } else {
+                    ReadConsistency::Eventual
+                };
                 let wanted = || {
                     !matches!(wanted, For::Waiters) || !resolver.cache.is_abandoned(&key, &promise)
                 };
-                let Some(result) = resolver.ask(&key, consistent, wanted).await else {
+                let Some(result) = resolver.ask(&key, consistency, wanted).await else {
                     return;
                 };
                 let result = match (result, known) {
                     (Ok(resolution), _) => {
-                        if resolver.writes.load(Ordering::SeqCst) == writes {
+                        if resolver.own_writes.count() == writes {
                             resolver.cache.put(
                                 key.clone(),
                                 resolution.clone(),
@@ -235,19 +232,12 @@ impl Resolver {
         })
     }
 
-    /// Returns `true` if this process has changed something so recently that an eventually
-    /// consistent look-up might miss it.
-    fn has_written(&self) -> bool {
-        let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
-        wrote.is_some_and(|wrote| wrote.elapsed() < AFTER_WRITE)
-    }
-
     /// Asks the store, and again while it throttles and the deadline is not over. Returns `None` if
     /// nobody wants the answer any more.
     async fn ask(
         &self,
         (entity, resource): &Key,
-        consistent: bool,
+        consistency: ReadConsistency,
         wanted: impl Fn() -> bool,
     ) -> Option<Result<Arc<Resolution>, Unavailable>> {
         let Some(records) = self.store.records() else {
@@ -273,12 +263,7 @@ impl Resolver {
                 if !self.breaker.admits(|| self.clock.now()) {
                     return Some(Err(Unavailable::BreakerOpen));
                 }
-                let begun = Began::now(&*self.clock);
-                let consistency = if consistent {
-                    ReadConsistency::Strong
-                } else {
-                    ReadConsistency::Eventual
-                };
+                let begun = LookUpTime::now(&*self.clock);
                 let call = records.look_up(Some(entity), &scopes, Some(&second), consistency);
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
@@ -286,7 +271,7 @@ impl Resolver {
                 drop(place);
                 match found {
                     Err(error) if error.is_busy() => {
-                        tokio::time::sleep(Duration::from_millis(fastrand::u64(5..=25))).await;
+                        pause::random(5..=25).await;
                     }
                     found => {
                         return Some(
@@ -307,15 +292,17 @@ impl Resolver {
                 self.missing.store(true, Ordering::Release);
             }
         }
-        Some(found.map(|(begun, found)| self.resolution(&scopes, found, &begun, consistent)))
+        Some(found.map(|(begun, found)| {
+            let version = begun.version(&*self.clock, consistency);
+            self.resolution(&scopes, found, version)
+        }))
     }
 
     fn resolution(
         &self,
         scopes: &[ConfigScope],
         found: LookUp,
-        begun: &Began,
-        consistent: bool,
+        version: ConfigVersion,
     ) -> Arc<Resolution> {
         // The system's config is the last one.
         if let Some(system) = found.configs.last() {
@@ -330,37 +317,6 @@ impl Resolver {
             shard: found.shard.filter(|shard| !shard.is_expired(now)),
             ..found
         };
-        let lag = if consistent { Duration::ZERO } else { LAG };
-        let known_at = begun
-            .at(&*self.clock)
-            .saturating_sub(i64::try_from(lag.as_millis()).unwrap_or(0));
-        Arc::new(Resolution::new(scopes, found, known_at))
-    }
-}
-
-/// The time at which a look-up began. The answer may be the first one that shows how far the clock
-/// is off. The time that the clock showed before could make the result look newer than any bucket.
-struct Began {
-    known: bool,
-    showed: i64,
-    since: Instant,
-}
-
-impl Began {
-    fn now(clock: &dyn Clock) -> Self {
-        Self {
-            known: clock.error().is_some(),
-            showed: clock.now(),
-            since: Instant::now(),
-        }
-    }
-
-    /// Returns the time by what is known of the clock now, epoch ms.
-    fn at(&self, clock: &dyn Clock) -> i64 {
-        if self.known || clock.error().is_none() {
-            return self.showed;
-        }
-        let ago = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
-        clock.now().saturating_sub(ago)
+        Arc::new(Resolution::new(scopes, found, version))
     }
 }

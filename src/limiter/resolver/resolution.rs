@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    limiter::terms::ConfigVersion,
     model::{
         ConfigScope, EntityId, InvalidLimits, Limits, ParentLink, ResolvedLimits, StoredConfig,
     },
@@ -12,9 +13,8 @@ use crate::{
 /// The limits and settings that apply to an entity and a resource.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolution {
-    /// When the look-up began, epoch ms: it includes every change before that. `i64::MAX` if
-    /// nothing had to be looked up.
-    pub(crate) known_at: i64,
+    /// The version of the limits: the newest one if nothing had to be looked up.
+    pub(crate) version: ConfigVersion,
     /// The stored limits; `None` if no level has any.
     pub(crate) stored: Option<ResolvedLimits>,
     /// The parent, if its bucket is charged too.
@@ -33,7 +33,7 @@ impl Resolution {
     /// Returns a resolution for the case that nothing is stored.
     pub(crate) const fn nothing() -> Self {
         Self {
-            known_at: i64::MAX,
+            version: ConfigVersion::NEWEST,
             stored: None,
             parent: None,
             lineage: None,
@@ -43,11 +43,11 @@ impl Resolution {
         }
     }
 
-    /// Creates a resolution from a look-up that began at `known_at`.
+    /// Creates a resolution from a look-up whose limits have this version.
     ///
     /// The limits come from the first of `scopes` that has any. The first scope that says if the
     /// resource is disabled, or if the parent is charged, decides that.
-    pub(crate) fn new(scopes: &[ConfigScope], found: LookUp, known_at: i64) -> Self {
+    pub(crate) fn new(scopes: &[ConfigScope], found: LookUp, version: ConfigVersion) -> Self {
         let LookUp {
             entity,
             configs,
@@ -82,7 +82,7 @@ impl Resolution {
             |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
             return Self {
-                known_at,
+                version,
                 parent,
                 lineage,
                 shard_count,
@@ -103,7 +103,7 @@ impl Resolution {
         });
         let not_understood = config.not_understood.clone().or(too_many);
         Self {
-            known_at,
+            version,
             stored,
             parent,
             lineage,

@@ -2,6 +2,8 @@
 //! its store.
 
 mod breaker;
+mod counter;
+mod finally;
 mod monitored_store;
 mod places;
 mod tasks;
@@ -11,8 +13,9 @@ mod timer;
 pub use breaker::Breaker;
 
 pub(super) use breaker::Switch;
+pub(super) use counter::Counted;
 pub(super) use monitored_store::{MonitoredStore, watch};
 pub(super) use places::{InFlight, Places};
-pub(super) use tasks::{Background, Unwritten};
+pub(super) use tasks::Background;
 pub(super) use timeouts::Timeout;
 pub(super) use timer::{Timer, sleep_here};

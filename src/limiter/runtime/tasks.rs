@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
     time::Duration,
@@ -21,6 +21,8 @@ use tokio::{
 };
 
 use super::{
+    counter::{Counted, Counter},
+    finally::Finally,
     timeouts::{DeadlineQueue, Timeout},
     timer::Timer,
 };
@@ -34,12 +36,11 @@ pub(crate) struct Background {
 #[derive(Debug)]
 struct Shared {
     runtime: Handle,
-    active: AtomicUsize,
-    idle: Notify,
-    /// The number of differences that are not written yet: one counter for settlements before the
-    /// last flush and one for settlements after it. Each flush swaps their roles.
-    unwritten: [AtomicUsize; 2],
-    written: Notify,
+    /// The tasks, each from before it is spawned until it is dropped, whether it completed or not.
+    tasks: Arc<Counter>,
+    /// The differences that are not written yet: one counter for settlements before the last flush
+    /// and one for settlements after it. Each flush swaps their roles.
+    unwritten: [Arc<Counter>; 2],
     /// Held by a flush, so that only one runs at a time.
     flushing: Mutex<()>,
     hurry: Notify,
@@ -48,34 +49,14 @@ struct Shared {
     waits: Arc<DeadlineQueue>,
 }
 
-/// Counts a task from before it is spawned until it is dropped, whether it completed or not.
-struct Active(Arc<Shared>);
-
-impl Active {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.active.fetch_add(1, Ordering::SeqCst);
-        Self(shared.clone())
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        if self.0.active.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.idle.notify_waiters();
-        }
-    }
-}
-
 impl Background {
     pub(crate) fn new(runtime: Handle) -> Self {
         Self {
             shared: Arc::new(Shared {
                 waits: Arc::new(DeadlineQueue::new(runtime.clone())),
                 runtime,
-                active: AtomicUsize::new(0),
-                idle: Notify::new(),
-                unwritten: [AtomicUsize::new(0), AtomicUsize::new(0)],
-                written: Notify::new(),
+                tasks: Arc::default(),
+                unwritten: Default::default(),
                 flushing: Mutex::new(()),
                 hurry: Notify::new(),
                 closed: AtomicBool::new(false),
@@ -86,11 +67,34 @@ impl Background {
 
     /// Spawns a task. If the runtime is shutting down, the task is dropped.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let active = Active::new(&self.shared);
-        self.shared.runtime.spawn(async move {
-            let _active = active;
-            task.await;
+        self.spawn_then(task, |_| ());
+    }
+
+    /// Spawns a task, and calls `then` at its end: with `true`, or with `false` if the task is
+    /// dropped before it has ended, because the runtime is shutting down.
+    pub(crate) fn spawn_then(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+        then: impl FnOnce(bool) + Send + 'static,
+    ) {
+        let counted = self.shared.tasks.count();
+        let end = Finally::new(move |ended| {
+            then(ended);
+            drop(counted);
         });
+        self.shared.runtime.spawn(async move {
+            task.await;
+            end.ended();
+        });
+    }
+
+    /// Calls `job` with `true` after `time`, or as soon as the limiter is flushed or shut down.
+    /// Calls it with `false` if the runtime is shut down before. A job that is to be repeated
+    /// calls this again.
+    pub(crate) fn after(&self, time: Duration, job: impl FnOnce(bool) + Send + 'static) {
+        let (background, flushes) = (self.clone(), self.flushes());
+        let pause = async move { background.pause_since(flushes, time).await };
+        self.spawn_then(pause, job);
     }
 
     /// Returns a timeout for a deadline that is seldom reached. May be called outside the runtime.
@@ -109,13 +113,13 @@ impl Background {
     }
 
     /// Returns the number of flushes so far.
-    pub(crate) fn flushes(&self) -> u64 {
+    fn flushes(&self) -> u64 {
         self.shared.flushes.load(Ordering::SeqCst)
     }
 
     /// Waits like [`pause`](Self::pause), but returns at once if the limiter was flushed more than
     /// `flushes` times.
-    pub(crate) async fn pause_since(&self, flushes: u64, time: Duration) {
+    async fn pause_since(&self, flushes: u64, time: Duration) {
         let hurry = self.shared.hurry.notified();
         tokio::pin!(hurry);
         hurry.as_mut().enable();
@@ -134,18 +138,14 @@ impl Background {
     pub(crate) async fn close(&self, patience: Duration) -> bool {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.hurry.notify_waiters();
-        let drained = self
-            .until(&self.shared.active, &self.shared.idle, patience)
-            .await;
+        let drained = self.until(&self.shared.tasks, patience).await;
         self.shared.waits.hurry();
         drained
     }
 
     /// Counts a difference that is to be written.
-    pub(crate) fn unwritten(&self) -> Unwritten {
-        let turn = turn(self.flushes());
-        self.shared.unwritten[turn].fetch_add(1, Ordering::SeqCst);
-        Unwritten(self.shared.clone(), turn)
+    pub(crate) fn unwritten(&self) -> Counted {
+        self.shared.unwritten[turn(self.flushes())].count()
     }
 
     /// Ends all pauses, and waits until all differences that were settled before are written.
@@ -156,30 +156,29 @@ impl Background {
             flushes,
             hurry,
             unwritten,
-            written,
             ..
         } = &*self.shared;
         let _flushing = flushing.lock().await;
         let now = turn(flushes.load(Ordering::SeqCst));
         // If an earlier flush was dropped, its differences come first. No new ones are counted
         // there.
-        if !self.until(&unwritten[1 - now], written, patience).await {
+        if !self.until(&unwritten[1 - now], patience).await {
             return false;
         }
         // Settlements from now on are counted in the other counter, so that the flush ends under
         // steady traffic too.
         flushes.fetch_add(1, Ordering::SeqCst);
         hurry.notify_waiters();
-        self.until(&unwritten[now], written, patience).await
+        self.until(&unwritten[now], patience).await
     }
 
-    /// Waits until `count` is zero. `notify` signals that.
-    async fn until(&self, count: &AtomicUsize, notify: &Notify, patience: Duration) -> bool {
+    /// Waits until the counter is zero.
+    async fn until(&self, counter: &Counter, patience: Duration) -> bool {
         loop {
-            let zero = notify.notified();
+            let zero = counter.becomes_zero();
             tokio::pin!(zero);
             zero.as_mut().enable();
-            if count.load(Ordering::SeqCst) == 0 {
+            if counter.is_zero() {
                 return true;
             }
             let beat = self.shared.runtime.spawn(std::future::ready(()));
@@ -202,16 +201,4 @@ impl Background {
 /// Returns which of the two counters is in use after this number of flushes.
 fn turn(flushes: u64) -> usize {
     usize::from(flushes % 2 == 1)
-}
-
-/// A difference that is to be written.
-#[derive(Debug)]
-pub(crate) struct Unwritten(Arc<Shared>, usize);
-
-impl Drop for Unwritten {
-    fn drop(&mut self) {
-        if self.0.unwritten[self.1].fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.written.notify_waiters();
-        }
-    }
 }

@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use super::finally::Finally;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::Notify,
@@ -107,16 +108,43 @@ impl DeadlineQueue {
             None => {
                 state.looks = Some(until);
                 drop(state);
-                self.runtime.spawn(
-                    DeadlineWatch {
-                        waits: self.clone(),
-                        gone: false,
-                    }
-                    .watch(),
-                );
+                self.watch();
             }
         }
         place
+    }
+
+    /// Starts the watchman: a task that ends waits that are due, until no request waits. If its
+    /// runtime is shut down, it ends all waits.
+    fn watch(self: &Arc<Self>) {
+        let waits = self.clone();
+        let end = Finally::new(move |ended| {
+            if !ended {
+                let over = {
+                    let mut state = waits.lock();
+                    state.looks = None;
+                    state.end(None)
+                };
+                over.into_iter().for_each(Waker::wake);
+            }
+        });
+        let waits = self.clone();
+        self.runtime.spawn(async move {
+            loop {
+                let now = Instant::now();
+                let (over, next) = {
+                    let mut state = waits.lock();
+                    (state.end(Some(now)), state.plan(now))
+                };
+                // Wake without the lock: a task that is woken may need it.
+                over.into_iter().for_each(Waker::wake);
+                let Some(next) = next else {
+                    return end.ended();
+                };
+                // Whether the time is up or an earlier deadline came: it is time to look.
+                let _ = timeout_at(next, waits.earlier.notified()).await;
+            }
+        });
     }
 
     /// Returns `true` if the caller is not the thread that drives the runtime, so that perhaps no
@@ -273,46 +301,6 @@ impl Drop for Timeout {
         if let Some(place) = self.place {
             let left = self.waits.lock().leave(place);
             drop(left);
-        }
-    }
-}
-
-/// Ends waits that are due, until no request waits. If it is dropped before, its runtime was shut
-/// down, and it ends all waits.
-struct DeadlineWatch {
-    waits: Arc<DeadlineQueue>,
-    gone: bool,
-}
-
-impl DeadlineWatch {
-    async fn watch(mut self) {
-        loop {
-            let now = Instant::now();
-            let (over, next) = {
-                let mut state = self.waits.lock();
-                (state.end(Some(now)), state.plan(now))
-            };
-            // Wake without the lock: a task that is woken may need it.
-            over.into_iter().for_each(Waker::wake);
-            let Some(next) = next else {
-                self.gone = true;
-                return;
-            };
-            // Whether the time is up or an earlier deadline came: it is time to look.
-            let _ = timeout_at(next, self.waits.earlier.notified()).await;
-        }
-    }
-}
-
-impl Drop for DeadlineWatch {
-    fn drop(&mut self) {
-        if !self.gone {
-            let over = {
-                let mut state = self.waits.lock();
-                state.looks = None;
-                state.end(None)
-            };
-            over.into_iter().for_each(Waker::wake);
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    limiter::terms::{Amounts, Prefetch},
+    limiter::terms::{Amounts, ConfigVersion, Prefetch},
     model::{Limits, ParentLink},
 };
 
 /// The context of a charge: all that a bucket needs to know beside the amounts.
 #[derive(Clone, Debug)]
 pub(crate) struct ChargeContext {
-    /// The time at which the limits were looked up, epoch ms. `i64::MAX` if the caller set them.
-    pub(crate) known_at: i64,
+    /// The version of the limits that are charged.
+    pub(crate) version: ConfigVersion,
     /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
     pub(crate) own: bool,
     /// The parent of the bucket's entity, if one is known.

@@ -3,6 +3,7 @@
 
 mod amounts;
 mod charge_context;
+mod config_version;
 mod deadline;
 mod decision;
 mod fallback_options;
@@ -19,6 +20,7 @@ pub use settlement::{Settlement, SettlementFuture};
 pub(super) use crate::limiter::terms::charge_context::{ChargeContext, Patience};
 pub(crate) use crate::limiter::terms::fallback_options::{FallbackOptions, Shadow, WaitOptions};
 pub(super) use amounts::{Amounts, DEFAULT_COST, LimitShare, Shares, left_now, status, status_now};
+pub(super) use config_version::ConfigVersion;
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
 pub(super) use prefetch::Counters;

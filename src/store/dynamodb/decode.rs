@@ -94,7 +94,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             None
         });
         if period.is_none() && parameters.refill_amount() == 0 && stamps.not_understood.is_none() {
-            return Err(corrupt(&limit_attribute(name, Field::RefillAmount)));
+            return Err(corrupt(&limit_attribute(name, LimitField::RefillAmount)));
         }
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
         let limit = limit.map_err(|error| invalid(name, error))?;

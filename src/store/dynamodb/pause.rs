@@ -1,18 +1,13 @@
-//! Random pauses between the tries of a change that other writers cancel.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the pauses of repeated calls are random"
-)]
+//! Pauses between the tries of a change that other writers cancel.
 
-use std::time::Duration;
+use crate::pause;
 
-/// The longest pause before the second try. Those before later tries are longer.
-const LONGEST: Duration = Duration::from_millis(20);
+/// The longest pause before the second try, ms. Those before later tries are longer.
+const LONGEST: u64 = 20;
 
-/// Waits before a try, but not before the first one, whose number is zero. The time is random, so
-/// that writers that have cancelled each other do not meet again.
+/// Waits before a try, but not before the first one, whose number is zero.
 pub(super) async fn before(attempt: u32) {
     if attempt > 0 {
-        tokio::time::sleep((LONGEST * attempt).mul_f64(fastrand::f64())).await;
+        pause::random(0..=LONGEST * u64::from(attempt)).await;
     }
 }

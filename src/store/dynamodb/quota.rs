@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    attributes::{Field, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
+    attributes::{LimitField, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
     expression::{Expression, number, text},
 };
 use crate::model::{Calendar, Create, Parameters, Period, PeriodChange, Renewal, Update};
@@ -13,14 +13,14 @@ use crate::model::{Calendar, Create, Parameters, Period, PeriodChange, Renewal, 
 type Item = HashMap<String, AttributeValue>;
 
 /// The attributes of a quota that a token bucket does not have.
-const OF_A_QUOTA: [Field; 7] = [
-    Field::SessionLength,
-    Field::SessionStart,
-    Field::SessionApplied,
-    Field::SessionMark,
-    Field::GrantCount,
-    Field::ToppedUp,
-    Field::Resets,
+const OF_A_QUOTA: [LimitField; 7] = [
+    LimitField::SessionLength,
+    LimitField::SessionStart,
+    LimitField::SessionApplied,
+    LimitField::SessionMark,
+    LimitField::GrantCount,
+    LimitField::ToppedUp,
+    LimitField::Resets,
 ];
 
 /// Returns the period of a limit of an item with the anchor `refilled_at` (epoch ms); `None` if the
@@ -36,7 +36,7 @@ pub(super) fn period(
     shard_count: u32,
 ) -> Result<Option<Period>, String> {
     let attribute = |field| limit_attribute(limit, field);
-    let own = || attribute(Field::ResetSchedule);
+    let own = || attribute(LimitField::ResetSchedule);
     if parameters.refill_amount() > 0 {
         // Nothing refills beside the calendar of a quota.
         return match (item.contains_key(RESET_SCHEDULE), schedule(item, limit)) {
@@ -52,13 +52,13 @@ pub(super) fn period(
     };
     // The shards of a quota divide each period by rules of their own.
     if shard_count > 1 {
-        return Err(attribute(Field::GrantCount));
+        return Err(attribute(LimitField::GrantCount));
     }
-    let mut period = match number(Field::SessionLength)? {
+    let mut period = match number(LimitField::SessionLength)? {
         Some(seconds) => {
             let renewal = Renewal::Session(seconds.saturating_mul(1000));
-            let start = number(Field::SessionStart)?;
-            let applied = number(Field::SessionApplied)?.unwrap_or(refilled_at);
+            let start = number(LimitField::SessionStart)?;
+            let applied = number(LimitField::SessionApplied)?.unwrap_or(refilled_at);
             // A session that has not begun, and one whose tokens are still to be granted, begin
             // with the next charge.
             let end = start
@@ -76,13 +76,13 @@ pub(super) fn period(
             Period::at(Renewal::Calendar(calendar), refilled_at)
         }
     };
-    period.topped_up = number(Field::ToppedUp)?.unwrap_or(0).max(0);
+    period.topped_up = number(LimitField::ToppedUp)?.unwrap_or(0).max(0);
     Ok(Some(period))
 }
 
 /// Returns the reset schedule of a limit: its own or that of the item.
 fn schedule<'a>(item: &'a Item, limit: &str) -> Option<&'a str> {
-    let own = item.get(&limit_attribute(limit, Field::ResetSchedule));
+    let own = item.get(&limit_attribute(limit, LimitField::ResetSchedule));
     let schedule = own.or_else(|| item.get(RESET_SCHEDULE))?.as_s().ok()?;
     (schedule != NO_SCHEDULE).then_some(schedule.as_str())
 }
@@ -125,14 +125,23 @@ pub(super) fn update(expression: &mut Expression, update: &Update) {
 
 /// Grants the whole quota again.
 fn renewed(expression: &mut Expression, limit: &str, grants: i64) {
-    expression.set(&limit_attribute(limit, Field::GrantCount), number(grants));
-    expression.remove(&limit_attribute(limit, Field::ToppedUp));
+    expression.set(
+        &limit_attribute(limit, LimitField::GrantCount),
+        number(grants),
+    );
+    expression.remove(&limit_attribute(limit, LimitField::ToppedUp));
 }
 
 fn opened(expression: &mut Expression, limit: &str, at: i64) {
-    expression.set(&limit_attribute(limit, Field::SessionStart), number(at));
-    expression.set(&limit_attribute(limit, Field::SessionApplied), number(at));
-    expression.remove(&limit_attribute(limit, Field::SessionMark));
+    expression.set(
+        &limit_attribute(limit, LimitField::SessionStart),
+        number(at),
+    );
+    expression.set(
+        &limit_attribute(limit, LimitField::SessionApplied),
+        number(at),
+    );
+    expression.remove(&limit_attribute(limit, LimitField::SessionMark));
 }
 
 /// Makes the limit a quota with other periods, or a token bucket.
@@ -148,7 +157,7 @@ fn begins(
         Some(Renewal::Calendar(calendar)) => calendar.compact(),
         _ => NO_SCHEDULE,
     };
-    let own = limit_attribute(limit, Field::ResetSchedule);
+    let own = limit_attribute(limit, LimitField::ResetSchedule);
     expression.set(&own, text(compact));
     let mut rest = OF_A_QUOTA.to_vec();
     let mut set = |field, value| {
@@ -156,12 +165,12 @@ fn begins(
         rest.retain(|other| *other != field);
     };
     if renewal.is_some() {
-        set(Field::GrantCount, grants);
+        set(LimitField::GrantCount, grants);
     }
     if let Some(Renewal::Session(length)) = renewal {
-        set(Field::SessionLength, length / 1000);
-        set(Field::SessionStart, at);
-        set(Field::SessionApplied, at);
+        set(LimitField::SessionLength, length / 1000);
+        set(LimitField::SessionStart, at);
+        set(LimitField::SessionApplied, at);
     }
     for field in rest {
         expression.remove(&limit_attribute(limit, field));
@@ -202,15 +211,15 @@ pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
             _ => None,
         };
         if own != calendar.map(Calendar::compact) {
-            put(Field::ResetSchedule, text(own.unwrap_or(NO_SCHEDULE)));
+            put(LimitField::ResetSchedule, text(own.unwrap_or(NO_SCHEDULE)));
         }
         if renewal.is_some() {
-            put(Field::GrantCount, number(create.shard_count.into()));
+            put(LimitField::GrantCount, number(create.shard_count.into()));
         }
         if let Some(Renewal::Session(length)) = renewal {
-            put(Field::SessionLength, number(length / 1000));
-            put(Field::SessionStart, number(create.now));
-            put(Field::SessionApplied, number(create.now));
+            put(LimitField::SessionLength, number(length / 1000));
+            put(LimitField::SessionStart, number(create.now));
+            put(LimitField::SessionApplied, number(create.now));
         }
     }
     attributes

@@ -1,10 +1,4 @@
 //! Buckets of several shards: transactions on several shards, and splits.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "no owner yet: a random pause before a transaction is repeated"
-)]
-
-use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -25,6 +19,7 @@ use super::{
 };
 use crate::{
     model::{BucketKey, Split, Update},
+    pause,
     store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
 };
@@ -65,10 +60,7 @@ pub(super) async fn transact(
         result => return result,
     };
     for sent in 1..MOST_SENDS {
-        tokio::time::sleep(Duration::from_millis(
-            fastrand::u64(1..=PAUSE) * u64::from(sent),
-        ))
-        .await;
+        pause::random(u64::from(sent)..=u64::from(sent) * PAUSE).await;
         match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,

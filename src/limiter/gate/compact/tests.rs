@@ -1,5 +1,5 @@
 use crate::{
-    limiter::gate::compact::*,
+    limiter::{gate::compact::*, terms::ConfigVersion},
     model::{EntityId, LimitState, Parameters, Pressure, WriteId},
 };
 
@@ -51,7 +51,7 @@ fn a_compact_image_keeps_everything_that_decides() {
     let mut random = fastrand::Rng::with_seed(7);
     let (kinds, mut record) = (Interner::default(), None::<CompactImage>);
     for _ in 0..10_000 {
-        let (seen_at, changed_at) = (random.i64(..), random.i64(..));
+        let (seen_at, version) = (random.i64(..), ConfigVersion::as_of(random.i64(..)));
         let seen = match random.u8(..6) {
             0 => Seen::Unknown,
             1 => Seen::Absent,
@@ -59,7 +59,7 @@ fn a_compact_image_keeps_everything_that_decides() {
         };
         let mut state = GateState {
             seen_at,
-            changed_at,
+            version,
             ..GateState::default()
         };
         let mut before = match &seen {
@@ -84,7 +84,7 @@ fn a_compact_image_keeps_everything_that_decides() {
         let seen = before.is_some();
         let kept = record.insert(CompactImage::of(state, record.as_ref(), &kinds));
         let state = kept.wake();
-        assert_eq!((state.seen_at, state.changed_at), (seen_at, changed_at));
+        assert_eq!((state.seen_at, state.version), (seen_at, version));
         assert_eq!(state.others.consumed, known);
         assert!(!seen || state.others.peer_at == peer_at);
         // No decision depends on these fields.

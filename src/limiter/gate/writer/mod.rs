@@ -39,42 +39,37 @@ use crate::{
 /// tasks that it has woken.
 const GATHER: u32 = 4;
 
-/// Cleans up if the write loop is dropped before it has ended, or before it has begun: then its
-/// runtime was shut down.
-pub(super) struct WriteLoopGuard {
-    gate: Arc<Gate>,
-    ended: bool,
+/// Starts the write loop of a gate.
+pub(super) fn start(gate: &Arc<Gate>) {
+    let lost = gate.clone();
+    gate.context
+        .background
+        .spawn_then(write_all(gate.clone()), move |ended| {
+            // If the loop has ended, the gate may have started another one already.
+            if !ended {
+                clean_up(&lost);
+            }
+        });
 }
 
-impl WriteLoopGuard {
-    pub(super) fn new(gate: Arc<Gate>) -> Self {
-        Self { gate, ended: false }
-    }
+/// Cleans up after a write loop whose runtime was shut down.
+fn clean_up(gate: &Gate) {
+    let mut state = gate.lock();
+    state.is_writing = false;
+    // Dropping the queue drops the reply senders, which tells the requests that their runtime is
+    // gone.
+    let queue = std::mem::take(&mut state.queue);
+    gate.abandon(state);
+    drop(queue);
 }
 
-impl Drop for WriteLoopGuard {
-    fn drop(&mut self) {
-        if !self.ended {
-            let mut state = self.gate.lock();
-            state.is_writing = false;
-            // Dropping the queue drops the reply senders, which tells the requests that their
-            // runtime is gone.
-            let queue = std::mem::take(&mut state.queue);
-            self.gate.abandon(state);
-            drop(queue);
-        }
-    }
-}
-
-pub(super) async fn write_all(mut guard: WriteLoopGuard) {
-    let gate = &guard.gate.clone();
+async fn write_all(gate: Arc<Gate>) {
+    let gate = &gate;
     let mut refusals = 0;
     // `true` if the store has just shown the bucket, or that there is none.
     let mut looked = false;
     loop {
         if rest(gate) {
-            // This loop is over. The gate may have started another one already.
-            guard.ended = true;
             return;
         }
         pace(gate).await;

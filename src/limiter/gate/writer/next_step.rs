@@ -61,6 +61,7 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
             return NextStep::Write(write);
         }
         let others = gate.others(&state, now);
+        let doubt = state.follow(now);
         let next = state.next(now, trusted_for, &mut denied);
         let boarding = match next {
             None => NextStep::Nothing,
@@ -110,10 +111,9 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
                 NextStep::Write(Write { batch, order })
             }
         };
-        let doubt = state.take_doubt();
         drop(state);
-        if let Some(since) = doubt {
-            gate.context.resolver.doubt(&gate.key, since);
+        if let Some(version) = doubt {
+            gate.context.resolver.doubt(&gate.key, version);
         }
         answer(denied);
         return boarding;

@@ -1,10 +1,6 @@
 //! Reads and deletes many items. Items that a batch leaves unprocessed are sent again.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "no owner yet: a random pause before a batch is repeated"
-)]
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
@@ -12,7 +8,10 @@ use aws_sdk_dynamodb::{
 };
 
 use super::super::failure::store_error;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::{
+    pause,
+    store::{StoreError, StoreErrorKind},
+};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -60,7 +59,7 @@ pub(crate) async fn get(
                 .unwrap_or_default()
                 .remove(table)
                 .map_or(Vec::new(), |rest| rest.keys);
-            pause(&mut tries, left.is_empty()).await?;
+            pause_before(&mut tries, left.is_empty()).await?;
         }
     }
     Ok(items)
@@ -90,14 +89,14 @@ pub(crate) async fn delete(client: &Client, table: &str, keys: &[Item]) -> Resul
                 .unwrap_or_default()
                 .remove(table)
                 .unwrap_or_default();
-            pause(&mut tries, left.is_empty()).await?;
+            pause_before(&mut tries, left.is_empty()).await?;
         }
     }
     Ok(())
 }
 
 /// Waits before the next try if items are left. Each wait is longer.
-async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
+async fn pause_before(tries: &mut u32, done: bool) -> Result<(), StoreError> {
     if done {
         return Ok(());
     }
@@ -109,7 +108,7 @@ async fn pause(tries: &mut u32, done: bool) -> Result<(), StoreError> {
         ));
     }
     let most = 10u64 << (*tries).min(7);
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(most / 2..=most))).await;
+    pause::random(most / 2..=most).await;
     Ok(())
 }
 

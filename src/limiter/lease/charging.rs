@@ -1,0 +1,392 @@
+//! Charging the buckets of one request, all or none: the entity's, and its parent's if it cascades.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use smallvec::SmallVec;
+
+use crate::{
+    error::{Disabled, Error, Invalid, Unavailable},
+    limiter::{
+        bucket::{
+            Acquiring, Bucket, BucketAnswer, BucketGrant, BucketGrants, Grant, GrantedTokens,
+        },
+        gate::{
+            Ask,
+            transaction::{self, Part},
+        },
+        lease::charge::{Charge, Charges},
+        terms::{BucketDecision, BucketRefusal, Deadline, Stopwatch},
+    },
+    model::{Denied, KeyParts, LimitStatus},
+};
+
+/// The result of asking all buckets of a request.
+#[derive(Debug)]
+pub(crate) enum Charged {
+    /// All buckets have answered.
+    Done(Result<BucketGrants, Error>),
+    /// The store was asked and has not answered yet.
+    Waiting(Box<Charging>),
+}
+
+/// Asks all buckets.
+#[inline]
+pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
+    let Charges {
+        own: mut charge,
+        parent,
+    } = charges;
+    if let Some(parent) = parent {
+        return charge_both(charge, *parent, deadline);
+    }
+    let asked = charge
+        .bucket
+        .acquire(&charge.mode, &charge.amounts, deadline);
+    let decision = match asked {
+        BucketAnswer::Now(decision) => decision,
+        BucketAnswer::Waiting(acquiring) => {
+            return Charged::Waiting(Box::new(Charging::new(
+                [(charge, ChargeState::Coming(acquiring))],
+                deadline,
+            )));
+        }
+    };
+    Charged::Done(match decision {
+        BucketDecision::Granted(given) => {
+            let Charge {
+                bucket,
+                owner,
+                mode,
+                ..
+            } = charge;
+            match grant(bucket, given) {
+                Some(grant) => Ok(BucketGrants::one(BucketGrant::new(grant, owner, mode.own))),
+                None => Err(WITHOUT_CHARGE.into()),
+            }
+        }
+        BucketDecision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
+        BucketDecision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
+        BucketDecision::Unavailable(error) => Err(error.into()),
+    })
+}
+
+/// The error of a grant whose tokens were taken before. It cannot happen.
+const WITHOUT_CHARGE: Unavailable = Unavailable::Internal("a grant without a charge");
+
+/// The error of a transaction of a bucket that is not in a store. It cannot happen.
+const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
+
+/// Returns the grant of the tokens that a bucket has given.
+#[inline]
+fn grant(bucket: Bucket, given: GrantedTokens) -> Option<Grant> {
+    match given {
+        GrantedTokens::Here(shares, starts_at) => {
+            Some(Grant::new(bucket, shares).starting_at(starts_at))
+        }
+        GrantedTokens::Gate(granted) => Grant::of_gate(granted),
+    }
+}
+
+fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
+    let charges = [own, parent];
+    for charge in &charges {
+        if let Some(refusal) = charge.bucket.known_refusal() {
+            return Charged::Done(Err(refused(&charge.bucket, refusal)));
+        }
+    }
+    // Check both before either is charged: if the parent is known to be short, the request costs
+    // nothing.
+    let known = charges
+        .each_ref()
+        .map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
+    if known.iter().any(Option::is_some) {
+        return Charged::Done(Err(denied_among(charges.iter().zip(known))));
+    }
+    if charges[0].mode.together
+        && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
+    {
+        let answers = match transaction::start(own, parent) {
+            Ok(answers) => answers,
+            Err(error) => return Charged::Done(Err(error.into())),
+        };
+        let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
+            let answer = match &charge.bucket {
+                Bucket::Gated { gate, .. } => {
+                    ChargeState::Coming(Box::new(Acquiring::together(gate, answer, deadline)))
+                }
+                _ => ChargeState::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
+            };
+            (charge, answer)
+        });
+        return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
+    }
+    // If one bucket was short when it was last seen, but too long ago to deny from that, it is
+    // asked alone. If it is still short, the other one needs no charge and no give-back.
+    let first = charges
+        .iter()
+        .position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
+    let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
+        let later = first.is_some_and(|first| first != index);
+        let answer = if later {
+            ChargeState::Later
+        } else {
+            ChargeState::to(&mut charge, deadline)
+        };
+        (charge, answer)
+    });
+    let charging = Charging::new(asked, deadline);
+    if charging.is_complete() {
+        Charged::Done(charging.conclude())
+    } else {
+        Charged::Waiting(Box::new(charging))
+    }
+}
+
+/// Returns the part of a transaction that charges a bucket in a store.
+fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
+    let Bucket::Gated { gate, limits } = &charge.bucket else {
+        return None;
+    };
+    let until = gate.deadline(deadline.into()).until();
+    let ask = Ask {
+        limits: limits.clone(),
+        mode: charge.mode.clone(),
+        amounts: charge.amounts.clone(),
+        until,
+    };
+    Some((gate.first()?, ask))
+}
+
+/// A request that waits for its buckets. If it is dropped, its grants are given back, but only a
+/// limited number of times.
+#[derive(Debug)]
+pub(crate) struct Charging {
+    /// The entity's bucket is the first.
+    asked: SmallVec<[(Charge, ChargeState); 2]>,
+    begun: Stopwatch,
+    deadline: Deadline,
+}
+
+/// The decision of one bucket, as far as there is one.
+#[derive(Debug)]
+enum ChargeState {
+    /// The bucket is asked after all others have granted.
+    Later,
+    Decided(BucketDecision<Grant>),
+    Coming(Box<Acquiring>),
+}
+
+impl ChargeState {
+    /// Asks the bucket of `charge`.
+    fn to(charge: &mut Charge, deadline: Deadline) -> Self {
+        match charge
+            .bucket
+            .acquire(&charge.mode, &charge.amounts, deadline)
+        {
+            BucketAnswer::Now(decision) => Self::decided(&charge.bucket, decision),
+            BucketAnswer::Waiting(acquiring) => Self::Coming(acquiring),
+        }
+    }
+
+    fn decided(bucket: &Bucket, decision: BucketDecision<GrantedTokens>) -> Self {
+        Self::Decided(
+            decision.and_then(|given| match grant(bucket.clone(), given) {
+                Some(grant) => BucketDecision::Granted(grant),
+                None => BucketDecision::Unavailable(WITHOUT_CHARGE),
+            }),
+        )
+    }
+
+    fn is_granted(&self) -> bool {
+        matches!(self, Self::Decided(BucketDecision::Granted(_)))
+    }
+}
+
+impl Charging {
+    fn new(asked: impl IntoIterator<Item = (Charge, ChargeState)>, deadline: Deadline) -> Self {
+        Self {
+            asked: asked.into_iter().collect(),
+            begun: Stopwatch::start(),
+            deadline,
+        }
+    }
+
+    /// Asks the buckets that were left for later if all others have granted. Returns `true` if
+    /// there were any.
+    fn ask_later(&mut self) -> bool {
+        let may_go_on = |(_, answer): &(_, ChargeState)| {
+            answer.is_granted() || matches!(answer, ChargeState::Later)
+        };
+        if !self.asked.iter().all(may_go_on) {
+            return false;
+        }
+        let left = self.begun.left(self.deadline);
+        let mut any = false;
+        for (charge, answer) in self
+            .asked
+            .iter_mut()
+            .filter(|(_, answer)| matches!(answer, ChargeState::Later))
+        {
+            *answer = ChargeState::to(charge, left.into());
+            any = true;
+        }
+        any
+    }
+
+    fn is_complete(&self) -> bool {
+        let any =
+            |which: fn(&ChargeState) -> bool| self.asked.iter().any(|(_, answer)| which(answer));
+        let failed = |answer: &ChargeState| {
+            matches!(answer, ChargeState::Decided(_)) && !answer.is_granted()
+        };
+        !any(|answer| matches!(answer, ChargeState::Coming(_)))
+            && (any(failed) || !any(|answer| matches!(answer, ChargeState::Later)))
+    }
+
+    /// Returns all grants. If one is missing, the others are given back.
+    fn conclude(mut self) -> Result<BucketGrants, Error> {
+        let asked = std::mem::take(&mut self.asked);
+        if asked.iter().all(|(_, answer)| answer.is_granted()) {
+            let granted = asked
+                .into_iter()
+                .filter_map(|(charge, answer)| match answer {
+                    ChargeState::Decided(BucketDecision::Granted(grant)) => Some(
+                        BucketGrant::new(grant, charge.owner, charge.mode.own)
+                            .together(charge.mode.together),
+                    ),
+                    _ => None,
+                });
+            return BucketGrants::new(granted)
+                .ok_or(Unavailable::Internal("a grant without a bucket").into());
+        }
+        let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
+        let mut unavailable = Unavailable::Internal("no answer");
+        let mut short = false;
+        let mut refusal = None;
+        for (charge, answer) in asked {
+            let ChargeState::Decided(decision) = answer else {
+                statuses.push((charge, None));
+                continue;
+            };
+            let status = match decision {
+                BucketDecision::Granted(grant) => Some(grant.statuses()),
+                BucketDecision::Denied(status) => {
+                    short = true;
+                    Some(status)
+                }
+                BucketDecision::Refused(why) => {
+                    refusal.get_or_insert_with(|| refused(&charge.bucket, why));
+                    None
+                }
+                BucketDecision::Unavailable(error) => {
+                    unavailable = error;
+                    None
+                }
+            };
+            statuses.push((charge, status));
+        }
+        if let Some(error) = refusal {
+            return Err(error);
+        }
+        if short {
+            Err(denied_among(
+                statuses
+                    .iter_mut()
+                    .map(|(charge, status)| (&*charge, status.take())),
+            ))
+        } else {
+            Err(unavailable.into())
+        }
+    }
+}
+
+impl Drop for Charging {
+    fn drop(&mut self) {
+        for (_, answer) in &mut self.asked {
+            if let ChargeState::Decided(BucketDecision::Granted(grant)) = answer {
+                grant.cancel();
+            }
+        }
+    }
+}
+
+impl Future for Charging {
+    type Output = Result<BucketGrants, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            for (charge, answer) in &mut self.asked {
+                let (ChargeState::Coming(acquiring), Bucket::Gated { gate, limits }) =
+                    (&mut *answer, &charge.bucket)
+                else {
+                    continue;
+                };
+                if let Poll::Ready(decision) =
+                    acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context)
+                {
+                    *answer =
+                        ChargeState::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
+                }
+            }
+            if !self.ask_later() {
+                break;
+            }
+        }
+        if self.is_complete() {
+            Poll::Ready(Charging::new(std::mem::take(&mut self.asked), self.deadline).conclude())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+/// Returns the error of a bucket that grants nothing, however long the request waits and however
+/// small its cost is.
+fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
+    let KeyParts {
+        entity, resource, ..
+    } = bucket.key();
+    match refusal {
+        BucketRefusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
+        BucketRefusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
+        BucketRefusal::Scripted(error) => *error,
+    }
+}
+
+/// Returns the denial of a request that charges one bucket.
+#[cold]
+fn denied(
+    KeyParts {
+        entity, resource, ..
+    }: KeyParts<'_>,
+    statuses: Vec<LimitStatus>,
+) -> Error {
+    Denied::new(entity.clone(), resource.clone(), statuses).into()
+}
+
+/// Returns the denial of a request, with the statuses of all its limits as far as they are known.
+fn denied_among<'a>(
+    charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>,
+) -> Error {
+    let mut first = None;
+    let mut limits = Vec::new();
+    for (charge, known) in charges {
+        let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.amounts));
+        if known.iter().any(LimitStatus::exceeded) {
+            charge.bucket.write_debts();
+        }
+        limits.extend(known.into_iter().map(|mut status| {
+            status.owner = charge.owner;
+            status
+        }));
+        first.get_or_insert(&charge.bucket);
+    }
+    match first {
+        Some(bucket) => denied(bucket.key(), limits),
+        // Cannot happen: every request has a bucket.
+        None => Unavailable::Internal("a denial without a bucket").into(),
+    }
+}

@@ -178,8 +178,8 @@ impl BucketState {
         }
     }
 
-    /// Returns the level of `known` at `now` (epoch ms).
-    pub(crate) fn level_at(&self, known: &LimitState, now: i64) -> Level {
+    /// Returns the level of `known`, one of the bucket's limits, at `now` (epoch ms).
+    pub fn level_at(&self, known: &LimitState, now: i64) -> Level {
         self.refilled(known, known.level, now)
     }
 

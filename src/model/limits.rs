@@ -69,6 +69,11 @@ impl Limits {
         Ok(Self(Arc::new(limits)))
     }
 
+    /// Returns `true` if one of them is a quota.
+    pub(crate) fn have_a_quota(&self) -> bool {
+        self.0.iter().any(Limit::is_quota)
+    }
+
     /// Returns the index of the limit `name`.
     pub(crate) fn index(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|limit| *limit.name() == name)

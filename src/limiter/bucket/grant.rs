@@ -135,12 +135,10 @@ impl Grant {
 
     /// Returns the statuses of the limits at the time of the request. All of them have granted it.
     pub(crate) fn statuses(&self) -> Vec<LimitStatus> {
+        let now = self.bucket.now();
         let status = |(limit, share): (&Limit, &LimitShare)| {
-            status(
-                limit,
-                share.left.saturating_add(share.charged),
-                share.charged,
-            )
+            let held = share.left.saturating_add(share.charged);
+            status(limit, held, share.charged, now)
         };
         self.limits()
             .iter()
@@ -151,10 +149,11 @@ impl Grant {
 
     /// Returns the statuses of the limits after the grant, less the use beyond it.
     pub(crate) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
+        let now = self.bucket.now();
         self.limits()
             .iter()
             .zip(&*self.shares)
-            .map(|(limit, share)| status_now(limit, share))
+            .map(move |(limit, share)| status_now(limit, share, now))
     }
 
     /// Adds another grant of the same bucket, perhaps of another shard, to this one. Its charge

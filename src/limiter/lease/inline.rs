@@ -136,7 +136,8 @@ impl InlineLease {
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus {
             owner: Owner::Entity,
-            ..status_now(limit, share)
+            // It has no quotas, so the time does not matter.
+            ..status_now(limit, share, 0)
         };
         self.limits().iter().zip(self.shares()).map(status)
     }

@@ -71,7 +71,7 @@ impl Request {
             }
             _ => return None,
         };
-        if home.has_records() {
+        if home.has_records() || limits.have_a_quota() {
             return None;
         }
         let mut shares = shares(&self.terms.cost, limits)?;

@@ -101,20 +101,21 @@ pub(crate) fn left_now(share: &LimitShare) -> i64 {
 }
 
 /// Returns the status of a limit after the grant of a share, less the use beyond it.
-pub(crate) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
+pub(crate) fn status_now(limit: &Limit, share: &LimitShare, now: i64) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
     LimitStatus {
         requested,
-        ..status(limit, tokens, 0)
+        ..status(limit, tokens, 0, now)
     }
 }
 
-/// Returns the status of a limit with `tokens`, in view of `amount`: millitokens.
-pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
+/// Returns the status of a limit with `tokens` at `now` (epoch ms), in view of `amount`:
+/// millitokens.
+pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64, now: i64) -> LimitStatus {
     plan::status(
         limit,
-        limit.rule(),
+        limit.rule_at(now),
         Level {
             tokens,
             remainder: 0,

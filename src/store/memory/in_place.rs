@@ -138,7 +138,8 @@ impl Entry {
     }
 
     /// Takes `amount` from the only limit, as [`spend`](Self::spend). Returns the millitokens that
-    /// are left, or the denial. `None` if there are several limits or if the store has records.
+    /// are left, or the denial. `None` if there are several limits, if the limit is a quota, or if
+    /// the store has records.
     ///
     /// Not inlined: the result fits into registers, and the caller stays small.
     #[inline(never)]
@@ -148,7 +149,7 @@ impl Entry {
         limits: &Limits,
         amount: i64,
     ) -> Option<Result<i64, Box<Denied>>> {
-        if limits.len() != 1 || home.has_records() {
+        if limits.len() != 1 || home.has_records() || limits.have_a_quota() {
             return None;
         }
         let now = home.now();

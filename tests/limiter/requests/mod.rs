@@ -34,6 +34,7 @@ mod overload;
 mod peer_flags;
 mod prefetch;
 mod processes;
+mod quotas;
 mod recreated_table;
 mod reservations;
 mod runtimes;

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, pin::Pin, sync::Arc};
 /// A future that a [`Store`](crate::store::Store) returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// How much is known about a failed call.
+/// The kind of a failed call: says if the call may have changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {

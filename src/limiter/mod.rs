@@ -94,5 +94,4 @@ pub use runtime::Breaker;
 pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
 pub(crate) use lease::More;
-pub(crate) use request::Started;
-pub(crate) use terms::{FallbackOptions, Shadow, WaitOptions};
+pub(crate) use terms::{FallbackOptions, Shadow, Started, WaitOptions};

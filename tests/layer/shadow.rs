@@ -21,7 +21,7 @@ fn few() -> Limit {
     Limit::per_hour("rph", 2)
 }
 
-fn told() -> Router {
+fn status_app() -> Router {
     let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
         // The lease can be settled with every verdict.
         lease.settle("rph", 1).unwrap();
@@ -42,7 +42,7 @@ async fn shadow_of(app: &Router) -> Value {
 
 async fn nothing_is_denied(limiter: RateLimiter) {
     let events = Events::collect();
-    let app = told().layer(layer(&limiter, per_user(few()).shadow()));
+    let app = status_app().layer(layer(&limiter, per_user(few()).shadow()));
     for _ in 0..2 {
         assert_eq!(shadow_of(&app).await, json!({"verdict": "granted"}));
     }
@@ -172,7 +172,7 @@ async fn a_shadow_policy_refuses_nothing_for_any_other_reason() {
     let (limiter, _) = memory();
     // The cost exceeds the capacity.
     let estimate = |_: &tollgate::layer::RequestHead<'_>| Some(5);
-    let app = told().layer(layer(
+    let app = status_app().layer(layer(
         &limiter,
         per_user(few()).estimate("rph", estimate).shadow(),
     ));
@@ -191,7 +191,7 @@ async fn a_shadow_policy_refuses_nothing_for_any_other_reason() {
     let settings = RateLimiter::builder().deadline(Duration::from_millis(200));
     let remote = Remote::with(settings).await;
     remote.engine.stop().await;
-    let app = told().layer(layer(&remote.limiter, per_user(few()).shadow()));
+    let app = status_app().layer(layer(&remote.limiter, per_user(few()).shadow()));
     assert_eq!(shadow_of(&app).await, json!({"verdict": "undecided"}));
 }
 

@@ -115,7 +115,7 @@ async fn a_store_that_answers_again_is_used_again() {
     }
 }
 
-fn told() -> Router {
+fn status_app() -> Router {
     let handler = async |lease: LeaseHandle, status: RateLimitStatus| {
         assert_eq!(lease.is_degraded(), status.degraded);
         // Adjusting a lease that charges nothing is not an error.
@@ -130,7 +130,7 @@ fn told() -> Router {
 async fn a_policy_can_allow_requests() {
     let events = Events::collect();
     let remote = Remote::with(impatient()).await;
-    let app = told().layer(layer(
+    let app = status_app().layer(layer(
         &remote.limiter,
         ten_tokens().on_unavailable(OnUnavailable::Allow),
     ));
@@ -160,7 +160,7 @@ async fn a_policy_can_allow_requests() {
 async fn an_allowed_request_has_no_other_layers_lease() {
     let remote = Remote::with(impatient()).await;
     let (outer, _) = super::world::memory();
-    let app = told()
+    let app = status_app()
         .layer(layer(
             &remote.limiter,
             ten_tokens().on_unavailable(OnUnavailable::Allow),

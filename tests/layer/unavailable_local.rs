@@ -157,14 +157,14 @@ async fn a_local_lease_says_so_and_settles_locally() {
     let app = Router::new()
         .route("/", get(handler))
         .layer(layer(&remote.limiter, half()));
-    let told = async || {
+    let status = async || {
         let body = ask(&app, from("alice")).await.into_body();
         let bytes = axum::body::to_bytes(body, 10_000).await.unwrap();
         serde_json::from_slice::<Value>(&bytes).unwrap()
     };
-    assert_eq!(told().await["degraded"], false);
+    assert_eq!(status().await["degraded"], false);
     remote.engine.stop().await;
-    let status = told().await;
+    let status = status().await;
     assert_eq!(
         (&status["degraded"], &status["entity"]),
         (&Value::from(true), &Value::from("alice"))

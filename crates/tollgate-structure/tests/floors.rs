@@ -47,10 +47,10 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("telemetry", "store", "WriteOutcome"),
 ];
 
-/// How many files the largest circle of `src` has.
+/// The number of files in the largest circle of `src`.
 const LARGEST_CIRCLE: usize = 5;
 
-/// How many files of `limiter` outside `limiter/gate` are in circles of `limiter`.
+/// The number of files of `limiter` outside `limiter/gate` are in circles of `limiter`.
 const LIMITER_FILES_IN_CIRCLES: usize = 0;
 
 fn sources() -> Sources {

@@ -2,7 +2,7 @@
 
 use http::header::CONTENT_LENGTH;
 
-use super::{Estimate, told};
+use super::{Estimate, amount_or_warn};
 use crate::layer::{RequestHead, settle::single_amount};
 
 /// The estimate that [`content_length`] returns.
@@ -30,7 +30,7 @@ impl ContentLength {
 
 impl Estimate for ContentLength {
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
-        let length = told(
+        let length = amount_or_warn(
             CONTENT_LENGTH.as_str(),
             single_amount(head.headers, &CONTENT_LENGTH),
         )?;

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_means_are_forgotten() {
+    fn the_number_of_means_is_bounded() {
         let learned = Learned::new(Learn::default().remember(100));
         for key in 0..100_000 {
             learned.observe(key, 7, None);

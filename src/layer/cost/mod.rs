@@ -97,12 +97,12 @@ pub struct HeaderAmount(HeaderName);
 
 impl Estimate for HeaderAmount {
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
-        told(self.0.as_str(), single_amount(head.headers, &self.0))
+        amount_or_warn(self.0.as_str(), single_amount(head.headers, &self.0))
     }
 }
 
 /// Returns the amount. Warns if there is a value that is not an amount.
-fn told(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
+fn amount_or_warn(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
     found
         .inspect_err(|problem| {
             telemetry::estimate_ignored(source, problem.label(), &problem.to_string())

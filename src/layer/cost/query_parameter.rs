@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::{Estimate, told};
+use super::{Estimate, amount_or_warn};
 use crate::layer::{
     RequestHead,
     settle::{BadAmount, amount},
@@ -26,7 +26,7 @@ pub fn query_parameter(name: impl Into<Cow<'static, str>>) -> QueryAmount {
 
 impl Estimate for QueryAmount {
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64> {
-        told(
+        amount_or_warn(
             &self.name,
             find(head.uri.query().unwrap_or_default(), &self.name),
         )

@@ -21,27 +21,27 @@ pub(crate) struct DecisionRules {
     /// `true` if responses report the denials of limits in shadow mode.
     pub(crate) reports_shadow: bool,
     /// The options for a request that is not granted at once. `None` if there are none.
-    pub(crate) recourse: Option<Arc<FallbackOptions>>,
+    pub(crate) fallback: Option<Arc<FallbackOptions>>,
 }
 
 impl DecisionRules {
     /// Returns `true` if the layer grants or denies each request, without any further options.
     pub(super) fn is_plain(&self) -> bool {
-        !self.in_handler && self.recourse.is_none()
+        !self.in_handler && self.fallback.is_none()
     }
 
     /// Returns `true` if the policy is in shadow mode.
     pub(crate) fn is_shadow(&self) -> bool {
-        self.recourse
+        self.fallback
             .as_ref()
-            .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+            .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All))
     }
 
     /// Returns `true` if the limit is in shadow mode.
     pub(crate) fn observes(&self, limit: &LimitName) -> bool {
-        self.recourse
+        self.fallback
             .as_ref()
-            .is_some_and(|recourse| recourse.shadow.covers(limit))
+            .is_some_and(|fallback| fallback.shadow.covers(limit))
     }
 }
 
@@ -122,7 +122,7 @@ impl DecisionDraft {
             together: self.together,
             in_handler: self.in_handler,
             reports_shadow: self.reports_shadow,
-            recourse: (!plain).then(|| {
+            fallback: (!plain).then(|| {
                 Arc::new(FallbackOptions {
                     local,
                     shadow,

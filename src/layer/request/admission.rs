@@ -103,7 +103,9 @@ impl Policy {
         }
         if rules.plain.decision
             && let Some(limits) = rules.limits.own()
-            && let Some(decision) = limiter.take_one(entity.as_bytes(), &resource, limits)
+            && let Some(decision) = limiter
+                .engine()
+                .take_one(entity.as_bytes(), &resource, limits)
         {
             return Admission::Decided(self.decide(limiter, head, decision));
         }
@@ -117,8 +119,8 @@ impl Policy {
             return Admission::bound(BoundLimiter::new(acquire, limiter.clone(), self.clone()));
         }
         match acquire.start() {
-            Started::Done(result) => Admission::Decided(self.decide(limiter, head, result)),
-            Started::Waiting(acquire) => Admission::Waiting(Box::new(acquire)),
+            Started::Now(result) => Admission::Decided(self.decide(limiter, head, result)),
+            Started::Later(acquire) => Admission::Waiting(Box::new(acquire)),
         }
     }
 
@@ -229,7 +231,7 @@ impl Rules {
         } else {
             acquire
         };
-        let acquire = acquire.recourse(self.decision.recourse.as_ref());
+        let acquire = acquire.fallback(self.decision.fallback.as_ref());
         let acquire = match self.decision.prefetch {
             Some(prefetch) => acquire.prefetch(prefetch),
             None => acquire,

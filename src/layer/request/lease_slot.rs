@@ -124,7 +124,7 @@ impl LeaseSlot {
         Arc::ptr_eq(&self.policy.rules, &policy.rules)
             && matches!(&*self.lock(), State::Lease(tracked) if {
                 let lease = &tracked.lease;
-                lease.entity().as_str() == entity && lease.resource().as_str() == resource && limiter.has_granted(lease)
+                lease.entity().as_str() == entity && lease.resource().as_str() == resource && lease.is_of(limiter.engine())
             })
     }
 

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        admin::{listing::Listing, records::records_of},
+        admin::{carry::carry, listing::Listing, records::records_of},
         api::RateLimiter,
         resolver::CacheStats,
     },
     model::{
-        AuditAction, AuditEvent, AuditSubject, BucketKey, ConfigScope, EntityId, IntoName, Limit,
-        Limits, ResolvedLimits, Resource, StoredConfig, StoredOnUnavailable,
+        AuditAction, AuditEvent, AuditSubject, ConfigScope, EntityId, IntoName, Limit, Limits,
+        ResolvedLimits, Resource, StoredConfig, StoredOnUnavailable,
     },
     store::{ReadConsistency, ResourceListing},
 };
@@ -78,7 +78,7 @@ impl Config {
                 .insert("on_unavailable".into(), json!(config.on_unavailable));
         }
         self.limiter.note(event).await?;
-        self.carry(&scope).await
+        carry(&self.limiter, &scope).await
     }
 
     /// Returns the config of a scope. One round trip: the cache is not used.
@@ -126,7 +126,7 @@ impl Config {
                     .insert("on_unavailable".into(), json!(before.on_unavailable));
             }
             self.limiter.note(event).await?;
-            self.carry(scope).await?;
+            carry(&self.limiter, scope).await?;
         }
         Ok(deleted)
     }
@@ -211,55 +211,6 @@ impl Config {
     /// Empties the cache: the next acquires look up their limits again.
     pub fn invalidate(&self) {
         self.limiter.engine().forget(&ConfigScope::System);
-    }
-
-    /// Writes the limits that apply now to the buckets of an entity.
-    async fn carry(&self, scope: &ConfigScope) -> Result<(), Error> {
-        match scope {
-            ConfigScope::System | ConfigScope::Resource(_) => Ok(()),
-            ConfigScope::EntityResource(entity, resource) => {
-                let key = BucketKey::new(entity.clone(), resource.clone());
-                match self.limiter.asked(self.limiter.store().read(&key)).await? {
-                    Some(_) => self.carry_to(key).await,
-                    None => Ok(()),
-                }
-            }
-            ConfigScope::Entity(entity) => {
-                let mut buckets = self.limiter.entities().buckets(entity);
-                while let Some(bucket) = buckets.next().await {
-                    let (key, _) = bucket?;
-                    if key.shard == 0 {
-                        self.carry_to(key).await?;
-                    }
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Writes the current limits to a bucket, with an acquire that takes nothing.
-    async fn carry_to(&self, key: BucketKey) -> Result<(), Error> {
-        let BucketKey {
-            entity, resource, ..
-        } = key;
-        let Some(resolved) = self.resolve(entity.clone(), resource.clone()).await? else {
-            return Ok(());
-        };
-        let acquire = self.limiter.acquire(entity, resource).without_parent();
-        let nothing = resolved
-            .limits
-            .iter()
-            .fold(acquire, |acquire, limit| acquire.cost(limit.name(), 0));
-        match nothing.await {
-            Ok(lease) => {
-                lease.commit();
-                Ok(())
-            }
-            // The bucket grants nothing, whatever its limits are. It gets them once it grants
-            // again.
-            Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {

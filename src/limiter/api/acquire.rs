@@ -6,8 +6,8 @@ use crate::{
     error::Error,
     limiter::{
         lease::Lease,
-        request::{AcquireFuture, Request, Started},
-        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
+        request::{AcquireFuture, Request},
+        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Started, WaitOptions},
     },
     model::{Cost, IntoLimits, LimitName},
 };
@@ -205,7 +205,7 @@ impl Acquire {
             if !share.is_valid() {
                 return Err(crate::error::Invalid::Share.into());
             }
-            request.recourse_mut().local = Some(share);
+            request.fallback_mut().local = Some(share);
             Ok::<_, Error>(())
         });
         self
@@ -225,7 +225,7 @@ impl Acquire {
     pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
         self.edit(|request| {
             let name = LimitName::new(name)?;
-            match &mut request.recourse_mut().shadow {
+            match &mut request.fallback_mut().shadow {
                 Shadow::Limits(names) => names.push(name),
                 shadow @ Shadow::None => *shadow = Shadow::Limits(vec![name]),
                 Shadow::All => {}
@@ -278,7 +278,7 @@ impl Acquire {
     /// write of the bucket is in flight. A denial costs nothing if the bucket is known to be short.
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {
-            let wait = &mut request.recourse_mut().wait;
+            let wait = &mut request.fallback_mut().wait;
             *wait = Some(WaitOptions {
                 most,
                 waiters: wait.map_or(WaitOptions::WAITERS, |wait| wait.waiters),
@@ -294,7 +294,7 @@ impl Acquire {
     /// [`Error::QueueFull`]. Its `retry_after` counts all requests that wait. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
-            let wait = &mut request.recourse_mut().wait;
+            let wait = &mut request.fallback_mut().wait;
             *wait = Some(WaitOptions {
                 most: wait.map_or(Duration::ZERO, |wait| wait.most),
                 waiters,
@@ -305,10 +305,10 @@ impl Acquire {
     }
 
     /// Sets all options that a policy gives.
-    pub(crate) fn recourse(mut self, recourse: Option<&Arc<FallbackOptions>>) -> Self {
-        if let Some(recourse) = recourse {
+    pub(crate) fn fallback(mut self, fallback: Option<&Arc<FallbackOptions>>) -> Self {
+        if let Some(fallback) = fallback {
             self.edit(|request| {
-                request.set_recourse(recourse.clone());
+                request.set_fallback(fallback.clone());
                 Ok::<_, Error>(())
             });
         }
@@ -329,10 +329,10 @@ impl Acquire {
 
     /// Starts the acquire, and returns its result at once if it needs no store call.
     #[inline]
-    pub(crate) fn start(self) -> Started {
+    pub(crate) fn start(self) -> Started<Result<Lease, Error>, AcquireFuture> {
         match self.request {
-            Err(error) => Started::Done(Err(*error)),
-            Ok(request) => Started::begin(request),
+            Err(error) => Started::Now(Err(*error)),
+            Ok(request) => request.start(),
         }
     }
 }

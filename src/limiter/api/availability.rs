@@ -33,10 +33,10 @@ pub struct WaitRequest(AvailabilityRequest);
 
 impl AvailabilityRequest {
     /// Creates a query that fails if the answer takes longer than `deadline`.
-    pub(crate) fn new(subject: Result<Target, Error>, deadline: Duration) -> Self {
+    pub(crate) fn new(target: Result<Target, Error>, deadline: Duration) -> Self {
         Self {
-            request: subject
-                .map(|subject| Request::new(subject, LimitsSource::Stored, deadline.into())),
+            request: target
+                .map(|target| Request::new(target, LimitsSource::Stored, deadline.into())),
         }
     }
 

@@ -39,7 +39,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct BucketHandle {
-    subject: Target,
+    target: Target,
     limits: LimitsSource,
     deadline: Deadline,
 }
@@ -49,7 +49,7 @@ impl fmt::Debug for BucketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyParts {
             entity, resource, ..
-        } = self.subject.key();
+        } = self.target.key();
         f.debug_struct("BucketHandle")
             .field("entity", entity)
             .field("resource", resource)
@@ -58,9 +58,9 @@ impl fmt::Debug for BucketHandle {
 }
 
 impl BucketHandle {
-    pub(crate) fn new(subject: Target, deadline: Deadline) -> Self {
+    pub(crate) fn new(target: Target, deadline: Deadline) -> Self {
         Self {
-            subject: subject.found(),
+            target: target.found(),
             limits: LimitsSource::Stored,
             deadline,
         }
@@ -68,12 +68,12 @@ impl BucketHandle {
 
     /// Returns the entity that is limited.
     pub fn entity(&self) -> &EntityId {
-        self.subject.key().entity
+        self.target.key().entity
     }
 
     /// Returns the resource that is used.
     pub fn resource(&self) -> &Resource {
-        self.subject.key().resource
+        self.target.key().resource
     }
 
     /// Sets limits for every acquire, whatever is stored, as [`Acquire::limits`] does.
@@ -82,7 +82,7 @@ impl BucketHandle {
     /// [`Error::Invalid`] if the limits cannot be combined.
     pub fn limits(mut self, limits: impl IntoLimits) -> Result<Self, Error> {
         let limits = limits.into_limits()?;
-        let found = match &self.subject {
+        let found = match &self.target {
             Target::Memory(place) => place.entry().map(|entry| (entry, place.home())),
             Target::Pinned(pinned) => Some((&pinned.entry, &pinned.home)),
             Target::Gated(_) => None,
@@ -97,7 +97,7 @@ impl BucketHandle {
             limits,
         };
         Ok(Self {
-            subject: Target::Pinned(Arc::new(pinned)),
+            target: Target::Pinned(Arc::new(pinned)),
             limits: LimitsSource::Stored,
             ..self
         })
@@ -116,10 +116,10 @@ impl BucketHandle {
     /// does.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        // Fast path: for most handles only one reference must be cloned. A clone of any subject and
+        // Fast path: for most handles only one reference must be cloned. A clone of any target and
         // limits goes through memory: it is written in pieces and read at once, which stalls the
         // processor.
-        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.subject, &self.limits) {
+        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.target, &self.limits) {
             return Acquire::new(Ok(Request::new(
                 Target::Pinned(pinned.clone()),
                 LimitsSource::Stored,
@@ -127,7 +127,7 @@ impl BucketHandle {
             )));
         }
         Acquire::new(Ok(Request::new(
-            self.subject.clone(),
+            self.target.clone(),
             self.limits.clone(),
             self.deadline,
         )))

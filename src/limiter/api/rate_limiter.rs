@@ -12,11 +12,10 @@ use crate::{
         },
         engine::{Backend, Engine},
         gate::Context,
-        lease::Lease,
         request::{LimitsSource, Request, Target},
         terms::PrefetchStats,
     },
-    model::{BucketKey, EntityId, IntoName, Limits, Resource},
+    model::{BucketKey, EntityId, IntoName, Resource},
     telemetry,
 };
 
@@ -72,8 +71,8 @@ impl RateLimiter {
         R: IntoName<Resource>,
     {
         Acquire::new(match Target::find(&self.engine, entity, resource) {
-            Ok(subject) => Ok(Request::new(
-                subject,
+            Ok(target) => Ok(Request::new(
+                target,
                 LimitsSource::Stored,
                 self.engine.deadline(),
             )),
@@ -98,8 +97,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = Target::find(&self.engine, entity, resource).map_err(|error| *error)?;
-        Ok(BucketHandle::new(subject, self.engine.deadline()))
+        let target = Target::find(&self.engine, entity, resource).map_err(|error| *error)?;
+        Ok(BucketHandle::new(target, self.engine.deadline()))
     }
 
     /// Returns the statuses of the limits of a bucket, without charging anything.
@@ -120,8 +119,8 @@ impl RateLimiter {
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        let subject = key(entity, resource).map(|key| Target::of(&self.engine, key));
-        AvailabilityRequest::new(subject, self.engine.settings().longest_call())
+        let target = key(entity, resource).map(|key| Target::of(&self.engine, key));
+        AvailabilityRequest::new(target, self.engine.settings().longest_call())
     }
 
     /// Returns the time until a cost would be granted, without charging anything: zero if it would
@@ -220,23 +219,6 @@ impl RateLimiter {
             Backend::Gated(gates) => gates.context().prefetched.read(),
             Backend::Memory(_) | Backend::Scripted(_) => PrefetchStats::default(),
         }
-    }
-
-    /// Returns `true` if a bucket of this limiter granted the lease. Not for the request path: it
-    /// copies a reference to the bucket.
-    pub(crate) fn has_granted(&self, lease: &Lease) -> bool {
-        lease.is_of(&self.engine)
-    }
-
-    /// Charges one token of a bucket in memory: see [`Engine::take_one`].
-    #[inline]
-    pub(crate) fn take_one(
-        &self,
-        entity: &[u8],
-        resource: &Resource,
-        limits: &Limits,
-    ) -> Option<Result<Lease, Error>> {
-        self.engine.take_one(entity, resource, limits)
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {

@@ -48,13 +48,13 @@ impl Step {
     fn shards(
         first: Arc<Gate>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         until: Instant,
     ) -> Self {
         let ask = Ask {
             limits: limits.clone(),
-            mode: mode.clone(),
+            context: context.clone(),
             amounts: amounts.clone(),
             until,
         };
@@ -75,13 +75,13 @@ impl Acquiring {
     pub(crate) fn shards(
         first: Arc<Gate>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
     ) -> Self {
         let late = first.deadline(deadline.into());
         Self {
-            step: Step::shards(first, limits, mode, amounts, late.until()),
+            step: Step::shards(first, limits, context, amounts, late.until()),
             late,
         }
     }
@@ -98,28 +98,28 @@ impl Acquiring {
         }
     }
 
-    /// Polls for the decision. `mode` and `amounts` must be those that the bucket was asked with.
-    /// They are not kept here because all requests of one bucket share the data that they refer to,
-    /// and every clone of a reference counter costs time.
+    /// Polls for the decision. `context` and `amounts` must be those that the bucket was asked
+    /// with. They are not kept here because all requests of one bucket share the data that they
+    /// refer to, and every clone of a reference counter costs time.
     pub(crate) fn poll(
         &mut self,
         gate: &Arc<Gate>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
-        context: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<GateDecision> {
         let decision = loop {
             match &mut self.step {
-                Step::Shards(answer) => break answer.as_mut().poll(context),
-                Step::Together(answer) => break Pin::new(answer).poll(context),
-                Step::One(answer) => match Pin::new(answer).poll(context) {
+                Step::Shards(answer) => break answer.as_mut().poll(cx),
+                Step::Together(answer) => break Pin::new(answer).poll(cx),
+                Step::One(answer) => match Pin::new(answer).poll(cx) {
                     // The bucket turned out to have several shards: the others may hold what this
                     // one does not.
                     Poll::Ready(BucketDecision::Denied(statuses)) => match split(gate) {
                         Some(first) => {
                             self.step =
-                                Step::shards(first, limits, mode, amounts, self.late.until())
+                                Step::shards(first, limits, context, amounts, self.late.until())
                         }
                         None => return Poll::Ready(BucketDecision::Denied(statuses)),
                     },
@@ -130,7 +130,7 @@ impl Acquiring {
         match decision {
             Poll::Ready(decision) => Poll::Ready(decision),
             Poll::Pending => Pin::new(&mut self.late)
-                .poll(context)
+                .poll(cx)
                 .map(|()| BucketDecision::Unavailable(gate.missed_deadline())),
         }
     }

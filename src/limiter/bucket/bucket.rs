@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use super::{
     acquiring::{Acquiring, split},
-    memory_bucket::{self, MemoryBucket},
+    memory_bucket::{MemoryBucket, MemoryCharge},
     scripted::ScriptedBucket,
 };
 use crate::{
     error::Unavailable,
     limiter::{
-        gate::{Gate, GateAnswer, GateGrant, router},
-        terms::{
-            Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Settlement, Shares,
-        },
+        gate::{Gate, GateGrant, router},
+        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
     model::{KeyParts, LimitStatus, Limits},
 };
@@ -30,28 +28,11 @@ pub(crate) enum Bucket {
     Scripted(Box<ScriptedBucket>),
 }
 
-/// The tokens that a bucket has granted.
+/// The tokens that a bucket was charged.
 #[derive(Debug)]
-pub(crate) enum GrantedTokens {
-    /// Tokens of a bucket in memory, and the time at which the request may start: epoch ms, 0 for
-    /// at once.
-    Here(Shares, i64),
-    /// Tokens of a bucket in a store.
+pub(crate) enum Charged {
+    Memory(MemoryCharge),
     Gate(GateGrant),
-}
-
-impl GrantedTokens {
-    fn here((shares, starts_at): memory_bucket::GrantedTokens) -> Self {
-        Self::Here(shares, starts_at)
-    }
-}
-
-/// The answer of a bucket to a request.
-#[derive(Debug)]
-pub(crate) enum BucketAnswer {
-    Now(BucketDecision<GrantedTokens>),
-    /// The store was asked and has not answered yet.
-    Waiting(Box<Acquiring>),
 }
 
 impl Bucket {
@@ -101,27 +82,27 @@ impl Bucket {
     /// Returns the statuses of the limits if it is known without asking that `amounts` do not fit.
     pub(crate) fn known_denial(
         &self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         match self {
             // Asking them costs nothing.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => router::known_denial(&first, limits, mode, amounts),
-                None => gate.known_denial(limits, mode, amounts),
+                Some(first) => router::known_denial(&first, limits, context, amounts),
+                None => gate.known_denial(limits, context, amounts),
             },
         }
     }
 
     /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old
     /// that is.
-    pub(crate) fn seems_short(&self, mode: &ChargeContext, amounts: &[i64]) -> bool {
+    pub(crate) fn seems_short(&self, context: &ChargeContext, amounts: &[i64]) -> bool {
         match self {
             Self::Memory(_) | Self::Scripted(_) => false,
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => router::seems_short(&first, limits, mode, amounts),
-                None => gate.seems_short(limits, mode, amounts),
+                Some(first) => router::seems_short(&first, limits, context, amounts),
+                None => gate.seems_short(limits, context, amounts),
             },
         }
     }
@@ -164,61 +145,30 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if the charge of a cancelled request is given back. In memory it always is,
-    /// because that costs no write.
-    pub(crate) fn forgives(&self) -> bool {
-        match self {
-            Self::Gated { gate, limits } => gate.forgives(limits),
-            Self::Memory(_) | Self::Scripted(_) => true,
-        }
-    }
-
     /// Asks for all of `amounts` or nothing.
     #[inline]
     pub(crate) fn acquire(
         &mut self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
-    ) -> BucketAnswer {
+    ) -> Started<BucketDecision<Charged>, Box<Acquiring>> {
         match self {
             Self::Memory(bucket) => {
-                BucketAnswer::Now(bucket.acquire(mode, amounts).map(GrantedTokens::here))
+                Started::Now(bucket.acquire(context, amounts).map(Charged::Memory))
             }
             Self::Gated { gate, limits } => match split(gate) {
-                Some(first) => BucketAnswer::Waiting(Box::new(Acquiring::shards(
-                    first, limits, mode, amounts, deadline,
+                Some(first) => Started::Later(Box::new(Acquiring::shards(
+                    first, limits, context, amounts, deadline,
                 ))),
-                None => match gate.acquire(limits, mode, amounts, deadline) {
-                    GateAnswer::Pending(pending) => {
-                        BucketAnswer::Waiting(Box::new(Acquiring::one(gate, pending, deadline)))
-                    }
-                    GateAnswer::Now(decision) => {
-                        BucketAnswer::Now(decision.map(GrantedTokens::Gate))
-                    }
-                },
+                None => gate
+                    .acquire(limits, context, amounts, deadline)
+                    .map(|decision| decision.map(Charged::Gate))
+                    .map_later(|pending| Box::new(Acquiring::one(gate, pending, deadline))),
             },
             Self::Scripted(scripted) => {
-                BucketAnswer::Now(scripted.acquire(mode, amounts).map(GrantedTokens::here))
+                Started::Now(scripted.acquire(context, amounts).map(Charged::Memory))
             }
         }
-    }
-
-    /// Settles `differences` and counts `counts` as consumed. Both are in millitokens, in the order
-    /// of the limits.
-    pub(crate) fn settle(&self, differences: &[i64], counts: &[i64]) -> Settlement {
-        if differences
-            .iter()
-            .chain(counts)
-            .all(|difference| *difference == 0)
-        {
-            return Settlement::done();
-        }
-        match self {
-            Self::Memory(bucket) => bucket.settle(differences),
-            Self::Gated { gate, limits } => return gate.settle(limits, differences, counts),
-            Self::Scripted(scripted) => scripted.settle(differences),
-        }
-        Settlement::done()
     }
 }

@@ -21,9 +21,13 @@ pub(crate) enum MemoryBucket {
     Pinned(Arc<ResolvedBucket>),
 }
 
-/// The tokens that a bucket in memory has granted, and the time at which the request may start:
-/// epoch ms, 0 for at once.
-pub(crate) type GrantedTokens = (Shares, i64);
+/// The tokens that a bucket in memory was charged.
+#[derive(Debug)]
+pub(crate) struct MemoryCharge {
+    pub(crate) shares: Shares,
+    /// The time at which the request may start: epoch ms, 0 for at once.
+    pub(crate) starts_at: i64,
+}
 
 impl MemoryBucket {
     pub(crate) fn new(place: MemoryPlace, limits: Limits) -> Self {
@@ -82,9 +86,9 @@ impl MemoryBucket {
     #[inline]
     pub(crate) fn acquire(
         &mut self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
-    ) -> BucketDecision<GrantedTokens> {
+    ) -> BucketDecision<MemoryCharge> {
         if let Err(error) = self.claim() {
             return BucketDecision::Unavailable(error);
         }
@@ -95,14 +99,14 @@ impl MemoryBucket {
         };
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
-        let spent = match &mode.patience {
+        let spent = match &context.patience {
             None => entry
                 .spend(home, limits, &mut shares, home.now())
                 .map(|()| 0),
             Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, home.now()),
         };
         match spent {
-            Ok(starts_at) => BucketDecision::Granted((shares, starts_at)),
+            Ok(starts_at) => BucketDecision::Granted(MemoryCharge { shares, starts_at }),
             Err(statuses) => BucketDecision::Denied(statuses),
         }
     }

@@ -7,17 +7,16 @@ mod acquiring;
 )]
 mod bucket;
 mod grant;
-mod grants;
 mod memory;
 mod memory_bucket;
+mod script;
 mod scripted;
 
-pub use scripted::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
+pub use script::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
 pub(super) use acquiring::Acquiring;
-pub(super) use bucket::{Bucket, BucketAnswer, GrantedTokens};
-pub(super) use grant::Grant;
-pub(super) use grants::{BucketGrant, BucketGrants, MOST_USED};
+pub(super) use bucket::{Bucket, Charged};
+pub(super) use grant::{Grant, Grants};
 pub(super) use memory::{LimitsRef, Memory, MemoryPlace, ResolvedBucket, resolve};
-pub(super) use memory_bucket::MemoryBucket;
+pub(super) use memory_bucket::{MemoryBucket, MemoryCharge};
 pub(super) use scripted::Scripted;

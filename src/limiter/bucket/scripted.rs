@@ -1,7 +1,6 @@
-//! Decisions by a script instead of buckets, for tests.
+//! Buckets in memory behind a script that decides instead of them, for tests.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,107 +10,14 @@ use std::{
 
 use super::{
     memory::Memory,
-    memory_bucket::{GrantedTokens, MemoryBucket},
+    memory_bucket::{MemoryBucket, MemoryCharge},
+    script::{Script, ScriptDecision, ScriptEvent, ScriptRequest, named},
 };
 use crate::{
-    error::{Disabled, Error, ExceedsCapacity, Unavailable},
+    error::{Disabled, Error, ExceedsCapacity},
     limiter::terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, LimitShare},
-    model::{
-        BucketKey, EntityId, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner, Resource,
-    },
+    model::{BucketKey, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner},
 };
-
-/// Decides instead of buckets, and observes what happens to leases: for tests of services that use
-/// a limiter. It is passed to
-/// [`RateLimiterBuilder::build_scripted`](crate::limiter::RateLimiterBuilder::build_scripted). The
-/// crate `tollgate-testkit` has one with a recorder.
-///
-/// Both methods are called on the paths that acquire and end leases: they must not block, and must
-/// not use the limiter.
-pub trait Script: fmt::Debug + Send + Sync + 'static {
-    /// Decides a request for tokens of one bucket. A parent's bucket is asked separately.
-    fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision;
-
-    /// Called for every event.
-    fn record(&self, event: ScriptEvent<'_>);
-}
-
-/// A request for tokens of one bucket.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ScriptRequest<'a> {
-    /// The entity of the bucket.
-    pub entity: &'a EntityId,
-    /// The resource of the bucket.
-    pub resource: &'a Resource,
-    /// The bucket's limits.
-    pub limits: &'a Limits,
-    amounts: &'a [i64],
-}
-
-impl ScriptRequest<'_> {
-    /// Returns the cost: tokens of every limit.
-    pub fn cost(&self) -> impl Iterator<Item = (&LimitName, u64)> {
-        named(self.limits, self.amounts)
-            .map(|(name, tokens)| (name, u64::try_from(tokens).unwrap_or(0)))
-    }
-}
-
-/// The decision of a script.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ScriptDecision {
-    /// The bucket in memory decides.
-    Bucket,
-    /// Grants, whatever the bucket holds.
-    Grant,
-    /// Denies: the limit is short, and would grant the request after `retry_after`.
-    Deny {
-        /// The limit. `None` means the first limit with a cost above zero.
-        limit: Option<LimitName>,
-        /// The time after which the limit would grant the request.
-        retry_after: Duration,
-    },
-    /// Refuses the cost as above the capacity of the limit.
-    ExceedsCapacity {
-        /// The limit. `None` means the first limit with a cost above zero.
-        limit: Option<LimitName>,
-    },
-    /// Refuses, because the resource is disabled for the entity.
-    Disable,
-    /// Gives no decision, as if the store did not answer.
-    Fail(Unavailable),
-}
-
-/// An event in the life of a lease.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum ScriptEvent<'a> {
-    /// A request was granted. A later request of a lease for more tokens is a grant of its own.
-    Granted {
-        /// The number of the grant, starting at 1.
-        lease: u64,
-        /// The request.
-        request: ScriptRequest<'a>,
-    },
-    /// A request was not granted.
-    Refused {
-        /// The request.
-        request: ScriptRequest<'a>,
-    },
-    /// The real use differs from the tokens that were granted.
-    Settled {
-        /// The number of the grant.
-        lease: u64,
-        /// The differences in tokens, for every limit. Negative if tokens were given back.
-        differences: &'a [(LimitName, i64)],
-    },
-    /// The lease has ended. If it was not settled before, exactly the granted tokens were used.
-    Ended {
-        /// The number of the grant.
-        lease: u64,
-    },
-}
 
 /// A script, and the buckets in memory behind it.
 #[derive(Debug)]
@@ -159,24 +65,24 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.scripted
             .script
-            .record(ScriptEvent::Ended { lease: self.number });
+            .record(ScriptEvent::Ended { grant: self.number });
     }
 }
 
 impl ScriptedBucket {
     pub(crate) fn acquire(
         &mut self,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
-    ) -> BucketDecision<GrantedTokens> {
+    ) -> BucketDecision<MemoryCharge> {
         let decision = self.scripted.script.decide(&request(&self.bucket, amounts));
-        let decision = self.decision(decision, mode, amounts);
+        let decision = self.decision(decision, context, amounts);
         let request = request(&self.bucket, amounts);
         match &decision {
             BucketDecision::Granted(_) => {
                 let number = self.scripted.leases.fetch_add(1, Ordering::Relaxed);
                 self.scripted.script.record(ScriptEvent::Granted {
-                    lease: number,
+                    grant: number,
                     request,
                 });
                 self.lease = Some(Arc::new(Running {
@@ -195,17 +101,17 @@ impl ScriptedBucket {
     fn decision(
         &mut self,
         decision: ScriptDecision,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
-    ) -> BucketDecision<GrantedTokens> {
+    ) -> BucketDecision<MemoryCharge> {
         let refused =
             |error: Error| BucketDecision::Refused(BucketRefusal::Scripted(Box::new(error)));
         match decision {
-            ScriptDecision::Bucket => self.bucket.acquire(mode, amounts),
+            ScriptDecision::Bucket => self.bucket.acquire(context, amounts),
             ScriptDecision::Grant => self.grant(amounts, 0),
             ScriptDecision::Deny { limit, retry_after } => {
                 let wait = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
-                if mode
+                if context
                     .patience
                     .as_ref()
                     .is_some_and(|patience| wait <= patience.most)
@@ -229,7 +135,7 @@ impl ScriptedBucket {
     }
 
     /// Charges the bucket, even if it goes into debt.
-    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<GrantedTokens> {
+    fn grant(&mut self, amounts: &Amounts, starts_at: i64) -> BucketDecision<MemoryCharge> {
         if let Err(error) = self.bucket.claim() {
             return BucketDecision::Unavailable(error);
         }
@@ -243,7 +149,10 @@ impl ScriptedBucket {
             left,
             ..LimitShare::asked(*amount)
         });
-        BucketDecision::Granted((shares.collect(), starts_at))
+        BucketDecision::Granted(MemoryCharge {
+            shares: shares.collect(),
+            starts_at,
+        })
     }
 
     fn denied(
@@ -300,7 +209,7 @@ impl ScriptedBucket {
                 .map(|(name, tokens)| (name.clone(), tokens))
                 .collect();
             let event = ScriptEvent::Settled {
-                lease: lease.number,
+                grant: lease.number,
                 differences: &differences,
             };
             self.scripted.script.record(event);
@@ -318,12 +227,4 @@ fn request<'a>(bucket: &'a MemoryBucket, amounts: &'a Amounts) -> ScriptRequest<
         limits: bucket.limits(),
         amounts,
     }
-}
-
-/// Returns the whole tokens of each limit.
-fn named<'a>(limits: &'a Limits, amounts: &'a [i64]) -> impl Iterator<Item = (&'a LimitName, i64)> {
-    limits
-        .iter()
-        .zip(amounts)
-        .map(|(limit, amount)| (limit.name(), amount / MILLI))
 }

@@ -91,7 +91,7 @@ impl Engine {
             settings: settings.gate,
             write_ids: WriteIds::new(),
             prefetched: Counters::default(),
-            kinds: Interner::default(),
+            interner: Interner::default(),
             breaker,
             refusals,
             round_trip: RoundTrip::default(),

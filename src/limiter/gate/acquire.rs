@@ -9,14 +9,14 @@ use crate::{
     limiter::{
         gate::{
             gate::{Gate, LEAST_WAIT},
-            grant::{GateAnswer, GateGrant, PendingDecision},
+            grant::{GateDecision, GateGrant, PendingDecision},
             pacing,
             slot::Locked,
             state::Waiter,
             wish::Wish,
             writer,
         },
-        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline},
+        terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
     model::{LimitStatus, Limits, plan},
 };
@@ -36,7 +36,7 @@ impl Gate {
     pub(crate) fn known_denial(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         let (now, trusted_for) = (
@@ -44,10 +44,11 @@ impl Gate {
             self.context.settings.deny_from_memory,
         );
         let mut state = self.lock();
-        if mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
+        if context.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
             return None;
         }
-        let denial = state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)?;
+        let denial =
+            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)?;
         state.denied_at = now;
         self.write_debt(state);
         Some(denial)
@@ -58,15 +59,15 @@ impl Gate {
     pub(crate) fn seems_short(
         &self,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
-            let held = mode.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
+            let held = context.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
             !held
                 && state
-                    .denial(Wish::new(limits, mode, amounts), &state.pending, now)
+                    .denial(Wish::new(limits, context, amounts), &state.pending, now)
                     .is_some()
         })
     }
@@ -93,41 +94,41 @@ impl Gate {
         })
     }
 
-    /// Asks for `amounts`. Returns a receiver for the verdict, which the caller awaits for at most
-    /// `deadline`, or as an `Err` the answer that is known at once. If the receiver is dropped, a
-    /// grant is given back.
+    /// Asks for `amounts`. Returns the decision if the gate knows it at once; else a future of the
+    /// decision, which the caller awaits for at most `deadline`. If the future is dropped, a grant
+    /// is given back.
     pub(crate) fn acquire(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         deadline: Deadline,
-    ) -> GateAnswer {
+    ) -> Started<GateDecision, PendingDecision> {
         if self.context.background.is_closed() {
-            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::ShutDown));
+            return Started::Now(BucketDecision::Unavailable(Unavailable::ShutDown));
         }
         let now = self.context.clock.now();
         let trusted_for = self.context.settings.deny_from_memory;
         let mut state = self.lock();
         if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
             state.denied_at = now;
-            return GateAnswer::Now(BucketDecision::Refused(refusal));
+            return Started::Now(BucketDecision::Refused(refusal));
         }
-        if let Some(prefetch) = mode.prefetch {
-            state = match self.serve_ahead(state, limits, mode, amounts, prefetch, now) {
+        if let Some(prefetch) = context.prefetch {
+            state = match self.serve_ahead(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
                     let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
-                    return GateAnswer::Now(BucketDecision::Granted(grant));
+                    return Started::Now(BucketDecision::Granted(grant));
                 }
             };
         }
         if let Some(statuses) =
-            state.deny_from_memory(Wish::new(limits, mode, amounts), now, trusted_for)
+            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)
         {
             state.denied_at = now;
             self.write_debt(state);
-            return GateAnswer::Now(BucketDecision::Denied(statuses));
+            return Started::Now(BucketDecision::Denied(statuses));
         }
         let came = pacing::now();
         let until = came.checked_add(deadline.into());
@@ -135,24 +136,24 @@ impl Gate {
             && wait + self.context.round_trip.mean() > Duration::from(deadline)
         {
             let retry_after = wait.max(LEAST_WAIT);
-            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::Throttled {
+            return Started::Now(BucketDecision::Unavailable(Unavailable::Throttled {
                 retry_after,
             }));
         }
         if !self.context.breaker.admits(|| self.context.clock.now()) {
-            return GateAnswer::Now(BucketDecision::Unavailable(Unavailable::BreakerOpen));
+            return Started::Now(BucketDecision::Unavailable(Unavailable::BreakerOpen));
         }
         let (reply, decision) = oneshot::channel();
         state.asked(limits, amounts);
         state
             .queue
-            .push_back(Waiter::new(limits, mode, amounts.clone(), until, reply));
-        if let Some(prefetch) = mode.prefetch {
-            self.take_ahead(state, mode, amounts, prefetch, now);
+            .push_back(Waiter::new(limits, context, amounts.clone(), until, reply));
+        if let Some(prefetch) = context.prefetch {
+            self.take_ahead(state, context, amounts, prefetch, now);
             state = self.lock();
         }
         self.start_writing(state);
-        GateAnswer::Pending(PendingDecision::new(decision))
+        Started::Later(PendingDecision::new(decision))
     }
 
     /// Returns the statuses of `limits` after a fresh read. One round trip, no write unit.

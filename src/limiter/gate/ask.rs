@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) limits: Limits,
-    pub(crate) mode: ChargeContext,
+    pub(crate) context: ChargeContext,
     pub(crate) amounts: Amounts,
     /// The time until which the request waits.
     pub(crate) until: Instant,

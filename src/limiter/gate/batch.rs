@@ -26,14 +26,14 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// The limits that the bucket has after the write; `None` if they stay as they are.
-    pub(super) wanted: Option<Limits>,
+    pub(super) limits: Option<Limits>,
     /// `true` if these limits are the entity's own; `None` if that is not known.
     pub(super) own: Option<bool>,
     /// The entity's parent, if one of the requests knows it.
     pub(super) lineage: Option<Arc<ParentLink>>,
-    /// The spends of the waiters and the pending differences together.
+    /// The changes of the write: the spends of the waiters, and the pending differences.
     pub(super) changes: LedgerDelta,
-    /// The pending differences alone.
+    /// The pending differences, which are also part of `changes`.
     pub(super) pending: LedgerDelta,
     /// `true` if the bucket admits the waiters without charging them.
     pub(super) bypassed: bool,
@@ -44,8 +44,8 @@ pub(super) struct Batch {
 impl Batch {
     /// Returns the limits and the parent that the bucket has after the write, and the `others` to
     /// expect.
-    pub(super) fn wanted(&self, others: Others) -> Desired<'_> {
-        let limits = self.wanted.as_deref().unwrap_or_default();
+    pub(super) fn desired(&self, others: Others) -> Desired<'_> {
+        let limits = self.limits.as_deref().unwrap_or_default();
         Desired {
             limits,
             own: self.own,
@@ -119,7 +119,7 @@ impl GateState {
         trusted_for: Duration,
         denied: &mut Vec<(Waiter, GateDecision)>,
     ) -> Option<Batch> {
-        let mut wanted = self.queue.front().map(|waiter| waiter.limits.clone());
+        let mut limits = self.queue.front().map(|waiter| waiter.limits.clone());
         let mut own = self.queue.front().and_then(|waiter| waiter.own);
         let mut changes = self.pending.clone();
         let mut waiters = Vec::new();
@@ -144,7 +144,7 @@ impl GateState {
                 .is_some_and(|first| fits(state, first.wish(), &changes, *at))
         };
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
-        let mut room = Headroom::new(state, wanted.as_ref(), &changes, room_at);
+        let mut room = Headroom::new(state, limits.as_ref(), &changes, room_at);
         self.found_at = None;
         for waiter in std::mem::take(&mut self.queue) {
             if let Some(refusal) = &refusal {
@@ -153,9 +153,9 @@ impl GateState {
             }
             // One write carries one set of parameters. Requests with other limits wait for the next
             // write.
-            let together = wanted
+            let together = limits
                 .as_ref()
-                .is_some_and(|wanted| wanted.same(&waiter.limits));
+                .is_some_and(|limits| limits.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
             if together
                 && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now)))
@@ -173,9 +173,9 @@ impl GateState {
             }
         }
         self.queue = later;
-        let carries = match (&wanted, self.seen.live(now)) {
-            (Some(wanted), Some(state)) => {
-                refusal.is_none() && (self.ahead || plan::differs(state, wanted))
+        let carries = match (&limits, self.seen.live(now)) {
+            (Some(limits), Some(state)) => {
+                refusal.is_none() && (self.ahead || plan::differs(state, limits))
             }
             _ => false,
         };
@@ -183,7 +183,7 @@ impl GateState {
             // The image is too old to deny by, or has other parameters: ask for the first request
             // alone.
             if let Some(waiter) = self.queue.pop_front() {
-                wanted = Some(waiter.limits.clone());
+                limits = Some(waiter.limits.clone());
                 own = waiter.own;
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
@@ -200,7 +200,7 @@ impl GateState {
         let (pending, confirmations) = self.take_pending();
         let lineage = waiters.iter().find_map(|waiter| waiter.lineage.clone());
         Some(Batch {
-            wanted,
+            limits,
             own,
             lineage,
             changes,

@@ -66,7 +66,7 @@ fn amount(part: u32, capacity: i64) -> i64 {
 impl CompactImage {
     /// Creates the record of a gate. `before` is the last record of the same gate, mostly of the
     /// same kind.
-    pub(super) fn of(mut state: GateState, before: Option<&Self>, kinds: &Interner) -> Self {
+    pub(super) fn of(mut state: GateState, before: Option<&Self>, interner: &Interner) -> Self {
         let mut record = Self {
             kind: None,
             absent: matches!(state.seen, Seen::Absent),
@@ -116,7 +116,7 @@ impl CompactImage {
         let known = before
             .and_then(|before| before.kind.as_ref())
             .filter(|kind| ***kind == bucket);
-        record.kind = Some(known.cloned().unwrap_or_else(|| kinds.shared(bucket)));
+        record.kind = Some(known.cloned().unwrap_or_else(|| interner.shared(bucket)));
         record
     }
 

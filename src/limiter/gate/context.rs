@@ -47,7 +47,7 @@ pub(crate) struct Context {
     pub(crate) settings: GateSettings,
     pub(crate) write_ids: WriteIds,
     pub(crate) prefetched: Counters,
-    pub(crate) kinds: Interner,
+    pub(crate) interner: Interner,
     pub(crate) breaker: Arc<Switch>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) round_trip: RoundTrip,
@@ -80,7 +80,7 @@ impl Context {
     }
 
     /// Records that the table or a bucket is missing although it should exist.
-    pub(crate) fn suspect(&self) {
+    pub(crate) fn doubt_table(&self) {
         self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -88,7 +88,7 @@ impl Context {
     /// Costs one round trip then.
     pub(crate) async fn check_table(&self) -> Result<(), Unavailable> {
         if self.resolver.found_no_table() {
-            self.suspect();
+            self.doubt_table();
         }
         if self.suspicions.load(Ordering::Acquire) == self.cleared.load(Ordering::Acquire) {
             return Ok(());
@@ -125,7 +125,7 @@ impl Context {
     }
 
     /// Records if the store has answered a write. Only counted during shutdown.
-    pub(crate) fn flew(&self, answered: bool) {
+    pub(crate) fn write_ended(&self, answered: bool) {
         if !self.background.is_closed() {
             return;
         }

@@ -107,7 +107,7 @@ impl Gate {
     /// table.
     pub(super) fn miss(&self, state: &GateState, shown: Option<&BucketState>) {
         if shown.is_none() && state.seen.live(self.context.clock.now()).is_some() {
-            self.context.suspect();
+            self.context.doubt_table();
         }
     }
 
@@ -141,7 +141,7 @@ impl Gate {
 
     /// Reads the state without keeping the gate awake.
     pub(super) fn peek<T>(&self, now: i64, look: impl FnOnce(&GateState) -> T) -> T {
-        slot::peek(self.slot(), &self.context.kinds, now, look)
+        slot::peek(self.slot(), &self.context.interner, now, look)
     }
 
     pub(super) fn slot(&self) -> MutexGuard<'_, Slot> {

@@ -13,7 +13,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::gate::Gate,
-        terms::{Amounts, BucketDecision, left_until},
+        terms::{Amounts, BucketDecision, LimitShare, Settlement, Shares, absorb, left_until},
     },
     model::Limits,
     telemetry,
@@ -22,40 +22,38 @@ use crate::{
 /// The decision of a bucket in a store.
 pub(crate) type GateDecision = BucketDecision<GateGrant>;
 
-/// Tokens that one or several shards of a bucket have granted. If nobody takes them, they are given
-/// back on drop.
+/// Tokens that one or several shards of a bucket have granted. If it is dropped before it is
+/// settled, they are given back.
 #[derive(Debug)]
-pub(crate) struct GateGrant(Option<GateCharge>);
-
-/// The charge of a grant.
-#[derive(Debug)]
-pub(crate) struct GateCharge {
-    /// The charged shards.
-    pub(crate) shards: SmallVec<[(Arc<Gate>, Amounts); 1]>,
-    pub(crate) limits: Limits,
-    /// `true` if the bucket is bypassed: the amounts were counted, and not charged.
-    pub(crate) counted: bool,
-    /// The tokens that the bucket held after the charge, in millitokens.
-    pub(crate) left: Amounts,
+pub(crate) struct GateGrant {
+    /// The charged shards, at least one. Use beyond the grant is taken from the first one.
+    shards: SmallVec<[(Arc<Gate>, Amounts); 1]>,
+    limits: Limits,
+    /// The amounts that a bypassed bucket has counted and not charged; empty if it is not bypassed.
+    counted: Amounts,
+    /// All amounts that were charged or counted.
+    shares: Shares,
     /// The time at which the debt of the bucket is refilled: epoch ms. 0 if there is none.
-    pub(crate) starts_at: i64,
+    starts_at: i64,
     /// Shared by the two grants of a transaction, which are given back together or not at all: the
     /// first one that is cancelled decides for both.
-    pub(crate) forgiven: Option<Arc<OnceLock<bool>>>,
+    forgiven: Option<Arc<OnceLock<bool>>>,
+    settled: bool,
 }
 
 impl GateGrant {
     /// Creates the grant of one shard. `left` are the tokens that the bucket held after the charge.
     pub(crate) fn new(gate: Arc<Gate>, limits: Limits, charged: Amounts, left: Amounts) -> Self {
-        let shards = smallvec![(gate, charged)];
-        Self(Some(GateCharge {
-            shards,
+        let shares = shares(&charged, &left);
+        Self {
+            shards: smallvec![(gate, charged)],
             limits,
-            counted: false,
-            left,
+            counted: Amounts::new(),
+            shares,
             starts_at: 0,
             forgiven: None,
-        }))
+            settled: false,
+        }
     }
 
     /// Creates the grant of a bypassed bucket: the amounts were counted, and not charged.
@@ -65,7 +63,11 @@ impl GateGrant {
         counted: Amounts,
         left: Amounts,
     ) -> Self {
-        Self::new(gate, limits, counted, left).with(|charge| charge.counted = true)
+        let nothing = counted.iter().map(|_| 0).collect();
+        let mut grant = Self::new(gate, limits, nothing, Amounts::new());
+        grant.shares = shares(&counted, &left);
+        grant.counted = counted;
+        grant
     }
 
     /// Creates a grant of several shards. Returns `None` if no shard was charged.
@@ -74,97 +76,162 @@ impl GateGrant {
         limits: Limits,
         left: Amounts,
     ) -> Option<Self> {
-        let charge = GateCharge {
+        let mut charged = shards.first()?.1.clone();
+        shards[1..]
+            .iter()
+            .for_each(|(_, amounts)| add(&mut charged, amounts));
+        Some(Self {
+            shares: shares(&charged, &left),
             shards,
             limits,
-            counted: false,
-            left,
+            counted: Amounts::new(),
             starts_at: 0,
             forgiven: None,
-        };
-        (!charge.shards.is_empty()).then_some(Self(Some(charge)))
+            settled: false,
+        })
     }
 
     /// Makes it one of a pair: if the request is cancelled, both are given back, or both stay.
-    pub(crate) fn paired(self, forgiven: &Arc<OnceLock<bool>>) -> Self {
-        self.with(|charge| charge.forgiven = Some(forgiven.clone()))
+    pub(crate) fn paired(mut self, forgiven: &Arc<OnceLock<bool>>) -> Self {
+        self.forgiven = Some(forgiven.clone());
+        self
     }
 
     /// Gives it back whenever the request is cancelled: a top-up of a lease, which was charged
     /// before.
-    pub(crate) fn always_given_back(self) -> Self {
-        self.with(|charge| charge.forgiven = Some(Arc::new(OnceLock::from(true))))
-    }
-
-    pub(crate) fn starting_at(self, starts_at: i64) -> Self {
-        self.with(|charge| charge.starts_at = starts_at)
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut GateCharge)) -> Self {
-        if let Some(charge) = &mut self.0 {
-            change(charge);
-        }
+    pub(crate) fn always_given_back(mut self) -> Self {
+        self.forgiven = Some(Arc::new(OnceLock::from(true)));
         self
     }
 
-    /// Takes the tokens. They are not given back any more.
-    pub(crate) fn take(mut self) -> Option<GateCharge> {
-        self.0.take()
+    pub(crate) fn starting_at(mut self, starts_at: i64) -> Self {
+        self.starts_at = starts_at;
+        self
+    }
+
+    /// Returns the time at which the request may start: epoch ms, 0 for at once.
+    pub(crate) fn starts_at(&self) -> i64 {
+        self.starts_at
+    }
+
+    pub(crate) fn shares(&self) -> &[LimitShare] {
+        &self.shares
+    }
+
+    pub(crate) fn shares_mut(&mut self) -> &mut [LimitShare] {
+        &mut self.shares
     }
 
     /// Returns the charged amounts for later requests. Returns `None` if they cannot be kept: they
     /// are given back.
     pub(crate) fn into_chunk(mut self) -> Option<Amounts> {
-        let mut charge = self
-            .0
-            .take_if(|charge| !charge.counted && charge.shards.len() == 1)?;
-        charge.shards.pop().map(|(_, charged)| charged)
+        if !self.counted.is_empty() || self.shards.len() > 1 {
+            return None;
+        }
+        self.settled = true;
+        self.shards.pop().map(|(_, charged)| charged)
     }
 
-    /// Gives the tokens of a cancelled request back, or keeps them if too many were given back.
-    pub(crate) fn cancel(mut self) {
-        self.0.take_if(|charge| !charge.forgives());
-    }
-}
-
-impl GateCharge {
-    fn forgives(&self) -> bool {
+    /// Gives the tokens of a cancelled request back on drop, or keeps them if too many were given
+    /// back.
+    pub(crate) fn cancel(&mut self) {
         let forgives = || {
             self.shards
                 .first()
                 .is_some_and(|(gate, _)| gate.forgives(&self.limits))
         };
-        match &self.forgiven {
+        let forgiven = match &self.forgiven {
             None => forgives(),
             Some(forgiven) => *forgiven.get_or_init(forgives),
+        };
+        self.settled |= !forgiven;
+    }
+
+    /// Adds another grant of the same bucket, perhaps of another shard, to this one.
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
+        other.settled = true;
+        for (gate, more) in other.shards.drain(..) {
+            let same = |(own, _): &&mut (Arc<Gate>, _)| own.key().shard == gate.key().shard;
+            match self.shards.iter_mut().find(same) {
+                Some((_, charged)) => add(charged, &more),
+                None => self.shards.push((gate, more)),
+            }
         }
+        if self.counted.is_empty() {
+            self.counted = std::mem::take(&mut other.counted);
+        } else {
+            add(&mut self.counted, &other.counted);
+        }
+        absorb(&mut self.shares, &other.shares);
+    }
+
+    /// Settles the real use instead of the charge, and ends the grant.
+    pub(crate) fn settle(&mut self) -> Settlement {
+        self.settled = true;
+        if self.shares.iter().all(|share| share.used == share.charged) {
+            Settlement::done()
+        } else {
+            self.settle_difference(|share| share.used.saturating_sub(share.charged))
+        }
+    }
+
+    /// Gives back to every shard at most what it was charged. Use beyond the grant is taken from
+    /// the first shard.
+    fn settle_difference(&self, difference: impl Fn(&LimitShare) -> i64) -> Settlement {
+        let mut left: Amounts = self.shares.iter().map(difference).collect();
+        let Some((first, charged)) = self.shards.first() else {
+            return Settlement::done();
+        };
+        telemetry::settled(&first.key().resource, &self.limits, left.iter().copied());
+        let is_one = self.shards.len() == 1;
+        if is_one && self.counted.is_empty() {
+            return first.settle(&self.limits, &left, &[]);
+        }
+        // Never mint tokens: amounts that were only counted are not given back. A lease that was
+        // bypassed stays bypassed.
+        let bypassed = is_one && charged.iter().all(|amount| *amount == 0);
+        let mut parts: SmallVec<[Amounts; 2]> = SmallVec::new();
+        for (_, charged) in &self.shards {
+            let takes = parts.is_empty() && !bypassed;
+            let part = left.iter_mut().zip(charged).map(|(left, charged)| {
+                let most = if takes { i64::MAX } else { 0 };
+                let difference = (*left).clamp(charged.saturating_neg(), most);
+                *left = left.saturating_sub(difference);
+                difference
+            });
+            parts.push(part.collect());
+        }
+        let shards = self.shards.iter().zip(&parts).enumerate();
+        shards
+            .map(|(index, ((gate, _), part))| {
+                let counts = if index == 0 { &left[..] } else { &[] };
+                gate.settle(&self.limits, part, counts)
+            })
+            .reduce(Settlement::and)
+            .unwrap_or_else(Settlement::done)
     }
 }
 
 impl Drop for GateGrant {
     fn drop(&mut self) {
-        let Some(GateCharge {
-            shards,
-            limits,
-            counted,
-            ..
-        }) = self.0.take()
-        else {
-            return;
-        };
-        for (gate, charged) in shards {
-            let back: Amounts = charged
-                .iter()
-                .map(|amount| amount.saturating_neg())
-                .collect();
-            telemetry::settled(&gate.key().resource, &limits, back.iter().copied());
-            let (back, counts) = if counted {
-                (Amounts::new(), back)
-            } else {
-                (back, Amounts::new())
-            };
-            let _ = gate.settle(&limits, &back, &counts);
+        if !self.settled {
+            let _ = self.settle_difference(|share| share.charged.saturating_neg());
         }
+    }
+}
+
+/// Returns the shares of a charge, after which the bucket held `left`.
+fn shares(charged: &[i64], left: &[i64]) -> Shares {
+    let share = |(charged, left): (&i64, &i64)| LimitShare {
+        left: *left,
+        ..LimitShare::asked(*charged)
+    };
+    charged.iter().zip(left).map(share).collect()
+}
+
+fn add(amounts: &mut [i64], more: &[i64]) {
+    for (amount, more) in amounts.iter_mut().zip(more) {
+        *amount = amount.saturating_add(*more);
     }
 }
 
@@ -172,7 +239,7 @@ impl GateDecision {
     /// Sends the decision to the request that waits for it, until `until` if that is known. If it
     /// is gone before that time, the request was cancelled.
     pub(crate) fn send(self, reply: oneshot::Sender<Self>, until: Option<Instant>) {
-        if let Err(Self::Granted(grant)) = reply.send(self)
+        if let Err(Self::Granted(mut grant)) = reply.send(self)
             && until.is_some_and(|until| !left_until(until).is_zero())
         {
             grant.cancel();
@@ -194,7 +261,7 @@ impl Drop for PendingDecision {
     fn drop(&mut self) {
         self.0.close();
         // The answer has come, and nobody has taken it.
-        if let Ok(BucketDecision::Granted(grant)) = self.0.try_recv() {
+        if let Ok(BucketDecision::Granted(mut grant)) = self.0.try_recv() {
             grant.cancel();
         }
     }
@@ -209,24 +276,5 @@ impl Future for PendingDecision {
         decision.map(|decision| {
             decision.unwrap_or(BucketDecision::Unavailable(Unavailable::RuntimeGone))
         })
-    }
-}
-
-/// The answer of a gate to a request.
-#[derive(Debug)]
-pub(crate) enum GateAnswer {
-    /// Decided from what the gate knows.
-    Now(GateDecision),
-    /// The store is asked.
-    Pending(PendingDecision),
-}
-
-impl GateAnswer {
-    /// Waits for the decision.
-    pub(crate) async fn decision(self) -> GateDecision {
-        match self {
-            Self::Now(decision) => decision,
-            Self::Pending(pending) => pending.await,
-        }
     }
 }

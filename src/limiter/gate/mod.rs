@@ -11,7 +11,9 @@
 //! [`compact`] image of it is kept. [`writer`] is the write loop, and [`pacing`] delays its next
 //! write. [`flush`] brings the differences of settled leases, and [`prefetch`] grants from tokens
 //! that were taken ahead. A bucket with several shards has a gate for each of them: [`shards`]
-//! finds them, [`split`] splits the bucket into more.
+//! finds them, [`split`] splits the bucket into more. [`transaction`] charges several shards at
+//! once: [`shard_reads`] reads them, [`shard_set`] divides the cost among them, [`shard_writes`]
+//! writes them.
 
 mod acquire;
 mod ask;
@@ -38,6 +40,8 @@ mod pressure;
 mod registry;
 pub(super) mod router;
 mod shard_reads;
+mod shard_set;
+mod shard_writes;
 mod shards;
 mod slot;
 mod split;
@@ -51,7 +55,7 @@ pub(super) use self::{
     context::{Context, GateSettings, RoundTrip, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,
-    grant::{GateAnswer, GateCharge, GateDecision, GateGrant, PendingDecision},
+    grant::{GateDecision, GateGrant, PendingDecision},
     registry::Gates,
     slot::Resting,
 };

@@ -11,10 +11,10 @@ use crate::model::{
     plan::{self, LedgerDelta, Peers},
 };
 
-/// How long other writers count as present after they spent, ms.
+/// The time for which other writers count as present after they spent, ms.
 const SPENT_RECENTLY: i64 = 60_000;
 
-/// How long Python clients count as present after one was seen, ms.
+/// The time for which Python clients count as present after one was seen, ms.
 const PEER_RECENTLY: i64 = 600_000;
 
 /// The shortest time over which a rate is measured, and about how long a rate is remembered, ms.

@@ -25,7 +25,7 @@ pub(super) fn now() -> Instant {
 
 /// The factors of the gap: after a throttled write, and after a write that is done.
 const THROTTLED: f64 = 1.5;
-const LANDED: f64 = 0.9;
+const WRITTEN: f64 = 0.9;
 
 /// The factor of the pause after a write that found enough.
 const GRANTED: f64 = 0.8;
@@ -93,7 +93,7 @@ impl Pace {
     }
 
     /// Notes that a write was done, and if it `granted` anything.
-    pub(super) fn landed(&mut self, granted: bool, now: Instant) {
+    pub(super) fn written(&mut self, granted: bool, now: Instant) {
         self.forget_old(now);
         if granted {
             self.pause *= GRANTED;
@@ -102,7 +102,7 @@ impl Pace {
             }
         }
         self.throttled = 0;
-        self.gap *= LANDED;
+        self.gap *= WRITTEN;
         if self.gap < NO_GAP {
             self.gap = 0.0;
         }

@@ -90,7 +90,7 @@ impl Gate {
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &Amounts,
         prefetch: Prefetch,
         now: i64,
@@ -104,7 +104,7 @@ impl Gate {
         // Without enough tokens here, the request goes to the store itself, and the caller queues
         // the chunk after it.
         let Some(left) = left else { return Err(state) };
-        self.take_ahead(state, mode, amounts, prefetch, now);
+        self.take_ahead(state, context, amounts, prefetch, now);
         Ok(left)
     }
 
@@ -112,7 +112,7 @@ impl Gate {
     pub(super) fn take_ahead(
         self: &Arc<Self>,
         mut state: Locked<'_>,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
         prefetch: Prefetch,
         now: i64,
@@ -124,9 +124,13 @@ impl Gate {
         if let Some(pool) = &mut state.ahead_of {
             pool.filling = true;
         }
-        state
-            .queue
-            .push_back(Waiter::new(&limits, &mode.impatient(), chunk, None, reply));
+        state.queue.push_back(Waiter::new(
+            &limits,
+            &context.impatient(),
+            chunk,
+            None,
+            reply,
+        ));
         self.start_writing(state);
         let gate = self.clone();
         self.context.background.spawn(async move {

@@ -18,7 +18,7 @@ const ASKED_OFTEN: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct PrefetchPool {
     limits: Limits,
-    /// The chunks, oldest first.
+    /// The chunks that were taken ahead, oldest first.
     chunks: VecDeque<Chunk>,
     /// The sum of all chunks.
     held: Amounts,

@@ -3,12 +3,12 @@
 /// The pause before the next try to split a bucket, ms.
 pub(super) const PAUSE: i64 = 1000;
 
-/// How long an item must be written as often as it can be, without a pause, before its bucket is
-/// split, ms. Until then, pacing may still lower the rate. Shards stay for ever, and each shard
-/// costs writes of its own.
+/// The time for which an item must be written as often as it can be, without a pause, before its
+/// bucket is split, ms. Until then, pacing may still lower the rate. Shards stay for ever, and each
+/// shard costs writes of its own.
 const SUSTAINED: i64 = 1000;
 
-/// How long an item counts as written that often after the last time, ms.
+/// The time for which an item counts as written that often after the last time, ms.
 const SUBSIDED: i64 = 15_000;
 
 /// The number of writes a second that counts as the most that an item takes. DynamoDB takes 1000.

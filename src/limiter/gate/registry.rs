@@ -40,7 +40,7 @@ pub(crate) struct Gates {
     /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket
     /// never has two gates. Lock order: this lock, then the cache's own locks, then the lock of a
     /// gate.
-    rounds: Mutex<IdleSweep>,
+    idle_sweep: Mutex<IdleSweep>,
 }
 
 impl Gates {
@@ -61,7 +61,7 @@ impl Gates {
         Self {
             cache,
             context: Arc::new(context),
-            rounds: Mutex::default(),
+            idle_sweep: Mutex::default(),
         }
     }
 
@@ -78,13 +78,16 @@ impl Gates {
     /// it.
     #[cold]
     fn wake(&self, key: BucketKey) -> Arc<Gate> {
-        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle_sweep = self
+            .idle_sweep
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let known = self.cache.peek(&key);
         if let Some(GateEntry::Awake(gate)) = known {
             // Another thread was faster.
             return gate;
         }
-        let own = rounds.key(&key);
+        let own = idle_sweep.key(&key);
         let key = own.to_bucket_key();
         let gate = match known.and_then(|_| self.take(own.clone())) {
             Some(GateEntry::Resting(resting)) => Gate::wake(key, self.context.clone(), resting),
@@ -92,9 +95,9 @@ impl Gates {
         };
         let gate = Arc::new(gate);
         self.put(own.clone(), GateEntry::Awake(gate.clone()));
-        rounds.join(own, &gate);
+        idle_sweep.join(own, &gate);
         let now = self.context.clock.now();
-        rounds.go(|key, gate| self.rest(key, gate, now));
+        idle_sweep.sweep(|key, gate| self.rest(key, gate, now));
         gate
     }
 
@@ -124,7 +127,7 @@ impl Gates {
 
     /// Takes the entry of a bucket out of its place, and marks the place as taken until something
     /// is put there. A thread that asks for the same bucket meanwhile waits for the lock of
-    /// [`idle_sweep`](Self::rounds).
+    /// the idle sweep.
     fn take(&self, key: CompactKey) -> Option<GateEntry> {
         let mut before = None;
         self.cache

@@ -11,8 +11,7 @@ use crate::{
             ask::Ask,
             gate::Gate,
             grant::{GateDecision, PendingDecision},
-            shard_reads::{ShardReads, statuses},
-            shards::Image,
+            shard_reads::{Image, ShardReads, statuses},
         },
         terms::{BucketDecision, ChargeContext},
     },
@@ -29,11 +28,11 @@ const WORTH_WAITING: Duration = Duration::from_millis(250);
 pub(crate) fn known_denial(
     first: &Arc<Gate>,
     limits: &Limits,
-    mode: &ChargeContext,
+    context: &ChargeContext,
     amounts: &[i64],
 ) -> Option<Vec<LimitStatus>> {
     let gates = first.all();
-    if mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts)) {
+    if context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts)) {
         return None;
     }
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
@@ -45,7 +44,7 @@ pub(crate) fn known_denial(
         return None;
     }
     let statuses = statuses(&images, limits, amounts, first.now());
-    let patience = mode
+    let patience = context
         .patience
         .as_ref()
         .map_or(Duration::ZERO, |patience| patience.time());
@@ -57,14 +56,14 @@ pub(crate) fn known_denial(
 pub(crate) fn seems_short(
     first: &Arc<Gate>,
     limits: &Limits,
-    mode: &ChargeContext,
+    context: &ChargeContext,
     amounts: &[i64],
 ) -> bool {
     let gates = first.all();
     let held =
-        mode.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
+        context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
-    let patience = mode
+    let patience = context
         .patience
         .as_ref()
         .map_or(Duration::ZERO, |patience| patience.time());
@@ -113,7 +112,7 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     }
     first.note_asked(&ask.limits, &ask.amounts);
     let gates = first.all();
-    if ask.mode.patience.is_some() {
+    if ask.context.patience.is_some() {
         return reserve(first, &gates, ask).await;
     }
     if gates.iter().any(|gate| gate.image().is_none()) && first.explores() {
@@ -122,10 +121,10 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     }
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
-    if home.may_grant(&ask.limits, &ask.mode, &ask.amounts) {
+    if home.may_grant(&ask.limits, &ask.context, &ask.amounts) {
         match ask_one(&first, home, &ask).await {
             BucketDecision::Denied(statuses) => denials.push(statuses),
-            verdict => return verdict,
+            decision => return decision,
         }
     }
     if first.explores() {
@@ -134,15 +133,15 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
         let _ = ShardReads::begin(&gates, false, false).end().await;
     }
     let others = gates.iter().filter(|gate| {
-        !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.mode, &ask.amounts)
+        !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.context, &ask.amounts)
     });
     if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
         match ask_one(&first, other, &ask).await {
             BucketDecision::Denied(statuses) => denials.push(statuses),
-            verdict => return verdict,
+            decision => return decision,
         }
     }
-    if let Some(statuses) = known_denial(&first, &ask.limits, &ask.mode, &ask.amounts) {
+    if let Some(statuses) = known_denial(&first, &ask.limits, &ask.context, &ask.amounts) {
         return BucketDecision::Denied(statuses);
     }
     if let Some(statuses) = soon(&first, &gates, denials, &ask) {
@@ -155,7 +154,7 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
 /// wait that is known. If no shard can hold the cost, it is drawn from several: a shard whose debt
 /// is above its capacity would let the request start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecision {
-    let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.mode, &ask.amounts);
+    let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.context, &ask.amounts);
     if !gates
         .iter()
         .any(|gate| gate.may_hold(&ask.limits, &ask.amounts))
@@ -170,7 +169,7 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecisio
     {
         match ask_one(&first, left.swap_remove(best), &ask).await {
             BucketDecision::Denied(_) => left.retain(may),
-            verdict => return verdict,
+            decision => return decision,
         }
     }
     BucketDecision::Denied(denial(&first, gates, &ask))
@@ -191,14 +190,14 @@ fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus>
         .map(|gate| gate.glance(&ask.limits, &ask.amounts));
     let all = glance(first, &ask.limits, &ask.amounts);
     match seen.min_by_key(wait) {
-        Some(one) => told(all, one),
+        Some(one) => with_waits(all, one),
         None => all,
     }
 }
 
 /// Returns the statuses `all` of all shards together, with the waits of `one` shard.
-fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
-    let told = |(all, one): (LimitStatus, LimitStatus)| {
+fn with_waits(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
+    let with_wait = |(all, one): (LimitStatus, LimitStatus)| {
         if one.exceeded() {
             LimitStatus {
                 retry_after: one.retry_after,
@@ -208,7 +207,7 @@ fn told(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> {
             all
         }
     };
-    all.into_iter().zip(one).map(told).collect()
+    all.into_iter().zip(one).map(with_wait).collect()
 }
 
 /// Draws the cost from several shards in one transaction.
@@ -218,14 +217,14 @@ async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
-    let verdict = gate
-        .acquire(&ask.limits, &ask.mode, &ask.amounts, ask.left())
-        .decision()
+    let decision = gate
+        .acquire(&ask.limits, &ask.context, &ask.amounts, ask.left())
+        .result()
         .await;
-    if let BucketDecision::Granted(_) = verdict {
+    if let BucketDecision::Granted(_) = decision {
         first.prefer(gate.key().shard);
     }
-    verdict
+    decision
 }
 
 /// Returns a denial if one shard alone will soon have enough for the request: to wait for it costs
@@ -257,5 +256,8 @@ fn soon(
     }
     // The tokens are those of all shards together. The wait is that of the shard that is ready
     // first.
-    Some(told(glance(first, &ask.limits, &ask.amounts), statuses))
+    Some(with_waits(
+        glance(first, &ask.limits, &ask.amounts),
+        statuses,
+    ))
 }

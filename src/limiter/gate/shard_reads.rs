@@ -1,4 +1,4 @@
-//! Reads of several shards at once, and what all of them hold together.
+//! Reads of shards, several at once, and what all of them hold together.
 
 use std::sync::Arc;
 
@@ -6,10 +6,20 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::Unavailable,
-    limiter::gate::{gate::Gate, shards::Image},
-    model::{LimitStatus, Limits, plan},
+    limiter::gate::gate::Gate,
+    model::{
+        BucketState, LimitStatus, Limits,
+        plan::{self, LedgerDelta},
+    },
     store::StoreError,
 };
+
+/// The last image of a shard, and the changes that are not written to it yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    pub(crate) bucket: BucketState,
+    pub(crate) pending: LedgerDelta,
+}
 
 pub(crate) fn statuses(
     images: &[Image],
@@ -25,6 +35,41 @@ pub(crate) fn seen(images: &[Image]) -> Vec<plan::ShardView<'_>> {
         .iter()
         .map(|image| (&image.bucket, &image.pending))
         .collect()
+}
+
+impl Gate {
+    /// Returns the last image of the shard, unless it has expired.
+    pub(crate) fn image(&self) -> Option<Image> {
+        let now = self.context.clock.now();
+        self.peek(now, |state| {
+            let bucket = state.seen.live(now)?.clone();
+            Some(Image {
+                bucket,
+                pending: state.pending.clone(),
+            })
+        })
+    }
+
+    /// Returns the image of the shard if it is fresh enough to deny requests by it.
+    pub(crate) fn fresh_image(&self) -> Option<Image> {
+        let (now, trusted_for) = (
+            self.context.clock.now(),
+            self.context.settings.deny_from_memory,
+        );
+        let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
+        self.image().filter(|_| fresh)
+    }
+
+    /// Reads the shard from the store. One round trip.
+    pub(crate) async fn look(&self) -> Result<Option<Image>, StoreError> {
+        let bucket = self.read().await?;
+        self.learn(bucket.as_ref());
+        let mut state = self.lock();
+        self.miss(&state, bucket.as_ref());
+        state.saw(bucket, self.context.now());
+        drop(state);
+        Ok(self.image())
+    }
 }
 
 /// Reads of several shards, all at once, in the limiter's own runtime.

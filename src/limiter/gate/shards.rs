@@ -9,69 +9,16 @@ use crate::{
     limiter::{
         gate::{
             gate::{Gate, Shards},
-            state::{GateState, Seen, Waiter},
+            state::{GateState, Waiter},
         },
         runtime::InFlight,
         terms::{Amounts, ChargeContext},
     },
     model::{
-        BucketKey, BucketState, Limit, Limits, Update,
-        plan::{self, Desired, LedgerDelta},
+        BucketKey, BucketState, Limit, Limits,
+        plan::{self, LedgerDelta},
     },
-    store::{StoreError, StoreErrorKind},
-    telemetry::StoreCall,
 };
-
-/// The last image of a shard, and the changes that are not written to it yet.
-#[derive(Clone, Debug)]
-pub(crate) struct Image {
-    pub(crate) bucket: BucketState,
-    pub(crate) pending: LedgerDelta,
-}
-
-/// A write of one shard in a transaction.
-#[derive(Debug)]
-pub(crate) struct ShardWrite {
-    gate: Arc<Gate>,
-    /// The image of the shard that the write was planned from.
-    from: BucketState,
-    update: Update,
-}
-
-/// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
-/// The caller holds a place among the store calls in flight.
-pub(crate) async fn transact(writes: &[ShardWrite]) -> Result<bool, StoreError> {
-    let Some(ShardWrite { gate, update, .. }) = writes.first() else {
-        return Ok(true);
-    };
-    let updates: Vec<_> = writes
-        .iter()
-        .map(|write| (write.gate.key.clone(), write.update.clone()))
-        .collect();
-    writes
-        .iter()
-        .for_each(|write| write.gate.lock().others.begin_unseen());
-    let mut result = gate
-        .call(StoreCall::Transact, gate.context.store.transact(&updates))
-        .await;
-    if result
-        .as_ref()
-        .is_err_and(|error| error.kind() == StoreErrorKind::Unknown)
-    {
-        // The answer was lost: one of the items shows if the transaction was done.
-        let read = gate
-            .call(StoreCall::Read, gate.context.store.read(&gate.key))
-            .await;
-        if matches!(read, Ok(Some(state)) if state.last_write.as_ref() == Some(&update.id)) {
-            result = Ok(true);
-        }
-    }
-    let done = matches!(result, Ok(true));
-    writes
-        .iter()
-        .for_each(|write| write.gate.transacted(write, done));
-    result
-}
 
 impl Gate {
     /// Returns the number of shards of the bucket, as far as is known.
@@ -238,42 +185,9 @@ impl Gate {
         self.shards.get_or_init(|| Box::new(Shards::first()))
     }
 
-    /// Returns the last image of the shard, unless it has expired.
-    pub(crate) fn image(&self) -> Option<Image> {
-        let now = self.context.clock.now();
-        self.peek(now, |state| {
-            let bucket = state.seen.live(now)?.clone();
-            Some(Image {
-                bucket,
-                pending: state.pending.clone(),
-            })
-        })
-    }
-
-    /// Returns the image of the shard if it is fresh enough to deny requests by it.
-    pub(crate) fn fresh_image(&self) -> Option<Image> {
-        let (now, trusted_for) = (
-            self.context.clock.now(),
-            self.context.settings.deny_from_memory,
-        );
-        let fresh = self.peek(now, |state| state.is_fresh(now, trusted_for));
-        self.image().filter(|_| fresh)
-    }
-
     /// Waits for a place among the store calls in flight.
     pub(crate) async fn place(&self) -> InFlight {
         self.context.places.take().await
-    }
-
-    /// Reads the shard from the store. One round trip.
-    pub(crate) async fn look(&self) -> Result<Option<Image>, StoreError> {
-        let bucket = self.read().await?;
-        self.learn(bucket.as_ref());
-        let mut state = self.lock();
-        self.miss(&state, bucket.as_ref());
-        state.saw(bucket, self.context.now());
-        drop(state);
-        Ok(self.image())
     }
 
     /// Returns `true` if the tokens that were taken ahead from the shard cover all `amounts`.
@@ -286,7 +200,7 @@ impl Gate {
     pub(crate) fn may_grant(
         self: &Arc<Self>,
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: &[i64],
     ) -> bool {
         let now = self.context.clock.now();
@@ -299,7 +213,7 @@ impl Gate {
         // Stamps of a Python client may admit more than the shard holds.
         special
             || (self.may_hold(limits, amounts)
-                && self.known_denial(limits, mode, amounts).is_none())
+                && self.known_denial(limits, context, amounts).is_none())
     }
 
     /// Returns `true` if the shard holds `amounts` when it is full.
@@ -336,58 +250,6 @@ impl Gate {
         } else {
             Err(Unavailable::BreakerOpen)
         }
-    }
-
-    /// Plans the write that does `changes` to the shard, from its image `from`.
-    pub(crate) fn plan(
-        self: &Arc<Self>,
-        from: BucketState,
-        limits: &Limits,
-        mode: &ChargeContext,
-        changes: &LedgerDelta,
-    ) -> ShardWrite {
-        let time = self.context.now();
-        let wanted = {
-            let state = self.lock();
-            let others = self.others(&state, time.at);
-            if mode.version.is_older_than(state.version) {
-                Desired {
-                    others,
-                    ..Desired::default()
-                }
-            } else {
-                Desired {
-                    limits,
-                    own: Some(mode.own),
-                    lineage: mode.lineage.as_deref(),
-                    others,
-                }
-            }
-        };
-        let update = plan::update(&from, changes, wanted, time, self.context.write_ids.next());
-        ShardWrite {
-            gate: self.clone(),
-            from,
-            update,
-        }
-    }
-
-    /// Notes the result of a planned write.
-    fn transacted(&self, ShardWrite { from, update, .. }: &ShardWrite, done: bool) {
-        let mut state = self.lock();
-        state.others.end_unseen();
-        let mut after = from.clone();
-        // Only if the image is still the one that the write was planned from.
-        let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
-        let seen_at = if known && done && update.apply(&mut after).is_ok() {
-            // The store has not shown this image, so it counts as old as the image before.
-            let seen_at = state.seen_at;
-            state.saw(Some(after), self.context.now());
-            seen_at
-        } else {
-            i64::MIN
-        };
-        state.seen_at = seen_at;
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

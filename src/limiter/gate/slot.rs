@@ -16,8 +16,8 @@ use crate::{
     telemetry::LiveGate,
 };
 
-/// How long a gate stays awake after it has denied a request from memory, ms. Otherwise every
-/// request of a flood of denials would wake the gate again.
+/// The time for which a gate stays awake after it has denied a request from memory, ms. Otherwise
+/// every request of a flood of denials would wake the gate again.
 const DENIES: i64 = 1000;
 
 /// The state of a gate, awake or at rest.
@@ -63,14 +63,14 @@ impl Slot {
 
     /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate
     /// knows.
-    pub(super) fn settle(&mut self, kinds: &Interner, now: i64) {
+    pub(super) fn settle(&mut self, interner: &Interner, now: i64) {
         let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else {
             return;
         };
         self.record = Some(Box::new(CompactImage::of(
             *state,
             self.record.as_deref(),
-            kinds,
+            interner,
         )));
     }
 }
@@ -111,22 +111,22 @@ impl<'a> Locked<'a> {
     }
 
     /// Puts the gate to rest if it may rest. A later change through this guard wakes it again.
-    pub(super) fn settle(&mut self, kinds: &Interner, now: i64) {
-        self.0.settle(kinds, now);
+    pub(super) fn settle(&mut self, interner: &Interner, now: i64) {
+        self.0.settle(interner, now);
     }
 }
 
 /// Reads the state of a gate. If the gate was at rest, it rests again afterwards.
 pub(super) fn peek<T>(
     mut slot: MutexGuard<'_, Slot>,
-    kinds: &Interner,
+    interner: &Interner,
     now: i64,
     look: impl FnOnce(&GateState) -> T,
 ) -> T {
     let asleep = slot.awake.is_none();
     let seen = look(slot.wake());
     if asleep {
-        slot.settle(kinds, now);
+        slot.settle(interner, now);
     }
     seen
 }

@@ -34,7 +34,7 @@ pub(super) struct GateState {
     /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is
     /// denied by such an image.
     pub(super) ahead: bool,
-    /// Requests without a verdict, first come, first served.
+    /// Requests without a decision, first come, first served.
     pub(super) queue: VecDeque<Waiter>,
     /// Differences of settled leases that no write carries yet.
     pub(super) pending: LedgerDelta,
@@ -109,14 +109,17 @@ impl Waiter {
     /// Creates a waiter with the deadline `until`, or without one.
     pub(super) fn new(
         limits: &Limits,
-        mode: &ChargeContext,
+        context: &ChargeContext,
         amounts: Amounts,
         until: Option<Instant>,
         reply: oneshot::Sender<GateDecision>,
     ) -> Self {
-        let (limits, lineage, patience) =
-            (limits.clone(), mode.lineage.clone(), mode.patience.clone());
-        let (version, own, is_top_up) = (mode.version, Some(mode.own), mode.is_top_up);
+        let (limits, lineage, patience) = (
+            limits.clone(),
+            context.lineage.clone(),
+            context.patience.clone(),
+        );
+        let (version, own, is_top_up) = (context.version, Some(context.own), context.is_top_up);
         Self {
             limits,
             version,

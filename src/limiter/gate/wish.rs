@@ -13,11 +13,14 @@ pub(crate) struct Wish<'a> {
 }
 
 impl<'a> Wish<'a> {
-    pub(crate) fn new(limits: &'a Limits, mode: &'a ChargeContext, amounts: &'a [i64]) -> Self {
+    pub(crate) fn new(limits: &'a Limits, context: &'a ChargeContext, amounts: &'a [i64]) -> Self {
         Self {
             limits,
             amounts,
-            debts: mode.patience.as_deref().map(|patience| &patience.debts[..]),
+            debts: context
+                .patience
+                .as_deref()
+                .map(|patience| &patience.debts[..]),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     error::ExceedsCapacity,
     limiter::{
-        bucket::{Bucket, BucketGrant},
+        bucket::{Bucket, Grant},
         terms::{Amounts, ChargeContext, ConfigVersion},
     },
     model::{KeyParts, Owner, to_milli},
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Charge {
     pub(crate) bucket: Bucket,
     pub(crate) owner: Owner,
-    pub(crate) mode: ChargeContext,
+    pub(crate) context: ChargeContext,
     pub(crate) amounts: Amounts,
 }
 
@@ -49,7 +49,7 @@ impl Charge {
         }
         // By now the bucket may have other limits than those that granted the lease. This charge
         // does not change them.
-        let mode = ChargeContext {
+        let context = ChargeContext {
             version: ConfigVersion::OLDEST,
             own,
             lineage: None,
@@ -61,25 +61,15 @@ impl Charge {
         Ok(Self {
             bucket: bucket.clone(),
             owner,
-            mode,
+            context,
             amounts,
         })
     }
 
     /// Returns a charge of `tokens` more for what a lease holds of a bucket.
-    pub(crate) fn more_of(
-        holding: &BucketGrant,
-        name: &str,
-        tokens: u64,
-    ) -> Result<Self, ExceedsCapacity> {
-        let mut charge = Self::more(
-            holding.grant().bucket(),
-            holding.owner(),
-            holding.own(),
-            name,
-            tokens,
-        )?;
-        charge.mode.together = holding.is_together();
+    pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
+        let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
+        charge.context.together = grant.is_together();
         Ok(charge)
     }
 }

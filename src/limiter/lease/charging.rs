@@ -10,31 +10,24 @@ use smallvec::SmallVec;
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
     limiter::{
-        bucket::{
-            Acquiring, Bucket, BucketAnswer, BucketGrant, BucketGrants, Grant, GrantedTokens,
-        },
+        bucket::{Acquiring, Bucket, Charged, Grant, Grants},
         gate::{
             Ask,
             transaction::{self, Part},
         },
         lease::charge::{Charge, Charges},
-        terms::{BucketDecision, BucketRefusal, Deadline, Stopwatch},
+        terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
     },
     model::{Denied, KeyParts, LimitStatus},
 };
 
-/// The result of asking all buckets of a request.
-#[derive(Debug)]
-pub(crate) enum Charged {
-    /// All buckets have answered.
-    Done(Result<BucketGrants, Error>),
-    /// The store was asked and has not answered yet.
-    Waiting(Box<Charging>),
-}
+/// The grants of all buckets of a request; or the request, if the store was asked and has not
+/// answered yet.
+pub(crate) type StartedCharge = Started<Result<Grants, Error>, Box<Charging>>;
 
 /// Asks all buckets.
 #[inline]
-pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
+pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     let Charges {
         own: mut charge,
         parent,
@@ -44,28 +37,25 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     }
     let asked = charge
         .bucket
-        .acquire(&charge.mode, &charge.amounts, deadline);
+        .acquire(&charge.context, &charge.amounts, deadline);
     let decision = match asked {
-        BucketAnswer::Now(decision) => decision,
-        BucketAnswer::Waiting(acquiring) => {
-            return Charged::Waiting(Box::new(Charging::new(
+        Started::Now(decision) => decision,
+        Started::Later(acquiring) => {
+            return Started::Later(Box::new(Charging::new(
                 [(charge, ChargeState::Coming(acquiring))],
                 deadline,
             )));
         }
     };
-    Charged::Done(match decision {
-        BucketDecision::Granted(given) => {
-            let Charge {
-                bucket,
-                owner,
-                mode,
-                ..
-            } = charge;
-            match grant(bucket, given) {
-                Some(grant) => Ok(BucketGrants::one(BucketGrant::new(grant, owner, mode.own))),
-                None => Err(WITHOUT_CHARGE.into()),
-            }
+    Started::Now(match decision {
+        BucketDecision::Granted(charged) => {
+            let own = charge.context.own;
+            Ok(Grants::one(Grant::new(
+                charge.bucket,
+                charged,
+                charge.owner,
+                own,
+            )))
         }
         BucketDecision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
         BucketDecision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
@@ -73,44 +63,30 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> Charged {
     })
 }
 
-/// The error of a grant whose tokens were taken before. It cannot happen.
-const WITHOUT_CHARGE: Unavailable = Unavailable::Internal("a grant without a charge");
-
 /// The error of a transaction of a bucket that is not in a store. It cannot happen.
 const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
 
-/// Returns the grant of the tokens that a bucket has given.
-#[inline]
-fn grant(bucket: Bucket, given: GrantedTokens) -> Option<Grant> {
-    match given {
-        GrantedTokens::Here(shares, starts_at) => {
-            Some(Grant::new(bucket, shares).starting_at(starts_at))
-        }
-        GrantedTokens::Gate(granted) => Grant::of_gate(granted),
-    }
-}
-
-fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
+fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge {
     let charges = [own, parent];
     for charge in &charges {
         if let Some(refusal) = charge.bucket.known_refusal() {
-            return Charged::Done(Err(refused(&charge.bucket, refusal)));
+            return Started::Now(Err(refused(&charge.bucket, refusal)));
         }
     }
     // Check both before either is charged: if the parent is known to be short, the request costs
     // nothing.
     let known = charges
         .each_ref()
-        .map(|charge| charge.bucket.known_denial(&charge.mode, &charge.amounts));
+        .map(|charge| charge.bucket.known_denial(&charge.context, &charge.amounts));
     if known.iter().any(Option::is_some) {
-        return Charged::Done(Err(denied_among(charges.iter().zip(known))));
+        return Started::Now(Err(denied_among(charges.iter().zip(known))));
     }
-    if charges[0].mode.together
+    if charges[0].context.together
         && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
         let answers = match transaction::start(own, parent) {
             Ok(answers) => answers,
-            Err(error) => return Charged::Done(Err(error.into())),
+            Err(error) => return Started::Now(Err(error.into())),
         };
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
@@ -121,13 +97,13 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
             };
             (charge, answer)
         });
-        return Charged::Waiting(Box::new(Charging::new(asked, deadline)));
+        return Started::Later(Box::new(Charging::new(asked, deadline)));
     }
     // If one bucket was short when it was last seen, but too long ago to deny from that, it is
     // asked alone. If it is still short, the other one needs no charge and no give-back.
     let first = charges
         .iter()
-        .position(|charge| charge.bucket.seems_short(&charge.mode, &charge.amounts));
+        .position(|charge| charge.bucket.seems_short(&charge.context, &charge.amounts));
     let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
         let later = first.is_some_and(|first| first != index);
         let answer = if later {
@@ -139,9 +115,9 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> Charged {
     });
     let charging = Charging::new(asked, deadline);
     if charging.is_complete() {
-        Charged::Done(charging.conclude())
+        Started::Now(charging.conclude())
     } else {
-        Charged::Waiting(Box::new(charging))
+        Started::Later(Box::new(charging))
     }
 }
 
@@ -153,7 +129,7 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     let until = gate.deadline(deadline.into()).until();
     let ask = Ask {
         limits: limits.clone(),
-        mode: charge.mode.clone(),
+        context: charge.context.clone(),
         amounts: charge.amounts.clone(),
         until,
     };
@@ -184,20 +160,24 @@ impl ChargeState {
     fn to(charge: &mut Charge, deadline: Deadline) -> Self {
         match charge
             .bucket
-            .acquire(&charge.mode, &charge.amounts, deadline)
+            .acquire(&charge.context, &charge.amounts, deadline)
         {
-            BucketAnswer::Now(decision) => Self::decided(&charge.bucket, decision),
-            BucketAnswer::Waiting(acquiring) => Self::Coming(acquiring),
+            Started::Now(decision) => Self::decided(charge, decision),
+            Started::Later(acquiring) => Self::Coming(acquiring),
         }
     }
 
-    fn decided(bucket: &Bucket, decision: BucketDecision<GrantedTokens>) -> Self {
-        Self::Decided(
-            decision.and_then(|given| match grant(bucket.clone(), given) {
-                Some(grant) => BucketDecision::Granted(grant),
-                None => BucketDecision::Unavailable(WITHOUT_CHARGE),
-            }),
-        )
+    fn decided(charge: &Charge, decision: BucketDecision<Charged>) -> Self {
+        let grant = |charged| {
+            Grant::new(
+                charge.bucket.clone(),
+                charged,
+                charge.owner,
+                charge.context.own,
+            )
+            .together(charge.context.together)
+        };
+        Self::Decided(decision.map(grant))
     }
 
     fn is_granted(&self) -> bool {
@@ -247,19 +227,14 @@ impl Charging {
     }
 
     /// Returns all grants. If one is missing, the others are given back.
-    fn conclude(mut self) -> Result<BucketGrants, Error> {
+    fn conclude(mut self) -> Result<Grants, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
-            let granted = asked
-                .into_iter()
-                .filter_map(|(charge, answer)| match answer {
-                    ChargeState::Decided(BucketDecision::Granted(grant)) => Some(
-                        BucketGrant::new(grant, charge.owner, charge.mode.own)
-                            .together(charge.mode.together),
-                    ),
-                    _ => None,
-                });
-            return BucketGrants::new(granted)
+            let granted = asked.into_iter().filter_map(|(_, answer)| match answer {
+                ChargeState::Decided(BucketDecision::Granted(grant)) => Some(grant),
+                _ => None,
+            });
+            return Grants::new(granted)
                 .ok_or(Unavailable::Internal("a grant without a bucket").into());
         }
         let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
@@ -314,9 +289,9 @@ impl Drop for Charging {
 }
 
 impl Future for Charging {
-    type Output = Result<BucketGrants, Error>;
+    type Output = Result<Grants, Error>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             for (charge, answer) in &mut self.asked {
                 let (ChargeState::Coming(acquiring), Bucket::Gated { gate, limits }) =
@@ -325,10 +300,9 @@ impl Future for Charging {
                     continue;
                 };
                 if let Poll::Ready(decision) =
-                    acquiring.poll(gate, limits, &charge.mode, &charge.amounts, context)
+                    acquiring.poll(gate, limits, &charge.context, &charge.amounts, cx)
                 {
-                    *answer =
-                        ChargeState::decided(&charge.bucket, decision.map(GrantedTokens::Gate));
+                    *answer = ChargeState::decided(charge, decision.map(Charged::Gate));
                 }
             }
             if !self.ask_later() {

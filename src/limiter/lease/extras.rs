@@ -13,7 +13,7 @@ pub(super) struct LeaseExtras {
     /// `true` if this process decided without the store.
     pub(super) degraded: bool,
     /// The options that say which limits only observe.
-    pub(super) recourse: Option<Arc<FallbackOptions>>,
+    pub(super) fallback: Option<Arc<FallbackOptions>>,
     /// `true` if none of the observing limits is charged, because one of them would have denied the
     /// request.
     pub(super) outside: bool,
@@ -23,15 +23,15 @@ pub(super) struct LeaseExtras {
 
 impl LeaseExtras {
     pub(super) fn covers(&self, name: &str) -> bool {
-        let shadow = self.recourse.as_ref().map(|recourse| &recourse.shadow);
+        let shadow = self.fallback.as_ref().map(|fallback| &fallback.shadow);
         shadow.is_some_and(|shadow| LimitName::new(name).is_ok_and(|name| shadow.covers(&name)))
     }
 
     /// Returns `true` if all limits only observe, so that nothing is denied.
     pub(super) fn covers_all(&self) -> bool {
-        self.recourse
+        self.fallback
             .as_ref()
-            .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All))
+            .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All))
     }
 
     /// Returns `true` if the use of the limit is not charged.

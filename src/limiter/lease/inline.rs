@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{
     limiter::{
         bucket::{
-            Bucket, BucketGrant, BucketGrants, Grant, LimitsRef, MemoryBucket, MemoryPlace,
+            Bucket, Charged, Grant, Grants, LimitsRef, MemoryBucket, MemoryCharge, MemoryPlace,
             ResolvedBucket,
         },
         terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
@@ -79,7 +79,8 @@ impl InlineLease {
 
     /// Returns the bucket, or `None` if the lease is over.
     pub(crate) fn bucket(&self) -> Option<Bucket> {
-        Some(self.bucket.clone()?.into_bucket(self.limits.clone()))
+        let bucket = self.bucket.clone()?.into_bucket(self.limits.clone());
+        Some(Bucket::Memory(bucket))
     }
 
     pub(crate) fn key(&self) -> KeyParts<'_> {
@@ -149,11 +150,16 @@ impl InlineLease {
     }
 
     /// Takes the grant out, for the boxed form of a lease.
-    pub(crate) fn take(&mut self) -> Option<BucketGrants> {
+    pub(crate) fn take(&mut self) -> Option<Grants> {
         let bucket = self.bucket.take()?.into_bucket(self.limits.take());
-        let grant = Grant::new(bucket, self.shares().copied().collect());
-        Some(BucketGrants::one(BucketGrant::new(
-            grant,
+        let charged = Charged::Memory(MemoryCharge {
+            shares: self.shares().copied().collect(),
+            starts_at: 0,
+        });
+        let bucket = Bucket::Memory(bucket);
+        Some(Grants::one(Grant::new(
+            bucket,
+            charged,
             Owner::Entity,
             false,
         )))
@@ -175,20 +181,18 @@ impl InlineLease {
 }
 
 impl InlineBucket {
-    pub(crate) fn into_bucket(self, limits: Option<Limits>) -> Bucket {
+    pub(crate) fn into_bucket(self, limits: Option<Limits>) -> MemoryBucket {
         let limits = limits.map_or(LimitsRef::Known, LimitsRef::These);
         match (self, &limits) {
-            (Self::Entry(entry), _) => Bucket::Memory(MemoryBucket::Placed {
+            (Self::Entry(entry), _) => MemoryBucket::Placed {
                 place: MemoryPlace::Entry(entry),
                 limits,
-            }),
-            (Self::Pinned(pinned), LimitsRef::Known) => {
-                Bucket::Memory(MemoryBucket::Pinned(pinned))
-            }
-            (Self::Pinned(pinned), LimitsRef::These(_)) => Bucket::Memory(MemoryBucket::Placed {
+            },
+            (Self::Pinned(pinned), LimitsRef::Known) => MemoryBucket::Pinned(pinned),
+            (Self::Pinned(pinned), LimitsRef::These(_)) => MemoryBucket::Placed {
                 place: pinned.place(),
                 limits,
-            }),
+            },
         }
     }
 
@@ -200,13 +204,16 @@ impl InlineBucket {
         } else {
             &differences[..1]
         };
+        if differences.iter().all(|difference| *difference == 0) {
+            return;
+        }
         let bucket = self.into_bucket(limits);
         telemetry::settled(
             bucket.key().resource,
             bucket.limits(),
             differences.iter().copied(),
         );
-        let _ = bucket.settle(differences, &[]);
+        bucket.settle(differences);
     }
 }
 

@@ -5,24 +5,22 @@ pub(super) mod charging;
 mod extras;
 mod inline;
 mod more;
-mod single;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        bucket::{Bucket, BucketGrant, BucketGrants, MOST_USED},
+        bucket::{Bucket, Grant, Grants},
         engine::{Backend, Engine},
         lease::extras::LeaseExtras,
-        terms::{Deadline, FallbackOptions, LimitShare, Settlement},
+        terms::{Deadline, FallbackOptions, LimitShare, MOST_USED, Settlement},
     },
     model::{EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
 };
 
 pub(super) use crate::limiter::lease::inline::{InlineBucket, InlineLease};
 pub(crate) use more::More;
-pub(super) use single::refused;
 
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
 ///
@@ -46,19 +44,19 @@ enum Held {
 
 #[derive(Debug)]
 struct Any {
-    holdings: BucketGrants,
+    grants: Grants,
     deadline: Deadline,
-    aside: Option<Box<LeaseExtras>>,
+    extras: Option<Box<LeaseExtras>>,
 }
 
 impl Lease {
     #[inline]
-    pub(crate) fn new(holdings: BucketGrants, deadline: Deadline) -> Self {
+    pub(crate) fn new(grants: Grants, deadline: Deadline) -> Self {
         Self {
             held: Held::Any(Box::new(Any {
-                holdings,
+                grants,
                 deadline,
-                aside: None,
+                extras: None,
             })),
         }
     }
@@ -73,7 +71,7 @@ impl Lease {
     fn key(&self) -> KeyParts<'_> {
         match &self.held {
             Held::Few(few) => few.key(),
-            Held::Any(any) => any.holdings.own.key(),
+            Held::Any(any) => any.grants.own.key(),
         }
     }
 
@@ -82,7 +80,7 @@ impl Lease {
     pub(crate) fn is_of(&self, engine: &Engine) -> bool {
         let bucket = match &self.held {
             Held::Few(few) => few.bucket(),
-            Held::Any(any) => Some(any.holdings.own.grant().bucket().clone()),
+            Held::Any(any) => Some(any.grants.own.bucket().clone()),
         };
         match (engine.backend(), bucket) {
             (Backend::Memory(memory), Some(Bucket::Memory(bucket))) => {
@@ -101,9 +99,9 @@ impl Lease {
         match &self.held {
             Held::Few(_) => 0,
             Held::Any(any) => any
-                .holdings
+                .grants
                 .iter()
-                .map(|holding| holding.grant().starts_at())
+                .map(|grant| grant.starts_at())
                 .max()
                 .unwrap_or(0),
         }
@@ -112,9 +110,9 @@ impl Lease {
     /// Records that the request has waited for `millis` ms.
     pub(crate) fn has_waited(&mut self, millis: i64) {
         if let Some(any) = self.any_mut() {
-            any.holdings
+            any.grants
                 .iter_mut()
-                .for_each(|holding| holding.grant_mut().has_waited(millis));
+                .for_each(|grant| grant.has_waited(millis));
         }
     }
 
@@ -122,27 +120,25 @@ impl Lease {
     /// limited number of times.
     pub(crate) fn cancel(mut self) {
         if let Held::Any(any) = &mut self.held {
-            any.holdings
-                .iter_mut()
-                .for_each(|holding| holding.grant_mut().cancel());
+            any.grants.iter_mut().for_each(|grant| grant.cancel());
         }
     }
 
-    fn aside(&self) -> Option<&LeaseExtras> {
+    fn extras(&self) -> Option<&LeaseExtras> {
         match &self.held {
             Held::Few(_) => None,
-            Held::Any(any) => any.aside.as_deref(),
+            Held::Any(any) => any.extras.as_deref(),
         }
     }
 
     /// Converts the lease to the boxed form if it is not yet. Returns `None` if it is over.
     fn any_mut(&mut self) -> Option<&mut Any> {
         if let Held::Few(few) = &mut self.held {
-            let (holdings, deadline) = (few.take()?, few.deadline());
+            let (grants, deadline) = (few.take()?, few.deadline());
             self.held = Held::Any(Box::new(Any {
-                holdings,
+                grants,
                 deadline,
-                aside: None,
+                extras: None,
             }));
         }
         match &mut self.held {
@@ -154,7 +150,7 @@ impl Lease {
     /// Changes the rare data of the lease.
     fn note(&mut self, change: impl FnOnce(&mut LeaseExtras)) {
         if let Some(any) = self.any_mut() {
-            change(any.aside.get_or_insert_default());
+            change(any.extras.get_or_insert_default());
         }
     }
 
@@ -172,7 +168,7 @@ impl Lease {
     pub fn limits(&self) -> &Limits {
         match &self.held {
             Held::Few(few) => few.limits(),
-            Held::Any(any) => any.holdings.own.grant().limits(),
+            Held::Any(any) => any.grants.own.limits(),
         }
     }
 
@@ -181,7 +177,7 @@ impl Lease {
         match &self.held {
             Held::Few(_) => None,
             Held::Any(any) => any
-                .holdings
+                .grants
                 .parent
                 .as_deref()
                 .map(|parent| parent.key().entity),
@@ -192,35 +188,36 @@ impl Lease {
     /// limits: [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not
     /// charged to the store.
     pub fn is_degraded(&self) -> bool {
-        self.aside().is_some_and(|aside| aside.degraded)
+        self.extras().is_some_and(|extras| extras.degraded)
     }
 
     /// Returns the limits that only observe and would have denied the request or a later
     /// [`consume`](Self::consume): see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their
     /// use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
-        self.aside().map_or(&[], |aside| &aside.short)
+        self.extras().map_or(&[], |extras| &extras.short)
     }
 
     /// Returns `true` if some of the limits only observe.
     pub(crate) fn is_observed(&self) -> bool {
-        self.aside().is_some_and(|aside| aside.recourse.is_some())
+        self.extras()
+            .is_some_and(|extras| extras.fallback.is_some())
     }
 
     pub(crate) fn degrade(&mut self) {
-        self.note(|aside| aside.degraded = true);
+        self.note(|extras| extras.degraded = true);
     }
 
-    pub(crate) fn has_shadow(&mut self, recourse: Arc<FallbackOptions>) {
-        self.note(|aside| aside.recourse = Some(recourse));
+    pub(crate) fn has_shadow(&mut self, fallback: Arc<FallbackOptions>) {
+        self.note(|extras| extras.fallback = Some(fallback));
     }
 
     /// Records observing limits that were short. `outside` is `true` if they would have denied the
     /// request itself. Then none of the observing limits is charged.
     pub(crate) fn observe(&mut self, short: Vec<LimitStatus>, outside: bool) {
-        self.note(|aside| {
-            aside.outside |= outside;
-            aside.short.extend(short);
+        self.note(|extras| {
+            extras.outside |= outside;
+            extras.short.extend(short);
         });
     }
 
@@ -230,9 +227,9 @@ impl Lease {
         let used = match &self.held {
             Held::Few(few) => few.share(name).map(|share| share.used),
             Held::Any(any) => any
-                .holdings
+                .grants
                 .iter()
-                .find_map(|holding| Some(holding.shares()[holding.index(name)?].used)),
+                .find_map(|grant| Some(grant.shares()[grant.index(name)?].used)),
         }?;
         u64::try_from(used / MILLI).ok()
     }
@@ -294,7 +291,7 @@ impl Lease {
             Held::Few(few) => (Some(few.statuses()), None),
             Held::Any(any) => (
                 None,
-                Some(any.holdings.iter().flat_map(|holding| holding.statuses())),
+                Some(any.grants.iter().flat_map(|grant| grant.statuses_now())),
             ),
         };
         few.into_iter().flatten().chain(any.into_iter().flatten())
@@ -327,10 +324,7 @@ impl Lease {
     fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.shares()), None),
-            Held::Any(any) => (
-                None,
-                Some(any.holdings.iter().flat_map(BucketGrant::shares)),
-            ),
+            Held::Any(any) => (None, Some(any.grants.iter().flat_map(Grant::shares))),
         };
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
@@ -339,7 +333,7 @@ impl Lease {
     pub(crate) fn now(&self) -> i64 {
         match &self.held {
             Held::Few(few) => few.now(),
-            Held::Any(any) => any.holdings.own.grant().bucket().now(),
+            Held::Any(any) => any.grants.own.bucket().now(),
         }
     }
 
@@ -351,7 +345,7 @@ impl Lease {
     pub fn commit(self) -> Settlement {
         match self.held {
             Held::Few(few) => few.settle(),
-            Held::Any(any) => settle(any),
+            Held::Any(any) => any.settle(),
         }
     }
 
@@ -367,10 +361,7 @@ impl Lease {
         match &mut self.held {
             Held::Few(few) => few.shares_mut().for_each(|share| share.used = used),
             Held::Any(any) => {
-                let shares = any
-                    .holdings
-                    .iter_mut()
-                    .flat_map(|holding| holding.shares_mut());
+                let shares = any.grants.iter_mut().flat_map(|grant| grant.shares_mut());
                 shares.for_each(|share| share.used = used);
             }
         }
@@ -378,7 +369,10 @@ impl Lease {
 
     /// Changes the use of a limit in every bucket that has it.
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
-        if self.aside().is_some_and(|aside| aside.leaves_alone(name)) {
+        if self
+            .extras()
+            .is_some_and(|extras| extras.leaves_alone(name))
+        {
             // An enforced limit would have denied the request before.
             return Ok(());
         }
@@ -394,9 +388,9 @@ impl Lease {
                 }
             }
             Held::Any(any) => {
-                for holding in any.holdings.iter_mut() {
-                    if let Some(index) = holding.index(name) {
-                        change(&mut holding.shares_mut()[index]);
+                for grant in any.grants.iter_mut() {
+                    if let Some(index) = grant.index(name) {
+                        change(&mut grant.shares_mut()[index]);
                     }
                 }
             }
@@ -424,7 +418,7 @@ impl Lease {
         let most = match &self.held {
             Held::Few(few) => few.share(name).map(beyond),
             Held::Any(any) => any
-                .holdings
+                .grants
                 .iter()
                 .filter_map(|h| Some(beyond(&h.shares()[h.index(name)?])))
                 .max(),
@@ -438,9 +432,9 @@ impl Lease {
         match &self.held {
             Held::Few(few) => capacity(few.limits()),
             Held::Any(any) => any
-                .holdings
+                .grants
                 .iter()
-                .filter_map(|holding| capacity(holding.grant().limits()))
+                .filter_map(|grant| capacity(grant.limits()))
                 .min(),
         }
     }
@@ -451,19 +445,25 @@ impl Lease {
         let in_parent = || match &self.held {
             Held::Few(_) => None,
             Held::Any(any) => {
-                Some(self.limits().len() + any.holdings.parent.as_deref()?.index(name)?)
+                Some(self.limits().len() + any.grants.parent.as_deref()?.index(name)?)
             }
         };
         self.limits().index(name).or_else(in_parent)
     }
 }
 
-/// Ends a lease of the boxed form.
-#[expect(
-    clippy::boxed_local,
-    reason = "dropped here, a commit in place stays small"
-)]
-#[inline(never)]
-fn settle(mut any: Box<Any>) -> Settlement {
-    any.holdings.settle()
+impl Any {
+    /// Settles the real use of all buckets, and ends the lease.
+    #[expect(
+        clippy::boxed_local,
+        reason = "dropped here, a commit in place stays small"
+    )]
+    #[inline(never)]
+    fn settle(mut self: Box<Self>) -> Settlement {
+        let own = self.grants.own.settle();
+        match &mut self.grants.parent {
+            None => own,
+            Some(parent) => own.and(parent.settle()),
+        }
+    }
 }

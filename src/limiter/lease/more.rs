@@ -3,13 +3,14 @@
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        bucket::BucketGrants,
+        bucket::Grants,
         lease::{
             Held, Lease,
             charge::{Charge, Charges},
-            charging::{Charged, charge},
+            charging::charge,
             extras::LeaseExtras,
         },
+        terms::Started,
     },
     model::{LimitName, LimitStatus, Owner},
     telemetry,
@@ -19,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct More {
     /// `None` if the limit only observes and was not charged.
-    granted: Option<BucketGrants>,
+    granted: Option<Grants>,
     /// The observing limit, if it was short.
     short: Vec<LimitStatus>,
 }
@@ -34,11 +35,11 @@ impl Lease {
         if self.position(name).is_none() {
             return Err(Invalid::UnknownLimit(name.into()).into());
         }
-        let aside = self.aside();
-        let observes = aside.is_some_and(|aside| aside.covers(name));
-        let passes_all = aside.is_some_and(LeaseExtras::covers_all);
+        let extras = self.extras();
+        let observes = extras.is_some_and(|extras| extras.covers(name));
+        let passes_all = extras.is_some_and(LeaseExtras::covers_all);
         let mut short = Vec::new();
-        let started = if aside.is_some_and(|aside| aside.leaves_alone(name)) {
+        let started = if extras.is_some_and(|extras| extras.leaves_alone(name)) {
             None
         } else {
             Some(
@@ -71,8 +72,8 @@ impl Lease {
                         short,
                     });
                 }
-                Some(Charged::Done(result)) => result,
-                Some(Charged::Waiting(charging)) => charging.await,
+                Some(Started::Now(result)) => result,
+                Some(Started::Later(charging)) => charging.await,
             };
             telemetry::topped_up(more.as_ref().err());
             match more {
@@ -107,9 +108,9 @@ impl Lease {
                 Ok(Charges { own, parent: None })
             }
             Held::Any(any) => {
-                let parent = any.holdings.parent.as_deref();
+                let parent = any.grants.parent.as_deref();
                 Ok(Charges {
-                    own: Charge::more_of(&any.holdings.own, name, tokens)?,
+                    own: Charge::more_of(&any.grants.own, name, tokens)?,
                     parent: parent
                         .map(|parent| Charge::more_of(parent, name, tokens))
                         .transpose()?
@@ -124,7 +125,7 @@ impl Lease {
         if let Some(granted) = more.granted
             && let Some(any) = self.any_mut()
         {
-            any.holdings.absorb(granted);
+            any.grants.absorb(granted);
         }
         if !more.short.is_empty() {
             telemetry::shadow_denial(self.resource(), &more.short);

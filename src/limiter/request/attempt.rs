@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use super::{Request, ask::ask, local_limits, progress::Progress};
+use super::{
+    Request,
+    ask::{Asked, ask},
+    local_limits,
+};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
@@ -25,14 +29,14 @@ use crate::{
 /// which began at `begun`.
 pub(super) async fn attempt(
     request: &Request,
-    recourse: &Arc<FallbackOptions>,
+    fallback: &Arc<FallbackOptions>,
     begun: Stopwatch,
-    first: Progress,
+    first: Asked,
 ) -> Result<Lease, Error> {
-    match locally_if_down(request, recourse, first).await {
-        Ok(lease) => Ok(marked(lease, recourse)),
-        Err(error) if matches!(recourse.shadow, Shadow::Limits(_)) => {
-            without_shadow(request, recourse, begun, error).await
+    match locally_if_down(request, fallback, first).await {
+        Ok(lease) => Ok(marked(lease, fallback)),
+        Err(error) if matches!(fallback.shadow, Shadow::Limits(_)) => {
+            without_shadow(request, fallback, begun, error).await
         }
         Err(error) => Err(error),
     }
@@ -42,10 +46,10 @@ pub(super) async fn attempt(
 /// it has one.
 async fn locally_if_down(
     request: &Request,
-    recourse: &FallbackOptions,
-    asked: Progress,
+    fallback: &FallbackOptions,
+    asked: Asked,
 ) -> Result<Lease, Error> {
-    match (asked.result().await, recourse.local) {
+    match (asked.result().await, fallback.local) {
         (Err(Error::Unavailable(error)), Some(share)) => {
             local_limits::acquire(request, share, error)
         }
@@ -56,11 +60,11 @@ async fn locally_if_down(
 /// Asks again without the limits that only observe, if no other limit denies the request.
 async fn without_shadow(
     request: &Request,
-    recourse: &Arc<FallbackOptions>,
+    fallback: &Arc<FallbackOptions>,
     begun: Stopwatch,
     error: Error,
 ) -> Result<Lease, Error> {
-    let covers = |status: &LimitStatus| recourse.shadow.covers(status.limit.name());
+    let covers = |status: &LimitStatus| fallback.shadow.covers(status.limit.name());
     // A limit denies a request that waits only if its wait is longer than that of the request.
     let denies = |status: &LimitStatus| {
         status
@@ -74,11 +78,11 @@ async fn without_shadow(
                 .any(|status| !covers(status) && denies(status))
                 || !denied.violated().any(covers) =>
         {
-            return Err(enforced(*denied, recourse).into());
+            return Err(enforced(*denied, fallback).into());
         }
         Error::Denied(denied) => denied.limits,
         // No write was planned for the request, so no state was seen: look at the limits now.
-        Error::ExceedsCapacity(error) if recourse.shadow.covers(&error.limit) => {
+        Error::ExceedsCapacity(error) if fallback.shadow.covers(&error.limit) => {
             within(request, begun, request.clone().glance()).await?
         }
         error => return Err(error),
@@ -88,9 +92,9 @@ async fn without_shadow(
         rest.leave_alone(status.limit.name().clone());
     }
     rest.set_deadline(begun.left(request.deadline()).into());
-    let lease = match locally_if_down(&rest, recourse, ask(rest.clone())).await {
+    let lease = match locally_if_down(&rest, fallback, ask(rest.clone())).await {
         Ok(lease) => lease,
-        Err(Error::Denied(denied)) => return Err(enforced(*denied, recourse).into()),
+        Err(Error::Denied(denied)) => return Err(enforced(*denied, fallback).into()),
         Err(error) => return Err(error),
     };
     let short: Vec<_> = limits
@@ -98,15 +102,15 @@ async fn without_shadow(
         .filter(|status| covers(status) && status.exceeded())
         .collect();
     telemetry::shadow_denial(lease.resource(), &short);
-    let mut lease = marked(lease, recourse);
+    let mut lease = marked(lease, fallback);
     lease.observe(short, true);
     Ok(lease)
 }
 
 /// Returns the denial with the observing limits shown as not denying.
-fn enforced(mut denied: Denied, recourse: &FallbackOptions) -> Denied {
+fn enforced(mut denied: Denied, fallback: &FallbackOptions) -> Denied {
     for status in &mut denied.limits {
-        if recourse.shadow.covers(status.limit.name()) {
+        if fallback.shadow.covers(status.limit.name()) {
             status.requested = 0;
             status.retry_after = Some(Duration::ZERO);
         }
@@ -115,9 +119,9 @@ fn enforced(mut denied: Denied, recourse: &FallbackOptions) -> Denied {
 }
 
 /// Lets the lease know which of its limits only observe.
-pub(super) fn marked(mut lease: Lease, recourse: &Arc<FallbackOptions>) -> Lease {
-    if !recourse.shadow.is_none() {
-        lease.has_shadow(recourse.clone());
+pub(super) fn marked(mut lease: Lease, fallback: &Arc<FallbackOptions>) -> Lease {
+    if !fallback.shadow.is_none() {
+        lease.has_shadow(fallback.clone());
     }
     lease
 }
@@ -132,12 +136,12 @@ async fn within<T>(
         return work.await;
     };
     let mut work = pin!(work);
-    poll_fn(|context| {
-        if let Poll::Ready(result) = work.as_mut().poll(context) {
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = work.as_mut().poll(cx) {
             return Poll::Ready(result);
         }
         Pin::new(&mut timeout)
-            .poll(context)
+            .poll(cx)
             .map(|()| Err(Unavailable::Deadline.into()))
     })
     .await

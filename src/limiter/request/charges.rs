@@ -8,9 +8,9 @@ use crate::{
     limiter::{
         bucket::{Bucket, LimitsRef, MemoryBucket},
         lease::charge::{Charge, Charges},
-        request::{ChargePlan, LimitsSource, Request, Target, Terms},
+        request::{LimitsSource, Request, RequestOptions, Target},
         resolver::{NOTHING, Resolution, Resolving, nothing},
-        terms::{Amounts, ChargeContext, ConfigVersion, Patience},
+        terms::{Amounts, ChargeContext, ConfigVersion, Patience, Started},
     },
     model::{
         ConfigSource, Cost, EntityId, KeyParts, Limit, LimitName, Limits, Owner, ResolvedLimits,
@@ -19,36 +19,37 @@ use crate::{
 };
 
 impl Request {
-    /// Returns the buckets to charge, if all that they depend on is known.
+    /// Returns the buckets to charge if all that they depend on is known; else the request, for
+    /// which something must be looked up.
     #[inline]
-    pub(super) fn plan(self) -> Result<ChargePlan, Error> {
+    pub(super) fn plan(self) -> Result<Started<Charges, Self>, Error> {
         if self.nothing_stored() {
-            self.charges(&NOTHING, None, true).map(ChargePlan::Now)
+            self.charges(&NOTHING, None, true).map(Started::Now)
         } else {
             self.unpinned().plan_stored()
         }
     }
 
-    fn plan_stored(self) -> Result<ChargePlan, Error> {
-        let own = match self.look(self.subject.key().entity) {
+    fn plan_stored(self) -> Result<Started<Charges, Self>, Error> {
+        let own = match self.look(self.target.key().entity) {
             Resolving::Known(own) => own,
-            Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
+            Resolving::Soon(_) => return Ok(Started::Later(self)),
         };
         let parent = match self.parent_of(&own) {
             None => None,
             Some(parent) => match self.look(parent) {
                 Resolving::Known(resolution) => Some((parent.clone(), resolution)),
-                Resolving::Soon(_) => return Ok(ChargePlan::Later(self)),
+                Resolving::Soon(_) => return Ok(Started::Later(self)),
             },
         };
-        self.charges(&own, parent, true).map(ChargePlan::Now)
+        self.charges(&own, parent, true).map(Started::Now)
     }
 
     /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a
     /// cost that can never be granted.
     pub(crate) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();
-        let own = request.look(request.subject.key().entity).found().await?;
+        let own = request.look(request.target.key().entity).found().await?;
         let parent = match request.parent_of(&own) {
             None => None,
             Some(parent) => Some((parent.clone(), request.look(parent).found().await?)),
@@ -58,39 +59,39 @@ impl Request {
 
     /// Returns `true` if only the request's own limits matter, and nothing stored.
     fn nothing_stored(&self) -> bool {
-        (self.is_exact() && !self.terms.parent)
-            || self.subject.home().is_some_and(|home| !home.has_records())
+        (self.is_exact() && !self.options.parent)
+            || self.target.home().is_some_and(|home| !home.has_records())
     }
 
     fn is_exact(&self) -> bool {
-        match self.terms.limits {
+        match self.options.limits {
             LimitsSource::Exactly(_) => true,
-            LimitsSource::Stored => matches!(self.subject, Target::Pinned(_)),
+            LimitsSource::Stored => matches!(self.target, Target::Pinned(_)),
             LimitsSource::StoredOr(_) => false,
         }
     }
 
     /// Turns pinned limits into limits of the request.
     fn unpinned(mut self) -> Self {
-        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.subject, &self.terms.limits)
+        if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.target, &self.options.limits)
         {
-            self.terms.limits = LimitsSource::Exactly(LimitsRef::These(pinned.limits.clone()));
+            self.options.limits = LimitsSource::Exactly(LimitsRef::These(pinned.limits.clone()));
         }
         self
     }
 
     /// Looks up the entity unless the request needs nothing stored.
     fn look(&self, entity: &EntityId) -> Resolving {
-        match (&self.terms.limits, self.terms.parent) {
+        match (&self.options.limits, self.options.parent) {
             (LimitsSource::Exactly(_), false) => nothing(),
-            _ => self.subject.resolve(entity),
+            _ => self.target.resolve(entity),
         }
     }
 
     pub(super) fn parent_of<'a>(&self, own: &'a Resolution) -> Option<&'a EntityId> {
         own.parent
             .as_ref()
-            .filter(|parent| self.terms.parent && *parent != self.subject.key().entity)
+            .filter(|parent| self.options.parent && *parent != self.target.key().entity)
     }
 
     #[inline]
@@ -101,43 +102,40 @@ impl Request {
         check: bool,
     ) -> Result<Charges, Error> {
         let Self {
-            subject,
-            terms:
-                Terms {
+            target,
+            options:
+                RequestOptions {
                     limits,
                     cost,
                     patience,
-                    recourse,
+                    fallback,
                     ..
                 },
         } = self;
-        let (prefetch, together) = match &subject {
+        let (prefetch, together) = match &target {
             Target::Gated(gated) if gated.together && parent.is_some() => (None, true),
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
         let disabled = |entity: &EntityId, resolution: &Resolution| {
             if resolution.disabled {
-                Err(Disabled::new(
-                    entity.clone(),
-                    subject.key().resource.clone(),
-                ))
+                Err(Disabled::new(entity.clone(), target.key().resource.clone()))
             } else {
                 Ok(())
             }
         };
-        disabled(subject.key().entity, own)?;
+        disabled(target.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
             disabled(entity, resolution)?;
         }
         let shard_count = own.shard_count;
         let explicit =
-            matches!(limits, LimitsSource::Exactly(_)) || matches!(subject, Target::Pinned(_));
+            matches!(limits, LimitsSource::Exactly(_)) || matches!(target, Target::Pinned(_));
         // No request waits for limits that only observe.
         let observes = |limit: &Limit| {
-            recourse
+            fallback
                 .as_ref()
-                .is_some_and(|recourse| recourse.shadow.covers(limit.name()))
+                .is_some_and(|fallback| fallback.shadow.covers(limit.name()))
         };
         let patience = |limits: &Limits| {
             let most = patience?;
@@ -153,7 +151,7 @@ impl Request {
                 debts: limits.iter().map(debt).collect(),
             }))
         };
-        let mode = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
+        let context = |own: bool, resolution: &Resolution, limits: &Limits| ChargeContext {
             version: if explicit {
                 ConfigVersion::NEWEST
             } else {
@@ -170,29 +168,29 @@ impl Request {
             None => None,
             Some((entity, resolution)) => {
                 let (limits, own) = limits.clone().resolved(&resolution)?;
-                let limits = subject.limits(&limits).clone();
+                let limits = target.limits(&limits).clone();
                 let amounts = amounts(&cost, &limits);
-                let bucket = subject.other(entity, limits)?;
+                let bucket = target.other(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
-                let mode = mode(own, &resolution, bucket.limits());
+                let context = context(own, &resolution, bucket.limits());
                 Some(Box::new(Charge {
                     bucket,
                     owner: Owner::Parent,
-                    mode,
+                    context,
                     amounts,
                 }))
             }
         };
-        let (bucket, mode) = match (subject, limits) {
+        let (bucket, context) = match (target, limits) {
             (Target::Pinned(pinned), LimitsSource::Stored) => {
-                let mode = mode(false, own, &pinned.limits);
-                (Bucket::Memory(MemoryBucket::Pinned(pinned)), mode)
+                let context = context(false, own, &pinned.limits);
+                (Bucket::Memory(MemoryBucket::Pinned(pinned)), context)
             }
-            (subject, limits) => {
+            (target, limits) => {
                 let (limits, owned) = limits.resolved(own)?;
-                let bucket = subject.into_bucket(limits);
-                let mode = mode(owned, own, bucket.limits());
-                (bucket, mode)
+                let bucket = target.into_bucket(limits);
+                let context = context(owned, own, bucket.limits());
+                (bucket, context)
             }
         };
         bucket.has_shards(shard_count);
@@ -201,7 +199,7 @@ impl Request {
             own: Charge {
                 bucket,
                 owner: Owner::Entity,
-                mode,
+                context,
                 amounts,
             },
             parent,

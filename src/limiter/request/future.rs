@@ -1,4 +1,4 @@
-//! The future of an acquire.
+//! Starts a request: decides it in memory if possible, and observes it otherwise.
 
 use std::{
     fmt,
@@ -7,38 +7,27 @@ use std::{
 };
 
 use super::{
-    Request,
-    start::{Begin, Observed, answer, decide, start_slowly},
+    Request, Target,
+    ask::{Asked, Asking, ask},
+    attempt::{attempt, marked},
+    in_memory::refused,
+    waiting,
 };
-use crate::{error::Error, limiter::lease::Lease, telemetry::Begun};
-
-/// An acquire that was started.
-#[derive(Debug)]
-pub(crate) enum Started {
-    Done(Result<Lease, Error>),
-    Waiting(AcquireFuture),
-}
-
-impl Started {
-    /// Starts a request, and returns its result at once if it needs no store call.
-    #[inline]
-    pub(crate) fn begin(request: Request) -> Self {
-        let begun = Begun::now();
-        match decide(&request) {
-            Some(decision) => Self::Done(answer(request, decision, begun)),
-            None => match start_slowly(request, begun) {
-                Begin::Done(result) => Self::Done(result),
-                Begin::Waiting(observed) => Self::Waiting(AcquireFuture(Stage::Waiting(observed))),
-            },
-        }
-    }
-}
+use crate::{
+    error::{Error, Unavailable},
+    limiter::{
+        lease::Lease,
+        terms::{Started, Stopwatch},
+    },
+    model::Denied,
+    telemetry::{self, Begun, ObservedAcquire},
+};
 
 /// The future of an [`Acquire`](crate::limiter::Acquire).
 #[must_use = "a future does nothing until it is awaited"]
 pub struct AcquireFuture(Stage);
 
-/// The next step of an acquire.
+/// The stage of an acquire.
 enum Stage {
     /// It has not been polled yet.
     New(Request),
@@ -48,6 +37,19 @@ enum Stage {
     Waiting(Box<Observed>),
     /// It has returned its result.
     Done,
+}
+
+impl Request {
+    /// Starts the request, and returns its result at once if it needs no store call.
+    #[inline]
+    pub(crate) fn start(self) -> Started<Result<Lease, Error>, AcquireFuture> {
+        let begun = Begun::now();
+        match decide(&self) {
+            Some(decision) => Started::Now(answer(self, decision, begun)),
+            None => start_slowly(self, begun)
+                .map_later(|observed| AcquireFuture(Stage::Waiting(observed))),
+        }
+    }
 }
 
 impl AcquireFuture {
@@ -65,25 +67,25 @@ impl AcquireFuture {
     #[inline(never)]
     fn poll_slowly(
         &mut self,
-        context: &mut Context<'_>,
+        cx: &mut Context<'_>,
         begun: Begun,
         answer: &mut Poll<Result<Lease, Error>>,
     ) {
-        *answer = self.poll_any(context, begun);
+        *answer = self.poll_any(cx, begun);
     }
 
     #[inline(always)]
-    fn poll_any(&mut self, context: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
+    fn poll_any(&mut self, cx: &mut Context<'_>, begun: Begun) -> Poll<Result<Lease, Error>> {
         self.0 = match std::mem::replace(&mut self.0, Stage::Done) {
             Stage::New(request) => match start_slowly(request, begun) {
-                Begin::Done(result) => return Poll::Ready(result),
-                Begin::Waiting(observed) => Stage::Waiting(observed),
+                Started::Now(result) => return Poll::Ready(result),
+                Started::Later(observed) => Stage::Waiting(observed),
             },
             Stage::Refused(error) => return Poll::Ready(Err(*error)),
             stage => stage,
         };
         match &mut self.0 {
-            Stage::Waiting(observed) => observed.poll(context),
+            Stage::Waiting(observed) => observed.poll(cx),
             // It was polled again after it was ready: nothing is left to wait for.
             Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }
@@ -94,7 +96,7 @@ impl Future for AcquireFuture {
     type Output = Result<Lease, Error>;
 
     #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let begun = Begun::now();
         if let Stage::New(request) = &self.0
             && let Some(decision) = decide(request)
@@ -103,7 +105,7 @@ impl Future for AcquireFuture {
             return Poll::Ready(answer(request, decision, begun));
         }
         let mut slow = Poll::Pending;
-        self.poll_slowly(context, begun, &mut slow);
+        self.poll_slowly(cx, begun, &mut slow);
         slow
     }
 }
@@ -116,5 +118,114 @@ impl fmt::Debug for AcquireFuture {
             Stage::Waiting(_) => "AcquireFuture::Waiting",
             Stage::Done => "AcquireFuture::Done",
         })
+    }
+}
+
+/// Tries the simplest decision in memory, unless acquires are traced.
+#[inline]
+fn decide(request: &Request) -> Option<Result<i64, Box<Denied>>> {
+    if matches!(request.target, Target::Gated(_)) || telemetry::traces_acquires() {
+        return None;
+    }
+    request.decide()
+}
+
+/// Turns a decision into a lease or an error.
+#[inline]
+fn answer(
+    request: Request,
+    decision: Result<i64, Box<Denied>>,
+    begun: Begun,
+) -> Result<Lease, Error> {
+    match decision {
+        Err(denied) => Err(refused(denied, begun)),
+        Ok(left) => {
+            telemetry::decided_in_memory(begun, request.key().resource, None);
+            request
+                .grant(left)
+                .ok_or_else(|| Unavailable::Internal("a grant without a bucket").into())
+        }
+    }
+}
+
+/// Starts a request that was not decided in the simplest way.
+#[inline(never)]
+fn start_slowly(request: Request, begun: Begun) -> Started<Result<Lease, Error>, Box<Observed>> {
+    if matches!(request.target, Target::Gated(_)) || telemetry::traces_acquires() {
+        return start_observed(request, begun);
+    }
+    match request.decide_any() {
+        None => start_observed(request, begun),
+        Some(Err(denied)) => Started::Now(Err(refused(denied, begun))),
+        Some(Ok(shares)) => {
+            telemetry::decided_in_memory(begun, request.key().resource, None);
+            let lease = request.grant_any(shares);
+            Started::Now(
+                lease.ok_or_else(|| Unavailable::Internal("a grant without a bucket").into()),
+            )
+        }
+    }
+}
+
+/// Starts a request whose bucket is in a store, that was not decided in memory, or that is traced.
+fn start_observed(request: Request, begun: Begun) -> Started<Result<Lease, Error>, Box<Observed>> {
+    let watch = request.watch(begun);
+    match watch.within(|| start(request)) {
+        Started::Now(result) => {
+            watch.decided(false, is_degraded(&result), result.as_ref().err());
+            Started::Now(result)
+        }
+        Started::Later(asking) => Started::Later(Box::new(Observed {
+            asking,
+            watch: Some(watch),
+        })),
+    }
+}
+
+/// Starts a request as its options say, and returns the result at once if it needs no waiting.
+fn start(request: Request) -> Asked {
+    let Some(fallback) = request.fallback().cloned() else {
+        return ask(request);
+    };
+    if let Some(wait) = fallback.wait {
+        return waiting::start(request, fallback, wait);
+    }
+    let begun = Stopwatch::start();
+    match ask(request.clone()) {
+        Started::Now(Ok(lease)) => Started::Now(Ok(marked(lease, &fallback))),
+        first => Started::Later(Asking::Boxed(Box::pin(async move {
+            attempt(&request, &fallback, begun, first).await
+        }))),
+    }
+}
+
+/// An acquire whose outcome is reported to the telemetry.
+struct Observed {
+    asking: Asking,
+    watch: Option<ObservedAcquire>,
+}
+
+impl Observed {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, Error>> {
+        let Some(watch) = &self.watch else {
+            return Poll::Pending;
+        };
+        let polled = watch.within(|| Pin::new(&mut self.asking).poll(cx));
+        if let (Poll::Ready(result), Some(watch)) =
+            (&polled, self.watch.take_if(|_| polled.is_ready()))
+        {
+            watch.decided(true, is_degraded(result), result.as_ref().err());
+        }
+        polled
+    }
+}
+
+/// Returns `true` if the result is not a decision of the store.
+fn is_degraded(result: &Result<Lease, Error>) -> bool {
+    match result {
+        Ok(lease) => lease.is_degraded(),
+        Err(Error::Denied(denied)) => denied.degraded,
+        Err(Error::Unavailable(_)) => true,
+        Err(_) => false,
     }
 }

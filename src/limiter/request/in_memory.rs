@@ -1,13 +1,18 @@
 //! Decisions that are made at once, because the bucket is in memory and nothing is stored.
 
+use std::sync::Arc;
+
 use crate::{
+    error::Error,
     limiter::{
-        bucket::{BucketGrant, BucketGrants, Grant, LimitsRef, MemoryPlace},
+        bucket::{Bucket, Charged, Grant, Grants, LimitsRef, MemoryCharge, MemoryPlace},
+        engine::{Backend, Engine},
         lease::{InlineBucket, InlineLease, Lease},
         request::{LimitsSource, Request, Target, charges::asked},
         terms::{DEFAULT_COST, LimitShare, Shares},
     },
-    model::{Cost, Denied, Limit, LimitName, Limits, Owner, to_milli},
+    model::{Cost, Denied, Limit, LimitName, Limits, Owner, Resource, to_milli},
+    telemetry::{self, Begun},
 };
 
 impl Request {
@@ -18,10 +23,10 @@ impl Request {
     /// [`grant`](Self::grant) makes the lease.
     #[inline]
     pub(crate) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
-        if self.terms.recourse.is_some() || !self.terms.cost.is_empty() {
+        if self.options.fallback.is_some() || !self.options.cost.is_empty() {
             return None;
         }
-        match (&self.subject, &self.terms.limits) {
+        match (&self.target, &self.options.limits) {
             (
                 Target::Memory(MemoryPlace::Entry(entry)),
                 LimitsSource::Exactly(LimitsRef::Known) | LimitsSource::StoredOr(LimitsRef::Known),
@@ -38,16 +43,16 @@ impl Request {
     /// Returns the lease that [`decide`](Self::decide) has granted.
     #[inline]
     pub(crate) fn grant(self, left: i64) -> Option<Lease> {
-        let Self { subject, terms } = self;
+        let Self { target, options } = self;
         let share = LimitShare {
             charged: DEFAULT_COST,
             left,
             used: DEFAULT_COST,
         };
-        let deadline = terms.deadline;
+        let deadline = options.deadline;
         // There is nothing in it to drop, but the compiler does not know that.
-        std::mem::forget(terms);
-        let bucket = match subject {
+        std::mem::forget(options);
+        let bucket = match target {
             Target::Memory(MemoryPlace::Entry(entry)) => InlineBucket::Entry(entry),
             Target::Pinned(pinned) => InlineBucket::Pinned(pinned),
             _ => return None,
@@ -58,14 +63,14 @@ impl Request {
     /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a
     /// future, and never waits.
     pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
-        if self.terms.recourse.is_some() {
+        if self.options.fallback.is_some() {
             return None;
         }
-        let (entry, home, limits) = match (&self.subject, &self.terms.limits) {
+        let (entry, home, limits) = match (&self.target, &self.options.limits) {
             (
                 Target::Memory(MemoryPlace::Entry(entry)),
                 LimitsSource::Exactly(brought) | LimitsSource::StoredOr(brought),
-            ) => (entry, entry.home(), self.subject.limits(brought)),
+            ) => (entry, entry.home(), self.target.limits(brought)),
             (Target::Pinned(pinned), LimitsSource::Stored) => {
                 (&pinned.entry, &pinned.home, &pinned.limits)
             }
@@ -74,7 +79,7 @@ impl Request {
         if home.has_records() || limits.have_a_quota() {
             return None;
         }
-        let mut shares = shares(&self.terms.cost, limits)?;
+        let mut shares = shares(&self.options.cost, limits)?;
         Some(
             entry
                 .spend(home, limits, &mut shares, home.now())
@@ -85,8 +90,8 @@ impl Request {
 
     /// Returns the lease that [`decide_any`](Self::decide_any) has granted.
     pub(crate) fn grant_any(self, shares: Shares) -> Option<Lease> {
-        let deadline = self.terms.deadline;
-        let (bucket, limits) = match (self.subject, self.terms.limits) {
+        let deadline = self.options.deadline;
+        let (bucket, limits) = match (self.target, self.options.limits) {
             (Target::Pinned(pinned), LimitsSource::Stored) => (InlineBucket::Pinned(pinned), None),
             (
                 Target::Memory(MemoryPlace::Entry(entry)),
@@ -100,12 +105,13 @@ impl Request {
         if shares.len() <= 2 {
             return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::few);
         }
-        let holding = BucketGrant::new(
-            Grant::new(bucket.into_bucket(limits), shares),
-            Owner::Entity,
-            false,
-        );
-        Some(Lease::new(BucketGrants::one(holding), deadline))
+        let bucket = Bucket::Memory(bucket.into_bucket(limits));
+        let charged = Charged::Memory(MemoryCharge {
+            shares,
+            starts_at: 0,
+        });
+        let grant = Grant::new(bucket, charged, Owner::Entity, false);
+        Some(Lease::new(Grants::one(grant), deadline))
     }
 }
 
@@ -121,4 +127,55 @@ fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
     cost.iter()
         .all(fits)
         .then(|| limits.iter().map(asked).collect())
+}
+
+impl Engine {
+    /// Charges one token, if the bucket is in memory, `limits` is its only limit and nothing is
+    /// stored. The decision is that of an acquire with the default cost. Returns `None` if these
+    /// conditions do not hold, or if acquires are traced. Allocates nothing for a grant.
+    #[inline]
+    pub(crate) fn take_one(
+        &self,
+        entity: &[u8],
+        resource: &Resource,
+        limits: &Limits,
+    ) -> Option<Result<Lease, Error>> {
+        let Backend::Memory(memory) = self.backend() else {
+            return None;
+        };
+        if telemetry::traces_acquires() {
+            return None;
+        }
+        let begun = Begun::now();
+        let entry = memory.store.find(entity, resource.as_str())?;
+        if !Arc::ptr_eq(entry.home(), &memory.home) || !entry.limits().is(limits) {
+            return None;
+        }
+        Some(match entry.spend_one(&memory.home, limits, DEFAULT_COST)? {
+            Ok(left) => {
+                telemetry::decided_in_memory(begun, resource, None);
+                let share = LimitShare {
+                    charged: DEFAULT_COST,
+                    left,
+                    used: DEFAULT_COST,
+                };
+                Ok(Lease::few(InlineLease::one(
+                    InlineBucket::Entry(entry),
+                    share,
+                    self.deadline(),
+                )))
+            }
+            Err(denied) => Err(refused(denied, begun)),
+        })
+    }
+}
+
+/// Reports a denial in memory, and returns it as an error.
+#[cold]
+pub(super) fn refused(denied: Box<Denied>, begun: Begun) -> Error {
+    let error = Error::Denied(denied);
+    if let Error::Denied(denied) = &error {
+        telemetry::decided_in_memory(begun, &denied.resource, Some(&error));
+    }
+    error
 }

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{LimitsSource, Request, Target, Terms};
+use super::{LimitsSource, Request, RequestOptions, Target};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::LimitsRef,
-        lease::{
-            Lease,
-            charging::{Charged, charge},
-        },
+        lease::{Lease, charging::charge},
         resolver::Resolution,
-        terms::LocalShare,
+        terms::{LocalShare, Started},
     },
     model::ResolvedLimits,
     telemetry,
@@ -49,7 +46,7 @@ impl Request {
     /// Charges the local buckets of a limiter over a store, by the share of the limits that were
     /// last known. Returns `None` in memory.
     fn charge_locally(&self, share: LocalShare) -> Option<Result<Lease, Error>> {
-        let Target::Gated(gated) = &self.subject else {
+        let Target::Gated(gated) = &self.target else {
             return None;
         };
         let (engine, resource) = (&gated.engine, self.key().resource);
@@ -61,19 +58,19 @@ impl Request {
             let known = engine.last_known(parent, resource)?.share(share);
             Some((parent.clone(), Arc::new(known)))
         });
-        let terms = Terms {
-            limits: self.terms.limits.share(share),
-            ..self.terms.clone()
+        let options = RequestOptions {
+            limits: self.options.limits.share(share),
+            ..self.options.clone()
         };
-        let subject = Target::Memory(engine.local().place(self.key().to_key()));
-        let charged = Self { subject, terms }.charges(&own, parent, true);
+        let target = Target::Memory(engine.local().place(self.key().to_key()));
+        let charged = Self { target, options }.charges(&own, parent, true);
         Some(
             match charged.map(|charges| charge(charges, self.deadline())) {
-                Ok(Charged::Done(result)) => {
-                    result.map(|holdings| Lease::new(holdings, self.deadline()))
+                Ok(Started::Now(result)) => {
+                    result.map(|grants| Lease::new(grants, self.deadline()))
                 }
                 // A bucket in memory never waits.
-                Ok(Charged::Waiting(_)) => {
+                Ok(Started::Later(_)) => {
                     Err(Unavailable::Internal("a local bucket that waits").into())
                 }
                 Err(error) => Err(error),

@@ -1,7 +1,7 @@
 //! A request for tokens, and the buckets that it charges.
 //!
-//! [`target`] finds the bucket, [`charges`] the limits and the parent. [`in_memory`] decides requests for which nothing has to be looked
-//! up.
+//! [`target`] finds the bucket, [`charges`] the limits and the parent. [`in_memory`] decides
+//! requests for which nothing has to be looked up.
 
 mod ask;
 mod attempt;
@@ -9,8 +9,6 @@ mod charges;
 mod future;
 mod in_memory;
 mod local_limits;
-mod progress;
-mod start;
 mod target;
 mod waiting;
 
@@ -20,7 +18,6 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::LimitsRef,
-        lease::charge::Charges,
         runtime::{Timeout, Timer},
         terms::{Deadline, FallbackOptions, Prefetch, Shadow},
     },
@@ -31,23 +28,22 @@ use crate::{
 
 pub(super) use crate::limiter::request::target::Target;
 pub use future::AcquireFuture;
-pub(crate) use future::Started;
 
 /// A request whose arguments were checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    subject: Target,
-    terms: Terms,
+    target: Target,
+    options: RequestOptions,
 }
 
-/// The terms of a request, which do not depend on the bucket.
+/// The options of a request, which do not depend on the bucket.
 #[derive(Clone, Debug)]
-pub(super) struct Terms {
+pub(super) struct RequestOptions {
     limits: LimitsSource,
     cost: Cost,
     parent: bool,
     deadline: Deadline,
-    recourse: Option<Arc<FallbackOptions>>,
+    fallback: Option<Arc<FallbackOptions>>,
     /// The time in ms for which the request waits until the debt that it leaves is refilled.
     patience: Option<i64>,
 }
@@ -61,41 +57,33 @@ pub(super) enum LimitsSource {
     Exactly(LimitsRef),
 }
 
-/// The buckets to charge, if all of them are known.
-#[derive(Debug)]
-pub(super) enum ChargePlan {
-    Now(Charges),
-    /// Something must be looked up first.
-    Later(Request),
-}
-
 impl Request {
     #[inline]
-    pub(super) fn new(subject: Target, limits: LimitsSource, deadline: Deadline) -> Self {
+    pub(super) fn new(target: Target, limits: LimitsSource, deadline: Deadline) -> Self {
         Self {
-            subject,
-            terms: Terms {
+            target,
+            options: RequestOptions {
                 limits,
                 cost: Cost::new(),
                 parent: true,
                 deadline,
-                recourse: None,
+                fallback: None,
                 patience: None,
             },
         }
     }
 
     pub(super) fn deadline(&self) -> Deadline {
-        self.terms.deadline
+        self.options.deadline
     }
 
     pub(super) fn set_deadline(&mut self, deadline: Deadline) {
-        self.terms.deadline = deadline;
+        self.options.deadline = deadline;
     }
 
     #[inline]
     pub(super) fn set_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
-        self.terms.limits = LimitsSource::Exactly(self.subject.brought(limits)?);
+        self.options.limits = LimitsSource::Exactly(self.target.brought(limits)?);
         Ok(())
     }
 
@@ -104,35 +92,35 @@ impl Request {
         &mut self,
         limits: impl IntoLimits,
     ) -> Result<(), InvalidLimits> {
-        self.terms.limits = LimitsSource::StoredOr(self.subject.brought(limits)?);
+        self.options.limits = LimitsSource::StoredOr(self.target.brought(limits)?);
         Ok(())
     }
 
     /// In memory there is nothing to prefetch.
     pub(super) fn set_prefetch(&mut self, prefetch: Prefetch) {
-        if let Target::Gated(gated) = &mut self.subject {
+        if let Target::Gated(gated) = &mut self.target {
             gated.prefetch = Some(prefetch);
         }
     }
 
     /// In memory both buckets are always charged at once.
     pub(super) fn set_together(&mut self) {
-        if let Target::Gated(gated) = &mut self.subject {
+        if let Target::Gated(gated) = &mut self.target {
             gated.together = true;
         }
     }
 
     pub(super) fn without_parent(&mut self) {
-        self.terms.parent = false;
+        self.options.parent = false;
     }
 
     pub(super) fn add_cost(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
-        self.terms.cost.set(LimitName::new(name)?, tokens);
+        self.options.cost.set(LimitName::new(name)?, tokens);
         Ok(())
     }
 
     pub(super) fn add_costs(&mut self, cost: &Cost) {
-        self.terms
+        self.options
             .cost
             .extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
@@ -140,24 +128,24 @@ impl Request {
     /// Starts to watch the request until it is decided.
     pub(super) fn watch(&self, begun: Begun) -> ObservedAcquire {
         let observed = self
-            .recourse()
-            .is_some_and(|recourse| matches!(recourse.shadow, Shadow::All));
+            .fallback()
+            .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All));
         ObservedAcquire::new(
             begun,
-            self.subject.key(),
-            self.subject.home().is_some(),
+            self.target.key(),
+            self.target.home().is_some(),
             observed,
         )
     }
 
     /// Returns a timeout for the deadline. In memory there is none, because nothing is waited for.
     pub(super) fn timeout(&self) -> Option<Timeout> {
-        self.timeout_in(self.terms.deadline.into())
+        self.timeout_in(self.options.deadline.into())
     }
 
     /// Returns a timeout that ends after `time`. In memory there is none.
     pub(super) fn timeout_in(&self, time: Duration) -> Option<Timeout> {
-        match &self.subject {
+        match &self.target {
             Target::Gated(gated) => gated.engine.late(time),
             _ => None,
         }
@@ -165,7 +153,7 @@ impl Request {
 
     /// Returns a timer that ends after `time`. In memory there is none.
     pub(super) fn timer_in(&self, time: Duration) -> Option<Timer> {
-        match &self.subject {
+        match &self.target {
             Target::Gated(gated) => gated.engine.timer(time),
             _ => None,
         }
@@ -173,12 +161,12 @@ impl Request {
 
     #[inline]
     pub(super) fn key(&self) -> KeyParts<'_> {
-        self.subject.key()
+        self.target.key()
     }
 
     /// Records that the deadline has passed before the limits were looked up.
     pub(super) fn missed_deadline(&self) -> Unavailable {
-        if let Target::Gated(gated) = &self.subject {
+        if let Target::Gated(gated) = &self.target {
             gated.engine.missed_deadline();
         }
         Unavailable::Deadline
@@ -186,13 +174,13 @@ impl Request {
 
     /// Sets how long the request waits until the debt that it leaves is refilled.
     pub(super) fn set_patience(&mut self, most: Duration) {
-        self.terms.patience = Some(i64::try_from(most.as_millis()).unwrap_or(i64::MAX));
+        self.options.patience = Some(i64::try_from(most.as_millis()).unwrap_or(i64::MAX));
     }
 
     /// Returns how long the request waits until the debt that it leaves is refilled.
     pub(super) fn longest_wait(&self) -> Duration {
         Duration::from_millis(
-            self.terms
+            self.options
                 .patience
                 .and_then(|most| u64::try_from(most).ok())
                 .unwrap_or(0),
@@ -201,7 +189,7 @@ impl Request {
 
     /// Returns the requests that wait for buckets of the limiter.
     pub(super) fn waiters(&self) -> &Arc<Waiters> {
-        match &self.subject {
+        match &self.target {
             Target::Memory(place) => place.home().waiters(),
             Target::Pinned(pinned) => pinned.home.waiters(),
             Target::Gated(gated) => gated.engine.waiters(),
@@ -210,28 +198,28 @@ impl Request {
 
     /// Returns the time in epoch ms.
     pub(super) fn now(&self) -> i64 {
-        match &self.subject {
+        match &self.target {
             Target::Memory(place) => place.home().now(),
             Target::Pinned(pinned) => pinned.home.now(),
             Target::Gated(gated) => gated.engine.now(),
         }
     }
 
-    pub(super) fn recourse(&self) -> Option<&Arc<FallbackOptions>> {
-        self.terms.recourse.as_ref()
+    pub(super) fn fallback(&self) -> Option<&Arc<FallbackOptions>> {
+        self.options.fallback.as_ref()
     }
 
-    pub(super) fn set_recourse(&mut self, recourse: Arc<FallbackOptions>) {
-        self.terms.recourse = Some(recourse);
+    pub(super) fn set_fallback(&mut self, fallback: Arc<FallbackOptions>) {
+        self.options.fallback = Some(fallback);
     }
 
-    pub(super) fn recourse_mut(&mut self) -> &mut FallbackOptions {
-        Arc::make_mut(self.terms.recourse.get_or_insert_default())
+    pub(super) fn fallback_mut(&mut self) -> &mut FallbackOptions {
+        Arc::make_mut(self.options.fallback.get_or_insert_default())
     }
 
     /// Sets the cost of a limit to zero.
     pub(super) fn leave_alone(&mut self, name: LimitName) {
-        self.terms.cost.set(name, 0);
+        self.options.cost.set(name, 0);
     }
 
     /// Returns the statuses of the limits for the request, as far as they are known without asking

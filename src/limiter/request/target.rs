@@ -39,7 +39,7 @@ pub(crate) struct Gated {
 }
 
 impl Target {
-    /// Returns the subject of a request. Names are created only if the bucket is not found in
+    /// Returns the target of a request. Names are created only if the bucket is not found in
     /// memory.
     #[inline]
     pub(crate) fn find<E, R>(
@@ -59,7 +59,7 @@ impl Target {
         Self::create(engine, entity, resource)
     }
 
-    /// Returns the subject of a bucket that [`find`](Self::find) has not found.
+    /// Returns the target of a bucket that [`find`](Self::find) has not found.
     fn create<E, R>(engine: &Arc<Engine>, entity: E, resource: R) -> Result<Self, Box<Error>>
     where
         E: IntoName<EntityId>,
@@ -76,7 +76,7 @@ impl Target {
         })
     }
 
-    /// Returns the subject with a key.
+    /// Returns the target with a key.
     pub(crate) fn of(engine: &Arc<Engine>, key: BucketKey) -> Self {
         match engine.backend() {
             Backend::Memory(memory) => Self::Memory(memory.place(key)),
@@ -102,7 +102,7 @@ impl Target {
         }
     }
 
-    /// Returns the same subject, looked up in advance as far as possible.
+    /// Returns the same target, looked up in advance as far as possible.
     pub(crate) fn found(self) -> Self {
         match self {
             Self::Memory(mut place) => {

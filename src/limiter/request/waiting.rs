@@ -15,16 +15,15 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Request,
-    ask::ask,
+    ask::{Asked, Asking, ask},
     attempt::{attempt, marked},
-    progress::Progress,
 };
 use crate::{
     error::{Error, Invalid, QueueFull, Unavailable},
     limiter::{
         lease::Lease,
         runtime::sleep_here,
-        terms::{FallbackOptions, Stopwatch, WaitOptions},
+        terms::{FallbackOptions, Started, Stopwatch, WaitOptions},
     },
     store::Ticket,
     telemetry,
@@ -33,33 +32,34 @@ use crate::{
 /// Asks the buckets, and returns the result at once if it needs no waiting.
 pub(super) fn start(
     mut request: Request,
-    recourse: Arc<FallbackOptions>,
+    fallback: Arc<FallbackOptions>,
     wait: WaitOptions,
-) -> Progress {
+) -> Asked {
     let begun = Stopwatch::start();
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
         request.set_patience(wait.most);
     }
     let first = match ask(request.clone()) {
-        Progress::Done(Ok(lease)) if lease.starts_at() <= request.now() => {
-            return Progress::Done(Ok(marked(lease, &recourse)));
+        Started::Now(Ok(lease)) if lease.starts_at() <= request.now() => {
+            return Started::Now(Ok(marked(lease, &fallback)));
         }
         first => first,
     };
-    Progress::Boxed(Box::pin(wait_for(request, recourse, ticket, begun, first)))
+    let lease = wait_for(request, fallback, ticket, begun, first);
+    Started::Later(Asking::Boxed(Box::pin(lease)))
 }
 
 /// Waits until the request may start. `ticket` is its place in the queue, or the number of requests
 /// that wait already.
 async fn wait_for(
     request: Request,
-    recourse: Arc<FallbackOptions>,
+    fallback: Arc<FallbackOptions>,
     ticket: Result<Ticket, usize>,
     begun: Stopwatch,
-    first: Progress,
+    first: Asked,
 ) -> Result<Lease, Error> {
-    let mut lease = match (attempt(&request, &recourse, begun, first).await, &ticket) {
+    let mut lease = match (attempt(&request, &fallback, begun, first).await, &ticket) {
         (Err(Error::Denied(denied)), Err(waiters)) => {
             return Err(QueueFull::new(*waiters, *denied).into());
         }

@@ -42,7 +42,7 @@ pub struct CacheStats {
     pub entries: u64,
 }
 
-/// How long an entry that could not be refreshed is served before the next try, ms.
+/// The time for which an entry that could not be refreshed is served before the next try, ms.
 const STALE_FOR: i64 = 1000;
 
 /// A bounded cache, and the look-ups in progress.
@@ -122,7 +122,7 @@ impl Cache {
 
     /// Returns the entry of `key` if it is older than `version` and nobody refreshes it yet. The
     /// caller must refresh it.
-    pub(super) fn doubt(&self, key: &Key, version: ConfigVersion) -> Option<Arc<Resolution>> {
+    pub(super) fn take_older(&self, key: &Key, version: ConfigVersion) -> Option<Arc<Resolution>> {
         let entry = self.entries.peek(key)?;
         if !entry.resolution.version.is_older_than(version)
             || entry.refreshing.swap(true, Ordering::AcqRel)
@@ -196,7 +196,7 @@ impl Cache {
     }
 
     /// Removes a look-up that is over.
-    pub(super) fn landed(&self, key: &Key, promise: &Promise) {
+    pub(super) fn ended(&self, key: &Key, promise: &Promise) {
         let mut flights = self.flights();
         if flights
             .get(key)

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::{clock::Clock, limiter::terms::ConfigVersion, store::ReadConsistency};
 
-/// How much an eventually consistent look-up may miss: DynamoDB says the writes of the last second,
-/// usually less.
+/// The age of the writes that an eventually consistent look-up may miss: DynamoDB says the writes
+/// of the last second, usually less.
 const LAG: Duration = Duration::from_secs(1);
 
 /// The time at which a look-up began. The answer may be the first one that shows how far the clock

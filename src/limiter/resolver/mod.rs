@@ -78,7 +78,7 @@ enum For {
     /// Later requests will use it.
     Later,
     /// Later requests will use it, and somebody has just changed the limits.
-    Doubt,
+    Refresh,
 }
 
 impl Resolver {
@@ -127,7 +127,7 @@ impl Resolver {
 
     /// Looks up the limits of a bucket again in the background, because somebody has changed the
     /// bucket's parameters. Does nothing if the cached limits are not older than these parameters.
-    pub(super) fn doubt(
+    pub(super) fn refresh_older(
         self: &Arc<Self>,
         BucketKey {
             entity, resource, ..
@@ -135,8 +135,8 @@ impl Resolver {
         version: ConfigVersion,
     ) {
         let key = (entity.clone(), resource.clone());
-        if let Some(known) = self.cache.doubt(&key, version) {
-            drop(self.look_up(key, Some(known), For::Doubt));
+        if let Some(known) = self.cache.take_older(&key, version) {
+            drop(self.look_up(key, Some(known), For::Refresh));
         }
     }
 
@@ -191,7 +191,7 @@ impl Resolver {
             self.background.spawn(async move {
                 let writes = resolver.own_writes.count();
                 let consistent = resolver.strict
-                    || matches!(wanted, For::Doubt)
+                    || matches!(wanted, For::Refresh)
                     || resolver.own_writes.are_recent();
                 let consistency = if consistent {
                     ReadConsistency::Strong
@@ -224,7 +224,7 @@ impl Resolver {
                     }
                     (Err(error), None) => Err(error),
                 };
-                resolver.cache.landed(&key, &promise.subscribe());
+                resolver.cache.ended(&key, &promise.subscribe());
                 // Nobody may be waiting any more.
                 let _ = promise.send(Some(result));
             });

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long look-ups are strongly consistent after an own write.
+/// The time for which look-ups are strongly consistent after an own write.
 const AFTER_WRITE: Duration = Duration::from_secs(10);
 
 /// The changes that this process has made to stored limits. Look-ups that begin after a change must

@@ -1,7 +1,7 @@
 //! Calls a function at the end of a task, however the task ends.
 
 /// Calls a function once: with `true` at the end of a task, or with `false` if the task is dropped
-/// before, because its runtime was shut down.
+/// before, because its runtime was shut down (or the task has panicked).
 pub(super) struct Finally<F: FnOnce(bool)>(Option<F>);
 
 impl<F: FnOnce(bool)> Finally<F> {

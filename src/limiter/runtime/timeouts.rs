@@ -2,10 +2,10 @@
 //!
 //! A timer of the runtime for each deadline would be set and dropped for every request. If such a
 //! timer is the nearest one, setting it wakes the thread that waits for the network. Most deadlines
-//! are never reached. So one task, the watchman, sleeps until the first deadline and then looks
+//! are never reached. So one task, the timer task, sleeps until the first deadline and then looks
 //! which requests still wait.
 //!
-//! A runtime of one thread stands still while no thread drives it, and the watchman stands still
+//! A runtime of one thread stands still while no thread drives it, and the timer task stands still
 //! too. If a request waits outside of such a runtime, a separate thread checks the deadlines as
 //! well.
 #![allow(
@@ -14,6 +14,7 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -21,18 +22,19 @@ use std::{
     time::Duration,
 };
 
-use super::finally::Finally;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::Notify,
     time::{Instant, timeout_at},
 };
 
-/// The shortest interval between two looks of the watchman: a deadline is late by this much at
+use super::finally::Finally;
+
+/// The shortest interval between two looks of the timer task: a deadline is late by this much at
 /// most.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// The longest interval between two looks while a request waits. The watchman outlives its limiter
+/// The longest interval between two looks while a request waits. The timer task outlives its limiter
 /// by this much at most, and far timers of the store's client wake no thread.
 const MOST: Duration = Duration::from_millis(100);
 
@@ -41,27 +43,24 @@ const MOST: Duration = Duration::from_millis(100);
 pub(crate) struct DeadlineQueue {
     runtime: Handle,
     state: Mutex<QueueState>,
-    /// Tells the watchman to look earlier than planned.
+    /// Tells the timer task to look earlier than planned.
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
 struct QueueState {
-    places: Vec<TimerSlot>,
-    /// The free places.
-    free: Vec<u32>,
-    /// The time of the watchman's next look. `None` if there is no watchman.
+    /// The requests that wait, by deadline and number.
+    waiting: BTreeMap<QueueKey, Waker>,
+    /// The number of requests that have entered the queue so far.
+    entered: u64,
+    /// The time of the timer task's next look. `None` if there is no timer task.
     looks: Option<Instant>,
     /// The thread that looks too, if there is one, and the time of its next look.
     outside: Option<(Thread, Instant)>,
 }
 
-#[derive(Debug)]
-enum TimerSlot {
-    Free,
-    Waiting(Instant, Waker),
-    Over,
-}
+/// The deadline of a request, and a number that no other request has.
+type QueueKey = (Instant, u64);
 
 impl DeadlineQueue {
     pub(crate) fn new(runtime: Handle) -> Self {
@@ -72,8 +71,8 @@ impl DeadlineQueue {
         }
     }
 
-    /// Returns a timeout that ends after `time`, late by the watchman's shortest interval at most.
-    /// It takes a place in the list at its first poll.
+    /// Returns a timeout that ends after `time`, late by the timer task's shortest interval at most.
+    /// It enters the queue at its first poll.
     pub(crate) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
         // The time is too far away to be represented: as good as never.
@@ -83,18 +82,20 @@ impl DeadlineQueue {
         Timeout {
             waits: self.clone(),
             until,
-            place: None,
+            key: None,
         }
     }
 
-    /// Lets the watchman end if no request waits any more.
+    /// Lets the timer task end if no request waits any more.
     pub(crate) fn hurry(&self) {
         self.earlier.notify_one();
     }
 
-    fn enter(self: &Arc<Self>, until: Instant, waker: Waker) -> u32 {
+    fn enter(self: &Arc<Self>, until: Instant, waker: Waker) -> QueueKey {
         let mut state = self.lock();
-        let place = state.enter(until, waker);
+        let key = (until, state.entered);
+        state.entered += 1;
+        state.waiting.insert(key, waker);
         if self.may_stand_still() {
             self.watch_outside(&mut state, until);
         }
@@ -111,10 +112,10 @@ impl DeadlineQueue {
                 self.watch();
             }
         }
-        place
+        key
     }
 
-    /// Starts the watchman: a task that ends waits that are due, until no request waits. If its
+    /// Starts the timer task: a task that ends waits that are due, until no request waits. If its
     /// runtime is shut down, it ends all waits.
     fn watch(self: &Arc<Self>) {
         let waits = self.clone();
@@ -172,7 +173,7 @@ impl DeadlineQueue {
                     thread::park_timeout(pause);
                 }
             });
-        // If no thread can be started, only the watchman looks.
+        // If no thread can be started, only the timer task looks.
         state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
     }
 
@@ -201,60 +202,27 @@ impl DeadlineQueue {
 }
 
 impl QueueState {
-    fn enter(&mut self, until: Instant, waker: Waker) -> u32 {
-        let entry = TimerSlot::Waiting(until, waker);
-        if let Some(free) = self.free.pop()
-            && let Some(place) = self.places.get_mut(free as usize)
-        {
-            *place = entry;
-            return free;
-        }
-        self.places.push(entry);
-        // Memory ends long before there are as many places.
-        u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    /// Frees a place and returns its content, which must not be dropped under the lock.
-    fn leave(&mut self, place: u32) -> Option<TimerSlot> {
-        let left = std::mem::replace(self.places.get_mut(place as usize)?, TimerSlot::Free);
-        self.free.push(place);
-        Some(left)
-    }
-
-    /// Ends all waits that are due at `now`, or all waits if `now` is `None`. Returns the wakers.
+    /// Ends all waits that are due at `now`, or all waits if `now` is `None`. Returns the wakers in
+    /// the order of the deadlines, in which requests that wait for capacity start.
     fn end(&mut self, now: Option<Instant>) -> Vec<Waker> {
         let mut over = Vec::new();
-        for place in &mut self.places {
-            if let TimerSlot::Waiting(until, _) = place
-                && now.is_none_or(|now| *until <= now)
-                && let TimerSlot::Waiting(until, waker) = std::mem::replace(place, TimerSlot::Over)
-            {
-                over.push((until, waker));
-            }
+        while let Some(first) = self.waiting.first_entry()
+            && now.is_none_or(|now| first.key().0 <= now)
+        {
+            over.push(first.remove());
         }
-        // Requests that wait for capacity start in the order of their times.
-        over.sort_by_key(|(until, _)| *until);
-        over.into_iter().map(|(_, waker)| waker).collect()
+        over
     }
 
     /// Returns the time of the next look, or `None` if no request waits.
     fn next(&self, now: Instant) -> Option<Instant> {
-        let waiting = self.places.iter().filter_map(|place| match place {
-            TimerSlot::Waiting(until, _) => Some(*until),
-            _ => None,
-        });
-        waiting
-            .min()
-            .map(|first| first.clamp(now + LEAST, now + MOST))
+        let ((first, _), _) = self.waiting.first_key_value()?;
+        Some((*first).clamp(now + LEAST, now + MOST))
     }
 
-    /// Sets and returns the time of the watchman's next look.
+    /// Sets and returns the time of the timer task's next look.
     fn plan(&mut self, now: Instant) -> Option<Instant> {
         self.looks = self.next(now);
-        if self.free.len() == self.places.len() {
-            // All places are free: release the memory of a burst.
-            (self.places, self.free) = Default::default();
-        }
         self.looks
     }
 }
@@ -265,7 +233,8 @@ impl QueueState {
 pub(crate) struct Timeout {
     waits: Arc<DeadlineQueue>,
     until: Instant,
-    place: Option<u32>,
+    /// `None` until it enters the queue.
+    key: Option<QueueKey>,
 }
 
 impl Timeout {
@@ -279,12 +248,12 @@ impl Future for Timeout {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(place) = self.place else {
-            self.place = Some(self.waits.enter(self.until, context.waker().clone()));
+        let Some(key) = self.key else {
+            self.key = Some(self.waits.enter(self.until, context.waker().clone()));
             return Poll::Pending;
         };
         let mut state = self.waits.lock();
-        let Some(TimerSlot::Waiting(_, waker)) = state.places.get_mut(place as usize) else {
+        let Some(waker) = state.waiting.get_mut(&key) else {
             return Poll::Ready(());
         };
         if !waker.will_wake(context.waker()) {
@@ -298,8 +267,9 @@ impl Future for Timeout {
 
 impl Drop for Timeout {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            let left = self.waits.lock().leave(place);
+        if let Some(key) = self.key {
+            // The waker must not be dropped under the lock.
+            let left = self.waits.lock().waiting.remove(&key);
             drop(left);
         }
     }

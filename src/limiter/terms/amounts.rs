@@ -15,6 +15,9 @@ pub(crate) type Amounts = SmallVec<[i64; 2]>;
 /// The charge of a limit that the cost does not name, in millitokens. No capacity is smaller.
 pub(crate) const DEFAULT_COST: i64 = MILLI;
 
+/// The most use that one lease can count: the largest capacity that a limit can have.
+pub(crate) const MOST_USED: i64 = Limit::MAX_TOKENS as i64 * MILLI;
+
 /// The part of a grant that belongs to one limit, in millitokens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LimitShare {
@@ -89,6 +92,15 @@ impl Spend for LimitShare {
     #[inline]
     fn leave(&mut self, left: i64) {
         self.left = left;
+    }
+}
+
+/// Adds the shares of another grant of the same bucket. Its charge counts as used.
+pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
+    for (share, more) in shares.iter_mut().zip(more) {
+        share.charged = share.charged.saturating_add(more.charged);
+        share.used = share.used.saturating_add(more.charged).min(MOST_USED);
+        share.left = more.left;
     }
 }
 

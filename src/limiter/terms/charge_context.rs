@@ -21,11 +21,11 @@ pub(crate) struct ChargeContext {
     pub(crate) together: bool,
     /// `true` if a lease asks for more. If the request is dropped, its charge is always given back.
     pub(crate) is_top_up: bool,
-    /// Set for a request that waits.
+    /// The longest wait for capacity; `None` if the request does not wait.
     pub(crate) patience: Option<Box<Patience>>,
 }
 
-/// How long a request waits, and the debt that it may leave.
+/// The time for which a request waits, and the debt that it may leave.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     /// The longest wait in ms.
@@ -54,7 +54,7 @@ impl Patience {
 }
 
 impl ChargeContext {
-    /// Returns the same mode for a request that does not wait.
+    /// Returns the context of the same charge without a wait.
     pub(crate) fn impatient(&self) -> Self {
         Self {
             patience: None,

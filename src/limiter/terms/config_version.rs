@@ -1,4 +1,5 @@
-//! How fresh limits are: looked-up ones, and the parameters of a bucket.
+//! The version of limits, which says which are newer: of looked-up limits, and the parameters of a
+//! bucket.
 
 /// Limits that were looked up at most this long before the bucket was first seen count as younger
 /// than its parameters, ms. The time of a look-up may be recorded as up to a second too early.

@@ -11,6 +11,7 @@ mod local_share;
 mod prefetch;
 mod refusal;
 mod settlement;
+mod started;
 mod stopwatch;
 
 pub use local_share::LocalShare;
@@ -19,10 +20,13 @@ pub use settlement::{Settlement, SettlementFuture};
 
 pub(super) use crate::limiter::terms::charge_context::{ChargeContext, Patience};
 pub(crate) use crate::limiter::terms::fallback_options::{FallbackOptions, Shadow, WaitOptions};
-pub(super) use amounts::{Amounts, DEFAULT_COST, LimitShare, Shares, left_now, status, status_now};
+pub(super) use amounts::{
+    Amounts, DEFAULT_COST, LimitShare, MOST_USED, Shares, absorb, left_now, status, status_now,
+};
 pub(super) use config_version::ConfigVersion;
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
 pub(super) use prefetch::Counters;
 pub(super) use refusal::BucketRefusal;
+pub(crate) use started::Started;
 pub(super) use stopwatch::{Stopwatch, left_until};

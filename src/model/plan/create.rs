@@ -10,29 +10,29 @@ use crate::model::{
 /// Returns the bucket of a first request: full, less what `changes` spend and take.
 pub fn create<'a>(
     changes: &LedgerDelta,
-    wanted: impl Into<Desired<'a>>,
+    desired: impl Into<Desired<'a>>,
     now: i64,
     id: WriteId,
 ) -> Create {
-    create_shard(changes, wanted, (0, 1), true, now, id)
+    create_shard(changes, desired, (0, 1), true, now, id)
 }
 
 /// Returns one shard of a new bucket: full, less what `changes` spend and take. If not `full`, it
 /// begins empty, because other shards may hold its tokens.
 pub fn create_shard<'a>(
     changes: &LedgerDelta,
-    wanted: impl Into<Desired<'a>>,
+    desired: impl Into<Desired<'a>>,
     (shard, shard_count): (u32, u32),
     full: bool,
     now: i64,
     id: WriteId,
 ) -> Create {
     let Desired {
-        limits: wanted,
+        limits: desired,
         own,
         lineage,
         ..
-    } = wanted.into();
+    } = desired.into();
     let new = |limit| {
         let mut new = new_limit(limit, changes, (shard, shard_count), now);
         if !full {
@@ -40,7 +40,7 @@ pub fn create_shard<'a>(
         }
         new
     };
-    let limits: SmallVec<[NewLimit; 2]> = wanted.iter().map(new).collect();
+    let limits: SmallVec<[NewLimit; 2]> = desired.iter().map(new).collect();
     let expires_at = limits
         .iter()
         .map(|new| gone_at(new.rule_at(now), new.level.tokens, now))
@@ -56,14 +56,14 @@ pub fn create_shard<'a>(
     }
 }
 
-/// Returns the limits of `wanted` that the bucket lacks.
+/// Returns the limits of `desired` that the bucket lacks.
 pub(super) fn added_limits(
     state: &BucketState,
     changes: &LedgerDelta,
-    wanted: &[Limit],
+    desired: &[Limit],
     now: i64,
 ) -> Vec<NewLimit> {
-    let missing = wanted
+    let missing = desired
         .iter()
         .filter(|limit| state.limit(limit.name()).is_none());
     let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count), now);

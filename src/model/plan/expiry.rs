@@ -44,15 +44,15 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
 pub(super) fn after(
     state: &BucketState,
     changes: &LedgerDelta,
-    wanted: &Desired<'_>,
+    desired: &Desired<'_>,
     added: &[NewLimit],
     (now, anchor): (i64, i64),
 ) -> Option<i64> {
-    if !expires(state, wanted.own) {
+    if !expires(state, desired.own) {
         return None;
     }
     let known = state.limits.iter().map(|known| {
-        let new = new_definition(known, wanted.limits);
+        let new = new_definition(known, desired.limits);
         let (rule, tokens) = line::after(state, known, changes.get(&known.name), new, now);
         gone_at(rule, tokens, anchor)
     });

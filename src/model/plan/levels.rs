@@ -136,18 +136,18 @@ pub fn status(
     }
 }
 
-/// Returns `true` if the bucket has other parameters than `wanted`, or lacks one of these limits.
-pub fn differs(state: &BucketState, wanted: &[Limit]) -> bool {
-    wanted.iter().any(|limit| match state.limit(limit.name()) {
+/// Returns `true` if the bucket has other parameters than `desired`, or lacks one of these limits.
+pub fn differs(state: &BucketState, desired: &[Limit]) -> bool {
+    desired.iter().any(|limit| match state.limit(limit.name()) {
         Some(known) => !known.is(limit),
         None => true,
     })
 }
 
 /// Returns the new definition of the limit, if it differs.
-pub(super) fn new_definition(known: &LimitState, wanted: &[Limit]) -> Option<Definition> {
-    let wanted = wanted.iter().find(|limit| *limit.name() == known.name)?;
-    (!known.is(wanted)).then(|| Definition::from(wanted))
+pub(super) fn new_definition(known: &LimitState, desired: &[Limit]) -> Option<Definition> {
+    let desired = desired.iter().find(|limit| *limit.name() == known.name)?;
+    (!known.is(desired)).then(|| Definition::from(desired))
 }
 
 /// Returns `true` if the limits that both buckets have are equal.

@@ -16,20 +16,20 @@
 
 mod changes;
 mod create;
+mod desired;
 mod expiry;
 mod levels;
 mod line;
 mod shards;
 mod update;
-mod wanted;
 
 pub use self::{
     changes::{Change, LedgerDelta},
     create::{create, create_shard},
+    desired::{Desired, Others, Peers},
     levels::{differs, is_short, limits_of, projected, same_parameters, status, statuses},
     shards::{ShardView, draw, statuses_of_shards},
     update::{take_anyway, take_overdue, update},
-    wanted::{Desired, Others, Peers},
 };
 
 /// Returns the nearest `i64`.

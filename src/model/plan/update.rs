@@ -27,31 +27,31 @@ const CLOCKS_APART: i64 = 1000;
 const FEW_WRITES: i64 = 300 * MILLI;
 
 /// Returns the update that applies `changes` to the bucket as `state` shows it, and changes it to
-/// `wanted`.
+/// `desired`.
 ///
 /// The anchor stays the same unless something forces it to move, so that writes of different
-/// processes commute. Changes of limits that neither the bucket nor `wanted` has are left out.
+/// processes commute. Changes of limits that neither the bucket nor `desired` has are left out.
 ///
-/// An anchor that a wrong clock has set far in the future would starve the bucket. A process that
-/// knows the error of its own clock replaces such an anchor by the current time.
+/// An anchor that a wrong clock has set far in the future would keep the bucket from refilling. A
+/// process that knows the error of its own clock replaces such an anchor by the current time.
 pub fn update<'a>(
     state: &BucketState,
     changes: &LedgerDelta,
-    wanted: impl Into<Desired<'a>>,
+    desired: impl Into<Desired<'a>>,
     now: impl Into<ClockReading>,
     id: WriteId,
 ) -> Update {
-    let (wanted, now) = (wanted.into(), now.into());
+    let (desired, now) = (desired.into(), now.into());
     let seen = state.refilled_at;
     if now.is_far_before(seen) {
-        let honest = BucketState {
+        let corrected = BucketState {
             refilled_at: now.at,
             ..state.clone()
         };
         return Planner {
-            state: &honest,
+            state: &corrected,
             changes,
-            wanted,
+            desired,
             now: now.at,
         }
         .plan(id, Some((seen, now.at)));
@@ -59,7 +59,7 @@ pub fn update<'a>(
     Planner {
         state,
         changes,
-        wanted,
+        desired,
         now: now.at,
     }
     .plan(id, None)
@@ -110,7 +110,7 @@ pub fn take_overdue(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wr
 struct Planner<'a> {
     state: &'a BucketState,
     changes: &'a LedgerDelta,
-    wanted: Desired<'a>,
+    desired: Desired<'a>,
     /// Epoch ms.
     now: i64,
 }
@@ -121,7 +121,7 @@ impl Planner<'_> {
         let Self { state, changes, .. } = *self;
         let mut update = Update::new(id, self.now);
         update.lineage = self
-            .wanted
+            .desired
             .lineage
             .filter(|_| state.lacks_parent())
             .cloned();
@@ -156,7 +156,7 @@ impl Planner<'_> {
     fn must_move(&self) -> bool {
         let Self {
             state,
-            ref wanted,
+            ref desired,
             now,
             ..
         } = *self;
@@ -169,13 +169,13 @@ impl Planner<'_> {
                 .pressure
                 .is_some_and(|pressure| pressure.level.tokens < FEW_WRITES)
         };
-        super::differs(state, wanted.limits)
+        super::differs(state, desired.limits)
             || state
                 .stamps
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
-            || expiry::is_due(state, wanted.own, now)
-            || (wanted.others.peers != Peers::Absent && few_writes())
+            || expiry::is_due(state, desired.own, now)
+            || (desired.others.peers != Peers::Absent && few_writes())
             || state.limits.iter().any(large)
     }
 
@@ -207,7 +207,7 @@ impl Planner<'_> {
     fn needs_move(&self, known: &LimitState, row: &PlannedLine) -> bool {
         let rule = known.rule_at(self.now);
         let cap = i128::from(rule.capacity());
-        let old = match self.wanted.others.peers {
+        let old = match self.desired.others.peers {
             // Python clients do not expect an anchor that stays. In a race with one, the refill
             // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
@@ -224,7 +224,7 @@ impl Planner<'_> {
         let Self {
             state,
             changes,
-            ref wanted,
+            ref desired,
             now,
         } = *self;
         let seen = state.refilled_at;
@@ -232,8 +232,8 @@ impl Planner<'_> {
         // other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
-        update.added = added_limits(state, changes, wanted.limits, to);
-        let gone = expiry::after(state, changes, wanted, &update.added, (now, to));
+        update.added = added_limits(state, changes, desired.limits, to);
+        let gone = expiry::after(state, changes, desired, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
             None if state.expires_at.is_some() => Expiry::Never,
@@ -245,7 +245,7 @@ impl Planner<'_> {
             .iter()
             .enumerate()
             .filter_map(|(index, known)| {
-                let new = new_definition(known, wanted.limits);
+                let new = new_definition(known, desired.limits);
                 let taken = self.taken(index);
                 rows.row(known, taken, changes.get(&known.name), new.as_ref())
             });
@@ -280,13 +280,13 @@ impl Planner<'_> {
             state: self.state,
             now: self.now,
             moves_to,
-            slack: self.wanted.others.slack,
+            slack: self.desired.others.slack,
             gone,
         }
     }
 
     fn taken(&self, index: usize) -> i64 {
-        self.wanted.others.taken.get(index).copied().unwrap_or(0)
+        self.desired.others.taken.get(index).copied().unwrap_or(0)
     }
 
     /// Returns the write's conditions on the bucket's stamps: they must have the same effect as

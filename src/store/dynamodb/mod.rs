@@ -24,6 +24,7 @@ mod diagnostics;
 mod encode;
 mod expression;
 mod failure;
+mod namespace_record;
 mod namespaces;
 mod pause;
 mod provision;

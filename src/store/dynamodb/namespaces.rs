@@ -13,12 +13,10 @@ use super::{
     attributes::{INDEX_KEYS, PK, REGISTRY_KEY, SK, namespace_by_id, namespace_by_name},
     expression::text,
     failure::{lasting_refusal, store_error},
+    namespace_record::{DELETED_AT, ID, STATUS, decode, encode, registry_key, unusable},
     pause,
-    records::{
-        Item, PartitionQuery, corrupt, delete_batch, page, parse_timestamp, text_of, timestamp,
-        unbuildable,
-    },
-    registry::{is_namespace_id, new_namespace_id, registry_item},
+    records::{Item, PartitionQuery, delete_batch, page, text_of, timestamp, unbuildable},
+    registry::new_namespace_id,
 };
 use crate::{
     model::{NamespaceInfo, NamespaceName, NamespaceStatus},
@@ -26,12 +24,6 @@ use crate::{
         Cursor, NamespaceStore, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture,
     },
 };
-
-const ID: &str = "namespace_id";
-const NAME: &str = "namespace_name";
-const STATUS: &str = "status";
-const CREATED_AT: &str = "created_at";
-const DELETED_AT: &str = "deleted_at";
 
 /// The number of times that a change is tried if other writers cancel it.
 const MOST_TRIES: u32 = 5;
@@ -337,44 +329,6 @@ impl DynamoDbStore {
             },
         }
     }
-}
-
-fn registry_key(sort_key: &str) -> Item {
-    HashMap::from([(PK.into(), text(REGISTRY_KEY)), (SK.into(), text(sort_key))])
-}
-
-fn encode(sort_key: &str, info: &NamespaceInfo) -> Result<Item, StoreError> {
-    let mut item = registry_item(sort_key);
-    item.insert(ID.into(), text(&info.id));
-    item.insert(NAME.into(), text(&info.name));
-    item.insert(STATUS.into(), text(info.status.to_string()));
-    if let Some(created_at) = info.created_at {
-        item.insert(CREATED_AT.into(), text(timestamp(created_at)?));
-    }
-    Ok(item)
-}
-
-fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
-    let required = |attribute: &str| text_of(item, attribute).ok_or_else(|| corrupt(attribute));
-    let (id, name) = (required(ID)?, required(NAME)?);
-    if !is_namespace_id(id) {
-        return Err(unusable(name, &format!("{id:?} is not a valid id")));
-    }
-    let mut info = NamespaceInfo::new(id, name);
-    info.status = match required(STATUS)? {
-        "active" => NamespaceStatus::Active,
-        "deleted" => NamespaceStatus::Deleted,
-        "purging" => NamespaceStatus::Purging,
-        _ => return Err(corrupt(STATUS)),
-    };
-    info.created_at = text_of(item, CREATED_AT).and_then(parse_timestamp);
-    info.deleted_at = text_of(item, DELETED_AT).and_then(parse_timestamp);
-    Ok(info)
-}
-
-fn unusable(name: &str, problem: &str) -> StoreError {
-    let message = format!("the record of namespace {name:?} is invalid: {problem}");
-    StoreError::new(StoreErrorKind::Corrupt, message)
 }
 
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {

@@ -231,7 +231,9 @@ async fn a_handlers_error_has_the_shape_of_the_dialect() {
 /// The service has a retry time of its own. Both headers state the later of the two.
 #[tokio::test]
 async fn retry_after_ms_states_the_later_wait_too() {
-    let told = async |limiter: &RateLimiter, seconds: &'static str, millis: &'static str| {
+    let retry_headers = async |limiter: &RateLimiter,
+                               seconds: &'static str,
+                               millis: &'static str| {
         let policy = per_user(Limit::per_minute("rpm", 1)).dialect(OpenAi::new().requests("rpm"));
         let headers = [("retry-after", seconds), ("retry-after-ms", millis)];
         let app = crate::world::app(layer(limiter, policy), move || {
@@ -240,8 +242,14 @@ async fn retry_after_ms_states_the_later_wait_too() {
         let response = ask(&app, from("alice")).await;
         ["retry-after", "retry-after-ms"].map(|name| text(&response, name).unwrap().to_owned())
     };
-    assert_eq!(told(&memory().0, "5", "4500").await, ["60", "60000"]);
-    assert_eq!(told(&memory().0, "61", "60500").await, ["61", "60500"]);
+    assert_eq!(
+        retry_headers(&memory().0, "5", "4500").await,
+        ["60", "60000"]
+    );
+    assert_eq!(
+        retry_headers(&memory().0, "61", "60500").await,
+        ["61", "60500"]
+    );
 }
 
 /// The service says that clients should retry soon. If the limit makes them wait for hours, they

@@ -8,7 +8,7 @@ use super::reasons::{Why, World};
 use crate::world::{app, ask, from, hello, layer, memory, per_user, text};
 
 /// Returns the retry times of `count` clients that have to wait for 60 seconds.
-async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
+async fn retry_times(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
     let policy = per_user(Limit::per_minute("rpm", 1));
     let policy = match jitter {
         Some(jitter) => policy.jitter(jitter),
@@ -44,10 +44,10 @@ async fn told(jitter: Option<Jitter>, count: usize) -> Vec<u64> {
 
 #[tokio::test]
 async fn retry_times_have_no_jitter_by_default() {
-    assert_eq!(told(None, 20).await, [60; 20]);
-    assert_eq!(told(Some(Jitter::percent(0)), 20).await, [60; 20]);
+    assert_eq!(retry_times(None, 20).await, [60; 20]);
+    assert_eq!(retry_times(Some(Jitter::percent(0)), 20).await, [60; 20]);
     assert_eq!(
-        told(Some(Jitter::up_to(Duration::ZERO)), 20).await,
+        retry_times(Some(Jitter::up_to(Duration::ZERO)), 20).await,
         [60; 20]
     );
 }
@@ -60,7 +60,7 @@ async fn jitter_spreads_clients_within_its_bounds() {
         (Jitter::percent(300).at_most(Duration::from_secs(30)), 90),
         (Jitter::percent(50).at_most(Duration::from_secs(300)), 90),
     ] {
-        let told = told(Some(jitter), 300).await;
+        let told = retry_times(Some(jitter), 300).await;
         assert!(
             told.iter().all(|seconds| (60..=most).contains(seconds)),
             "{jitter:?}: {told:?}"
@@ -80,7 +80,7 @@ async fn jitter_spreads_clients_within_its_bounds() {
 async fn no_jitter_is_too_much() {
     for jitter in [Jitter::percent(u32::MAX), Jitter::up_to(Duration::MAX)] {
         assert!(
-            told(Some(jitter), 20)
+            retry_times(Some(jitter), 20)
                 .await
                 .into_iter()
                 .all(|seconds| seconds >= 60)

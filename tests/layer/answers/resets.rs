@@ -17,28 +17,28 @@ use crate::world::{ask, hello, layer, memory, per_user, text, with_headers};
 const NAMES: [&str; 2] = ["one", "two"];
 
 /// The reset time in a header, of one limit or of all together, in milliseconds from now.
-struct Told {
+struct Reset {
     limit: &'static str,
     millis: i64,
 }
 
-fn told(response: &Response<Body>, clock: &ManualClock) -> Vec<Told> {
-    let mut told = Vec::new();
+fn resets(response: &Response<Body>, clock: &ManualClock) -> Vec<Reset> {
+    let mut resets = Vec::new();
     let seconds = |name: &str| {
         text(response, name).map(|value| value.parse::<i64>().expect("seconds") * 1000)
     };
     let mut add =
-        |limit, millis: Option<i64>| told.extend(millis.map(|millis| Told { limit, millis }));
+        |limit, millis: Option<i64>| resets.extend(millis.map(|millis| Reset { limit, millis }));
     for name in ["ratelimit-reset", "retry-after"] {
         add("all", seconds(name));
     }
     add(
         "all",
-        seconds("x-ratelimit-reset").map(|told| {
-            if told > 1_000_000_000_000 {
-                told - clock.now()
+        seconds("x-ratelimit-reset").map(|resets| {
+            if resets > 1_000_000_000_000 {
+                resets - clock.now()
             } else {
-                told
+                resets
             }
         }),
     );
@@ -51,18 +51,18 @@ fn told(response: &Response<Body>, clock: &ManualClock) -> Vec<Told> {
         add(limit, time.map(|time| timestamp(time) - clock.now()));
     }
     let Some(value) = text(response, "ratelimit") else {
-        return told;
+        return resets;
     };
     if let Ok(dictionary) = Parser::new(value).parse::<Dictionary>() {
         let ListEntry::Item(reset) = &dictionary["reset"] else {
             panic!("{value}")
         };
         let seconds = i64::from(reset.bare_item.as_integer().unwrap());
-        told.push(Told {
+        resets.push(Reset {
             limit: "all",
             millis: seconds * 1000,
         });
-        return told;
+        return resets;
     }
     for entry in Parser::new(value).parse::<List>().expect("a list") {
         let ListEntry::Item(item) = entry else {
@@ -75,12 +75,12 @@ fn told(response: &Response<Body>, clock: &ManualClock) -> Vec<Told> {
             .into_iter()
             .find(|limit| *limit == name.as_str())
             .expect("a limit");
-        told.push(Told {
+        resets.push(Reset {
             limit,
             millis: i64::from(item.params["t"].as_integer().unwrap()) * 1000,
         });
     }
-    told
+    resets
 }
 
 /// Parses a duration as Go clients do.
@@ -187,20 +187,20 @@ async fn resets_are_never_too_early_in_a_thousand_random_states() {
                 .costs(&costs)
                 .await
                 .unwrap();
-            let told = told(&response, &clock);
-            assert!(told.len() >= 6, "seed {seed}: {response:?}");
+            let resets = resets(&response, &clock);
+            assert!(resets.len() >= 6, "seed {seed}: {response:?}");
             if response.status() == 200 {
                 continue;
             }
             let exact = state.retry_after().expect("it fits some time");
-            for Told { limit, millis } in told {
+            for Reset { limit, millis } in resets {
                 let wait = state
                     .get(limit)
                     .map_or(Some(exact), |status: &LimitStatus| status.retry_after);
                 let wait = i64::try_from(wait.unwrap().as_millis()).unwrap();
                 assert!(
                     millis >= wait,
-                    "{limit}: {millis} ms are told for {wait}, seed {seed}: {response:?}"
+                    "{limit}: {millis} ms are stated for {wait}, seed {seed}: {response:?}"
                 );
             }
             denied += 1;

@@ -265,7 +265,7 @@ fn on_top_of_the_prompt(rule: Settle) -> Settle {
 }
 
 #[tokio::test]
-async fn the_counted_amount_is_added_to_an_amount_of_the_prompt_alone() {
+async fn the_counted_amount_is_added_to_the_prompts_own_amount() {
     let rules = [
         on_top_of_the_prompt(Settle::events(|events| events)),
         Settle::usage(Usage::total()),

@@ -271,7 +271,7 @@ async fn left_by_pieces(count: usize, holed: bool) -> (i64, String) {
 }
 
 #[tokio::test]
-async fn frames_of_several_pieces_are_read_piece_by_piece() {
+async fn frames_of_a_bounded_number_of_pieces_are_read() {
     assert_eq!(left_by_pieces(1, false).await.0, 70);
     assert_eq!(left_by_pieces(10, false).await.0, 70);
     for (count, holed) in [(10, true), (USAGE.len(), false)] {

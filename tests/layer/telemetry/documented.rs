@@ -12,14 +12,14 @@ const API: &str = include_str!("../../../src/telemetry/mod.rs");
 
 /// An event or span: its level, its name and its fields.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Told {
+struct MacroCall {
     level: String,
     name: String,
     fields: BTreeSet<String>,
 }
 
 /// Returns the macro calls in the sources.
-fn told(span: bool) -> Vec<Told> {
+fn macro_calls(span: bool) -> Vec<MacroCall> {
     let calls = SOURCES
         .iter()
         .flat_map(|source| source.split("tracing::").skip(1));
@@ -60,7 +60,7 @@ fn told(span: bool) -> Vec<Told> {
                     .to_owned()
             };
             let fields = fields.map(field).collect();
-            Told {
+            MacroCall {
                 level,
                 name,
                 fields,
@@ -82,9 +82,9 @@ fn lines(text: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn every_event_is_documented() {
-    let events = told(false);
+    let events = macro_calls(false);
     assert!(events.len() >= 14, "{events:?}");
-    for Told {
+    for MacroCall {
         level,
         name,
         fields,
@@ -123,15 +123,15 @@ fn every_event_is_documented() {
         .into_iter()
         .filter(|line| ["error", "warn", "info", "debug"].contains(&line[1]))
     {
-        assert!(names.contains(line[0]), "{} is told by nobody", line[0]);
+        assert!(names.contains(line[0]), "{} is logged nowhere", line[0]);
     }
 }
 
 #[test]
 fn every_span_is_documented() {
-    let spans = told(true);
+    let spans = macro_calls(true);
     assert_eq!(spans.len(), 2, "{spans:?}");
-    for Told {
+    for MacroCall {
         level,
         name,
         fields,

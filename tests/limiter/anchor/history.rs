@@ -15,7 +15,7 @@ pub(super) type Numbers = (i64, i64, i64);
 #[derive(Clone, Debug)]
 pub(super) struct History {
     pub(super) first: BucketState,
-    /// How far each writer's clock is ahead.
+    /// The time by which each writer's clock is ahead.
     pub(super) clocks: Vec<i64>,
     /// A clock steps by up to this much between two writes.
     pub(super) jumps: i64,

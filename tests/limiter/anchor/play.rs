@@ -30,8 +30,8 @@ pub(super) struct Event<'a> {
 /// The result of a history.
 pub(super) struct Played<'a> {
     pub(super) events: Vec<Event<'a>>,
-    /// How many ms moves went ahead of the clock. A move in the same millisecond as the last one
-    /// moves the anchor by 1 ms.
+    /// The time in ms by which moves went ahead of the clock. A move in the same millisecond as the
+    /// last one moves the anchor by 1 ms.
     pub(super) ahead: i64,
 }
 

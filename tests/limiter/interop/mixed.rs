@@ -71,7 +71,7 @@ const KINDS: [Kind; 4] = [
     },
 ];
 
-/// How long all processes run, in seconds.
+/// The time for which all processes run, in seconds.
 const SECONDS: i64 = 4;
 
 /// Buckets with an old anchor when both clients begin: their number, the time between them, and the
@@ -80,10 +80,11 @@ const AGED: i64 = 18;
 const APART: i64 = 180;
 const AGE: i64 = 30_000;
 
-/// How long a Python process may take from reading a bucket to writing it on a busy machine, ms.
+/// The time that a Python process may take from reading a bucket to writing it on a busy machine,
+/// ms.
 const THEIR_PAUSE: i64 = 400;
 
-/// How our limiters learn of Python clients.
+/// The way in which our limiters learn of Python clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
     /// Our limiters are told of them.

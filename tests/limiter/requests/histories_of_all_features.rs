@@ -141,8 +141,8 @@ struct State {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Weather {
-    Fine,
+enum Fault {
+    None,
     Fails(StoreErrorKind),
     AnswerLost,
     Twice,
@@ -153,17 +153,17 @@ impl Checked {
         self.state.lock().unwrap()
     }
 
-    fn weather(&self) -> Weather {
+    fn fault(&self) -> Fault {
         let mut state = self.state();
         if state.rng.u32(0..100) >= state.trouble {
-            return Weather::Fine;
+            return Fault::None;
         }
         match state.rng.u32(0..6) {
-            0 => Weather::Fails(StoreErrorKind::Busy),
-            1 => Weather::Fails(StoreErrorKind::NotApplied),
-            2 => Weather::Fails(StoreErrorKind::Unknown),
-            3 | 4 => Weather::AnswerLost,
-            _ => Weather::Twice,
+            0 => Fault::Fails(StoreErrorKind::Busy),
+            1 => Fault::Fails(StoreErrorKind::NotApplied),
+            2 => Fault::Fails(StoreErrorKind::Unknown),
+            3 | 4 => Fault::AnswerLost,
+            _ => Fault::Twice,
         }
     }
 
@@ -177,13 +177,13 @@ impl Checked {
             self.state().writes < MOST_WRITES,
             "it does not come to an end"
         );
-        let weather = self.weather();
+        let fault = self.fault();
         tokio::task::yield_now().await;
-        if let Weather::Fails(kind) = weather {
+        if let Fault::Fails(kind) = fault {
             return Err(StoreError::new(kind, "trouble"));
         }
         let mut outcome = write();
-        if weather == Weather::Twice && twice {
+        if fault == Fault::Twice && twice {
             // The caller may receive the answer to either of the two executions.
             let again = write();
             if self.state().rng.bool() {
@@ -191,8 +191,8 @@ impl Checked {
             }
         }
         tokio::task::yield_now().await;
-        match weather {
-            Weather::AnswerLost => Err(StoreError::new(
+        match fault {
+            Fault::AnswerLost => Err(StoreError::new(
                 StoreErrorKind::Unknown,
                 "its answer is lost",
             )),

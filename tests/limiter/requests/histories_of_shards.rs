@@ -80,7 +80,7 @@ impl Checked {
     }
 
     /// Returns the error with which this write fails, if any, and true if its answer arrives.
-    fn weather(&self) -> (Option<StoreErrorKind>, bool) {
+    fn fault(&self) -> (Option<StoreErrorKind>, bool) {
         let mut state = self.state.lock().unwrap();
         if state.rng.u32(0..100) >= state.trouble {
             return (None, true);
@@ -97,7 +97,7 @@ impl Checked {
         &self,
         write: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (fails, answered) = self.weather();
+        let (fails, answered) = self.fault();
         tokio::task::yield_now().await;
         if let Some(kind) = fails {
             return Err(StoreError::new(kind, "trouble"));

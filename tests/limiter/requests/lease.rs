@@ -1,4 +1,4 @@
-//! How each way of ending a lease changes the bucket, to the millitoken.
+//! The change of the bucket by each way of ending a lease, to the millitoken.
 
 use std::future::pending;
 

@@ -93,11 +93,11 @@ impl World {
     }
 }
 
-fn n(number: i64) -> Option<AttributeValue> {
+fn number_value(number: i64) -> Option<AttributeValue> {
     Some(AttributeValue::N(number.to_string()))
 }
 
-fn s(text: &str) -> Option<AttributeValue> {
+fn text_value(text: &str) -> Option<AttributeValue> {
     Some(AttributeValue::S(text.to_owned()))
 }
 
@@ -157,7 +157,7 @@ async fn a_flood_on_a_disabled_bucket_asks_the_store_twice_a_second_at_most() {
 #[tokio::test]
 async fn a_bypassed_bucket_admits_without_charging() {
     let world = World::new().await;
-    world.stamp("bypass", n(START + 5_000)).await;
+    world.stamp("bypass", number_value(START + 5_000)).await;
     let mut lease = world.acquire(10).await.unwrap();
     let other = world.acquire(10).await.unwrap();
     world.acquire(3).await.unwrap().commit().await.unwrap();
@@ -178,7 +178,7 @@ async fn a_bypassed_bucket_admits_without_charging() {
 #[tokio::test]
 async fn a_bypass_that_is_gone_is_noticed_by_the_next_write() {
     let world = World::new().await;
-    world.stamp("bypass", n(START + 60_000)).await;
+    world.stamp("bypass", number_value(START + 60_000)).await;
     let lease = world.acquire(10).await.unwrap();
     world.stamp("bypass", None).await;
     assert!(world.acquire(10).await.unwrap_err().denied().is_some());
@@ -200,7 +200,7 @@ async fn a_bypass_that_is_gone_is_noticed_by_the_next_write() {
 async fn a_lease_that_grows_while_bypassed_gives_back_what_it_was_charged() {
     let world = World::new().await;
     let mut lease = world.acquire(4).await.unwrap();
-    world.stamp("bypass", n(START + 60_000)).await;
+    world.stamp("bypass", number_value(START + 60_000)).await;
     lease.consume("tokens", 9).await.unwrap();
     assert_eq!(world.raw().await, (5, 14));
     lease.rollback().await.unwrap();
@@ -210,7 +210,9 @@ async fn a_lease_that_grows_while_bypassed_gives_back_what_it_was_charged() {
 #[tokio::test]
 async fn a_soft_limit_is_charged_and_refuses_nothing() {
     let world = World::new().await;
-    world.stamp("b_tokens_soft", n(START + 60_000)).await;
+    world
+        .stamp("b_tokens_soft", number_value(START + 60_000))
+        .await;
     world.acquire(8).await.unwrap().commit().await.unwrap();
     let lease = world.acquire(10).await.unwrap();
     assert_eq!(world.raw().await, (-9, 19));
@@ -239,7 +241,9 @@ async fn only_the_soft_limit_of_several_is_waived() {
             .limits(limits.clone())
             .cost("tokens", 10)
     };
-    world.stamp("b_tokens_soft", n(START + 60_000)).await;
+    world
+        .stamp("b_tokens_soft", number_value(START + 60_000))
+        .await;
     for _ in 0..2 {
         acquire().await.unwrap().commit().await.unwrap();
     }
@@ -258,8 +262,8 @@ async fn only_the_soft_limit_of_several_is_waived() {
 async fn an_overfull_bucket_is_cut_before_it_is_spent() {
     let world = World::new().await;
     // A peer's credit that did not fit leaves the bucket like this.
-    world.stamp("b_tokens_tk", n(25_000)).await;
-    world.stamp("vu", n(0)).await;
+    world.stamp("b_tokens_tk", number_value(25_000)).await;
+    world.stamp("vu", number_value(0)).await;
     world.advance(1);
     world.acquire(4).await.unwrap().commit().await.unwrap();
     assert_eq!(world.raw().await.0, 6);
@@ -267,8 +271,8 @@ async fn an_overfull_bucket_is_cut_before_it_is_spent() {
 
     // The stamp is removed too if the limiter learns of it from its refused write, and if the
     // bucket holds little.
-    world.stamp("b_tokens_tk", n(3_000)).await;
-    world.stamp("vu", n(0)).await;
+    world.stamp("b_tokens_tk", number_value(3_000)).await;
+    world.stamp("vu", number_value(0)).await;
     assert!(world.acquire(4).await.unwrap_err().denied().is_some());
     world.advance(1);
     world.acquire(3).await.unwrap().commit().await.unwrap();
@@ -279,7 +283,7 @@ async fn an_overfull_bucket_is_cut_before_it_is_spent() {
 #[tokio::test]
 async fn a_time_of_validity_that_lies_ahead_stays() {
     let world = World::new().await;
-    world.stamp("vu", n(START + 30_000)).await;
+    world.stamp("vu", number_value(START + 30_000)).await;
     world.acquire(1).await.unwrap().commit().await.unwrap();
     world.advance(20_000);
     world.acquire(1).await.unwrap().commit().await.unwrap();
@@ -301,9 +305,9 @@ async fn schedules_are_refused_by_name_and_kept() {
     ] {
         let world = World::new().await;
         let lease = world.acquire(2).await.unwrap();
-        world.stamp(attribute, s("1|0 9 * * *|x0.5")).await;
+        world.stamp(attribute, text_value("1|0 9 * * *|x0.5")).await;
         // A peer sets `vu` with every schedule.
-        world.stamp("vu", n(0)).await;
+        world.stamp("vu", number_value(0)).await;
         for tokens in [1, 0] {
             match world.acquire(tokens).await.unwrap_err() {
                 Error::Invalid(Invalid::NotUnderstood(named)) => assert_eq!(named, attribute),
@@ -319,7 +323,7 @@ async fn schedules_are_refused_by_name_and_kept() {
             "{attribute}"
         );
 
-        world.stamp(attribute, s("-")).await;
+        world.stamp(attribute, text_value("-")).await;
         if attribute.starts_with("b_") {
             drop(world.acquire(1).await.unwrap());
         }
@@ -329,9 +333,11 @@ async fn schedules_are_refused_by_name_and_kept() {
 #[tokio::test]
 async fn a_quota_that_only_a_schedule_refills_is_refused_by_name() {
     let world = World::new().await;
-    world.stamp("b_tokens_ra", n(0)).await;
-    world.stamp("b_tokens_rsched", s("1|0 0 * * *")).await;
-    world.stamp("vu", n(0)).await;
+    world.stamp("b_tokens_ra", number_value(0)).await;
+    world
+        .stamp("b_tokens_rsched", text_value("1|0 0 * * *"))
+        .await;
+    world.stamp("vu", number_value(0)).await;
     let error = world.acquire(1).await.unwrap_err();
     assert!(
         matches!(error, Error::Invalid(Invalid::NotUnderstood(_))),
@@ -414,7 +420,7 @@ async fn a_config_can_disable_and_the_next_level_can_enable() {
         acquire("new").await.unwrap_err(),
         Error::Disabled(_)
     ));
-    set("RESOURCE#api", "#CONFIG", s("bypass")).await;
+    set("RESOURCE#api", "#CONFIG", text_value("bypass")).await;
     acquire("new").await.unwrap();
 }
 

@@ -59,6 +59,7 @@ fn poll_until_ready(
     }
 }
 
+/// Regression: the wait panicked, because its timer belonged to a runtime that was shut down.
 #[test]
 fn a_wait_elsewhere_ends_with_the_limiters_runtime() {
     for delay in [0, 1, 5, 20] {
@@ -75,6 +76,7 @@ fn a_wait_elsewhere_ends_with_the_limiters_runtime() {
     }
 }
 
+/// The same regression for a wait that no runtime polls.
 #[test]
 fn a_wait_outside_all_runtimes_survives_the_end_of_the_limiters() {
     for _ in 0..5 {
@@ -101,6 +103,7 @@ fn a_wait_outside_all_runtimes_survives_the_end_of_the_limiters() {
     }
 }
 
+/// Regression: the wait panicked when it was polled outside the runtime of its timer.
 #[test]
 fn a_wait_may_move_away_from_the_limiters_runtime() {
     let home = runtime();
@@ -129,6 +132,7 @@ fn a_wait_may_move_to_the_limiters_runtime() {
     home.block_on(waiting).unwrap().commit();
 }
 
+/// Regression: the wait panicked in a runtime without timers.
 #[test]
 fn a_limiter_in_memory_needs_timers_to_wait() {
     let without_timers = Builder::new_current_thread().enable_io().build().unwrap();

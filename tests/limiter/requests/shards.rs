@@ -74,8 +74,8 @@ impl World {
             // a thousandth.
             self.clock.advance(Duration::from_secs(1));
             let writes = [
-                ("b_wcu_tc", n(second * 1_000_000)),
-                ("b_tokens_tc", n(10_000 + second)),
+                ("b_wcu_tc", number_value(second * 1_000_000)),
+                ("b_tokens_tc", number_value(10_000 + second)),
             ];
             self.change(0, &writes).await;
             if second < 3 {
@@ -153,7 +153,7 @@ impl World {
     }
 }
 
-fn n(number: i64) -> Option<AttributeValue> {
+fn number_value(number: i64) -> Option<AttributeValue> {
     Some(AttributeValue::N(number.to_string()))
 }
 
@@ -164,10 +164,10 @@ async fn a_split_keeps_every_millitoken_and_what_others_have_stamped() {
         .change(
             0,
             &[
-                ("b_tokens_tk", n(41_003)),
-                ("b_tokens_fr", n(999)),
-                ("pgen", n(5)),
-                ("new", n(1)),
+                ("b_tokens_tk", number_value(41_003)),
+                ("b_tokens_fr", number_value(999)),
+                ("pgen", number_value(5)),
+                ("new", number_value(1)),
             ],
         )
         .await;
@@ -212,7 +212,9 @@ async fn a_split_keeps_every_millitoken_and_what_others_have_stamped() {
 #[tokio::test]
 async fn debts_are_split_too() {
     let world = World::new(1, 50).await;
-    world.change(0, &[("b_tokens_tk", n(-5_001))]).await;
+    world
+        .change(0, &[("b_tokens_tk", number_value(-5_001))])
+        .await;
     assert!(world.split(1).await);
     assert_eq!(world.raw().await, [-2_500, -2_501]);
 }
@@ -398,7 +400,7 @@ async fn no_shard_of_several_may_be_smaller_than_what_another_one_was_asked_for(
     for round in 1..=3 {
         for shard in [0, 1] {
             world
-                .change(shard, &[("b_wcu_tc", n(round * 5_000_000))])
+                .change(shard, &[("b_wcu_tc", number_value(round * 5_000_000))])
                 .await;
         }
         // The requests use both shards, because neither holds all the tokens.

@@ -344,8 +344,8 @@ async fn a_transaction_that_met_a_hot_key_is_repeated() {
     );
 }
 
-/// Fault A3: cancelled requests write for nothing, so a bucket gives back 16 of them at once. Both
-/// buckets of a transaction do the same.
+/// Regression: one charge of a transaction was given back and the other one stayed. Cancelled
+/// requests write for nothing, so a bucket gives back only 16 of them at once.
 #[tokio::test]
 async fn beyond_sixteen_cancelled_requests_both_charges_stay() {
     let world = World::used().await;

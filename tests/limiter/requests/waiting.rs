@@ -99,7 +99,7 @@ async fn settle() {
 }
 
 /// Returns the wait that a denial states, in ms.
-fn told(result: Result<Lease, Error>) -> u64 {
+fn stated_wait(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
     let wait = error
         .denied()
@@ -149,7 +149,7 @@ async fn a_request_does_not_wait_if_the_bucket_has_its_tokens(limiter: RateLimit
     assert_eq!(start.elapsed(), Duration::ZERO);
     // A request that may wait for 0 ms is denied.
     assert_eq!(
-        told(ask(&limiter, 1).until_ready(Duration::ZERO).await),
+        stated_wait(ask(&limiter, 1).until_ready(Duration::ZERO).await),
         100
     );
 }
@@ -224,13 +224,19 @@ async fn a_large_request_is_not_starved_by_small_ones(limiter: RateLimiter) {
 async fn a_request_that_would_wait_too_long_is_denied_at_once(limiter: RateLimiter) {
     drain(&limiter).await;
     let start = Instant::now();
-    assert_eq!(told(ask(&limiter, 3).until_ready(ms(299)).await), 300);
+    assert_eq!(
+        stated_wait(ask(&limiter, 3).until_ready(ms(299)).await),
+        300
+    );
     let grants = Grants::new();
     let first = grants
         .wait("first", ask(&limiter, 3).until_ready(ms(300)))
         .await;
     // The requests before this one count.
-    assert_eq!(told(ask(&limiter, 2).until_ready(ms(499)).await), 500);
+    assert_eq!(
+        stated_wait(ask(&limiter, 2).until_ready(ms(499)).await),
+        500
+    );
     let second = grants
         .wait("second", ask(&limiter, 2).until_ready(ms(510)))
         .await;
@@ -421,7 +427,7 @@ async fn a_request_that_may_not_wait_is_denied_while_others_wait(limiter: RateLi
         .await;
     tokio::time::sleep(ms(500)).await;
     // 5 tokens have been refilled, and 10 are owed.
-    assert_eq!(told(ask(&limiter, 1).await), 600);
+    assert_eq!(stated_wait(ask(&limiter, 1).await), 600);
     let available = limiter
         .available("user", "api")
         .limits(limit())
@@ -472,7 +478,7 @@ async fn limiters_that_share_a_memory_store_share_a_queue() {
         (4, Some(ms(900))),
         "those of all of them"
     );
-    assert_eq!(told(ask(&third, 1).until_ready(ms(899)).await), 900);
+    assert_eq!(stated_wait(ask(&third, 1).until_ready(ms(899)).await), 900);
     for task in tasks {
         task.await.unwrap().unwrap();
     }

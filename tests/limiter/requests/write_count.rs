@@ -1,4 +1,4 @@
-//! How many calls reach the table.
+//! The number of calls that reach the table.
 
 use std::{sync::Arc, time::Duration};
 

@@ -10,7 +10,7 @@ use tollgate_testkit::conformance::writes::{
     NOW, add, apply, create, held, key, limit, name, of, put, refuse, spend, update,
 };
 
-use super::table::{Item, Table, n, s};
+use super::table::{Item, Table, number_value, text_value};
 
 #[tokio::test]
 async fn attributes_that_no_write_names_survive_every_write() {
@@ -19,13 +19,13 @@ async fn attributes_that_no_write_names_survive_every_write() {
     put(&store, [limit("rpm", 5_000), limit("tpm", 5_000)]).await;
     let list = AttributeValue::L(vec![AttributeValue::Null(true)]);
     let foreign = [
-        ("pgen", n(1_795_501_139_494i64)),
-        ("pinc", s("70dba97f28e80df0")),
-        ("b_rpm_gc", n(3)),
-        ("b_rpm_sched", s("-")),
-        ("b_tpm_rsched", s("-")),
+        ("pgen", number_value(1_795_501_139_494i64)),
+        ("pinc", text_value("70dba97f28e80df0")),
+        ("b_rpm_gc", number_value(3)),
+        ("b_rpm_sched", text_value("-")),
+        ("b_tpm_rsched", text_value("-")),
         ("new_thing", Some(list)),
-        ("parent_id", s("org")),
+        ("parent_id", text_value("org")),
         ("cascade", Some(AttributeValue::Bool(true))),
     ];
     table.set(foreign.clone()).await;
@@ -69,8 +69,8 @@ async fn shards_are_read_with_what_one_of_them_holds() {
     put(&store, [limit("rpm", 2_000)]).await;
     table
         .set([
-            ("shard_count", n(4)),
-            ("b_rpm_cp", n(10_003)),
+            ("shard_count", number_value(4)),
+            ("b_rpm_cp", number_value(10_003)),
             ("parent_id", Some(AttributeValue::Null(true))),
         ])
         .await;
@@ -129,7 +129,9 @@ async fn a_limit_counts_only_with_all_of_its_attributes() {
         let table = Table::create().await;
         let store = table.store();
         put(&store, [limit("rpm", 5_000), limit("tpm", 1)]).await;
-        table.set([(missing, None), ("b_tpm_fr", n(999))]).await;
+        table
+            .set([(missing, None), ("b_tpm_fr", number_value(999))])
+            .await;
         let state = store.read(&key()).await.unwrap().unwrap();
         assert_eq!(state.limit(&name("tpm")), None, "without {missing}");
         assert_eq!(state.begins_with(&name("tpm"), 10), 0, "without {missing}");
@@ -180,30 +182,30 @@ async fn an_invalid_value_is_an_error_and_no_panic() {
     put(&store, [limit("rpm", 5_000)]).await;
     let sound = table.item().await.unwrap();
     let nonsense = [
-        ("b_rpm_ra", n(0)),
-        ("b_rpm_rp", n(0)),
-        ("b_rpm_rp", n(-1)),
-        ("b_rpm_cp", n(-1)),
-        ("b_rpm_tk", s("many")),
-        ("b_rpm_cp", s("10000")),
-        ("b_rpm_tk", n("1.5")),
-        ("b_rpm_tk", n("1234567890123456789012345678")),
-        ("b_rpm_tk", n("-9223372036854775809")),
-        ("b_rpm_fr", s("")),
-        ("b_rpm_rp", n(i64::MAX.to_string() + "0")),
-        ("b_wcu_ra", n(0)),
-        ("b_wcu_tk", s("x")),
+        ("b_rpm_ra", number_value(0)),
+        ("b_rpm_rp", number_value(0)),
+        ("b_rpm_rp", number_value(-1)),
+        ("b_rpm_cp", number_value(-1)),
+        ("b_rpm_tk", text_value("many")),
+        ("b_rpm_cp", text_value("10000")),
+        ("b_rpm_tk", number_value("1.5")),
+        ("b_rpm_tk", number_value("1234567890123456789012345678")),
+        ("b_rpm_tk", number_value("-9223372036854775809")),
+        ("b_rpm_fr", text_value("")),
+        ("b_rpm_rp", number_value(i64::MAX.to_string() + "0")),
+        ("b_wcu_ra", number_value(0)),
+        ("b_wcu_tk", text_value("x")),
         ("rf", None),
-        ("rf", s("yesterday")),
-        ("rf", n("99999999999999999999999999999999999999")),
-        ("ttl", n("9223372036854775808")),
-        ("shard_count", n(0)),
-        ("shard_count", n(-1)),
-        ("shard_count", n(33)),
-        ("shard_count", n(u32::MAX)),
-        ("shard_count", n(1i64 << 32)),
-        ("shard_count", s("1")),
-        ("parent_id", s("no#name")),
+        ("rf", text_value("yesterday")),
+        ("rf", number_value("99999999999999999999999999999999999999")),
+        ("ttl", number_value("9223372036854775808")),
+        ("shard_count", number_value(0)),
+        ("shard_count", number_value(-1)),
+        ("shard_count", number_value(33)),
+        ("shard_count", number_value(u32::MAX)),
+        ("shard_count", number_value(1i64 << 32)),
+        ("shard_count", text_value("1")),
+        ("parent_id", text_value("no#name")),
     ];
     for (attribute, value) in nonsense {
         restore(&table, &sound).await;
@@ -233,7 +235,10 @@ async fn a_period_that_the_shards_make_too_long_is_an_error() {
     let table = Table::create().await;
     put(&table.store(), [limit("rpm", 5_000)]).await;
     table
-        .set([("b_rpm_rp", n(i64::MAX)), ("shard_count", n(2))])
+        .set([
+            ("b_rpm_rp", number_value(i64::MAX)),
+            ("shard_count", number_value(2)),
+        ])
         .await;
     let error = table.store().read(&key()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
@@ -244,7 +249,7 @@ async fn tokens_above_the_cap_are_read_as_they_are() {
     let table = Table::create().await;
     let store = table.store();
     put(&store, [limit("rpm", 10_000)]).await;
-    table.set([("b_rpm_tk", n(14_000))]).await;
+    table.set([("b_rpm_tk", number_value(14_000))]).await;
     assert_eq!(
         held(&store.read(&key()).await.unwrap().unwrap(), "rpm").0,
         14_000
@@ -263,13 +268,13 @@ async fn pressure_is_charged_beside_the_limits() {
     assert_eq!(state.pressure.unwrap().level.tokens, 999_500);
     assert_eq!(
         table.item().await.unwrap().get("b_wcu_tc"),
-        n(2_000).as_ref()
+        number_value(2_000).as_ref()
     );
     assert_eq!(state.limits().len(), 1, "it is no limit of the user's");
     refuse(&store, &spend_too_much()).await;
     assert_eq!(
         table.item().await.unwrap().get("b_wcu_tc"),
-        n(2_000).as_ref()
+        number_value(2_000).as_ref()
     );
 }
 

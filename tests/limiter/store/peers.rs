@@ -9,7 +9,7 @@ use tollgate_testkit::conformance::writes::{
     NOW, add, apply, create, key, limit, put, spend, update,
 };
 
-use super::table::{TABLE, Table, n, s};
+use super::table::{TABLE, Table, number_value, text_value};
 
 fn spend_with(anchor: Anchor) -> Update {
     update([spend("rpm", 1_000)]).with_anchor(anchor)
@@ -21,8 +21,11 @@ async fn an_anchor_that_a_python_client_moved_shows_it() {
     let table = Table::create().await;
     let store = table.store();
     put(&store, [limit("rpm", 5_000)]).await;
-    assert_eq!(table.item().await.unwrap().get("la"), n(NOW).as_ref());
-    table.set([("rf", n(NOW + 3))]).await;
+    assert_eq!(
+        table.item().await.unwrap().get("la"),
+        number_value(NOW).as_ref()
+    );
+    table.set([("rf", number_value(NOW + 3))]).await;
     let state = store.read(&key()).await.unwrap().unwrap();
     assert_eq!((state.refilled_at, state.own_anchor), (NOW + 3, Some(NOW)));
     assert!(state.shows_peer());
@@ -43,7 +46,10 @@ async fn an_anchor_that_a_python_client_moved_shows_it() {
     )
     .await;
     assert!(!state.shows_peer());
-    assert_eq!(table.item().await.unwrap().get("la"), n(NOW + 4).as_ref());
+    assert_eq!(
+        table.item().await.unwrap().get("la"),
+        number_value(NOW + 4).as_ref()
+    );
 
     // An item that this crate has not written.
     table.set([("la", None)]).await;
@@ -87,7 +93,7 @@ async fn stamps_of_peers_are_left_alone() {
     let table = Table::create().await;
     let store = table.store();
     assert!(!put(&store, [limit("rpm", 5_000)]).await.stamped);
-    table.set([("pinc", s("70dba97f28e80df0"))]).await;
+    table.set([("pinc", text_value("70dba97f28e80df0"))]).await;
     assert!(store.read(&key()).await.unwrap().unwrap().stamped);
     let update =
         update([add("rpm", -1_000)]).with_lineage(ParentLink::new("org".try_into().unwrap(), true));

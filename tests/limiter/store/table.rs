@@ -69,10 +69,10 @@ fn partition_key() -> String {
     format!("{NAMESPACE}/BUCKET#user-1#api#0")
 }
 
-pub(crate) fn n(number: impl ToString) -> Option<AttributeValue> {
+pub(crate) fn number_value(number: impl ToString) -> Option<AttributeValue> {
     Some(AttributeValue::N(number.to_string()))
 }
 
-pub(crate) fn s(text: &str) -> Option<AttributeValue> {
+pub(crate) fn text_value(text: &str) -> Option<AttributeValue> {
     Some(AttributeValue::S(text.to_owned()))
 }

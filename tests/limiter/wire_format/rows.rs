@@ -144,7 +144,7 @@ impl Rows {
     }
 }
 
-/// How every write changes the write counter if the anchor stays.
+/// The change of the write counter by every write if the anchor stays.
 const W: &str = "b_wcu_tk -1000, b_wcu_tc 1000";
 
 #[tokio::test]

@@ -81,20 +81,26 @@ impl Script for Recorder {
     fn record(&self, event: ScriptEvent<'_>) {
         let mut notes = self.0.lock();
         match event {
-            ScriptEvent::Granted { lease, request } => {
+            ScriptEvent::Granted {
+                grant: lease,
+                request,
+            } => {
                 let index = notes.records.len();
                 notes.leases.insert(lease, index);
                 notes.note(&request, LeaseOutcome::Held);
             }
             ScriptEvent::Refused { request } => notes.note(&request, LeaseOutcome::Refused),
-            ScriptEvent::Settled { lease, differences } => {
+            ScriptEvent::Settled {
+                grant: lease,
+                differences,
+            } => {
                 if let Some(record) = notes.of(lease) {
                     for (limit, difference) in differences {
                         record.settle(limit.as_str(), *difference);
                     }
                 }
             }
-            ScriptEvent::Ended { lease } => {
+            ScriptEvent::Ended { grant: lease } => {
                 if let Some(record) = notes.of(lease) {
                     record.end();
                 }

@@ -37,7 +37,7 @@ fn two_processes_use_a_bucket_that_is_never_short() {
 
 #[test]
 #[ignore = "loads the machine: run alone"]
-fn sixty_four_tasks_use_a_bucket_that_is_never_short() {
+fn sixty_four_tasks_are_all_served() {
     // 64 tasks that wait 80 ms for each answer make at most 800 requests per second.
     assert_all_served(scenario(4, 16, 1000));
 }

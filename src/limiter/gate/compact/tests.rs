@@ -49,7 +49,7 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
 #[test]
 fn a_compact_image_keeps_everything_that_decides() {
     let mut random = fastrand::Rng::with_seed(7);
-    let (kinds, mut record) = (Interner::default(), None::<CompactImage>);
+    let (interner, mut record) = (Interner::default(), None::<CompactImage>);
     for _ in 0..10_000 {
         let (seen_at, version) = (random.i64(..), ConfigVersion::as_of(random.i64(..)));
         let seen = match random.u8(..6) {
@@ -82,7 +82,7 @@ fn a_compact_image_keeps_everything_that_decides() {
         state.others.peer_at = random.i64(0..4_000_000_000) * 1000;
         let (known, peer_at) = (state.others.consumed.clone(), state.others.peer_at);
         let seen = before.is_some();
-        let kept = record.insert(CompactImage::of(state, record.as_ref(), &kinds));
+        let kept = record.insert(CompactImage::of(state, record.as_ref(), &interner));
         let state = kept.wake();
         assert_eq!((state.seen_at, state.version), (seen_at, version));
         assert_eq!(state.others.consumed, known);

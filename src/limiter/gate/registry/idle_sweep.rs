@@ -83,7 +83,7 @@ impl IdleSweep {
 
     /// Passes the next few gates to `rest`, which returns those that stay awake. Apart from the
     /// cache and the users of a gate, only `rest` holds a reference to it.
-    pub(super) fn go(&mut self, rest: impl Fn(&CompactKey, Arc<Gate>) -> Option<Arc<Gate>>) {
+    pub(super) fn sweep(&mut self, rest: impl Fn(&CompactKey, Arc<Gate>) -> Option<Arc<Gate>>) {
         for _ in 0..LOOKS.min(self.awake.len().saturating_sub(AWAKE)) {
             let Some(Awake { key, gate }) = self.awake.pop_front() else {
                 return;

@@ -246,7 +246,7 @@ fn a_forgotten_gate_is_not_swept_for_ever() {
     let (_runtime, limiter) = limiter(|settings| settings.remembered_buckets(100));
     let gates = gates(&limiter);
     (0..20 * MANY).for_each(|number| drop(gates.get(key(number))));
-    let rounds = gates.rounds.lock().unwrap();
+    let rounds = gates.idle_sweep.lock().unwrap();
     assert!(
         gates.cache.len() <= 150 && rounds.len() <= idle_sweep::AWAKE + idle_sweep::LOOKS,
         "{}",

@@ -26,8 +26,8 @@ use crate::{
         state::Seen,
         writer::{
             answer::answer,
-            next_step::{NextStep, begin, board},
-            outcome::{fail, land, refuse},
+            next_step::{NextStep, begin, next_step},
+            outcome::{apply, fail, refuse},
             pending_write::execute,
         },
     },
@@ -95,7 +95,7 @@ async fn write_all(gate: Arc<Gate>) {
             );
             continue;
         }
-        let mut write = match board(gate, looked) {
+        let mut write = match next_step(gate, looked) {
             NextStep::Write(write) => write,
             NextStep::Look(batch) => {
                 match gate.read().await {
@@ -132,17 +132,17 @@ async fn write_all(gate: Arc<Gate>) {
         // The number of tasks that this write wakes at once.
         let mut woken = 0;
         let begun = pacing::now();
-        let landing = execute(gate, &mut write).await;
+        let outcome = execute(gate, &mut write).await;
         drop(place);
-        if landing.is_ok() {
-            gate.context.flew(true);
+        if outcome.is_ok() {
+            gate.context.write_ended(true);
         }
-        match landing {
+        match outcome {
             Ok(WriteOutcome::Applied(state)) => {
                 refusals = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.context.round_trip.took(begun.elapsed());
-                land(gate, write, state);
+                apply(gate, write, state);
                 grow(gate, false).await;
             }
             Ok(WriteOutcome::Refused(state)) => {
@@ -197,14 +197,14 @@ fn rest(gate: &Gate) -> bool {
         return false;
     }
     state.is_writing = false;
-    state.settle(&gate.context.kinds, gate.context.clock.now());
+    state.settle(&gate.context.interner, gate.context.clock.now());
     true
 }
 
-/// Waits for tasks that verdicts have woken together and that may ask for the same bucket again, so
-/// that the next write carries all their requests and those in the queue. Waits while more requests
-/// come, and at most for `most`. Otherwise the first task would start a write alone, the others
-/// would wait for the write after it, and they would stay apart for ever.
+/// Waits for tasks that decisions have woken together and that may ask for the same bucket again,
+/// so that the next write carries all their requests and those in the queue. Waits while more
+/// requests come, and at most for `most`. Otherwise the first task would start a write alone, the
+/// others would wait for the write after it, and they would stay apart for ever.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
     let until = pacing::now() + most;
     let mut waiting = gate.lock().queue.len();

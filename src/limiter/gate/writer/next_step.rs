@@ -38,7 +38,7 @@ pub(super) enum NextStep {
 
 /// Takes the next batch, answers the requests that are known not to fit, and plans the write.
 /// `looked` is `true` if the store has just shown the bucket.
-pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
+pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
     loop {
         // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that
         // is behind, a new bucket begins in the past. Any answer of the store, to another gate too,
@@ -61,11 +61,11 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
             return NextStep::Write(write);
         }
         let others = gate.others(&state, now);
-        let doubt = state.follow(now);
+        let newer = state.follow(now);
         let next = state.next(now, trusted_for, &mut denied);
-        let boarding = match next {
+        let next = match next {
             None => NextStep::Nothing,
-            Some(batch) if batch.wanted.is_none() && state.seen.live(now).is_none() => {
+            Some(batch) if batch.limits.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
                     // The bucket is unknown, or expired by an image that writes of others may have
                     // made old.
@@ -84,8 +84,8 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
             }
             Some(batch) => {
                 let id = gate.context.write_ids.next();
-                let wanted = batch.wanted(others);
-                let order = match state.seen.live(now) {
+                let desired = batch.desired(others);
+                let pending_write = match state.seen.live(now) {
                     Some(known) => {
                         if state.ahead {
                             telemetry::refill_time_ahead(
@@ -96,27 +96,30 @@ pub(super) fn board(gate: &Arc<Gate>, looked: bool) -> NextStep {
                         PendingWrite::Update(Box::new(plan::update(
                             known,
                             &batch.changes,
-                            wanted,
+                            desired,
                             time,
                             id,
                         )))
                     }
                     None => PendingWrite::Create(Box::new(plan::create(
                         &batch.changes,
-                        wanted,
+                        desired,
                         now,
                         id,
                     ))),
                 };
-                NextStep::Write(Write { batch, order })
+                NextStep::Write(Write {
+                    batch,
+                    pending_write,
+                })
             }
         };
         drop(state);
-        if let Some(version) = doubt {
-            gate.context.resolver.doubt(&gate.key, version);
+        if let Some(version) = newer {
+            gate.context.resolver.refresh_older(&gate.key, version);
         }
         answer(denied);
-        return boarding;
+        return next;
     }
 }
 
@@ -143,7 +146,7 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     );
     Some(Write {
         batch,
-        order: PendingWrite::Update(Box::new(update)),
+        pending_write: PendingWrite::Update(Box::new(update)),
     })
 }
 
@@ -186,11 +189,11 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let now = gate.context.clock.now();
     let mut state = gate.lock();
     let full = matches!(state.seen, Seen::Present(_));
-    let wanted = batch.wanted(Others::default());
+    let desired = batch.desired(Others::default());
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(
         &batch.pending,
-        wanted,
+        desired,
         shard,
         full,
         now,
@@ -200,6 +203,6 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     state.await_turn(std::mem::take(&mut batch.waiters));
     Some(Write {
         batch,
-        order: PendingWrite::Create(Box::new(create)),
+        pending_write: PendingWrite::Create(Box::new(create)),
     })
 }

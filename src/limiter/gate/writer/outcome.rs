@@ -33,19 +33,26 @@ use crate::{
 /// Handles a write that was refused: keeps the image that came back, denies the requests that did
 /// not fit, and puts the others back. A request fits by the refill up to the time at which the
 /// write was planned.
-pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Option<BucketState>) {
+pub(super) fn refuse(
+    gate: &Gate,
+    Write {
+        mut batch,
+        pending_write,
+    }: Write,
+    bucket: Option<BucketState>,
+) {
     // The refill up to the arrival of the write does not count: others take it before a second try
     // arrives. In a simulation that counted it, 64 processes at a distance of 20 ms asked for twice
     // the limit: 73 % of the writes failed instead of 44 %, and nearly half of the requests had no
     // decision in time.
-    let planned_at = order.planned_at();
+    let planned_at = pending_write.planned_at();
     let time = gate.context.now();
     let mut state = gate.lock();
     gate.miss(&state, bucket.as_ref());
-    let mut verdicts = Vec::new();
+    let mut decisions = Vec::new();
     // Deny nothing if a wrong clock has left the refill time far in the future, or if somebody has
     // changed the limits.
-    let limits = batch.wanted.as_deref().unwrap_or_default();
+    let limits = batch.limits.as_deref().unwrap_or_default();
     let shows = |bucket: &&BucketState| {
         !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits)
     };
@@ -61,7 +68,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
                     .pace
                     .found_too_little(refill_of(bucket, &batch), processes, pacing::now());
             }
-            verdicts = deny_short(bucket, &mut batch, (planned_at, time.at));
+            decisions = deny_short(bucket, &mut batch, (planned_at, time.at));
             state.found_at = Some(planned_at);
         }
         None => {
@@ -72,7 +79,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
             let lost = batch
                 .waiters
                 .extract_if(.., |waiter| waiter.races >= MOST_RACES);
-            verdicts.extend(
+            decisions.extend(
                 lost.map(|waiter| (waiter, BucketDecision::Unavailable(Unavailable::Contended))),
             );
             state.takes_refused += u32::from(batch.pending.takes());
@@ -82,7 +89,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
         Some(bucket) => state.others.saw(
             bucket,
             &LedgerDelta::new(),
-            order.id(),
+            pending_write.id(),
             gate.written_at(time.at),
         ),
         None => state.others.forget(),
@@ -90,7 +97,7 @@ pub(super) fn refuse(gate: &Gate, Write { mut batch, order }: Write, bucket: Opt
     state.was_shown(bucket, time);
     state.put_back(batch);
     drop(state);
-    answer(verdicts);
+    answer(decisions);
 }
 
 /// Denies the requests of a batch that do not fit by the refill up to `at`. The others stay in the
@@ -100,7 +107,7 @@ fn deny_short(
     batch: &mut Batch,
     (at, now): (i64, i64),
 ) -> Vec<(Waiter, GateDecision)> {
-    let Some(limits) = &batch.wanted else {
+    let Some(limits) = &batch.limits else {
         return Vec::new();
     };
     let mut taken = batch.pending.clone();
@@ -149,22 +156,32 @@ fn refill_of(bucket: &BucketState, batch: &Batch) -> f64 {
 }
 
 /// Handles a write that was done: grants the requests of its batch and confirms its settlements.
-pub(super) fn land(gate: &Arc<Gate>, Write { batch, order }: Write, bucket: BucketState) {
+pub(super) fn apply(
+    gate: &Arc<Gate>,
+    Write {
+        batch,
+        pending_write,
+    }: Write,
+    bucket: BucketState,
+) {
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
     // The write carried limits alone, for requests that still wait. This image decides them,
     // however short the time is for which an image counts as fresh. Otherwise processes with
     // different limits would replace each other's limits for ever.
-    let carried = batch.waiters.is_empty() && batch.wanted.is_some();
-    state.pace.landed(!batch.waiters.is_empty(), pacing::now());
-    if matches!(order, PendingWrite::Create(_)) {
+    let carried = batch.waiters.is_empty() && batch.limits.is_some();
+    state.pace.written(!batch.waiters.is_empty(), pacing::now());
+    if matches!(pending_write, PendingWrite::Create(_)) {
         // What is known of the other writers belongs to another item.
         state.others.forget();
     }
-    state
-        .others
-        .saw(&bucket, &batch.changes, order.id(), gate.written_at(now));
+    state.others.saw(
+        &bucket,
+        &batch.changes,
+        pending_write.id(),
+        gate.written_at(now),
+    );
     state.takes_refused = 0;
     state.failures = 0;
     gate.learn(Some(&bucket));
@@ -248,7 +265,7 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
 /// later write; the failed write must not have been done.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
-        gate.context.flew(false);
+        gate.context.write_ended(false);
     }
     for waiter in batch.waiters {
         let _ = waiter

@@ -10,7 +10,7 @@ use crate::{
 /// A batch and the write that serves it.
 pub(super) struct Write {
     pub(super) batch: Batch,
-    pub(super) order: PendingWrite,
+    pub(super) pending_write: PendingWrite,
 }
 
 /// A write that can be sent again without being done twice.
@@ -81,27 +81,33 @@ impl PendingWrite {
 /// Sends a write, and sends it again if its answer was lost. A write that is busy or not applied
 /// has changed nothing.
 pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutcome, StoreError> {
-    let order = &mut write.order;
+    let pending_write = &mut write.pending_write;
     let gives = write.batch.changes.iter().any(|change| change.give > 0);
     if gives {
         // Never mint tokens: if the network delivers this write twice, it must not give back twice.
-        order.guard();
+        pending_write.guard();
     }
-    let error = match order.send(gate).await {
+    let error = match pending_write.send(gate).await {
         Err(error) if error.kind() == StoreErrorKind::Unknown => error,
-        answer => return answer.map(|outcome| order.own(outcome)),
+        answer => return answer.map(|outcome| pending_write.own(outcome)),
     };
     if gives {
         // Never mint tokens: a write that gives tokens back is not sent twice. A read shows if it
         // was done.
         return match gate.read().await {
-            Ok(Some(state)) if order.has_written(&state) => Ok(WriteOutcome::Applied(state)),
+            Ok(Some(state)) if pending_write.has_written(&state) => {
+                Ok(WriteOutcome::Applied(state))
+            }
             _ => Err(error),
         };
     }
-    order.guard();
+    pending_write.guard();
     telemetry::store_retried(Retry::LostAnswer);
-    match order.send(gate).await.map(|outcome| order.own(outcome)) {
+    match pending_write
+        .send(gate)
+        .await
+        .map(|outcome| pending_write.own(outcome))
+    {
         Ok(WriteOutcome::Applied(state)) => Ok(WriteOutcome::Applied(state)),
         // The write may have been done before another write replaced its id.
         Ok(WriteOutcome::Refused(_)) | Err(_) => Err(error),
@@ -125,7 +131,7 @@ impl Gate {
             .as_ref()
             .is_err_and(|error| error.kind() == StoreErrorKind::Missing)
         {
-            self.context.suspect();
+            self.context.doubt_table();
         }
         result
     }

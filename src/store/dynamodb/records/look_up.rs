@@ -9,7 +9,7 @@ use super::{
         decode, encode,
     },
     batch::{self, text_of},
-    configs, entities,
+    config_item, entities,
 };
 use crate::{
     model::{BucketKey, ConfigScope, EntityId},
@@ -33,7 +33,7 @@ pub(super) async fn look_up(
     } = store;
     let mut keys: Vec<_> = scopes
         .iter()
-        .map(|scope| configs::key(namespace, scope))
+        .map(|scope| config_item::key(namespace, scope))
         .collect();
     keys.extend(entity.map(|entity| entities::key(namespace, entity)));
     keys.extend(shard.map(|shard| encode::key(namespace, shard)));
@@ -49,7 +49,7 @@ pub(super) async fn look_up(
         let (hash, range) = config_key(namespace, scope);
         found
             .get(&(hash.as_str(), range.as_str()))
-            .map(|item| configs::decode(item))
+            .map(|item| config_item::decode(item))
             .transpose()
     });
     let configs = configs.collect::<Result<_, _>>()?;

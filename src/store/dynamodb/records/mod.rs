@@ -2,7 +2,7 @@
 //!
 //! | item | module |
 //! |---|---|
-//! | configs, and the lists of scopes that have some | [`configs`] |
+//! | configs, and the lists of scopes that have some | [`config_item`], [`configs`] |
 //! | entities | [`entities`] |
 //! | history | [`audit`] |
 //! | usage | [`usage`] |
@@ -12,6 +12,7 @@
 
 mod audit;
 mod batch;
+mod config_item;
 mod configs;
 mod deletion;
 mod entities;

@@ -17,7 +17,7 @@ async fn a_settlement_that_takes_more_delays_later_requests_only() {
         lease.commit().await.unwrap();
         let second = starts.wait(1, 5, ask(&limiter, 5).until_ready(LONG));
         settle().await;
-        assert_eq!(told(ask(&limiter, 1).await), 3100);
+        assert_eq!(stated_wait(ask(&limiter, 1).await), 3100);
         all(vec![first, second]).await;
         let [first, second] = starts.all()[..] else {
             panic!()

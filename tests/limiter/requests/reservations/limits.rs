@@ -84,7 +84,7 @@ async fn a_parent_that_takes_too_long_gives_the_child_its_part_back() {
                 .cost("tokens", cost)
         };
         ask("bob", 10).await.unwrap().commit().await.unwrap();
-        assert_eq!(told(ask("ann", 10).until_ready(ms(900)).await), 1000);
+        assert_eq!(stated_wait(ask("ann", 10).until_ready(ms(900)).await), 1000);
         tokio::time::sleep(ms(50)).await;
         limiter
             .acquire("ann", "api")
@@ -117,7 +117,7 @@ async fn only_the_short_limit_of_two_is_owed() {
         ask(0, 50).await.unwrap().commit();
         tasks.push(starts.wait(1, 1, ask(1, 1000).until_ready(LONG)));
         settle().await;
-        assert_eq!(told(ask(0, 1).await), 951);
+        assert_eq!(stated_wait(ask(0, 1).await), 951);
         all(tasks).await;
         for (start, at) in starts.all().iter().zip([500, 950]) {
             assert!((at..at + 10).contains(&start.at), "{start:?}");
@@ -196,7 +196,7 @@ async fn a_full_queue_reports_the_right_wait() {
             (3, Some(ms(1200)))
         );
         // Nothing is reserved for the request that was refused.
-        assert_eq!(told(ask(&limiter, 1).await), 1000);
+        assert_eq!(stated_wait(ask(&limiter, 1).await), 1000);
         tokio::time::sleep(ms(1200)).await;
         ask(&limiter, 3).await.unwrap().commit();
         all(tasks).await;

@@ -25,7 +25,7 @@ async fn comes(limiters: &[RateLimiter], way: u64) {
     // The slack covers the time that an answer is in transit.
     starts.assert_perfect(100, 100, way);
     // Nothing is owed at this point, and the bucket is empty.
-    let wait = told(
+    let wait = stated_wait(
         limiters[0]
             .acquire("user", "api")
             .limits(limit())
@@ -70,7 +70,7 @@ async fn many_waiters_in_processes_of_their_own_start_in_time() {
     let (limiters, store) = short(100).await;
     let before = store.calls();
     let starts = Starts::new();
-    let ends = told(ask(&limiters[99], 1).await) + 39_900;
+    let ends = stated_wait(ask(&limiters[99], 1).await) + 39_900;
     let mut tasks = Vec::new();
     for round in 0..4 {
         for (number, limiter) in limiters.iter().enumerate() {
@@ -97,7 +97,7 @@ async fn waiters_of_all_processes_at_once_start_in_time() {
     let (limiters, store) = short(100).await;
     let before = store.calls();
     let starts = Starts::new();
-    let ends = told(ask(&limiters[99], 1).await) + 9900;
+    let ends = stated_wait(ask(&limiters[99], 1).await) + 9900;
     let tasks = limiters.iter().enumerate();
     all(tasks
         .map(|(number, limiter)| starts.wait(number, 1, ask(limiter, 1).until_ready(LONG)))

@@ -104,7 +104,7 @@ async fn settle() {
 }
 
 /// Returns the wait that a denial states, in ms.
-fn told(result: Result<Lease, Error>) -> u64 {
+fn stated_wait(result: Result<Lease, Error>) -> u64 {
     let error = result.unwrap_err();
     let wait = error
         .denied()

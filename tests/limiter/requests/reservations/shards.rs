@@ -92,7 +92,7 @@ async fn a_cost_above_a_shard_is_waited_for_too() {
         tasks.push(starts.wait(number, 80, ask(&limiters[0], 80).until_ready(LONG)));
         tokio::time::sleep(ms(20)).await;
     }
-    assert!(told(ask(&limiters[0], 1).await) > 3000);
+    assert!(stated_wait(ask(&limiters[0], 1).await) > 3000);
     all(tasks).await;
     assert_eq!(starts.numbers(), [0, 1, 2, 3]);
     for (start, at) in starts.all().iter().zip([800, 1600, 2400, 3200]) {

@@ -45,7 +45,7 @@ async fn a_child_and_its_parent_reserve_together() {
     // One transaction each, and no single write.
     assert_eq!((store.writes() - writes, store.calls() - calls), (0, 4));
     // A request that does not wait is denied.
-    let wait = told(ask(&limiter, "ann", 1).await);
+    let wait = stated_wait(ask(&limiter, "ann", 1).await);
     assert!((2000..2100).contains(&wait), "{wait}");
     all(tasks).await;
     assert_eq!(starts.numbers(), [0, 1, 2, 3]);
@@ -88,7 +88,7 @@ async fn a_child_and_its_parent_reserve_nothing_if_one_takes_too_long() {
         .await
         .unwrap();
     let calls = store.calls();
-    let wait = told(ask(&limiter, "ann", 10).until_ready(ms(900)).await);
+    let wait = stated_wait(ask(&limiter, "ann", 10).until_ready(ms(900)).await);
     assert!((980..=1000).contains(&wait), "{wait}");
     assert_eq!(store.calls(), calls, "known without asking");
     let task = Starts::new().wait(0, 10, ask(&limiter, "ann", 10).until_ready(ms(1000)));

@@ -1,0 +1,314 @@
+//! The shards of a bucket together: what they hold, and how much a transaction takes from each.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::{
+    error::Unavailable,
+    limiter::{
+        gate::{
+            ask::Ask,
+            gate::Gate,
+            grant::GateGrant,
+            shard_reads::{Image, ShardReads, seen, statuses},
+            shard_writes::ShardWrite,
+        },
+        terms::{Amounts, BucketRefusal},
+    },
+    model::{
+        LimitStatus, MILLI,
+        plan::{self, LedgerDelta},
+    },
+};
+
+/// A bucket, with all of its shards that were seen.
+pub(super) struct ShardSet<'a> {
+    first: &'a Arc<Gate>,
+    pub(super) ask: &'a Ask,
+    /// The gates of the shards that exist.
+    pub(super) gates: Vec<Arc<Gate>>,
+    pub(super) images: Vec<Image>,
+    /// The number of shards that were looked for.
+    shards: usize,
+    /// `true` if all were seen so recently that requests may be denied from it.
+    pub(super) fresh: bool,
+    now: i64,
+}
+
+/// The tokens to take from each shard.
+pub(super) enum Allocation {
+    Parts(Vec<Amounts>),
+    /// Parts that leave the shards with `debts` at most. These are refilled at `starts_at`, epoch
+    /// ms.
+    Reserved {
+        parts: Vec<Amounts>,
+        debts: Vec<Amounts>,
+        starts_at: i64,
+    },
+    /// Nothing, because the bucket admits without charging.
+    Bypassed,
+}
+
+/// Looks at all buckets at the same time. Shards that were seen before are not read again unless
+/// `anew` is set: the conditions of the writes detect changes.
+pub(super) async fn look<'a>(
+    parts: &'a [(Arc<Gate>, Ask)],
+    anew: bool,
+) -> Result<Vec<ShardSet<'a>>, Unavailable> {
+    let mut looks = Vec::with_capacity(parts.len());
+    for (first, ask) in parts {
+        let gates = first.all();
+        let fresh = gates.iter().all(|gate| gate.fresh_image().is_some());
+        looks.push((
+            first,
+            ask,
+            ShardReads::begin(&gates, anew, gates.len() == 1),
+            gates,
+            fresh,
+        ));
+    }
+    let mut sets = Vec::with_capacity(parts.len());
+    for (first, ask, looks, gates, fresh) in looks {
+        let (shards, images) = (gates.len(), looks.end().await?);
+        // A shard that does not exist holds nothing.
+        let (gates, images) = gates
+            .into_iter()
+            .zip(images)
+            .filter_map(|(gate, image)| Some((gate, image?)))
+            .unzip();
+        sets.push(ShardSet {
+            first,
+            ask,
+            gates,
+            images,
+            shards,
+            fresh: fresh || anew,
+            now: first.now(),
+        });
+    }
+    Ok(sets)
+}
+
+impl ShardSet<'_> {
+    /// Returns `true` if the bucket turned out to have more shards.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.first.shard_count() as usize > self.shards
+    }
+
+    pub(super) fn refusal(&self) -> Option<BucketRefusal> {
+        self.images
+            .iter()
+            .find_map(|image| BucketRefusal::of(&image.bucket))
+    }
+
+    /// Returns the shards whose state cannot be used: a wrong clock has set their refill time far
+    /// in the future, or their limits differ from those of the request.
+    pub(super) fn outdated(&self) -> Vec<&Arc<Gate>> {
+        let outdated = |(gate, image): &(&Arc<Gate>, &Image)| {
+            gate.is_far_before(image.bucket.refilled_at)
+                || plan::differs(&image.bucket, &self.ask.limits)
+        };
+        self.gates
+            .iter()
+            .zip(&self.images)
+            .filter(outdated)
+            .map(|(gate, _)| gate)
+            .collect()
+    }
+
+    /// Returns `true` if tokens that leases give back are not written yet.
+    pub(super) fn awaits_more(&self) -> bool {
+        self.images
+            .iter()
+            .any(|image| image.pending.iter().any(|change| change.give > 0))
+    }
+
+    /// Returns the shards without the tokens that leases give back, because these are not in the
+    /// store yet.
+    fn there(&self) -> Vec<Image> {
+        let image = |image: &Image| Image {
+            bucket: image.bucket.clone(),
+            pending: image.pending.without_gives(),
+        };
+        self.images.iter().map(image).collect()
+    }
+
+    pub(super) fn statuses(&self) -> Vec<LimitStatus> {
+        statuses(&self.there(), &self.ask.limits, &self.ask.amounts, self.now)
+    }
+
+    /// Returns the tokens to take from each shard, or `None` if all shards together do not have
+    /// them.
+    pub(super) fn draw(&self) -> Option<Allocation> {
+        let Ask {
+            limits, amounts, ..
+        } = self.ask;
+        let bucket = &self.images.first()?.bucket;
+        if bucket.is_bypassed(self.now) {
+            return Some(Allocation::Bypassed);
+        }
+        // The cost of a limit that a peer has waived is taken from the first shard, whatever that
+        // holds.
+        let waived = limits
+            .iter()
+            .map(|limit| bucket.is_soft(limit.name(), self.now));
+        let waived: SmallVec<[bool; 2]> = waived.collect();
+        let strict: Amounts = amounts
+            .iter()
+            .zip(&waived)
+            .map(|(amount, waived)| if *waived { 0 } else { *amount })
+            .collect();
+        let there = self.there();
+        let mut drawn = match plan::draw(&seen(&there), limits, &strict, self.now) {
+            Some(parts) => Allocation::Parts(parts),
+            None => self.reserve(&there, &strict)?,
+        };
+        if let Allocation::Parts(parts) | Allocation::Reserved { parts, .. } = &mut drawn {
+            for (index, amount) in amounts
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| waived[*index])
+            {
+                parts[0][index] = *amount;
+            }
+        }
+        Some(drawn)
+    }
+
+    /// Draws what the shards will hold at the time at which they have `amounts`, if the request
+    /// waits that long.
+    ///
+    /// A transaction does not return the new state. So its conditions require at least the tokens
+    /// that were seen, and the debts are exact.
+    fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Allocation> {
+        let Ask {
+            limits, context, ..
+        } = self.ask;
+        let patience = context.patience.as_deref()?;
+        let (there, mut starts_at) = (seen(there), self.now);
+        let mut parts: Vec<Amounts> = there
+            .iter()
+            .map(|_| amounts.iter().map(|_| 0).collect())
+            .collect();
+        let mut debts = parts.clone();
+        for (index, status) in plan::statuses_of_shards(&there, limits, amounts, self.now)
+            .iter()
+            .enumerate()
+        {
+            let wait = i64::try_from(status.retry_after?.as_millis()).ok()?;
+            let longest = if patience.debts[index] > 0 {
+                patience.most
+            } else {
+                0
+            };
+            let at = self.now.checked_add(wait).filter(|_| wait <= longest)?;
+            starts_at = starts_at.max(at);
+            let alone: Amounts = amounts
+                .iter()
+                .enumerate()
+                .map(|(other, amount)| if other == index { *amount } else { 0 })
+                .collect();
+            for (shard, part) in plan::draw(&there, limits, &alone, at)?.iter().enumerate() {
+                let (state, pending) = there[shard];
+                parts[shard][index] = part[index];
+                if let Some(known) = state.limit(status.limit.name()) {
+                    let held = plan::projected(state, known, pending, self.now).tokens;
+                    debts[shard][index] = part[index].saturating_sub(held).max(0);
+                }
+            }
+        }
+        Some(Allocation::Reserved {
+            parts,
+            debts,
+            starts_at,
+        })
+    }
+
+    pub(super) fn writes<'a>(
+        &'a self,
+        drawn: &'a Allocation,
+    ) -> impl Iterator<Item = ShardWrite> + 'a {
+        let Ask {
+            limits,
+            context,
+            amounts,
+            ..
+        } = self.ask;
+        self.gates
+            .iter()
+            .zip(&self.images)
+            .enumerate()
+            .filter_map(move |(shard, (gate, image))| {
+                let mut changes = LedgerDelta::new();
+                match drawn {
+                    Allocation::Bypassed if shard == 0 => {
+                        limits
+                            .iter()
+                            .zip(amounts)
+                            .for_each(|(limit, amount)| changes.admit(limit.name(), *amount));
+                    }
+                    Allocation::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
+                        limits
+                            .iter()
+                            .zip(&parts[shard])
+                            .for_each(|(limit, part)| changes.spend(limit.name(), *part));
+                    }
+                    Allocation::Reserved { parts, debts, .. }
+                        if parts[shard].iter().any(|amount| *amount > 0) =>
+                    {
+                        for ((limit, part), debt) in
+                            limits.iter().zip(&parts[shard]).zip(&debts[shard])
+                        {
+                            changes.reserve(limit.name(), *part, *debt);
+                        }
+                    }
+                    _ => return None,
+                }
+                Some(gate.plan(image.bucket.clone(), limits, context, &changes))
+            })
+    }
+
+    pub(super) fn grant(self, drawn: Allocation) -> GateGrant {
+        let Ask {
+            limits,
+            context,
+            amounts,
+            ..
+        } = self.ask;
+        let left = statuses(&self.images, limits, &[], self.now);
+        let left = left.iter().zip(amounts);
+        let left: Amounts = left
+            .map(|(status, amount)| {
+                status
+                    .available
+                    .saturating_mul(MILLI)
+                    .saturating_sub(*amount)
+            })
+            .collect();
+        let first = self.gates.first().unwrap_or(self.first).clone();
+        let starts_at = match &drawn {
+            Allocation::Reserved { starts_at, .. } => *starts_at,
+            _ => 0,
+        };
+        let grant = match drawn {
+            Allocation::Bypassed => {
+                GateGrant::bypassed(first, limits.clone(), amounts.clone(), left)
+            }
+            Allocation::Parts(parts) | Allocation::Reserved { parts, .. } => {
+                let parts = self.gates.into_iter().zip(parts);
+                let charged = parts
+                    .filter(|(_, part)| part.iter().any(|part| *part > 0))
+                    .collect();
+                GateGrant::drawn(charged, limits.clone(), left.clone())
+                    .unwrap_or_else(|| GateGrant::new(first, limits.clone(), amounts.clone(), left))
+            }
+        };
+        let grant = if context.is_top_up {
+            grant.always_given_back()
+        } else {
+            grant
+        };
+        grant.starting_at(starts_at)
+    }
+}

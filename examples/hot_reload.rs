@@ -89,7 +89,7 @@ pub(crate) fn app(limiter: &RateLimiter, handle: &RoutesHandle) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/reports/{name}", get(async || "a report\n"))
         .route("/api/ping", get(async || "pong\n"))
-        .layer(RateLimitLayer::swappable(limiter.clone(), handle))
+        .layer(RateLimitLayer::new(limiter.clone(), handle))
 }
 
 /// A file of routes, and its last contents.

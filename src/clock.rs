@@ -30,7 +30,15 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
 /// The system's wall clock.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct SystemClock;
+
+impl SystemClock {
+    /// Creates the clock.
+    pub const fn new() -> Self {
+        Self
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> i64 {

@@ -6,8 +6,8 @@ pub(crate) mod store_error;
 use std::{convert::Infallible, time::Duration};
 
 use crate::model::{
-    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceStatus, Owner,
-    Resource, UnusableKey,
+    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceId,
+    NamespaceStatus, Owner, Resource, UnusableKey,
 };
 
 use store_error::{StoreError, StoreErrorKind};
@@ -268,7 +268,7 @@ pub enum NamespaceError {
     #[error("the namespace {id} is {status}")]
     Status {
         /// The id of the namespace.
-        id: String,
+        id: NamespaceId,
         /// The status of the namespace.
         status: NamespaceStatus,
     },
@@ -314,8 +314,8 @@ pub enum Invalid {
     /// The lease was committed or rolled back before, or the handler has not acquired it yet.
     #[error("the lease is closed")]
     LeaseClosed,
-    /// The stored limits, or the limits of a bucket, use an attribute of a newer peer that this
-    /// crate does not understand.
+    /// The stored limits, or the limits of a bucket, use an attribute of a newer Python client
+    /// that this crate does not understand.
     #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
     /// The refill period of a stored limit must be a whole number of seconds.

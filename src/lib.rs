@@ -57,7 +57,7 @@
 //!
 //! - Over any interval, all processes together are granted at most a bucket's capacity, its refill
 //!   in that interval, and what was given back, to the thousandth of a token. In case of doubt
-//!   tokens are lost, never minted. The refill follows the clocks of the writing processes, each
+//!   tokens are lost, never created. The refill follows the clocks of the writing processes, each
 //!   corrected by the store's answers. So the interval that counts is longer by the difference of
 //!   these clocks (about a second at most) and by the time that a write is in flight. With
 //!   [prefetch](limiter::Prefetch), it is also longer by the lifetime of prefetched tokens.

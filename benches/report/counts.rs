@@ -41,7 +41,7 @@ async fn metered(engine: &Engine, clock: impl Clock) -> (Meter, RateLimiter) {
 /// Acquires from one key, one request after another. Some of the acquires include a refill.
 async fn steady(engine: &Engine) -> Vec<Row> {
     const COUNT: u32 = 1_000;
-    let clock = ManualClock::at(SystemClock.now());
+    let clock = ManualClock::at(SystemClock::new().now());
     let (meter, limiter) = metered(engine, clock.clone()).await;
     let limits = Limits::new([
         Limit::per_second("rps", 100),
@@ -86,7 +86,7 @@ async fn steady(engine: &Engine) -> Vec<Row> {
 
 /// Acquires from a key for the first time in a process.
 async fn first_touch(engine: &Engine) -> Vec<Row> {
-    let (_, admin) = metered(engine, SystemClock).await;
+    let (_, admin) = metered(engine, SystemClock::new()).await;
     admin
         .config()
         .set(ConfigScope::system(), plenty().to_vec())
@@ -98,7 +98,7 @@ async fn first_touch(engine: &Engine) -> Vec<Row> {
         ("a key that others use, stored limits", "first", true),
         ("a new key, limits brought, no parent", "second", false),
     ] {
-        let (meter, limiter) = metered(engine, SystemClock).await;
+        let (meter, limiter) = metered(engine, SystemClock::new()).await;
         let acquire = limiter.acquire(key, RESOURCE);
         let acquire = if stored {
             acquire
@@ -132,7 +132,7 @@ async fn first_touch(engine: &Engine) -> Vec<Row> {
 
 /// Acquires from one key with all tasks, in a loop.
 async fn hot(effort: Effort, engine: &Engine, tasks: usize) -> Row {
-    let (meter, limiter) = metered(engine, SystemClock).await;
+    let (meter, limiter) = metered(engine, SystemClock::new()).await;
     let ours = Ours::new(&limiter, &names("hot", 1)).await;
     meter.take();
     let acquires = closed_loop(effort.window, tasks, &ours).await;

@@ -25,8 +25,8 @@ pub enum StoreErrorKind {
     Rejected,
     /// Nothing was done: the table does not exist.
     Missing,
-    /// Nothing was done: the table lacks an index that the call needs, so it is not a table of this
-    /// crate, or not a whole one.
+    /// Nothing was done: the table lacks an index that the call needs. It belongs to another
+    /// program, or is incomplete.
     NotOurs,
     /// The answer was lost: the write may have been done, or may still be done.
     Unknown,

@@ -46,4 +46,5 @@ mod lease_handle;
 mod missing_layer;
 mod rate_limit_status;
 
+pub use crate::layer::{BoundLimiter, LeaseHandle, RateLimitStatus};
 pub use missing_layer::MissingLayer;

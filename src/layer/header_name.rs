@@ -7,15 +7,16 @@ use http::HeaderName;
 /// Parses the name of a header. Upper and lower case are the same.
 ///
 /// # Panics
-/// If `name` is not a valid header name.
+/// If `name` is not a valid header name. The text names it.
 #[track_caller]
 pub(super) fn header_name<N>(name: N) -> HeaderName
 where
-    N: TryInto<HeaderName, Error: fmt::Display>,
+    N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {
+    let text = format!("{name:?}");
     match name.try_into() {
         Ok(name) => name,
-        Err(error) => panic!("{error}"),
+        Err(error) => panic!("{error}: {text}"),
     }
 }
 
@@ -23,7 +24,7 @@ where
 #[track_caller]
 pub(super) fn header_names<N>(names: impl IntoIterator<Item = N>) -> Box<[HeaderName]>
 where
-    N: TryInto<HeaderName, Error: fmt::Display>,
+    N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {
     let mut all = Vec::new();
     for name in names {

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | the inner service is not ready | not acquired yet |
 //! | a limit has too few tokens | none; the inner service is not called |
-//! | the client disconnects before the decision | none; if a write in flight still charges the bucket, the charge is given back, for 16 requests of a bucket in the time in which the bucket fills; beyond that, the charge stays |
+//! | the client disconnects before the decision | none; a charge by a write in flight is normally [given back](crate::limiter::Acquire#dropping) |
 //! | the inner future fails | kept, unless [`on_error`](PolicyBuilder::on_error) says otherwise; the error is returned |
 //! | the inner future panics | kept, unless [`on_panic`](PolicyBuilder::on_panic) says otherwise; the panic continues |
 //! | the client disconnects before the response head | charged as estimated; otherwise disconnecting would be free |
@@ -78,7 +78,7 @@
 //! The problem type of a request that costs more than a full bucket holds. Waiting does not help:
 //! the request has to cost less, or the limit needs a larger capacity.
 
-mod cost;
+pub mod cost;
 mod header_name;
 pub mod keys;
 mod policy;
@@ -93,10 +93,7 @@ mod usage;
 #[cfg(feature = "tower")]
 pub use self::tower::ServiceBuilderExt;
 pub use self::tower::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
-pub use cost::{
-    ContentLength, Estimate, HeaderAmount, Learn, QueryAmount, content_length, estimate_fn,
-    header_value, query_parameter,
-};
+pub use cost::{Estimate, Learn};
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
 pub use request::{BoundLimiter, LeaseHandle, RateLimitStatus, RequestHead, ShadowVerdict};
@@ -104,7 +101,7 @@ pub use response::{
     answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn},
     headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit},
 };
-pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle};
+pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle, RoutesSource};
 pub use settle::{Outcome, ResponseHead, Settle, TopUp};
 #[cfg(feature = "usage-body")]
 pub use usage::Usage;

@@ -42,9 +42,10 @@
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first
 //! served over all processes. [`Acquire::or_locally`] decides by this process's [`LocalShare`] of
-//! the limits while the store is down; the [`Breaker`] detects that. [`Acquire::shadow`] makes a
-//! limit only observe. The guide explains them on its pages on [waiting](crate::guide::waiting),
-//! [failure](crate::guide::failure_modes) and [shadow mode](crate::guide::shadow).
+//! the limits while the store is down; the [`Breaker`] detects that. [`Acquire::shadow_limit`]
+//! makes a limit only observe. The guide explains them on its pages on
+//! [waiting](crate::guide::waiting), [failure](crate::guide::failure_modes) and [shadow
+//! mode](crate::guide::shadow).
 //!
 //! # Gates
 //!
@@ -62,8 +63,8 @@
 //! bucket of several shards has a gate for each shard. One shard serves a request, or several
 //! shards do in one transaction. A bucket that is written more often than one item can be is split
 //! ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket up once for many
-//! acquires. If a peer has disabled a bucket, it refuses with
-//! [`Error::Disabled`](crate::Error::Disabled).
+//! acquires. If a Python client has disabled a bucket, it refuses
+//! with [`Error::Disabled`](crate::Error::Disabled).
 //!
 //! The guide lists what every kind of request costs in round trips and units
 //! (`docs/guide/performance-modes.md`).
@@ -86,6 +87,8 @@ pub use api::OpenOptions;
 pub use api::{
     Acquire, AvailabilityRequest, BucketHandle, RateLimiter, RateLimiterBuilder, WaitRequest,
 };
+// For the testkit, whose limiter is what tests use.
+#[doc(hidden)]
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub use lease::Lease;
 pub use request::AcquireFuture;

@@ -1,12 +1,15 @@
 //! The audit history: changes of entities and limits, and who made them.
 #![allow(clippy::disallowed_methods, reason = "no owner yet: a random id")]
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{EntityId, Resource};
+use super::{EntityId, Resource, seconds};
 
 /// The kind of a change. The words are those of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,7 +24,7 @@ pub enum AuditAction {
     LimitsSet,
     /// Stored limits were deleted.
     LimitsDeleted,
-    /// An action of a newer peer.
+    /// An action of a newer Python client.
     Other(String),
 }
 
@@ -84,8 +87,9 @@ impl fmt::Display for AuditSubject {
 pub struct AuditEvent {
     /// A ULID. The events of one subject are sorted by it.
     pub event_id: String,
-    /// The time of the change: epoch seconds.
-    pub timestamp: i64,
+    /// The time of the change, in whole seconds. The serialized form is epoch seconds.
+    #[serde(with = "seconds")]
+    pub timestamp: SystemTime,
     /// The kind of the change.
     pub action: AuditAction,
     /// The subject: an entity id, `$SYSTEM`, or `$RESOURCE:` and a resource.
@@ -99,15 +103,16 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// Returns an event at `now` (epoch ms) without principal and details.
-    pub fn new(subject: &AuditSubject, action: AuditAction, now: i64) -> Self {
-        let millis = u64::try_from(now).unwrap_or(0);
+    /// Returns an event at `now`, without principal and details.
+    pub fn new(subject: &AuditSubject, action: AuditAction, now: SystemTime) -> Self {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let mut random = [0; 16];
         random[..8].copy_from_slice(&fastrand::u64(..).to_be_bytes());
         random[8..].copy_from_slice(&fastrand::u64(..).to_be_bytes());
         Self {
             event_id: ulid::Ulid::from_parts(millis, u128::from_be_bytes(random)).to_string(),
-            timestamp: now.div_euclid(1000),
+            timestamp: seconds::from_seconds(seconds::to_seconds(now)),
             action,
             entity_id: subject.to_string(),
             resource: None,

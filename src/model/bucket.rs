@@ -8,8 +8,8 @@ use super::{
     quota::{Definition, Period, Renewal},
 };
 
-/// The parent of an entity, as the entity's buckets store it. Peers use this copy and do not read
-/// the entity again.
+/// The parent of an entity, as the entity's buckets store it. Python clients use this copy and do
+/// not read the entity again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ParentLink {
@@ -46,15 +46,15 @@ pub struct BucketState {
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
-    /// `true` if a peer has stamped the entity's incarnation on the bucket. Then only peers change
-    /// its parent.
+    /// `true` if a Python client has stamped the bucket with the incarnation of its entity. Then
+    /// only Python clients change its parent.
     pub stamped: bool,
     /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
     pub(crate) limits: SmallVec<[LimitState; 2]>,
     /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
-    /// The stamps of newer peers, if there are any.
+    /// The stamps of newer Python clients, if there are any.
     pub stamps: Option<Box<PeerFlags>>,
 }
 

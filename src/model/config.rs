@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{EntityId, IntoName, InvalidName, Limit, Limits, Resource};
 
@@ -132,37 +132,47 @@ pub enum StoredOnUnavailable {
 }
 
 /// The config of one scope.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StoredConfig {
     /// The limits, sorted by name. If there are none, the next level applies.
+    #[serde(deserialize_with = "sorted")]
     pub limits: Vec<Limit>,
     /// The rule for requests while the store is unavailable. Only in the system's scope.
     pub on_unavailable: Option<StoredOnUnavailable>,
     /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only
-    /// newer peers store it, and writing a config keeps it. The system's scope has none.
+    /// newer Python clients store it, and writing a config keeps it. The system's scope has none.
     pub disabled: Option<bool>,
     /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the
-    /// next level decides, and finally the entity. Only newer peers store it, like `disabled`.
+    /// next level decides, and finally the entity. Only newer Python clients store it, like
+    /// `disabled`.
     pub cascade: Option<bool>,
-    /// An attribute of a newer peer that changes the meaning of the limits. This crate does not
-    /// understand it, so it cannot enforce the limits.
+    /// An attribute of a newer Python client that changes the meaning of the limits. This crate
+    /// does not understand it, so it cannot enforce the limits.
     pub not_understood: Option<String>,
 }
 
 impl StoredConfig {
     /// Returns a config with these limits.
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
-        let mut limits: Vec<Limit> = limits.into_iter().collect();
-        limits.sort_by(|one, other| one.name().cmp(other.name()));
         Self {
-            limits,
+            limits: sort(limits.into_iter().collect()),
             on_unavailable: None,
             disabled: None,
             cascade: None,
             not_understood: None,
         }
     }
+}
+
+fn sort(mut limits: Vec<Limit>) -> Vec<Limit> {
+    limits.sort_by(|one, other| one.name().cmp(other.name()));
+    limits
+}
+
+fn sorted<'de, D: Deserializer<'de>>(limits: D) -> Result<Vec<Limit>, D::Error> {
+    Vec::deserialize(limits).map(sort)
 }
 
 impl StoredConfig {
@@ -207,4 +217,23 @@ pub struct ResolvedLimits {
     pub limits: Limits,
     /// The source of the limits.
     pub source: ConfigSource,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read_with_its_limits_in_order() {
+        let config = StoredConfig::new([Limit::per_hour("rph", 5), Limit::per_minute("rpm", 60)])
+            .with_on_unavailable(StoredOnUnavailable::Allow);
+        let mut json = serde_json::to_value(&config).unwrap();
+        json["limits"].as_array_mut().unwrap().reverse();
+        assert_eq!(
+            serde_json::from_value::<StoredConfig>(json).unwrap(),
+            config
+        );
+        let empty = serde_json::from_str::<StoredConfig>("{}").unwrap();
+        assert_eq!(empty, StoredConfig::default());
+    }
 }

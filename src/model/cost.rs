@@ -1,5 +1,7 @@
 //! The cost of a request.
 
+use std::{iter, slice, vec};
+
 use super::{IntoName, InvalidName, LimitName};
 
 /// The amounts of tokens that a request asks for, per limit. All of them are granted or none.
@@ -15,13 +17,13 @@ use super::{IntoName, InvalidName, LimitName};
 /// assert_eq!(cost.get("rpd"), None);
 /// # Ok::<(), tollgate::model::InvalidName>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cost {
     amounts: CostAmounts,
 }
 
 /// The amounts. Usually there is none or one: it is stored inline, and dropping it is cheap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum CostAmounts {
     #[default]
     None,
@@ -114,6 +116,33 @@ impl Cost {
             .as_slice()
             .iter()
             .map(|(name, amount)| (name, *amount))
+    }
+}
+
+impl IntoIterator for Cost {
+    type Item = (LimitName, u64);
+    type IntoIter = vec::IntoIter<(LimitName, u64)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let amounts = match self.amounts {
+            CostAmounts::None => Vec::new(),
+            CostAmounts::One(amount) => amount.into(),
+            CostAmounts::More(amounts) => amounts,
+        };
+        amounts.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Cost {
+    type Item = (&'a LimitName, u64);
+    type IntoIter = iter::Map<
+        slice::Iter<'a, (LimitName, u64)>,
+        fn(&'a (LimitName, u64)) -> (&'a LimitName, u64),
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let amounts = self.amounts.as_slice().iter();
+        amounts.map(|(name, amount)| (name, *amount))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Entities, as the table stores them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::EntityId;
+use super::{EntityId, seconds};
 
 /// An entity that was created. An entity that was not created can be limited too: it has no parent.
 ///
@@ -29,8 +29,10 @@ pub struct Entity {
     pub cascade: bool,
     /// Other data.
     pub metadata: BTreeMap<String, String>,
-    /// The time of its creation: epoch seconds.
-    pub created_at: i64,
+    /// The time of its creation, in whole seconds; `None` before that. The serialized form is epoch
+    /// seconds.
+    #[serde(with = "seconds::optional")]
+    pub created_at: Option<SystemTime>,
 }
 
 impl Entity {
@@ -42,7 +44,7 @@ impl Entity {
             parent: None,
             cascade: false,
             metadata: BTreeMap::new(),
-            created_at: 0,
+            created_at: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{IncompatibleVersion, VersionRecord};
+use super::{IncompatibleVersion, NamespaceId, VersionRecord};
 
 /// The description of a store. A field that the store does not know is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,7 +21,7 @@ pub struct StoreStatus {
     /// The size of the table in bytes. Some hours old.
     pub bytes: Option<u64>,
     /// The id of the namespace.
-    pub namespace_id: Option<String>,
+    pub namespace_id: Option<NamespaceId>,
     /// The name of the namespace.
     pub namespace: Option<String>,
     /// The version record.
@@ -80,7 +80,7 @@ impl Status {
     /// is compatible.
     ///
     /// # Errors
-    /// As [`VersionRecord::check`].
+    /// The errors of [`VersionRecord::check`].
     pub fn compatibility(&self) -> Result<(), IncompatibleVersion> {
         self.store
             .version

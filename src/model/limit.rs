@@ -72,7 +72,7 @@ impl Limit {
     /// Returns a limit of `amount` tokens per minute, with bursts of up to `amount`.
     ///
     /// # Panics
-    /// As [`Limit::per_second`].
+    /// Panics in the cases of [`Limit::per_second`].
     #[track_caller]
     pub fn per_minute(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(60))
@@ -81,7 +81,7 @@ impl Limit {
     /// Returns a limit of `amount` tokens per hour, with bursts of up to `amount`.
     ///
     /// # Panics
-    /// As [`Limit::per_second`].
+    /// Panics in the cases of [`Limit::per_second`].
     #[track_caller]
     pub fn per_hour(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(3600))
@@ -90,7 +90,7 @@ impl Limit {
     /// Returns a limit of `amount` tokens per 24 hours, with bursts of up to `amount`.
     ///
     /// # Panics
-    /// As [`Limit::per_second`].
+    /// Panics in the cases of [`Limit::per_second`].
     #[track_caller]
     pub fn per_day(name: impl IntoName<LimitName>, amount: u64) -> Self {
         Self::every(name, amount, Duration::from_secs(86_400))

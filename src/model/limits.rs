@@ -3,9 +3,11 @@
 use std::{
     convert::Infallible,
     ops::Deref,
+    slice,
     sync::{Arc, LazyLock},
 };
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{Limit, LimitName, Sealed};
@@ -26,7 +28,8 @@ pub enum InvalidLimits {
     TooMany(usize),
 }
 
-/// The limits of one bucket: at least one, each name once. Clones are cheap.
+/// The limits of one bucket: at least one, each name once. Clones are cheap. The serialized form is
+/// a sequence of [`Limit`]s, which is checked when it is read.
 ///
 /// ```
 /// use tollgate::{Limit, Limits};
@@ -36,7 +39,8 @@ pub enum InvalidLimits {
 /// assert!(Limits::new([Limit::per_minute("rpm", 60), Limit::per_hour("rpm", 60)]).is_err());
 /// # Ok::<(), tollgate::model::InvalidLimits>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Limit>", into = "Vec<Limit>")]
 // A thin pointer, because every request and every lease has one. Usually there is one limit.
 pub struct Limits(Arc<SmallVec<[Limit; 1]>>);
 
@@ -185,6 +189,22 @@ impl Deref for Limits {
     }
 }
 
+impl<'a> IntoIterator for &'a Limits {
+    type Item = &'a Limit;
+    type IntoIter = slice::Iter<'a, Limit>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl From<Limits> for Vec<Limit> {
+    fn from(limits: Limits) -> Self {
+        limits.to_vec()
+    }
+}
+
 impl From<Limit> for Limits {
     fn from(limit: Limit) -> Self {
         Self(Arc::new(SmallVec::from_iter([limit])))
@@ -225,5 +245,25 @@ impl TryFrom<&[Limit]> for Limits {
 impl From<Infallible> for InvalidLimits {
     fn from(never: Infallible) -> Self {
         match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_serialized_as_a_sequence_and_checked_when_they_are_read() {
+        let limits =
+            Limits::new([Limit::per_minute("rpm", 60), Limit::per_hour("rph", 5)]).unwrap();
+        let json = serde_json::to_value(&limits).unwrap();
+        assert_eq!(json.as_array().unwrap().len(), 2);
+        assert_eq!(
+            serde_json::from_value::<Limits>(json.clone()).unwrap(),
+            limits
+        );
+        let twice = serde_json::json!([json[0], json[0]]);
+        let error = serde_json::from_value::<Limits>(twice).unwrap_err();
+        assert!(error.to_string().contains("rpm is given twice"), "{error}");
     }
 }

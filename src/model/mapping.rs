@@ -25,6 +25,7 @@ const LONG: &str = "h:";
 /// The error for an empty key, which no mapping can turn into a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key is empty")]
+#[non_exhaustive]
 pub struct UnusableKey;
 
 impl EntityId {

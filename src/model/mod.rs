@@ -33,6 +33,7 @@ mod quota;
 mod refill;
 mod schedule;
 mod sealed;
+mod seconds;
 mod stamps;
 mod status;
 mod usage;
@@ -54,7 +55,7 @@ pub use name::{
     EntityId, IntoName, InvalidName, LimitName, NameKind, NameProblem, NamespaceName, Resource,
     StackName,
 };
-pub use namespace::{NamespaceInfo, NamespaceStatus};
+pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
 pub use quota::{Calendar, Period, PeriodChange, Renewal};
 pub use refill::{Level, Refill, RefillRule};
@@ -79,4 +80,5 @@ pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
 pub(crate) use quota::Definition;
 pub(crate) use sealed::Sealed;
+pub(crate) use seconds::{from_millis, from_seconds, to_seconds};
 pub(crate) use usage::Tally;

@@ -1,8 +1,10 @@
 //! Tenants inside one table.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+use super::seconds;
 
 /// The status of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,27 +29,66 @@ impl fmt::Display for NamespaceStatus {
     }
 }
 
+/// The id of a namespace. Names are for people, and a deleted namespace gives its name up; the id
+/// stays the same. It is opaque, and the prefix of every key of the namespace's items.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NamespaceId(String);
+
+impl NamespaceId {
+    /// Returns the id that `text` spells, without a check: an id that no namespace has finds
+    /// nothing.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NamespaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl AsRef<str> for NamespaceId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<NamespaceId> for String {
+    fn from(id: NamespaceId) -> Self {
+        id.0
+    }
+}
+
 /// A namespace as the table's registry stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NamespaceInfo {
-    /// Its opaque id, which is the prefix of every key of its items.
-    pub id: String,
-    /// Its name. Peers can register names that this crate would not accept.
+    /// Its id.
+    pub id: NamespaceId,
+    /// Its name. Python clients can register names that this crate would not accept.
     pub name: String,
     /// Its status.
     pub status: NamespaceStatus,
-    /// The time of its registration: epoch seconds.
-    pub created_at: Option<i64>,
-    /// The time of its deletion: epoch seconds.
-    pub deleted_at: Option<i64>,
+    /// The time of its registration, in whole seconds. The serialized form is epoch seconds.
+    #[serde(with = "seconds::optional")]
+    pub created_at: Option<SystemTime>,
+    /// The time of its deletion, like `created_at`.
+    #[serde(with = "seconds::optional")]
+    pub deleted_at: Option<SystemTime>,
 }
 
 impl NamespaceInfo {
     /// Returns an active namespace.
-    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(id: NamespaceId, name: impl Into<String>) -> Self {
         Self {
-            id: id.into(),
+            id,
             name: name.into(),
             status: NamespaceStatus::Active,
             created_at: None,

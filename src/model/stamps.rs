@@ -1,9 +1,9 @@
-//! Stamps: attributes that newer peers put on a bucket beside its limits.
+//! Stamps: attributes that newer Python clients put on a bucket beside its limits.
 
 use super::LimitName;
 
-/// The stamps of newer peers on a bucket. This crate obeys them, or refuses the bucket and names
-/// the stamp. Every write keeps them.
+/// The stamps of newer Python clients on a bucket. This crate obeys them, or refuses the bucket and
+/// names the stamp. Every write keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerFlags {

@@ -1,12 +1,13 @@
 //! Usage per time window, and the remaining capacity.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     EntityId, LimitName, Resource,
     calendar::{DAY, next_month},
+    seconds::{self, from_seconds, to_seconds},
 };
 
 /// The length of a usage window. The words are those of the table.
@@ -20,18 +21,19 @@ pub enum UsageWindow {
     Daily,
     /// A calendar month, UTC.
     Monthly,
-    /// A window of a newer peer.
+    /// A window of a newer Python client.
     Other(String),
 }
 
 impl UsageWindow {
-    /// Returns the end of the window that begins at `start`: the first second after the window,
-    /// epoch seconds. Returns `start` if the length of the window is not known.
-    pub fn end(&self, start: i64) -> i64 {
+    /// Returns the end of the window that begins at `start`: the first second after the window.
+    /// Returns `start` if the length of the window is not known.
+    pub fn end(&self, start: SystemTime) -> SystemTime {
+        let seconds = to_seconds(start);
         match self {
-            Self::Hourly => start.saturating_add(HOUR),
-            Self::Daily => start.saturating_add(DAY),
-            Self::Monthly => next_month(start),
+            Self::Hourly => from_seconds(seconds.saturating_add(HOUR)),
+            Self::Daily => from_seconds(seconds.saturating_add(DAY)),
+            Self::Monthly => from_seconds(next_month(seconds)),
             Self::Other(_) => start,
         }
     }
@@ -79,8 +81,9 @@ pub struct UsageSnapshot {
     pub resource: Resource,
     /// The length of the window.
     pub window: UsageWindow,
-    /// The beginning of the window: epoch seconds.
-    pub window_start: i64,
+    /// The beginning of the window. The serialized form is epoch seconds.
+    #[serde(with = "seconds")]
+    pub window_start: SystemTime,
     /// The net tokens used, by limit. Negative if more was given back than taken.
     pub counters: BTreeMap<LimitName, i64>,
     /// The number of times that a soft limit was left in debt.
@@ -95,7 +98,7 @@ impl UsageSnapshot {
         entity: EntityId,
         resource: Resource,
         window: UsageWindow,
-        window_start: i64,
+        window_start: SystemTime,
     ) -> Self {
         Self {
             entity,
@@ -108,8 +111,8 @@ impl UsageSnapshot {
         }
     }
 
-    /// Returns the end of the window: the first second after it, epoch seconds.
-    pub fn window_end(&self) -> i64 {
+    /// Returns the end of the window: the first second after it.
+    pub fn window_end(&self) -> SystemTime {
         self.window.end(self.window_start)
     }
 }
@@ -134,10 +137,10 @@ pub struct UsageQuery {
     pub subject: UsageSubject,
     /// The length of the windows; `None` for all.
     pub window: Option<UsageWindow>,
-    /// The earliest beginning of a window: epoch seconds.
-    pub since: Option<i64>,
-    /// The latest beginning of a window: epoch seconds.
-    pub until: Option<i64>,
+    /// The earliest beginning of a window.
+    pub since: Option<SystemTime>,
+    /// The latest beginning of a window.
+    pub until: Option<SystemTime>,
 }
 
 impl UsageQuery {
@@ -184,10 +187,13 @@ pub struct UsageSummary {
     pub total: BTreeMap<LimitName, i64>,
     /// The average tokens used, by limit, over the snapshots that count the limit.
     pub average: BTreeMap<LimitName, f64>,
-    /// The earliest beginning of a window: epoch seconds. `None` without snapshots.
-    pub first_window: Option<i64>,
-    /// The latest beginning of a window: epoch seconds. `None` without snapshots.
-    pub last_window: Option<i64>,
+    /// The earliest beginning of a window. `None` without snapshots. The serialized form is epoch
+    /// seconds.
+    #[serde(serialize_with = "seconds::optional::serialize")]
+    pub first_window: Option<SystemTime>,
+    /// The latest beginning of a window, like `first_window`.
+    #[serde(serialize_with = "seconds::optional::serialize")]
+    pub last_window: Option<SystemTime>,
 }
 
 /// Builds a summary.
@@ -309,26 +315,30 @@ mod tests {
     /// Epoch seconds of the first of January 2026.
     const NEW_YEAR: i64 = 1_767_225_600;
 
+    fn end(window: UsageWindow, start: i64) -> i64 {
+        to_seconds(window.end(from_seconds(start)))
+    }
+
     #[test]
     fn months_end_where_the_next_one_begins() {
         // 2026, and the leap years 2024 and 2000.
         let mut start = NEW_YEAR;
         for days in [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-            assert_eq!(UsageWindow::Monthly.end(start), start + days * DAY);
+            assert_eq!(end(UsageWindow::Monthly, start), start + days * DAY);
             // Any time in the month has the same end.
             assert_eq!(
-                UsageWindow::Monthly.end(start + 12 * DAY + 5),
+                end(UsageWindow::Monthly, start + 12 * DAY + 5),
                 start + days * DAY
             );
             start += days * DAY;
         }
         assert_eq!(start, NEW_YEAR + 365 * DAY);
         for february in [1_706_745_600, 949_363_200] {
-            assert_eq!(UsageWindow::Monthly.end(february), february + 29 * DAY);
+            assert_eq!(end(UsageWindow::Monthly, february), february + 29 * DAY);
         }
-        assert_eq!(UsageWindow::Monthly.end(0), 31 * DAY);
-        assert_eq!(UsageWindow::Daily.end(NEW_YEAR), NEW_YEAR + DAY);
-        assert_eq!(UsageWindow::Hourly.end(NEW_YEAR), NEW_YEAR + HOUR);
+        assert_eq!(end(UsageWindow::Monthly, 0), 31 * DAY);
+        assert_eq!(end(UsageWindow::Daily, NEW_YEAR), NEW_YEAR + DAY);
+        assert_eq!(end(UsageWindow::Hourly, NEW_YEAR), NEW_YEAR + HOUR);
     }
 
     #[test]
@@ -340,7 +350,8 @@ mod tests {
             (NEW_YEAR - HOUR, &[("rpm", 4)]),
         ] {
             let (entity, resource) = (EntityId::new("u1").unwrap(), Resource::new("api").unwrap());
-            let mut snapshot = UsageSnapshot::new(entity, resource, UsageWindow::Hourly, start);
+            let mut snapshot =
+                UsageSnapshot::new(entity, resource, UsageWindow::Hourly, from_seconds(start));
             snapshot.counters = counters
                 .iter()
                 .map(|(limit, tokens)| (name(limit), *tokens))
@@ -362,7 +373,10 @@ mod tests {
         );
         assert_eq!(
             (summary.first_window, summary.last_window),
-            (Some(NEW_YEAR - HOUR), Some(NEW_YEAR))
+            (
+                Some(from_seconds(NEW_YEAR - HOUR)),
+                Some(from_seconds(NEW_YEAR))
+            )
         );
         assert_eq!(Tally::default().finish(), UsageSummary::default());
     }

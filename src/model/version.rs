@@ -1,8 +1,10 @@
 //! The version record of a table, and the check if this crate can work with the table.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+use super::seconds;
 
 /// The schema version that this crate reads and writes.
 const SCHEMA: &str = "0.10.0";
@@ -22,8 +24,10 @@ pub struct VersionRecord {
     pub client_min_version: Option<String>,
     /// The version of the Python client's functions; `None` if they are not deployed.
     pub lambda_version: Option<String>,
-    /// The time at which the record was written: epoch seconds.
-    pub updated_at: Option<i64>,
+    /// The time at which the record was written, in whole seconds. The serialized form is epoch
+    /// seconds.
+    #[serde(with = "seconds::optional")]
+    pub updated_at: Option<SystemTime>,
     /// The writer of the record: `client:` or `tollgate:` and a version.
     pub updated_by: Option<String>,
 }
@@ -71,7 +75,7 @@ impl VersionRecord {
             // This crate does not deploy the Python client's functions. With any other version than
             // its own, the Python client would deploy them again.
             lambda_version: None,
-            updated_at: Some(now.div_euclid(1000)),
+            updated_at: Some(seconds::from_millis(now)),
             updated_by: Some(concat!("tollgate:", env!("CARGO_PKG_VERSION")).into()),
         }
     }
@@ -128,7 +132,7 @@ fn parse(
     })
 }
 
-/// A version as peers spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`,
+/// A version as Python clients spell it: `0.17.0`, `0.17`, `v0.17.0-dev`, `0.17.0rc1`,
 /// `0.17.1.dev3+g1234567`.
 #[derive(Debug, PartialEq, Eq)]
 struct Version {

@@ -108,7 +108,7 @@ pub trait Records: Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, LookUp>;
 
     /// Stores a config. It replaces the limits and the mode of the scope. Other attributes that
-    /// peers have stored there stay, except schedules of limits.
+    /// Python clients have stored there stay, except schedules of limits.
     fn put_config<'a>(
         &'a self,
         scope: &'a ConfigScope,

@@ -7,10 +7,15 @@ use super::{
 };
 use crate::{
     clock::StoreTime,
-    model::{BucketKey, BucketState, Create, NamespaceInfo, NamespaceName, Split, Update},
+    model::{
+        BucketKey, BucketState, Create, NamespaceId, NamespaceInfo, NamespaceName, Split, Update,
+    },
 };
 
 /// The result of a conditional write.
+///
+/// Exhaustive on purpose: a condition holds or fails, and all other results are errors. A wrapper
+/// of a store should not compile if it forgets one of the two.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WriteOutcome {
     /// The write was done. Contains the bucket after the write.
@@ -101,7 +106,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 /// from another.
 pub trait NamespaceStore: Debug + Send + Sync + 'static {
     /// Returns the same store, scoped to the namespace with that id. Both share the connection.
-    fn scoped(&self, id: &str) -> Arc<dyn Store>;
+    fn scoped(&self, id: &NamespaceId) -> Arc<dyn Store>;
 
     /// Registers a namespace at `now` (epoch ms), or returns the existing one with that name.
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo>;
@@ -125,14 +130,14 @@ pub trait NamespaceStore: Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, Option<NamespaceInfo>>;
 
     /// Makes a deleted namespace active again, under its name.
-    fn recover<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange>;
+    fn recover<'a>(&'a self, id: &'a NamespaceId) -> StoreFuture<'a, StatusChange>;
 
     /// Marks a deleted namespace as being purged: from then on it cannot be recovered.
-    fn begin_purge<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange>;
+    fn begin_purge<'a>(&'a self, id: &'a NamespaceId) -> StoreFuture<'a, StatusChange>;
 
     /// Deletes some items of a namespace that is being purged, and finally its record. Returns the
     /// number of deleted items; 0 if nothing is left.
-    fn purge_some<'a>(&'a self, id: &'a str) -> StoreFuture<'a, u64>;
+    fn purge_some<'a>(&'a self, id: &'a NamespaceId) -> StoreFuture<'a, u64>;
 }
 
 fn unsplittable<'a>() -> StoreFuture<'a, bool> {

@@ -100,7 +100,7 @@ metrics! {
     Counter TOP_UPS { outcome } in "requests",
         "Requests for more tokens of a lease that is held already, by outcome as for decisions";
     Counter STORE_CALLS { call, result } in "calls",
-        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`, `refused` if a condition failed, `busy`, `not_applied`, `full` (of a memory store), `rejected` permanently, `missing` if there is no table, `unknown` if the answer was lost, `corrupt`";
+        "Calls of the store (`read`, `update`, `create`, `transact`, `split`, `look_up`): `ok`; `refused`: a condition failed; `busy`: the store throttled, or a transaction was in progress; `not_applied`: not reached, nothing was done; `full`: no room in a memory store; `rejected`: refused until somebody repairs it; `missing`: no table; `unknown`: the answer was lost; `corrupt`: an invalid item";
     Histogram STORE_CALL_DURATION { call } in "seconds",
         "Time that a store call took";
     Counter STORE_RETRIES { reason } in "calls",
@@ -114,7 +114,7 @@ metrics! {
     Gauge BREAKER_STATE {} in "state",
         "0 closed, 1 probing, 2 open: the store is not asked";
     Gauge GATES {} in "gates",
-        "Gates in this process: buckets over a store that it knows something about";
+        "Gates in this process: one for each bucket of a store that the process remembers";
     Gauge MEMORY_BUCKETS {} in "buckets",
         "Buckets in the memory stores of this process, updated each time a store part gains or loses a sixteenth";
     Gauge MEMORY_CAPACITY {} in "buckets",

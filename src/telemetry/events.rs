@@ -110,7 +110,7 @@ pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) 
     );
 }
 
-/// Warns that a policy settles a limit but charges no estimate of it.
+/// Warns that a policy settles a limit for which it charges no estimate.
 pub(crate) fn settled_without_cost(limit: &LimitName) {
     tracing::warn!(target: "tollgate", %limit, "settled limit without a cost");
 }

@@ -15,7 +15,8 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// disk and hide all other lines.
 #[derive(Debug)]
 pub(super) struct Sampled {
-    /// The time at which the last line counts as written, ms since the start.
+    /// The time that the lines have used up, ms since the start. Each line uses a second. The lines
+    /// may be ahead of the clock by a burst.
     written_at: Cell<u64>,
     left_out: Cell<u64>,
 }

@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use tollgate::layer::{BoundLimiter, LeaseHandle, OnMissingKey, header_value};
+use tollgate::layer::{BoundLimiter, LeaseHandle, OnMissingKey, cost};
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn app(limiter: &RateLimiter) -> Router {
             .entity(keys::header("x-user"))
             .limit(Limit::per_second("rps", 3))
             .limit(Limit::per_second("tps", 1_000_000))
-            .estimate("tps", header_value("x-tokens"))
+            .estimate("tps", cost::header("x-tokens"))
             .settle("tps", Settle::header("x-used"))
     };
     let layer = |policy| RateLimitLayer::new(limiter.clone(), policy);

@@ -217,17 +217,11 @@ fn a_table_and_a_handle_allocate_nothing() {
     };
     assert_eq!(allocated(RateLimitLayer::new(limiter(), table())), one);
     assert_eq!(
-        allocated(RateLimitLayer::swappable(
-            limiter(),
-            &RoutesHandle::new(policy())
-        )),
+        allocated(RateLimitLayer::new(limiter(), RoutesHandle::new(policy()))),
         one
     );
     assert_eq!(
-        allocated(RateLimitLayer::swappable(
-            limiter(),
-            &RoutesHandle::new(table())
-        )),
+        allocated(RateLimitLayer::new(limiter(), RoutesHandle::new(table()))),
         one
     );
 }

@@ -1,5 +1,7 @@
 //! The limiter without async: from plain threads, and from inside a runtime.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use tollgate::{
     EntityId, Error, Limit, LimitName, RateLimiter, Resource,
     blocking::{Wait, runtime},
@@ -111,8 +113,8 @@ fn use_it(limiter: &RateLimiter) {
         .of_entity(entity("key"))
         .resource(gpt)
         .window(UsageWindow::Hourly)
-        .since(0)
-        .until(1);
+        .since(UNIX_EPOCH)
+        .until(UNIX_EPOCH + Duration::from_secs(1));
     assert_eq!(snapshots.clone().list().all().wait().unwrap().len(), 0);
     assert_eq!(snapshots.summary().wait().unwrap().snapshots, 0);
 

@@ -74,7 +74,10 @@ async fn a_status_reports_table_namespace_and_versions() {
     assert_eq!(store.region.as_deref(), Some("us-east-1"));
     assert_eq!(store.table_status.as_deref(), Some("ACTIVE"));
     assert_eq!(store.namespace.as_deref(), Some("default"));
-    assert_eq!(store.namespace_id.as_ref().map(String::len), Some(11));
+    assert_eq!(
+        store.namespace_id.as_ref().map(|id| id.as_str().len()),
+        Some(11)
+    );
     assert!(store.items.is_some() && store.bytes.is_some(), "{store:?}");
     let version = store.version.as_ref().unwrap();
     assert_eq!(version.schema_version.as_deref(), Some("0.10.0"));

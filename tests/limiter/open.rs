@@ -298,7 +298,7 @@ async fn opening_again_finds_everything_with_two_reads() {
     let proxy = Proxy::start(engine.address()).await;
     open()
         .client(engine.through(&proxy))
-        .provision(JoinOnly)
+        .provision(JoinOnly::new())
         .await
         .unwrap();
     assert_eq!(
@@ -399,7 +399,7 @@ async fn an_opening_that_only_joins_creates_nothing() {
     let error = RateLimiter::open()
         .stack(STACK)
         .client(engine.client())
-        .provision(JoinOnly)
+        .provision(JoinOnly::new())
         .await
         .unwrap_err();
     assert!(
@@ -551,7 +551,7 @@ async fn a_missing_version_record_is_written_unless_the_opening_only_joins() {
         .send()
         .await
         .unwrap();
-    open().provision(JoinOnly).await.unwrap();
+    open().provision(JoinOnly::new()).await.unwrap();
     assert_eq!(registry(&client, STACK).await.len(), before.len() - 1);
     open().await.unwrap();
     assert_eq!(registry(&client, STACK).await.len(), before.len());

@@ -367,7 +367,7 @@ async fn a_table_that_is_not_ours_is_refused_and_left_alone() {
         for join_only in [false, true] {
             let open = RateLimiter::open().stack(STACK).client(engine.client());
             let open = if join_only {
-                open.provision(JoinOnly)
+                open.provision(JoinOnly::new())
             } else {
                 open
             };

@@ -1,4 +1,15 @@
-//! Cost estimates from the head of a request.
+//! Cost estimates from the head of a request, for
+//! [`PolicyBuilder::estimate`](super::PolicyBuilder::estimate).
+//!
+//! | estimate | amount |
+//! |---|---|
+//! | [`content_length`] | a token for each byte of the body, or for several bytes |
+//! | [`header`] | the number in a request header |
+//! | [`query_parameter`] | the number in a query parameter |
+//! | [`from_fn`], or a closure | as you compute it |
+//!
+//! [`Learn`] estimates by earlier requests, with
+//! [`PolicyBuilder::learn`](super::PolicyBuilder::learn).
 
 mod content_length;
 mod learn;
@@ -24,7 +35,7 @@ pub(super) use learn::{KeyHasher, Learned};
 /// Estimates an amount in tokens from a request's head. Closures are estimates.
 ///
 /// ```
-/// use tollgate::{Limit, layer::{Policy, RequestHead, content_length, keys, query_parameter}};
+/// use tollgate::{Limit, layer::{Policy, RequestHead, cost, keys}};
 ///
 /// let policy = Policy::builder()
 ///     .entity(keys::header("x-api-key"))
@@ -33,9 +44,9 @@ pub(super) use learn::{KeyHasher, Learned};
 ///     .limit(Limit::per_minute("tokens", 100_000))
 ///     .limit(Limit::per_minute("writes", 100))
 ///     .cost("results", 20)
-///     .estimate("results", query_parameter("limit"))
+///     .estimate("results", cost::query_parameter("limit"))
 ///     .cost("tokens", 500)
-///     .estimate("tokens", content_length().per_token(4))
+///     .estimate("tokens", cost::content_length().per_token(4))
 ///     // Reads do not use this limit.
 ///     .cost("writes", 0)
 ///     .estimate("writes", |head: &RequestHead<'_>| (!head.method.is_safe()).then_some(1))
@@ -44,9 +55,9 @@ pub(super) use learn::{KeyHasher, Learned};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not estimate a cost",
-    label = "expected an estimate, such as `content_length().per_token(4)` or `header_value(\"x-tokens\")`",
+    label = "expected an estimate, such as `cost::content_length().per_token(4)` or `cost::header(\"x-tokens\")`",
     note = "a fixed amount is given by `cost`",
-    note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `estimate_fn(|head| ...)`"
+    note = "a closure needs the type of its parameter: `|head: &RequestHead<'_>| ...`, or `cost::from_fn(|head| ...)`"
 )]
 pub trait Estimate: Send + Sync + 'static {
     /// Returns the estimate in tokens. `None` if the head gives none, so that the learned or the
@@ -57,11 +68,11 @@ pub trait Estimate: Send + Sync + 'static {
 /// Makes an estimate of a closure, whose parameter needs no type annotation.
 ///
 /// ```
-/// use tollgate::layer::{Policy, estimate_fn};
+/// use tollgate::layer::{Policy, cost};
 ///
-/// let policy = Policy::builder().estimate("writes", estimate_fn(|head| (!head.method.is_safe()).then_some(1)));
+/// let policy = Policy::builder().estimate("writes", cost::from_fn(|head| (!head.method.is_safe()).then_some(1)));
 /// ```
-pub fn estimate_fn<F>(estimate: F) -> F
+pub fn from_fn<F>(estimate: F) -> F
 where
     F: Fn(&RequestHead<'_>) -> Option<u64> + Send + Sync + 'static,
 {
@@ -84,14 +95,14 @@ where
 /// # Panics
 /// Panics if `name` is a string that is not a valid header name. A [`HeaderName`] never panics.
 #[track_caller]
-pub fn header_value<N>(name: N) -> HeaderAmount
+pub fn header<N>(name: N) -> HeaderAmount
 where
-    N: TryInto<HeaderName, Error: fmt::Display>,
+    N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {
     HeaderAmount(header_name(name))
 }
 
-/// The estimate that [`header_value`] returns.
+/// The estimate that [`header`] returns.
 #[derive(Clone, Debug)]
 pub struct HeaderAmount(HeaderName);
 
@@ -105,7 +116,7 @@ impl Estimate for HeaderAmount {
 fn amount_or_warn(source: &str, found: Result<Option<u64>, BadAmount>) -> Option<u64> {
     found
         .inspect_err(|problem| {
-            telemetry::estimate_ignored(source, problem.label(), &problem.to_string())
+            telemetry::estimate_ignored(source, problem.label(), problem.reason())
         })
         .ok()
         .flatten()

@@ -64,7 +64,8 @@ impl AddressText {
         }
     }
 
-    /// Writes a whole IPv4 address without the formatting machinery. Most clients have one.
+    /// Writes a whole IPv4 address without `core::fmt`, which is slower. Most clients have an IPv4
+    /// address.
     #[inline]
     fn write_whole(&mut self, address: Ipv4Addr) {
         let (mut digits, mut bits) = (0_u128, 0);

@@ -40,7 +40,7 @@ pub struct Header {
 #[track_caller]
 pub fn header<N>(name: N) -> Header
 where
-    N: TryInto<HeaderName, Error: fmt::Display>,
+    N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {
     Header {
         name: header_name(name),
@@ -56,7 +56,7 @@ where
 #[track_caller]
 pub fn hashed_header<N>(name: N) -> Header
 where
-    N: TryInto<HeaderName, Error: fmt::Display>,
+    N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {
     Header {
         name: header_name(name),

@@ -105,8 +105,8 @@ impl HmacSecret {
         })
     }
 
-    /// Returns the entity of the requests whose API key, token, cookie or plain id is `key`, if its
-    /// extractor uses this secret.
+    /// Returns the entity that an extractor with this secret makes of `key`: an API key, a token, a
+    /// cookie or a plain id. Use it to store limits for such a client.
     ///
     /// # Errors
     /// [`UnusableKey`] if the key is empty.

@@ -11,6 +11,7 @@ pub(super) const UNMATCHED: &str = "route for this path";
 
 /// The extractor that [`matched_path`] returns.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct MatchedPath;
 
 /// Extracts the path of the axum route that the request matched: `/users/{id}` becomes the resource

@@ -5,6 +5,7 @@ use crate::layer::RequestHead;
 
 /// The extractor that [`method`] returns.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Method;
 
 /// Extracts the method, such as `GET`. It is mostly combined with another key:

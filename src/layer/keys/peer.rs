@@ -12,6 +12,7 @@ pub struct PeerAddr(pub SocketAddr);
 
 /// The extractor that [`peer_ip`] returns.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct PeerIp;
 
 /// Extracts the IP address of the connection's peer. Of an IPv6 address, the first 64 bits count.

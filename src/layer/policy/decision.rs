@@ -49,8 +49,8 @@ impl DecisionRules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnUnavailable {
-    /// Follows the system's stored config, as it was last read. If the config says nothing, the
-    /// request is answered with 503.
+    /// Passes the request or answers it with 503, as the system's stored config said when it was
+    /// last read. If nothing is stored, the answer is 503.
     #[default]
     Stored,
     /// Answers the request with 503.

@@ -49,8 +49,9 @@ pub enum InvalidPolicy {
     /// A quota unit is empty, too long, or has characters that are not allowed.
     #[error("{0:?} is no quota unit: 1 to 64 ASCII letters, digits and -_.:/")]
     QuotaUnit(String),
-    /// A settle rule looks for a number at a place that is not a JSON pointer.
-    #[error("{0:?} is not a JSON pointer of 1 to 16 parts of at most 64 bytes")]
+    /// A settle rule looks for a number at a place that is not a JSON pointer. The text is empty if
+    /// the rule has no pointer.
+    #[error("{}", not_a_pointer(.0))]
     Pointer(String),
     /// The secret for partition keys is too short, so that it could be guessed.
     #[error("a secret for partition keys needs {shortest} bytes, not {length}")]
@@ -60,4 +61,11 @@ pub enum InvalidPolicy {
         /// The number of bytes that are needed.
         shortest: usize,
     },
+}
+
+fn not_a_pointer(text: &str) -> String {
+    if text.is_empty() {
+        return "a settle rule finds nothing: it has no JSON pointer, or an empty one".to_owned();
+    }
+    format!("{text:?} is not a JSON pointer of 1 to 16 parts of at most 64 bytes")
 }

@@ -15,7 +15,8 @@ pub(crate) enum PolicyLimits {
 }
 
 impl PolicyLimits {
-    /// Returns the name of a limit, if the policy can have a limit of this name.
+    /// Checks that the policy can have a limit `name`, and returns the name. Stored limits may have
+    /// any valid name.
     pub(crate) fn known(&self, name: String) -> Result<LimitName, InvalidPolicy> {
         match self {
             Self::Exactly(limits) => match limits.index(&name) {

@@ -27,6 +27,8 @@ pub(crate) struct Plain {
     /// `true` if the policy has one limit of its own, the cost is one token, and a request is only
     /// granted or denied.
     pub(crate) decision: bool,
+    /// `true` if no rule looks at the head or the body of a response.
+    pub(crate) settlement: bool,
     /// The headers of responses, if they report one limit, which is enforced.
     pub(crate) report: Option<OneLimitFields>,
 }
@@ -36,6 +38,7 @@ impl Plain {
         limits: &PolicyLimits,
         cost: &CostRules,
         decision: &DecisionRules,
+        settlement: &SettlementRules,
         answers: &AnswerRules,
     ) -> Self {
         let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
@@ -45,7 +48,11 @@ impl Plain {
             .one_limit()
             .filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
         let decision = one_limit && one_token && decision.is_plain();
-        Self { decision, report }
+        Self {
+            decision,
+            settlement: settlement.is_plain(),
+            report,
+        }
     }
 }
 
@@ -58,7 +65,7 @@ impl Rules {
         settlement: SettlementRules,
         answers: AnswerRules,
     ) -> Self {
-        let plain = Plain::new(&limits, &cost, &decision, &answers);
+        let plain = Plain::new(&limits, &cost, &decision, &settlement, &answers);
         Self {
             subject,
             limits,

@@ -54,6 +54,11 @@ impl Default for SettlementRules {
 }
 
 impl SettlementRules {
+    /// Returns `true` if no rule looks at responses: what was charged is what was used.
+    pub(super) fn is_plain(&self) -> bool {
+        self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty()
+    }
+
     /// Returns the most that rules settle a request to, in tokens of the limit.
     pub(crate) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
         let said = self

@@ -54,12 +54,13 @@ impl Policy {
         limiter: &RateLimiter,
         head: &RequestHead<'_>,
     ) -> (&Self, Admission) {
-        let subject = &self.rules.subject;
-        if subject.limit_preflights && subject.preflights.is_none() || !is_preflight(head) {
+        if !is_preflight(head) {
             return (self, self.admit_any(limiter, head));
         }
+        let subject = &self.rules.subject;
         match &subject.preflights {
             Some(policy) => (policy, policy.admit_any(limiter, head)),
+            None if subject.limit_preflights => (self, self.admit_any(limiter, head)),
             None => {
                 telemetry::exempt(Exempt::Preflight);
                 (self, Admission::Unlimited)
@@ -290,6 +291,7 @@ fn without_key() -> Admission {
 }
 
 /// Returns true if the request is a CORS preflight, which the browser sends on its own.
+#[inline]
 fn is_preflight(head: &RequestHead<'_>) -> bool {
     *head.method == Method::OPTIONS
         && head.headers.contains_key(ORIGIN)

@@ -1,4 +1,6 @@
-//! Requests that pass unlimited. Their handlers find a lease that charges nothing.
+//! The marks in a request's extensions: the lease of each layer that has granted it, by which a
+//! second layer knows that it is charged already; and a lease that charges nothing, for a request
+//! that passes unlimited.
 
 use std::sync::{Arc, Weak};
 

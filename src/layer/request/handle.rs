@@ -113,7 +113,7 @@ impl LeaseHandle {
     /// Sets the amount that was really used of the limit `name`, in tokens. Local.
     ///
     /// # Errors
-    /// As [`adjust`](Self::adjust).
+    /// The errors of [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
         self.change(name, |lease| lease.settle(name, tokens))
     }
@@ -121,7 +121,7 @@ impl LeaseHandle {
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
     ///
     /// # Errors
-    /// As [`adjust`](Self::adjust).
+    /// The errors of [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
         self.change(name, |lease| lease.release(name, tokens))
     }
@@ -133,10 +133,10 @@ impl LeaseHandle {
     /// nothing if the request passed without a decision.
     ///
     /// # Errors
-    /// As an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] if the lease was rolled
-    /// back, also if that happens during the call: nothing stays charged then. With the feature
-    /// `axum` a handler can answer with the error: the client gets the answer that the layer itself
-    /// would have given, and the lease is committed.
+    /// The errors of an acquire; the lease stays as it is. [`Invalid::LeaseClosed`] if the lease
+    /// was rolled back, also if that happens during the call: nothing stays charged then. With the
+    /// feature `axum` a handler can answer with the error: the client gets the answer that the
+    /// layer itself would have given, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
         let Some(slot) = &self.slot else {
             return Ok(());

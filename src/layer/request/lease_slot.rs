@@ -206,7 +206,7 @@ impl LeaseSlot {
             // Faster than `collect`, because the loop runs inside the iterator.
             tracked
                 .lease
-                .statuses()
+                .each_status()
                 .for_each(|status| statuses.push(status));
         }
         statuses

@@ -8,7 +8,7 @@ use crate::layer::{
 use crate::{
     error::Error,
     limiter::{Acquire, RateLimiter},
-    model::Cost,
+    model::{Cost, IntoName, LimitName},
 };
 
 /// A limiter that is bound to the current request, for handlers that learn late what the request
@@ -137,7 +137,7 @@ impl BoundLimiter {
     /// Asks for `tokens` of the limit `name`, at least 1, because a client may control the number
     /// that a handler derives from a body. To ask for nothing of a limit, set the policy's
     /// [`cost`](crate::layer::PolicyBuilder::cost) to 0 and do not name the limit here.
-    pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
+    pub fn cost(self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
         self.edit(|acquire| acquire.cost(name, tokens.max(LEAST)))
     }
 
@@ -157,13 +157,13 @@ impl BoundLimiter {
     /// observes.
     ///
     /// # Errors
-    /// As an [`Acquire`]. With the feature `axum` a handler can answer with the error: the client
-    /// gets the answer that the layer itself would have given.
+    /// The errors of an [`Acquire`]. With the feature `axum` a handler can answer with the error:
+    /// the client gets the answer that the layer itself would have given.
     /// [`Invalid::LeaseHeld`](crate::error::Invalid::LeaseHeld) if the request has a lease,
     /// [`Invalid::LeaseClosed`](crate::error::Invalid::LeaseClosed) if the lease is already closed.
     ///
     /// # Cost
-    /// As an [`Acquire`].
+    /// The cost of an [`Acquire`].
     pub async fn acquire(self) -> Result<LeaseHandle, Error> {
         let Self { ask, handle } = self;
         let (acquire, limiter, policy) = match ask {

@@ -109,7 +109,7 @@ impl RateLimitStatus {
         Self {
             entity: Some(lease.entity().clone()),
             resource: Some(lease.resource().clone()),
-            limits: lease.status(),
+            limits: lease.statuses(),
             degraded: lease.is_degraded(),
             shadow: ShadowVerdict::of(lease),
         }

@@ -92,8 +92,8 @@ const OF_THE_ANSWER: [HeaderName; 11] = [
     WWW_AUTHENTICATE,
 ];
 
-/// Copies the headers that the handler and the layers around it have added to the response, such as
-/// CORS headers.
+/// Copies headers from the handler's response to `answer`: all that do not belong to the answer
+/// itself. So headers of other layers, such as CORS headers, are kept.
 fn keep_headers(theirs: &HeaderMap, answer: &mut HeaderMap) {
     for (name, value) in theirs {
         if !OF_THE_ANSWER.contains(name) {

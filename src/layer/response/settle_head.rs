@@ -23,8 +23,10 @@ impl Policy {
             lease.rollback();
             return;
         }
-        self.settle_by(lease, &ResponseHead::from(&*response));
-        self.strip(response);
+        if !rules.plain.settlement {
+            self.settle_by(lease, &ResponseHead::from(&*response));
+            self.strip(response);
+        }
         if rules.decision.reports_shadow
             && let Some(verdict) = lease.shadow_verdict()
         {

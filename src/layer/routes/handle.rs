@@ -5,10 +5,11 @@ use std::{fmt, sync::Arc};
 use arc_swap::{ArcSwap, Guard};
 
 use super::Routes;
+use crate::layer::Policy;
 
-/// Changes the routes of layers while they serve requests: see
-/// [`RateLimitLayer::swappable`](crate::RateLimitLayer::swappable). All clones of a handle change
-/// the same routes.
+/// Changes the routes of layers while they serve requests: give a reference to
+/// [`RateLimitLayer::new`](crate::RateLimitLayer::new). All clones of a handle change the same
+/// routes.
 ///
 /// All clones of the layer, and all services that it has made, see a change with their next
 /// request. Requests in flight finish under the policy that they started with. No lock is taken.
@@ -23,7 +24,7 @@ use super::Routes;
 /// };
 ///
 /// let handle = RoutesHandle::new(Policy::per_ip(Limit::per_second("rps", 10)));
-/// let layer = RateLimitLayer::swappable(RateLimiter::memory(), &handle);
+/// let layer = RateLimitLayer::new(RateLimiter::memory(), &handle);
 /// // Later, when the configuration changes:
 /// let before = handle.swap(Policy::per_ip(Limit::per_second("rps", 20)));
 /// ```
@@ -59,11 +60,39 @@ impl fmt::Debug for RoutesHandle {
     }
 }
 
-/// The source of a layer's routes.
+/// The source of a layer's routes: [`Routes`], one [`Policy`] for all requests, or a
+/// [`RoutesHandle`], whose current routes apply to each request.
 #[derive(Clone, Debug)]
-pub(crate) enum RoutesSource {
+pub struct RoutesSource(SourceKind);
+
+#[derive(Clone, Debug)]
+enum SourceKind {
     Fixed(Routes),
     Handle(RoutesHandle),
+}
+
+impl From<Routes> for RoutesSource {
+    fn from(routes: Routes) -> Self {
+        Self(SourceKind::Fixed(routes))
+    }
+}
+
+impl From<Policy> for RoutesSource {
+    fn from(policy: Policy) -> Self {
+        Routes::from(policy).into()
+    }
+}
+
+impl From<RoutesHandle> for RoutesSource {
+    fn from(handle: RoutesHandle) -> Self {
+        Self(SourceKind::Handle(handle))
+    }
+}
+
+impl From<&RoutesHandle> for RoutesSource {
+    fn from(handle: &RoutesHandle) -> Self {
+        handle.clone().into()
+    }
 }
 
 /// The routes that apply to one request.
@@ -75,9 +104,9 @@ pub(crate) enum Loaded<'a> {
 impl RoutesSource {
     #[inline]
     pub(crate) fn load(&self) -> Loaded<'_> {
-        match self {
-            Self::Fixed(routes) => Loaded::Fixed(routes),
-            Self::Handle(handle) => Loaded::Handle(handle.routes.load()),
+        match &self.0 {
+            SourceKind::Fixed(routes) => Loaded::Fixed(routes),
+            SourceKind::Handle(handle) => Loaded::Handle(handle.routes.load()),
         }
     }
 }

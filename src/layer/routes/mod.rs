@@ -78,11 +78,9 @@ use super::{MissingKey, Policy, RequestHead, request::extensions::Unlimited};
 use table::Table;
 
 pub use builder::RoutesBuilder;
-pub use handle::RoutesHandle;
+pub use handle::{RoutesHandle, RoutesSource};
 pub use invalid::{InvalidRoutes, TemplateProblem};
 pub use route::Route;
-
-pub(super) use handle::RoutesSource;
 
 /// The policies of a layer, by route. Clones are cheap.
 #[derive(Clone)]

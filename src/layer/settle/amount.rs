@@ -1,7 +1,5 @@
 //! Parsing of amounts in headers and bodies.
 
-use std::fmt;
-
 use http::{HeaderMap, HeaderName};
 
 use crate::model::Limit;
@@ -23,15 +21,14 @@ impl BadAmount {
             Self::TooLarge => "too_large",
         }
     }
-}
 
-impl fmt::Display for BadAmount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// Returns the text for the log.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
             Self::Malformed => "not a whole number in decimal digits",
             Self::Twice => "given more than once",
             Self::TooLarge => "larger than any limit",
-        })
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub use top_up::TopUp;
 
 pub(super) use amount::{BadAmount, amount, in_bounds, single_amount};
 pub(super) use outcome::OutcomeRule;
-pub(super) use source::{Source, sum};
+pub(super) use source::Source;
 pub(super) use top_up::StreamEnding;
 
 /// A rule that finds the real use of a limit in a response.
@@ -87,7 +87,7 @@ impl Settle {
     #[track_caller]
     pub fn header<N>(name: N) -> Self
     where
-        N: TryInto<HeaderName, Error: fmt::Display>,
+        N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
     {
         Self::headers([name])
     }
@@ -99,7 +99,7 @@ impl Settle {
     #[track_caller]
     pub fn headers<N>(names: impl IntoIterator<Item = N>) -> Self
     where
-        N: TryInto<HeaderName, Error: fmt::Display>,
+        N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
     {
         Self::new(Source::Headers(header_names(names)))
     }
@@ -117,7 +117,7 @@ impl Settle {
     #[track_caller]
     pub fn trailer<N>(name: N) -> Self
     where
-        N: TryInto<HeaderName, Error: fmt::Display>,
+        N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
     {
         Self::trailers([name])
     }
@@ -129,7 +129,7 @@ impl Settle {
     #[track_caller]
     pub fn trailers<N>(names: impl IntoIterator<Item = N>) -> Self
     where
-        N: TryInto<HeaderName, Error: fmt::Display>,
+        N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
     {
         Self::new(Source::Trailers(header_names(names)))
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::ResponseHead;
+use crate::model::{IntoName, LimitName};
 
 /// The action on the cost of a request, by its outcome.
 ///
@@ -37,8 +38,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// Returns an outcome that gives these limits back.
-    pub fn refund<N: Into<String>>(limits: impl IntoIterator<Item = N>) -> Self {
-        Self::RefundLimits(limits.into_iter().map(Into::into).collect())
+    pub fn refund<N>(limits: impl IntoIterator<Item = N>) -> Self
+    where
+        N: IntoName<LimitName>,
+    {
+        let names = limits.into_iter().map(|name| name.as_text().to_owned());
+        Self::RefundLimits(names.collect())
     }
 
     /// Returns the names of the limits that the outcome gives back.

@@ -55,6 +55,21 @@ impl Source {
             _ => Ok(None),
         }
     }
+
+    /// Returns the use of a limit that the trailers give.
+    ///
+    /// # Errors
+    /// As [`in_head`](Self::in_head).
+    pub(crate) fn in_trailers(
+        &self,
+        limit: &LimitName,
+        trailers: &HeaderMap,
+    ) -> Result<Option<u64>, BadAmount> {
+        match self {
+            Self::Trailers(names) => sum(limit, names, trailers),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Returns the sum of the values of the headers that are present.
@@ -62,7 +77,7 @@ impl Source {
 /// # Errors
 /// [`BadAmount`] if a value is not an amount, or if the sum is more than a limit can have. A
 /// warning is emitted here.
-pub(crate) fn sum(
+fn sum(
     limit: &LimitName,
     names: &[HeaderName],
     headers: &HeaderMap,
@@ -94,7 +109,7 @@ pub(super) fn found(
 }
 
 fn ignored(limit: &LimitName, source: &str, problem: BadAmount) {
-    telemetry::settle_value_ignored(limit, source, problem.label(), &problem.to_string());
+    telemetry::settle_value_ignored(limit, source, problem.label(), problem.reason());
 }
 
 impl fmt::Debug for Source {

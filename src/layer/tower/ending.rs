@@ -71,10 +71,12 @@ impl Ending {
                 Settled::Body(Tail::unlimited(policy, response))
             }
             Self::Settle { lease, form, kept } => {
-                if let Some(answer) =
-                    lease
-                        .policy()
-                        .answer_handler(&lease, form, kept.as_deref(), response)
+                // Most responses have no extensions, so nothing that a handler could answer with.
+                if !response.extensions().is_empty()
+                    && let Some(answer) =
+                        lease
+                            .policy()
+                            .answer_handler(&lease, form, kept.as_deref(), response)
                 {
                     return Settled::Replaced(Box::new(answer));
                 }

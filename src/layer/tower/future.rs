@@ -100,6 +100,7 @@ where
     }
 
     /// Calls the inner service for a request with a lease.
+    #[inline(always)]
     pub(crate) fn leased(
         service: &mut S,
         request: Request<ReqBody>,
@@ -115,7 +116,8 @@ impl<S, ReqBody> ResponseState<S, ReqBody, S::Future>
 where
     S: Service<Request<ReqBody>>,
 {
-    #[inline]
+    // Inlined, because a request is large: every call that is not inlined copies it.
+    #[inline(always)]
     fn leased(service: &mut S, mut request: Request<ReqBody>, lease: Arc<LeaseSlot>) -> Self {
         lease.policy().mark(&lease, request.extensions_mut());
         let ending = Ending::of(lease, &request);

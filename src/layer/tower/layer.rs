@@ -5,12 +5,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use tower_layer::Layer;
 
-use crate::layer::{
-    Policy, RateLimit,
-    keys::ClientIp,
-    routes::{Routes, RoutesHandle, RoutesSource},
-    tower::setup::Setup,
-};
+use crate::layer::{Policy, RateLimit, keys::ClientIp, routes::RoutesSource, tower::setup::Setup};
 use crate::{limiter::RateLimiter, model::Limit};
 
 /// A tower layer that acquires a lease before the inner service runs. Clones share the limiter and
@@ -32,18 +27,11 @@ pub struct RateLimitLayer {
 
 impl RateLimitLayer {
     /// Limits requests through `limiter` by `routes`, which are one [`Policy`] for all requests or
-    /// a [table](crate::layer::routes).
-    pub fn new(limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        Self::with_source(limiter, RoutesSource::Fixed(routes.into()))
-    }
-
-    /// Does the same as [`new`](Self::new), but uses the routes that `handle` has at the time of
-    /// each request. Loading them takes no lock.
-    pub fn swappable(limiter: RateLimiter, handle: &RoutesHandle) -> Self {
-        Self::with_source(limiter, RoutesSource::Handle(handle.clone()))
-    }
-
-    fn with_source(limiter: RateLimiter, routes: RoutesSource) -> Self {
+    /// a [table](crate::layer::routes). With a [`&RoutesHandle`](crate::layer::RoutesHandle), the
+    /// routes can be replaced while the layer serves: each request uses the routes that the handle
+    /// has then, and takes no lock to load them.
+    pub fn new(limiter: RateLimiter, routes: impl Into<RoutesSource>) -> Self {
+        let routes = routes.into();
         Self {
             setup: Arc::new(Setup { limiter, routes }),
         }

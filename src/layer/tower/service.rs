@@ -14,7 +14,7 @@ use crate::layer::{
     RefusalReason, RequestHead, ResponseBody, ResponseFuture,
     request::{admission::Admission, extensions::Unlimited, outcome::Decision},
     response::answer,
-    routes::{Routes, RoutesSource},
+    routes::RoutesSource,
     tower::{ending::Ending, setup::Setup},
 };
 use crate::{limiter::RateLimiter, telemetry};
@@ -30,16 +30,11 @@ pub struct RateLimit<S> {
 }
 
 impl<S> RateLimit<S> {
-    /// Wraps `inner` so that its requests are limited through `limiter` by `routes`, or by one
-    /// policy.
-    pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<Routes>) -> Self {
-        Self::with_setup(
-            inner,
-            Arc::new(Setup {
-                limiter,
-                routes: RoutesSource::Fixed(routes.into()),
-            }),
-        )
+    /// Wraps `inner` so that its requests are limited through `limiter` by `routes`, as
+    /// [`RateLimitLayer::new`](crate::layer::RateLimitLayer::new) does.
+    pub fn new(inner: S, limiter: RateLimiter, routes: impl Into<RoutesSource>) -> Self {
+        let routes = routes.into();
+        Self::with_setup(inner, Arc::new(Setup { limiter, routes }))
     }
 
     pub(super) fn with_setup(inner: S, setup: Arc<Setup>) -> Self {

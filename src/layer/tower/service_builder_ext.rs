@@ -2,7 +2,7 @@
 
 use tower::{ServiceBuilder, layer::util::Stack};
 
-use crate::layer::{RateLimitLayer, Routes};
+use crate::layer::{RateLimitLayer, RoutesSource};
 use crate::limiter::RateLimiter;
 
 /// Adds rate limits to [`tower::ServiceBuilder`] (feature `tower`).
@@ -28,12 +28,11 @@ use crate::limiter::RateLimiter;
 ///
 /// The trait is sealed, so that it can get more methods.
 pub trait ServiceBuilderExt<L>: sealed::SealedBuilder<L> + Sized {
-    /// Limits requests through `limiter` by `routes`, one [`Policy`](crate::layer::Policy) or a
-    /// [table](crate::layer::routes), as [`RateLimitLayer::new`] does.
+    /// Limits requests through `limiter` by `routes`, as [`RateLimitLayer::new`] does.
     fn rate_limit_by(
         self,
         limiter: RateLimiter,
-        routes: impl Into<Routes>,
+        routes: impl Into<RoutesSource>,
     ) -> ServiceBuilder<Stack<RateLimitLayer, L>>;
 }
 
@@ -41,7 +40,7 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     fn rate_limit_by(
         self,
         limiter: RateLimiter,
-        routes: impl Into<Routes>,
+        routes: impl Into<RoutesSource>,
     ) -> ServiceBuilder<Stack<RateLimitLayer, L>> {
         self.layer(RateLimitLayer::new(limiter, routes))
     }

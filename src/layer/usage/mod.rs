@@ -115,13 +115,16 @@ impl Usage {
     }
 
     /// The sum of the numbers at several [pointers](Self::pointer). A number that is absent counts
-    /// as 0, unless all are absent.
+    /// as 0, unless all are absent. Without any pointer, building the policy fails.
     pub fn pointers<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Self {
         let parse = |pointer: &str| Pointer::parse(pointer).ok_or_else(|| pointer.to_owned());
-        let parsed: Result<_, _> = pointers.into_iter().map(parse).collect();
-        Self {
-            what: parsed.map_or_else(What::Invalid, What::Pointers),
-        }
+        let parsed: Result<Vec<_>, _> = pointers.into_iter().map(parse).collect();
+        let what = match parsed {
+            Ok(pointers) if pointers.is_empty() => What::Invalid(String::new()),
+            Ok(pointers) => What::Pointers(pointers),
+            Err(text) => What::Invalid(text),
+        };
+        Self { what }
     }
 
     /// Returns the first text that is not a JSON pointer.

@@ -17,19 +17,10 @@ pub(crate) struct Reader {
     found: SmallVec<[Option<u64>; SLOTS]>,
     /// The sum over the current list, of each slot that is a sum.
     sums: [u64; SUMS],
-    /// `true` if a number has come since the last [`take_news`](Self::take_news).
-    news: bool,
-    problem: AmountProblem,
+    /// The first value that gives no amount, and was not taken yet.
+    problem: Option<BadAmount>,
     /// The number of bytes of a byte order mark that have come; `None` if none can follow.
     mark: Option<usize>,
-}
-
-/// A value that gives no amount. It is reported once.
-#[derive(Clone, Copy, Debug)]
-enum AmountProblem {
-    None,
-    Some(BadAmount),
-    Told,
 }
 
 const MARK: &[u8] = "\u{feff}".as_bytes();
@@ -40,8 +31,7 @@ impl Reader {
             scanner: Scanner::default(),
             found: SmallVec::from_elem(None, paths.slots()),
             sums: [0; SUMS],
-            news: false,
-            problem: AmountProblem::None,
+            problem: None,
             mark: Some(0),
         }
     }
@@ -53,13 +43,11 @@ impl Reader {
             scanner,
             found,
             sums,
-            news,
             problem,
             ..
         } = self;
         scanner.read(paths, piece, &mut |read| match read {
             Read::Number(node, number) => {
-                *news = true;
                 for slot in paths.slots_of(node) {
                     let number = sums.get_mut(slot).map_or(number, |sum| {
                         *sum = sum.saturating_add(number);
@@ -73,10 +61,7 @@ impl Reader {
                 }
             }
             Read::List => *sums = [0; SUMS],
-            Read::Bad(bad) if matches!(problem, AmountProblem::None) => {
-                *problem = AmountProblem::Some(bad)
-            }
-            Read::Bad(_) => {}
+            Read::Bad(bad) => *problem = problem.or(Some(bad)),
         });
     }
 
@@ -91,25 +76,14 @@ impl Reader {
         self.scanner.is_lost()
     }
 
-    /// Returns `true` if a number has come since the last call.
-    pub(crate) fn take_news(&mut self) -> bool {
-        std::mem::take(&mut self.news)
-    }
-
     /// Returns the number in a slot.
     pub(super) fn found(&self, slot: usize) -> Option<u64> {
         self.found.get(slot).copied().flatten()
     }
 
-    /// Returns the first problem with a value, once.
+    /// Returns the first value that gives no amount since the last call.
     pub(crate) fn take_problem(&mut self) -> Option<BadAmount> {
-        match std::mem::replace(&mut self.problem, AmountProblem::Told) {
-            AmountProblem::Some(bad) => Some(bad),
-            other => {
-                self.problem = other;
-                None
-            }
-        }
+        self.problem.take()
     }
 
     /// Skips a byte order mark. Some servers put one before their JSON.

@@ -229,7 +229,7 @@ impl Config {
                 Some(resource.to_string()),
             ),
         };
-        let mut event = AuditEvent::new(&subject, action, self.limiter.now());
+        let mut event = AuditEvent::new(&subject, action, self.limiter.system_time());
         event.resource = resource;
         event
     }

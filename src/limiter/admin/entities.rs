@@ -13,7 +13,7 @@ use crate::{
     },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity,
-        EntityId,
+        EntityId, from_millis,
     },
     store::{BucketListing, ReadConsistency},
 };
@@ -44,8 +44,7 @@ impl Entities {
     /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have
     /// been created.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
-        let now = self.limiter.now();
-        entity.created_at = now.div_euclid(1000);
+        entity.created_at = Some(from_millis(self.limiter.now()));
         if !self
             .limiter
             .asked(records_of(&*self.limiter.store())?.create_entity(&entity))
@@ -59,7 +58,7 @@ impl Entities {
         let mut event = AuditEvent::new(
             &AuditSubject::Entity(entity.id.clone()),
             AuditAction::EntityCreated,
-            now,
+            self.limiter.system_time(),
         );
         let Value::Object(details) = json!({
             "name": entity.name,
@@ -135,8 +134,11 @@ impl Entities {
             .forget(&ConfigScope::Entity(id.clone()));
         if deleted > 0 {
             let subject = AuditSubject::Entity(id.clone());
-            let mut event =
-                AuditEvent::new(&subject, AuditAction::EntityDeleted, self.limiter.now());
+            let mut event = AuditEvent::new(
+                &subject,
+                AuditAction::EntityDeleted,
+                self.limiter.system_time(),
+            );
             event
                 .details
                 .insert("records_deleted".into(), json!(deleted));

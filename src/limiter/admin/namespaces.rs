@@ -9,7 +9,7 @@ use crate::{
         api::RateLimiter,
         engine::{Backend, Engine},
     },
-    model::{IntoName, NamespaceInfo, NamespaceName},
+    model::{IntoName, NamespaceId, NamespaceInfo, NamespaceName},
     store::{NamespaceStore, StatusChange, Store},
 };
 
@@ -124,7 +124,7 @@ impl Namespaces {
     /// # Errors
     /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] if it is active or being purged;
     /// [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
-    pub async fn recover(&self, id: &str) -> Result<NamespaceInfo, Error> {
+    pub async fn recover(&self, id: &NamespaceId) -> Result<NamespaceInfo, Error> {
         let store = self.store();
         changed(
             id,
@@ -145,7 +145,7 @@ impl Namespaces {
     /// # Errors
     /// [`NamespaceError::Status`] if it is active; otherwise the errors of
     /// [`register`](Self::register).
-    pub async fn purge(&self, id: &str) -> Result<u64, Error> {
+    pub async fn purge(&self, id: &NamespaceId) -> Result<u64, Error> {
         let store = self.store();
         let namespaces = namespaces_of(&*store)?;
         match self.limiter.asked(namespaces.begin_purge(id)).await? {
@@ -172,12 +172,15 @@ fn namespaces_of(store: &dyn Store) -> Result<&dyn NamespaceStore, Error> {
         .ok_or_else(|| Invalid::NoNamespaces.into())
 }
 
-fn changed(id: &str, change: StatusChange) -> Result<NamespaceInfo, Error> {
-    let id = id.to_owned();
+fn changed(id: &NamespaceId, change: StatusChange) -> Result<NamespaceInfo, Error> {
     match change {
         StatusChange::Done(info) => Ok(info),
-        StatusChange::NotFound => Err(NamespaceError::NotFound(id).into()),
-        StatusChange::Refused(status) => Err(NamespaceError::Status { id, status }.into()),
-        StatusChange::NameTaken => Err(NamespaceError::NameTaken(id).into()),
+        StatusChange::NotFound => Err(NamespaceError::NotFound(id.to_string()).into()),
+        StatusChange::Refused(status) => Err(NamespaceError::Status {
+            id: id.clone(),
+            status,
+        }
+        .into()),
+        StatusChange::NameTaken => Err(NamespaceError::NameTaken(id.to_string()).into()),
     }
 }

@@ -5,13 +5,13 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
     error::{Error, Invalid, Unavailable},
     limiter::{api::RateLimiter, resolver::Resolution},
-    model::{AuditEvent, EntityId, Resource, StoredOnUnavailable},
+    model::{AuditEvent, EntityId, Resource, StoredOnUnavailable, to_seconds},
     store::{Records, Store, StoreError},
 };
 
@@ -68,6 +68,13 @@ impl RateLimiter {
         .await
     }
 
+    /// Returns the current time, for records.
+    pub(crate) fn system_time(&self) -> SystemTime {
+        let millis = u64::try_from(self.now()).unwrap_or(0);
+        let time = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
+        time.unwrap_or(UNIX_EPOCH)
+    }
+
     /// Adds an event to the history.
     pub(crate) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
@@ -79,7 +86,7 @@ impl RateLimiter {
         };
         let kept =
             i64::try_from(self.engine().settings().audit_retention.as_secs()).unwrap_or(i64::MAX);
-        let expires_at = event.timestamp.saturating_add(kept);
+        let expires_at = to_seconds(event.timestamp).saturating_add(kept);
         self.asked(records.append_audit(&event, expires_at)).await
     }
 }

@@ -1,6 +1,6 @@
 //! Usage: what was consumed, and what is left.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use crate::{
     error::Error,
@@ -181,14 +181,14 @@ impl Snapshots {
         self
     }
 
-    /// Restricts the query to windows that begin at `time` (epoch seconds) or later.
-    pub fn since(mut self, time: i64) -> Self {
+    /// Restricts the query to windows that begin at `time` or later.
+    pub fn since(mut self, time: SystemTime) -> Self {
         self.query.since = Some(time);
         self
     }
 
-    /// Restricts the query to windows that begin at `time` (epoch seconds) or earlier.
-    pub fn until(mut self, time: i64) -> Self {
+    /// Restricts the query to windows that begin at `time` or earlier.
+    pub fn until(mut self, time: SystemTime) -> Self {
         self.query.until = Some(time);
         self
     }

@@ -9,7 +9,7 @@ use crate::{
         request::{AcquireFuture, Request},
         terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Started, WaitOptions},
     },
-    model::{Cost, IntoLimits, LimitName},
+    model::{Cost, IntoLimits, IntoName, LimitName},
 };
 
 /// Builds an acquire: await it for a [`Lease`].
@@ -22,12 +22,11 @@ use crate::{
 /// [`Error::Invalid`] if an argument is wrong.
 ///
 /// # Dropping
-/// If the future is dropped while its write is in flight, another write gives the charge back. This
-/// is limited: in the time in which a bucket refills from empty to full, a limiter gives back 16
-/// such requests of it, or fewer if other buckets share its counter. The charges of further ones
-/// stay. Otherwise a client that cancels its requests could make the limiter write for free, as
-/// often as it likes. Requests that miss their deadline are always given back, and so are all
-/// requests in memory.
+/// If the future is dropped while its write is in flight, another write normally gives the charge
+/// back. Each process gives back at most 16 such charges of a bucket in the time in which it fills
+/// (fewer if very many buckets are in use); later ones stay charged. Otherwise a client that
+/// cancels its requests could make the limiter write for free. The charges of requests that miss
+/// their deadline are always given back, and so are all charges in memory.
 ///
 /// # Cost
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the
@@ -115,8 +114,8 @@ impl Acquire {
     }
 
     /// Asks for `tokens` of the limit `name`.
-    pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
-        self.edit(|request| request.add_cost(name.as_ref(), tokens));
+    pub fn cost(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+        self.edit(|request| request.add_cost(name.as_text(), tokens));
         self
     }
 
@@ -164,7 +163,7 @@ impl Acquire {
     /// ```
     ///
     /// # Errors
-    /// Those of the acquire, converted to the error type of `work`, and those of `work`.
+    /// The errors of the acquire, converted to the error type of `work`, and the errors of `work`.
     pub async fn run<T, E>(self, work: impl AsyncFnOnce(&mut Lease) -> Result<T, E>) -> Result<T, E>
     where
         E: From<Error>,
@@ -222,9 +221,9 @@ impl Acquire {
     /// # Cost
     /// None, unless only such limits are short. Then the request needs another write, which leaves
     /// them out.
-    pub fn shadow(mut self, name: impl AsRef<str>) -> Self {
+    pub fn shadow_limit(mut self, name: impl IntoName<LimitName>) -> Self {
         self.edit(|request| {
-            let name = LimitName::new(name)?;
+            let name = name.into_name()?;
             match &mut request.fallback_mut().shadow {
                 Shadow::Limits(names) => names.push(name),
                 shadow @ Shadow::None => *shadow = Shadow::Limits(vec![name]),
@@ -249,7 +248,7 @@ impl Acquire {
     /// observe cause no wait.
     ///
     /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is
-    /// dropped, its place is given back, up to [a limit](Self#dropping). That does not start other
+    /// dropped, its place is normally [given back](Self#dropping). That does not start other
     /// waiting requests earlier: requests that come later find the tokens.
     ///
     /// ```
@@ -274,7 +273,7 @@ impl Acquire {
     /// outside a tokio runtime, whose timers must be enabled.
     ///
     /// # Cost
-    /// That of an acquire: one round trip and one write unit, shared by requests that come while a
+    /// As for any acquire: one round trip and one write unit, shared by requests that come while a
     /// write of the bucket is in flight. A denial costs nothing if the bucket is known to be short.
     pub fn until_ready(mut self, most: Duration) -> Self {
         self.edit(|request| {

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     error::{Error, Unavailable},
     limiter::request::{LimitsSource, Request, Target},
-    model::{Availability, Cost, IntoLimits},
+    model::{Availability, Cost, IntoLimits, IntoName, LimitName},
 };
 
 /// Builds a query: await it for an [`Availability`].
@@ -53,8 +53,8 @@ impl AvailabilityRequest {
     }
 
     /// Asks about `tokens` of the limit `name`. A limit that no cost names counts 1.
-    pub fn cost(mut self, name: impl AsRef<str>, tokens: u64) -> Self {
-        self.edit(|request| request.add_cost(name.as_ref(), tokens));
+    pub fn cost(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+        self.edit(|request| request.add_cost(name.as_text(), tokens));
         self
     }
 
@@ -122,7 +122,7 @@ impl WaitRequest {
     }
 
     /// See [`AvailabilityRequest::cost`].
-    pub fn cost(self, name: impl AsRef<str>, tokens: u64) -> Self {
+    pub fn cost(self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
         Self(self.0.cost(name, tokens))
     }
 

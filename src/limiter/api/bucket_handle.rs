@@ -106,7 +106,7 @@ impl BucketHandle {
     /// Sets limits for every acquire for which none are stored at its time.
     ///
     /// # Errors
-    /// Those of [`limits`](Self::limits).
+    /// The errors of [`limits`](Self::limits).
     pub fn default_limits(self, limits: impl IntoLimits) -> Result<Self, Error> {
         let limits = LimitsSource::StoredOr(LimitsRef::These(limits.into_limits()?));
         Ok(Self { limits, ..self })

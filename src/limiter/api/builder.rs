@@ -200,6 +200,9 @@ impl RateLimiterBuilder {
 
     /// Builds a limiter for tests. It is like that of [`build_memory`](Self::build_memory), but
     /// `script` decides before the buckets do, and observes what happens to leases.
+    ///
+    /// Hidden, because only the crate `tollgate-testkit` uses it: tests use its `limiter`.
+    #[doc(hidden)]
     pub fn build_scripted(self, store: MemoryStore, script: impl Script) -> RateLimiter {
         RateLimiter::of(Engine::scripted(self.settings, store, script))
     }
@@ -217,7 +220,7 @@ impl RateLimiterBuilder {
     /// Builds a limiter like [`build`](Self::build), over a store that is shared with others.
     ///
     /// # Errors
-    /// Those of [`build`](Self::build).
+    /// The errors of [`build`](Self::build).
     pub fn build_shared(self, store: Arc<dyn Store>) -> Result<RateLimiter, Invalid> {
         Ok(RateLimiter::of(Engine::over(self.settings, store)?))
     }

@@ -189,9 +189,10 @@ impl Grant {
             self.limits(),
             differences.iter().copied(),
         );
+        let period_ends: Amounts = self.shares().iter().map(|share| share.period_end).collect();
         match &self.bucket {
-            Bucket::Memory(bucket) => bucket.settle(&differences),
-            Bucket::Scripted(scripted) => scripted.settle(&differences),
+            Bucket::Memory(bucket) => bucket.settle(&differences, &period_ends),
+            Bucket::Scripted(scripted) => scripted.settle(&differences, &period_ends),
             Bucket::Gated { .. } => {}
         }
     }

@@ -111,12 +111,20 @@ impl MemoryBucket {
         }
     }
 
-    /// Settles differences in millitokens, in the order of the limits.
-    pub(crate) fn settle(&self, differences: &[i64]) {
+    /// Settles differences in millitokens, in the order of the limits. A quota gets tokens back
+    /// only in the period that ends at the time in `period_ends`.
+    pub(crate) fn settle(&self, differences: &[i64], period_ends: &[i64]) {
         // A bucket without an entry was never charged.
         if let Some(entry) = self.entry() {
-            entry.settle(self.home(), self.limits(), differences, self.home().now());
+            let (home, limits) = (self.home(), self.limits());
+            entry.settle(home, limits, differences, period_ends, home.now());
         }
+    }
+
+    /// Returns the ends of the periods of the limits: epoch ms, 0 for a token bucket.
+    pub(crate) fn period_ends(&self) -> Vec<i64> {
+        self.entry()
+            .map_or_else(Vec::new, |entry| entry.period_ends(self.limits()))
     }
 
     fn entry(&self) -> Option<&Arc<Entry>> {

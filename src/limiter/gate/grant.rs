@@ -15,7 +15,7 @@ use crate::{
         gate::gate::Gate,
         terms::{Amounts, BucketDecision, LimitShare, Settlement, Shares, absorb, left_until},
     },
-    model::Limits,
+    model::{BucketState, Limits},
     telemetry,
 };
 
@@ -104,6 +104,18 @@ impl GateGrant {
         self
     }
 
+    /// Sets the periods of quotas that were charged. `bucket` is the image after the write.
+    pub(crate) fn in_periods_of(mut self, bucket: &BucketState) -> Self {
+        if bucket.first_end().is_some() {
+            for (limit, share) in self.limits.iter().zip(&mut *self.shares) {
+                let known = bucket.limit(limit.name());
+                let period = known.and_then(|known| known.period());
+                share.period_end = period.map_or(0, |period| period.ends_at);
+            }
+        }
+        self
+    }
+
     pub(crate) fn starting_at(mut self, starts_at: i64) -> Self {
         self.starts_at = starts_at;
         self
@@ -183,9 +195,10 @@ impl GateGrant {
             return Settlement::done();
         };
         telemetry::settled(&first.key().resource, &self.limits, left.iter().copied());
+        let period_ends: Amounts = self.shares.iter().map(|share| share.period_end).collect();
         let is_one = self.shards.len() == 1;
         if is_one && self.counted.is_empty() {
-            return first.settle(&self.limits, &left, &[]);
+            return first.settle(&self.limits, &left, &period_ends, &[]);
         }
         // Never mint tokens: amounts that were only counted are not given back. A lease that was
         // bypassed stays bypassed.
@@ -205,7 +218,7 @@ impl GateGrant {
         shards
             .map(|(index, ((gate, _), part))| {
                 let counts = if index == 0 { &left[..] } else { &[] };
-                gate.settle(&self.limits, part, counts)
+                gate.settle(&self.limits, part, &period_ends, counts)
             })
             .reduce(Settlement::and)
             .unwrap_or_else(Settlement::done)

@@ -269,7 +269,16 @@ impl ShardSet<'_> {
             })
     }
 
-    pub(super) fn grant(self, drawn: Allocation) -> GateGrant {
+    /// Returns the grant after `writes` were done.
+    pub(super) fn grant(self, drawn: Allocation, writes: &[ShardWrite]) -> GateGrant {
+        // Buckets with quotas are not split.
+        let has_quota = self
+            .images
+            .first()
+            .is_some_and(|image| image.bucket.first_end().is_some());
+        let after = has_quota
+            .then(|| writes.iter().find(|write| write.is_of(self.first))?.after())
+            .flatten();
         let Ask {
             limits,
             context,
@@ -309,6 +318,10 @@ impl ShardSet<'_> {
         } else {
             grant
         };
-        grant.starting_at(starts_at)
+        let grant = grant.starting_at(starts_at);
+        match &after {
+            Some(after) => grant.in_periods_of(after),
+            None => grant,
+        }
     }
 }

@@ -213,7 +213,8 @@ impl InlineBucket {
             bucket.limits(),
             differences.iter().copied(),
         );
-        bucket.settle(differences);
+        // An inline lease has no quotas.
+        bucket.settle(differences, &[0, 0]);
     }
 }
 

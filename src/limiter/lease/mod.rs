@@ -192,8 +192,8 @@ impl Lease {
     }
 
     /// Returns the limits that only observe and would have denied the request or a later
-    /// [`consume`](Self::consume): see [`Acquire::shadow`](crate::limiter::Acquire::shadow). Their
-    /// use is not charged.
+    /// [`consume`](Self::consume): see
+    /// [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit). Their use is not charged.
     pub fn shadow_denials(&self) -> &[LimitStatus] {
         self.extras().map_or(&[], |extras| &extras.short)
     }
@@ -272,7 +272,7 @@ impl Lease {
     /// round trip, one write unit.
     ///
     /// # Errors
-    /// Those of an acquire. The lease stays as it is.
+    /// The errors of an acquire. The lease then stays as it is.
     pub async fn consume(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = self.ask(name, tokens)?.await?;
         self.absorb(more);
@@ -280,13 +280,13 @@ impl Lease {
     }
 
     /// Returns the statuses of the limits at the time of the grant, less what was adjusted since.
-    /// Those of the entity come first, then those of its parent. It makes no round trip, so it does
-    /// not include other requests.
-    pub fn status(&self) -> Vec<LimitStatus> {
-        self.statuses().collect()
+    /// The entity's limits come first, then the limits of its parent. It makes no round trip, so it
+    /// does not include other requests.
+    pub fn statuses(&self) -> Vec<LimitStatus> {
+        self.each_status().collect()
     }
 
-    pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
+    pub(crate) fn each_status(&self) -> impl Iterator<Item = LimitStatus> {
         let (few, any) = match &self.held {
             Held::Few(few) => (Some(few.statuses()), None),
             Held::Any(any) => (
@@ -314,7 +314,7 @@ impl Lease {
             .shares()
             .map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
         let mut waits = self
-            .statuses()
+            .each_status()
             .zip(charged)
             .map(|(status, charged)| status.wait_for(charged));
         waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
@@ -454,10 +454,6 @@ impl Lease {
 
 impl Any {
     /// Settles the real use of all buckets, and ends the lease.
-    #[expect(
-        clippy::boxed_local,
-        reason = "dropped here, a commit in place stays small"
-    )]
     #[inline(never)]
     fn settle(mut self: Box<Self>) -> Settlement {
         let own = self.grants.own.settle();

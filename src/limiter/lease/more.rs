@@ -55,7 +55,7 @@ impl Lease {
                     ..status
                 };
                 short.extend(
-                    self.statuses()
+                    self.each_status()
                         .filter(|status| *status.limit.name() == name)
                         .map(asked),
                 );

@@ -45,9 +45,8 @@ impl Request {
     pub(crate) fn grant(self, left: i64) -> Option<Lease> {
         let Self { target, options } = self;
         let share = LimitShare {
-            charged: DEFAULT_COST,
             left,
-            used: DEFAULT_COST,
+            ..LimitShare::asked(DEFAULT_COST)
         };
         let deadline = options.deadline;
         // There is nothing in it to drop, but the compiler does not know that.
@@ -155,9 +154,8 @@ impl Engine {
             Ok(left) => {
                 telemetry::decided_in_memory(begun, resource, None);
                 let share = LimitShare {
-                    charged: DEFAULT_COST,
                     left,
-                    used: DEFAULT_COST,
+                    ..LimitShare::asked(DEFAULT_COST)
                 };
                 Ok(Lease::few(InlineLease::one(
                     InlineBucket::Entry(entry),

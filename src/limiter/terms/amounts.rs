@@ -26,6 +26,8 @@ pub(crate) struct LimitShare {
     pub(crate) left: i64,
     /// The use as far as it is known; never negative.
     pub(crate) used: i64,
+    /// The end of the quota's period that was charged: epoch ms. 0 for a token bucket.
+    pub(crate) period_end: i64,
 }
 
 /// The shares of all limits, in their order. Most buckets have one limit. A single share stays in
@@ -79,6 +81,7 @@ impl LimitShare {
             charged: amount,
             left: 0,
             used: amount,
+            period_end: 0,
         }
     }
 }
@@ -90,8 +93,9 @@ impl Spend for LimitShare {
     }
 
     #[inline]
-    fn leave(&mut self, left: i64) {
+    fn leave(&mut self, left: i64, period_end: i64) {
         self.left = left;
+        self.period_end = period_end;
     }
 }
 
@@ -101,6 +105,8 @@ pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
         share.charged = share.charged.saturating_add(more.charged);
         share.used = share.used.saturating_add(more.charged).min(MOST_USED);
         share.left = more.left;
+        // Charges of two periods are not told apart: only the earlier one gets tokens back.
+        share.period_end = share.period_end.min(more.period_end);
     }
 }
 

@@ -36,7 +36,7 @@ impl LocalShare {
     }
 
     /// Returns `true` if the share is more than nothing, and no more than the whole.
-    pub const fn is_valid(self) -> bool {
+    pub(crate) const fn is_valid(self) -> bool {
         self.parts > 0 && self.parts <= self.of
     }
 

@@ -36,7 +36,7 @@ use crate::telemetry;
 /// use tollgate::limiter::Prefetch;
 ///
 /// let prefetch = Prefetch::new().interval(Duration::from_millis(500)).share(20);
-/// assert_eq!(prefetch.lifetime_or_default(), Duration::from_millis(1500));
+/// // The lifetime is three intervals: 1.5 seconds.
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "settings do nothing by themselves"]
@@ -78,7 +78,7 @@ impl Prefetch {
     }
 
     /// Returns how long a chunk is used for grants.
-    pub fn lifetime_or_default(self) -> Duration {
+    pub(crate) fn lifetime_or_default(self) -> Duration {
         self.lifetime.unwrap_or(self.interval.saturating_mul(3))
     }
 

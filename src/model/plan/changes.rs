@@ -19,9 +19,9 @@ pub struct Change {
     pub take: i64,
     /// Given back by settled leases. Never negative. It never raises the level above the capacity.
     pub give: i64,
-    /// The end of the quota's period in which that was charged: epoch ms. `i64::MAX` for a token
-    /// bucket. Afterwards nothing is given back.
-    pub give_before: i64,
+    /// The end of the quota's period in which that was charged: epoch ms, 0 for a token bucket. In
+    /// other periods, nothing is given back.
+    pub give_in: i64,
     /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
     pub count: i64,
 }
@@ -34,18 +34,29 @@ impl Change {
             floor: 0,
             take: 0,
             give: 0,
-            give_before: i64::MAX,
+            give_in: 0,
             count: 0,
         }
     }
 
-    /// Returns the amount that the bucket gets back: nothing if a later period of the quota has
-    /// begun.
+    /// Returns the amount that the bucket gets back: nothing if the quota is in another period.
     pub(crate) fn give_to(&self, known: &LimitState) -> i64 {
-        let is_later = known
-            .period()
-            .is_some_and(|period| period.ends_at > self.give_before);
-        if is_later { 0 } else { self.give }
+        match known.period() {
+            Some(period) if period.ends_at != self.give_in => 0,
+            _ => self.give,
+        }
+    }
+
+    /// Adds an amount that is given back, and was charged in the period that ends at `period_end`.
+    /// Of two periods the later one counts: the earlier one is over.
+    fn add_give(&mut self, amount: i64, period_end: i64) {
+        if amount == 0 || period_end < self.give_in {
+            return;
+        }
+        if period_end > self.give_in {
+            (self.give, self.give_in) = (0, period_end);
+        }
+        self.give = self.give.saturating_add(amount);
     }
 
     /// Returns the amount that leaves the bucket: spend and take.
@@ -145,24 +156,21 @@ impl LedgerDelta {
         change.count = change.count.saturating_add(amount);
     }
 
-    /// Settles a difference: a positive one takes more, a negative one gives back.
+    /// Settles a difference of a token bucket: a positive one takes more, a negative one gives
+    /// back.
     pub fn settle(&mut self, name: &LimitName, difference: i64) {
+        self.settle_in(name, difference, 0);
+    }
+
+    /// Settles a difference of a limit that was charged in the period that ends at `period_end`
+    /// (epoch ms, 0 for a token bucket). A quota gets tokens back only in that period.
+    pub fn settle_in(&mut self, name: &LimitName, difference: i64, period_end: i64) {
         let change = self.entry(name);
         if difference >= 0 {
             change.take = change.take.saturating_add(difference);
         } else {
-            change.give = change.give.saturating_sub(difference);
+            change.add_give(difference.saturating_neg(), period_end);
         }
-    }
-
-    /// Settles a difference as [`settle`](Self::settle) does. What is given back is dropped if a
-    /// period of the quota has ended at `before` (epoch ms).
-    pub fn settle_before(&mut self, name: &LimitName, difference: i64, before: i64) {
-        if difference < 0 {
-            let change = self.entry(name);
-            change.give_before = change.give_before.min(before);
-        }
-        self.settle(name, difference);
     }
 
     /// Returns the changes of all limits.
@@ -198,8 +206,7 @@ impl LedgerDelta {
             // The spends of `other` require `spend + floor` of the level that this batch leaves.
             entry.add_spend(change.spend, change.floor.saturating_neg());
             entry.take = entry.take.saturating_add(change.take);
-            entry.give = entry.give.saturating_add(change.give);
-            entry.give_before = entry.give_before.min(change.give_before);
+            entry.add_give(change.give, change.give_in);
             entry.count = entry.count.saturating_add(change.count);
         }
     }

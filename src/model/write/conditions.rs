@@ -2,7 +2,7 @@
 //!
 //! The enums may get more variants. A store must refuse a write with a variant that it does not
 //! know, with an error of kind [`Rejected`](crate::store::StoreErrorKind::Rejected): a condition
-//! that is not checked can mint tokens.
+//! that is not checked can create tokens.
 
 use super::WriteId;
 
@@ -13,9 +13,9 @@ use super::WriteId;
 pub enum Anchor {
     /// Requires nothing. The anchor stays.
     Free,
-    /// Condition: the anchor is this. It stays.
+    /// Requires that the anchor is this. It stays.
     Pinned(i64),
-    /// Condition: the anchor is `seen`. It becomes `to`.
+    /// Requires that the anchor is `seen`, and moves it to `to`.
     Moves {
         /// The anchor before.
         seen: i64,

@@ -31,7 +31,7 @@ impl TokenChange {
 
 /// The change of one limit of a bucket. Amounts are millitokens.
 ///
-/// Condition of every line: the bucket has the limit.
+/// Every line requires that the bucket has the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
@@ -39,11 +39,11 @@ pub struct Line {
     pub limit: LimitName,
     /// The change of its tokens.
     pub tokens: TokenChange,
-    /// Condition: the limit holds at least this.
+    /// The least that the limit must hold; `None` for no such condition.
     pub floor: Option<i64>,
-    /// Condition: the limit holds at most this.
+    /// The most that the limit may hold; `None` for no such condition.
     pub ceiling: Option<i64>,
-    /// Condition: its parameters are these.
+    /// The parameters that the limit must have; `None` for no such condition.
     pub expected: Option<Parameters>,
     /// The amount that is added to its consumption counter.
     pub consumed: i64,
@@ -182,7 +182,7 @@ impl Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NewLimit {
-    /// The limit. Condition: the bucket does not have it.
+    /// The limit, which the bucket must not have yet.
     pub limit: LimitName,
     /// Its parameters.
     pub parameters: Parameters,

@@ -11,7 +11,7 @@ pub struct Split {
     pub id: WriteId,
     /// The time at which expiry is checked (epoch ms).
     pub now: i64,
-    /// Condition: the bucket has this number of shards. At most half of
+    /// The number of shards that the bucket must have: at most half of
     /// [`MOST_SHARDS`](Self::MOST_SHARDS).
     pub shard_count: u32,
 }

@@ -25,14 +25,15 @@ pub struct Update {
     pub expiry: Expiry,
     /// The change of the time before which tokens may be spent.
     pub boundary: Boundary,
-    /// The parent, for a bucket that was created before its entity. Condition: the bucket has no
-    /// parent.
+    /// The parent that the bucket gets, for a bucket that was created before its entity. It must
+    /// have none yet.
     pub lineage: Option<ParentLink>,
     /// The condition of a repeat.
     pub guard: Guard,
-    /// The conditions on the stamps of peers.
+    /// The conditions on the stamps of Python clients.
     pub stamps: StampGuard,
-    /// Condition: the bucket has this number of shards. Capacity and refill were divided by it.
+    /// The number of shards that the bucket must have, by which capacity and refill were divided;
+    /// `None` for no such condition.
     pub shard_count: Option<u32>,
 }
 
@@ -128,7 +129,7 @@ impl Update {
         self
     }
 
-    /// Returns the same update with conditions on the stamps of peers.
+    /// Returns the same update with conditions on the stamps of Python clients.
     #[must_use]
     pub fn with_stamps(mut self, stamps: StampGuard) -> Self {
         self.stamps = stamps;

@@ -1,4 +1,4 @@
-//! The names of keys, indexes and attributes. No other module spells them.
+//! The names of keys, indexes and attributes. No other module contains these texts.
 
 use crate::model::{AuditSubject, BucketKey, ConfigScope, EntityId, LimitName, Resource};
 
@@ -142,7 +142,7 @@ pub(super) fn limit_of_capacity(attribute: &str) -> Option<&str> {
     attribute.strip_prefix("b_")?.strip_suffix("_cp")
 }
 
-/// Returns the limit's name from an item; `None` for the internal limit.
+/// Returns `name` as the name of a limit; `None` if it is the name of the internal limit.
 pub(super) fn user_limit(name: &str) -> Option<LimitName> {
     LimitName::new(name).ok()
 }

@@ -28,8 +28,8 @@ pub async fn load_config() -> SdkConfig {
         .await
 }
 
-/// Returns `true` if STS may be asked for the owner of the credentials. Returns `false` if DynamoDB
-/// has an endpoint other than AWS, unless STS has an endpoint of its own.
+/// Returns `true` if STS may be asked for the owner of the credentials: if DynamoDB's endpoint is
+/// AWS itself, or if STS has an endpoint of its own.
 pub(crate) fn asks_for_caller(config: &SdkConfig) -> bool {
     let everywhere = config.endpoint_url();
     // Returns the service's own endpoint, or the endpoint for all services.

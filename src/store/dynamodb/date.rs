@@ -19,7 +19,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 use crate::clock::StoreTime;
 
-/// Interceptor that passes the `Date` header of answers to [`StoreTime`].
+/// An interceptor that reads the `Date` header of every answer and reports it to [`StoreTime`].
 #[derive(Debug)]
 struct ReadDate(Arc<StoreTime>);
 

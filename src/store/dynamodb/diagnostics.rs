@@ -11,7 +11,7 @@ use super::{
     version,
 };
 use crate::{
-    model::StoreStatus,
+    model::{NamespaceId, StoreStatus},
     store::{Diagnostics, StoreError, StoreFuture},
 };
 
@@ -54,7 +54,7 @@ impl DynamoDbStore {
         let mut status = StoreStatus {
             table: Some(self.table.clone()),
             region: self.control.config().region().map(ToString::to_string),
-            namespace_id: Some(self.namespace.clone()),
+            namespace_id: Some(NamespaceId::new(&self.namespace)),
             namespace: record(&namespace)
                 .and_then(|item| text_of(item, "namespace_name"))
                 .map(str::to_owned),

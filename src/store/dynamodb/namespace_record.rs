@@ -9,7 +9,7 @@ use super::{
     registry::{is_namespace_id, registry_item},
 };
 use crate::{
-    model::{NamespaceInfo, NamespaceStatus},
+    model::{NamespaceId, NamespaceInfo, NamespaceStatus},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -25,7 +25,7 @@ pub(super) fn registry_key(sort_key: &str) -> Item {
 
 pub(super) fn encode(sort_key: &str, info: &NamespaceInfo) -> Result<Item, StoreError> {
     let mut item = registry_item(sort_key);
-    item.insert(ID.into(), text(&info.id));
+    item.insert(ID.into(), text(info.id.as_str()));
     item.insert(NAME.into(), text(&info.name));
     item.insert(STATUS.into(), text(info.status.to_string()));
     if let Some(created_at) = info.created_at {
@@ -40,7 +40,7 @@ pub(super) fn decode(item: &Item) -> Result<NamespaceInfo, StoreError> {
     if !is_namespace_id(id) {
         return Err(unusable(name, &format!("{id:?} is not a valid id")));
     }
-    let mut info = NamespaceInfo::new(id, name);
+    let mut info = NamespaceInfo::new(NamespaceId::new(id), name);
     info.status = match required(STATUS)? {
         "active" => NamespaceStatus::Active,
         "deleted" => NamespaceStatus::Deleted,

@@ -19,7 +19,7 @@ use super::{
     registry::new_namespace_id,
 };
 use crate::{
-    model::{NamespaceInfo, NamespaceName, NamespaceStatus},
+    model::{NamespaceId, NamespaceInfo, NamespaceName, NamespaceStatus, from_millis},
     store::{
         Cursor, NamespaceStore, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture,
     },
@@ -29,9 +29,9 @@ use crate::{
 const MOST_TRIES: u32 = 5;
 
 impl NamespaceStore for DynamoDbStore {
-    fn scoped(&self, id: &str) -> Arc<dyn Store> {
+    fn scoped(&self, id: &NamespaceId) -> Arc<dyn Store> {
         Arc::new(Self {
-            namespace: id.to_owned(),
+            namespace: id.to_string(),
             registered: true,
             ..self.clone()
         })
@@ -99,7 +99,7 @@ impl NamespaceStore for DynamoDbStore {
                     return Ok(None);
                 };
                 if self.try_delete(&known, now).await? {
-                    let deleted_at = Some(now.div_euclid(1000));
+                    let deleted_at = Some(from_millis(now));
                     return Ok(Some(NamespaceInfo {
                         status: NamespaceStatus::Deleted,
                         deleted_at,
@@ -111,9 +111,9 @@ impl NamespaceStore for DynamoDbStore {
         })
     }
 
-    fn recover<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange> {
+    fn recover<'a>(&'a self, id: &'a NamespaceId) -> StoreFuture<'a, StatusChange> {
         Box::pin(async move {
-            let Some(known) = self.by_id(id).await? else {
+            let Some(known) = self.by_id(id.as_str()).await? else {
                 return Ok(StatusChange::NotFound);
             };
             if known.status != NamespaceStatus::Deleted {
@@ -123,9 +123,9 @@ impl NamespaceStore for DynamoDbStore {
         })
     }
 
-    fn begin_purge<'a>(&'a self, id: &'a str) -> StoreFuture<'a, StatusChange> {
+    fn begin_purge<'a>(&'a self, id: &'a NamespaceId) -> StoreFuture<'a, StatusChange> {
         Box::pin(async move {
-            let Some(known) = self.by_id(id).await? else {
+            let Some(known) = self.by_id(id.as_str()).await? else {
                 return Ok(StatusChange::NotFound);
             };
             if known.status == NamespaceStatus::Active {
@@ -135,7 +135,7 @@ impl NamespaceStore for DynamoDbStore {
                 .control
                 .update_item()
                 .table_name(&self.table)
-                .set_key(Some(registry_key(&namespace_by_id(id))))
+                .set_key(Some(registry_key(&namespace_by_id(id.as_str()))))
                 .update_expression("SET #status = :purging")
                 .condition_expression("#status <> :active")
                 .expression_attribute_names("#status", STATUS)
@@ -159,18 +159,21 @@ impl NamespaceStore for DynamoDbStore {
         })
     }
 
-    fn purge_some<'a>(&'a self, id: &'a str) -> StoreFuture<'a, u64> {
+    fn purge_some<'a>(&'a self, id: &'a NamespaceId) -> StoreFuture<'a, u64> {
         Box::pin(async move {
             let listing = PartitionQuery {
                 index: Some("GSI4"),
-                hash: (INDEX_KEYS[3].0, id.to_owned()),
+                hash: (INDEX_KEYS[3].0, id.to_string()),
                 range: None,
                 backwards: false,
                 consistent: false,
                 most: None,
             };
             let rows = page(&self.control, &self.table, &listing, None).await?.rows;
-            let keys: Vec<Item> = rows.iter().filter_map(|item| own_key(item, id)).collect();
+            let keys: Vec<Item> = rows
+                .iter()
+                .filter_map(|item| own_key(item, id.as_str()))
+                .collect();
             if !keys.is_empty() {
                 delete_batch(&self.control, &self.table, &keys).await?;
                 return Ok(keys.len() as u64);
@@ -179,7 +182,7 @@ impl NamespaceStore for DynamoDbStore {
             self.control
                 .delete_item()
                 .table_name(&self.table)
-                .set_key(Some(registry_key(&namespace_by_id(id))))
+                .set_key(Some(registry_key(&namespace_by_id(id.as_str()))))
                 .return_values(ReturnValue::None)
                 .send()
                 .await
@@ -219,7 +222,7 @@ impl DynamoDbStore {
         Ok(self
             .namespace_record(&namespace_by_id(id))
             .await?
-            .filter(|info| info.id == id))
+            .filter(|info| info.id.as_str() == id))
     }
 
     async fn namespace_record(&self, sort_key: &str) -> Result<Option<NamespaceInfo>, StoreError> {
@@ -241,12 +244,15 @@ impl DynamoDbStore {
         name: &NamespaceName,
         now: i64,
     ) -> Result<Option<NamespaceInfo>, StoreError> {
-        let mut info = NamespaceInfo::new(new_namespace_id()?, name.as_str());
-        info.created_at = Some(now.div_euclid(1000));
-        let actions = [namespace_by_name(name.as_str()), namespace_by_id(&info.id)]
-            .iter()
-            .map(|sort_key| put_new(&self.table, encode(sort_key, &info)?))
-            .collect::<Result<_, _>>()?;
+        let mut info = NamespaceInfo::new(NamespaceId::new(new_namespace_id()?), name.as_str());
+        info.created_at = Some(from_millis(now));
+        let actions = [
+            namespace_by_name(name.as_str()),
+            namespace_by_id(info.id.as_str()),
+        ]
+        .iter()
+        .map(|sort_key| put_new(&self.table, encode(sort_key, &info)?))
+        .collect::<Result<_, _>>()?;
         Ok(self.transact(actions).await?.then_some(info))
     }
 
@@ -256,18 +262,18 @@ impl DynamoDbStore {
             .set_key(Some(registry_key(&namespace_by_name(&known.name))))
             .condition_expression("#id = :id")
             .expression_attribute_names("#id", ID)
-            .expression_attribute_values(":id", text(&known.id))
+            .expression_attribute_values(":id", text(known.id.as_str()))
             .build()
             .map_err(unbuildable)?;
         let by_id = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(registry_key(&namespace_by_id(&known.id))))
+            .set_key(Some(registry_key(&namespace_by_id(known.id.as_str()))))
             .update_expression("SET #status = :deleted, #deleted_at = :now")
             .condition_expression("attribute_exists(PK)")
             .expression_attribute_names("#status", STATUS)
             .expression_attribute_names("#deleted_at", DELETED_AT)
             .expression_attribute_values(":deleted", text(NamespaceStatus::Deleted.to_string()))
-            .expression_attribute_values(":now", text(timestamp(now.div_euclid(1000))?))
+            .expression_attribute_values(":now", text(timestamp(from_millis(now))?))
             .build()
             .map_err(unbuildable)?;
         let actions = vec![
@@ -285,7 +291,7 @@ impl DynamoDbStore {
         };
         let by_id = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(registry_key(&namespace_by_id(&info.id))))
+            .set_key(Some(registry_key(&namespace_by_id(info.id.as_str()))))
             .update_expression("SET #status = :active REMOVE #deleted_at")
             .condition_expression("#status = :deleted")
             .expression_attribute_names("#status", STATUS)
@@ -302,7 +308,7 @@ impl DynamoDbStore {
             return Ok(StatusChange::Done(info));
         }
         // Another namespace has taken the name, or another process has changed the status.
-        match self.by_id(&info.id).await? {
+        match self.by_id(info.id.as_str()).await? {
             None => Ok(StatusChange::NotFound),
             Some(now) if now.status != NamespaceStatus::Deleted => {
                 Ok(StatusChange::Refused(now.status))

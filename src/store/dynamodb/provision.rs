@@ -66,7 +66,15 @@ impl Provision for CreateTable {
 
 /// Creates nothing: a missing table or namespace is an error.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct JoinOnly;
+
+impl JoinOnly {
+    /// Creates a provision that creates nothing.
+    pub const fn new() -> Self {
+        Self
+    }
+}
 
 impl Provision for JoinOnly {
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a> {

@@ -76,8 +76,9 @@ impl DynamoDbStore {
         )
     }
 
-    /// Returns the same store as [`new`](Self::new) with the given `time`. Tests use it to control
-    /// the clock of the store's time.
+    /// Returns the same store as [`new`](Self::new) with the given `time`. Hidden, because only
+    /// tests use it, to control the clock of the store's time.
+    #[doc(hidden)]
     pub fn with_time(
         client: &Client,
         table: impl Into<String>,

@@ -223,19 +223,29 @@ impl Entry {
     }
 
     /// Settles differences (millitokens, in the order of the limits). A positive difference takes
-    /// more and may make the level negative. A negative difference gives back, up to the capacity.
-    pub(crate) fn settle(&self, home: &Home, limits: &Limits, differences: &[i64], now: i64) {
+    /// more and may make the level negative. A negative difference gives back, up to the capacity,
+    /// and to a quota only in the period that ends at the time in `period_ends`.
+    pub(crate) fn settle(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        differences: &[i64],
+        period_ends: &[i64],
+        now: i64,
+    ) {
         let mut slot = self.lock();
         match &mut slot.bucket {
             Some(state) => {
                 state.refill(now);
-                state.settle(limits, differences);
+                state.settle(limits, differences, period_ends);
             }
             // The bucket was deleted in the meantime. What was used is charged all the same.
             None if differences.iter().any(|difference| *difference > 0) => {
-                self.bucket(home, &mut slot, limits, now)
-                    .0
-                    .settle(limits, differences);
+                self.bucket(home, &mut slot, limits, now).0.settle(
+                    limits,
+                    differences,
+                    period_ends,
+                );
             }
             None => {}
         }
@@ -243,6 +253,13 @@ impl Entry {
         if differences.iter().any(|difference| *difference < 0) {
             home.hurry(self.key());
         }
+    }
+
+    /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
+    pub(crate) fn period_ends(&self, limits: &Limits) -> Vec<i64> {
+        let slot = self.lock();
+        let state = slot.bucket.as_ref();
+        state.map_or_else(Vec::new, |state| state.period_ends(limits))
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`.
@@ -257,8 +274,8 @@ impl Entry {
         plan::statuses(state.as_ref(), limits, amounts, &LedgerDelta::new(), now)
     }
 
-    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if these
-    /// changed it. Creates a full bucket if there is none.
+    /// Returns the bucket, refilled and with the parameters of `limits`, and `true` if the
+    /// parameters are new to it. Creates a full bucket if there is none.
     fn bucket<'a>(
         &self,
         home: &Home,

@@ -16,8 +16,9 @@ pub(crate) trait Spend {
     /// Returns the requested amount, millitokens.
     fn amount(&self) -> i64;
 
-    /// Receives the millitokens that are left.
-    fn leave(&mut self, left: i64);
+    /// Receives the millitokens that are left, and the end of the quota's period that was charged:
+    /// epoch ms, 0 for a token bucket.
+    fn leave(&mut self, left: i64, period_end: i64);
 }
 
 #[derive(Clone, Debug)]
@@ -149,7 +150,7 @@ impl CompactState {
                 }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
-                spend.leave(held.level.tokens);
+                spend.leave(held.level.tokens, held.ends_at);
             }
         }
         true
@@ -191,7 +192,7 @@ impl CompactState {
             }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
-            spend.leave(held.level.tokens);
+            spend.leave(held.level.tokens, held.ends_at);
             let owes = spend.amount() > 0 && held.level.tokens < 0;
             if let Some(wait) = known
                 .rule_at(self.refilled_at, held.ends_at)
@@ -205,10 +206,10 @@ impl CompactState {
     }
 
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled
-    /// first.
-    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
+    /// first. A quota gets nothing back unless its period ends at the time in `period_ends`.
+    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64], period_ends: &[i64]) {
         let places = LimitIndexes::of(&self.schema, limits);
-        for (index, difference) in differences.iter().enumerate() {
+        for (index, (difference, period_end)) in differences.iter().zip(period_ends).enumerate() {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
@@ -219,6 +220,8 @@ impl CompactState {
             };
             if *difference > 0 {
                 known.open(held, self.refilled_at);
+            } else if known.renewal.is_some() && held.ends_at != *period_end {
+                continue;
             }
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
@@ -229,6 +232,15 @@ impl CompactState {
             };
             held.consumed = held.consumed.saturating_add(*difference);
         }
+    }
+
+    /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
+    pub(super) fn period_ends(&self, limits: &Limits) -> Vec<i64> {
+        let places = LimitIndexes::of(&self.schema, limits);
+        let end = |index| Some(self.levels.get(places.at(limits, index)?)?.ends_at);
+        (0..limits.len())
+            .map(|index| end(index).unwrap_or(0))
+            .collect()
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill

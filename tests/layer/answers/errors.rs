@@ -7,9 +7,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use tollgate::{
     Error, Limit, RateLimiter,
-    layer::{
-        Anthropic, Dialect, IetfDraft, Jitter, LeaseHandle, OpenAi, PolicyBuilder, header_value,
-    },
+    layer::{Anthropic, Dialect, IetfDraft, Jitter, LeaseHandle, OpenAi, PolicyBuilder, cost},
 };
 
 use crate::world::{ask, from, hello, layer, memory, per_user, text, with_headers};
@@ -132,9 +130,9 @@ async fn an_open_ai_error_names_the_unit_of_the_limit() {
         per_user(Limit::per_minute("rpm", 5))
             .limit(Limit::per_minute("tpm", 100))
             .limit(Limit::per_day("images", 10))
-            .estimate("rpm", header_value("x-rpm"))
-            .estimate("tpm", header_value("x-tpm"))
-            .estimate("images", header_value("x-images"))
+            .estimate("rpm", cost::header("x-rpm"))
+            .estimate("tpm", cost::header("x-tpm"))
+            .estimate("images", cost::header("x-images"))
             .dialect(OpenAi::new().requests("rpm").tokens("tpm"))
     };
     let cases: [(&str, &[u8], &[u8], &str); 3] = [

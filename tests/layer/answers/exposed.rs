@@ -96,7 +96,7 @@ fn the_exposed_headers_of_a_table_are_those_of_its_policies() {
     let fixed = RateLimitLayer::new(memory().0, routes.clone());
     assert_eq!(fixed.exposed_headers(), exposed);
     let handle = RoutesHandle::new(many[0].clone());
-    let layer = RateLimitLayer::swappable(memory().0, &handle);
+    let layer = RateLimitLayer::new(memory().0, &handle);
     assert_eq!(layer.exposed_headers(), many[0].exposed_headers());
     handle.swap(routes);
     assert_eq!(layer.exposed_headers(), exposed);

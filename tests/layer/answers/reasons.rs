@@ -4,7 +4,7 @@ use axum::{Router, body::Body};
 use http::Request;
 use tollgate::{
     Limit,
-    layer::{PolicyBuilder, header_value, keys},
+    layer::{PolicyBuilder, cost, keys},
 };
 
 use crate::world::{Remote, ask, from, gated, hello, layer, memory, per_user, with_headers};
@@ -41,7 +41,7 @@ pub(super) struct World {
 impl World {
     /// Refuses each [request](Self::request). `adapt` completes the policy.
     pub(super) async fn new(why: Why, adapt: impl Fn(PolicyBuilder) -> PolicyBuilder) -> Self {
-        let policy = per_user(Limit::per_minute("rpm", 5)).estimate("rpm", header_value("x-cost"));
+        let policy = per_user(Limit::per_minute("rpm", 5)).estimate("rpm", cost::header("x-cost"));
         let policy = adapt(match why {
             Why::MissingCredential => policy.entity(keys::hashed_header("x-key")),
             Why::Setup => policy.entity(keys::peer_ip()),

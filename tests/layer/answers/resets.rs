@@ -8,7 +8,7 @@ use sfv::{BareItem, Dictionary, List, ListEntry, Parser};
 use tollgate::{
     Cost, Limit,
     clock::{Clock, ManualClock},
-    layer::{Anthropic, Dialect, IetfDraft, Jitter, OpenAi, XRateLimit, header_value},
+    layer::{Anthropic, Dialect, IetfDraft, Jitter, OpenAi, XRateLimit, cost},
     model::LimitStatus,
 };
 
@@ -151,8 +151,8 @@ async fn resets_are_never_too_early_in_a_thousand_random_states() {
         });
         let mut policy = per_user(limits[0].clone()).limit(limits[1].clone());
         policy = policy
-            .estimate("one", header_value("x-one"))
-            .estimate("two", header_value("x-two"));
+            .estimate("one", cost::header("x-one"))
+            .estimate("two", cost::header("x-two"));
         if random.bool() {
             policy = policy.jitter(Jitter::percent(random.u32(0..200)));
         }

@@ -6,7 +6,7 @@ use axum::Router;
 use tollgate::{
     Cost, EntityId, Limit, RateLimiter,
     clock::ManualClock,
-    layer::{PolicyBuilder, Settle, header_value, keys},
+    layer::{PolicyBuilder, Settle, cost, keys},
     model::Entity,
 };
 
@@ -50,7 +50,7 @@ fn arbitrary_limits(random: &mut fastrand::Rng) -> Vec<Limit> {
 fn arbitrary_policy(random: &mut fastrand::Rng, limits: &[Limit]) -> PolicyBuilder {
     let mut policy = per_user(limits[0].clone())
         .cost(NAMES[0], 0)
-        .estimate(NAMES[0], header_value(COSTS[0]));
+        .estimate(NAMES[0], cost::header(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
         // The capacity is that of the other layer's limit with the same name, but the rate differs.
         let limit = Limit::new(
@@ -61,7 +61,7 @@ fn arbitrary_policy(random: &mut fastrand::Rng, limits: &[Limit]) -> PolicyBuild
         );
         let limit = limit.unwrap();
         policy = policy
-            .estimate(limit.name().as_str(), header_value(header))
+            .estimate(limit.name().as_str(), cost::header(header))
             .cost(limit.name().as_str(), 0)
             .limit(limit);
     }
@@ -72,13 +72,13 @@ fn arbitrary(random: &mut fastrand::Rng, limiter: &RateLimiter) -> Arbitrary {
     let limits = arbitrary_limits(random);
     let mut policy = per_user(limits[0].clone())
         .cost(NAMES[0], 0)
-        .estimate(NAMES[0], header_value(COSTS[0]));
+        .estimate(NAMES[0], cost::header(COSTS[0]));
     for (limit, header) in limits.iter().zip(COSTS).skip(1) {
         let name = limit.name().as_str();
         policy = policy
             .limit(limit.clone())
             .cost(name, 0)
-            .estimate(name, header_value(header));
+            .estimate(name, cost::header(header));
     }
     let overdraws = random.u8(0..4) == 0;
     let policy = policy.settle(NAMES[0], Settle::header("x-extra").add());

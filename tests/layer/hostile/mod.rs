@@ -27,7 +27,7 @@ use tollgate::{
     Limit, RateLimitLayer, RateLimiter,
     layer::{
         Anthropic, IetfDraft, OnMissingKey, Policy, PolicyBuilder, RequestHead, Routes, Settle,
-        Usage, content_length, header_value,
+        Usage, cost,
         keys::{self, ClientIp, HmacSecret, KeyExtractor, Networks, PeerAddr},
         routes::Route,
     },
@@ -155,7 +155,7 @@ fn app(limiter: &RateLimiter, handled: Arc<AtomicI64>) -> Router {
                 .hmac(&secret),
         )
         .resource(keys::method())
-        .estimate("tps", header_value("x-tokens"))
+        .estimate("tps", cost::header("x-tokens"))
         .settle("tps", Settle::usage(Usage::total()))
         .partition_keys("another secret of 16 bytes")
         .dialect(IetfDraft::Draft11)
@@ -168,7 +168,7 @@ fn app(limiter: &RateLimiter, handled: Arc<AtomicI64>) -> Router {
             ClientIp::x_forwarded_for(networks()),
             Networks::new(["192.0.2.0/24"]).unwrap(),
         )
-        .estimate("tps", content_length().per_token(4));
+        .estimate("tps", cost::content_length().per_token(4));
     let rest = Policy::builder()
         .entity(ClientIp::x_forwarded_for(networks()))
         .resource(keys::query_parameter("user").or(keys::fixed("none")));

@@ -6,7 +6,7 @@ use axum::Router;
 use http::HeaderName;
 use tollgate::{
     EntityId, Limit, RateLimiter,
-    layer::{Estimate, Policy, RequestHead, Settle, header_value, keys, keys::ClientIp},
+    layer::{Estimate, Policy, RequestHead, Settle, cost, keys, keys::ClientIp},
 };
 
 use super::{entity, from_peer};
@@ -159,7 +159,7 @@ fn a_header_name_may_have_any_case() {
     ] {
         assert_eq!(entity(&key, &request).unwrap(), secret);
     }
-    for estimate in [header_value("X-User"), header_value(outside())] {
+    for estimate in [cost::header("X-User"), cost::header(outside())] {
         assert_eq!(estimate.estimate(&RequestHead::from(&request)), Some(7));
     }
     let proxies = || keys::Networks::private();
@@ -184,7 +184,7 @@ fn a_header_name_may_have_any_case() {
 }
 
 #[test]
-#[should_panic(expected = "invalid HTTP header name")]
+#[should_panic(expected = "invalid HTTP header name: \"x user\"")]
 fn a_text_that_is_no_header_name_builds_no_policy() {
     let _ = keys::header("x user");
 }
@@ -196,7 +196,7 @@ async fn policies_from_one_builder_are_independent() {
     let base = Policy::builder()
         .entity(keys::header("x-user"))
         .cost("rph", 2)
-        .estimate("rph", header_value("x-cost"))
+        .estimate("rph", cost::header("x-cost"))
         .settle("rph", Settle::header("x-used"))
         .exempt(|head: &RequestHead<'_>| head.headers.contains_key("x-free"));
     let small = base

@@ -18,7 +18,7 @@ use crate::world::{
 #[tokio::test]
 async fn all_clones_of_layer_and_service_see_new_routes() {
     let handle = RoutesHandle::new(named("old"));
-    let layer = RateLimitLayer::swappable(memory().0, &handle);
+    let layer = RateLimitLayer::new(memory().0, &handle);
     let router = || Router::new().fallback(async || ()).layer(layer.clone());
     let made_before = router();
     let cloned_before = made_before.clone();
@@ -45,7 +45,7 @@ async fn all_clones_of_layer_and_service_see_new_routes() {
 #[tokio::test]
 async fn layers_of_one_handle_change_together() {
     let handle = RoutesHandle::new(named("old"));
-    let layer = || RateLimitLayer::swappable(memory().0, &handle);
+    let layer = || RateLimitLayer::new(memory().0, &handle);
     let app = Router::new()
         .route("/a", routing::get(async || ()).layer(layer()))
         .route("/b", routing::get(async || ()).layer(layer()));
@@ -69,7 +69,7 @@ async fn a_request_under_way_keeps_its_policy(limiter: RateLimiter) {
         .unwrap();
     let handle = RoutesHandle::new(old);
     let (inner, mut server) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
-    let mut service = RateLimitLayer::swappable(limiter.clone(), &handle).layer(inner);
+    let mut service = RateLimitLayer::new(limiter.clone(), &handle).layer(inner);
     server.allow(2);
     let running = tokio::spawn(service.ready().await.unwrap().call(from("alice")));
     let (_, answer) = server.next_request().await.expect("a request");
@@ -118,7 +118,7 @@ async fn a_request_that_waits_for_the_store_keeps_its_policy() {
         Ok::<_, Infallible>(Response::new(Body::empty()))
     });
     let handle = RoutesHandle::new(named("old"));
-    let mut service = RateLimitLayer::swappable(remote.limiter.clone(), &handle).layer(hello);
+    let mut service = RateLimitLayer::new(remote.limiter.clone(), &handle).layer(hello);
     let mut waiting = Box::pin(
         service
             .ready()
@@ -154,7 +154,7 @@ async fn a_swap_leaves_buckets_as_they_are() {
     let handle = RoutesHandle::new(per_user(Limit::per_hour("rph", 2)).build().unwrap());
     let app = Router::new()
         .fallback(async || ())
-        .layer(RateLimitLayer::swappable(limiter, &handle));
+        .layer(RateLimitLayer::new(limiter, &handle));
     let ask = async || {
         app.clone()
             .oneshot(from("alice"))
@@ -199,7 +199,7 @@ async fn no_request_sees_half_a_change() {
     let handle = RoutesHandle::new(table("one"));
     let app = Router::new()
         .fallback(async || ())
-        .layer(RateLimitLayer::swappable(memory().0, &handle));
+        .layer(RateLimitLayer::new(memory().0, &handle));
     let swapping = tokio::spawn(async move {
         for _ in 0..500 {
             handle.swap(table("two"));

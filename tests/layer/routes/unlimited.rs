@@ -67,7 +67,7 @@ fn table(otherwise: PolicyBuilder) -> Routes {
         .unwrap()
 }
 
-fn by(routes: impl Into<Routes>) -> RateLimitLayer {
+fn by(routes: impl Into<tollgate::layer::RoutesSource>) -> RateLimitLayer {
     RateLimitLayer::new(memory().0, routes)
 }
 
@@ -131,7 +131,7 @@ async fn any_row_can_make_a_request_unlimited() {
 #[tokio::test]
 async fn a_request_is_unlimited_by_the_routes_that_hold_now() {
     let handle = RoutesHandle::new(table(rph().without_handle()));
-    let swappable = || RateLimitLayer::swappable(memory().0, &handle);
+    let swappable = || RateLimitLayer::new(memory().0, &handle);
     assert_eq!(found(swappable(), rph()).await, (OUTER, OUTER, None));
     handle.swap(table(rph()));
     assert_eq!(found(swappable(), rph()).await, (FREE, FREE, None));

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tollgate::{
     Limit, RateLimitLayer,
-    layer::{ReportLimits, header_value},
+    layer::{ReportLimits, cost},
 };
 use tonic::{
     Code, Request, Status,
@@ -136,7 +136,7 @@ async fn a_call_without_a_store_is_unavailable() {
 async fn grpc_statuses_have_details() {
     // Two tokens in 2.5 seconds, and no refill during the test.
     let limit = Limit::new("rpm", 2, 2, Duration::from_millis(2_500)).unwrap();
-    let policy = per_user(limit).estimate("rpm", header_value("x-cost"));
+    let policy = per_user(limit).estimate("rpm", cost::header("x-cost"));
     let mut client = behind(layer(&memory().0, policy)).await;
     let mut denied = async |cost: &'static str| {
         let mut request = Request::new(HealthCheckRequest::default());

@@ -237,4 +237,10 @@ fn an_invalid_json_pointer_is_refused_when_the_policy_is_built() {
             "{pointer}"
         );
     }
+    // A rule without pointers would find nothing.
+    let none = ten_tokens()
+        .settle("tpm", Settle::usage(Usage::pointers([])))
+        .build();
+    let error = none.unwrap_err();
+    assert!(error.to_string().contains("no JSON pointer"), "{error}");
 }

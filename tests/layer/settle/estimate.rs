@@ -4,7 +4,7 @@ use axum::{Json, Router};
 use serde_json::Value;
 use tollgate::{
     RateLimiter,
-    layer::{PolicyBuilder, RequestHead, content_length, header_value, query_parameter},
+    layer::{PolicyBuilder, RequestHead, cost},
 };
 
 use super::AS_ESTIMATED;
@@ -17,7 +17,7 @@ use crate::world::{
 fn estimating(limiter: &RateLimiter) -> Router {
     hello(layer(
         limiter,
-        ten_tokens().estimate("tpm", header_value("x-tokens")),
+        ten_tokens().estimate("tpm", cost::header("x-tokens")),
     ))
 }
 
@@ -116,7 +116,7 @@ async fn a_query_parameter_states_the_cost() {
         let events = Events::collect();
         assert_eq!(
             left_by(
-                ten_tokens().estimate("tpm", query_parameter("n")),
+                ten_tokens().estimate("tpm", cost::query_parameter("n")),
                 path,
                 None
             )
@@ -131,15 +131,15 @@ async fn a_query_parameter_states_the_cost() {
 
 #[tokio::test]
 async fn the_length_of_the_request_states_the_cost() {
-    let bytes = || ten_tokens().estimate("tpm", content_length());
-    let fours = || ten_tokens().estimate("tpm", content_length().per_token(4));
+    let bytes = || ten_tokens().estimate("tpm", cost::content_length());
+    let fours = || ten_tokens().estimate("tpm", cost::content_length().per_token(4));
     assert_eq!(left_by(bytes(), "/", Some(b"25")).await, 75);
     assert_eq!(left_by(fours(), "/", Some(b"24")).await, 94);
     assert_eq!(left_by(fours(), "/", Some(b"25")).await, 93, "rounded up");
     assert_eq!(left_by(fours(), "/", Some(b"0")).await, 99);
     assert_eq!(
         left_by(
-            ten_tokens().estimate("tpm", content_length().per_token(0)),
+            ten_tokens().estimate("tpm", cost::content_length().per_token(0)),
             "/",
             Some(b"25")
         )
@@ -241,7 +241,7 @@ async fn a_handler_sees_the_estimate() {
         .route("/", axum::routing::get(handler))
         .layer(layer(
             &limiter,
-            ten_tokens().estimate("tpm", header_value("x-tokens")),
+            ten_tokens().estimate("tpm", cost::header("x-tokens")),
         ));
     let bytes = axum::body::to_bytes(ask_for(&app, b"25").await.into_body(), 100)
         .await

@@ -3,7 +3,7 @@
 use axum::Router;
 use tollgate::{
     Limit, RateLimiter, Resource,
-    layer::{Learn, LeaseHandle, PolicyBuilder, Settle, header_value},
+    layer::{Learn, LeaseHandle, PolicyBuilder, Settle, cost},
     model::ConfigScope,
 };
 
@@ -118,7 +118,7 @@ async fn an_estimate_from_the_head_goes_before_a_learned_one() {
     let (limiter, _) = memory();
     let app = app(
         &limiter,
-        learning().estimate("tpm", header_value("x-tokens")),
+        learning().estimate("tpm", cost::header("x-tokens")),
     );
     assert_eq!(charged(&app, "alice", 100).await, 1000);
     assert_eq!(

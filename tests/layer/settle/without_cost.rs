@@ -1,6 +1,6 @@
 //! A limit that is settled, but for which no rule states a cost before that.
 
-use tollgate::layer::{Learn, PolicyBuilder, Settle, TopUp, header_value};
+use tollgate::layer::{Learn, PolicyBuilder, Settle, TopUp, cost};
 
 use crate::{
     events::Events,
@@ -30,7 +30,7 @@ fn a_settled_limit_without_a_cost_is_warned_of() {
     for said in [
         settled().cost("tpm", 1),
         settled().cost("tpm", 0),
-        settled().estimate("tpm", header_value("x-tokens")),
+        settled().estimate("tpm", cost::header("x-tokens")),
         settled().learn("tpm", Learn::default()),
         settled().acquire_in_handler(),
         per_user(tokens())

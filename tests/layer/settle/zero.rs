@@ -8,8 +8,7 @@ use http::Request;
 use tollgate::{
     Cost, Error, RateLimitLayer, RateLimiter,
     layer::{
-        BoundLimiter, Learn, PolicyBuilder, RequestHead, Settle, content_length, header_value,
-        query_parameter,
+        BoundLimiter, Learn, PolicyBuilder, RequestHead, Settle, cost,
         routes::{Route, Routes},
     },
     model::LimitName,
@@ -57,25 +56,28 @@ fn estimates() -> [(&'static str, PolicyBuilder); 6] {
     [
         (
             "header",
-            using_fifty().estimate("tpm", header_value("x-max-tokens")),
+            using_fifty().estimate("tpm", cost::header("x-max-tokens")),
         ),
-        ("query", using_fifty().estimate("tpm", query_parameter("n"))),
+        (
+            "query",
+            using_fifty().estimate("tpm", cost::query_parameter("n")),
+        ),
         (
             "length",
-            using_fifty().estimate("tpm", content_length().per_token(4)),
+            using_fifty().estimate("tpm", cost::content_length().per_token(4)),
         ),
         ("closure", using_fifty().estimate("tpm", closure)),
         (
             "several",
             using_fifty()
-                .estimate("tpm", content_length())
-                .estimate("tpm", header_value("x-max-tokens")),
+                .estimate("tpm", cost::content_length())
+                .estimate("tpm", cost::header("x-max-tokens")),
         ),
         (
             "free unless told",
             using_fifty()
                 .cost("tpm", 0)
-                .estimate("tpm", header_value("x-max-tokens")),
+                .estimate("tpm", cost::header("x-max-tokens")),
         ),
     ]
 }

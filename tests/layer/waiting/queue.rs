@@ -11,7 +11,7 @@ use http::Response;
 use tokio::{task::JoinHandle, time::Instant};
 use tollgate::{
     Cost, Limit, RateLimiter,
-    layer::{PolicyBuilder, header_value},
+    layer::{PolicyBuilder, cost},
 };
 
 use super::{in_memory, through_gates};
@@ -45,13 +45,13 @@ impl World {
         let waiters = random.usize(1..6);
         let mut policy: PolicyBuilder = per_user(limits[0].clone())
             .cost(NAMES[0], 0)
-            .estimate(NAMES[0], header_value(COSTS[0]));
+            .estimate(NAMES[0], cost::header(COSTS[0]));
         for (limit, header) in limits.iter().zip(COSTS).skip(1) {
             let name = limit.name().as_str();
             policy = policy
                 .limit(limit.clone())
                 .cost(name, 0)
-                .estimate(name, header_value(header));
+                .estimate(name, cost::header(header));
         }
         let app = hello(layer(&limiter, policy.wait(most).max_waiters(waiters)));
         Self {
@@ -269,11 +269,11 @@ async fn a_request_does_not_wait_for_a_limit_of_which_it_asks_nothing() {
     for new in [in_memory, through_gates] {
         let slow = Limit::new("slow", 10, 1, Duration::from_secs(SLOW / 10)).unwrap();
         let policy = per_user(Limit::new("quick", 10, 10, Duration::from_secs(10)).unwrap())
-            .estimate("quick", header_value(COSTS[0]))
+            .estimate("quick", cost::header(COSTS[0]))
             .cost("quick", 0)
             .limit(slow)
             .cost("slow", 0)
-            .estimate("slow", header_value(COSTS[1]))
+            .estimate("slow", cost::header(COSTS[1]))
             .wait(Duration::from_secs(60))
             .max_waiters(1);
         let app = hello(layer(&new(), policy));

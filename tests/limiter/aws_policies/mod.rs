@@ -152,7 +152,7 @@ async fn the_policy_of_a_service_that_creates_its_table_allows_exactly_its_calls
 #[tokio::test]
 async fn the_policy_of_a_service_that_joins_a_table_allows_exactly_its_calls() {
     let account = Account::with_table().await;
-    let open = || account.open().provision(JoinOnly);
+    let open = || account.open().provision(JoinOnly::new());
     let limiter = open().await.unwrap();
     account.serve(&limiter, &open().await.unwrap()).await;
     stored(&account, &limiter).await;
@@ -198,7 +198,7 @@ async fn stored(account: &Account, limiter: &RateLimiter) {
 #[tokio::test]
 async fn the_policy_of_an_administrator_allows_exactly_its_calls() {
     let account = Account::with_table().await;
-    let limiter = account.open().provision(JoinOnly).await.unwrap();
+    let limiter = account.open().provision(JoinOnly::new()).await.unwrap();
     let (config, entities) = (limiter.config(), limiter.entities());
     let (user, resource) = (
         EntityId::new("user-1").unwrap(),

@@ -517,7 +517,8 @@ async fn each_client_finds_the_others_namespaces() {
             .register(&NamespaceName::new("red").unwrap())
             .await
             .unwrap()
-            .id,
+            .id
+            .as_str(),
         id.as_str().unwrap()
     );
     let green = namespaces
@@ -528,7 +529,7 @@ async fn each_client_finds_the_others_namespaces() {
         theirs
             .ask(json!({"op": "register_namespace", "name": "green"}))
             .await,
-        green.id
+        green.id.as_str()
     );
     let listed = theirs.ask(json!({"op": "namespaces"})).await;
     let mut listed: Vec<_> = listed

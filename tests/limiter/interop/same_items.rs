@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue::{self, N, S};
 use serde_json::{Value, json};
 use tollgate::{
     EntityId, Limit, Resource,
-    model::{ConfigScope, Entity, NamespaceName, StoredConfig, StoredOnUnavailable},
+    model::{ConfigScope, Entity, NamespaceId, NamespaceName, StoredConfig, StoredOnUnavailable},
 };
 
 use super::peer::{Item, Maker, Table, table_or_skip};
@@ -81,7 +81,8 @@ impl Twins {
             .into_iter()
             .find(|info| info.name == "ours")
             .unwrap()
-            .id;
+            .id
+            .to_string();
         assert!(!table.theirs.namespace.is_empty());
         table.theirs.ask(json!({"op": "namespaces"})).await;
         Self {
@@ -566,7 +567,10 @@ async fn both_clients_write_the_same_namespace_records() {
         .python("await repository.delete_namespace('theirs')")
         .await;
     twins.same("deleted").await;
-    namespaces.recover(&twins.ours).await.unwrap();
+    namespaces
+        .recover(&NamespaceId::new(&twins.ours))
+        .await
+        .unwrap();
     twins
         .table
         .python("await repository.recover_namespace(sys.argv[3])")

@@ -18,7 +18,7 @@ async fn both_read_the_same(maker: Maker) {
 
     let aggregator = Aggregator {
         client: table.engine.client(),
-        namespace: status.store.namespace_id.unwrap(),
+        namespace: status.store.namespace_id.unwrap().to_string(),
     };
     for (start, tokens) in [("2026-01-31T13:00:00Z", 5), ("2026-01-31T14:00:00Z", 7)] {
         aggregator

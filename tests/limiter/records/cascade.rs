@@ -59,7 +59,7 @@ async fn a_child_and_its_parent_are_charged(limiter: RateLimiter, _: ManualClock
         .await
         .unwrap();
     assert_eq!(lease.parent(), Some(&entity("project")));
-    let status = lease.status();
+    let status = lease.statuses();
     assert_eq!(
         status
             .iter()
@@ -233,7 +233,7 @@ async fn explicit_limits_hold_for_the_parent_as_well(limiter: RateLimiter, _: Ma
         .await
         .unwrap();
     let capacities: Vec<_> = lease
-        .status()
+        .statuses()
         .iter()
         .map(|status| status.limit.capacity())
         .collect();

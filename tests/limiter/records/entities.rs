@@ -7,7 +7,7 @@ use tollgate::{
     model::{AuditSubject, ConfigScope, Entity},
 };
 
-use super::fixture::{START, entity, on_both, resource, rpm};
+use super::fixture::{START, at, entity, on_both, resource, rpm};
 
 on_both!(
     a_created_entity_is_found,
@@ -27,7 +27,7 @@ async fn a_created_entity_is_found(limiter: RateLimiter, _: ManualClock) {
         .cascading()
         .with_metadata("team", "a");
     let created = entities.create(new.clone()).await.unwrap();
-    assert_eq!(created.created_at, START / 1000);
+    assert_eq!(created.created_at, Some(at(START / 1000)));
     assert_eq!(entities.get(&entity("key")).await.unwrap(), Some(created));
     entities.create(Entity::new(entity("plain"))).await.unwrap();
     let plain = entities.get(&entity("plain")).await.unwrap().unwrap();
@@ -66,7 +66,7 @@ async fn set_up_code_that_runs_twice_finds_what_it_has_created(
             .cascading()
     };
     let first = entities.ensure(wanted()).await.unwrap();
-    assert_eq!(first.created_at, START / 1000);
+    assert_eq!(first.created_at, Some(at(START / 1000)));
     // A request with other attributes does not change the entity.
     for again in [wanted(), Entity::new(entity("key")).with_name("another")] {
         assert_eq!(entities.ensure(again).await.unwrap(), first);

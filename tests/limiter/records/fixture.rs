@@ -1,6 +1,9 @@
 //! A limiter over memory and one over the embedded engine, with a clock that the test moves.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use tollgate::{
@@ -169,6 +172,11 @@ impl Table {
     pub(super) fn calls(&self) -> u64 {
         self.proxy.counts().values().sum()
     }
+}
+
+/// Returns a time of epoch seconds.
+pub(super) fn at(seconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs())
 }
 
 pub(super) fn entity(id: &str) -> EntityId {

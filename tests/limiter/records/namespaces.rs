@@ -4,11 +4,11 @@ use tollgate::{
     Error, RateLimiter,
     clock::ManualClock,
     error::NamespaceError,
-    model::{ConfigScope, Entity, NamespaceName, NamespaceStatus},
+    model::{ConfigScope, Entity, NamespaceId, NamespaceName, NamespaceStatus},
 };
 use tollgate_testkit::{ErrorAnswer, Fault};
 
-use super::fixture::{START, Table, entity, renamed, resource, rpm};
+use super::fixture::{START, Table, at, entity, renamed, resource, rpm};
 
 fn name(name: &str) -> NamespaceName {
     NamespaceName::new(name).unwrap()
@@ -196,7 +196,7 @@ async fn a_deleted_namespace_can_be_recovered() {
     let deleted = namespaces.delete(&name("red")).await.unwrap();
     assert_eq!(
         (deleted.status, deleted.deleted_at),
-        (NamespaceStatus::Deleted, Some(START / 1000))
+        (NamespaceStatus::Deleted, Some(at(START / 1000)))
     );
     assert!(matches!(
         namespaces.delete(&name("red")).await.unwrap_err(),
@@ -232,7 +232,10 @@ async fn a_deleted_namespace_can_be_recovered() {
         Error::Namespace(NamespaceError::NameTaken(_))
     ));
     assert!(matches!(
-        namespaces.recover("nothing").await.unwrap_err(),
+        namespaces
+            .recover(&NamespaceId::new("nothing"))
+            .await
+            .unwrap_err(),
         Error::Namespace(NamespaceError::NotFound(_))
     ));
 }
@@ -248,7 +251,7 @@ async fn an_interrupted_purge_is_taken_up_and_touches_no_other_namespace() {
     for tenant in ["red", "blue"] {
         fill(&limiter.namespace(tenant).await.unwrap(), 20).await;
     }
-    let before = items(&table, &blue.id).await;
+    let before = items(&table, blue.id.as_str()).await;
     assert!(before > 80, "{before}");
     assert!(matches!(
         namespaces.purge(&red.id).await.unwrap_err(),
@@ -278,10 +281,10 @@ async fn an_interrupted_purge_is_taken_up_and_touches_no_other_namespace() {
         })
     ));
     namespaces.purge(&red.id).await.unwrap();
-    assert_eq!(items(&table, &red.id).await, 0);
+    assert_eq!(items(&table, red.id.as_str()).await, 0);
     assert!(namespaces.orphans().all().await.unwrap().is_empty());
     assert_eq!(namespaces.purge(&red.id).await.unwrap(), 0);
-    assert_eq!(items(&table, &blue.id).await, before);
+    assert_eq!(items(&table, blue.id.as_str()).await, before);
 }
 
 /// A purge stops after each of its calls in turn, whether or not the call was executed.
@@ -291,7 +294,7 @@ async fn a_purge_may_be_interrupted_anywhere() {
     let namespaces = limiter.namespaces();
     let blue = namespaces.register(&name("blue")).await.unwrap();
     fill(&limiter.namespace("blue").await.unwrap(), 12).await;
-    let kept = table.items(&blue.id).await;
+    let kept = table.items(blue.id.as_str()).await;
     assert!(kept.len() > 50, "more than two batches: {}", kept.len());
 
     let denied = || Fault::answer(ErrorAnswer::throttling());
@@ -305,7 +308,7 @@ async fn a_purge_may_be_interrupted_anywhere() {
             table
                 .put_all(
                     kept.iter()
-                        .map(|item| renamed(item, &blue.id, &red.id))
+                        .map(|item| renamed(item, blue.id.as_str(), red.id.as_str()))
                         .collect(),
                 )
                 .await;
@@ -319,13 +322,13 @@ async fn a_purge_may_be_interrupted_anywhere() {
             let stopped = namespaces.purge(&red.id).await.is_err();
             table.proxy.clear_faults();
 
-            let left = table.items(&red.id).await.len() as u64;
+            let left = table.items(red.id.as_str()).await.len() as u64;
             assert_eq!(
                 namespaces.purge(&red.id).await.unwrap(),
                 left,
                 "after {stopped_after} calls"
             );
-            assert!(table.items(&red.id).await.is_empty());
+            assert!(table.items(red.id.as_str()).await.is_empty());
             assert!(namespaces.orphans().all().await.unwrap().is_empty());
             if !stopped {
                 break;
@@ -336,7 +339,7 @@ async fn a_purge_may_be_interrupted_anywhere() {
         // batches; then they are listed again, and the namespace is removed.
         assert_eq!(stopped_after, 8);
     }
-    let mut still = table.items(&blue.id).await;
+    let mut still = table.items(blue.id.as_str()).await;
     let order = |item: &super::fixture::Item| {
         (
             item["PK"].as_s().unwrap().clone(),

@@ -1,5 +1,7 @@
 //! Usage snapshots as the Python client's aggregator and ours write them.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use tollgate::{
     LimitName, RateLimiter,
@@ -8,7 +10,7 @@ use tollgate::{
     store::dynamodb::CreateTable,
 };
 
-use super::fixture::{START, Table, entity, in_memory, resource};
+use super::fixture::{START, Table, at, entity, in_memory, resource};
 
 /// 2026-01-31T00:00:00Z, epoch seconds.
 const DAY: i64 = 1_769_817_600;
@@ -95,6 +97,12 @@ async fn tables() -> Vec<(Table, RateLimiter, Aggregator)> {
     tables
 }
 
+/// Returns the hours from the day of the tests to `time`.
+fn hours_since_day(time: SystemTime) -> i64 {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    (i64::try_from(seconds).unwrap() - DAY) / HOUR
+}
+
 /// Returns snapshots as texts: entity, resource, window, hours since the day began, and counters.
 fn short(snapshots: &[UsageSnapshot]) -> Vec<String> {
     let one = |it: &UsageSnapshot| {
@@ -103,7 +111,7 @@ fn short(snapshots: &[UsageSnapshot]) -> Vec<String> {
             .iter()
             .map(|(limit, tokens)| format!("{limit}={tokens}"))
             .collect();
-        let hours = (it.window_start - DAY) / HOUR;
+        let hours = hours_since_day(it.window_start);
         format!(
             "{} {} {} {hours} {}",
             it.entity,
@@ -166,7 +174,10 @@ async fn snapshots_of_an_entity_and_of_a_resource_are_listed_newest_first() {
             .map(|it| format!("u1 api hourly {it}"));
         assert_eq!(short(&api), expected);
         assert_eq!(api[0].total_events, 2);
-        assert_eq!(api[0].window_end() - api[0].window_start, HOUR);
+        assert_eq!(
+            api[0].window_end(),
+            api[0].window_start + Duration::from_secs(3600)
+        );
         assert_eq!(of_u1().list().all().await.unwrap().len(), 5);
         let everybody = usage
             .of_resource(resource("api"))
@@ -183,8 +194,10 @@ async fn snapshots_of_an_entity_and_of_a_resource_are_listed_newest_first() {
         assert_eq!(short(&everybody), expected);
 
         // The range includes both ends.
-        let (from, to) = (DAY + 14 * HOUR, DAY + 15 * HOUR);
-        let between = |snapshots: tollgate::limiter::Snapshots| snapshots.since(from).until(to - 1);
+        let (from, to) = (at(DAY + 14 * HOUR), at(DAY + 15 * HOUR));
+        let between = |snapshots: tollgate::limiter::Snapshots| {
+            snapshots.since(from).until(to - Duration::from_millis(1))
+        };
         assert_eq!(
             short(
                 &between(usage.of_resource(resource("api")))
@@ -223,7 +236,7 @@ async fn snapshots_of_an_entity_and_of_a_resource_are_listed_newest_first() {
         );
         assert_eq!(
             (summary.average[&name("rpm")], summary.first_window),
-            (1.0, Some(from - HOUR))
+            (1.0, Some(from - Duration::from_secs(3600)))
         );
         assert_eq!(summary.last_window, Some(from));
     }
@@ -281,8 +294,8 @@ async fn both_spellings_of_days_and_months_are_read() {
         ] {
             let since = snapshots
                 .clone()
-                .since(DAY + 24 * HOUR)
-                .until(DAY + 24 * HOUR)
+                .since(at(DAY + 24 * HOUR))
+                .until(at(DAY + 24 * HOUR))
                 .list()
                 .all()
                 .await
@@ -299,7 +312,7 @@ async fn both_spellings_of_days_and_months_are_read() {
                 let rows = snapshots.clone().window(window).list().all().await.unwrap();
                 let hours: Vec<_> = rows
                     .iter()
-                    .map(|row| (row.window_start - DAY) / HOUR)
+                    .map(|row| hours_since_day(row.window_start))
                     .collect();
                 assert_eq!(hours, starts);
             }
@@ -313,7 +326,7 @@ async fn both_spellings_of_days_and_months_are_read() {
             .unwrap();
         assert_eq!(
             month[0].window_end(),
-            month[0].window_start + 28 * 24 * HOUR
+            month[0].window_start + Duration::from_secs(28 * 24 * 3600)
         );
     }
 }

@@ -42,7 +42,7 @@ fn definitions(number: usize, epoch: usize) -> Limits {
 /// Returns the result of a request as text, to compare it.
 fn outcome(result: &Result<Lease, Error>) -> String {
     match result {
-        Ok(lease) => format!("{:?}", lease.status()),
+        Ok(lease) => format!("{:?}", lease.statuses()),
         Err(error) => format!("{:?}", error.denied().expect("a decision")),
     }
 }

@@ -49,11 +49,11 @@ async fn a_request_and_its_lease_outlive_limiter_and_store() {
             .unwrap();
         drop(limiter);
         let mut lease = known.await.unwrap();
-        assert_eq!(lease.status()[0].available, 8);
+        assert_eq!(lease.statuses()[0].available, 8);
         lease.settle("rpm", 5).unwrap();
         lease.commit().await.unwrap();
         drop(new.await.unwrap());
-        assert_eq!(handle.acquire().await.unwrap().status()[0].available, 3);
+        assert_eq!(handle.acquire().await.unwrap().statuses()[0].available, 3);
     }
 }
 

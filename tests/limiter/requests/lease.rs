@@ -230,13 +230,13 @@ async fn run_can_be_spawned(at: Fixture) {
 
 async fn status_follows_the_lease(at: Fixture) {
     let mut lease = lease(&at, 30).await;
-    let available = |lease: &tollgate::Lease| lease.status()[0].available;
+    let available = |lease: &tollgate::Lease| lease.statuses()[0].available;
     assert_eq!(available(&lease), 70);
     lease.adjust("tokens", 100).unwrap();
     assert_eq!(available(&lease), -30);
     lease.settle("tokens", 10).unwrap();
     assert_eq!(available(&lease), 90);
-    assert_eq!(lease.status()[0].requested, 10);
+    assert_eq!(lease.statuses()[0].requested, 10);
     lease.commit().await.unwrap();
 }
 

@@ -64,7 +64,7 @@ async fn requests_are_decided_by_the_share_of_capacity_and_rate() {
     down(&at.store);
     let lease = at.ask(20).await.unwrap();
     assert!(lease.is_degraded());
-    let status = &lease.status()[0];
+    let status = &lease.statuses()[0];
     assert_eq!((status.limit.capacity(), status.available), (25, 5));
     lease.commit().await.unwrap();
     // 25 tokens a minute: 15 more tokens take 36 seconds.

@@ -238,7 +238,7 @@ async fn a_larger_quota_adds_nothing_before_the_period_ends(at: Fixture) {
 
 async fn the_status_of_a_lease_says_when_the_period_ends(at: Fixture) {
     let lease = at.take(&daily(10), 4).await.unwrap();
-    let status = lease.status().remove(0);
+    let status = lease.statuses().remove(0);
     assert_eq!((status.available, status.limit.capacity()), (6, 10));
     assert_eq!(status.reset_after.as_millis(), UNTIL_MIDNIGHT.into());
 }

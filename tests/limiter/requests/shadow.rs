@@ -44,7 +44,7 @@ fn ask(at: &Fixture, cost: u64) -> Acquire {
         .cost("tokens", cost)
         .cost("seen", cost)
         .cost("other", cost);
-    ask.shadow("seen").shadow("other")
+    ask.shadow_limit("seen").shadow_limit("other")
 }
 
 async fn left(at: &Fixture) -> [i64; 3] {
@@ -176,7 +176,7 @@ async fn check_shadow_limits_of_the_parent(at: Fixture) {
             .acquire("key", "api")
             .cost("tokens", cost)
             .cost("seen", cost)
-            .shadow("seen")
+            .shadow_limit("seen")
     };
     ask(5).await.unwrap().commit().await.unwrap();
     let lease = ask(5).await.unwrap();

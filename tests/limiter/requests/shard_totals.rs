@@ -78,7 +78,7 @@ async fn headers_leases_and_availability_agree_and_fall_by_what_is_spent() {
                 .await
                 .unwrap();
             left -= 1;
-            assert_eq!(lease.status()[0].available, left);
+            assert_eq!(lease.statuses()[0].available, left);
             lease.commit().await.unwrap();
         }
         if left % 7 == 0 {
@@ -118,5 +118,5 @@ async fn a_denial_reports_the_total_of_all_shards() {
         .cost("tokens", 30)
         .await
         .unwrap();
-    assert_eq!(lease.status()[0].available, 9);
+    assert_eq!(lease.statuses()[0].available, 9);
 }

@@ -77,7 +77,10 @@ async fn saturated(tasks: usize, with_another: bool) {
         .cost("slow", 10)
         .await;
     lease.unwrap().commit();
-    let (before, began) = (table.item("user", "api").await.unwrap(), SystemClock.now());
+    let (before, began) = (
+        table.item("user", "api").await.unwrap(),
+        SystemClock::new().now(),
+    );
     let writes = table.writes();
 
     let end = Instant::now() + FOR;
@@ -135,7 +138,7 @@ async fn saturated(tasks: usize, with_another: bool) {
     let after = table.item("user", "api").await.unwrap();
     let writes = table.writes() - writes;
     let (fast, slow) = (fast.load(Ordering::SeqCst), slow.load(Ordering::SeqCst));
-    let now = SystemClock.now();
+    let now = SystemClock::new().now();
     let elapsed = now - began;
     let due = FOR.as_secs() as i64 * FAST;
     println!("fast: {fast} of {due}, slow: {slow}, {elapsed} ms refilled, {writes} writes");

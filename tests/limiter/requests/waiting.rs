@@ -348,7 +348,7 @@ async fn no_request_waits_for_a_limit_that_only_observes(limiter: RateLimiter) {
             .acquire("user", "api")
             .limits(limits.clone())
             .cost("tokens", 10)
-            .shadow("seen")
+            .shadow_limit("seen")
     };
     ask().await.unwrap().commit();
     let grants = Grants::new();

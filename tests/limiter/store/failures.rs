@@ -1,6 +1,6 @@
 //! Failed calls: if it is known that the write was not executed.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use tollgate::{
@@ -130,7 +130,9 @@ async fn a_call_that_is_wrong_is_refused_for_good() {
             .unwrap_err(),
     );
     let mut entity = Entity::new(parent);
-    entity.created_at = i64::MAX;
+    // No text of the table can express the year 300 billion.
+    let far = Duration::from_secs(i64::MAX.unsigned_abs());
+    entity.created_at = Some(UNIX_EPOCH + far);
     errors.push(records.create_entity(&entity).await.unwrap_err());
     // A store of somebody's own that changes only one item at a time.
     errors.push(OneItem.transact(&[]).await.unwrap_err());

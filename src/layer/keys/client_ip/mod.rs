@@ -118,7 +118,7 @@ impl ClientIp {
     #[track_caller]
     pub fn header<N>(name: N, proxies: impl Into<TrustedProxies>) -> Self
     where
-        N: TryInto<HeaderName, Error: fmt::Display>,
+        N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
     {
         Self::single(header_name(name), proxies)
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::PolicyBuilder;
-use crate::layer::{Answer, Dialect, Jitter, QuotaUnit, ReportLimits};
+use crate::{
+    layer::{Answer, Dialect, Jitter, QuotaUnit, ReportLimits},
+    model::{IntoName, LimitName},
+};
 
 /// Settings of the answers and headers.
 impl PolicyBuilder {
@@ -42,8 +45,8 @@ impl PolicyBuilder {
 
     /// Sets the unit that the limit `name` counts, for `RateLimit-Policy`. A limit without a unit
     /// counts requests.
-    pub fn unit(mut self, name: impl Into<String>, unit: QuotaUnit) -> Self {
-        self.answers.units.push((name.into(), unit));
+    pub fn unit(mut self, name: impl IntoName<LimitName>, unit: QuotaUnit) -> Self {
+        self.answers.units.push((name.as_text().to_owned(), unit));
         self
     }
 

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use super::PolicyBuilder;
-use crate::layer::{Estimate, Learn};
+use crate::{
+    layer::{Estimate, Learn},
+    model::{IntoName, LimitName},
+};
 
 /// Settings of the cost.
 impl PolicyBuilder {
-    /// Sets the cost of every request in tokens of the limit `name`. A limit without a cost costs 1. With 0, requests
-    /// do not use the limit, even if it is deep in debt. No other setting can do that.
+    /// Sets the cost of every request in tokens of the limit `name`. A limit without a cost costs
+    /// one token. With 0, requests do not use the limit, even if it is deep in debt. No other
+    /// setting can do that.
     ///
     /// If the limits are stored ones and lack `name`, requests are answered with 500.
-    pub fn cost(mut self, name: impl Into<String>, tokens: u64) -> Self {
-        self.cost.fixed.push((name.into(), tokens));
+    pub fn cost(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+        self.cost.fixed.push((name.as_text().to_owned(), tokens));
         self
     }
 
@@ -22,8 +26,10 @@ impl PolicyBuilder {
     ///
     /// With `.cost(name, 0)` beside it, requests without an estimate do not use the limit. Do this
     /// only if the estimate is a closure that decides it: a client can leave a header out.
-    pub fn estimate(mut self, name: impl Into<String>, estimate: impl Estimate) -> Self {
-        self.cost.estimates.push((name.into(), Arc::new(estimate)));
+    pub fn estimate(mut self, name: impl IntoName<LimitName>, estimate: impl Estimate) -> Self {
+        self.cost
+            .estimates
+            .push((name.as_text().to_owned(), Arc::new(estimate)));
         self
     }
 
@@ -32,8 +38,8 @@ impl PolicyBuilder {
     ///
     /// If a stored limit becomes smaller than the learned cost, one request is refused because it
     /// exceeds the capacity. After that, the learned cost is lowered.
-    pub fn learn(mut self, name: impl Into<String>, learn: Learn) -> Self {
-        self.cost.learned.push((name.into(), learn));
+    pub fn learn(mut self, name: impl IntoName<LimitName>, learn: Learn) -> Self {
+        self.cost.learned.push((name.as_text().to_owned(), learn));
         self
     }
 }

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::PolicyBuilder;
-use crate::{layer::policy::OnUnavailable, limiter::Prefetch};
+use crate::{
+    layer::policy::OnUnavailable,
+    limiter::Prefetch,
+    model::{IntoName, LimitName},
+};
 
 /// Settings of the decision.
 impl PolicyBuilder {
@@ -99,10 +103,10 @@ impl PolicyBuilder {
     }
 
     /// Runs the limit `name` in shadow mode, also that of the parent. The other limits decide.
-    /// [`Acquire::shadow`](crate::limiter::Acquire::shadow) describes what is charged, and what it
-    /// costs.
-    pub fn shadow_limit(mut self, name: impl Into<String>) -> Self {
-        self.decision.shadow_limits.push(name.into());
+    /// [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit) describes what is charged,
+    /// and what it costs.
+    pub fn shadow_limit(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.decision.shadow_limits.push(name.as_text().to_owned());
         self
     }
 

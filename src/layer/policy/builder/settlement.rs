@@ -3,7 +3,10 @@
 use std::ops::RangeBounds;
 
 use super::PolicyBuilder;
-use crate::layer::{Outcome, ResponseHead, Settle, TopUp, settle::OutcomeRule};
+use crate::{
+    layer::{Outcome, ResponseHead, Settle, TopUp, settle::OutcomeRule},
+    model::{IntoName, LimitName},
+};
 
 /// Settings of the settlement.
 impl PolicyBuilder {
@@ -18,8 +21,10 @@ impl PolicyBuilder {
     ///
     /// If a limit has several rules, the last one that finds something counts. While a body
     /// streams, the largest amount that a rule has found so far counts.
-    pub fn settle(mut self, name: impl Into<String>, rule: Settle) -> Self {
-        self.settlement.settle.push((name.into(), rule));
+    pub fn settle(mut self, name: impl IntoName<LimitName>, rule: Settle) -> Self {
+        self.settlement
+            .settle
+            .push((name.as_text().to_owned(), rule));
         self
     }
 
@@ -30,8 +35,10 @@ impl PolicyBuilder {
     ///
     /// Without a bound, one wrong number from an upstream blocks a key for years. There is no bound
     /// for what a handler sets with its [`LeaseHandle`](crate::layer::LeaseHandle).
-    pub fn settle_at_most(mut self, name: impl Into<String>, tokens: u64) -> Self {
-        self.settlement.at_most.push((name.into(), tokens));
+    pub fn settle_at_most(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+        self.settlement
+            .at_most
+            .push((name.as_text().to_owned(), tokens));
         self
     }
 

@@ -1,6 +1,9 @@
 //! Settings of the keys.
 
-use std::{any::TypeId, sync::Arc};
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
 
 use super::PolicyBuilder;
 use crate::layer::{
@@ -12,8 +15,9 @@ use crate::layer::{
 /// Settings of the keys.
 impl PolicyBuilder {
     /// Sets the extractor of the entity, which is limited: a user, an API key or a project.
-    pub fn entity<K: KeyExtractor>(mut self, key: K) -> Self {
-        self.subject.entity = Some((Arc::new(key), TypeId::of::<K>() == TypeId::of::<PeerIp>()));
+    pub fn entity(mut self, key: impl KeyExtractor) -> Self {
+        let is_peer = key.type_id() == TypeId::of::<PeerIp>();
+        self.subject.entity = Some((Arc::new(key), is_peer));
         self
     }
 

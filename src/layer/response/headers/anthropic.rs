@@ -8,7 +8,10 @@ use super::{
     errors::{ErrorDialect, ErrorShape, LONGEST_RETRY},
     triple::{Reset, Triple},
 };
-use crate::{layer::InvalidPolicy, model::LimitName};
+use crate::{
+    layer::InvalidPolicy,
+    model::{IntoName, LimitName},
+};
 
 const REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("anthropic-ratelimit-requests-limit"),
@@ -78,26 +81,26 @@ impl Anthropic {
     }
 
     /// Reports the limit `name`, which counts requests.
-    pub fn requests(mut self, name: impl Into<String>) -> Self {
-        self.requests = Some(name.into());
+    pub fn requests(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.requests = Some(name.as_text().to_owned());
         self
     }
 
     /// Reports the limit `name`, which counts input and output tokens.
-    pub fn tokens(mut self, name: impl Into<String>) -> Self {
-        self.tokens = Some(name.into());
+    pub fn tokens(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.tokens = Some(name.as_text().to_owned());
         self
     }
 
     /// Reports the limit `name`, which counts input tokens.
-    pub fn input_tokens(mut self, name: impl Into<String>) -> Self {
-        self.input_tokens = Some(name.into());
+    pub fn input_tokens(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.input_tokens = Some(name.as_text().to_owned());
         self
     }
 
     /// Reports the limit `name`, which counts output tokens.
-    pub fn output_tokens(mut self, name: impl Into<String>) -> Self {
-        self.output_tokens = Some(name.into());
+    pub fn output_tokens(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.output_tokens = Some(name.as_text().to_owned());
         self
     }
 

@@ -8,7 +8,10 @@ use super::{
     errors::{ErrorDialect, ErrorShape, LONGEST_RETRY},
     triple::{Reset, Triple},
 };
-use crate::{layer::InvalidPolicy, model::LimitName};
+use crate::{
+    layer::InvalidPolicy,
+    model::{IntoName, LimitName},
+};
 
 const REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
@@ -74,14 +77,14 @@ impl OpenAi {
     }
 
     /// Reports the limit `name`, which counts requests.
-    pub fn requests(mut self, name: impl Into<String>) -> Self {
-        self.requests = Some(name.into());
+    pub fn requests(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.requests = Some(name.as_text().to_owned());
         self
     }
 
     /// Reports the limit `name`, which counts tokens.
-    pub fn tokens(mut self, name: impl Into<String>) -> Self {
-        self.tokens = Some(name.into());
+    pub fn tokens(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.tokens = Some(name.as_text().to_owned());
         self
     }
 

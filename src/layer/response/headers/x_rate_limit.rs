@@ -3,7 +3,10 @@
 use http::HeaderName;
 
 use super::triple::{Reset, Triple};
-use crate::{layer::InvalidPolicy, model::LimitName};
+use crate::{
+    layer::InvalidPolicy,
+    model::{IntoName, LimitName},
+};
 
 const NAMES: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit"),
@@ -41,8 +44,8 @@ impl XRateLimit {
     }
 
     /// Reports the limit `name`, even if another one has less left.
-    pub fn of(mut self, name: impl Into<String>) -> Self {
-        self.limit = Some(name.into());
+    pub fn of(mut self, name: impl IntoName<LimitName>) -> Self {
+        self.limit = Some(name.as_text().to_owned());
         self
     }
 

@@ -1,13 +1,10 @@
 //! The amounts that the rules have found in a body so far.
 
+use http::HeaderMap;
 use smallvec::SmallVec;
 
 use crate::{
-    layer::{
-        ResponseHead, Settle,
-        request::lease_slot::LeaseSlot,
-        settle::{BadAmount, in_bounds},
-    },
+    layer::{ResponseHead, Settle, request::lease_slot::LeaseSlot, settle::in_bounds},
     model::LimitName,
     telemetry,
 };
@@ -51,33 +48,28 @@ impl Findings {
         for (((limit, rule), base), found) in rules.iter().zip(&self.bases).zip(&mut self.found) {
             match find(rule, *base).map(in_bounds) {
                 Some(Ok(counted)) => *found = Some(counted),
-                Some(Err(bad)) if !self.wrong => {
-                    self.wrong = true;
-                    telemetry::settle_value_ignored(limit, BODY, bad.label(), &bad.to_string());
+                Some(Err(bad)) if !std::mem::replace(&mut self.wrong, true) => {
+                    telemetry::settle_value_ignored(limit, BODY, bad.label(), bad.reason());
                 }
                 None | Some(Err(_)) => {}
             }
         }
     }
 
-    /// Takes the values that the rules read in the trailers.
-    pub(super) fn read(
-        &mut self,
-        rules: &Rules,
-        read: impl Fn(&LimitName, &Settle) -> Option<Result<Option<u64>, BadAmount>>,
-    ) {
+    /// Takes the values that the rules find in the trailers.
+    pub(super) fn read(&mut self, rules: &Rules, trailers: &HeaderMap) {
         for ((limit, rule), found) in rules.iter().zip(&mut self.found) {
-            match read(limit, rule) {
-                None => {}
-                Some(Ok(amount)) => *found = amount,
-                Some(Err(_)) => self.wrong = true,
+            match rule.source.in_trailers(limit, trailers) {
+                Ok(amount) => *found = amount.or(*found),
+                Err(_) => self.wrong = true,
             }
         }
     }
 
-    /// Records that something was found that gives no amount, and that it was reported.
-    pub(super) fn went_wrong(&mut self) {
-        self.wrong = true;
+    /// Records that something was found that gives no amount. Returns `true` if that is to be
+    /// reported, which is done once for each body.
+    pub(super) fn goes_wrong(&mut self) -> bool {
+        !std::mem::replace(&mut self.wrong, true)
     }
 
     /// Returns `true` if one of the rules that `which` selects has found something.

@@ -69,16 +69,6 @@ impl Format {
             () => Self::Other,
         }
     }
-
-    /// Returns `true` if rules can read the format.
-    pub(super) fn is_read(self) -> bool {
-        match self {
-            Self::Events | Self::Json => true,
-            #[cfg(feature = "usage-body")]
-            Self::Messages => true,
-            Self::Grpc | Self::Encoded | Self::Other => false,
-        }
-    }
 }
 
 fn is(value: &[u8], name: &str) -> bool {

@@ -5,6 +5,7 @@ mod findings;
 mod format;
 #[cfg(feature = "usage-body")]
 mod messages;
+mod meters;
 mod tail;
 mod topping_up;
 #[cfg(feature = "usage-body")]

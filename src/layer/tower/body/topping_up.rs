@@ -23,7 +23,7 @@ use crate::{
 /// Acquires more of a limit while the body streams.
 #[derive(Default)]
 pub(super) struct ToppingUp {
-    asking: Option<Asking>,
+    asking: Option<MoreTokens>,
     over: Option<Over>,
 }
 
@@ -35,7 +35,7 @@ enum Over {
     Unanswered,
 }
 
-struct Asking {
+struct MoreTokens {
     limit: LimitName,
     tokens: u64,
     // The mutex makes the future `Sync`, like the rest of the body. It is never locked, only
@@ -81,7 +81,7 @@ impl ToppingUp {
             let Poll::Ready(answer) = more.as_mut().poll(context) else {
                 return;
             };
-            let Some(Asking { limit, tokens, .. }) = self.asking.take() else {
+            let Some(MoreTokens { limit, tokens, .. }) = self.asking.take() else {
                 return;
             };
             match answer {
@@ -104,7 +104,7 @@ impl ToppingUp {
             // The request passed uncharged.
             Ok(None) => self.over = Some(Over::Unanswered),
             Ok(Some(more)) => {
-                self.asking = Some(Asking {
+                self.asking = Some(MoreTokens {
                     limit,
                     tokens,
                     more: Mutex::new(more),

@@ -1,81 +1,87 @@
-//! The usage that a body reports, in each format that can be read.
+//! Reads the usage that a body reports, in each format that can be read.
 
 use super::{
-    event_stream::Part,
+    event_stream::{EventStream, Part},
     format::Format,
     messages::{Messages, Misfit},
+    meters::Ignored,
 };
-use crate::layer::{
-    settle::BadAmount,
-    usage::{Paths, Reader, ReportedAmount, Usage},
-};
+use crate::layer::usage::{Paths, Reader, ReportedAmount, Usage};
 
 /// Reads the usage that a body reports.
 pub(super) struct UsageReader {
     reader: Reader,
-    messages: Messages,
+    framing: Framing,
+}
+
+/// The way in which a body contains its JSON.
+enum Framing {
+    Events(EventStream),
+    Messages(Messages),
+    Json,
+    /// No more of the body can be read.
+    Unknown,
 }
 
 impl UsageReader {
     /// Returns `None` if bodies of this format are not read.
     pub(super) fn new(format: Format, paths: &Paths) -> Option<Self> {
-        format.is_read().then(|| Self {
-            reader: Reader::new(paths),
-            messages: Messages::default(),
-        })
+        let framing = match format {
+            Format::Events => Framing::Events(EventStream::default()),
+            Format::Messages => Framing::Messages(Messages::default()),
+            Format::Json => Framing::Json,
+            Format::Grpc | Format::Encoded | Format::Other => return None,
+        };
+        let reader = Reader::new(paths);
+        Some(Self { reader, framing })
     }
 
-    /// Reads a part of a stream of server-sent events.
-    pub(super) fn read_part(&mut self, paths: &Paths, part: Part<'_>) {
-        match part {
-            Part::Data(data) => self.reader.read(paths, data),
-            Part::End => self.reader.begin_again(),
-        }
-    }
-
-    /// Reads a piece of a body of any other format.
+    /// Reads a piece of the body.
     ///
     /// # Errors
-    /// The reason why no more of the body can be read.
-    pub(super) fn read_piece(
-        &mut self,
-        format: Format,
-        paths: &Paths,
-        piece: &[u8],
-    ) -> Result<(), &'static str> {
-        match format {
-            Format::Json => {
-                self.reader.read(paths, piece);
-                if self.reader.is_lost() {
-                    Err("it is no JSON, or too deep")
-                } else {
-                    Ok(())
-                }
+    /// [`Ignored`] if a value gives no amount, or if no more of the body can be read.
+    pub(super) fn read(&mut self, paths: &Paths, piece: &[u8]) -> Result<(), Ignored> {
+        let Self { reader, framing } = self;
+        let part = |part: Part<'_>| match part {
+            Part::Data(data) => reader.read(paths, data),
+            Part::End => reader.begin_again(),
+        };
+        let problem = match framing {
+            Framing::Events(stream) => {
+                stream.feed(piece, part);
+                None
             }
-            Format::Messages => {
-                let Self { reader, messages } = self;
-                let read = messages.feed(piece, |part| match part {
-                    Part::Data(data) => reader.read(paths, data),
-                    Part::End => reader.begin_again(),
-                });
-                read.map_err(|Misfit| "it is no event stream of Amazon's")
+            Framing::Messages(messages) => messages
+                .feed(piece, part)
+                .err()
+                .map(|Misfit| "it is no event stream of Amazon's"),
+            Framing::Json => {
+                reader.read(paths, piece);
+                reader.is_lost().then_some("it is no JSON, or too deep")
             }
-            _ => Ok(()),
+            Framing::Unknown => None,
+        };
+        if let Some(problem) = problem {
+            self.give_up();
+            return Err(("malformed", problem));
+        }
+        match self.reader.take_problem() {
+            Some(bad) => Err((bad.label(), bad.reason())),
+            None => Ok(()),
         }
     }
 
-    /// Returns `true` if a number has come since the last call.
-    pub(super) fn take_news(&mut self) -> bool {
-        self.reader.take_news()
+    /// Stops reading.
+    pub(super) fn give_up(&mut self) {
+        self.framing = Framing::Unknown;
+    }
+
+    pub(super) fn has_given_up(&self) -> bool {
+        matches!(self.framing, Framing::Unknown)
     }
 
     /// Returns the amount that the body has reported so far.
     pub(super) fn told(&self, usage: &Usage) -> Option<ReportedAmount> {
         usage.told(&self.reader)
-    }
-
-    /// Returns the first value that gave no amount, once.
-    pub(super) fn take_problem(&mut self) -> Option<BadAmount> {
-        self.reader.take_problem()
     }
 }

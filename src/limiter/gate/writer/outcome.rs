@@ -216,8 +216,9 @@ pub(super) fn apply(
             } else {
                 GateGrant::new
             };
-            let grant =
-                grant(gate.clone(), waiter.limits, waiter.amounts, left).starting_at(starts_at);
+            let grant = grant(gate.clone(), waiter.limits, waiter.amounts, left)
+                .starting_at(starts_at)
+                .in_periods_of(&bucket);
             (
                 waiter.reply,
                 waiter.until,

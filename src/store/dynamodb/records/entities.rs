@@ -1,6 +1,9 @@
 //! Entities.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -21,7 +24,7 @@ use super::{
     batch::{Item, corrupt, text_of},
 };
 use crate::{
-    model::{Entity, EntityId},
+    model::{Entity, EntityId, from_seconds, to_seconds},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -51,7 +54,8 @@ pub(super) fn decode(item: &Item) -> Result<Entity, StoreError> {
         entity.name = name.to_owned();
     }
     if let Some(created) = text_of(item, CREATED_AT) {
-        entity.created_at = parse_timestamp(created).ok_or_else(|| corrupt(CREATED_AT))?;
+        let time = parse_timestamp(created).ok_or_else(|| corrupt(CREATED_AT))?;
+        entity.created_at = Some(time);
     }
     if let Some(AttributeValue::M(metadata)) = item.get(METADATA) {
         let texts = metadata
@@ -68,7 +72,10 @@ fn encode(namespace: &str, entity: &Entity) -> Result<Item, StoreError> {
     put(ENTITY_ID, text(entity.id.as_str()));
     put(NAME, text(&entity.name));
     put(CASCADE, AttributeValue::Bool(entity.cascade));
-    put(CREATED_AT, text(timestamp(entity.created_at)?));
+    put(
+        CREATED_AT,
+        text(timestamp(entity.created_at.unwrap_or(UNIX_EPOCH))?),
+    );
     let metadata = entity
         .metadata
         .iter()
@@ -118,15 +125,15 @@ pub(super) async fn create(
     }
 }
 
-/// Formats epoch seconds as the table spells them: `2026-01-31T12:00:00Z`.
-pub(crate) fn timestamp(seconds: i64) -> Result<String, StoreError> {
-    DateTime::from_secs(seconds)
+/// Formats a time as the table spells it, in whole seconds: `2026-01-31T12:00:00Z`.
+pub(crate) fn timestamp(time: SystemTime) -> Result<String, StoreError> {
+    DateTime::from_secs(to_seconds(time))
         .fmt(DateTimeFormat::DateTime)
         .map_err(|error| StoreError::new(StoreErrorKind::Rejected, error.to_string()))
 }
 
-pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
+pub(crate) fn parse_timestamp(text: &str) -> Option<SystemTime> {
     DateTime::from_str(text, DateTimeFormat::DateTimeWithOffset)
         .ok()
-        .map(|time| time.secs())
+        .map(|time| from_seconds(time.secs()))
 }

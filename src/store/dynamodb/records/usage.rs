@@ -5,7 +5,10 @@
 //! tollgate aggregator writes only the date for a day and only the month for a month. Both are read
 //! in the same way, because the item's attributes define its window.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::SystemTime,
+};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 
@@ -22,7 +25,10 @@ use super::{
     pages::{self, PartitionQuery, Reach},
 };
 use crate::{
-    model::{EntityId, LimitName, Resource, UsageQuery, UsageSnapshot, UsageSubject, UsageWindow},
+    model::{
+        EntityId, LimitName, Resource, UsageQuery, UsageSnapshot, UsageSubject, UsageWindow,
+        to_seconds,
+    },
     store::{Cursor, Page, StoreError},
 };
 
@@ -112,8 +118,8 @@ async fn whole(client: &Client, table: &str, rows: &[Item]) -> Result<Vec<Item>,
 /// Returns the least and the greatest sort key of the requested windows, for all spellings of a
 /// window.
 fn bounds(query: &UsageQuery, prefix: &str) -> (String, String) {
-    let spelled = |time: Option<i64>| {
-        time.filter(|time| (0..=LATEST).contains(time))
+    let spelled = |time: Option<SystemTime>| {
+        time.filter(|time| (0..=LATEST).contains(&to_seconds(*time)))
             .and_then(|time| timestamp(time).ok())
     };
     let lowest = spelled(query.since).map_or(String::new(), |since| shortest(&since).to_owned());
@@ -180,13 +186,14 @@ fn count<N: std::str::FromStr>(attribute: &str, number: &str) -> Result<N, Store
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::from_seconds;
 
     /// 2026-01-31T14:00:00Z.
     const TIME: i64 = 1_769_868_000;
 
     fn query(since: Option<i64>, until: Option<i64>) -> UsageQuery {
         let mut query = UsageQuery::new(UsageSubject::Resource(Resource::new("api").unwrap()));
-        (query.since, query.until) = (since, until);
+        (query.since, query.until) = (since.map(from_seconds), until.map(from_seconds));
         query
     }
 

@@ -32,7 +32,7 @@ fn ask(limiter: &RateLimiter, cost: u64) -> Acquire {
 
 /// Returns the current time in epoch ms.
 fn now() -> i64 {
-    tollgate::clock::SystemClock.now()
+    tollgate::clock::SystemClock::new().now()
 }
 
 /// On a busy machine a waiter may wake this many ms late. No waiter wakes early.

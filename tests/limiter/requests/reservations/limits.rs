@@ -135,7 +135,7 @@ async fn a_request_does_not_wait_for_a_limit_that_only_observes() {
                 .acquire("user", "api")
                 .limits(limits.clone())
                 .cost("tokens", 1)
-                .shadow("seen")
+                .shadow_limit("seen")
         };
         let start = Instant::now();
         let lease = ask().until_ready(LONG).await.unwrap();

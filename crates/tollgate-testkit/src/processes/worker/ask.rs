@@ -86,7 +86,7 @@ impl Asker {
         }
         let result = self.acquire().await;
         let lease = result.map_err(|error| shared.refused(request, &error))?;
-        let left = lease.status().iter().map(|status| status.available).min();
+        let left = lease.statuses().iter().map(|status| status.available).min();
         shared.log.note(request, Kind::Granted { left });
         if shared.mode == Mode::Settle {
             self.work(request, lease).await;

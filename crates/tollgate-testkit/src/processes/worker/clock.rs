@@ -28,7 +28,7 @@ impl SteppedClock {
 
 impl Clock for SteppedClock {
     fn now(&self) -> i64 {
-        SystemClock
+        SystemClock::new()
             .now()
             .saturating_add(self.ahead.load(Ordering::SeqCst))
     }

@@ -84,7 +84,7 @@ impl ListFields {
         else {
             return;
         };
-        // Appended, because an inner layer may have reported its own limits.
+        // Append, because an inner layer may have reported its own limits.
         headers.append(RATE_LIMIT_POLICY, policy);
         append(headers, left);
     }

@@ -2,11 +2,11 @@
 //!
 //! | extractor | value | if it is missing |
 //! |---|---|---|
-//! | [`LeaseHandle`](crate::layer::LeaseHandle) | the request's lease, to adjust it | 500 and an error event, because the layer is missing |
+//! | [`LeaseHandle`] | the request's lease, to adjust it | 500 and an error event, because the layer is missing |
 //! | `Option<LeaseHandle>` | the same | `None` |
-//! | [`RateLimitStatus`](crate::layer::RateLimitStatus) | the state of the limits | 500, as above |
+//! | [`RateLimitStatus`] | the state of the limits | 500, as above |
 //! | `Option<RateLimitStatus>` | the same | `None` |
-//! | [`BoundLimiter`](crate::layer::BoundLimiter) | a limiter, to acquire when the handler knows the cost | 500, as above |
+//! | [`BoundLimiter`] | a limiter, to acquire when the handler knows the cost | 500, as above |
 //! | `Option<BoundLimiter>` | the same | `None` |
 //!
 //! Exempt and unlimited requests have the same extensions as others. So has a request that passed

@@ -63,7 +63,7 @@ impl RateLimitLayer {
 
 impl RateLimitLayer {
     /// Returns the headers that responses may have because of the layer's current routes:
-    /// [`Routes::exposed_headers`].
+    /// see [`Routes::exposed_headers`](crate::layer::Routes::exposed_headers).
     pub fn exposed_headers(&self) -> Vec<HeaderName> {
         self.setup.routes.load().routes().exposed_headers()
     }

@@ -1,5 +1,7 @@
 //! Stored limits and entities, of a store that has records.
 
+use std::time::{Duration, SystemTime};
+
 use tollgate::{
     Limit, Resource,
     model::{BucketKey, ConfigScope, Entity, EntityId, StoredConfig},
@@ -96,10 +98,11 @@ async fn an_entity_is_created_once(store: &dyn Store) {
         return;
     };
     assert_eq!(look_up(records, &[], None).await.entity, None);
-    let entity = Entity::new(user())
+    let mut entity = Entity::new(user())
         .with_parent("org".try_into().unwrap())
         .cascading()
         .with_metadata("plan", "pro");
+    entity.created_at = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
     assert!(records.create_entity(&entity).await.unwrap());
     assert!(!records.create_entity(&Entity::new(user())).await.unwrap());
     assert_eq!(look_up(records, &[], None).await.entity, Some(entity));

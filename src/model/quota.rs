@@ -36,6 +36,14 @@ impl Renewal {
         }
     }
 
+    /// Returns the calendar; `None` for sessions.
+    pub fn calendar(&self) -> Option<&Calendar> {
+        match self {
+            Self::Calendar(calendar) => Some(calendar),
+            Self::Session(_) => None,
+        }
+    }
+
     /// Returns the length of the shortest period, ms.
     pub fn length(&self) -> i64 {
         match self {
@@ -89,6 +97,11 @@ impl Calendar {
     /// Returns the schedule.
     pub fn schedule(&self) -> &ResetSchedule {
         &self.0.schedule
+    }
+
+    /// Returns the name of the time zone.
+    pub fn zone(&self) -> &str {
+        self.0.schedule.zone()
     }
 
     /// Returns the form that a table stores.

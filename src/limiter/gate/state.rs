@@ -193,10 +193,11 @@ impl GateState {
     }
 
     /// Notes the bucket as a read or a refused write has shown it. This image decides the requests
-    /// that wait, however short the time is for which an image counts as fresh.
+    /// that wait, however short the time is for which an image counts as fresh. Later requests
+    /// are not decided by it.
     pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         self.saw(bucket, now);
-        self.shown = true;
+        self.shown = !self.queue.is_empty();
     }
 
     /// Returns why the bucket grants nothing, if a fresh image shows that.

@@ -13,7 +13,7 @@ use crate::{model::VersionRecord, store::StoreError};
 type Item = HashMap<String, AttributeValue>;
 
 const SCHEMA_VERSION: &str = "schema_version";
-const CLIENT_MIN_VERSION: &str = "client_min_version";
+pub(super) const CLIENT_MIN_VERSION: &str = "client_min_version";
 const LAMBDA_VERSION: &str = "lambda_version";
 const UPDATED_AT: &str = "updated_at";
 const UPDATED_BY: &str = "updated_by";

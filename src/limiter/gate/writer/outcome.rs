@@ -94,8 +94,8 @@ pub(super) fn refuse(
         ),
         None => state.others.forget(),
     }
-    state.was_shown(bucket, time);
     state.put_back(batch);
+    state.was_shown(bucket, time);
     drop(state);
     answer(decisions);
 }

@@ -15,6 +15,7 @@ use super::{
         pause,
     },
     batch::{Item, unbuildable},
+    client_version,
     config_item::{key, resource_word, write},
 };
 use crate::{
@@ -34,6 +35,7 @@ pub(super) async fn put(
     scope: &ConfigScope,
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
+    client_version::require_for(client, table, config).await?;
     for attempt in 0..MOST_RACES {
         pause::before(attempt).await;
         let known = get(client, table, namespace, scope).await?;

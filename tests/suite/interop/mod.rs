@@ -16,6 +16,7 @@
 //! | registers namespaces | the same ids; nothing of another namespace | `records` |
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
+//! | evaluates and decodes schedules | the same answers | `schedules` |
 //! | floods, or is killed meanwhile | its share; the other client continues | `flood` |
 
 mod buckets;
@@ -26,4 +27,5 @@ mod mixed;
 mod peer;
 mod records;
 mod same_items;
+mod schedules;
 mod usage;

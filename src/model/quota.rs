@@ -55,9 +55,9 @@ impl Renewal {
 
 /// A reset schedule that remembers the last period. Clones share it.
 #[derive(Clone)]
-pub struct Calendar(Arc<Inner>);
+pub struct Calendar(Arc<CalendarState>);
 
-struct Inner {
+struct CalendarState {
     schedule: ResetSchedule,
     compact: Box<str>,
     /// A time in the last period that was asked for, and the period's end. Epoch ms.
@@ -69,7 +69,7 @@ impl Calendar {
     pub fn new(schedule: ResetSchedule) -> Self {
         let compact = schedule.encode().into();
         let last = Mutex::new((0, 0));
-        Self(Arc::new(Inner {
+        Self(Arc::new(CalendarState {
             schedule,
             compact,
             last,

@@ -96,6 +96,12 @@ impl RefillRule {
         self.renewed_in <= 0
     }
 
+    /// Returns `true` if the quota's period ends within `elapsed` ms.
+    #[inline]
+    fn is_over(self, elapsed: i64) -> bool {
+        elapsed >= self.renewed_in && self.is_quota()
+    }
+
     /// Returns the time until the limit is full at once, milliseconds; `i64::MAX` for a token
     /// bucket.
     pub(super) fn renewed_in(self) -> i64 {
@@ -112,7 +118,7 @@ impl RefillRule {
     ///
     /// A quota has no refill, and more than its capacity as soon as its period has ended.
     pub fn accrue(self, elapsed: i64, remainder: i64) -> Refill {
-        if elapsed >= self.renewed_in {
+        if self.is_over(elapsed) {
             return Refill {
                 raw: RENEWED,
                 remainder: 0,
@@ -158,7 +164,7 @@ impl RefillRule {
     /// needs no division, so it takes a tenth of the time, and most buckets are full.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {
-        if elapsed >= self.renewed_in {
+        if self.is_over(elapsed) {
             return true;
         }
         let missing = self

@@ -4,22 +4,14 @@
 //! are separated by `;`, and fields that are `*` are left out. All entries of an item have the same
 //! time zone, which is stored beside them.
 
-use super::{
-    bounds::MOST_ENTRIES,
-    cron::Cron,
-    entry::{Change, ScheduleEntry},
-    error::{CompactProblem, InvalidSchedule},
-    field::digits,
-    reset::ResetSchedule,
-    schedule::Schedule,
-};
+use super::{adjustment::Adjustment, cron::Cron, reset::ResetSchedule, schedule::Schedule};
 
-const VERSION: usize = 1;
+pub(super) const VERSION: usize = 1;
 
 /// The tags of the fields: minute, hour, day of month, month, weekday.
-const FIELDS: [char; 5] = ['m', 'h', 'D', 'M', 'w'];
+pub(super) const FIELDS: [char; 5] = ['m', 'h', 'D', 'M', 'w'];
 /// The tags of the numbers: scale in thousandths, capacity, refill amount, refill period.
-const NUMBERS: [char; 4] = ['s', 'c', 'a', 'p'];
+pub(super) const NUMBERS: [char; 4] = ['s', 'c', 'a', 'p'];
 
 impl Schedule {
     /// Returns the form in which the Python client stores the schedule. The zone is stored beside
@@ -27,9 +19,9 @@ impl Schedule {
     pub fn encode(&self) -> String {
         let entries = self.entries().iter().map(|entry| {
             let mut out = fields(&entry.cron);
-            let numbers = match entry.change {
-                Change::Scale(scale) => [Some(scale), None, None, None],
-                Change::Replace {
+            let numbers = match entry.adjustment {
+                Adjustment::Scale(scale) => [Some(scale), None, None, None],
+                Adjustment::Replace {
                     capacity,
                     refill_amount,
                     refill_period,
@@ -44,35 +36,6 @@ impl Schedule {
         });
         joined(entries)
     }
-
-    /// Decodes the stored form.
-    ///
-    /// # Errors
-    /// [`InvalidSchedule::Undecodable`] if the form is not exactly of the version that this crate
-    /// knows. Also the errors of [`Schedule::new`].
-    pub fn decode(text: &str, zone: &str) -> Result<Self, InvalidSchedule> {
-        let entries = entries(text, |entry, at| {
-            let [scale, capacity, refill_amount, refill_period] = entry.numbers;
-            let replaces = capacity.or(refill_amount).or(refill_period).is_some();
-            let change = match scale {
-                Some(_) if replaces => return Err((at, CompactProblem::Numbers)),
-                Some(scale) => Change::Scale(scale),
-                None => Change::Replace {
-                    capacity,
-                    refill_amount,
-                    refill_period,
-                },
-            };
-            let change = change
-                .checked()
-                .map_err(|_| (at, CompactProblem::Numbers))?;
-            Ok(ScheduleEntry {
-                cron: entry.cron,
-                change,
-            })
-        })?;
-        Self::new(entries, zone)
-    }
 }
 
 impl ResetSchedule {
@@ -80,22 +43,6 @@ impl ResetSchedule {
     /// it.
     pub fn encode(&self) -> String {
         joined(self.crons.iter().map(fields))
-    }
-
-    /// Decodes the stored form.
-    ///
-    /// # Errors
-    /// [`InvalidSchedule::Undecodable`] if the form is not exactly of the version that this crate
-    /// knows, or has numbers. Also the errors of [`ResetSchedule::new`].
-    pub fn decode(text: &str, zone: &str) -> Result<Self, InvalidSchedule> {
-        let crons = entries(text, |entry, at| {
-            let mut tags = NUMBERS.into_iter().zip(entry.numbers);
-            match tags.find(|(_, number)| number.is_some()) {
-                Some((tag, _)) => Err((at, CompactProblem::ResetTag(tag))),
-                None => Ok(entry.cron),
-            }
-        })?;
-        Self::of_crons(crons.into(), zone)
     }
 }
 
@@ -110,74 +57,4 @@ fn fields(cron: &Cron) -> String {
     restricted
         .map(|(tag, field)| format!("{tag}{field}"))
         .collect()
-}
-
-/// A decoded entry, whose numbers are not checked.
-struct Decoded {
-    cron: Cron,
-    /// In the order of [`NUMBERS`].
-    numbers: [Option<u64>; 4],
-}
-
-type CompactFault = (usize, CompactProblem);
-
-/// Decodes each entry, and passes it on with the byte at which it begins.
-fn entries<T>(
-    text: &str,
-    finish: impl Fn(Decoded, usize) -> Result<T, CompactFault>,
-) -> Result<Vec<T>, InvalidSchedule> {
-    let body = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    let mut at = text.len() - body.len();
-    let entries = if digits(&text[..at]) != Some(VERSION) {
-        Err((0, CompactProblem::Version))
-    } else if body.is_empty() {
-        Err((at, CompactProblem::Empty))
-    } else if body.split(';').nth(MOST_ENTRIES).is_some() {
-        Err((at, CompactProblem::TooManyEntries))
-    } else {
-        let decoded = body.split(';').map(|entry| {
-            let begin = at;
-            at += entry.len() + 1;
-            finish(decode(entry, begin)?, begin)
-        });
-        decoded.collect()
-    };
-    entries.map_err(|(position, problem)| InvalidSchedule::Undecodable {
-        text: text.into(),
-        position,
-        problem,
-    })
-}
-
-/// Decodes the entry that begins at byte `at`.
-fn decode(entry: &str, at: usize) -> Result<Decoded, CompactFault> {
-    let (mut fields, mut numbers) = ([None; 5], [None; 4]);
-    let mut rest = entry;
-    while let Some(tag) = rest.chars().next() {
-        let at = at + entry.len() - rest.len();
-        let tail = &rest[tag.len_utf8()..];
-        let length = tail.find(|letter: char| !"0123456789-,/*".contains(letter));
-        let (value, tail) = tail.split_at(length.unwrap_or(tail.len()));
-        rest = tail;
-        let field = FIELDS.iter().position(|known| *known == tag);
-        let number = NUMBERS.iter().position(|known| *known == tag);
-        let is_new = if let Some(field) = field.and_then(|index| fields.get_mut(index)) {
-            if value.is_empty() {
-                return Err((at, CompactProblem::Value(tag)));
-            }
-            field.replace((at + 1, value)).is_none()
-        } else if let Some(number) = number.and_then(|index| numbers.get_mut(index)) {
-            let value = digits(value).and_then(|value| u64::try_from(value).ok());
-            let value = value.ok_or((at, CompactProblem::Value(tag)))?;
-            number.replace(value).is_none()
-        } else {
-            return Err((at, CompactProblem::Tag));
-        };
-        if !is_new {
-            return Err((at, CompactProblem::Duplicate(tag)));
-        }
-    }
-    let fields = fields.map(|field| field.unwrap_or((at, "*")));
-    let cron = Cron::of_fields(fields).map_err(|(at, problem)| (at, problem.into()))?;
-    Ok(Decoded { cron, numbers })
 }

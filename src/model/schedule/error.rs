@@ -127,7 +127,7 @@ pub enum CompactProblem {
     TooManyEntries,
     /// A cron field is not valid.
     #[error(transparent)]
-    Field(#[from] CronProblem),
+    CronField(#[from] CronProblem),
 }
 
 /// A fault in an expression, and the byte at which it begins.

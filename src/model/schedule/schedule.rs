@@ -1,8 +1,9 @@
 //! A schedule of parameters: which entry is active, and until when.
 
 use super::{
+    adjustment::LimitNumbers,
     bounds::MOST_ENTRIES,
-    entry::{LimitNumbers, ScheduleEntry},
+    entry::ScheduleEntry,
     error::InvalidSchedule,
     horizon::Unit,
     scan::{first, matches, next_minute},

@@ -71,6 +71,9 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         let consumed = fields.counter(LimitField::Consumed)?.unwrap_or(0);
         if name == PRESSURE {
+            if parameters.refill_amount() == 0 {
+                return Err(corrupt(&limit_attribute(name, LimitField::RefillAmount)));
+            }
             // The writes to this item, only measured: no request is denied for it. Not divided
             // among the shards, because every item takes this many writes.
             let level = Level {

@@ -36,7 +36,15 @@ pub(super) fn period(
     shard_count: u32,
 ) -> Result<Option<Period>, String> {
     let attribute = |field| limit_attribute(limit, field);
-    let own = || attribute(LimitField::ResetSchedule);
+    // The attribute with the reset schedule that counts for the limit.
+    let own = || {
+        let own = attribute(LimitField::ResetSchedule);
+        if item.contains_key(&own) {
+            own
+        } else {
+            RESET_SCHEDULE.to_owned()
+        }
+    };
     if parameters.refill_amount() > 0 {
         // Nothing refills beside the calendar of a quota.
         return match (item.contains_key(RESET_SCHEDULE), schedule(item, limit)) {

@@ -59,7 +59,7 @@ fn entry() -> impl Strategy<Value = ScheduleEntry> {
         (cron(), 1u64..5000)
             .prop_map(|(cron, scale)| ScheduleEntry::scaled(&cron, scale as f64 / 1000.0)),
         (cron(), numbers).prop_map(|(cron, (capacity, refill))| {
-            ScheduleEntry::replaced(&cron, capacity, refill, Some(9))
+            ScheduleEntry::replaced(&cron, capacity, refill, Some(Duration::from_secs(9)))
         }),
     ]
     .prop_map(Result::unwrap)
@@ -73,7 +73,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn the_next_boundary_is_that_of_a_scan(

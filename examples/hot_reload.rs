@@ -120,7 +120,7 @@ impl RoutesFile {
             }
         };
         let parsed = parse(&text);
-        // Stored even if it is invalid, so that an invalid file is logged only once.
+        // Store the text even if it is invalid, so that an invalid file is logged only once.
         self.text = text;
         match parsed {
             Ok(routes) => {

@@ -1,10 +1,10 @@
 //! A gateway in front of a language model. Every API key and its project have limits for requests
 //! and tokens per minute.
 //!
-//! It speaks OpenAI's chat completions and Anthropic's messages. A request is charged an estimate
-//! before the model is called. After the response, streamed or not, the charge is settled to the
-//! usage that the model reports. A refusal has the headers and the body that the API's own clients
-//! understand.
+//! The gateway speaks OpenAI's chat completions and Anthropic's messages. A request is charged an
+//! estimate before the model is called. After the response, streamed or not, the charge is settled
+//! to the usage that the model reports. A refusal has the headers and the body that the API's own
+//! clients understand.
 //!
 //! The model is a fake with its own socket, and the table is in the embedded engine, so there is
 //! nothing to install. `UPSTREAM=http://127.0.0.1:11434` selects another model server, and
@@ -132,8 +132,8 @@ pub(crate) async fn set_up(limiter: &RateLimiter) -> Result<HashSet<EntityId>, B
             .await?;
         known.insert(key);
     }
-    // The limits of a key. The project's limits are higher than those of one key, and lower than
-    // those of both together.
+    // The limits of a key, and those of the project. The project's limits are higher than those of
+    // one key, and lower than those of both keys together.
     config
         .set(
             ConfigScope::system(),
@@ -162,8 +162,8 @@ fn policy(api: Api) -> Result<Policy, InvalidPolicy> {
         // The handler acquires, because the maximum length of the answer is in the body, which a
         // layer does not read.
         .acquire_in_handler()
-        // If the client gives no maximum: an estimate from earlier requests of this key, at first
-        // this one.
+        // If the client gives no maximum, the cost is learned from earlier requests of this key.
+        // The first request costs `TYPICAL`.
         .cost("tpm", TYPICAL)
         .learn("tpm", Learn::over(20))
         // The used tokens. While the answer streams: the prompt plus about one token per event. At
@@ -205,7 +205,8 @@ pub(crate) fn gateway(
         let route = Router::new()
             .route(api.path(), post(complete))
             .route_layer(RateLimitLayer::new(limiter.clone(), policy(api)?))
-            // Outside the layer, because the layer must see the events that clients do not see.
+            // `as_asked` is outside the layer, because the layer must see the events that clients
+            // do not see.
             .route_layer(middleware::map_response(chunks::as_asked))
             // The last layer is the outermost: it checks the keys before the rate limit layer
             // counts them.
@@ -263,9 +264,9 @@ async fn complete(
         }
         None => limiter,
     };
-    // If it is denied, the error is the response: 429 with `Retry-After`. If it is granted, the
-    // layer keeps the lease until the end of the response and settles it. The handler need not do
-    // anything with it.
+    // If the acquire is denied, the error is the response: 429 with `Retry-After`. If the acquire
+    // is granted, the layer keeps the lease until the end of the response and settles it. The
+    // handler need not do anything with it.
     let _lease = limiter.acquire().await?;
     let asks_for_usage = upstream.api == Api::Anthropic || chunks::ask_for_usage(&mut chat);
     let mut answer = upstream.ask(&chat, &headers).await;

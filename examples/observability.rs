@@ -104,7 +104,7 @@ pub(crate) fn app(
             "/events",
             post(|| async { "ok\n" }).route_layer(layer(events)),
         )
-        // Not limited, because Prometheus is not a user.
+        // The route is not limited, because Prometheus is not a user.
         .route("/metrics", get(move || std::future::ready(scrape.render()))))
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn app(limiter: &RateLimiter) -> Result<Router, Box<dyn Error>> {
 fn routes() -> Result<Routes, Box<dyn Error>> {
     let routes = Routes::builder()
         .unlimited(Route::path("/healthz"))
-        // Against guessing passwords: a few requests per address.
+        // A limit against guessing passwords: a few requests per address.
         .route(
             Route::path("/login").method(Method::POST),
             per_address("login", Limit::per_minute("rpm", 3))?,
@@ -70,7 +70,7 @@ fn routes() -> Result<Routes, Box<dyn Error>> {
             Route::path("/v1/chat/completions"),
             per_key("chat", Limit::per_minute("rpm", 5))?,
         )
-        // Matched by axum's template: the pages of all users are one resource.
+        // The row is matched by axum's template: the pages of all users are one resource.
         .route(
             Route::matched_path("/v1/users/{id}").method(Method::DELETE),
             per_key("delete-user", Limit::per_hour("rph", 2))?,

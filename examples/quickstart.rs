@@ -1,8 +1,8 @@
 //! An axum server whose limits live in DynamoDB.
 //!
-//! Without `AWS_ENDPOINT_URL_DYNAMODB`, it starts an embedded engine: nothing to install, nothing
-//! to configure. With it, the limits live in the table behind that endpoint, under the stack and
-//! namespace in `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
+//! Without `AWS_ENDPOINT_URL_DYNAMODB`, the example starts an embedded engine: nothing to install,
+//! nothing to configure. With that variable, the limits live in the table behind that endpoint,
+//! under the stack and namespace in `TOLLGATE_STACK` and `TOLLGATE_NAMESPACE`.
 
 mod support;
 #[path = "support/table.rs"]

@@ -14,10 +14,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Store calls and background writes need a tokio runtime. The process has one for this purpose:
-//! its only thread starts with the first call and never ends. A limiter that
-//! [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on it. One that is built over a
-//! store of your own needs [`runtime`].
+//! Store calls and background writes need a tokio runtime. The process has a runtime for this
+//! purpose. The only thread of that runtime starts with the first call and never ends. A limiter
+//! that [`RateLimiter::open`](crate::RateLimiter::open) makes here lives on that runtime. A limiter
+//! that is built over a store of your own needs [`runtime`].
 
 use std::{future::IntoFuture, io, sync::OnceLock};
 
@@ -30,8 +30,8 @@ use crate::{
 
 /// Waits on the calling thread for the answer of a future.
 ///
-/// It may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking). Use
-/// `.await` on an async task, because `wait` blocks the thread of the task.
+/// `wait` may be called on plain threads and in [`spawn_blocking`](tokio::task::spawn_blocking).
+/// Use `.await` on an async task, because `wait` blocks the thread of the task.
 ///
 /// # Blocking for ever
 /// On an async task of a `current_thread` runtime, a limiter that lives on the same runtime does
@@ -93,8 +93,8 @@ fn start() -> io::Result<&'static Runtime> {
         .enable_all()
         .build()?;
     if let Err(second) = RUNTIME.set(runtime) {
-        // Two threads were first. Waiting for the end of this one could be waiting on one of its
-        // own threads.
+        // Another thread has set the runtime first. This runtime is not needed. Waiting for its end
+        // could block one of its own threads, so do not wait.
         second.shutdown_background();
     }
     RUNTIME
@@ -104,8 +104,8 @@ fn start() -> io::Result<&'static Runtime> {
 
 /// The output of a future that can be waited for.
 pub trait WaitOutput: Sealed + Sized {
-    /// Returns the answer if there is no thread for store calls. `poll` waits for the future all
-    /// the same.
+    /// Returns the answer if there is no thread for store calls. `poll` waits for the future
+    /// without such a thread.
     #[doc(hidden)]
     fn without_thread(poll: impl FnOnce() -> Self) -> Self;
 }
@@ -119,7 +119,7 @@ impl<T, E: From<Error>> WaitOutput for Result<T, E> {
 
 impl Sealed for Result<(), SettleError> {}
 impl WaitOutput for Result<(), SettleError> {
-    /// A settlement is on its way by itself.
+    /// Waits: the settlement is written in the background, without such a thread.
     fn without_thread(poll: impl FnOnce() -> Self) -> Self {
         poll()
     }
@@ -135,7 +135,7 @@ impl<T> WaitOutput for Option<Result<T, Error>> {
 
 impl Sealed for () {}
 impl WaitOutput for () {
-    /// The end of a flush or a shutdown, which go on by themselves.
+    /// Waits: a flush or a shutdown runs in the background, without such a thread.
     fn without_thread(poll: impl FnOnce() -> Self) -> Self {
         poll()
     }

@@ -56,19 +56,19 @@ impl Clock for SystemClock {
 }
 
 /// A clock that reads the wall clock once and then adds the time since: changes of the wall clock
-/// do not move it. It is the default of limiters in memory, because no other process sees their
-/// buckets.
+/// do not move it. This clock is the default of limiters in memory, because no other process sees
+/// their buckets.
 ///
-/// To read it costs less than a call of the operating system. It counts the processor's ticks, and
-/// about once a second the system's monotonic clock corrects it. If the ticks are not steady, it
-/// asks the operating system.
+/// Reading the clock costs less than a system call. The clock counts the processor's ticks, and
+/// about once a second it is corrected by the system's monotonic clock. If the ticks are not
+/// steady, it asks the operating system.
 #[derive(Debug)]
 pub struct MonotonicClock {
     ticks: quanta::Clock,
     start: Instant,
     /// The tick count at the start.
     started_at: u64,
-    /// The wall clock's time at the start: epoch ns.
+    /// The time of the wall clock at the start: epoch ns.
     epoch: u64,
     /// The time until which the correction is valid: ns of ticks since the start.
     corrected_until: AtomicU64,
@@ -100,7 +100,8 @@ impl MonotonicClock {
     #[cold]
     fn correct(&self, ticks: u64) {
         let elapsed = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        // If two threads correct at the same time, they store nearly the same.
+        // If two threads compute the correction at the same time, their results are nearly the
+        // same.
         self.correction
             .store(elapsed.wrapping_sub(ticks).cast_signed(), Ordering::Relaxed);
         self.corrected_until

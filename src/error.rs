@@ -17,7 +17,7 @@ use crate::model::IncompatibleVersion;
 
 /// The error of an acquire, of a lease, and of opening a limiter.
 ///
-/// The text of each error is one line and complete. It does not repeat a
+/// The text of each error is one line and complete. The text does not repeat a
 /// [`source`](std::error::Error::source), because no error has one.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -264,7 +264,7 @@ pub enum NamespaceError {
     /// There is no namespace with that name or id.
     #[error("there is no namespace {0}")]
     NotFound(String),
-    /// Its status does not allow the call.
+    /// The status of the namespace does not allow the call.
     #[error("the namespace {id} is {status}")]
     Status {
         /// The id of the namespace.
@@ -421,7 +421,7 @@ pub enum StackError {
     NotReady {
         /// The table's name.
         table: String,
-        /// Its status, as DynamoDB names it.
+        /// The status of the table, as DynamoDB names it.
         status: String,
         /// The time that was waited.
         waited: Duration,

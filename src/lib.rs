@@ -64,14 +64,14 @@
 //! - A denied request leaves every limit as it was.
 //! - Dropping is safe anywhere. The documentation of [`layer`] and [`Lease`] describes the effect
 //!   of each drop.
-//! - No request waits for the store beyond its deadline, or waits for capacity unless it is told
-//!   to. No code on its path panics.
+//! - No request waits for the store beyond its deadline. A request waits for capacity only if its
+//!   options say so. No code on the path of a request panics.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "dynamodb", feature = "usage-body")),
     allow(rustdoc::broken_intra_doc_links)
 )]
-// Clocks, randomness and tasks have owners: clippy.toml.
+// Only the modules that `clippy.toml` names may use clocks, randomness and tasks directly.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 #[cfg(feature = "blocking")]

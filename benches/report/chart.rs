@@ -16,7 +16,7 @@ const HELD: RGBColor = RGBColor(46, 125, 80);
 const MISSED: RGBColor = RGBColor(190, 60, 50);
 
 pub(crate) fn draw(rows: &[Row], path: &Path) {
-    // A row without a figure counts as the worst.
+    // A row without a figure is drawn as the worst one.
     let bars = rows
         .iter()
         .filter_map(|row| row.held().map(|_| (row, row.margin().unwrap_or(0.0))));

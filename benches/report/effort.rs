@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) struct Effort {
     /// `true` for a short run that only shows that everything works.
     pub(crate) quick: bool,
-    /// The number of times that each figure is taken, in turns with its reference.
+    /// The number of times that each figure is measured, in turns with its reference.
     pub(crate) rounds: usize,
     /// The time of each measurement.
     pub(crate) window: Duration,
@@ -29,7 +29,7 @@ impl Effort {
         }
     }
 
-    /// Returns `full`, or `quick` in a quick run.
+    /// Returns `quick` in a quick run, else `full`.
     pub(crate) fn pick<T>(self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }

@@ -148,7 +148,7 @@ fn gated(most: usize, keys: [usize; 2]) -> [f64; 2] {
                 acquire.await.expect("there is plenty").commit();
                 key += 1;
             }
-            // A write ends after its answer is delivered: let it end.
+            // Let the write loop end: it ends after its answer is delivered.
             tokio::task::yield_now().await;
             *taken = resident().expect("it was there before");
         }

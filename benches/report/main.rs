@@ -1,11 +1,11 @@
-//! Measures the promised speed and cost of the crate, each figure beside its reference in the same
-//! run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
+//! Measures the promised speed and cost of the crate, each figure together with its reference in
+//! the same run, and writes a table, `target/report/report.json` and `target/report/report.svg`.
 //!
-//! `cargo bench --bench report` takes some minutes. With `-- --quick` it takes less than one, with
-//! few rounds and few keys, so its figures are rough. `-- --only strict` (`counts`, `memory`, …)
-//! prints these rows and writes nothing. The Python client's rows need `TOLLGATE_PEER_PYTHON` and
-//! `TOLLGATE_PEER_SCRIPT`. The Redis rows need `redis-server` and `redis-benchmark`. If they are
-//! missing, the rows say so.
+//! `cargo bench --bench report` takes some minutes. With `-- --quick` the command takes less than a
+//! minute. It then measures few rounds and few keys, so the figures are rough. `-- --only strict`
+//! (`counts`, `memory`, …) prints these rows and writes nothing. The Python client's rows need
+//! `TOLLGATE_PEER_PYTHON` and `TOLLGATE_PEER_SCRIPT`. The Redis rows need `redis-server` and
+//! `redis-benchmark`. If the variables or programs are missing, the rows say so.
 
 mod chart;
 mod counts;

@@ -56,8 +56,8 @@ fn by_key(effort: Effort, count: usize) -> Row {
         .ratio(median(ratios))
 }
 
-/// Measures acquires with a bucket handle, compared with `governor`'s check by key and its direct
-/// check.
+/// Measures acquires with a bucket handle, compared with `governor`'s check by key and its check
+/// without keys.
 pub(crate) fn by_handle(effort: Effort) -> Vec<Row> {
     let limiter = RateLimiter::memory();
     let handle = limiter.bucket("user-0", RESOURCE).expect("they are names");
@@ -124,8 +124,8 @@ fn keys(count: usize) -> Vec<String> {
     keys
 }
 
-/// Returns the output of a future that never waits. Inlined, as an `.await` is: passing the future
-/// into a call and the lease out of it must not be measured.
+/// Returns the output of a future that never waits. Inlined like an `.await`, so that the move of
+/// the future into a call and of the lease out of it is not measured.
 #[inline(always)]
 pub(crate) fn now<F: IntoFuture>(future: F) -> F::Output {
     match pin!(future.into_future()).poll(&mut Context::from_waker(Waker::noop())) {

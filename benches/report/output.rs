@@ -61,7 +61,7 @@ fn markdown(rows: &[Row]) -> String {
     );
     for row in rows {
         let [measure, ours, reference, unit, ratio, target, held, note] = line(row);
-        // The column shows if the target is reached, or the note if there is no target or no
+        // The column shows if the target is reached. It shows the note if there is no target or no
         // figure.
         let held = match held.as_str() {
             "yes" => "yes".into(),

@@ -1,4 +1,4 @@
-//! The Python client on the same engine and table. It creates the table without a stream.
+//! The Python client on the same engine and table. The client creates the table without a stream.
 
 use std::{
     env,
@@ -59,7 +59,7 @@ pub(crate) async fn rows(effort: Effort) -> Vec<Row> {
                 .expect("it was asked")
         },
     );
-    // The ratio of the times, inverted: how many times faster we are.
+    // The ratio of the times, inverted: the factor by which this crate is faster.
     let faster = 1.0 / times.ratio();
     vec![
         latency

@@ -80,7 +80,7 @@ fn beside(effort: Effort, headers: &str, bare: &Route, [ours, theirs]: &[Route; 
     let window = effort.window / 3;
     let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        // The three take short turns, so that a disturbance affects all of them.
+        // The three services take short turns, so that a disturbance affects all of them.
         let [mut base, mut our, mut their] = [(); 3].map(|()| Vec::new());
         let end = Instant::now() + window * 3;
         while Instant::now() < end {

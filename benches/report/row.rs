@@ -11,7 +11,7 @@ pub(crate) struct Row {
     pub(crate) unit: &'static str,
     pub(crate) ours: Option<f64>,
     pub(crate) reference: Option<f64>,
-    /// The ratio of ours to the reference.
+    /// The ratio of our figure to the reference.
     pub(crate) ratio: Option<f64>,
     pub(crate) goal: Goal,
     pub(crate) note: String,
@@ -78,7 +78,7 @@ impl Row {
         }
     }
 
-    /// Sets ours, the reference and the ratio from several rounds.
+    /// Sets our figure, the reference and the ratio from several rounds.
     pub(crate) fn pair(self, pair: &Pair) -> Self {
         self.ours(pair.ours())
             .reference(pair.reference())

@@ -1,4 +1,5 @@
-//! Takes figures in turns, so that a disturbance affects both sides, and returns medians.
+//! Measures our side and the reference in turns, so that a disturbance affects both, and returns
+//! medians.
 
 use std::{
     sync::Arc,
@@ -13,7 +14,7 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Measures both in every round, in alternating order.
+    /// Measures both sides in every round, in alternating order.
     pub(crate) async fn take(
         rounds: usize,
         mut ours: impl AsyncFnMut() -> f64,

@@ -62,7 +62,8 @@ impl World {
     }
 
     /// Returns the bare update of a plain spend, for the buckets of `entities`. Keys, expression,
-    /// conditions and return values are those that a limiter has sent for them.
+    /// conditions and return values are copied from an update that a limiter has sent for the same
+    /// bucket.
     pub(crate) async fn bare(&self, client: Client, entities: &[String]) -> Arc<Bare> {
         let meter = Meter::default();
         let scribe = open(meter.client(self.engine.dynamodb_config()), patient()).await;

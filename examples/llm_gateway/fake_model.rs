@@ -1,5 +1,5 @@
-//! A fake model. It answers with one word for each token of the prompt, up to the maximum length. A
-//! word is a token. If it gets tools, it calls the first one.
+//! A fake model. The model answers with one word for each token of the prompt, up to the maximum
+//! length. A word is a token. If the request has tools, the model calls the first tool.
 
 use std::{convert::Infallible, time::Duration};
 

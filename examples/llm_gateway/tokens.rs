@@ -27,7 +27,7 @@ pub(super) fn prompt(chat: &Chat) -> u64 {
 }
 
 /// Returns the maximum number of tokens of the answer, if the client gives one. If several fields
-/// give one, the largest counts. It is multiplied by the number of choices.
+/// give one, the largest counts. The number is multiplied by the number of choices.
 pub(super) fn longest_answer(chat: &Chat) -> Option<u64> {
     // `1e3` is a number too. The cast turns negative numbers to 0.
     let number = |name: &str| Some(chat.get(name)?.as_f64()? as u64);

@@ -29,7 +29,7 @@ pub struct StoreTime {
 }
 
 impl StoreTime {
-    /// Creates it without any observation. `monotonic` must never go back.
+    /// Creates the store's time without any observation. `monotonic` must never go back.
     pub fn new(monotonic: impl Clock) -> Self {
         Self {
             monotonic: Arc::new(monotonic),
@@ -67,7 +67,7 @@ impl StoreTime {
             (least, most) = (least.max(known_least), most.min(known_most));
         }
         // `most` is stored last, with release, because it marks the time as known: a reader that
-        // sees it sees the others too.
+        // sees `most` also sees the other values.
         self.at.store(received, Ordering::Relaxed);
         self.least.store(least, Ordering::Relaxed);
         self.most.store(most, Ordering::Release);
@@ -100,8 +100,8 @@ impl StoreTime {
         wall.max(earliest).min(latest.max(earliest))
     }
 
-    /// Returns the bounds at `now` of the monotonic clock. They widen with time, because that clock
-    /// drifts.
+    /// Returns the bounds at `now` of the monotonic clock. The bounds widen with time, because that
+    /// clock drifts.
     fn bounds(&self, now: i64) -> (i64, i64) {
         let (least, most) = (
             self.least.load(Ordering::Relaxed),
@@ -175,7 +175,8 @@ mod tests {
         assert_eq!(time.correct(NOON * 1000 + 3_600_000), NOON * 1000 + 999);
         assert_eq!(time.correct(0), NOON * 1000);
         monotonic.set(60_000);
-        // After that it follows the monotonic clock, and its drift widens the bounds.
+        // After the last answer, the estimate follows the monotonic clock, whose drift widens the
+        // bounds.
         assert_eq!(time.correct(0), NOON * 1000 + 60_000 - 12);
         assert_eq!(time.correct(i64::MAX), NOON * 1000 + 60_000 + 999 + 12);
     }

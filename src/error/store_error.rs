@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, pin::Pin, sync::Arc};
 /// A future that a [`Store`](crate::store::Store) returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// The kind of a failed call: says if the call may have changed anything.
+/// The kind of a failed call, which shows if the call may have changed anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
@@ -17,15 +17,15 @@ pub enum StoreErrorKind {
     HotKey,
     /// Nothing was done: the store was not reached, or it could not do the call for now.
     NotApplied,
-    /// Nothing was done, because the store is full of buckets in use. This is no outage: clients
-    /// fill a store with keys that they make up.
+    /// Nothing was done, because the store is full of buckets in use. A full store is no outage:
+    /// clients fill a store with keys that they make up.
     Full,
     /// Nothing was done, and the store refuses the same call until somebody changes something:
     /// permissions are missing, credentials are unknown or have expired, or the call is not valid.
     Rejected,
     /// Nothing was done: the table does not exist.
     Missing,
-    /// Nothing was done: the table lacks an index that the call needs. It belongs to another
+    /// Nothing was done: the table lacks an index that the call needs. The table belongs to another
     /// program, or is incomplete.
     NotOurs,
     /// The answer was lost: the write may have been done, or may still be done.
@@ -55,7 +55,7 @@ impl StoreErrorKind {
 
 /// A store call that failed.
 ///
-/// Its text is one line that includes all causes. Therefore it has no
+/// The text of the error is one line that includes all causes. Therefore the error has no
 /// [`source`](std::error::Error::source): a reporter that prints the chain would print everything
 /// twice. [`cause`](Self::cause) returns the cause itself, for example the error of the SDK.
 ///

@@ -6,8 +6,8 @@ use http::StatusCode;
 use crate::error::code;
 
 /// The rejection of a request without a lease: the route has no
-/// [`RateLimitLayer`](crate::RateLimitLayer), or the layer's policy gives handlers no lease. It is
-/// answered with 500, and an error event is emitted.
+/// [`RateLimitLayer`](crate::RateLimitLayer), or the layer's policy gives handlers no lease. Such a
+/// request is answered with 500, and an error event is emitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no RateLimitLayer has handled the request: add one to the route, or extract an Option; a \

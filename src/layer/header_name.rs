@@ -7,7 +7,7 @@ use http::HeaderName;
 /// Parses the name of a header. Upper and lower case are the same.
 ///
 /// # Panics
-/// If `name` is not a valid header name. The text names it.
+/// If `name` is not a valid header name. The panic's message contains the name.
 #[track_caller]
 pub(super) fn header_name<N>(name: N) -> HeaderName
 where

@@ -1,10 +1,10 @@
-//! The tower layer. It acquires a lease before the inner service runs, and settles it by the
+//! The tower layer. The layer acquires a lease before the inner service runs, and settles it by the
 //! response.
 //!
-//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. It is
-//! used like any other tower layer: with `Router::layer`, `Router::route_layer`, `ServiceBuilder`,
-//! or around a bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it to a
-//! `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different
+//! A [`RateLimitLayer`] is built from a [`RateLimiter`](crate::RateLimiter) and a [`Policy`]. The
+//! layer is used like any other tower layer: with `Router::layer`, `Router::route_layer`,
+//! `ServiceBuilder`, or around a bare hyper service. `ServiceBuilderExt` (feature `tower`) adds it
+//! to a `tower::ServiceBuilder`: `.rate_limit_by(limiter, policy)`. Several layers with different
 //! policies can share one limiter. One layer can also have a [table of routes](routes), which can
 //! be replaced while it serves.
 //!
@@ -47,7 +47,7 @@
 //! | the handler acquires ([`BoundLimiter`]) | as above, from the acquire on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
 //! | the request is exempt or unlimited, passed without a decision, or would have been denied by a policy that only observes | a lease that charges nothing: adjusting it is accepted and has no effect |
-//! | the process ends | what was written stays charged; refill makes up for it |
+//! | the process ends | written charges stay, until the refill replaces them |
 //!
 //! The guide has pages on [settlement](crate::guide::settlement) and on
 //! [streaming](crate::guide::streaming).

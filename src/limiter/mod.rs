@@ -4,7 +4,7 @@
 //!
 //! [`RateLimiter::acquire`] charges the estimated cost to the bucket before the work begins, either
 //! for all limits or for none, and returns a [`Lease`]. While the work runs, [`Lease::adjust`] and
-//! [`Lease::settle`] record the real use. They are local and make no round trip. [`Lease::commit`]
+//! [`Lease::settle`] record the real use. Both are local and make no round trip. [`Lease::commit`]
 //! then writes the difference, which may drive the bucket into debt. [`Lease::rollback`] gives
 //! everything back, and so does dropping the lease.
 //!
@@ -50,9 +50,9 @@
 //! # Gates
 //!
 //! Over a store, every bucket has a *gate* in this process. The gate caches the state of the bucket
-//! that its last write returned. It has one write in flight at a time, and all requests that arrive
-//! meanwhile share the next write. If the cached state shows that a request cannot fit, the gate
-//! denies it without a write, for at most a second after the store last showed that state.
+//! that its last write returned. A gate has one write in flight at a time, and all requests that
+//! arrive meanwhile share the next write. If the cached state shows that a request cannot fit, the
+//! gate denies it without a write, for at most a second after the store last showed that state.
 //!
 //! Writes of different processes do not exclude each other: a spend is relative to the bucket's
 //! *anchor*, the time up to which its tokens are refilled, and the anchor stays the same over many
@@ -63,8 +63,8 @@
 //! bucket of several shards has a gate for each shard. One shard serves a request, or several
 //! shards do in one transaction. A bucket that is written more often than one item can be is split
 //! ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket up once for many
-//! acquires. If a Python client has disabled a bucket, it refuses
-//! with [`Error::Disabled`](crate::Error::Disabled).
+//! acquires. If a Python client has disabled a bucket, its acquires fail with
+//! [`Error::Disabled`](crate::Error::Disabled).
 //!
 //! The guide lists what every kind of request costs in round trips and units
 //! (`docs/guide/performance-modes.md`).
@@ -87,7 +87,7 @@ pub use api::OpenOptions;
 pub use api::{
     Acquire, AvailabilityRequest, BucketHandle, RateLimiter, RateLimiterBuilder, WaitRequest,
 };
-// For the testkit, whose limiter is what tests use.
+// Used by the scripted limiter of the testkit.
 #[doc(hidden)]
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 pub use lease::Lease;

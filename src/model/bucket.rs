@@ -33,7 +33,7 @@ pub struct BucketState {
     /// The anchor: the time up to which the stored tokens are refilled, epoch ms. A reader adds the
     /// refill since then. A write that relies on the anchor requires that it has not moved.
     pub refilled_at: i64,
-    /// The anchor that the last write of this crate set, epoch ms. If it differs from
+    /// The anchor that the last write of this crate set, epoch ms. If this anchor differs from
     /// [`refilled_at`](Self::refilled_at), a Python client has written.
     pub own_anchor: Option<i64>,
     /// The time from which the bucket counts as gone: epoch seconds.
@@ -253,7 +253,7 @@ impl Pressure {
 pub struct LimitState {
     /// The limit's name.
     pub name: LimitName,
-    /// Its parameters, for all shards together.
+    /// The parameters of the limit, for all shards together.
     pub parameters: Parameters,
     /// The rule of this shard, computed once.
     pub(crate) rule: RefillRule,

@@ -32,7 +32,7 @@ impl ConfigScope {
     /// Returns the scope of all entities that use the resource.
     ///
     /// # Errors
-    /// [`InvalidName`] if it is not a [`Resource`].
+    /// [`InvalidName`] if the text is not a valid [`Resource`].
     pub fn resource(resource: impl IntoName<Resource>) -> Result<Self, InvalidName> {
         Ok(Self::Resource(resource.into_name()?))
     }
@@ -40,7 +40,7 @@ impl ConfigScope {
     /// Returns the scope of the entity, for all resources.
     ///
     /// # Errors
-    /// [`InvalidName`] if it is not an [`EntityId`].
+    /// [`InvalidName`] if the text is not a valid [`EntityId`].
     pub fn entity(entity: impl IntoName<EntityId>) -> Result<Self, InvalidName> {
         Ok(Self::Entity(entity.into_name()?))
     }
@@ -48,7 +48,7 @@ impl ConfigScope {
     /// Returns the scope of the entity, for the resource.
     ///
     /// # Errors
-    /// [`InvalidName`] if one of them is not a name of its kind.
+    /// [`InvalidName`] if one of the texts is not a valid name.
     pub fn entity_resource(
         entity: impl IntoName<EntityId>,
         resource: impl IntoName<Resource>,
@@ -144,9 +144,9 @@ pub struct StoredConfig {
     /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only
     /// newer Python clients store it, and writing a config keeps it. The system's scope has none.
     pub disabled: Option<bool>,
-    /// `true` if the parents of entities are charged too, whatever the entities say; `None` if the
-    /// next level decides, and finally the entity. Only newer Python clients store it, like
-    /// `disabled`.
+    /// `true` if the parents of entities are charged too, even if the entities say otherwise;
+    /// `None` if the next level decides, and finally the entity. Only newer Python clients store
+    /// it, like `disabled`.
     pub cascade: Option<bool>,
     /// An attribute of a newer Python client that changes the meaning of the limits. This crate
     /// does not understand it, so it cannot enforce the limits.

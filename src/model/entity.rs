@@ -19,18 +19,18 @@ use super::{EntityId, seconds};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entity {
-    /// Its id.
+    /// The id of the entity.
     pub id: EntityId,
-    /// Its display name.
+    /// The display name of the entity.
     pub name: String,
-    /// Its parent.
+    /// The parent of the entity.
     pub parent: Option<EntityId>,
-    /// `true` if its charges are also charged to its parent.
+    /// `true` if every charge of the entity is also charged to the parent.
     pub cascade: bool,
     /// Other data.
     pub metadata: BTreeMap<String, String>,
-    /// The time of its creation, in whole seconds; `None` before that. The serialized form is epoch
-    /// seconds.
+    /// The time at which the entity was created, in whole seconds; `None` before that. The
+    /// serialized form is epoch seconds.
     #[serde(with = "seconds::optional")]
     pub created_at: Option<SystemTime>,
 }

@@ -107,8 +107,8 @@ impl Limits {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Returns a placeholder for limits that no request has passed yet. It is equal to no valid
-    /// limits.
+    /// Returns a placeholder for limits that no request has passed yet. The placeholder is equal to
+    /// no valid limits.
     pub(crate) fn unknown() -> &'static Self {
         static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::default()));
         &UNKNOWN
@@ -128,7 +128,7 @@ pub trait IntoLimits: Sealed {
     /// Converts the value to limits.
     ///
     /// # Errors
-    /// [`InvalidLimits`] if they cannot be combined.
+    /// [`InvalidLimits`] if the limits cannot be combined.
     fn into_limits(self) -> Result<Limits, InvalidLimits>;
 }
 

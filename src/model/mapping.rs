@@ -32,9 +32,9 @@ impl EntityId {
     /// Returns the entity id for an id from a request. A valid name stays as it is; any other id is
     /// encoded.
     ///
-    /// An id with other characters becomes `e:` and the base64url of its bytes. If that is longer
-    /// than 256 bytes, it becomes `h:` and 128 bits of its SHA-256. An id that begins like a mapped
-    /// key is encoded in the same way.
+    /// An id with other characters becomes `e:` and the base64url of its bytes. If the result is
+    /// longer than 256 bytes, the id becomes `h:` and 128 bits of its SHA-256. An id that begins
+    /// like a mapped key is encoded in the same way.
     ///
     /// ```
     /// use tollgate::EntityId;
@@ -228,7 +228,7 @@ impl Resource {
     /// ```
     ///
     /// # Errors
-    /// [`UnusableKey`] if it is empty.
+    /// [`UnusableKey`] if the text is empty.
     pub fn from_untrusted(resource: impl AsRef<[u8]>) -> Result<Self, UnusableKey> {
         match resource.as_ref() {
             [] => Err(UnusableKey),
@@ -247,7 +247,8 @@ impl Resource {
         if let Some(name) = plain(bytes).and_then(|text| Self::new(text).ok()) {
             return name;
         }
-        // If the text is only too long, its beginning stays readable. Otherwise it is encoded.
+        // If the text is only too long, its beginning stays readable. Otherwise the text is
+        // encoded.
         let only_too_long = |text: &&str| {
             text.get(..Self::MAX_LENGTH)
                 .is_some_and(|head| Self::new(head).is_ok())
@@ -291,8 +292,8 @@ fn pair(first: &str, second: &str) -> String {
     format!("{PAIR}{}:{first}:{second}", first.len())
 }
 
-/// Returns the hash of a pair. It has no second colon, so it never equals a pair that is written in
-/// full.
+/// Returns the hash of a pair. The hash has no second colon, so it never equals a pair that is
+/// written in full.
 fn pair_digest(text: &str) -> String {
     format!("{PAIR}{}", digest(text.as_bytes()))
 }

@@ -6,9 +6,9 @@
 //! division is kept in the bucket and counts at the next refill, so a slow limit can be refilled
 //! often without losing a fraction.
 //!
-//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. They
-//! are planned from a state and a batch of charges, and are exact whatever the store holds when the
-//! write arrives.
+//! A store returns a [`BucketState`] and executes an [`Update`], a [`Create`] or a [`Split`]. These
+//! writes are planned from a state and a batch of charges, and are exact for any content of the
+//! store when the write arrives.
 
 mod audit;
 mod bucket;
@@ -80,5 +80,7 @@ pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
 pub(crate) use quota::Definition;
 pub(crate) use sealed::Sealed;
-pub(crate) use seconds::{from_millis, from_seconds, to_seconds};
+#[cfg(feature = "dynamodb")]
+pub(crate) use seconds::from_seconds;
+pub(crate) use seconds::{from_millis, to_seconds};
 pub(crate) use usage::Tally;

@@ -63,7 +63,7 @@ pub enum NameProblem {
 
 /// The error for a text that is not a valid name of its kind.
 ///
-/// It does not contain the text, which may be a secret that must not reach a log.
+/// The error does not contain the text, which may be a secret that must not reach a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {kind} {problem}")]
 #[non_exhaustive]

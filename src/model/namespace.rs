@@ -13,9 +13,9 @@ use super::seconds;
 pub enum NamespaceStatus {
     /// The namespace is in use.
     Active,
-    /// Its name is free again. Its items still exist and can be recovered.
+    /// The name is free again. The items still exist and can be recovered.
     Deleted,
-    /// Its items are being deleted permanently.
+    /// The items are being deleted permanently.
     Purging,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for NamespaceStatus {
 }
 
 /// The id of a namespace. Names are for people, and a deleted namespace gives its name up; the id
-/// stays the same. It is opaque, and the prefix of every key of the namespace's items.
+/// stays the same. The id is opaque, and is the prefix of every key of the namespace's items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NamespaceId(String);
@@ -70,16 +70,17 @@ impl From<NamespaceId> for String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NamespaceInfo {
-    /// Its id.
+    /// The id of the namespace.
     pub id: NamespaceId,
-    /// Its name. Python clients can register names that this crate would not accept.
+    /// The name of the namespace. Python clients can register names that this crate would not
+    /// accept.
     pub name: String,
-    /// Its status.
+    /// The status of the namespace.
     pub status: NamespaceStatus,
-    /// The time of its registration, in whole seconds. The serialized form is epoch seconds.
+    /// The time of the registration, in whole seconds. The serialized form is epoch seconds.
     #[serde(with = "seconds::optional")]
     pub created_at: Option<SystemTime>,
-    /// The time of its deletion, like `created_at`.
+    /// The time of the deletion, like `created_at`.
     #[serde(with = "seconds::optional")]
     pub deleted_at: Option<SystemTime>,
 }

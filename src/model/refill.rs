@@ -11,9 +11,8 @@
 //! tk' = min(cp, tk + raw)       where the cap cuts, fr' = 0
 //! ```
 //!
-//! If the refill time advances to now and `fr'` is kept, nothing is lost, however often this
-//! happens and however slow the limit is. Everything is computed in `i128`: `e · ra` is below
-//! 2^126.
+//! If the refill time advances to now and `fr'` is kept, nothing is lost, even if this happens
+//! often and the limit is slow. Everything is computed in `i128`: `e · ra` is below 2^126.
 
 /// The rule by which one limit of one bucket shard refills, at one time: its effective capacity,
 /// the refill of some time, the wait for an amount, and the time until it is full.
@@ -160,8 +159,8 @@ impl RefillRule {
         }
     }
 
-    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds. It
-    /// needs no division, so it takes a tenth of the time, and most buckets are full.
+    /// Returns `true` if the level certainly reaches the capacity within `elapsed` milliseconds.
+    /// This check needs no division, so it takes a tenth of the time. Most buckets are full.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {
         if self.is_over(elapsed) {

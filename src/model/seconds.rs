@@ -43,7 +43,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTi
     i64::deserialize(from).map(from_seconds)
 }
 
-/// The same for a time that may be unknown, which is `null`.
+/// Writes and reads a time that may be unknown: `null`, or epoch seconds.
 pub(super) mod optional {
     use super::*;
 

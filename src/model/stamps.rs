@@ -1,4 +1,4 @@
-//! Stamps: attributes that newer Python clients put on a bucket beside its limits.
+//! Stamps: attributes that newer Python clients store in a bucket in addition to its limits.
 
 use super::LimitName;
 
@@ -19,8 +19,8 @@ pub struct PeerFlags {
     /// An attribute that changes the meaning of the limits in a way that this crate does not
     /// understand.
     pub not_understood: Option<String>,
-    /// The limits of which the item has only a part. They begin empty, because nobody knows how
-    /// much of them was spent.
+    /// The limits of which the item has only a part. These limits begin empty, because nobody knows
+    /// how much of them was spent.
     pub incomplete: Vec<LimitName>,
 }
 
@@ -64,21 +64,21 @@ pub struct StampGuard {
 }
 
 impl StampGuard {
-    /// Returns the same conditions, and that the bucket is not disabled.
+    /// Returns the same conditions and one more: the bucket is not disabled.
     #[must_use]
     pub fn with_enabled(mut self) -> Self {
         self.enabled = true;
         self
     }
 
-    /// Returns the same conditions, and that acquires are only counted, or that they are not.
+    /// Returns the same conditions and one more: acquires are only counted, or they are not.
     #[must_use]
     pub fn with_bypassed(mut self, bypassed: bool) -> Self {
         self.bypassed = Some(bypassed);
         self
     }
 
-    /// Returns the same conditions, and that the limit refuses nothing.
+    /// Returns the same conditions and one more: the limit refuses nothing.
     #[must_use]
     pub fn with_soft(mut self, limit: LimitName) -> Self {
         self.soft.push(limit);
@@ -119,10 +119,10 @@ pub enum Validity {
     /// No condition.
     #[default]
     Any,
-    /// It is absent or in the future.
+    /// The time is absent or in the future.
     Lasts,
-    /// It has this value.
+    /// The time has this value.
     Seen(Option<i64>),
-    /// It has this value, and the write removes it.
+    /// The time has this value, and the write removes it.
     Ends(i64),
 }

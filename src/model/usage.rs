@@ -239,7 +239,7 @@ pub struct ResourceCapacity {
     pub limit: LimitName,
     /// The tokens that all buckets together hold when they are full.
     pub total_capacity: u64,
-    /// The tokens that they hold now. Negative if there is a debt.
+    /// The tokens that all buckets together hold now. Negative if there is a debt.
     pub total_available: i64,
     /// The used part of the capacity, in percent.
     pub utilization_pct: f64,
@@ -255,7 +255,7 @@ pub struct EntityCapacity {
     pub entity: EntityId,
     /// The tokens of a full bucket.
     pub capacity: u64,
-    /// The tokens that it holds now. Negative if there is a debt.
+    /// The tokens that the bucket holds now. Negative if there is a debt.
     pub available: i64,
     /// The used part of the capacity, in percent.
     pub utilization_pct: f64,

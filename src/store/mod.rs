@@ -2,16 +2,16 @@
 //!
 //! A [`Store`] keeps bucket shards and executes the writes of [`model`](crate::model) atomically. A
 //! write changes one item. Only requests that draw from several shards and splits of a bucket
-//! change several items, in one transaction. A store decides nothing: the cost of a request,
-//! whether it fits and the refill are computed before, and the write carries them as literals and
-//! conditions.
+//! change several items, in one transaction. A store decides nothing: the planner computes the cost
+//! of a request and the refill, and the write carries them as literals and conditions.
 //!
 //! Besides buckets, a store can keep [`Records`] (stored limits, entities, history, usage), have
 //! [`NamespaceStore`] and [`Diagnostics`], and report the [time](Store::time) that corrects clocks.
 //!
 //! The crate has two stores: [`MemoryStore`], and [`DynamoDbStore`](dynamodb::DynamoDbStore)
 //! (feature `dynamodb`). Both pass the conformance suite of the crate `tollgate-testkit`, which
-//! proves a store of your own too. The guide has a page with [a whole store](crate::guide::stores).
+//! also checks a store of your own. The guide has a page with [a whole
+//! store](crate::guide::stores).
 
 mod diagnostics;
 mod memory;

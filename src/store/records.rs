@@ -107,8 +107,8 @@ pub trait Records: Debug + Send + Sync + 'static {
         consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp>;
 
-    /// Stores a config. It replaces the limits and the mode of the scope. Other attributes that
-    /// Python clients have stored there stay, except schedules of limits.
+    /// Stores a config. The config replaces the limits and the mode of the scope. Other attributes
+    /// that Python clients have stored there stay, except schedules of limits.
     fn put_config<'a>(
         &'a self,
         scope: &'a ConfigScope,
@@ -148,7 +148,7 @@ pub trait Records: Debug + Send + Sync + 'static {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>>;
 
-    /// Adds an event to the history. It is kept until `expires_at` (epoch seconds).
+    /// Adds an event to the history. The event is kept until `expires_at` (epoch seconds).
     fn append_audit<'a>(&'a self, event: &'a AuditEvent, expires_at: i64) -> StoreFuture<'a, ()>;
 
     /// Lists a subject's history, newest first.

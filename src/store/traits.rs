@@ -70,9 +70,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         unsplittable()
     }
 
-    /// Returns `true` if its namespace is still registered. A table that was deleted and created
-    /// again has another namespace. One round trip. Called if the table or a bucket is unexpectedly
-    /// missing.
+    /// Returns `true` if the namespace of the store is still registered. A table that was deleted
+    /// and created again has another namespace. One round trip. The limiter calls this if the table
+    /// or a bucket is unexpectedly missing.
     ///
     /// The default, for a store without a registry, is `true`.
     fn is_registered(&self) -> StoreFuture<'_, bool> {
@@ -96,7 +96,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     }
 
     /// Returns the diagnostics. `None` if the store has none; then only the read of a bucket shows
-    /// if it answers.
+    /// if the store answers.
     fn diagnostics(&self) -> Option<&dyn Diagnostics> {
         None
     }

@@ -11,7 +11,7 @@ use crate::model::{BucketKey, KeyParts};
 #[derive(Debug, Default)]
 pub(crate) struct Waiters(Mutex<HashMap<BucketKey, usize>>);
 
-/// One waiter. It stops counting when dropped.
+/// One waiter. Dropping it ends the wait.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     waiters: Arc<Waiters>,

@@ -55,7 +55,7 @@ pub(crate) struct ObservedAcquire {
     begun: Begun,
     resource: Resource,
     in_memory: bool,
-    /// `true` if the request passes even if it is denied.
+    /// `true` if the request passes even if it is denied, because the limits only observe.
     observed: bool,
     over: bool,
 }
@@ -122,7 +122,7 @@ impl ObservedAcquire {
     }
 }
 
-/// If it is dropped before the decision, the request was cancelled.
+/// Dropping this value before the decision means that the request was cancelled.
 impl Drop for ObservedAcquire {
     fn drop(&mut self) {
         if !self.over {

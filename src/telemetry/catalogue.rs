@@ -26,7 +26,7 @@ pub struct Metric {
     pub kind: MetricKind,
     /// The unit.
     pub unit: &'static str,
-    /// The names of its labels.
+    /// The names of the metric's labels.
     pub labels: &'static [&'static str],
     /// The description.
     pub description: &'static str,

@@ -59,7 +59,8 @@ pub(crate) fn bucket_split(key: &BucketKey, shards: u32) {
     count(names::BUCKET_SPLITS, &[], 1);
 }
 
-/// `label` is a short name of the reason, one of a few.
+/// Warns that the value of a settle rule was ignored. `label` is a short name of the reason, one of
+/// a few.
 pub(crate) fn settle_value_ignored(
     limit: &LimitName,
     source: &str,
@@ -97,7 +98,8 @@ pub(crate) fn settle_value_missing(limit: &LimitName) {
     );
 }
 
-/// `label` is a short name of the reason, one of a few.
+/// Warns that the value of an estimate was ignored. `label` is a short name of the reason, one of a
+/// few.
 pub(crate) fn estimate_ignored(source: &str, label: &'static str, reason: &str) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(suppressed) = LINES.with(Sampled::line) {
@@ -147,7 +149,7 @@ pub(crate) fn decided_locally(resource: &Resource, error: &Unavailable, granted:
     hooks::decided_locally();
 }
 
-/// `denied` are the limits that were short.
+/// Emits the event `shadow denial`. `denied` are the limits that were short.
 pub(crate) fn shadow_denial(resource: &Resource, denied: &[LimitStatus]) {
     shadow_denial_of(resource, denied.iter().map(|status| status.limit.name()));
 }

@@ -47,8 +47,8 @@ super::held::counted! {
     CountedWaiter, WAITERS
 }
 
-/// Counts a request while it waits for capacity, and records how long it waited. If it is dropped
-/// before its end, the caller has cancelled the request.
+/// Counts a request while it waits for capacity, and records how long it waited. If the value is
+/// dropped before the end of the wait, the caller has cancelled the request.
 #[derive(Debug)]
 pub(crate) struct Waited {
     since: Instant,

@@ -40,8 +40,8 @@
 //!
 //! # Metrics
 //! With the feature `metrics`, the metrics of [`METRICS`] go to the recorder of the `metrics`
-//! crate. It may be installed before or after the limiter is built. Handles are registered once for
-//! each series, and a decision in memory allocates nothing.
+//! crate. The recorder may be installed before or after the limiter is built. Handles are
+//! registered once for each series, and a decision in memory allocates nothing.
 //!
 //! Labels are bounded: the first 100 resources of a process, and the first 8 limits of each of
 //! them, have series of their own. All others share the label `_other`.

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::LazyLock, time::Instant};
 
-/// The number of lines of one kind that are written at once.
+/// The number of lines of one kind that are written before any line is left out.
 const BURST: u64 = 100;
 
 /// The time after which one more line is written, ms.
@@ -15,7 +15,7 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// disk and hide all other lines.
 #[derive(Debug)]
 pub(super) struct Sampled {
-    /// The time that the lines have used up, ms since the start. Each line uses a second. The lines
+    /// The time that the lines have used up, ms since the start. Each line uses a second. This time
     /// may be ahead of the clock by a burst.
     written_at: Cell<u64>,
     left_out: Cell<u64>,

@@ -15,10 +15,10 @@ use crate::model::{LimitName, Resource};
 pub(super) const MOST_RESOURCES: usize = 100;
 pub(super) const MOST_LIMITS: usize = 8;
 
-/// The label of all others. It is not a valid name of a resource or a limit.
+/// The label of all others. The label is not a valid name of a resource or a limit.
 pub(super) const OTHER: &str = "_other";
 
-/// More than twice the number of resources, so that a search ends soon.
+/// The number of slots: more than twice the number of resources, so that a search ends soon.
 const SLOTS: usize = 256;
 
 static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources {
@@ -28,7 +28,7 @@ static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources {
     other: ResourceSeries::new(SLOTS, None),
 });
 
-/// The series of all resources. They are found without a lock, and are never removed.
+/// The series of all resources. The series are found without a lock, and are never removed.
 struct Resources {
     hasher: foldhash::fast::RandomState,
     taken: AtomicUsize,
@@ -38,7 +38,7 @@ struct Resources {
 
 /// The series of a resource.
 pub(super) struct ResourceSeries {
-    /// Its index in a list of [`RESOURCE_PLACES`] entries.
+    /// The index of the series in a list of [`RESOURCE_PLACES`] entries.
     pub(super) place: usize,
     resource: Option<Resource>,
     limits: [OnceLock<LimitSeries>; MOST_LIMITS],
@@ -47,7 +47,7 @@ pub(super) struct ResourceSeries {
 
 /// The series of a limit of a resource.
 pub(super) struct LimitSeries {
-    /// Its index in a list of [`LIMIT_PLACES`] entries.
+    /// The index of the series in a list of [`LIMIT_PLACES`] entries.
     pub(super) place: usize,
     limit: Option<LimitName>,
     /// The prefetched tokens that are not granted yet: millitokens.

@@ -84,7 +84,7 @@ impl StoreAnswer for bool {
     }
 }
 
-/// A call in flight. If it is dropped before it is answered, its answer counts as lost.
+/// A call in flight. If the value is dropped before the answer, the answer counts as lost.
 struct ObservedCall {
     call: StoreCall,
     span: Span,
@@ -153,7 +153,7 @@ pub(crate) enum Retry {
     Condition,
     /// The store rejected the write for now.
     Busy,
-    /// It is not known if the first write was applied.
+    /// It is unknown if the first write was applied.
     LostAnswer,
 }
 

@@ -46,7 +46,7 @@ fn of_a_request(report: ReportLimits, limits: usize) -> u64 {
 #[test]
 fn the_headers_of_one_limit_are_one_allocation() {
     let silent = of_a_request(ReportLimits::Off, 1);
-    // The value of `RateLimit`. The value of `RateLimit-Policy` is built once.
+    // One allocation is the value of `RateLimit`. The value of `RateLimit-Policy` was built before.
     assert_eq!(of_a_request(ReportLimits::All, 1) - silent, 1);
     assert_eq!(of_a_request(ReportLimits::Nearest, 1) - silent, 1);
 }

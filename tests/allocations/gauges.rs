@@ -1,5 +1,5 @@
-//! Gauges of the whole process. They are tested here because no other test of this binary has gates
-//! meanwhile.
+//! Gauges of the whole process. These gauges are tested here because no other test of this binary
+//! has gates meanwhile.
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tollgate::{Limit, RateLimiter, store::MemoryStore};
@@ -9,7 +9,7 @@ async fn the_gauges_count_gates_and_settlements_while_they_exist() {
     let _gates = super::GATES_OF_ONE.lock().await;
     let limiter = RateLimiter::builder().build(MemoryStore::new()).unwrap();
     let limit = Limit::per_minute("tpm", 100);
-    // Created before the recorder is set.
+    // Create the bucket and its gate before the recorder is set.
     limiter
         .acquire("first", "api")
         .limits(limit.clone())

@@ -17,7 +17,7 @@ use tollgate::layer::{BoundLimiter, LeaseHandle, OnMissingKey, cost};
 
 use super::*;
 
-/// Few enough that their buckets do not matter.
+/// The number of users. It is so small that the memory of their buckets does not matter.
 const USERS: usize = 10;
 
 /// The number of connections. If each leaves one allocation, the sum exceeds the bound.

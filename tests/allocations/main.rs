@@ -31,7 +31,8 @@ use tollgate::{
 };
 use tower::{Layer, Service};
 
-/// Held by tests that create gates, because the gauge counts those of the whole process.
+/// The lock of tests that create gates. Only one of them runs at a time, because the gauge counts
+/// the gates of the whole process.
 static GATES_OF_ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Returns the output of a future that is ready at the first poll.
@@ -89,7 +90,8 @@ fn a_grant_and_its_commit_allocate_nothing() {
     }
 }
 
-/// With each kind of recorder: one that counts with atomics, and one that does nothing.
+/// The same tests with each kind of recorder: one that counts with atomics, and one that does
+/// nothing.
 #[cfg(feature = "metrics")]
 mod counted {
     use std::sync::{
@@ -142,7 +144,7 @@ mod counted {
     }
 }
 
-/// Beside the lease and the request's mark, the layer allocates nothing, and it carries nothing to
+/// The layer allocates nothing except the lease and the request's mark, and it carries nothing to
 /// the end of the body.
 #[test]
 fn the_layer_adds_two_allocations_to_a_request() {
@@ -249,7 +251,7 @@ fn bytes_of(buckets: usize) -> i64 {
 
 #[test]
 fn a_bucket_weighs_at_most_200_bytes() {
-    // Just above and just below a doubling of the tables, and a number between.
+    // Numbers of buckets just above and just below a doubling of the tables, and a number between.
     for buckets in [300_000, 450_000, 500_000] {
         let each = bytes_of(buckets) as f64 / buckets as f64;
         println!("{buckets} buckets: {each:.1} bytes each");
@@ -331,7 +333,7 @@ fn a_gate_at_rest_weighs_at_most_220_bytes() {
     }
 }
 
-/// Ten times as many keys as remembered gates.
+/// Uses ten times as many keys as there can be remembered gates.
 #[test]
 fn the_memory_of_gates_is_flat_after_the_cap() {
     let _gates = GATES_OF_ONE.blocking_lock();
@@ -373,7 +375,8 @@ fn the_memory_of_gates_is_flat_after_the_cap() {
     }
 }
 
-/// Ten times as many keys as the store has room for. The benchmarks of the report use ten million.
+/// Uses ten times as many keys as the store has room for. The benchmarks of the report use ten
+/// million.
 #[test]
 fn the_memory_of_a_store_is_flat_after_the_cap() {
     // With the first capacity, the tables of the store's parts are as full as they may be with room
@@ -422,7 +425,7 @@ fn the_memory_of_a_store_is_flat_after_the_cap() {
     }
 }
 
-/// Finding and naming a client's address does not allocate, whatever the source of the address.
+/// Finding and naming a client's address does not allocate, for any source of the address.
 #[test]
 fn a_clients_address_allocates_nothing() {
     use tollgate::layer::{

@@ -12,8 +12,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Sends frames to a [`Fed`]. It is closed when the body is dropped, and the body ends when the
-/// feed is dropped.
+/// Sends frames to a [`Fed`]. The feed is closed when the body is dropped, and the body ends when
+/// the feed is dropped.
 pub(super) type Feed = UnboundedSender<Result<Frame<Bytes>, io::Error>>;
 
 /// A body of unknown length that holds a `T`.

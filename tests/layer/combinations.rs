@@ -166,7 +166,7 @@ async fn a_key_and_its_project_are_charged_in_one_transaction() {
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
     let after = counts();
     assert_eq!(after[0] - before[0], 1);
-    // Only the use beyond the estimate may be written by now, in each of them.
+    // In each of the two buckets, only the use beyond the estimate may be written by now.
     assert!(
         after[1] - before[1] <= 2 && after[2] == before[2],
         "{before:?} {after:?}"

@@ -30,7 +30,8 @@ pub(super) enum Step {
     End,
 }
 
-/// A body that yields one step at each poll and then ends. It must not be polled again.
+/// A body that yields one step at each poll and then ends. The body must not be polled after its
+/// end.
 pub(super) struct Scripted {
     pub(super) steps: VecDeque<Step>,
     /// Keeps the lease open.

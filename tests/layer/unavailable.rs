@@ -107,7 +107,7 @@ async fn a_store_that_answers_again_is_used_again() {
     remote.proxy.set_fault(Fault::black_hole());
     assert_eq!(status(&app, "alice").await, 503);
     remote.proxy.clear_faults();
-    // Each try waits for its own deadline. The write that hangs is given up meanwhile.
+    // Each try ends at its own deadline. Meanwhile, the limiter gives up the write that hangs.
     let mut tries = 0;
     while status(&app, "alice").await != 200 {
         tries += 1;

@@ -109,7 +109,7 @@ async fn a_settlement_after_the_store_came_back_stays_local() {
         100,
         "what it has granted is settled with it"
     );
-    // Locally, 10 and 45 of 50 tokens were granted, and the 10 were given back.
+    // The local bucket granted 10 and 45 of its 50 tokens, and got the 10 back.
     remote.engine.stop().await;
     assert_eq!(status(&app, "alice").await, 429);
     assert_eq!(held.lock().unwrap().len(), 0);

@@ -63,7 +63,8 @@ impl Remote {
         Self::with(patient()).await
     }
 
-    /// Starts without a breaker: its cool-down would depend on the clock, which stands still.
+    /// Starts a limiter without a breaker: the cool-down would depend on the clock, which stands
+    /// still.
     pub(super) async fn with(settings: RateLimiterBuilder) -> Self {
         Self::exactly(settings.clock(clock()).without_breaker()).await
     }

@@ -16,7 +16,7 @@ fn entity(id: &str) -> EntityId {
     EntityId::new(id).unwrap()
 }
 
-/// The same uses of a limiter, wherever its buckets live.
+/// Uses a limiter in every way, for buckets in memory and in a store.
 fn use_it(limiter: &RateLimiter) {
     limiter
         .config()
@@ -159,7 +159,7 @@ async fn a_blocking_thread_of_a_runtime_can_wait() {
     let used = tokio::task::spawn_blocking(|| {
         let (_engine, limiter) = over_dynamodb();
         use_it(&limiter);
-        // Dropped here, inside the runtime's context.
+        // The limiter is dropped here, inside the runtime's context.
     });
     used.await.unwrap();
 }
@@ -171,7 +171,7 @@ async fn a_wait_in_an_async_task_blocks_and_does_not_panic() {
     drop(limiter);
 }
 
-/// A bucket's handle, with limits of its own, by default, and as stored.
+/// Uses a bucket's handle: with limits of its own, with default limits, and with stored limits.
 fn hold_a_bucket(limiter: &RateLimiter) {
     let bucket = limiter.bucket("user", "api").unwrap();
     assert_eq!(
@@ -243,6 +243,6 @@ fn namespaces_are_managed_without_async() {
     assert!(limiter.acquire("key", "gpt-4").wait().is_err());
     assert_eq!(limiter.namespaces().list().all().wait().unwrap().len(), 2);
     limiter.namespaces().delete(&name).wait().unwrap();
-    // The config and the event of its making, and the bucket.
+    // Three items are deleted: the config, the event of its history, and the bucket.
     assert_eq!(limiter.namespaces().purge(&info.id).wait().unwrap(), 3);
 }

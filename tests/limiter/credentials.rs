@@ -37,7 +37,7 @@ async fn server(status: u16, body: &'static str) -> SocketAddr {
     address
 }
 
-/// Returns the address of nobody.
+/// Returns an address on which nobody listens.
 async fn nobody() -> SocketAddr {
     TcpListener::bind(("127.0.0.1", 0))
         .await
@@ -181,7 +181,7 @@ async fn errors_of_a_role_in_a_profile_are_classified() {
     fs::remove_file(profiles).unwrap();
 }
 
-/// ECS, and EKS Pod Identity: a server beside the container has the credentials.
+/// ECS, and EKS Pod Identity: a server next to the container has the credentials.
 #[tokio::test]
 async fn errors_of_container_credentials_are_classified() {
     let with = |server: SocketAddr| {

@@ -32,7 +32,7 @@ pub(crate) fn skipped(what: &'static str) {
 
 /// An engine that shows a test only its own tables.
 pub(crate) enum TestEngine {
-    /// An engine of its own.
+    /// An embedded engine of this test alone.
     Embedded(Engine),
     /// One engine for all tests. Each test has an account of its own: its access key is twelve
     /// digits. A test can stop the proxy in front of it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate::{Limit, limiter::Prefetch};
 use tollgate_testkit::fleet::{Fleet, Load, Outcome};
 
-/// Long enough for rough measurements. A debug build takes about as long.
+/// A time that is long enough for rough measurements. A debug build takes about as long.
 const SHORT: Duration = Duration::from_secs(4);
 
 /// Creates processes that get `times` as many requests as one key refills, which is 1000 tokens per

@@ -30,7 +30,7 @@ use crate::engine::TestEngine;
 
 const STACK: &str = "rate-limits";
 
-/// Longer than anything here takes unless it hangs.
+/// A time that is longer than any call here takes, unless it hangs.
 const NEVER: Duration = Duration::from_secs(60);
 
 /// The events of this thread.
@@ -116,7 +116,7 @@ async fn opening_ends_at_an_endpoint_that_never_answers() {
     silent.abort();
 }
 
-/// Each of the calls in turn gets no answer.
+/// One call at a time gets no answer, each call in turn.
 #[tokio::test]
 async fn every_step_of_opening_has_the_deadline() {
     for operation in [

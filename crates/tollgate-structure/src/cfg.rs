@@ -1,4 +1,4 @@
-//! `#[cfg(…)]`: is the item part of the library, and which features does it need?
+//! Reads `#[cfg(…)]`: decides if an item is part of the library, and which features it needs.
 
 use quote::ToTokens;
 use syn::{Attribute, Meta, Token, punctuated::Punctuated};
@@ -34,8 +34,8 @@ fn operands(predicate: &Meta) -> Vec<Meta> {
         .unwrap_or_default()
 }
 
-/// Returns what the predicate is in every build of the library, or none if that depends on features
-/// or on the platform.
+/// Returns the value of the predicate if it is the same in every build of the library. None if it
+/// depends on features or on the platform.
 fn value(predicate: &Meta) -> Option<bool> {
     let path = predicate.path();
     if ["test", "doc", "doctest", "docsrs"]

@@ -1,4 +1,4 @@
-//! Circles: files that import each other, at once or by way of others.
+//! Circles: files that import each other, directly or through other files.
 
 use std::collections::BTreeMap;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Returns the first lines that only one of the texts has, `-` for `before` and `+` for `after`,
-/// each below the last heading (`#`) before it, and how many more there are. Lines that only moved
-/// are not seen: if that is all, the result says so.
+/// each below the last heading (`#`) before it, and the number of further lines. A line that was
+/// only moved is no difference. If lines were moved and nothing else differs, the result says so.
 pub fn difference(before: &str, after: &str, most: usize) -> String {
     let (gone, new) = (surplus(before, after), surplus(after, before));
     let lines: Vec<_> = gone
@@ -27,7 +27,8 @@ pub fn difference(before: &str, after: &str, most: usize) -> String {
     text
 }
 
-/// Returns the lines of `text` that `other` does not have under the same heading, or not as often.
+/// Returns the lines of `text` that `other` does not have under the same heading, or has less
+/// often.
 fn surplus(text: &str, other: &str) -> Vec<String> {
     let mut counts = BTreeMap::<_, usize>::new();
     for line in under_headings(other) {

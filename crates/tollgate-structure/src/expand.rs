@@ -1,8 +1,8 @@
-//! Expands the crate's own `macro_rules!` at the places of items, so that the items they make are
-//! seen.
+//! Expands the crate's own `macro_rules!` in the places of items, so that the items that they make
+//! are read too.
 //!
-//! Only what those macros use is known: fragments, repetitions that need no looking ahead, and
-//! `$crate`.
+//! Only the syntax that those macros use is supported: fragments, repetitions that need no
+//! lookahead, and `$crate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::Result;
 #[derive(Debug)]
 pub(crate) struct Rules(Vec<(Vec<Part>, Vec<Part>)>);
 
-/// A part of a matcher, or of what is written for it.
+/// A part of a matcher, or of the body of a rule.
 #[derive(Debug)]
 enum Part {
     Token(TokenTree),
@@ -132,7 +132,7 @@ fn parts(tokens: TokenStream, is_matcher: bool) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// Fits the beginning of `input` to a matcher and returns the rest.
+/// Matches the beginning of `input` with a matcher, and returns the rest.
 fn fit<'a>(
     matcher: &[Part],
     mut input: &'a [TokenTree],
@@ -232,7 +232,8 @@ fn variables(parts: &[Part]) -> BTreeSet<&str> {
     names
 }
 
-/// Writes a rule's body. Returns none if a variable stands at another depth than in the matcher.
+/// Writes a rule's body. Returns none if a variable has another repetition depth than in the
+/// matcher.
 fn write(body: &[Part], bindings: &Bindings) -> Option<TokenStream> {
     let mut written = TokenStream::new();
     for part in body {
@@ -291,7 +292,7 @@ mod tests {
 
     #[test]
     fn repetitions_and_options_are_written_as_often_as_they_came() {
-        // Without spaces: how tokens are spaced is not ours to say.
+        // Compare the text without spaces, because the spacing of tokens is not defined.
         let rules = "($(#[$doc:meta])* $name:ident, $most:expr $(, reserved $word:literal)?) => {
             $(#[$doc])* pub struct $name; const MOST: usize = $most; $(const WORD: &str = $word;)?
         };";

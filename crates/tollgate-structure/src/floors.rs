@@ -1,4 +1,4 @@
-//! Floors: which folder may import from which.
+//! Floors: the order of folders in which each may import only from lower ones.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::{Imports, ModulePath};
 pub struct Floors<'a> {
     /// The folder, `""` for the whole crate.
     pub folder: &'a str,
-    /// The names of its rooms.
+    /// The names of the rooms.
     pub floors: &'a [&'a [&'a str]],
 }
 
-/// An import that no floor allows: from which room to which, both with the folder before them, and
-/// the name.
+/// An import that no floor allows: the importing room, the imported room (both with the folder
+/// before them), and the name.
 pub type Upward = (String, String, String);
 
 impl Floors<'_> {
@@ -40,8 +40,8 @@ impl Floors<'_> {
             .collect()
     }
 
-    /// Returns every import from a room to one that does not stand below it. Rooms without a floor
-    /// are left out.
+    /// Returns every import from a room to a room that is not on a lower floor. Rooms without a
+    /// floor are left out.
     pub fn upward(&self, imports: &Imports) -> BTreeSet<Upward> {
         let mut found = BTreeSet::new();
         for (from, targets) in imports {

@@ -1,4 +1,4 @@
-//! Which file imports what from which other file.
+//! The imports between the files of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,13 @@ use syn::{Item, ItemUse, Visibility, visit::Visit};
 
 use crate::{ModulePath, Scope, Sources, names};
 
-/// For every file the files that it imports from, and the names that it imports. A module that is
-/// imported as such has the name `self`.
+/// The files that each file imports from, and the names that it imports. A module that is imported
+/// as such has the name `self`.
 pub type Imports = BTreeMap<ModulePath, BTreeMap<ModulePath, BTreeSet<String>>>;
 
 /// Returns the imports of a crate: `use` lines, those in functions included, and paths that are
 /// written out in code or in the input of macros (`crate::a::b`, `super::b`, `module::b`). Each
-/// leads to the file that defines the name. A re-export imports nothing by itself, and neither does
-/// `mod`.
+/// leads to the file that defines the name. A re-export and a `mod` count as no import.
 pub fn imports(sources: &Sources) -> Imports {
     let scope = Scope::new(sources);
     let mut imports = Imports::new();
@@ -76,13 +75,14 @@ impl Paths {
                     if colons != 2 {
                         self.end(&mut path);
                     }
-                    // `::name` is a path of another crate, or goes on after generic arguments.
+                    // `::name` is a path of another crate, or the rest of a path after generic
+                    // arguments.
                     if colons != 2 || !path.is_empty() {
                         path.push(name.to_string());
                     }
                 }
                 TokenTree::Group(group) => {
-                    // `use a::{b, c}` is read as an item.
+                    // `use a::{b, c}` is read elsewhere, as an item.
                     self.end(&mut path);
                     if colons != 2 || group.delimiter() != Delimiter::Brace {
                         self.add_written(group.stream());

@@ -1,7 +1,7 @@
-//! Reads the sources of a crate without compiling it: which file imports which, which type names
-//! are defined twice, and what the public API is.
+//! Reads the sources of a crate without compiling it: the imports between files, the type names
+//! that are defined twice, and the public API.
 //!
-//! [`Sources`] is where everything begins: it reads the modules of a crate, beginning at `lib.rs`.
+//! Begin with [`Sources`], which reads the modules of a crate from `lib.rs` on.
 
 mod api;
 mod cfg;

@@ -20,8 +20,8 @@ impl ModulePath {
         Some(Self(around.to_vec()))
     }
 
-    /// Returns true if this is the module `folder` (as `limiter/gate`) or stands in it. Everything
-    /// stands in the root, `""`.
+    /// Returns true if this is the module `folder` (as `limiter/gate`) or is inside it. Every
+    /// module is inside the root, `""`.
     pub fn is_in(&self, folder: &str) -> bool {
         folder.is_empty()
             || folder

@@ -12,7 +12,7 @@ pub struct Scope {
     modules: BTreeMap<ModulePath, Names>,
 }
 
-/// The end of a path: an item, or a module if there is no `name`.
+/// The target of a path: an item, or a module if there is no `name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// The module, or the module that defines the item.
@@ -32,7 +32,7 @@ struct Names {
 pub(crate) struct Import {
     /// The path as it is written, without the `*` of a glob.
     pub(crate) path: Vec<String>,
-    /// The name that it has here. None for a glob, `_` for a name that cannot be used.
+    /// The name that the import has here. None for a glob, `_` for a name that cannot be used.
     pub(crate) name: Option<String>,
     /// True for `pub use`, without any restriction.
     pub(crate) is_public: bool,
@@ -40,7 +40,8 @@ pub(crate) struct Import {
     pub(crate) gates: Vec<String>,
 }
 
-/// No path of a crate that compiles is longer: a guard against `use` lines that lead to each other.
+/// The maximum number of steps to follow a name. No crate that compiles needs more. The limit stops
+/// the search if `use` lines lead to each other.
 const MOST_STEPS: usize = 100;
 
 impl Scope {
@@ -105,7 +106,7 @@ impl Scope {
         while let Some((name, after)) = rest.split_first() {
             let child = at.child(name);
             let is_module = self.modules.contains_key(&child);
-            // At the end of a path an item goes before a module of the same name, as
+            // At the end of a path, an item takes precedence over a module of the same name, as in
             // `settle::settle`.
             at = match self.look_up(&at, name, steps) {
                 Some(Target { module, name: None }) if !is_module => module,
@@ -143,7 +144,7 @@ impl Scope {
             .iter()
             .filter(|import| import.name.as_deref() == Some(name));
         if let Some(import) = named.next() {
-            // `use name;` in the module `name`'s parent leads to itself: it is another crate then.
+            // If `use name;` in a module would lead to itself, `name` is another crate.
             return if import.path == [name] {
                 None
             } else {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{Result, Sources, listing};
 
-/// A page and what must stand in it.
+/// A page and its expected text.
 #[derive(Debug)]
 pub struct Page {
     /// The file.
     pub file: PathBuf,
-    /// Its text.
+    /// The expected text.
     pub text: String,
 }
 
@@ -19,7 +19,7 @@ pub const COMMAND: &str = "cargo run -p tollgate-structure --example api";
 /// Returns the pages of the repository whose root is `root`.
 ///
 /// # Errors
-/// As for [`Sources::read`].
+/// The same errors as for [`Sources::read`].
 pub fn pages(root: &Path) -> Result<Vec<Page>> {
     let page = |file: &str, name: &str, src: &str| -> Result<Page> {
         let sources = Sources::read(&name.replace('-', "_"), &root.join(src))?;

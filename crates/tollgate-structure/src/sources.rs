@@ -21,15 +21,15 @@ pub struct Sources {
 
 /// A module: a file, or a `mod` with a body in one.
 pub struct Module {
-    /// Its path.
+    /// The path of the module.
     pub path: ModulePath,
     /// The module that the file is: `path`, or a module around it.
     pub file: ModulePath,
     /// True if the module is declared `pub`.
     pub is_public: bool,
-    /// The conditions of `#[cfg]` for it and for the modules around it, as text.
+    /// The conditions of `#[cfg]` for the module and for the modules around it, as text.
     pub gates: Vec<String>,
-    /// Its items, the modules in it left out, macros of the crate expanded.
+    /// The items of the module, with macros of the crate expanded, and without the modules in it.
     pub items: Vec<Item>,
 }
 
@@ -185,8 +185,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the items that a library has of these, with those that macros make in place of the
-    /// macros.
+    /// Returns the items of the library. Macros are replaced by the items that they make.
     fn expanded(&self, items: Vec<Item>) -> Result<Vec<Item>> {
         let mut found = Vec::new();
         for item in items {
@@ -206,7 +205,7 @@ impl Reader {
                 .last()
                 .map(|segment| segment.ident.to_string())
                 .unwrap_or_default();
-            // `pin_project!` repeats its input and adds what nobody else sees.
+            // `pin_project!` repeats its input, and adds items that nobody else sees.
             let tokens = match self.rules.get(&name) {
                 Some(rules) => rules
                     .expand(&mac.tokens)

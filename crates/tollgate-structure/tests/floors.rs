@@ -1,7 +1,8 @@
-//! Which files of `src` may import from which others, and how often a type name may be defined.
+//! The rules for the imports between files of `src`, and for type names that are defined more than
+//! once.
 //!
-//! The numbers and the list are those of today. They may only shrink, and each test says when one
-//! can. No type name may be defined twice.
+//! The numbers and the list are those of today. The numbers and the list may only shrink. Each test
+//! fails if one of them can shrink. No type name may be defined twice.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -50,7 +51,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 /// The number of files in the largest circle of `src`.
 const LARGEST_CIRCLE: usize = 5;
 
-/// The number of files of `limiter` outside `limiter/gate` are in circles of `limiter`.
+/// The number of files of `limiter` outside `limiter/gate` that are in circles of `limiter`.
 const LIMITER_FILES_IN_CIRCLES: usize = 0;
 
 fn sources() -> Sources {
@@ -58,7 +59,7 @@ fn sources() -> Sources {
     Sources::read("tollgate", &src).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// Fails if the list that is written down is not what was found.
+/// Fails if the written list differs from the found one.
 fn compare<T: Ord + std::fmt::Debug>(
     list: &str,
     written: BTreeSet<T>,
@@ -80,7 +81,7 @@ fn compare<T: Ord + std::fmt::Debug>(
     );
 }
 
-/// Fails if the number that is written down is not what was found.
+/// Fails if the written number differs from the found one.
 fn compare_number(constant: &str, written: usize, found: usize, advice: &str) {
     assert!(found <= written, "{advice}");
     assert!(

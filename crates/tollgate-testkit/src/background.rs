@@ -16,7 +16,7 @@ const BACKLOG: u32 = 1024;
 
 /// A listener and its connections, on threads outside of the test's runtime.
 ///
-/// Dropping it closes the listener and every connection before it returns.
+/// Dropping this value closes the listener and every connection before it returns.
 pub(crate) struct Background {
     runtime: Option<Runtime>,
 }
@@ -93,7 +93,7 @@ pub(crate) fn bound(socket: &TcpSocket) -> SocketAddr {
 pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (running, ended) = oneshot::channel::<()>();
     let thread = thread::spawn(move || {
-        // Dropped last, after the work has returned or panicked.
+        // `_running` is dropped last, after the work has returned or panicked.
         let _running = running;
         work()
     });

@@ -25,9 +25,9 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 /// A DynamoDB engine inside the test's process, listening on a loopback port.
 ///
 /// Give every test its own engine: it starts in a millisecond or two, in memory or in a file
-/// ([`with_file`](Self::with_file)). A new engine in memory has no tables. It runs on its own
-/// threads, so it answers even if the test's runtime is busy. Dropping it stops it: the port and
-/// all connections are closed, and data in memory is lost.
+/// ([`with_file`](Self::with_file)). A new engine in memory has no tables. The engine runs on its
+/// own threads, so it answers even if the test's runtime is busy. Dropping it stops it: the port
+/// and all connections are closed, and data in memory is lost.
 ///
 /// # Examples
 ///
@@ -162,8 +162,8 @@ impl Engine {
 
     /// Returns an SDK configuration for this engine, which can be changed further.
     ///
-    /// It has fake credentials, the region `us-east-1`, its own HTTP client, and no retries, so
-    /// that a test sees every failure.
+    /// The configuration has fake credentials, the region `us-east-1`, its own HTTP client, and no
+    /// retries, so that a test sees every failure.
     ///
     /// # Examples
     ///

@@ -6,11 +6,11 @@
 //! - [`conformance`] shows if a [`Store`](tollgate::store::Store) of your own keeps the rules on
 //!   which limits rely.
 //! - `Engine` (feature `engine`) serves the DynamoDB API on a loopback port, from memory or from a
-//!   file. It can be stopped and resumed on the same port with the same data, so a test can
+//!   file. The engine can be stopped and resumed on the same port with the same data, so a test can
 //!   simulate an outage of the store.
 //! - `Proxy` (feature `engine`) stands between a client and an engine and injects faults of
 //!   networks and busy stores: it refuses, delays or swallows requests, loses answers, and
-//!   throttles. It also counts the requests that reached the store.
+//!   throttles. The proxy also counts the requests that reached the store.
 //! - A `Fleet` (feature `fleet`) runs the limiters of thousands of processes on a virtual clock, on
 //!   a store with the latency and the throttling of a table.
 //! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an

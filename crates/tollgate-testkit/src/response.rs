@@ -37,7 +37,7 @@ pub trait LimitedResponse {
     ///
     /// # Panics
     ///
-    /// If it is not so.
+    /// If the response has another status or another `Retry-After`.
     fn assert_denied(&self, retry_after: Duration);
 
     /// Asserts that the limit has `tokens` remaining.

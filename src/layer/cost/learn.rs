@@ -14,9 +14,9 @@ use crate::model::{EntityId, Resource};
 /// and resource.
 ///
 /// The first request costs the fixed cost. After that, the estimate is an exponentially weighted
-/// mean, rounded up. It is never above the capacity of the bucket, or of the parent's bucket. Only
-/// reported use counts, by a [rule](super::super::Settle) or by the handler. A request without a
-/// report, or whose cost is given back, changes nothing.
+/// mean, rounded up. The estimate is never above the capacity of the bucket, or of the parent's
+/// bucket. Only use that a [rule](super::super::Settle) or the handler reports counts. A request
+/// without a report, or whose cost is given back, changes nothing.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Learn, Policy, Settle, keys}};
@@ -34,7 +34,7 @@ use crate::model::{EntityId, Resource};
 ///
 /// # Memory
 /// About 60 bytes for each pair of entity and resource that is [remembered](Self::remember). Every
-/// process learns by itself.
+/// process learns alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Learn {
@@ -54,8 +54,8 @@ impl Learn {
         }
     }
 
-    /// Sets the minimum estimate, in tokens. It does not raise an estimate above the capacity. 0
-    /// counts as 1. Default: 1.
+    /// Sets the minimum estimate, in tokens. The minimum does not raise an estimate above the
+    /// capacity. 0 counts as 1. Default: 1.
     pub fn floor(self, tokens: u64) -> Self {
         Self {
             floor: tokens.max(1),

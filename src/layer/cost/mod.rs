@@ -65,7 +65,7 @@ pub trait Estimate: Send + Sync + 'static {
     fn estimate(&self, head: &RequestHead<'_>) -> Option<u64>;
 }
 
-/// Makes an estimate of a closure, whose parameter needs no type annotation.
+/// Returns a closure as an estimate. The closure's parameter needs no type annotation.
 ///
 /// ```
 /// use tollgate::layer::{Policy, cost};

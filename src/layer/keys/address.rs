@@ -36,8 +36,8 @@ impl Network {
 /// The text is written in its final place and not moved: a copy of bytes that were just written
 /// stalls the processor.
 pub(crate) struct AddressText {
-    /// Longer than the longest text: `ip6:`, eight groups of four digits with their separators, and
-    /// `-128`.
+    /// The buffer is longer than the longest text: `ip6:`, eight groups of four digits with their
+    /// separators, and `-128`.
     bytes: [u8; 48],
     length: usize,
 }
@@ -51,7 +51,7 @@ impl AddressText {
         }
     }
 
-    /// Writes the text of [`EntityId::from_ip_prefix`]. Returns true if it fits.
+    /// Writes the text of [`EntityId::from_ip_prefix`]. Returns true if the text fits.
     #[inline]
     pub(crate) fn write(&mut self, Network { address, bits }: Network) -> bool {
         self.length = 0;
@@ -74,7 +74,7 @@ impl AddressText {
             digits |= u128::from(text) << bits;
             bits += u32::from(more);
         }
-        // Two pieces of 16 bytes. Mostly only the first one is read.
+        // Write two pieces of 16 bytes. Mostly only the first piece is read.
         let (first, rest) = (
             digits << 24 | u128::from(u32::from_le_bytes(*b"ip:\0")),
             digits >> 104,
@@ -105,7 +105,8 @@ struct Octet {
     bits: u8,
 }
 
-/// The texts of all octets. To compute one takes ten times as many instructions as to look it up.
+/// The texts of all octets. To compute a text takes ten times as many instructions as to look it up
+/// here.
 static OCTETS: [Octet; 256] = {
     let mut octets = [Octet { text: 0, bits: 0 }; 256];
     let mut value = 0;

@@ -19,7 +19,7 @@ impl<T, F> fmt::Debug for Extension<T, F> {
 
 /// Extracts a key from a `T` that earlier middleware has put into the request's extensions, such as
 /// an authenticated user. If the request has no `T`, that middleware is missing or runs after this
-/// layer. That is a misconfiguration of the server, answered with 500.
+/// layer. A missing `T` is a misconfiguration of the server, answered with 500.
 ///
 /// ```
 /// use tollgate::layer::{Key, keys};

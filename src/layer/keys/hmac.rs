@@ -81,7 +81,7 @@ impl HmacSecret {
     /// Creates a secret.
     ///
     /// # Errors
-    /// [`WeakSecret`] if it has fewer than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
+    /// [`WeakSecret`] if the secret has fewer than [`MIN_LENGTH`](Self::MIN_LENGTH) bytes.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, WeakSecret> {
         let secret = secret.as_ref();
         let weak = WeakSecret {
@@ -92,8 +92,8 @@ impl HmacSecret {
         }
         let keyed = |secret: &[u8]| HmacSha256::new_from_slice(secret).map_err(|_| weak);
         let bytes = keyed(secret)?;
-        // Names, such as that of an address, have a derived secret. So no bytes that a client sends
-        // get the hash of a name.
+        // The server's names, such as that of an address, are hashed with a derived secret. So no
+        // value that a client sends gets the hash of such a name.
         let derived = bytes
             .clone()
             .chain_update(b"tollgate: keys that are names")

@@ -16,7 +16,7 @@ pub struct Key(KeyKind);
 
 #[derive(Clone, PartialEq, Eq)]
 enum KeyKind {
-    /// Boxed to keep the enum small, because every request has one.
+    /// The name is boxed to keep the enum small, because every request has one.
     Checked(Box<Checked>),
     Untrusted(Box<[u8]>),
     Secret(Box<[u8]>),
@@ -124,7 +124,7 @@ impl Key {
         Self(KeyKind::Path(path.as_ref().into()))
     }
 
-    /// Combines two keys. No other two keys make the same key.
+    /// Combines two keys. Different pairs never make the same key.
     pub fn pair(first: Self, second: Self) -> Self {
         Self(KeyKind::Pair(Box::new((first, second))))
     }
@@ -161,7 +161,7 @@ impl Key {
         digest.map_or(self, |digest| Self(KeyKind::Digest(digest)))
     }
 
-    /// Returns the client's network, if the key is one.
+    /// Returns the client's network, if the key is a network.
     pub(crate) fn network(&self) -> Option<Network> {
         match self.0 {
             KeyKind::Address(network) => Some(network),

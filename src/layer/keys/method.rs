@@ -8,7 +8,7 @@ use crate::layer::RequestHead;
 #[non_exhaustive]
 pub struct Method;
 
-/// Extracts the method, such as `GET`. It is mostly combined with another key:
+/// Extracts the method, such as `GET`. The method is mostly combined with another key:
 ///
 /// ```
 /// use tollgate::layer::{KeyExtractor, keys};

@@ -50,16 +50,16 @@ impl MissingKey {
         }))
     }
 
-    /// Creates the error for a misconfiguration of the server. It is answered with 500, whatever
-    /// [`OnMissingKey`](crate::layer::OnMissingKey) says, and `message` is logged with the code
-    /// `TG010`.
+    /// Creates the error for a misconfiguration of the server. Such a request is answered with 500,
+    /// even if [`OnMissingKey`](crate::layer::OnMissingKey) says otherwise, and `message` is logged
+    /// with the code `TG010`.
     pub fn setup(message: impl Into<Cow<'static, str>>) -> Self {
         Self::mistake(code::OWN_EXTRACTOR, message)
     }
 
     /// Returns the challenge for `WWW-Authenticate` if a credential is missing, for an
-    /// [`Answer`](crate::layer::Answer) of your own. Such a request is answered with 401 by
-    /// default, any other one without a key with 400.
+    /// [`Answer`](crate::layer::Answer) of your own. By default, a request without a credential is
+    /// answered with 401, and any other request without a key with 400.
     ///
     /// ```
     /// use http::HeaderValue;
@@ -76,8 +76,8 @@ impl MissingKey {
         }
     }
 
-    /// Returns `true` if the server is misconfigured, so that no request has the key. It is
-    /// answered with 500.
+    /// Returns `true` if the server is misconfigured, so that no request has the key. Such a
+    /// request is answered with 500.
     pub fn is_misconfiguration(&self) -> bool {
         matches!(&*self.0, Reason::Setup(_))
     }

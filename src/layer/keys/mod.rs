@@ -1,4 +1,5 @@
-//! Key extractors. They find the entity that a request comes from, and the resource that it uses.
+//! Key extractors. Extractors find the entity that a request comes from, and the resource that it
+//! uses.
 //!
 //! | extractor | key | answer if it is missing |
 //! |---|---|---|
@@ -22,8 +23,8 @@
 //!
 //! An empty value counts as missing. So does a value that occurs twice, because it is not certain
 //! which one the service uses. [`OnMissingKey`](super::OnMissingKey) decides what happens to a
-//! request without a key. The cases with 500 are misconfigurations of the server. They are answered
-//! with 500 whatever it says.
+//! request without a key. The cases with 500 are misconfigurations of the server. Those requests
+//! are answered with 500, even if `OnMissingKey` says otherwise.
 //!
 //! ```
 //! use tollgate::layer::{Key, MissingKey, RequestHead};

@@ -28,8 +28,8 @@ pub enum InvalidNetwork {
         "{0:?} is no network: a network is an address, or an address and its prefix length, as in 192.0.2.0/24"
     )]
     Cidr(String),
-    /// The network holds all IPv6 addresses that stand for an IPv4 address. They count as IPv4, so
-    /// it would be all of IPv4.
+    /// The network holds all IPv6 addresses that stand for an IPv4 address. Such addresses count as
+    /// IPv4, so the network would be all of IPv4.
     #[error(
         "{0:?} is all of IPv4, because its addresses count as IPv4 addresses: name the IPv4 network"
     )]

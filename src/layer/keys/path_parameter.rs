@@ -15,8 +15,8 @@ pub struct PathParameter {
 }
 
 /// Extracts the part of the path that axum's route calls `name`, percent-decoded: `id` in
-/// `/users/{id}`, `rest` in `/files/{*rest}`. If routers are nested, the whole path counts,
-/// whichever router has the layer.
+/// `/users/{id}`, `rest` in `/files/{*rest}`. If routers are nested, the whole path counts. It does
+/// not matter which router has the layer.
 ///
 /// Use it with `Router::route_layer`, on routes that have the parameter. A route without it is a
 /// misconfiguration of the server, answered with 500. With `Router::layer`, the key of a request

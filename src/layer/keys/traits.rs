@@ -14,7 +14,8 @@ pub trait KeyExtractor: Send + Sync + 'static {
     /// Returns the key.
     ///
     /// # Errors
-    /// [`MissingKey`] says why there is none. The policy decides what happens to the request.
+    /// [`MissingKey`] says why the request has no key. The policy decides what happens to the
+    /// request.
     fn extract(&self, head: &RequestHead<'_>) -> Result<Key, MissingKey>;
 
     /// Returns the key, if it is the same for all requests. If it is not a valid name, the policy
@@ -67,7 +68,7 @@ pub trait KeyExtractor: Send + Sync + 'static {
     }
 }
 
-/// Makes an extractor of a closure, whose parameter needs no type annotation.
+/// Returns a closure as an extractor. The closure's parameter needs no type annotation.
 ///
 /// ```
 /// use tollgate::layer::{Key, MissingKey, Policy, keys};

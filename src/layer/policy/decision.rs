@@ -59,9 +59,9 @@ pub enum OnUnavailable {
     /// charges nothing.
     Allow,
     /// Lets this process decide alone, by its share of the limits, as
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If that is not
-    /// possible, the request is answered with 503: no limits are known, or the request asks for
-    /// more than the share of a capacity.
+    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If a local decision
+    /// is not possible, the request is answered with 503: no limits are known, or the request asks
+    /// for more than the share of a capacity.
     Local {
         /// The share of this process: [`LocalShare::one_of`] the number of processes.
         share: LocalShare,
@@ -72,7 +72,8 @@ impl OnUnavailable {
     /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the
     /// action in the stored config.
     pub(crate) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
-        // Any other error does not go away by itself, so it would switch the limits off for good.
+        // Any other error does not go away by itself, so it would switch the limits off
+        // permanently.
         error.is_outage()
             && match self {
                 Self::Stored => stored == Some(StoredOnUnavailable::Allow),

@@ -21,7 +21,7 @@ pub(crate) struct ExemptRules {
 }
 
 impl ExemptRules {
-    /// Returns `true` if the request is exempt, whatever its entity is.
+    /// Returns `true` if the request is exempt for every entity.
     ///
     /// # Errors
     /// [`MissingKey`] if the server is misconfigured. A client whose address is not known is not

@@ -10,7 +10,7 @@ pub(crate) enum PolicyLimits {
     Stored,
     /// The stored limits, or these if none are stored.
     StoredOr(Limits),
-    /// These limits, whatever is stored.
+    /// These limits, even if others are stored.
     Exactly(Limits),
 }
 
@@ -36,7 +36,7 @@ impl PolicyLimits {
         }
     }
 
-    /// Returns the limits that apply whatever is stored.
+    /// Returns the limits that apply instead of stored ones.
     pub(crate) fn exactly(&self) -> Option<&Limits> {
         match self {
             Self::Exactly(limits) => Some(limits),

@@ -101,8 +101,9 @@ impl Policy {
 
     /// Returns the headers that the policy may add to responses, for
     /// `Access-Control-Expose-Headers`. Headers that scripts in browsers can always read are left
-    /// out. So are those of gRPC answers, because browsers do not send gRPC requests (gRPC-Web has
-    /// them in the body), and those of [answers of your own](PolicyBuilder::answer).
+    /// out. Headers of gRPC answers are left out too, because browsers do not send gRPC requests
+    /// (gRPC-Web has them in the body). So are headers of [answers of your
+    /// own](PolicyBuilder::answer).
     ///
     /// ```
     /// use tollgate::{Limit, layer::Policy};

@@ -19,8 +19,8 @@ pub(crate) struct Rules {
     pub(crate) answers: AnswerRules,
 }
 
-/// The parts of a policy that are of the simplest kind. This is computed once, so that requests
-/// need not check it.
+/// Flags that show which parts of a policy are of the simplest kind. The flags are computed once, so
+/// that requests need not check these parts.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct Plain {

@@ -13,7 +13,7 @@ use crate::{
     model::LimitName,
 };
 
-/// The default for the most that rules settle a request to, in full buckets. In the worst case, a
+/// The default for the maximum use that a rule may find, in full buckets. In the worst case, a
 /// wrong value blocks a key for that many times the time in which its bucket fills.
 const MOST_FULL_BUCKETS: u64 = 100;
 
@@ -26,7 +26,8 @@ pub(crate) struct SettlementRules {
     /// The places in the body that state the use.
     #[cfg(feature = "usage-body")]
     pub(crate) usage: Option<Paths>,
-    /// The most that rules settle a request to, in tokens, as far as the policy sets it.
+    /// The maximum use that a rule may find, in tokens, for the limits for which the policy sets
+    /// it.
     at_most: Vec<(LimitName, u64)>,
     pub(crate) top_up: Option<TopUp>,
     pub(crate) outcomes: Vec<OutcomeRule>,
@@ -59,7 +60,7 @@ impl SettlementRules {
         self.head.is_empty() && self.body.is_empty() && self.outcomes.is_empty()
     }
 
-    /// Returns the most that rules settle a request to, in tokens of the limit.
+    /// Returns the maximum use that a rule may find, in tokens of the limit.
     pub(crate) fn most(&self, limit: &LimitName, capacity: Option<u64>) -> u64 {
         let said = self
             .at_most

@@ -45,7 +45,7 @@ impl Subject {
 }
 
 /// The action for a request whose key is missing or empty. A misconfiguration of the server is
-/// answered with 500, whatever this says.
+/// answered with 500, even if this action is another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMissingKey {

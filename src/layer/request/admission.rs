@@ -1,4 +1,5 @@
-//! Before the inner service: finds out who asks, for what and at what cost, and starts the acquire.
+//! Runs before the inner service: finds the entity, the resource and the cost of a request, and
+//! starts the acquire.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -248,7 +249,8 @@ impl Rules {
 /// The entity that asks.
 enum RequestEntity<'a> {
     Id(EntityId),
-    /// An address. Most requests need no id made of it.
+    /// An address. Its text is enough to find the bucket of most requests, so no id is made of it
+    /// yet.
     Address(&'a AddressText),
 }
 
@@ -272,7 +274,7 @@ impl RequestEntity<'_> {
 fn named<N>(what: &'static str, name: Result<N, Invalid>) -> Result<N, MissingKey> {
     name.map_err(|error| match error {
         Invalid::Key(_) => MissingKey::absent(what),
-        // The server itself has chosen the name.
+        // The server itself has chosen the name, so the server is misconfigured.
         error => MissingKey::mistake(
             code::NO_NAME,
             format!("the {what} key of a rate limit policy: {error}"),

@@ -1,6 +1,6 @@
-//! The marks in a request's extensions: the lease of each layer that has granted it, by which a
-//! second layer knows that it is charged already; and a lease that charges nothing, for a request
-//! that passes unlimited.
+//! Marks in a request's extensions. Each layer that grants the request adds its lease, so that a
+//! second layer knows that the request is charged already. A request that passes unlimited gets a
+//! lease that charges nothing.
 
 use std::sync::{Arc, Weak};
 
@@ -8,7 +8,8 @@ use http::Extensions;
 
 use crate::layer::{BoundLimiter, LeaseHandle, Policy, request::lease_slot::LeaseSlot};
 
-/// The mark of a request whose handler gets no [`LeaseHandle`]. It does not keep the lease open.
+/// The mark of a request whose handler gets no [`LeaseHandle`]. The mark does not keep the lease
+/// open.
 #[derive(Clone)]
 struct HiddenLease(Weak<LeaseSlot>);
 
@@ -49,8 +50,8 @@ impl Policy {
     }
 }
 
-/// The extensions of requests that pass unlimited. They have the same types as those of other
-/// requests, so that handlers need no second code path. They replace those of an outer layer.
+/// The extensions of requests that pass unlimited. These extensions have the same types as those of
+/// other requests, so that handlers need no second code path. They replace those of an outer layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unlimited {
     lease: bool,

@@ -15,8 +15,8 @@ use crate::{
 ///
 /// The layer puts one into the request's extensions, unless its policy is
 /// [`without_handle`](crate::layer::PolicyBuilder::without_handle). With the feature `axum` it is
-/// an extractor. Clones share the lease. It is committed when the response body and the last handle
-/// are gone: a handle that is moved to a task keeps it open.
+/// an extractor. Clones share the lease. The lease is committed when the response body and the last
+/// handle are gone: a handle that is moved to a task keeps it open.
 ///
 /// An amount that is set here for a limit, by [`settle`](Self::settle), [`adjust`](Self::adjust) or
 /// [`release`](Self::release), takes precedence over what the policy's
@@ -154,7 +154,7 @@ impl LeaseHandle {
         self.slot.as_ref()?.consumed(name)
     }
 
-    /// Returns the state of the limits when the lease was granted, less what was adjusted since. If
+    /// Returns the state of the limits when the lease was granted, minus the adjustments since. If
     /// the lease was rolled back, the status has no limits and is marked as degraded.
     pub fn status(&self) -> RateLimitStatus {
         self.slot

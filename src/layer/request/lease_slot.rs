@@ -112,7 +112,7 @@ impl LeaseSlot {
         self.outer.get()
     }
 
-    /// Returns true if it is a lease of this policy and limiter for the same entity and resource.
+    /// Returns true if this is a lease of this policy and limiter for the same entity and resource.
     /// Then the request has passed the same layer before.
     pub(crate) fn is_for(
         &self,

@@ -35,7 +35,7 @@ impl Policy {
         }
     }
 
-    /// Decides about a request that is not granted.
+    /// Returns the decision for a request that is not granted.
     fn decide_failed(
         &self,
         limiter: &RateLimiter,

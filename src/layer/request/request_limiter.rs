@@ -16,13 +16,14 @@ use crate::{
 ///
 /// The layer puts one into the request's extensions if its policy has
 /// [`acquire_in_handler`](crate::layer::PolicyBuilder::acquire_in_handler). With the feature `axum`
-/// it is an extractor. It acquires for the entity and the resource that the policy's keys have
-/// found, by the policy's limits. The policy also sets the costs that the handler does not name.
+/// it is an extractor. The limiter acquires for the entity and the resource that the policy's keys
+/// have found, by the policy's limits. The policy also sets the costs that the handler does not
+/// name.
 ///
-/// The acquired lease is the request's lease, as if the layer had acquired it. It is settled by the
-/// policy's rules, reported in the response's headers, and committed when the response head is
-/// ready, or when the body and the last [`LeaseHandle`] are gone. A handler that answers with an
-/// error, fails or panics is charged all the same, unless the policy says otherwise.
+/// The acquired lease is the request's lease, as if the layer had acquired it. That lease is
+/// settled by the policy's rules, reported in the response's headers, and committed when the
+/// response head is ready, or when the body and the last [`LeaseHandle`] are gone. A handler that
+/// answers with an error, fails or panics is charged too, unless the policy says otherwise.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -75,7 +76,7 @@ impl fmt::Debug for BoundLimiter {
 }
 
 impl BoundLimiter {
-    /// Creates one for a request, and the slot for the request's lease.
+    /// Creates a bound limiter for a request, and the slot for the request's lease.
     pub(crate) fn new(
         acquire: Acquire,
         limiter: RateLimiter,
@@ -92,7 +93,7 @@ impl BoundLimiter {
         )
     }
 
-    /// Creates one for a request that passes uncharged.
+    /// Creates a bound limiter for a request that passes uncharged.
     pub(crate) fn uncharged(status: RateLimitStatus, policy: Policy) -> (Self, Arc<LeaseSlot>) {
         Self::asking(
             BoundAcquire::Nobody(Box::new(status)),
@@ -110,7 +111,7 @@ impl BoundLimiter {
         )
     }
 
-    /// Creates one for a request that passes unlimited: its leases charge nothing.
+    /// Creates a bound limiter for a request that passes unlimited: its leases charge nothing.
     pub(crate) fn unlimited() -> Self {
         Self {
             ask: BoundAcquire::Nothing,

@@ -9,8 +9,8 @@ use crate::{
 
 /// The state of the limits of the current request.
 ///
-/// It is a snapshot from the time when the lease was granted, with what was adjusted since. With
-/// the feature `axum` it is an extractor.
+/// The state is a snapshot from the time when the lease was granted, with the adjustments since.
+/// With the feature `axum` it is an extractor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RateLimitStatus {
@@ -34,9 +34,9 @@ pub struct RateLimitStatus {
 #[serde(rename_all = "lowercase", tag = "verdict", content = "limits")]
 #[non_exhaustive]
 pub enum ShadowVerdict {
-    /// They would have granted the request. They are charged.
+    /// The limits would have granted the request. The request is charged for them.
     Granted,
-    /// These limits would have denied the request. They are not charged.
+    /// These limits would have denied the request. The request is not charged for them.
     Denied(Vec<LimitStatus>),
     /// The request would have been refused, and no wait would have helped: it asks for more than a
     /// full bucket holds, its resource is disabled, or the server is misconfigured.

@@ -25,7 +25,7 @@ pub(crate) struct HandlerRefusal {
     status: StatusCode,
 }
 
-/// Returns the answer to a handler's error. It is used as it is if no layer replaces it.
+/// Returns the answer to a handler's error. The answer is used as it is if no layer replaces it.
 #[cfg(feature = "axum")]
 pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     let mut response = answer::plain(error);
@@ -37,8 +37,8 @@ pub(crate) fn handler_refusal(error: &Error) -> Response<Bytes> {
     response
 }
 
-/// The head of a request that the handler is processing. It has no `Debug`, because it may hold
-/// secrets.
+/// The head of a request that the handler is processing. The head has no `Debug`, because it may
+/// hold secrets.
 pub(crate) struct KeptHead {
     method: Method,
     uri: Uri,
@@ -76,8 +76,8 @@ impl KeptHead {
     }
 }
 
-/// Headers that describe the body or the refusal. They are not kept: the new answer has its own, or
-/// none.
+/// Headers that describe the body or the refusal. These headers are not kept: the new answer has
+/// its own, or none.
 const OF_THE_ANSWER: [HeaderName; 11] = [
     CACHE_CONTROL,
     CONTENT_ENCODING,
@@ -137,7 +137,7 @@ impl Policy {
             0 => crate::clock::SystemClock.now(),
             now => now,
         };
-        // A different status was set on purpose.
+        // If the status is a different one, it was set on purpose.
         let chosen = Some(response.status()).filter(|chosen| *chosen != status);
         let head = kept.map(KeptHead::head);
         let mut answer = self.refuse_for(&now, form.with_status(chosen), head.as_ref(), error);

@@ -35,7 +35,7 @@
 //! |---|---|---|
 //! | [`Route::path`] | `/a/{name}/b`, `/files/{*rest}` | the request's whole path |
 //! | [`Route::prefix`] | `/api`: `/api`, `/api/`, `/api/x`; not `/apix` | the request's whole path, by segments |
-//! | [`Route::matched_path`] (feature `axum`) | the template, whatever the names of its parameters | the route that axum's router has matched |
+//! | [`Route::matched_path`] (feature `axum`) | the template; the names of its parameters do not matter | the route that axum's router has matched |
 //! | [`Route::matching`] | requests for which the closure returns `true` | the request's head |
 //! | [`Route::any`] | every request | |
 //!

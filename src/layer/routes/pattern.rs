@@ -64,8 +64,8 @@ impl Pattern {
         };
         let mut parsed = Vec::new();
         for segment in segments(bytes) {
-            // The parameters of axum before 0.8. Taken literally, such a template would match
-            // nothing that is meant.
+            // These are parameters of axum before 0.8. If they were taken literally, the template
+            // would not match the paths that its author means.
             if segment.starts_with(b":") || segment.starts_with(b"*") {
                 return Err(TemplateProblem::OldParameter);
             }

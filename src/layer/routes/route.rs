@@ -32,7 +32,7 @@ pub struct Route {
 
 /// A checked route.
 pub(super) struct CheckedRoute {
-    /// Empty for all methods.
+    /// The methods that the route matches. Empty if it matches all methods.
     methods: Vec<Method>,
     pub(super) place: RouteMatcher,
     text: Cow<'static, str>,

@@ -29,7 +29,7 @@ pub(super) use top_up::StreamEnding;
 ///
 /// If a value is missing, malformed, given twice or absurdly large
 /// ([`settle_at_most`](super::PolicyBuilder::settle_at_most)), the estimate is kept. Each of these
-/// emits a warning, except a missing value. What a handler sets with its
+/// emits a warning, except a missing value. An amount that a handler sets with its
 /// [`LeaseHandle`](super::LeaseHandle) takes precedence over the value that a rule finds.
 ///
 /// | source | value is known | lease is held until |
@@ -134,8 +134,8 @@ impl Settle {
         Self::new(Source::Trailers(header_names(names)))
     }
 
-    /// Uses the value that the closure computes from the number of bytes of the body so far. It is
-    /// called for every piece of the body.
+    /// Uses the value that the closure computes from the number of bytes of the body so far. The
+    /// closure is called for every piece of the body.
     pub fn bytes(tokens: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Self {
         Self::new(Source::Bytes(Arc::new(tokens)))
     }

@@ -5,9 +5,9 @@ use bytes::Bytes;
 /// Acquires more tokens while a response's body streams, if it uses more than its lease holds.
 ///
 /// Without this rule, the difference is settled when the body ends, and the bucket may go into
-/// debt. With it, the layer acquires more tokens as soon as a rule that counts [as the body
-/// streams](super::Settle) finds more than the lease holds. The acquire runs beside the body, and
-/// never delays it.
+/// debt. With this rule, the layer acquires more tokens as soon as a rule that counts [as the body
+/// streams](super::Settle) finds more than the lease holds. The acquire runs concurrently with the
+/// body, and never delays it.
 ///
 /// ```
 /// use tollgate::{Limit, layer::{Policy, Settle, TopUp, keys}};
@@ -72,7 +72,7 @@ impl TopUp {
     }
 
     /// Ends the stream like [`end_stream`](Self::end_stream), but with `event` as the last of the
-    /// server-sent events. It must be whole lines, with an empty line at the end.
+    /// server-sent events. The event must consist of whole lines, with an empty line at the end.
     pub fn end_stream_with(self, event: impl Into<Bytes>) -> Self {
         Self {
             ending: Some(StreamEnding {

@@ -29,7 +29,7 @@ pub(crate) enum Ending {
 
 /// The response after its head was settled.
 pub(crate) enum Settled {
-    /// The body is passed on. It keeps the tail until it ends.
+    /// The body is passed on. The body keeps the tail until it ends.
     Body(Option<Tail>),
     /// The layer's own answer replaces the response.
     Replaced(Box<Response<Bytes>>),
@@ -71,7 +71,8 @@ impl Ending {
                 Settled::Body(Tail::unlimited(policy, response))
             }
             Self::Settle { lease, form, kept } => {
-                // Most responses have no extensions, so nothing that a handler could answer with.
+                // Most responses have no extensions. Only a response with extensions can contain an
+                // error of the handler.
                 if !response.extensions().is_empty()
                     && let Some(answer) =
                         lease

@@ -1,4 +1,4 @@
-//! The response future: it waits for the decision, then runs the inner service, then settles the
+//! The response future: waits for the decision, then runs the inner service, then settles the
 //! lease.
 
 use std::{
@@ -36,8 +36,8 @@ pin_project! {
 pin_project! {
     #[project = ResponseStateProjection]
     enum ResponseState<S, ReqBody, F> {
-        // The acquire waits for the store. It is boxed to keep the futures small that do not wait:
-        // futures are moved, and a store call costs a thousand times more than the box.
+        // The acquire waits for the store. This state is boxed to keep futures that do not wait
+        // small: futures are moved, and a store call costs a thousand times more than the box.
         Waiting { waiting: Option<Box<Waiting<S, ReqBody>>> },
         // The inner service runs. If the future is dropped in this state, the lease is committed as
         // estimated.

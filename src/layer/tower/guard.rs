@@ -2,8 +2,8 @@
 
 use crate::layer::request::lease_slot::LeaseSlot;
 
-/// Ends a lease as its policy says, unless [`disarm`](Self::disarm) is called before: the inner
-/// service has panicked. The panic continues.
+/// Ends a lease on drop, as its policy says for a panic of the inner service, unless
+/// [`disarm`](Self::disarm) was called before. The panic continues.
 #[must_use]
 pub(crate) struct PanicGuard<'a>(Option<&'a LeaseSlot>);
 

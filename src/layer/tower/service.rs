@@ -21,8 +21,9 @@ use crate::{limiter::RateLimiter, telemetry};
 
 /// The service that [`RateLimitLayer`](crate::layer::RateLimitLayer) creates.
 ///
-/// Once the lease is granted, it calls the instance of the inner service that was polled ready. If
-/// the request is denied, it replaces that instance by a clone, which gives up its readiness.
+/// Once the lease is granted, the service calls the instance of the inner service that was polled
+/// ready. If the request is denied, the service replaces that instance by a clone, which gives up
+/// its readiness.
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,

@@ -39,14 +39,14 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
         ]
         .map(|(whole, sum)| self.field(whole).max(self.field(sum)));
         let (all, beside) = match self.field(Field::Prompt) {
-            // Gateways that translate between APIs send both. The prompt includes the tokens of the
-            // caches.
+            // Gateways that translate between APIs send the prompt tokens and the input tokens. The
+            // prompt includes the tokens of the caches.
             Some(prompt) => (add([Some(prompt), self.field(Field::Tools)]), None),
             None => (add([input, creation]), read),
         };
         match (all, self.field(Field::Cached)) {
             // If the cached tokens are more than the whole, they are not a part of it: some of
-            // xAI's models count them beside the prompt.
+            // xAI's models count them separately from the prompt.
             (Some(all), Some(cached)) => (
                 Some(all.checked_sub(cached).unwrap_or(all)),
                 add([Some(cached), beside]),
@@ -65,9 +65,9 @@ impl<F: Fn(Field) -> Option<u64>> Counts<F> {
             .zip(self.input())
             .and_then(|(total, input)| total.checked_sub(input));
         let output = match rest.filter(|rest| *rest > 0) {
-            // Reasoning counts as output, but may be in neither number: xAI has it in the total
-            // alone. Gemini has it in the number of the candidates or beside it, depending on the
-            // model.
+            // Reasoning counts as output, but may be missing in both numbers. xAI includes it only
+            // in the total. Gemini includes it in the number of the candidates or reports it
+            // separately, depending on the model.
             Some(rest) => said.max(Some(rest)),
             None => add([said, self.field(Field::Thoughts)]),
         };

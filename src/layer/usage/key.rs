@@ -4,7 +4,7 @@
 pub(super) const MOST_BYTES: usize = 64;
 
 /// A key of an object, unescaped as it comes. A key that is too long, or that is not valid text, is
-/// no wanted key.
+/// not a wanted key.
 #[derive(Debug)]
 pub(super) struct ObjectKey {
     bytes: [u8; MOST_BYTES],
@@ -30,7 +30,7 @@ impl ObjectKey {
         (self.length, self.odd, self.high) = (0, false, None);
     }
 
-    /// Returns the whole key, if it may be a wanted one.
+    /// Returns the whole key, or `None` if the key is certainly not wanted.
     pub(super) fn whole(&self) -> Option<&[u8]> {
         if self.odd || self.high.is_some() {
             None

@@ -37,8 +37,8 @@ use table::Field;
 /// ```
 ///
 /// If a number comes several times, the largest one counts: streams repeat their numbers as they
-/// grow, and a smaller number takes nothing back. It must be a JSON number, whole and not negative.
-/// `null` is skipped. Any other value is ignored, with one warning for each body.
+/// grow, and a smaller number takes nothing back. A number must be a JSON number, whole and not
+/// negative. `null` is skipped. Any other value is ignored, with one warning for each body.
 ///
 /// # Bodies that are cut off
 /// A stream may break off, or its client may disconnect, when only a part of the usage has come:
@@ -50,14 +50,14 @@ use table::Field;
 ///
 /// # How a body is read
 /// The `content-type` decides: bodies of `text/event-stream`, JSON (`application/json`, `…+json`,
-/// NDJSON) and `application/vnd.amazon.eventstream` are read. No others are, and none with a
-/// `content-encoding`: compress outside the layer. A body with a `content-encoding` causes a
-/// warning.
+/// NDJSON) and `application/vnd.amazon.eventstream` are read. Other bodies are not read, and
+/// neither are bodies with a `content-encoding`: compress outside the layer. A body with a
+/// `content-encoding` causes a warning.
 ///
 /// Nothing is buffered, delayed or changed: every frame is read as it passes. At most 1 KiB is kept
-/// for a response, whatever its length. Up to 128 levels are read. If the JSON is nested deeper or
+/// for a response, even for a long one. Up to 128 levels are read. If the JSON is nested deeper or
 /// invalid, nothing more of the body is read; in an event stream, nothing more of the current
-/// event. What was found until then counts.
+/// event. Numbers that were found until then count.
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing until a policy has it"]
 pub struct Usage {
@@ -72,7 +72,7 @@ enum What {
     },
     Output,
     Pointers(Vec<Pointer>),
-    /// Not a JSON pointer. Building the policy fails.
+    /// The text of the pointer is not a JSON pointer. Building the policy fails.
     Invalid(String),
 }
 
@@ -99,8 +99,8 @@ impl Usage {
         }
     }
 
-    /// The output tokens, with those of the model's reasoning: the total less the input, if that is
-    /// more than the output that the body reports.
+    /// The output tokens, with those of the model's reasoning: the total minus the input, if that
+    /// is more than the output that the body reports.
     pub fn output() -> Self {
         Self { what: What::Output }
     }
@@ -135,7 +135,7 @@ impl Usage {
         }
     }
 
-    /// Returns the paths to the numbers that these ask for; `None` if they ask for none.
+    /// Returns the paths to the numbers that these usages ask for; `None` if they ask for none.
     pub(super) fn paths<'a>(usages: impl Iterator<Item = &'a mut Self>) -> Option<Paths> {
         let (mut pointers, mut table) = (Vec::new(), false);
         for usage in usages {

@@ -29,7 +29,8 @@ struct PathNode {
     /// The slot of the table's field at this place.
     field: Option<usize>,
     children: Vec<(Box<str>, Node)>,
-    /// The [`mark`]s of the children. They exclude most keys of a document without a comparison.
+    /// The [`mark`]s of the children. The marks exclude most keys of a document without a
+    /// comparison.
     marks: u64,
     /// The place of the elements of a list that are not among the children.
     elements: Node,

@@ -2,10 +2,10 @@
 
 use super::key::MOST_BYTES;
 
-/// The most parts of a pointer. They are the levels of a document whose places are tracked.
+/// The most parts of a pointer. As many levels of a document have places that are tracked.
 pub(super) const MOST_PARTS: usize = 16;
 
-/// A JSON pointer, and the slot of the number at which it points.
+/// A JSON pointer, and the slot of the number to which it points.
 #[derive(Clone, Debug)]
 pub(super) struct Pointer {
     pub(super) parts: Vec<String>,

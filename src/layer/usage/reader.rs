@@ -17,7 +17,7 @@ pub(crate) struct Reader {
     found: SmallVec<[Option<u64>; SLOTS]>,
     /// The sum over the current list, of each slot that is a sum.
     sums: [u64; SUMS],
-    /// The first value that gives no amount, and was not taken yet.
+    /// The first value that is not an amount, and was not taken yet.
     problem: Option<BadAmount>,
     /// The number of bytes of a byte order mark that have come; `None` if none can follow.
     mark: Option<usize>,
@@ -81,7 +81,7 @@ impl Reader {
         self.found.get(slot).copied().flatten()
     }
 
-    /// Returns the first value that gives no amount since the last call.
+    /// Returns the first value that is not an amount since the last call.
     pub(crate) fn take_problem(&mut self) -> Option<BadAmount> {
         self.problem.take()
     }
@@ -94,7 +94,7 @@ impl Reader {
                     self.mark = Some(matched + 1);
                     piece = rest;
                 }
-                // A part of a byte order mark is not JSON. The scanner gets a whole one, and finds
+                // A part of a byte order mark is not JSON. The scanner gets a whole mark, and finds
                 // out that this is not JSON.
                 Some(_) if matched > 0 => {
                     self.mark = None;

@@ -11,8 +11,8 @@ use crate::layer::settle::BadAmount;
 /// The most levels of a document that are read.
 const MOST_LEVELS: u32 = 128;
 
-/// Finds numbers in JSON documents that come in pieces, one document after the other. It keeps its
-/// position and the current key or number, and nothing else of what it has read.
+/// Finds numbers in JSON documents that come in pieces, one document after the other. The scanner
+/// keeps its position and the current key or number, and nothing else of what it has read.
 #[derive(Debug)]
 pub(super) struct Scanner {
     state: ScannerState,
@@ -26,7 +26,7 @@ pub(super) struct Scanner {
     here: Node,
     key: ObjectKey,
     number: Number,
-    /// A value that was read. It is kept until the next character shows that it is complete.
+    /// A value that was read. The value is kept until the next character shows that it is complete.
     read: Option<Read>,
 }
 
@@ -81,7 +81,7 @@ enum Inside {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Read {
     Number(Node, u64),
-    /// A value that gives no amount.
+    /// A value that is not an amount.
     Bad(BadAmount),
     /// The beginning of a list whose elements are wanted.
     List,
@@ -107,7 +107,7 @@ impl Default for Scanner {
 }
 
 impl Scanner {
-    /// Begins another document, wherever the last one has ended.
+    /// Begins another document, even if the last one was not complete.
     pub(super) fn begin_again(&mut self) {
         (self.state, self.depth, self.objects, self.here) = (ScannerState::Value, 0, 0, Node::ROOT);
         self.read = None;

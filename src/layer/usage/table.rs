@@ -2,7 +2,7 @@
 
 /// A number that an answer reports, with a slot of its own.
 ///
-/// The first four are sums over the elements of a list.
+/// The first four fields are sums over the elements of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     IterationInput,
@@ -19,17 +19,17 @@ pub(super) enum Field {
     Cached,
     CacheCreation,
     CacheRead,
-    /// The input tokens that tools have added, beside [`Prompt`](Self::Prompt).
+    /// The input tokens that tools have added, not included in [`Prompt`](Self::Prompt).
     Tools,
     Output,
     /// The output tokens that a message begins with. More will come.
     FirstOutput,
-    /// The output tokens of the model's reasoning, beside [`Output`](Self::Output).
+    /// The output tokens of the model's reasoning, not included in [`Output`](Self::Output).
     Thoughts,
     Total,
-    /// The input tokens that are billed. They count if the answer has no other number.
+    /// The input tokens that are billed. These tokens count if the answer has no other number.
     BilledInput,
-    /// The output tokens that are billed. They count if the answer has no other number.
+    /// The output tokens that are billed. These tokens count if the answer has no other number.
     BilledOutput,
 }
 

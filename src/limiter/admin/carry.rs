@@ -49,7 +49,8 @@ async fn carry_to(limiter: &RateLimiter, key: BucketKey) -> Result<(), Error> {
             lease.commit();
             Ok(())
         }
-        // The bucket grants nothing, whatever its limits are. It gets them once it grants again.
+        // The bucket is disabled or not understood, so nothing is written now. Once the bucket can
+        // be used again, its first write carries the limits.
         Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
         Err(error) => Err(error),
     }

@@ -100,12 +100,12 @@ impl Config {
     }
 
     /// Deletes the config of a scope. Returns `false` if there is none. Up to four round trips, and
-    /// for limits of an entity those that [`set`](Self::set) makes for its buckets.
+    /// for limits of an entity also the round trips that [`set`](Self::set) makes for its buckets.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
-        // The history says which limits everybody had.
+        // The event of the history contains the limits of the system that are deleted.
         let before = if *scope == ConfigScope::System {
             self.get(scope).await?
         } else {
@@ -173,7 +173,7 @@ impl Config {
     /// Returns the limits that apply to an acquire without limits of its own, and their source.
     /// Returns `None` if no level has any. No round trip if the limits are cached, otherwise one.
     ///
-    /// It also returns limits that an acquire would refuse with [`Invalid::NotUnderstood`].
+    /// The result may contain limits that an acquire would refuse with [`Invalid::NotUnderstood`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails, [`Error::Invalid`] for invalid names.

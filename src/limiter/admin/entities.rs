@@ -73,7 +73,7 @@ impl Entities {
         Ok(entity)
     }
 
-    /// Creates an entity, or returns the existing one with its id unchanged. This is for set-up
+    /// Creates an entity, or returns the existing one with its id unchanged. Use this in set-up
     /// code that runs at every start. Two round trips. An existing entity keeps its parent and all
     /// its other fields.
     ///

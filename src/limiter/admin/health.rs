@@ -1,4 +1,4 @@
-//! Health of the store: if it answers, and what it is.
+//! The health of the store: its availability, its answer time and its description.
 #![allow(
     clippy::disallowed_methods,
     reason = "no owner yet: how long a call takes"
@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl RateLimiter {
-    /// Asks the store for as little as possible, and returns the time that its answer took. One
-    /// round trip, within the store deadline; none in memory.
+    /// Makes the smallest possible store call, and returns the time that its answer took. One round
+    /// trip, within the store deadline; none in memory.
     ///
     /// ```
     /// use tollgate::RateLimiter;
@@ -38,7 +38,7 @@ impl RateLimiter {
         match store.diagnostics() {
             Some(diagnostics) => self.in_time(diagnostics.ping()).await?,
             None => {
-                // A bucket that hardly anybody has: only the answer counts.
+                // The bucket need not exist: any answer of the store counts.
                 let key = BucketKey::new(EntityId::new("ping")?, Resource::new("ping")?);
                 self.in_time(store.read(&key)).await?;
             }
@@ -46,8 +46,8 @@ impl RateLimiter {
         Ok(begun.elapsed())
     }
 
-    /// Returns the state of the store, and what it is. Three round trips with DynamoDB. The table's
-    /// state and size are left out if the credentials do not allow `DescribeTable`.
+    /// Returns the availability and the description of the store. Three round trips with DynamoDB.
+    /// The table's state and size are left out if the credentials do not allow `DescribeTable`.
     ///
     /// This method does not fail. If the store does not answer, [`available`](Status::available) is
     /// false. [`problem`](StoreStatus::problem) says what could not be found out. The limiter does

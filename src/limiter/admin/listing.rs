@@ -39,7 +39,7 @@ use crate::{
 #[must_use = "a listing fetches nothing until rows are taken"]
 pub struct Listing<T> {
     store: Arc<dyn Store>,
-    /// The reason why the store has no such rows, until it is returned.
+    /// The error for a store without such rows. `None` after the error is returned.
     missing: Option<Invalid>,
     fetch: Fetch<T>,
     rows: VecDeque<T>,
@@ -71,7 +71,7 @@ impl<T> fmt::Debug for Listing<T> {
     }
 }
 
-// No part of the listing is pinned in place.
+// No field of the listing must stay at its address.
 impl<T> Unpin for Listing<T> {}
 
 impl<T: Send + 'static> Listing<T> {
@@ -132,7 +132,7 @@ impl<T: Send + 'static> Listing<T> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// Returns all rows. This is for short listings.
+    /// Returns all rows. Use it for short listings only.
     ///
     /// # Errors
     /// The first error; the rows before it are dropped.

@@ -1,4 +1,4 @@
-//! Calls for what is stored beside the buckets (limits, entities, namespaces, the history, usage),
+//! Calls for the stored data other than buckets (limits, entities, namespaces, the history, usage),
 //! and for the health of the store.
 
 mod audit;

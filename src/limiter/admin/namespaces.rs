@@ -122,8 +122,8 @@ impl Namespaces {
     /// Makes the deleted namespace with that id active again, under its name. Two round trips.
     ///
     /// # Errors
-    /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] if it is active or being purged;
-    /// [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
+    /// [`NamespaceError::NotFound`]; [`NamespaceError::Status`] if the namespace is active or being
+    /// purged; [`NamespaceError::NameTaken`]; otherwise the errors of [`register`](Self::register).
     pub async fn recover(&self, id: &NamespaceId) -> Result<NamespaceInfo, Error> {
         let store = self.store();
         changed(
@@ -134,7 +134,7 @@ impl Namespaces {
         )
     }
 
-    /// Removes the deleted namespace with that id for good, and returns the number of deleted
+    /// Removes the deleted namespace with that id permanently, and returns the number of deleted
     /// items. Two round trips, then for each page one to read it and one for every 25 items to
     /// delete. Call it again to continue an interrupted purge. If there is no such namespace, it
     /// does nothing.
@@ -143,7 +143,7 @@ impl Namespaces {
     /// to no namespace that is listed.
     ///
     /// # Errors
-    /// [`NamespaceError::Status`] if it is active; otherwise the errors of
+    /// [`NamespaceError::Status`] if the namespace is active; otherwise the errors of
     /// [`register`](Self::register).
     pub async fn purge(&self, id: &NamespaceId) -> Result<u64, Error> {
         let store = self.store();

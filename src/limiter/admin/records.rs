@@ -38,7 +38,7 @@ impl RateLimiter {
         self.engine().stored_on_unavailable()
     }
 
-    /// Makes a call for what is stored beside buckets, with the call deadline.
+    /// Makes a call for stored data other than buckets, with the call deadline.
     pub(crate) async fn asked<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>>,

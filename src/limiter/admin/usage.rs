@@ -99,8 +99,8 @@ impl UsageReports {
         ))
     }
 
-    /// Returns the same, but only over the entities that were created without a parent. One more
-    /// round trip for each entity.
+    /// Returns the same state, but only over the entities that were created without a parent. One
+    /// more round trip for each entity.
     ///
     /// # Errors
     /// The errors of [`resource_capacity`](Self::resource_capacity).
@@ -193,9 +193,9 @@ impl Snapshots {
         self
     }
 
-    /// Lists the snapshots, the newest windows first; for an entity without a resource, resource by
-    /// resource. One round trip per page, two for the snapshots of a resource. Items that are no
-    /// snapshots are skipped.
+    /// Lists the snapshots, the newest windows first. If the query has an entity and no resource,
+    /// the snapshots come resource by resource. One round trip per page, two for the snapshots of a
+    /// resource. Items that are no snapshots are skipped.
     pub fn list(self) -> Listing<UsageSnapshot> {
         let query = self.query;
         Listing::of_records(self.limiter.store(), move |records, from| {
@@ -204,7 +204,7 @@ impl Snapshots {
         })
     }
 
-    /// Returns the sum of all snapshots, however many there are.
+    /// Returns the sum of all snapshots. This reads every page of snapshots.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.

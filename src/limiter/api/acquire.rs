@@ -32,9 +32,10 @@ use crate::{
 /// One round trip and one write unit, shared with other requests of the bucket that wait at the
 /// same time. None if the bucket is known to be short, or lives in memory.
 ///
-/// If the stored limits and the parent of the entity are not cached, one more round trip before (a
-/// read of up to six items), and another one when a parent is first discovered. The bucket of a
-/// parent costs another write unit; both are written at the same time.
+/// If the stored limits and the parent of the entity are not cached, there is one more round trip
+/// before the write: a read of up to six items. If a parent is found for the first time, there is
+/// another round trip. The bucket of a parent costs another write unit. Both buckets are written at
+/// the same time.
 #[derive(Clone, Debug)]
 #[must_use = "an acquire does nothing until it is awaited"]
 pub struct Acquire {
@@ -48,9 +49,9 @@ impl Acquire {
         Self { request }
     }
 
-    /// Sets the limits of the bucket, whatever is stored: a [`Limit`](crate::Limit), an array or a
-    /// vector of them, or [`Limits`](crate::Limits). They also apply to the parent's bucket if that
-    /// is charged.
+    /// Sets the limits of the bucket, instead of stored limits: a [`Limit`](crate::Limit), an array
+    /// or a vector of them, or [`Limits`](crate::Limits). These limits also apply to the parent's
+    /// bucket if that is charged.
     ///
     /// If the stored bucket has other parameters for one of these limits, the write that grants the
     /// request changes them. A limit that only the bucket has stays as it is.
@@ -67,9 +68,9 @@ impl Acquire {
         self
     }
 
-    /// Charges only the entity's own bucket, and does not look up whether the entity has a parent.
-    /// Together with [`limits`](Self::limits), this saves one round trip for the first acquire of
-    /// an entity and resource.
+    /// Charges only the entity's own bucket, and does not look up the entity's parent. Together
+    /// with [`limits`](Self::limits), this saves one round trip for the first acquire of an entity
+    /// and resource.
     pub fn without_parent(mut self) -> Self {
         self.edit(|request| {
             request.without_parent();
@@ -78,8 +79,8 @@ impl Acquire {
         self
     }
 
-    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. It has no
-    /// effect in memory.
+    /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. Prefetch
+    /// has no effect in memory.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.edit(|request| {
             request.set_prefetch(prefetch);
@@ -89,18 +90,18 @@ impl Acquire {
     }
 
     /// Charges the entity and its parent in one transaction, instead of two writes at the same
-    /// time. If one of them is short, the other one is never charged, not even for the short time
+    /// time. If one bucket is short, the other bucket is never charged, not even for the short time
     /// until it would be given back.
     ///
     /// Each acquire is a transaction of its own: it shares no write with others, and
     /// [prefetches](Self::prefetch) nothing. Transactions that conflict at a busy parent are
     /// repeated, up to twelve tries in all. Then the acquire fails with
-    /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So this is for parents
-    /// with a few acquires at a time. It has no effect in memory, or if the entity has no parent.
+    /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So use a transaction for
+    /// parents with a few acquires at a time. This option has no effect in memory, or if the entity
+    /// has no parent.
     ///
-    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. It
-    /// succeeds only if both buckets still hold what it was planned with. If others have written
-    /// meanwhile, it is planned again.
+    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. If
+    /// other requests have taken tokens after the transaction was planned, it is planned again.
     ///
     /// # Cost
     /// One round trip and four write units instead of two. The first transaction of a bucket that
@@ -178,11 +179,12 @@ impl Acquire {
     /// because it is down or busy. The lease is then [degraded](Lease::is_degraded).
     ///
     /// The local buckets start full, with the share of each capacity, and refill at the share of
-    /// each rate. They are kept from one outage to the next. Their grants are never charged to the
-    /// store, nor given back to it. Stored limits and the parent are those that were last known. If
-    /// none are known and [`default_limits`](Self::default_limits) sets none, the acquire fails as
-    /// it would without this. It also fails if the cost is above the share of a capacity, or if the
-    /// limiter was shut down. It has no effect in memory.
+    /// each rate. The buckets are kept from one outage to the next. Their grants are never charged
+    /// to the store, nor given back to it. The limits and the parent are those that were last
+    /// looked up. If none are known and [`default_limits`](Self::default_limits) sets none, the
+    /// acquire fails as it would without `or_locally`. The acquire also fails if the cost is above
+    /// the share of a capacity, or if the limiter was shut down. This option has no effect in
+    /// memory.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, limiter::LocalShare};
@@ -210,9 +212,9 @@ impl Acquire {
         self
     }
 
-    /// Makes the limit `name` only observe, for the parent too. It is evaluated, and it is charged
-    /// if it and all other limits have what is asked, but it denies nothing.
-    /// [`Lease::shadow_denials`] returns what it would have denied.
+    /// Makes the limit `name` only observe, for the parent too. The limit is evaluated, but it
+    /// never denies a request. The limit is charged if all limits, including this one, have enough
+    /// tokens. [`Lease::shadow_denials`] returns the limits that would have denied the request.
     ///
     /// If limits that only observe would have denied the request, none of them is charged for it,
     /// neither now nor when it is settled: otherwise they would show a debt that enforced limits
@@ -248,8 +250,8 @@ impl Acquire {
     /// observe cause no wait.
     ///
     /// The [deadline](Self::deadline) applies to the store call, not to the wait. If the future is
-    /// dropped, its place is normally [given back](Self#dropping). That does not start other
-    /// waiting requests earlier: requests that come later find the tokens.
+    /// dropped, its place is normally [given back](Self#dropping). A place that is given back does
+    /// not start other waiting requests earlier: requests that come later find the tokens.
     ///
     /// ```
     /// use std::time::Duration;
@@ -289,8 +291,9 @@ impl Acquire {
 
     /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All
     /// requests of this limiter and its clones count; in memory, those of all limiters over one
-    /// store. If the bucket is short and as many wait already, the request is refused with
-    /// [`Error::QueueFull`]. Its `retry_after` counts all requests that wait. Default: 100.
+    /// store. If the bucket is short and this number of requests wait already, the next request is
+    /// refused with [`Error::QueueFull`]. The `retry_after` of this error takes all waiting
+    /// requests into account. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.fallback_mut().wait;

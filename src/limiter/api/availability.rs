@@ -26,7 +26,7 @@ pub struct AvailabilityRequest {
     request: Result<Request, Error>,
 }
 
-/// A [`AvailabilityRequest`] that returns the time until the cost would be granted.
+/// An [`AvailabilityRequest`] that returns the time until the cost would be granted.
 #[derive(Clone, Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct WaitRequest(AvailabilityRequest);

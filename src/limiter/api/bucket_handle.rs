@@ -16,12 +16,12 @@ use crate::{
 /// A handle to a bucket that was looked up once, to acquire from it again and again:
 /// [`RateLimiter::bucket`](crate::RateLimiter::bucket). Clones are cheap.
 ///
-/// It keeps the names and the bucket's place in this process. It keeps limits only if
+/// The handle keeps the names and the bucket's place in this process. It keeps limits only if
 /// [`limits`](Self::limits) sets them. Otherwise every acquire uses the limits and the parent that
-/// are stored at its time, as far as the limiter has them cached.
+/// are stored at its time, or the cached ones if the limiter has them cached.
 ///
-/// In memory, a bucket is never evicted while a handle to it exists, full or not. It counts towards
-/// the store's capacity.
+/// In memory, a bucket is never evicted while a handle to it exists, full or not. Such a bucket
+/// counts towards the store's capacity.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter};
@@ -44,7 +44,7 @@ pub struct BucketHandle {
     deadline: Deadline,
 }
 
-/// Shows only the bucket's names: the handle refers to the whole limiter.
+/// Shows only the names of the bucket, because the handle also refers to the whole limiter.
 impl fmt::Debug for BucketHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let KeyParts {
@@ -76,7 +76,7 @@ impl BucketHandle {
         self.target.key().resource
     }
 
-    /// Sets limits for every acquire, whatever is stored, as [`Acquire::limits`] does.
+    /// Sets limits for every acquire, instead of stored limits, as [`Acquire::limits`] does.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the limits cannot be combined.
@@ -116,8 +116,8 @@ impl BucketHandle {
     /// does.
     #[inline]
     pub fn acquire(&self) -> Acquire {
-        // Fast path: for most handles only one reference must be cloned. A clone of any target and
-        // limits goes through memory: it is written in pieces and read at once, which stalls the
+        // Fast path: for most handles only one reference must be cloned. The general clone writes
+        // its fields to memory one by one and reads them back as a whole, which stalls the
         // processor.
         if let (Target::Pinned(pinned), LimitsSource::Stored) = (&self.target, &self.limits) {
             return Acquire::new(Ok(Request::new(

@@ -48,8 +48,8 @@ impl RateLimiterBuilder {
     /// that is an hour ahead fills no bucket. If the store does not date its answers, the clock is
     /// used as it is.
     ///
-    /// Before the first answer, the error of the clock is unknown. If the limiter was built, not
-    /// opened, and has looked up nothing else, it reads a bucket before it writes to it.
+    /// Before the first answer, the error of the clock is unknown. So if a limiter was built (not
+    /// opened) and has looked up nothing yet, it reads a bucket before it writes to the bucket.
     pub fn wall_clock(mut self, clock: impl Clock) -> Self {
         self.settings.clock = Some(Arc::new(clock));
         self.settings.corrected = true;
@@ -60,11 +60,11 @@ impl RateLimiterBuilder {
     /// (`enable_time` or `enable_all`; `#[tokio::main]` does). Default: the runtime that the
     /// limiter is built in.
     ///
-    /// A thread must drive this runtime while there are requests and leases, in whatever runtime
-    /// those are. A `current_thread` runtime stands still while no thread blocks on it. Meanwhile,
-    /// acquires from other threads end at their deadlines, and operations without a deadline, such
-    /// as settlements, wait until a thread drives the runtime again. If the runtime is shut down,
-    /// all that wait get an error.
+    /// A thread must drive this runtime while there are requests and leases, even if those are in
+    /// other runtimes. A `current_thread` runtime stands still while no thread blocks on it.
+    /// Meanwhile, acquires from other threads end at their deadlines, and operations without a
+    /// deadline, such as settlements, wait until a thread drives the runtime again. If the runtime
+    /// is shut down, everything that waits gets an error.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.settings.runtime = Some(runtime);
         self
@@ -97,8 +97,8 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets the longest time for one store call. After it, the answer counts as lost. Default: 1 s;
-    /// more than zero.
+    /// Sets the longest time for one store call. If the time passes, the answer counts as lost.
+    /// Default: 1 s; more than zero.
     pub fn store_deadline(mut self, deadline: Duration) -> Self {
         self.settings.gate.store_deadline = deadline;
         self
@@ -125,15 +125,15 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Asks the store however often it has failed. If it is down, every request waits until its
-    /// deadline.
+    /// Turns the breaker off: the store is asked even if it has just failed many times. If the
+    /// store is down, every request waits until its deadline.
     pub fn without_breaker(mut self) -> Self {
         self.settings.breaker = None;
         self
     }
 
     /// Sets the time that a settled difference waits to be written together with another write of
-    /// its bucket. After it, the difference is written alone. Default: 100 ms.
+    /// its bucket. If the time passes, the difference is written alone. Default: 100 ms.
     pub fn flush_after(mut self, time: Duration) -> Self {
         self.settings.gate.flush_after = time;
         self
@@ -156,12 +156,12 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets if Python clients spend from the same buckets. If they do, every write of a full bucket
-    /// moves its anchor, so that nothing is lost if one of their writes meets one of ours. Then
-    /// writes of several processes conflict more often. Default: [`RateLimiter::open`] decides by
-    /// the author of the table's version record; a limiter that was built expects Python clients.
-    /// If a Python client is seen to write, that is remembered for ten minutes, whatever is set
-    /// here.
+    /// Sets if Python clients spend from the same buckets. If Python clients do, every write of a
+    /// full bucket moves its anchor, so that nothing is lost if one of their writes meets one of
+    /// ours. Then writes of several processes conflict more often. Default: [`RateLimiter::open`]
+    /// decides by the author of the table's version record; a limiter that was built expects Python
+    /// clients. If a Python client is seen to write, that is remembered for ten minutes, even if
+    /// `false` is set here.
     pub fn mixed_fleet(mut self, mixed: bool) -> Self {
         self.settings.mixed_fleet = Some(mixed);
         self.settings.gate.peers = if mixed { Peers::Present } else { Peers::Absent };
@@ -198,8 +198,9 @@ impl RateLimiterBuilder {
         RateLimiter::of(Engine::memory(self.settings, store))
     }
 
-    /// Builds a limiter for tests. It is like that of [`build_memory`](Self::build_memory), but
-    /// `script` decides before the buckets do, and observes what happens to leases.
+    /// Builds a limiter for tests. The limiter is like that of
+    /// [`build_memory`](Self::build_memory), but `script` decides before the buckets do, and
+    /// observes what happens to leases.
     ///
     /// Hidden, because only the crate `tollgate-testkit` uses it: tests use its `limiter`.
     #[doc(hidden)]
@@ -228,8 +229,9 @@ impl RateLimiterBuilder {
 
 impl RateLimiter {
     /// Creates a limiter whose buckets live in this process, for tests and for services that run
-    /// alone. It has room for 500 000 buckets; [`builder`](Self::builder) sets other sizes. If all
-    /// are in use, a new key is refused, unless [`MemoryStore::when_full`] says otherwise.
+    /// alone. The limiter has room for 500 000 buckets; [`builder`](Self::builder) sets other
+    /// sizes. If all are in use, a new key is refused, unless [`MemoryStore::when_full`] says
+    /// otherwise.
     pub fn memory() -> Self {
         Self::builder().build_memory(MemoryStore::new())
     }

@@ -31,9 +31,10 @@ use crate::{
 /// # Errors
 /// [`Error::Stack`] if the stack cannot be joined or provisioned, or does not answer within the
 /// [`deadline`](Self::deadline); [`Error::Invalid`] if a name or a setting is invalid. A table is
-/// refused if its schema has another major version than this crate, or a higher minor version. It
-/// is also refused if it requires a Python client above 0.17.0, the version that this crate is
-/// equivalent to: clients raise that requirement when they store what older clients would misread.
+/// refused if its schema has another major version than this crate, or a higher minor version. A
+/// table is also refused if it requires a Python client above 0.17.0, the version that this crate
+/// is equivalent to: clients raise that requirement when they store what older clients would
+/// misread.
 #[must_use = "nothing is opened until it is awaited"]
 pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
@@ -114,9 +115,9 @@ impl OpenOptions {
 
     /// Records the owner of the credentials of `config` in the history, unless
     /// [`principal`](RateLimiterBuilder::principal) sets a name. STS is asked once, at the first
-    /// change of limits or entities. If it does not answer within a second, no name is recorded.
+    /// change of limits or entities. If STS does not answer within a second, no name is recorded.
     ///
-    /// By default this uses the configuration from the environment. It is off if a
+    /// By default this uses the configuration from the environment. The look-up is off if a
     /// [`client`](Self::client) is given, or if the environment sets an endpoint for DynamoDB but
     /// none for STS (`AWS_ENDPOINT_URL_STS`).
     pub fn caller_identity(mut self, config: &SdkConfig) -> Self {
@@ -137,8 +138,8 @@ impl OpenOptions {
     }
 
     /// Sets the longest time that opening may take, including the look-up of region and
-    /// credentials. Default: 10 s. While it waits, it emits the event `opening still waiting` (a
-    /// warning, the first one after a second), which names the step.
+    /// credentials. Default: 10 s. While opening waits, the event `opening still waiting` is
+    /// emitted (a warning, the first one after a second). The event names the step.
     ///
     /// The time to create a missing table does not count, because DynamoDB may take some minutes.
     /// Each call of that step has this deadline.
@@ -165,7 +166,8 @@ impl OpenOptions {
         let client = match self.client {
             Some(client) => client,
             None => {
-                // The SDK asks the metadata service of the machine for a region that is not set.
+                // If no region is set, the SDK asks the metadata service of the machine for it.
+                // The answer may take long.
                 let config = async { Ok::<_, StackError>(load_config().await) };
                 let config = opening
                     .step("loading the AWS configuration", config)
@@ -182,8 +184,8 @@ impl OpenOptions {
         let registry = Registry::new(&stack, SystemClock.now());
         let mut found = match opening.step(READING, registry.check_version()).await {
             Err(error) if is_rejected(&error) => {
-                // If the table has other keys, DynamoDB rejects the call: look at the table's
-                // definition for the reason.
+                // If the table has other keys, DynamoDB rejects the call. The definition of the
+                // table then shows the reason.
                 opening
                     .step("describing the table", check_definition(&stack, false))
                     .await?;

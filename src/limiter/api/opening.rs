@@ -89,8 +89,8 @@ impl Opening {
     }
 }
 
-/// Describes how the environment leads to the table: the endpoint with the variable that sets it,
-/// or the region.
+/// Describes the place of the table according to the environment: the endpoint with the variable
+/// that sets it, or the region.
 pub(crate) fn way_to(region: &str) -> String {
     let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
     let endpoint = named
@@ -102,7 +102,7 @@ pub(crate) fn way_to(region: &str) -> String {
     }
 }
 
-/// Adds a hint at the endpoint or the region to `error` if the table was not reached.
+/// Adds a hint about the endpoint or the region to `error` if the table was not reached.
 pub(crate) fn told_the_way(error: Error, way: &str) -> Error {
     match error {
         Error::Stack(StackError::Call { action, error })

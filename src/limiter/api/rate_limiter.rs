@@ -83,7 +83,7 @@ impl RateLimiter {
     /// Looks up the bucket of `entity` and `resource` once, to acquire from it again and again.
     ///
     /// The handle keeps what [`acquire`](BucketHandle::acquire) would look up every time: the
-    /// checked names and the bucket's place in this process. It does not keep limits unless
+    /// checked names and the bucket's place in this process. The handle does not keep limits unless
     /// [`limits`](BucketHandle::limits) sets them: if stored limits or the entity's parent change,
     /// the handle's next acquire sees that as soon as any other.
     ///
@@ -149,16 +149,16 @@ impl RateLimiter {
         self.available(entity, resource).wait()
     }
 
-    /// Writes what settled leases have left to write, and waits for it. From now on, new acquires
-    /// over a store are refused. Leases that are still held can be settled.
+    /// Writes the differences of settled leases that are not written yet, and waits for these
+    /// writes. From now on, new acquires over a store are refused. Leases that are still held can
+    /// be settled.
     ///
-    /// If the store does not answer, this ends within about four store deadlines. If as many writes
-    /// in a row get no answer as may be in flight at once
-    /// ([`max_store_calls`](crate::limiter::RateLimiterBuilder::max_store_calls)), the other writes
-    /// are dropped without a try, with a warning for each bucket. If no thread drives the runtime
-    /// that the limiter was built in, this ends after one store deadline, with an error event.
-    /// Writes that are not done by then are done when a thread drives the runtime again, or are
-    /// lost.
+    /// If the store does not answer, this ends within about four store deadlines. If
+    /// [`max_store_calls`](crate::limiter::RateLimiterBuilder::max_store_calls) writes in a row get
+    /// no answer, the other writes are dropped without a try, with a warning for each bucket. If no
+    /// thread drives the runtime that the limiter was built in, this ends after one store deadline,
+    /// with an error event. Writes that are not done by then are done when a thread drives the
+    /// runtime again, or are lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = self.backend() {
             let Context {
@@ -172,11 +172,12 @@ impl RateLimiter {
         }
     }
 
-    /// Writes what the leases that were settled until now have left to write, and waits for it. The
-    /// limiter stays in use: this is for a process that may be frozen or ended after each request,
-    /// such as an AWS Lambda function.
+    /// Writes the differences of all leases that were settled until now, and waits for these
+    /// writes. The limiter stays in use. Call this in a process that may be frozen or ended after
+    /// each request, such as an AWS Lambda function.
     ///
-    /// It does not settle leases that are still held, and does not give back prefetched tokens.
+    /// A flush does not settle leases that are still held, and does not give back prefetched
+    /// tokens.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter};

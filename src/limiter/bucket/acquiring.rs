@@ -17,7 +17,8 @@ use crate::{
     model::Limits,
 };
 
-/// A request that waits for its decision. If it is dropped before, its grant is given back.
+/// A request that waits for its decision. If the request is dropped before the decision, its grant
+/// is given back.
 #[derive(Debug)]
 pub(crate) struct Acquiring {
     step: Step,
@@ -99,8 +100,8 @@ impl Acquiring {
     }
 
     /// Polls for the decision. `context` and `amounts` must be those that the bucket was asked
-    /// with. They are not kept here because all requests of one bucket share the data that they
-    /// refer to, and every clone of a reference counter costs time.
+    /// with. These values are not kept here, because all requests of one bucket share the data that
+    /// they refer to, and every clone of a reference counter costs time.
     pub(crate) fn poll(
         &mut self,
         gate: &Arc<Gate>,
@@ -114,8 +115,8 @@ impl Acquiring {
                 Step::Shards(answer) => break answer.as_mut().poll(cx),
                 Step::Together(answer) => break Pin::new(answer).poll(cx),
                 Step::One(answer) => match Pin::new(answer).poll(cx) {
-                    // The bucket turned out to have several shards: the others may hold what this
-                    // one does not.
+                    // The bucket turned out to have several shards. Ask the other shards: they may
+                    // hold the tokens that this one lacks.
                     Poll::Ready(BucketDecision::Denied(statuses)) => match split(gate) {
                         Some(first) => {
                             self.step =

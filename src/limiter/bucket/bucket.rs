@@ -73,7 +73,7 @@ impl Bucket {
     /// Returns the reason why the bucket grants nothing, if it is known without asking.
     pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         match self {
-            // No other process writes to these buckets.
+            // Only other processes can disable a bucket, and they do not write to these buckets.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }
@@ -86,7 +86,7 @@ impl Bucket {
         amounts: &[i64],
     ) -> Option<Vec<LimitStatus>> {
         match self {
-            // Asking them costs nothing.
+            // No early answer is needed, because asking these buckets costs nothing.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, limits } => match split(gate) {
                 Some(first) => router::known_denial(&first, limits, context, amounts),
@@ -95,8 +95,8 @@ impl Bucket {
         }
     }
 
-    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, however old
-    /// that is.
+    /// Returns `true` if `amounts` did not fit in the last known state of the bucket, even if that
+    /// is old.
     pub(crate) fn seems_short(&self, context: &ChargeContext, amounts: &[i64]) -> bool {
         match self {
             Self::Memory(_) | Self::Scripted(_) => false,
@@ -107,8 +107,8 @@ impl Bucket {
         }
     }
 
-    /// Returns the statuses of the limits for a request of `amounts`, as far as they are known
-    /// without asking.
+    /// Returns the statuses of the limits for a request of `amounts`, from what is known without
+    /// asking.
     pub(crate) fn glance(&self, amounts: &[i64]) -> Vec<LimitStatus> {
         match self {
             Self::Memory(bucket) => bucket.statuses(amounts),
@@ -120,7 +120,7 @@ impl Bucket {
         }
     }
 
-    /// Writes the debts of settled leases at once, because the wait of a denied request depends on
+    /// Writes the debts of settled leases at once, because the wait that a denial states depends on
     /// them.
     pub(crate) fn write_debts(&self) {
         if let Self::Gated { gate, .. } = self {

@@ -9,7 +9,7 @@ use crate::{
     telemetry,
 };
 
-/// The grant of one bucket. If it is dropped before it is settled, it is given back.
+/// The grant of one bucket. If the grant is dropped before it is settled, it is given back.
 #[derive(Debug)]
 pub(crate) struct Grant {
     bucket: Bucket,
@@ -19,7 +19,8 @@ pub(crate) struct Grant {
     own: bool,
     /// `true` if further charges of a child and its parent are made in one transaction.
     together: bool,
-    /// `true` if nothing is given back to the memory. A grant of a gate knows that itself.
+    /// `true` if the drop of this grant gives nothing back to a bucket in memory. The grant of a
+    /// gate has a flag of its own.
     settled: bool,
 }
 
@@ -118,7 +119,8 @@ impl Grant {
         }
     }
 
-    /// Returns the statuses of the limits at the time of the request. All of them have granted it.
+    /// Returns the statuses of the limits at the time of the request. All limits have granted the
+    /// request.
     pub(crate) fn statuses(&self) -> Vec<LimitStatus> {
         let now = self.bucket.now();
         let status = |(limit, share): (&Limit, &LimitShare)| {
@@ -132,7 +134,7 @@ impl Grant {
             .collect()
     }
 
-    /// Returns the statuses of the limits after the grant, less the use beyond it.
+    /// Returns the statuses of the limits after the grant. The use beyond the grant is subtracted.
     pub(crate) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
         let now = self.bucket.now();
         let status = move |(limit, share)| LimitStatus {

@@ -112,7 +112,7 @@ impl MemoryPlace {
         }
     }
 
-    /// Returns the limits that `brought` stands for.
+    /// Returns the limits for which `brought` stands: its own, or those of the entry.
     #[inline]
     pub(crate) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (brought, self.entry()) {
@@ -122,8 +122,7 @@ impl MemoryPlace {
         }
     }
 
-    /// Returns the entry. If there is none, it is made with `limits`, and only then this costs
-    /// anything.
+    /// Returns the entry. If there is none, makes it with `limits`.
     pub(crate) fn claim(
         &mut self,
         limits: &LimitsRef,
@@ -145,7 +144,7 @@ impl MemoryPlace {
             .ok_or(Unavailable::Internal("a claimed bucket that is not there"))
     }
 
-    /// Makes the entry in advance if the store has room for one of its own.
+    /// Makes the entry in advance. Changes nothing if the store is full of buckets in use.
     pub(crate) fn hold(&mut self, now: i64) {
         if let Self::New(new) = self {
             let (key, memory) = &**new;
@@ -194,7 +193,7 @@ impl ResolvedBucket {
     }
 }
 
-/// Returns the store of a home.
+/// Returns the store to which a home belongs.
 fn beside(home: &Arc<Home>) -> Result<Arc<Memory>, Unavailable> {
     let store = MemoryStore::of(home).ok_or(Unavailable::Internal("a bucket without its store"))?;
     Ok(Arc::new(Memory {

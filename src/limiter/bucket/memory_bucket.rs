@@ -10,7 +10,8 @@ use crate::{
     store::{Entry, Home},
 };
 
-/// A bucket in this process's memory, with the limits that it is charged by. It decides in place.
+/// A bucket in this process's memory, with the limits that it is charged by. The bucket decides in
+/// place.
 #[derive(Clone, Debug)]
 pub(crate) enum MemoryBucket {
     Placed {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Decides instead of buckets, and observes what happens to leases: for tests of services that use
-/// a limiter. It is passed to
+/// a limiter. A script is passed to
 /// [`RateLimiterBuilder::build_scripted`](crate::limiter::RateLimiterBuilder::build_scripted). The
 /// crate `tollgate-testkit` has one with a recorder.
 ///
@@ -18,7 +18,7 @@ pub trait Script: fmt::Debug + Send + Sync + 'static {
     /// Decides a request for tokens of one bucket. A parent's bucket is asked separately.
     fn decide(&self, request: &ScriptRequest<'_>) -> ScriptDecision;
 
-    /// Called for every event.
+    /// Records an event of a lease.
     fn record(&self, event: ScriptEvent<'_>);
 }
 
@@ -49,7 +49,7 @@ impl ScriptRequest<'_> {
 pub enum ScriptDecision {
     /// The bucket in memory decides.
     Bucket,
-    /// Grants, whatever the bucket holds.
+    /// Grants, even if the bucket does not hold the tokens.
     Grant,
     /// Denies: the limit is short, and would grant the request after `retry_after`.
     Deny {
@@ -92,7 +92,8 @@ pub enum ScriptEvent<'a> {
         /// The differences in tokens, for every limit. Negative if tokens were given back.
         differences: &'a [(LimitName, i64)],
     },
-    /// The lease has ended. If it was not settled before, exactly the granted tokens were used.
+    /// The lease has ended. If the lease was not settled before, exactly the granted tokens were
+    /// used.
     Ended {
         /// The number of the grant.
         grant: u64,

@@ -47,7 +47,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Invalid::NoRuntime`] outside a tokio runtime, unless the settings name one;
-    /// [`Invalid::Setting`] for a senseless value.
+    /// [`Invalid::Setting`] for a value that makes no sense.
     pub(crate) fn over(mut settings: Settings, store: Arc<dyn Store>) -> Result<Self, Invalid> {
         settings.check()?;
         let runtime = match &settings.runtime {

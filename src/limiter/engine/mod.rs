@@ -1,4 +1,4 @@
-//! The engine of a limiter: where its buckets live, and what all of its rooms need.
+//! The engine of a limiter: the buckets, and the state that all parts of the limiter use.
 
 mod build;
 mod settings;
@@ -35,8 +35,8 @@ pub(crate) struct Engine {
     settings: Settings,
     /// The requests that wait for capacity, if the buckets are in a store.
     waiters: Arc<Waiters>,
-    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). They are kept
-    /// from one outage to the next, so that a short outage fills none.
+    /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The buckets are
+    /// kept from one outage to the next: otherwise each short outage would start with full buckets.
     local: OnceLock<Arc<Memory>>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Engine {
 pub(crate) enum Backend {
     Memory(Arc<Memory>),
     Gated(Gates),
-    /// In memory, behind a script.
+    /// A memory store behind a script.
     Scripted(Arc<Scripted>),
 }
 
@@ -136,7 +136,7 @@ impl Engine {
         })
     }
 
-    /// Returns `true` if `home` is that of the buckets that decide while the store is down.
+    /// Returns `true` if `home` belongs to the buckets that decide while the store is down.
     pub(super) fn is_local(&self, home: &Arc<Home>) -> bool {
         self.local
             .get()
@@ -161,7 +161,8 @@ impl Engine {
     ) -> Option<Arc<Resolution>> {
         match &self.backend {
             Backend::Memory(_) => None,
-            // A script fails requests whose limits were looked up before.
+            // With a script, only the decision can fail. Before the decision, limits are looked up
+            // in memory.
             Backend::Scripted(_) => match self.resolve(entity, resource) {
                 Resolving::Known(resolution) => Some(resolution),
                 Resolving::Soon(_) => None,

@@ -11,7 +11,7 @@ use crate::{
     model::{Split, plan::Peers},
 };
 
-/// All that a limiter is built from, beside its store.
+/// Everything from which a limiter is built, except its store.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) clock: Option<Arc<dyn Clock>>,
@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     pub(crate) audit_retention: Duration,
     pub(crate) config_ttl: Duration,
     pub(crate) breaker: Option<Breaker>,
-    /// Says if Python clients spend from the same buckets. `None` if it was not set.
+    /// `true` if Python clients spend from the same buckets. `None` if it was not set.
     pub(crate) mixed_fleet: Option<bool>,
     pub(crate) store_calls: usize,
     /// The deadline of one call for stored limits and other records, if it was set.
@@ -68,7 +68,7 @@ impl Settings {
         self.call_deadline.unwrap_or(Duration::from_secs(10))
     }
 
-    /// Refuses senseless values.
+    /// Returns an error if a setting has a value that makes no sense.
     pub(crate) fn check(&self) -> Result<(), Invalid> {
         let refused = |setting, must_be| Err(Invalid::Setting { setting, must_be });
         let deadlines = [

@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl Gate {
-    /// Returns why the bucket grants nothing, if a fresh image shows that.
+    /// Returns the reason why the bucket grants nothing, if a fresh image shows one.
     pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         let now = self.context.clock.now();
         let mut state = self.lock();
@@ -32,7 +32,7 @@ impl Gate {
     }
 
     /// Returns the statuses of the limits if a fresh image shows that `amounts` do not fit, and the
-    /// request cannot be served from tokens that were taken ahead.
+    /// request cannot be served from prefetched tokens.
     pub(crate) fn known_denial(
         self: &Arc<Self>,
         limits: &Limits,
@@ -54,8 +54,8 @@ impl Gate {
         Some(denial)
     }
 
-    /// Returns `true` if `amounts` do not fit by the last image, however old that is, and were not
-    /// taken ahead either.
+    /// Returns `true` if `amounts` do not fit by the last image, even if that is old, and the
+    /// prefetched tokens do not cover them either.
     pub(crate) fn seems_short(
         &self,
         limits: &Limits,
@@ -72,7 +72,7 @@ impl Gate {
         })
     }
 
-    /// Writes at once the tokens that settled leases take, if there are any.
+    /// Writes the debts of settled leases at once, if there are any.
     pub(crate) fn write_debts(self: &Arc<Self>) {
         self.write_debt(self.lock());
     }

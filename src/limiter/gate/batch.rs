@@ -56,8 +56,8 @@ impl Batch {
 }
 
 impl GateState {
-    /// Drops requests that nobody waits for any more, and replaces limits that are older than the
-    /// bucket's parameters: their requests follow the bucket. Otherwise two processes, one of them
+    /// Drops requests that nobody waits for any more. If the limits of a request are older than the
+    /// bucket's parameters, replaces them by these parameters. Otherwise two processes, one of them
     /// with the old limits, would overwrite each other's parameters. If limits were replaced,
     /// returns the version of the parameters: cached limits that are older are in doubt.
     pub(super) fn follow(&mut self, now: i64) -> Option<ConfigVersion> {
@@ -82,8 +82,9 @@ impl GateState {
         in_doubt.then_some(self.version)
     }
 
-    /// Takes everything that waits, if the last image grants nothing but may be too old. No write
-    /// can be planned before the bucket is read again.
+    /// Takes all requests and differences that wait, if the last image shows a bucket that is
+    /// disabled or not understood, but the image is not fresh. The bucket must be read again before
+    /// a write can be planned.
     pub(super) fn suspended(&mut self, now: i64, trusted_for: Duration) -> Option<Batch> {
         let known = self.shown || self.is_fresh(now, trusted_for);
         if self.queue.is_empty() || known || self.refusal(now).is_none() {
@@ -136,8 +137,8 @@ impl GateState {
                 spend(changes, waiter, shards)
             }
         };
-        // After a write that found too few tokens, grant no more than there was then: others may
-        // take what was refilled since.
+        // After a write that found too few tokens, grant no more than the bucket held then: others
+        // may take what was refilled since.
         let first_fits = |at: &i64| {
             self.queue
                 .front()
@@ -180,7 +181,7 @@ impl GateState {
             _ => false,
         };
         if waiters.is_empty() && !carries {
-            // The image is too old to deny by, or has other parameters: ask for the first request
+            // The image is too old to deny by, or has other parameters: send the first request
             // alone.
             if let Some(waiter) = self.queue.pop_front() {
                 limits = Some(waiter.limits.clone());
@@ -215,8 +216,8 @@ impl GateState {
         fits(self.seen.live(now), waiter.wish(), changes, now)
     }
 
-    /// Takes the part of the pending differences that takes tokens, if writes of it were refused at
-    /// least `most` times in a row. It is then written whatever the bucket holds.
+    /// Takes the debts from the pending differences, if writes of them were refused at least `most`
+    /// times in a row. The debts are then written even if the bucket does not have the tokens.
     pub(super) fn overdue_takes(&mut self, most: u32) -> Option<Batch> {
         if self.takes_refused < most || !self.pending.takes() {
             return None;
@@ -242,8 +243,8 @@ impl GateState {
         self.flush_now |= !self.flush_due;
     }
 
-    /// Takes the requests off the queue whose deadline is before `back`. They get no decision, for
-    /// the reason `why`.
+    /// Takes the requests off the queue whose deadline is before `back`. These requests get no
+    /// decision, for the reason `why`.
     pub(super) fn overdue(
         &mut self,
         back: Instant,

@@ -1,5 +1,5 @@
-//! The record of a gate at rest: the numbers of its bucket. Names, parameters and the parent are
-//! shared with other buckets of the same kind.
+//! The compact image of a gate at rest: the numbers of its bucket. Names, parameters and the parent
+//! are shared with other buckets of the same kind.
 
 #[cfg(test)]
 mod tests;
@@ -26,10 +26,10 @@ pub(crate) struct CompactImage {
     refilled_at: i64,
     /// Epoch seconds.
     expires_at: i64,
-    /// When a Python client was seen, epoch seconds.
+    /// The time at which a Python client was last seen, epoch seconds.
     peer_at: u32,
-    /// The largest amount that one request has asked, as a [`part`] of a limit's capacity: the
-    /// largest part of all limits.
+    /// The largest amount that one request has asked for, as a [`part`] of the limit's capacity.
+    /// The field holds the largest such part among all limits.
     most_asked: u32,
     first: Numbers,
     /// The numbers of the limits after the first.
@@ -45,11 +45,11 @@ const NEVER: i64 = i64::MIN;
 /// The consumption of a limit that no write of the gate has shown.
 const UNKNOWN: i64 = i64::MIN;
 
-/// The part that stands for the whole capacity. It is a power of two, like shard counts, so nothing
-/// is lost if a capacity is the amount times such a number.
+/// The part that stands for the whole capacity. This part is a power of two, like the number of
+/// shards, so that parts for a number of shards are exact.
 const WHOLE: i64 = 1 << 31;
 
-/// Returns the part of `capacity` that `amount` is, rounded up.
+/// Returns `amount` as a part of `capacity`, rounded up.
 fn part(amount: i64, capacity: i64) -> u32 {
     let (amount, capacity) = (i128::from(amount.max(0)), i128::from(capacity.max(1)));
     let part = (amount * i128::from(WHOLE) + capacity - 1) / capacity;
@@ -106,7 +106,7 @@ impl CompactImage {
         bucket.last_write = None;
         bucket.own_anchor = None;
         if let Some(pressure) = &mut bucket.pressure {
-            // Gates that write the item often measure this again.
+            // These numbers are not kept. A gate that writes the item often soon sees them again.
             pressure.level = Level {
                 tokens: pressure.rule.capacity(),
                 remainder: 0,

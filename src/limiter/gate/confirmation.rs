@@ -27,7 +27,7 @@ impl Confirmation {
     }
 }
 
-/// Sends the result to all that wait for a settlement.
+/// Sends the result to all tasks that wait for a settlement.
 pub(super) fn confirm(confirmations: Vec<Confirmation>, result: &Result<(), SettleError>) {
     for Confirmation { confirm, .. } in confirmations {
         // The settlement may have been dropped.

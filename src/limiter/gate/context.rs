@@ -55,9 +55,9 @@ pub(crate) struct Context {
     /// Limits how many cancelled charges are given back.
     pub(crate) forgiveness: Forgiveness,
     /// The number of times that the table or a bucket was missing although it should exist. The
-    /// table may have been deleted and created anew.
+    /// table may have been deleted and created again.
     pub(crate) suspicions: AtomicU64,
-    /// The number of these that a check has found to be unfounded.
+    /// The number of suspicions that a check has found to be unfounded.
     pub(crate) cleared: AtomicU64,
     /// The last check of the table. Locked during a check, so that only one runs at a time.
     pub(crate) look: Mutex<TableLook>,
@@ -84,8 +84,8 @@ impl Context {
         self.suspicions.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Checks that the table is still the one that was opened, if there is reason to doubt it.
-    /// Costs one round trip then.
+    /// Checks that the table is still the one that was opened, if there is reason to doubt it. Such
+    /// a check costs one round trip.
     pub(crate) async fn check_table(&self) -> Result<(), Unavailable> {
         if self.resolver.found_no_table() {
             self.doubt_table();
@@ -102,8 +102,8 @@ impl Context {
         match &*look {
             TableLook::Replaced => return Err(Unavailable::Unregistered),
             _ if suspicions == self.cleared.load(Ordering::Acquire) => return Ok(()),
-            // A task that has waited for another one's failed check does not repeat it: else all
-            // that wait would ask, one after the other.
+            // This task has waited for the check of another task, and that check has failed. Do not
+            // repeat it: otherwise all waiting tasks would ask the store, one after the other.
             TableLook::Failed(error) if waited => return Err(Unavailable::Store(error.clone())),
             TableLook::Failed(_) | TableLook::Fine => {}
         }
@@ -180,10 +180,11 @@ impl Context {
 /// The outcome of a check if the table is still the same.
 #[derive(Debug, Default)]
 pub(crate) enum TableLook {
-    /// It is the one that was opened.
+    /// The table is the one that was opened.
     #[default]
     Fine,
-    /// It is another one. Ids of namespaces are random, so a deleted one does not come back.
+    /// The table is another one. Ids of namespaces are random, so a deleted namespace does not come
+    /// back.
     Replaced,
     /// The store did not answer.
     Failed(StoreError),
@@ -201,7 +202,7 @@ pub(crate) struct GateSettings {
     pub(crate) store_deadline: Duration,
     /// The largest number of shards that a bucket may be split into.
     pub(crate) max_shards: u32,
-    /// Says if Python clients spend from the same buckets.
+    /// The Python clients that may spend from the same buckets.
     pub(crate) peers: Peers,
 }
 

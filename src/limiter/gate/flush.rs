@@ -74,7 +74,7 @@ impl Gate {
             self.start_writing(state);
             confirmed
         };
-        // Written or dropped: it is not pending any more.
+        // The difference was written or dropped, so it is not pending any more.
         let _ = confirmed.await;
     }
 
@@ -99,8 +99,8 @@ impl Gate {
         });
     }
 
-    /// Drops pending differences that nothing will write any more, unless a timer for them is still
-    /// there. Settlements that wait for them get the error that the limiter was shut down.
+    /// Drops pending differences that nothing will write any more, unless a timer will still write
+    /// them. Settlements that wait for them get the error that the limiter was shut down.
     pub(super) fn abandon(&self, mut state: Locked<'_>) {
         if state.flush_due {
             return;

@@ -38,7 +38,7 @@ pub(crate) struct Gate {
     pub(super) key: BucketKey,
     pub(super) context: Arc<Context>,
     pub(super) state: Mutex<Slot>,
-    /// Empty if the bucket has one shard, as far as was ever seen.
+    /// Empty until the bucket is seen to have several shards.
     pub(super) shards: OnceLock<Box<Shards>>,
     pub(super) counted: LiveGate,
 }
@@ -81,7 +81,8 @@ impl Gate {
         &self.key
     }
 
-    /// Notes that a request has missed its deadline before the store answered. Returns the reason.
+    /// Notes that a request has missed its deadline before the store answered. Returns the error
+    /// for the request.
     pub(crate) fn missed_deadline(&self) -> Unavailable {
         self.context.missed_deadline();
         let throttled = self.peek(self.context.clock.now(), |state| {
@@ -111,7 +112,7 @@ impl Gate {
         }
     }
 
-    /// Returns what a write expects of the other writers.
+    /// Returns the other writers that a write must expect.
     pub(super) fn others(&self, state: &GateState, now: i64) -> plan::Others {
         let Context {
             round_trip,
@@ -123,7 +124,8 @@ impl Gate {
             .expected(state.seen_at, now, round_trip.millis(), settings.peers)
     }
 
-    /// Returns about when a write that was answered at `now` reached the store, epoch ms.
+    /// Returns about the time at which a write that was answered at `now` reached the store, epoch
+    /// ms.
     pub(super) fn written_at(&self, now: i64) -> i64 {
         now.saturating_sub(self.context.round_trip.millis() / 2)
     }
@@ -145,8 +147,7 @@ impl Gate {
     }
 
     pub(super) fn slot(&self) -> MutexGuard<'_, Slot> {
-        // Nothing panics while the lock is held. Even if something did, what the gate knows would
-        // still be true.
+        // Nothing panics while the lock is held. Even after a panic the state would still be valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,11 +164,11 @@ pub(super) struct Shards {
     pub(super) count: Arc<AtomicU32>,
     /// The gate of the first shard. Empty in the gate of the first shard itself.
     pub(super) first: Weak<Gate>,
-    /// The gates of the other shards. Empty in all gates but that of the first shard.
+    /// The gates of the other shards. Filled only in the gate of the first shard.
     pub(super) others: Mutex<Vec<Arc<Gate>>>,
     /// The shard that granted last.
     pub(super) preferred: AtomicU32,
-    /// When all shards were last looked at, epoch ms.
+    /// The time at which all shards were last looked at, epoch ms.
     pub(super) explored_at: AtomicI64,
 }
 

@@ -22,8 +22,8 @@ use crate::{
 /// The decision of a bucket in a store.
 pub(crate) type GateDecision = BucketDecision<GateGrant>;
 
-/// Tokens that one or several shards of a bucket have granted. If it is dropped before it is
-/// settled, they are given back.
+/// Tokens that one or several shards of a bucket have granted. If the grant is dropped before it is
+/// settled, the tokens are given back.
 #[derive(Debug)]
 pub(crate) struct GateGrant {
     /// The charged shards, at least one. Use beyond the grant is taken from the first one.
@@ -91,14 +91,15 @@ impl GateGrant {
         })
     }
 
-    /// Makes it one of a pair: if the request is cancelled, both are given back, or both stay.
+    /// Marks the grant as one of a pair: if the request is cancelled, both are given back, or both
+    /// stay.
     pub(crate) fn paired(mut self, forgiven: &Arc<OnceLock<bool>>) -> Self {
         self.forgiven = Some(forgiven.clone());
         self
     }
 
-    /// Gives it back whenever the request is cancelled: a top-up of a lease, which was charged
-    /// before.
+    /// Marks the grant as a top-up of a lease that was charged before: if the request is cancelled,
+    /// the grant is always given back.
     pub(crate) fn always_given_back(mut self) -> Self {
         self.forgiven = Some(Arc::new(OnceLock::from(true)));
         self
@@ -134,8 +135,8 @@ impl GateGrant {
         &mut self.shares
     }
 
-    /// Returns the charged amounts for later requests. Returns `None` if they cannot be kept: they
-    /// are given back.
+    /// Turns the grant into prefetched tokens, and returns the charged amounts. If the tokens
+    /// cannot be kept, gives the tokens back and returns `None`.
     pub(crate) fn into_chunk(mut self) -> Option<Amounts> {
         if !self.counted.is_empty() || self.shards.len() > 1 {
             return None;
@@ -144,8 +145,8 @@ impl GateGrant {
         self.shards.pop().map(|(_, charged)| charged)
     }
 
-    /// Gives the tokens of a cancelled request back on drop, or keeps them if too many were given
-    /// back.
+    /// Marks the request as cancelled: its tokens are given back on drop, or stay charged if too
+    /// many were given back before.
     pub(crate) fn cancel(&mut self) {
         let forgives = || {
             self.shards
@@ -249,8 +250,8 @@ fn add(amounts: &mut [i64], more: &[i64]) {
 }
 
 impl GateDecision {
-    /// Sends the decision to the request that waits for it, until `until` if that is known. If it
-    /// is gone before that time, the request was cancelled.
+    /// Sends the grant to the request that waits for it. `until` is the deadline of that request,
+    /// if it is known. If the request is gone before its deadline, it was cancelled.
     pub(crate) fn send(self, reply: oneshot::Sender<Self>, until: Option<Instant>) {
         if let Err(Self::Granted(mut grant)) = reply.send(self)
             && until.is_some_and(|until| !left_until(until).is_zero())
@@ -260,7 +261,8 @@ impl GateDecision {
     }
 }
 
-/// A decision to wait for. If it is dropped before, a grant is given back, but not without bound.
+/// A decision that is still to come. If the decision is dropped before it has come, the grant is
+/// given back, but only a limited number of times.
 #[derive(Debug)]
 pub(crate) struct PendingDecision(oneshot::Receiver<GateDecision>);
 
@@ -273,7 +275,7 @@ impl PendingDecision {
 impl Drop for PendingDecision {
     fn drop(&mut self) {
         self.0.close();
-        // The answer has come, and nobody has taken it.
+        // The decision has arrived, and the request has not taken it.
         if let Ok(BucketDecision::Granted(mut grant)) = self.0.try_recv() {
             grant.cancel();
         }
@@ -283,7 +285,7 @@ impl Drop for PendingDecision {
 impl Future for PendingDecision {
     type Output = GateDecision;
 
-    /// A decision that can never come means that its runtime is gone.
+    /// If the sender is gone, the runtime was shut down, and no decision can come.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<GateDecision> {
         let decision = Pin::new(&mut self.0).poll(context);
         decision.map(|decision| {

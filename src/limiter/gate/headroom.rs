@@ -21,8 +21,8 @@ pub(super) fn fits(
 }
 
 /// The amount of each limit that can still be granted, as far as is known: millitokens; `None` if
-/// it is unlimited. A bucket that does not exist counts as full, and so does a limit of which the
-/// bucket has nothing.
+/// it is unlimited. A bucket that does not exist counts as full, and so does a limit that the
+/// bucket does not contain.
 pub(super) struct Headroom {
     left: SmallVec<[Option<i64>; 2]>,
     shards: u32,
@@ -48,7 +48,8 @@ impl Headroom {
             if state.is_soft(&known.name, now) {
                 return None;
             }
-            // A write that lowers the capacity first reduces the tokens to it, and spends then.
+            // A write that lowers the capacity first reduces the tokens to the new capacity, and
+            // then spends.
             let capacity = state.rule_with(known, limit, now).capacity();
             Some(
                 capacity

@@ -1,4 +1,4 @@
-//! Lets gates rest that nobody uses.
+//! Puts gates that nobody uses to rest.
 
 use std::sync::{Arc, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::limiter::gate::{
 
 impl Gate {
     /// Puts the gate to rest unless somebody has used it since the last call. Returns `true` if the
-    /// record is then all that the gate has.
+    /// gate then consists of its record alone.
     pub(crate) fn try_rest(&self, now: i64) -> bool {
         let mut slot = self.slot();
         if std::mem::take(&mut slot.used) {
@@ -20,7 +20,7 @@ impl Gate {
         self.is_at_rest()
     }
 
-    /// Returns `true` if the record is all that the gate has. This is never so for a gate that
+    /// Returns `true` if the gate consists of its record alone. This is never so for a gate that
     /// knows other shards of its bucket: a record does not keep the links between the gates of
     /// shards.
     pub(crate) fn is_at_rest(&self) -> bool {

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::BucketState;
 
-/// The part that buckets have in common: a bucket without its numbers.
+/// The kind of a bucket: the parts that many buckets have in common, that is a bucket without its
+/// numbers.
 pub(super) type SharedParts = Arc<BucketState>;
 
-/// The number of kinds that are kept to be shared.
+/// The largest number of kinds that are stored to be shared.
 const KINDS: usize = 16;
 
 /// The kinds of the gates that came to rest last.

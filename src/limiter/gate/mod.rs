@@ -1,5 +1,5 @@
-//! The agent of this process for one bucket: it keeps the last image of the bucket, the tokens that
-//! were taken ahead, and the changes that are not written yet.
+//! The agent of this process for one bucket: it keeps the last image of the bucket, the prefetched
+//! tokens, and the changes that are not written yet.
 //!
 //! A gate has at most one write in flight. Requests that come meanwhile wait in a queue. When the
 //! write is answered, the next write carries all queued requests that fit, first come, first
@@ -7,13 +7,13 @@
 //!
 //! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects
 //! the requests of the next write, [`headroom`] says how many fit, [`others`] estimates the other
-//! writers. [`acquire`] asks it. While nobody uses the gate it is at [`idle`], and only a
-//! [`compact`] image of it is kept. [`writer`] is the write loop, and [`pacing`] delays its next
-//! write. [`flush`] brings the differences of settled leases, and [`prefetch`] grants from tokens
-//! that were taken ahead. A bucket with several shards has a gate for each of them: [`shards`]
-//! finds them, [`split`] splits the bucket into more. [`transaction`] charges several shards at
-//! once: [`shard_reads`] reads them, [`shard_set`] divides the cost among them, [`shard_writes`]
-//! writes them.
+//! writers. [`acquire`] asks the gate for tokens. A gate that nobody uses is put to rest by
+//! [`idle`], and only a [`compact`] image of it is kept. [`writer`] is the write loop, and
+//! [`pacing`] delays its next write. [`flush`] writes the differences of settled leases, and
+//! [`prefetch`] grants from prefetched tokens. A bucket with several shards has a gate for each of
+//! them: [`shards`] finds them, [`split`] splits the bucket into more. [`transaction`] charges
+//! several shards at once: [`shard_reads`] reads them, [`shard_set`] divides the cost among them,
+//! [`shard_writes`] writes them.
 
 mod acquire;
 mod ask;

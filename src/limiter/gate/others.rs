@@ -1,8 +1,8 @@
 //! The other writers of a bucket, as far as images of the bucket show them.
 //!
-//! Every image carries the total consumption of each limit. Others have consumed what this process
-//! has not: this shows if there are other writers, and how fast they spend. The id of the last
-//! write shows which process sent it.
+//! Every image carries the total consumption of each limit. If the total is more than this process
+//! has consumed, others have consumed the rest. The difference shows if there are other writers,
+//! and how fast they spend. The id of the last write shows which process sent that write.
 
 use smallvec::SmallVec;
 
@@ -35,9 +35,9 @@ const SLACK: (i64, i64) = (100, 250);
 pub(super) struct OtherWriters {
     /// The consumption of each limit in the last image that a write of this gate returned.
     pub(super) consumed: SmallVec<[i64; 2]>,
-    /// When it was last seen that others had spent.
+    /// The time at which others were last seen to have spent.
     spent_at: i64,
-    /// When it was last seen that a Python client had written.
+    /// The time at which a Python client was last seen to have written.
     pub(super) peer_at: i64,
     /// The number of own writes in flight that return no image.
     unseen: u32,
@@ -65,8 +65,8 @@ struct Writers {
 }
 
 impl OtherWriters {
-    /// Notes the image that a write of this process has returned. The write did `own`, and reached
-    /// the store at about `at`.
+    /// Notes the image that a write of this process has returned. `own` are the changes of that
+    /// write, which reached the store at about `at`.
     pub(super) fn saw(
         &mut self,
         bucket: &BucketState,
@@ -113,8 +113,8 @@ impl OtherWriters {
         self.rates.add(&spent, at);
     }
 
-    /// Notes the start of a write of this process that returns no image. Until it ends, nobody
-    /// knows which images show what it consumes.
+    /// Notes the start of a write of this process that returns no image. Until the write ends, it
+    /// is not known which images include its consumption.
     pub(super) fn begin_unseen(&mut self) {
         self.unseen += 1;
     }
@@ -135,8 +135,8 @@ impl OtherWriters {
         now.saturating_sub(self.spent_at) < SPENT_RECENTLY
     }
 
-    /// Returns what a write that is planned at `now` from an image of `seen_at` expects of the
-    /// others.
+    /// Returns the other writers that a write must expect if it is planned at `now` from an image
+    /// of `seen_at`.
     pub(super) fn expected(
         &self,
         seen_at: i64,

@@ -41,8 +41,8 @@ const NO_GAP: f64 = 0.5;
 /// The shortest and the longest pause, ms.
 const PAUSE: (f64, f64) = (0.5, 50.0);
 
-/// Processes that together ask at most once in this many ms need no pause. That is a fifth of the
-/// writes that an item takes.
+/// Processes that together ask at most once in this many ms need no pause. That rate is a fifth of
+/// the writes that an item takes.
 const SELDOM: f64 = 5.0;
 
 /// The time after which a pause that has ended is forgotten.
@@ -61,7 +61,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Returns when the next write may start, if it has to wait.
+    /// Returns the time before which the next write may not start, or `None` if it may start now.
     pub(super) fn departs(&self, now: Instant) -> Option<Instant> {
         self.departs.filter(|departs| *departs > now)
     }
@@ -80,7 +80,7 @@ impl Pace {
         })
     }
 
-    /// Returns `true` if no pause and no gap is remembered that the next write must respect.
+    /// Returns `true` if neither a pause nor a gap is remembered.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.departs
             .is_none_or(|departs| now.saturating_duration_since(departs) > FORGOTTEN_AFTER)
@@ -92,7 +92,7 @@ impl Pace {
         }
     }
 
-    /// Notes that a write was done, and if it `granted` anything.
+    /// Notes that a write was done. `granted` is `true` if it granted anything.
     pub(super) fn written(&mut self, granted: bool, now: Instant) {
         self.forget_old(now);
         if granted {

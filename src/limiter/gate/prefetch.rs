@@ -1,4 +1,4 @@
-//! Grants from tokens that were taken ahead, and takes the chunks for that.
+//! Grants from prefetched tokens, and takes the chunks of tokens for that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,8 +21,8 @@ use crate::{
 const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
 impl GateState {
-    /// Grants `amounts` from the tokens that were taken ahead. Returns what is left afterwards, or
-    /// `None` if there is not enough; and the number of chunks that were given back.
+    /// Grants `amounts` from the prefetched tokens. Returns what is left afterwards, or `None` if
+    /// there is not enough; and the number of chunks that were given back.
     fn serve(
         &mut self,
         resource: &Resource,
@@ -56,7 +56,7 @@ impl GateState {
         Some(plan::projected(state, state.limit(limit.name())?, &self.pending, now).tokens)
     }
 
-    /// Returns the chunk to take ahead now, if one is due.
+    /// Returns the chunk to prefetch now, if one is due.
     fn chunk(&self, amounts: &[i64], prefetch: Prefetch, now: i64) -> Option<(Limits, Amounts)> {
         let pool = self.ahead_of.as_ref()?;
         // Stamps of a Python client may change what tokens are worth.
@@ -67,15 +67,15 @@ impl GateState {
         })
     }
 
-    /// Settles differences with the tokens that were taken ahead, as far as possible. The rest
-    /// stays in `differences`.
+    /// Settles differences with the prefetched tokens, as far as possible. The rest stays in
+    /// `differences`.
     pub(super) fn settle_ahead(&mut self, limits: &Limits, differences: &mut Amounts) {
         if let Some(pool) = self.ahead_of.as_mut().filter(|pool| pool.is_of(limits)) {
             pool.settle(differences);
         }
     }
 
-    /// Returns `true` if the tokens that were taken ahead cover all `amounts`.
+    /// Returns `true` if the prefetched tokens cover all `amounts`.
     pub(super) fn holds_ahead(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
         self.ahead_of
             .as_ref()
@@ -84,8 +84,8 @@ impl GateState {
 }
 
 impl Gate {
-    /// Grants `amounts` from the tokens that were taken ahead, and takes another chunk if they will
-    /// soon run out. Returns what is left afterwards, or the lock if there is not enough.
+    /// Grants `amounts` from the prefetched tokens, and takes another chunk if they will soon run
+    /// out. Returns what is left afterwards, or the lock if there is not enough.
     pub(super) fn serve_ahead<'a>(
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
@@ -101,14 +101,14 @@ impl Gate {
             self.flush_later(state, self.context.settings.flush_after);
             state = self.lock();
         }
-        // Without enough tokens here, the request goes to the store itself, and the caller queues
-        // the chunk after it.
+        // If there are too few tokens here, the request goes to the store itself, and the caller
+        // queues the chunk behind the request.
         let Some(left) = left else { return Err(state) };
         self.take_ahead(state, context, amounts, prefetch, now);
         Ok(left)
     }
 
-    /// Takes a chunk ahead, if one is due.
+    /// Prefetches a chunk, if one is due.
     pub(super) fn take_ahead(
         self: &Arc<Self>,
         mut state: Locked<'_>,
@@ -153,7 +153,7 @@ impl Gate {
         pool.filling = false;
         let Some(granted) = granted else { return };
         if !pool.is_of(limits) {
-            // The pool has other limits by now: give the chunk back.
+            // The pool has been started again with other limits, so give the chunk back.
             for (limit, amount) in limits.iter().zip(&granted) {
                 state.pending.settle(limit.name(), amount.saturating_neg());
             }

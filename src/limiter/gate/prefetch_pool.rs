@@ -1,4 +1,4 @@
-//! Tokens that one process has taken from a bucket ahead of the requests for them.
+//! Tokens that one process has taken from a bucket before requests ask for them.
 
 use std::collections::VecDeque;
 
@@ -8,9 +8,9 @@ use crate::{
     telemetry::HeldAhead,
 };
 
-/// The least number of requests in an interval for which tokens are taken ahead. With fewer
-/// requests, most of a chunk goes back unused: two writes instead of one. If thousands of processes
-/// do that, it uses the whole throughput of an item (`docs/fleet.md`).
+/// The least number of requests in an interval for which tokens are prefetched. With fewer
+/// requests, most of a chunk goes back unused: that costs two writes instead of one. If thousands
+/// of processes do that, it uses the whole throughput of an item (`docs/fleet.md`).
 const ASKED_OFTEN: u32 = 3;
 
 /// The tokens that are held for one bucket, and the demand that decides how many to hold. Amounts
@@ -18,23 +18,23 @@ const ASKED_OFTEN: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct PrefetchPool {
     limits: Limits,
-    /// The chunks that were taken ahead, oldest first.
+    /// The prefetched chunks, oldest first.
     chunks: VecDeque<Chunk>,
     /// The sum of all chunks.
     held: Amounts,
-    /// The amounts of the last chunk when it came.
+    /// The full amounts of the last chunk.
     last: Amounts,
     /// The amounts asked for since `since`, and in the interval before.
     asked: Amounts,
     before: Amounts,
-    /// The number of requests in each of the two.
+    /// The number of requests since `since`, and in the interval before.
     requests: u32,
     requests_before: u32,
     since: i64,
     used_at: i64,
-    /// `true` if a chunk is on its way.
+    /// `true` if a chunk was asked for and has not come yet.
     pub(crate) filling: bool,
-    /// `true` if a task runs that gives back what nobody uses.
+    /// `true` if a task runs that gives back tokens that nobody uses.
     pub(crate) kept: bool,
     reported: HeldAhead,
 }
@@ -173,7 +173,7 @@ impl PrefetchPool {
     /// Adds a chunk that expires at `until`.
     pub(crate) fn put(&mut self, amounts: Amounts, until: i64) {
         add(&mut self.held, &amounts);
-        // If nothing of a limit had to be taken, its chunk is what is held.
+        // If nothing of a limit was taken, the tokens that are held count as its chunk.
         let last = amounts
             .iter()
             .zip(&self.held)
@@ -208,15 +208,15 @@ impl PrefetchPool {
         released
     }
 
-    /// Settles `differences` with what is held, as far as possible. What is given back is kept up
-    /// to the size of a chunk. The rest stays in `differences`.
+    /// Settles `differences` with what is held, as far as possible. Of the tokens that leases give
+    /// back, up to the size of a chunk is kept. The rest stays in `differences`.
     pub(crate) fn settle(&mut self, differences: &mut Amounts) {
         let Some(newest) = self.chunks.back_mut() else {
             return;
         };
         let chunks = self.held.iter_mut().zip(&mut newest.left).zip(&self.last);
         for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
-            // Take from the newest chunk, or put into it: it expires last.
+            // Take from the newest chunk, or put into it, because it expires last.
             let room = last.saturating_sub(*held).max(0);
             let taken = (*difference).clamp(-room, (*left).max(0));
             *left -= taken;
@@ -257,7 +257,7 @@ impl PrefetchPool {
         }
         let scaled = |want: &i64| i64::try_from(i128::from(*want) * part / whole).unwrap_or(0);
         let chunk: Amounts = wants.iter().map(scaled).collect();
-        // A chunk is of no use if it does not serve one request together with what is held.
+        // Take no chunk that does not serve one request together with what is held.
         let together = chunk
             .iter()
             .zip(&self.held)

@@ -1,14 +1,14 @@
-//! The write pressure on an item: if it is written as often as it can be.
+//! The write pressure on an item, which shows if the item is written as often as it can be.
 
 /// The pause before the next try to split a bucket, ms.
 pub(super) const PAUSE: i64 = 1000;
 
 /// The time for which an item must be written as often as it can be, without a pause, before its
-/// bucket is split, ms. Until then, pacing may still lower the rate. Shards stay for ever, and each
-/// shard costs writes of its own.
+/// bucket is split, ms. Until then, pacing may still lower the rate. Shards are never merged again,
+/// and each shard costs writes of its own.
 const SUSTAINED: i64 = 1000;
 
-/// The time for which an item counts as written that often after the last time, ms.
+/// The time for which an item counts as under pressure after the pressure was last seen, ms.
 const SUBSIDED: i64 = 15_000;
 
 /// The number of writes a second that counts as the most that an item takes. DynamoDB takes 1000.
@@ -24,9 +24,11 @@ pub(super) struct WritePressure {
     /// pressure; epoch ms.
     since: i64,
     last: i64,
-    /// The time since which every count of writes was hot, epoch ms; 0 if the last count was not.
+    /// The time since which every count of writes was at least [`HOT`], epoch ms; 0 if the last
+    /// count was lower.
     hot_since: i64,
-    /// When the writes of the item were last counted, and their total number then, in thousandths.
+    /// The time at which the writes of the item were last counted, and their total number then, in
+    /// thousandths.
     counted_at: i64,
     count: i64,
 }
@@ -62,7 +64,8 @@ impl WritePressure {
         now.saturating_sub(self.hot_since) >= SUSTAINED
     }
 
-    /// Notes that the store throttles the item. Returns `true` if it has done so for [`SUSTAINED`].
+    /// Notes that the store throttles the item. Returns `true` if the store has throttled the item
+    /// for [`SUSTAINED`].
     pub(super) fn is_throttled(&mut self, now: i64) -> bool {
         if now.saturating_sub(self.last) > SUBSIDED {
             self.since = now;

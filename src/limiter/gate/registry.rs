@@ -137,7 +137,7 @@ impl Gates {
     }
 
     fn put(&self, key: CompactKey, place: GateEntry) {
-        // A soft replacement, as in `take`: the cache does not count it as a use of the entry.
+        // The replacement is soft, as in `take`: the cache does not count it as a use of the entry.
         if let Err((key, place)) = self.cache.replace(key, place, true) {
             self.cache.insert(key, place);
         }

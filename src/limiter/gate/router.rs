@@ -51,8 +51,8 @@ pub(crate) fn known_denial(
     is_short(&statuses, patience).then_some(statuses)
 }
 
-/// Returns `true` if all shards together were short when they were last seen, however long ago, and
-/// none of them has enough prefetched tokens.
+/// Returns `true` if all shards together were short when they were last seen, even if that is long
+/// ago, and none of them has enough prefetched tokens.
 pub(crate) fn seems_short(
     first: &Arc<Gate>,
     limits: &Limits,
@@ -72,7 +72,7 @@ pub(crate) fn seems_short(
     !held && images.is_some_and(short)
 }
 
-/// Returns `true` if a limit does not have what is asked of it, and will not have it within
+/// Returns `true` if a limit does not have the requested tokens, and will not have them within
 /// `patience`.
 fn is_short(statuses: &[LimitStatus], patience: Duration) -> bool {
     statuses
@@ -104,8 +104,8 @@ pub(crate) async fn read(
 /// Asks the shard that granted last, then the one that seems to hold most. If no single shard will
 /// hold enough soon, all of them are asked together.
 ///
-/// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of
-/// processes that try every shard would get less done than with a single item.
+/// The request does not try every shard in turn: if a bucket is short, all of its shards are.
+/// Hundreds of processes that try every shard would get less done than with a single item.
 pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
         return BucketDecision::Refused(refusal);
@@ -150,9 +150,9 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     draw(first, ask).await
 }
 
-/// Takes the place of a request that waits. It takes the place in the one shard with the shortest
-/// wait that is known. If no shard can hold the cost, it is drawn from several: a shard whose debt
-/// is above its capacity would let the request start too early.
+/// Reserves tokens for a request that waits: in the one shard with the shortest wait that is known.
+/// If no shard can hold the cost, it is drawn from several shards, because a shard whose debt is
+/// above its capacity would let the request start too early.
 async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecision {
     let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.context, &ask.amounts);
     if !gates
@@ -161,7 +161,8 @@ async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecisio
     {
         return draw(first, ask).await;
     }
-    // If many requests had seen none of the shards, they would all queue for the same one.
+    // Look at shards that were never seen. Otherwise many requests would all queue for the same one
+    // of them.
     let _ = ShardReads::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) =

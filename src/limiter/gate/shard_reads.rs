@@ -75,7 +75,7 @@ impl Gate {
 /// Reads of several shards, all at once, in the limiter's own runtime.
 pub(crate) struct ShardReads(Vec<Result<Image, Coming>>);
 
-/// The shard as the store returns it.
+/// A read that is under way, of a shard that may not exist.
 type Coming = oneshot::Receiver<Result<Option<Image>, StoreError>>;
 
 impl ShardReads {

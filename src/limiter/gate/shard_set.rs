@@ -31,7 +31,7 @@ pub(super) struct ShardSet<'a> {
     pub(super) images: Vec<Image>,
     /// The number of shards that were looked for.
     shards: usize,
-    /// `true` if all were seen so recently that requests may be denied from it.
+    /// `true` if all were seen so recently that requests may be denied by their images.
     pub(super) fresh: bool,
     now: i64,
 }
@@ -39,8 +39,8 @@ pub(super) struct ShardSet<'a> {
 /// The tokens to take from each shard.
 pub(super) enum Allocation {
     Parts(Vec<Amounts>),
-    /// Parts that leave the shards with `debts` at most. These are refilled at `starts_at`, epoch
-    /// ms.
+    /// Amounts that leave each shard in debt by at most `debts`. The debts are refilled at
+    /// `starts_at`, epoch ms.
     Reserved {
         parts: Vec<Amounts>,
         debts: Vec<Amounts>,
@@ -148,8 +148,8 @@ impl ShardSet<'_> {
         if bucket.is_bypassed(self.now) {
             return Some(Allocation::Bypassed);
         }
-        // The cost of a limit that a peer has waived is taken from the first shard, whatever that
-        // holds.
+        // If a Python client has turned off the enforcement of a limit, the cost of that limit is
+        // taken from the first shard, even if that shard does not have it.
         let waived = limits
             .iter()
             .map(|limit| bucket.is_soft(limit.name(), self.now));
@@ -176,8 +176,8 @@ impl ShardSet<'_> {
         Some(drawn)
     }
 
-    /// Draws what the shards will hold at the time at which they have `amounts`, if the request
-    /// waits that long.
+    /// Returns the tokens to take from each shard for a request that waits until all shards
+    /// together hold `amounts`. Returns `None` if the request would have to wait for too long.
     ///
     /// A transaction does not return the new state. So its conditions require at least the tokens
     /// that were seen, and the debts are exact.

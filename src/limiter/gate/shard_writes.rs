@@ -37,7 +37,7 @@ impl ShardWrite {
 }
 
 /// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
-/// The caller holds a place among the store calls in flight.
+/// The caller must hold a place among the store calls in flight.
 pub(crate) async fn transact(writes: &[ShardWrite]) -> Result<bool, StoreError> {
     let Some(ShardWrite { gate, update, .. }) = writes.first() else {
         return Ok(true);
@@ -110,12 +110,13 @@ impl Gate {
     fn transacted(&self, write: &ShardWrite, done: bool) {
         let mut state = self.lock();
         state.others.end_unseen();
-        // Only if the image is still the one that the write was planned from.
+        // Take over the new image only if the image is still the one from which the write was
+        // planned.
         let known = matches!(&state.seen, Seen::Present(seen) if *seen == write.from);
         let after = write.after().filter(|_| known && done);
         let seen_at = match after {
             Some(after) => {
-                // The store has not shown this image, so it counts as old as the image before.
+                // The store has not shown this image, so it keeps the age of the image before.
                 let seen_at = state.seen_at;
                 state.saw(Some(after), self.context.now());
                 seen_at

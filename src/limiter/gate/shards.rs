@@ -77,8 +77,8 @@ impl Gate {
         self.shards().preferred.store(shard, Ordering::Relaxed);
     }
 
-    /// Returns `true` if it is time to look at shards that were not seen for long. Only one request
-    /// at a time gets `true`.
+    /// Returns `true` if the request should look at shards that were not seen for a long time.
+    /// Only one request at a time gets `true`.
     pub(crate) fn explores(&self) -> bool {
         let trusted_for =
             i64::try_from(self.context.settings.deny_from_memory.as_millis()).unwrap_or(i64::MAX);
@@ -190,7 +190,7 @@ impl Gate {
         self.context.places.take().await
     }
 
-    /// Returns `true` if the tokens that were taken ahead from the shard cover all `amounts`.
+    /// Returns `true` if the prefetched tokens of the shard cover all `amounts`.
     pub(crate) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| state.holds_ahead(limits, amounts, now))
@@ -273,7 +273,7 @@ impl Gate {
         answer
     }
 
-    /// Returns `true` if `time` is further in the future than clocks that are kept right can
+    /// Returns `true` if `time` is further in the future than clocks that are synchronized can
     /// differ.
     pub(crate) fn is_far_before(&self, time: i64) -> bool {
         self.context.now().is_far_before(time)

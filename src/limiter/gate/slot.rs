@@ -135,7 +135,7 @@ impl Deref for Locked<'_> {
     type Target = GateState;
 
     fn deref(&self) -> &GateState {
-        /// An empty state. It is read only if the gate has come to rest under this lock.
+        /// An empty state. This state is read only if the gate has come to rest under this lock.
         static NOTHING: LazyLock<GateState> = LazyLock::new(GateState::default);
 
         self.0.awake.as_deref().unwrap_or_else(|| &NOTHING)

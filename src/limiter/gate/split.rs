@@ -55,7 +55,7 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
 }
 
 impl GateState {
-    /// Returns the number of shards of the bucket, if it should have twice as many.
+    /// Returns the number of shards of the bucket, if that number should be doubled.
     fn shards_to_split(&mut self, now: i64, throttled: bool, most: u32) -> Option<u32> {
         let writes = self
             .seen

@@ -25,9 +25,9 @@ use crate::{
 pub(super) struct GateState {
     /// The bucket as the store last showed it.
     pub(super) seen: Seen,
-    /// When the store showed it, epoch ms.
+    /// The time at which the store showed it, epoch ms.
     pub(super) seen_at: i64,
-    /// When the gate last denied or refused a request from memory, epoch ms.
+    /// The time at which the gate last denied or refused a request from memory, epoch ms.
     pub(super) denied_at: i64,
     /// The version of the bucket's parameters.
     pub(super) version: ConfigVersion,
@@ -47,16 +47,16 @@ pub(super) struct GateState {
     pub(super) flush_now: bool,
     /// The number of failed tries in a row to write the pending differences.
     pub(super) failures: u32,
-    /// When the bucket was last split, or a split was last tried, epoch ms.
+    /// The time at which the bucket was last split, or a split was last tried, epoch ms.
     pub(super) split_at: i64,
-    /// The write pressure on the item: shows if the item is written as often as it can be.
+    /// The write pressure on the item, which shows if the item is written as often as it can be.
     pub(super) pressed: WritePressure,
     /// The other writers of the bucket.
     pub(super) others: OtherWriters,
-    /// When the last write was planned, if it was refused because the bucket had too few tokens;
-    /// epoch ms.
+    /// The time at which the last write was planned, if it was refused because the bucket had too
+    /// few tokens; epoch ms.
     pub(super) found_at: Option<i64>,
-    /// The number of refusals in a row of writes that take tokens for settled leases.
+    /// The number of consecutive writes that take tokens for settled leases and were refused.
     pub(super) takes_refused: u32,
     /// The largest amount that one request has asked of each limit, millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
@@ -73,7 +73,7 @@ pub(super) struct GateState {
     reason = "nearly every gate has seen its bucket"
 )]
 pub(super) enum Seen {
-    /// It is not known: the store has not shown it yet, or the answer to a write was lost.
+    /// The state is not known: the store has not shown it yet, or the answer to a write was lost.
     #[default]
     Unknown,
     /// The store had no such bucket.
@@ -193,14 +193,13 @@ impl GateState {
     }
 
     /// Notes the bucket as a read or a refused write has shown it. This image decides the requests
-    /// that wait, however short the time is for which an image counts as fresh. Later requests
-    /// are not decided by it.
+    /// that wait, even if images never count as fresh. Later requests are not decided by it.
     pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         self.saw(bucket, now);
         self.shown = !self.queue.is_empty();
     }
 
-    /// Returns why the bucket grants nothing, if a fresh image shows that.
+    /// Returns the reason why the bucket grants nothing, if a fresh image shows one.
     pub(super) fn refuse_from_memory(
         &self,
         now: i64,
@@ -210,7 +209,7 @@ impl GateState {
             .filter(|_| self.is_fresh(now, trusted_for))
     }
 
-    /// Returns why the bucket grants nothing, if the last image shows that.
+    /// Returns the reason why the bucket grants nothing, if the last image shows one.
     pub(super) fn refusal(&self, now: i64) -> Option<BucketRefusal> {
         BucketRefusal::of(self.seen.live(now)?)
     }

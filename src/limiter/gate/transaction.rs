@@ -24,8 +24,8 @@ use crate::{
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(crate) type Part = (Arc<Gate>, Ask);
 
-/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason why
-/// the store may not be asked.
+/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason
+/// why the store may not be asked.
 pub(crate) fn start(
     child: Part,
     parent: Part,
@@ -48,8 +48,8 @@ pub(crate) fn start(
 /// Charges all of `parts` in one transaction, or none of them, for a request that waits until
 /// `until`. Returns a receiver for each decision.
 ///
-/// This runs in a task of its own, so that dropping the caller does not cancel it. A grant that
-/// nobody takes gives itself back, or is kept.
+/// The transaction runs in a task of its own, so that dropping the caller does not cancel it. A
+/// grant that nobody takes gives itself back, or is kept.
 pub(super) fn spawn_charge<const N: usize>(
     first: &Gate,
     until: Instant,
@@ -122,7 +122,7 @@ async fn charge(
             } else if sets.iter().any(|set| !set.outdated().is_empty())
                 && std::mem::take(&mut carries)
             {
-                // A write of the shard itself corrects it.
+                // A write to an outdated shard corrects it.
                 for set in &sets {
                     for gate in set.outdated() {
                         unless_gone(replies, ask_for_nothing(gate, set.ask)).await;
@@ -167,8 +167,8 @@ async fn charge(
             Err(error) => return unavailable(Unavailable::Store(error)),
         }
         if attempt > 0 {
-            // Other transactions want the same items. A random pause avoids that all retry at the
-            // same time.
+            // Other transactions want the same items. Pause for a random time, so that not all of
+            // them retry at the same time.
             pause::random(0..=4 << attempt.min(4)).await;
         }
     }
@@ -206,8 +206,8 @@ fn one_for_all(parts: &[Part], which: usize, decision: Option<GateDecision>) -> 
     decisions
 }
 
-/// Asks a bucket for nothing. This creates the bucket if it does not exist, and updates its limits.
-/// A transaction changes only items that exist.
+/// Asks a bucket for nothing. The request creates the bucket if it does not exist, and updates its
+/// limits. A transaction changes only items that exist.
 async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
     let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
     let context = ChargeContext {

@@ -66,7 +66,7 @@ impl Charge {
         })
     }
 
-    /// Returns a charge of `tokens` more for what a lease holds of a bucket.
+    /// Returns a charge of `tokens` more for the bucket of `grant`, which a lease holds.
     pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
         charge.context.together = grant.is_together();

@@ -63,7 +63,7 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     })
 }
 
-/// The error of a transaction of a bucket that is not in a store. It cannot happen.
+/// The error of a transaction of a bucket that is not in a store. This error cannot happen.
 const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
 
 fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge {
@@ -99,8 +99,9 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
         });
         return Started::Later(Box::new(Charging::new(asked, deadline)));
     }
-    // If one bucket was short when it was last seen, but too long ago to deny from that, it is
-    // asked alone. If it is still short, the other one needs no charge and no give-back.
+    // If a bucket was short when it was last seen, but too long ago to deny by that image, ask this
+    // bucket alone. If this bucket is still short, the other bucket needs no charge and no
+    // give-back.
     let first = charges
         .iter()
         .position(|charge| charge.bucket.seems_short(&charge.context, &charge.amounts));
@@ -136,8 +137,8 @@ fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
     Some((gate.first()?, ask))
 }
 
-/// A request that waits for its buckets. If it is dropped, its grants are given back, but only a
-/// limited number of times.
+/// A request that waits for its buckets. If the request is dropped, its grants are given back, but
+/// only a limited number of times.
 #[derive(Debug)]
 pub(crate) struct Charging {
     /// The entity's bucket is the first.
@@ -146,10 +147,10 @@ pub(crate) struct Charging {
     deadline: Deadline,
 }
 
-/// The decision of one bucket, as far as there is one.
+/// The state of the decision of one bucket.
 #[derive(Debug)]
 enum ChargeState {
-    /// The bucket is asked after all others have granted.
+    /// The bucket is not asked before all others have granted.
     Later,
     Decided(BucketDecision<Grant>),
     Coming(Box<Acquiring>),
@@ -226,7 +227,7 @@ impl Charging {
             && (any(failed) || !any(|answer| matches!(answer, ChargeState::Later)))
     }
 
-    /// Returns all grants. If one is missing, the others are given back.
+    /// Returns all grants. If one grant is missing, the others are given back.
     fn conclude(mut self) -> Result<Grants, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
@@ -317,8 +318,7 @@ impl Future for Charging {
     }
 }
 
-/// Returns the error of a bucket that grants nothing, however long the request waits and however
-/// small its cost is.
+/// Returns the error of a bucket that grants nothing, even if the request waits or costs nothing.
 fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
     let KeyParts {
         entity, resource, ..

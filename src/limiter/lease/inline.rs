@@ -16,12 +16,12 @@ use crate::{
     telemetry,
 };
 
-/// A grant of a bucket in memory with one limit or two. If it is dropped before it is settled, it
-/// is given back.
+/// A grant of a bucket in memory with one limit or two. If the grant is dropped before it is
+/// settled, it is given back.
 ///
-/// It consists of a few words that the compiler can keep in registers, so that a lease that is
-/// committed at once is never built in memory: to copy what was just written in pieces costs more
-/// than the decision. So only slow paths may take the address of a lease.
+/// The lease consists of a few words that the compiler can keep in registers, so that a lease that
+/// is committed at once is never built in memory: a copy of data that was just written field by
+/// field costs more than the decision. So only slow paths may take the address of a lease.
 #[derive(Debug)]
 pub(crate) struct InlineLease {
     /// `None` if the lease is over.
@@ -29,7 +29,7 @@ pub(crate) struct InlineLease {
     /// `None` if the limits are those of the bucket.
     limits: Option<Limits>,
     first: LimitShare,
-    /// Used only if there are two limits.
+    /// The share of the second limit. Used only if there are two limits.
     second: LimitShare,
     /// The flag is `true` if there are two limits.
     deadline: Marked,
@@ -38,9 +38,9 @@ pub(crate) struct InlineLease {
 /// A bucket in memory, found or pinned.
 #[derive(Clone, Debug)]
 pub(crate) enum InlineBucket {
-    /// With the limits that it was made with.
+    /// A bucket with the limits with which it was made.
     Entry(Arc<Entry>),
-    /// With the limits that a handle has pinned.
+    /// A bucket with the limits that a handle has pinned.
     Pinned(Arc<ResolvedBucket>),
 }
 

@@ -75,8 +75,8 @@ impl Lease {
         }
     }
 
-    /// Returns `true` if a bucket of the limiter granted it. Not for the request path: it clones a
-    /// reference to the bucket.
+    /// Returns `true` if a bucket of the limiter granted the lease. Do not call the method on the
+    /// request path: the method clones a reference to the bucket.
     pub(crate) fn is_of(&self, engine: &Engine) -> bool {
         let bucket = match &self.held {
             Held::Few(few) => few.bucket(),
@@ -116,8 +116,8 @@ impl Lease {
         }
     }
 
-    /// Ends the lease of a request that was cancelled while it waited. It is given back, but only a
-    /// limited number of times.
+    /// Ends the lease of a request that was cancelled while it waited. The lease is given back, but
+    /// only a limited number of times for each bucket.
     pub(crate) fn cancel(mut self) {
         if let Held::Any(any) = &mut self.held {
             any.grants.iter_mut().for_each(|grant| grant.cancel());
@@ -279,9 +279,9 @@ impl Lease {
         Ok(())
     }
 
-    /// Returns the statuses of the limits at the time of the grant, less what was adjusted since.
-    /// The entity's limits come first, then the limits of its parent. It makes no round trip, so it
-    /// does not include other requests.
+    /// Returns the statuses of the limits at the time of the grant, minus the adjustments since.
+    /// The entity's limits come first, then the limits of its parent. This call makes no round
+    /// trip, so the statuses do not include other requests.
     pub fn statuses(&self) -> Vec<LimitStatus> {
         self.each_status().collect()
     }
@@ -297,7 +297,7 @@ impl Lease {
         few.into_iter().flatten().chain(any.into_iter().flatten())
     }
 
-    /// Returns the tokens left of the only limit (millitokens), less what was adjusted since: the
+    /// Returns the tokens left of the only limit (millitokens), minus the adjustments since: the
     /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is
     /// that of the lease, and no other bucket was charged.
     pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
@@ -337,10 +337,11 @@ impl Lease {
         }
     }
 
-    /// Charges the real use. If it equals the charge, there is nothing to write.
+    /// Charges the real use. If the real use equals the charge, there is nothing to write.
     ///
-    /// When this returns, the difference is queued. It is written with the bucket's next write, or
-    /// within the limiter's flush time. Await the settlement to wait until it is written.
+    /// When the method returns, the difference is queued. The difference is written with the
+    /// bucket's next write, or within the limiter's flush time. Await the settlement to wait until
+    /// the difference is written.
     #[inline]
     pub fn commit(self) -> Settlement {
         match self.held {
@@ -373,7 +374,8 @@ impl Lease {
             .extras()
             .is_some_and(|extras| extras.leaves_alone(name))
         {
-            // An enforced limit would have denied the request before.
+            // This limit only observes and is not charged: if it were enforced, it would have
+            // denied the request.
             return Ok(());
         }
         let mut found = false;

@@ -16,7 +16,8 @@ use crate::{
     telemetry,
 };
 
-/// Tokens that were granted in addition to a lease. If it is dropped, they are given back.
+/// Tokens that were granted in addition to a lease. If the value is dropped, the tokens are given
+/// back.
 #[derive(Debug)]
 pub(crate) struct More {
     /// `None` if the limit only observes and was not charged.

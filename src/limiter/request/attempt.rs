@@ -42,8 +42,8 @@ pub(super) async fn attempt(
     }
 }
 
-/// Waits for an answer. If the store is down, this process decides by its share of the limits, if
-/// it has one.
+/// Waits for an answer. If the store is down and the request has a local share, this process
+/// decides by that share.
 async fn locally_if_down(
     request: &Request,
     fallback: &FallbackOptions,
@@ -65,7 +65,7 @@ async fn without_shadow(
     error: Error,
 ) -> Result<Lease, Error> {
     let covers = |status: &LimitStatus| fallback.shadow.covers(status.limit.name());
-    // A limit denies a request that waits only if its wait is longer than that of the request.
+    // A limit denies a request that waits only if the limit needs longer than the request waits.
     let denies = |status: &LimitStatus| {
         status
             .retry_after

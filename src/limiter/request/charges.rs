@@ -1,5 +1,5 @@
-//! From a request to the charges of its buckets: looks up the limits and the parent, and checks the
-//! cost.
+//! Turns a request into the charges of its buckets: looks up the limits and the parent, and checks
+//! the cost.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl Request {
-    /// Returns the buckets to charge if all that they depend on is known; else the request, for
-    /// which something must be looked up.
+    /// Returns the charges if everything that they depend on is known. Otherwise returns the
+    /// request, for which something must be looked up.
     #[inline]
     pub(super) fn plan(self) -> Result<Started<Charges, Self>, Error> {
         if self.nothing_stored() {
@@ -45,7 +45,7 @@ impl Request {
         self.charges(&own, parent, true).map(Started::Now)
     }
 
-    /// Looks up all that the buckets depend on, and returns the buckets. With `check`, refuses a
+    /// Looks up everything that the charges depend on, and returns them. With `check`, refuses a
     /// cost that can never be granted.
     pub(crate) async fn look_up(self, check: bool) -> Result<Charges, Error> {
         let request = self.unpinned();

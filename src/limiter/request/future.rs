@@ -29,13 +29,13 @@ pub struct AcquireFuture(Stage);
 
 /// The stage of an acquire.
 enum Stage {
-    /// It has not been polled yet.
+    /// The acquire has not been polled yet.
     New(Request),
-    /// Its arguments were wrong.
+    /// The arguments of the acquire were wrong.
     Refused(Box<Error>),
-    /// It waits for an answer.
+    /// The acquire waits for an answer.
     Waiting(Box<Observed>),
-    /// It has returned its result.
+    /// The acquire has returned its result.
     Done,
 }
 
@@ -61,9 +61,10 @@ impl AcquireFuture {
         })
     }
 
-    /// Polls an acquire that was not decided at once. It writes its result to `answer`: if it
-    /// returned the result, the simplest decision would share that place, and would write it to
-    /// memory in pieces and read it at once, which stalls the processor.
+    /// Polls an acquire that was not decided at once, and writes its result to `answer`. If this
+    /// function returned the result, the result of the simplest decision would share that place in
+    /// memory. That result would be written there field by field and read at once as a whole, which
+    /// stalls the processor.
     #[inline(never)]
     fn poll_slowly(
         &mut self,
@@ -86,7 +87,7 @@ impl AcquireFuture {
         };
         match &mut self.0 {
             Stage::Waiting(observed) => observed.poll(cx),
-            // It was polled again after it was ready: nothing is left to wait for.
+            // The acquire was polled again after it was ready: nothing is left to wait for.
             Stage::New(_) | Stage::Refused(_) | Stage::Done => Poll::Pending,
         }
     }

@@ -49,7 +49,7 @@ impl Request {
             ..LimitShare::asked(DEFAULT_COST)
         };
         let deadline = options.deadline;
-        // There is nothing in it to drop, but the compiler does not know that.
+        // `options` holds nothing that must be dropped, but the compiler does not know that.
         std::mem::forget(options);
         let bucket = match target {
             Target::Memory(MemoryPlace::Entry(entry)) => InlineBucket::Entry(entry),
@@ -59,7 +59,7 @@ impl Request {
         Some(Lease::few(InlineLease::one(bucket, share, deadline)))
     }
 
-    /// Decides like [`decide`](Self::decide), for any limits and costs. It does not allocate a
+    /// Decides like [`decide`](Self::decide), for any limits and costs. This decision allocates no
     /// future, and never waits.
     pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
         if self.options.fallback.is_some() {

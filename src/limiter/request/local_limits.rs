@@ -37,7 +37,8 @@ pub(crate) fn acquire(
             Err(Error::Denied(denied))
         }
         Some(Err(Error::Disabled(disabled))) => Err(Error::Disabled(disabled)),
-        // The share cannot decide: no limits are known, or the cost is above its capacity.
+        // The share cannot decide: no limits are known, or the cost is above the capacity of the
+        // share.
         _ => Err(error.into()),
     }
 }

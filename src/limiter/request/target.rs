@@ -107,8 +107,8 @@ impl Target {
         match self {
             Self::Memory(mut place) => {
                 let now = place.home().now();
-                // If the store is full of buckets in use, there is no place for it: it is looked up
-                // each time.
+                // If the store is full of buckets in use, this bucket gets no entry in advance, and
+                // is looked up each time.
                 place.hold(now);
                 Self::Memory(place)
             }
@@ -149,7 +149,7 @@ impl Target {
         Ok(Bucket::Memory(MemoryBucket::new(place, limits)))
     }
 
-    /// Returns the limits that `brought` stands for.
+    /// Returns the limits for which `brought` stands: its own, or those of the bucket.
     pub(super) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
         match (self, brought) {
             (_, LimitsRef::These(limits)) => limits,
@@ -159,7 +159,8 @@ impl Target {
         }
     }
 
-    /// Takes the limits of a request. If they are those of the bucket, they need not be kept.
+    /// Returns a reference to the limits of a request. If the limits are those of the bucket, they
+    /// need not be kept.
     #[inline]
     pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<LimitsRef, InvalidLimits> {
         if let (Self::Memory(MemoryPlace::Entry(entry)), Some(limits)) = (self, limits.as_limits())

@@ -133,7 +133,7 @@ impl Cache {
         Some(entry.resolution.clone())
     }
 
-    /// Returns the last entry of `key`, however old it is, for the time when nothing can be looked
+    /// Returns the last entry of `key`, even if it is old, for the time when nothing can be looked
     /// up.
     pub(super) fn last_known(&self, key: &Key) -> Option<Arc<Resolution>> {
         self.entries.get(key).map(|entry| entry.resolution.clone())
@@ -187,7 +187,7 @@ impl Cache {
         let kept = flights
             .get(key)
             .is_some_and(|current| current.same_channel(&promise.subscribe()));
-        // The receiver in this map waits for nothing.
+        // The receiver in this map is not one of those who wait.
         let abandoned = promise.receiver_count() <= usize::from(kept);
         if abandoned && kept {
             flights.remove(key);

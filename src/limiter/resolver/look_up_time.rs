@@ -12,8 +12,9 @@ use crate::{clock::Clock, limiter::terms::ConfigVersion, store::ReadConsistency}
 /// of the last second, usually less.
 const LAG: Duration = Duration::from_secs(1);
 
-/// The time at which a look-up began. The answer may be the first one that shows how far the clock
-/// is off. The time that the clock showed before could make the result look newer than any bucket.
+/// The time at which a look-up began. The answer may be the first one that shows the error of the
+/// clock. So the time is corrected after the answer: an uncorrected time could make the result look
+/// newer than any bucket.
 pub(super) struct LookUpTime {
     known: bool,
     showed: i64,
@@ -38,7 +39,7 @@ impl LookUpTime {
         ConfigVersion::as_of(self.at(clock).saturating_sub(millis(lag)))
     }
 
-    /// Returns the time by what is known of the clock now, epoch ms.
+    /// Returns the time, corrected by what is known of the clock now, epoch ms.
     fn at(&self, clock: &dyn Clock) -> i64 {
         if self.known || clock.error().is_none() {
             return self.showed;

@@ -65,19 +65,19 @@ pub(crate) struct Resolver {
     strict: bool,
     /// `true` if a look-up has found no table.
     missing: AtomicBool,
-    /// The last known setting of the system's config for an unavailable store. It must be known
-    /// while the store is down.
+    /// The last known setting of the system's config for an unavailable store. This setting must be
+    /// known while the store is down.
     on_unavailable: Mutex<Option<StoredOnUnavailable>>,
 }
 
 /// The purpose of a look-up.
 #[derive(Clone, Copy)]
 enum For {
-    /// Requests wait for it. If none waits any more, it does not begin.
+    /// Requests wait for the look-up. If none waits any more, the look-up does not begin.
     Waiters,
-    /// Later requests will use it.
+    /// Later requests will use the result.
     Later,
-    /// Later requests will use it, and somebody has just changed the limits.
+    /// Later requests will use the result, and somebody has just changed the limits.
     Refresh,
 }
 
@@ -140,7 +140,7 @@ impl Resolver {
         }
     }
 
-    /// Returns the last known resolution, however old it is.
+    /// Returns the last known resolution, even if it is old.
     pub(super) fn last_known(
         &self,
         entity: &EntityId,
@@ -232,8 +232,8 @@ impl Resolver {
         })
     }
 
-    /// Asks the store, and again while it throttles and the deadline is not over. Returns `None` if
-    /// nobody wants the answer any more.
+    /// Asks the store. Repeats the call while the store throttles, until the deadline. Returns
+    /// `None` if nobody wants the answer any more.
     async fn ask(
         &self,
         (entity, resource): &Key,
@@ -248,8 +248,8 @@ impl Resolver {
             return Some(Err(Unavailable::BreakerOpen));
         }
         let scopes = ConfigScope::levels(entity, resource);
-        // The second shard shows that there are several. Otherwise a bucket whose first shard is
-        // gone would begin full beside the others.
+        // The second shard shows that the bucket has several shards. Without this look-up, if the
+        // first shard is gone, a new first shard would begin full, although other shards exist.
         let second = BucketKey {
             shard: 1,
             ..BucketKey::new(entity.clone(), resource.clone())

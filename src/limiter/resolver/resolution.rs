@@ -19,15 +19,15 @@ pub(crate) struct Resolution {
     pub(crate) stored: Option<ResolvedLimits>,
     /// The entity's parent, if the parent's bucket is charged too.
     pub(crate) parent: Option<EntityId>,
-    /// The link to the entity's parent, as a bucket stores it. It is set even if the parent is not
-    /// charged.
+    /// The link to the entity's parent, as a bucket stores it. The link is set even if the parent
+    /// is not charged.
     pub(crate) lineage: Option<Arc<ParentLink>>,
     /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
     pub(crate) shard_count: u32,
     /// `true` if the resource is disabled for the entity.
     pub(crate) disabled: bool,
-    /// The attribute of the stored limits that this crate does not understand, if there is one. It
-    /// may change their meaning, so they are not used.
+    /// The attribute of the stored limits that this crate does not understand, if there is one. The
+    /// attribute may change the meaning of the limits, so they are not used.
     pub(crate) not_understood: Option<String>,
 }
 

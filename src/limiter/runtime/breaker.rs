@@ -18,7 +18,8 @@ pub use settings::Breaker;
 #[derive(Debug)]
 pub(crate) struct Switch {
     settings: Option<Breaker>,
-    /// When the store may be asked again, epoch ms; [`CLOSED`] while the breaker is closed.
+    /// The time at which the store may be asked again, epoch ms; [`CLOSED`] while the breaker is
+    /// closed.
     retry_at: AtomicI64,
     /// The number of failures in a row.
     failures: AtomicU32,
@@ -28,8 +29,8 @@ pub(crate) struct Switch {
     probing: AtomicBool,
     /// The number of probes that have failed since the breaker opened.
     probes: AtomicU32,
-    /// When the store last answered, or was last asked while no other call was unanswered; epoch
-    /// ms.
+    /// The time at which the store last answered, or was last asked while no other call was
+    /// unanswered; epoch ms.
     heard_at: AtomicI64,
     /// The number of calls that have no answer yet.
     unanswered: AtomicU32,
@@ -104,8 +105,8 @@ impl Switch {
             return false;
         }
         let next = self.next(now);
-        // One probe at a time: a later caller finds the next time. If a probe gets lost, another
-        // one follows after the same pause.
+        // One probe at a time: the winner moves the time of the next probe, so later callers are
+        // not admitted. If a probe gets lost, another one follows after the same pause.
         let won = self
             .retry_at
             .compare_exchange(retry_at, next, Ordering::AcqRel, Ordering::Relaxed)
@@ -131,7 +132,7 @@ impl Switch {
         match result {
             Err(error) if error.is_busy() => self.heard_at.store(now(), Ordering::Relaxed),
             Err(error) if error.kind().is_outage() => self.failed(now()),
-            // The store answers, even if what it holds or what it was asked is wrong.
+            // The store has answered, even if the call or the stored data was wrong.
             _ => {
                 self.heard_at.store(now(), Ordering::Relaxed);
                 self.answered();
@@ -144,8 +145,8 @@ impl Switch {
         self.failed(now);
     }
 
-    /// Notes that an acquire has missed its deadline. This is a failure if the store has been
-    /// silent for longer than `patience` (ms).
+    /// Notes that an acquire has missed its deadline. A missed deadline is a failure if the store
+    /// has been silent for longer than `patience` (ms).
     pub(crate) fn missed(&self, now: i64, patience: i64) {
         if now.saturating_sub(self.heard_at.load(Ordering::Relaxed)) > patience {
             self.failed(now);
@@ -220,7 +221,7 @@ impl Switch {
         }
     }
 
-    /// Returns when the store may be asked next, epoch ms.
+    /// Returns the time at which the store may be asked next, epoch ms.
     fn next(&self, now: i64) -> i64 {
         let longer = FIRST_PAUSE.saturating_mul(1 << self.probes.load(Ordering::Relaxed).min(30));
         let pause = self.cool_down().min(longer);

@@ -14,7 +14,7 @@ pub(crate) struct Counter {
     zero: Notify,
 }
 
-/// One of the things that a counter counts. It has ended when this is dropped.
+/// One of the things that a counter counts. The thing has ended when this guard is dropped.
 #[derive(Debug)]
 pub(crate) struct Counted(Arc<Counter>);
 

@@ -1,4 +1,4 @@
-//! Calls a function at the end of a task, however the task ends.
+//! Calls a function at the end of a task, in every case.
 
 /// Calls a function once: with `true` at the end of a task, or with `false` if the task is dropped
 /// before, because its runtime was shut down (or the task has panicked).

@@ -82,7 +82,8 @@ impl Store for MonitoredStore {
     }
 
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
-        // Transactions fail because of their own number, which says nothing about the store.
+        // Transactions fail if there are too many of them. Their failures say nothing about the
+        // health of the store.
         let call = self.inner.transact(updates);
         Box::pin(async move {
             let _asked = self.breaker.asks(|| self.clock.now());
@@ -95,7 +96,7 @@ impl Store for MonitoredStore {
     }
 
     fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
-        // No request waits for a split.
+        // No request waits for a split, so its result is not reported.
         self.inner.split(bucket, split)
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct Places {
     all: usize,
 }
 
-/// The place of one call in flight. It is given back on drop.
+/// The place of one call in flight. The place is given back on drop.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     _permit: Option<OwnedSemaphorePermit>,

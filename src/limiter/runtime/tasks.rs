@@ -41,7 +41,7 @@ struct Shared {
     /// The differences that are not written yet: one counter for settlements before the last flush
     /// and one for settlements after it. Each flush swaps their roles.
     unwritten: [Arc<Counter>; 2],
-    /// Held by a flush, so that only one runs at a time.
+    /// The lock that a flush holds, so that only one flush runs at a time.
     flushing: Mutex<()>,
     hurry: Notify,
     closed: AtomicBool,
@@ -160,8 +160,8 @@ impl Background {
         } = &*self.shared;
         let _flushing = flushing.lock().await;
         let now = turn(flushes.load(Ordering::SeqCst));
-        // If an earlier flush was dropped, its differences come first. No new ones are counted
-        // there.
+        // If an earlier flush was dropped, wait for its differences first. No new differences are
+        // counted there.
         if !self.until(&unwritten[1 - now], patience).await {
             return false;
         }

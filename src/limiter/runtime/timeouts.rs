@@ -34,8 +34,8 @@ use super::finally::Finally;
 /// most.
 const LEAST: Duration = Duration::from_millis(2);
 
-/// The longest interval between two looks while a request waits. The timer task outlives its limiter
-/// by this much at most, and far timers of the store's client wake no thread.
+/// The longest interval between two looks while a request waits. The timer task outlives its
+/// limiter by this much at most, and far timers of the store's client wake no thread.
 const MOST: Duration = Duration::from_millis(100);
 
 /// The deadlines of all requests that wait.
@@ -55,7 +55,8 @@ struct QueueState {
     entered: u64,
     /// The time of the timer task's next look. `None` if there is no timer task.
     looks: Option<Instant>,
-    /// The thread that looks too, if there is one, and the time of its next look.
+    /// The thread that also looks for waits that are due, if there is one, and the time of its next
+    /// look.
     outside: Option<(Thread, Instant)>,
 }
 
@@ -71,8 +72,8 @@ impl DeadlineQueue {
         }
     }
 
-    /// Returns a timeout that ends after `time`, late by the timer task's shortest interval at most.
-    /// It enters the queue at its first poll.
+    /// Returns a timeout that ends after `time`, late by the timer task's shortest interval at
+    /// most. The timeout enters the queue at its first poll.
     pub(crate) fn timeout(self: &Arc<Self>, time: Duration) -> Timeout {
         let now = Instant::now();
         // The time is too far away to be represented: as good as never.
@@ -115,8 +116,8 @@ impl DeadlineQueue {
         key
     }
 
-    /// Starts the timer task: a task that ends waits that are due, until no request waits. If its
-    /// runtime is shut down, it ends all waits.
+    /// Starts the timer task: a task that ends the waits that are due, until no request waits. If
+    /// its runtime is shut down, the task ends all waits.
     fn watch(self: &Arc<Self>) {
         let waits = self.clone();
         let end = Finally::new(move |ended| {
@@ -142,14 +143,14 @@ impl DeadlineQueue {
                 let Some(next) = next else {
                     return end.ended();
                 };
-                // Whether the time is up or an earlier deadline came: it is time to look.
+                // The time is up, or an earlier deadline was added: look in both cases.
                 let _ = timeout_at(next, waits.earlier.notified()).await;
             }
         });
     }
 
-    /// Returns `true` if the caller is not the thread that drives the runtime, so that perhaps no
-    /// thread does.
+    /// Returns `true` if the caller is not the thread that drives the runtime. Then perhaps no
+    /// thread drives the runtime.
     fn may_stand_still(&self) -> bool {
         let lonely = matches!(self.runtime.runtime_flavor(), RuntimeFlavor::CurrentThread);
         lonely && Handle::try_current().map_or(true, |current| current.id() != self.runtime.id())
@@ -177,7 +178,8 @@ impl DeadlineQueue {
         state.outside = watching.ok().map(|handle| (handle.thread().clone(), until));
     }
 
-    /// Ends what is due. Returns the time until the next look if any request still waits.
+    /// Ends the waits that are due. Returns the time until the next look if any request still
+    /// waits.
     fn look(&self) -> Option<Duration> {
         let now = Instant::now();
         let (over, next) = {
@@ -233,12 +235,12 @@ impl QueueState {
 pub(crate) struct Timeout {
     waits: Arc<DeadlineQueue>,
     until: Instant,
-    /// `None` until it enters the queue.
+    /// `None` until the timeout enters the queue.
     key: Option<QueueKey>,
 }
 
 impl Timeout {
-    /// Returns the time at which it ends.
+    /// Returns the time at which the timeout ends.
     pub(crate) fn until(&self) -> Instant {
         self.until
     }

@@ -1,4 +1,4 @@
-//! Waits for a time, in whatever runtime or thread the caller lives.
+//! Waits for a time, for callers in any runtime or thread.
 
 use std::{
     future::poll_fn,
@@ -15,9 +15,9 @@ use crate::limiter::terms::left_until;
 
 /// A timer that ends after some time.
 ///
-/// A task of the limiter's runtime uses its timers. Anybody else uses a timeout, which is up to 2
-/// ms later, but needs no runtime of the caller's, and no thread that drives the limiter's one. A
-/// task may change from one to the other.
+/// A task of the limiter's runtime uses that runtime's timers. Any other caller uses a timeout,
+/// which is up to 2 ms later, but needs neither a runtime of the caller nor a thread that drives
+/// the limiter's runtime. A task may change from one to the other.
 #[derive(Debug)]
 pub(crate) struct Timer {
     runtime: Handle,
@@ -35,7 +35,7 @@ impl Timer {
         }
     }
 
-    /// Waits. Returns `false` if the limiter's runtime was shut down before the time was over.
+    /// Waits until the timer ends. Returns `false` if the limiter's runtime was shut down before.
     pub(crate) async fn ended(mut self) -> bool {
         poll_fn(|context| self.poll(context)).await;
         left_until(self.timeout.until()).is_zero()
@@ -80,7 +80,7 @@ pub(crate) async fn sleep_here(time: Duration) -> bool {
 }
 
 /// Uses a timer of tokio. Returns `None` if it panics: tokio does so if a runtime has no timers or
-/// is shut down, and has no call that tells before.
+/// is shut down, and has no call to find that out before.
 fn without_panic<T>(use_timer: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(use_timer)).ok()
 }

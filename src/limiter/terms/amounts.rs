@@ -110,7 +110,7 @@ pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
     }
 }
 
-/// Returns the tokens that were left after the grant of a share, less the use beyond it:
+/// Returns the tokens that were left after the grant of a share, minus the use beyond the grant:
 /// millitokens.
 pub(crate) fn left_now(share: &LimitShare) -> i64 {
     share
@@ -118,7 +118,8 @@ pub(crate) fn left_now(share: &LimitShare) -> i64 {
         .saturating_add(share.charged.saturating_sub(share.used))
 }
 
-/// Returns the status of a limit after the grant of a share, less the use beyond it.
+/// Returns the status of a limit after the grant of a share. The use beyond the grant is
+/// subtracted.
 pub(crate) fn status_now(limit: &Limit, share: &LimitShare, now: i64) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
@@ -128,8 +129,8 @@ pub(crate) fn status_now(limit: &Limit, share: &LimitShare, now: i64) -> LimitSt
     }
 }
 
-/// Returns the status of a limit with `tokens` at `now` (epoch ms), in view of `amount`:
-/// millitokens.
+/// Returns the status of a limit with `tokens` at `now` (epoch ms), for a request of `amount`.
+/// Millitokens.
 pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64, now: i64) -> LimitStatus {
     plan::status(
         limit,

@@ -7,12 +7,12 @@ use crate::{
     model::{Limits, ParentLink},
 };
 
-/// The context of a charge: all that a bucket needs to know beside the amounts.
+/// The context of a charge: everything that a bucket needs to know in addition to the amounts.
 #[derive(Clone, Debug)]
 pub(crate) struct ChargeContext {
     /// The version of the limits that are charged.
     pub(crate) version: ConfigVersion,
-    /// `true` if the limits are the entity's own: its bucket is never taken for expired then.
+    /// `true` if the limits are the entity's own: then the bucket never expires.
     pub(crate) own: bool,
     /// The parent of the bucket's entity, if one is known.
     pub(crate) lineage: Option<Arc<ParentLink>>,
@@ -36,7 +36,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// Computes the debts for other parameters of the limits. A limit without a debt stays without.
+    /// Computes the debts for other parameters of the limits. A limit without a debt gets none.
     pub(crate) fn follow(&mut self, limits: &Limits) {
         for (debt, limit) in self
             .debts

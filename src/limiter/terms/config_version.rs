@@ -1,5 +1,5 @@
-//! The version of limits, which says which are newer: of looked-up limits, and the parameters of a
-//! bucket.
+//! The version of limits. The version shows which limits are newer: those that were looked up, or
+//! the parameters of a bucket.
 
 /// Limits that were looked up at most this long before the bucket was first seen count as younger
 /// than its parameters, ms. The time of a look-up may be recorded as up to a second too early.
@@ -28,8 +28,8 @@ impl ConfigVersion {
         Self(self.0.max(now.saturating_sub(STILL_YOUNG)))
     }
 
-    /// Returns `true` if the other limits are newer: limits of this version follow them, and are in
-    /// doubt.
+    /// Returns `true` if the other limits are newer. Then limits of this version are in doubt, and
+    /// are replaced by the newer ones.
     #[inline]
     pub(crate) fn is_older_than(self, other: Self) -> bool {
         self.0 < other.0

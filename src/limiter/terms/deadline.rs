@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest wait, in milliseconds. It is small because every request and every lease contains
-/// one.
+/// The longest wait, in milliseconds. The type is small because every request and every lease
+/// contains one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(u32);
 

@@ -1,5 +1,5 @@
-//! The words that all rooms of the limiter share: amounts, decisions, options of a request. No room
-//! is needed to say them.
+//! The types that all parts of the limiter use: amounts, decisions, options of a request. These
+//! types depend on no other part of the limiter.
 
 mod amounts;
 mod charge_context;

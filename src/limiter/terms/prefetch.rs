@@ -1,5 +1,4 @@
-//! Prefetch: settings for taking tokens ahead of the requests for them, and the pool that holds
-//! these tokens.
+//! Prefetch: settings for taking tokens before requests ask for them, and the counters.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -10,25 +9,25 @@ use serde::Serialize;
 
 use crate::telemetry;
 
-/// Takes tokens ahead of the requests for them, and grants requests from memory.
+/// Takes tokens before requests ask for them, and grants requests from memory.
 ///
 /// The size of a chunk follows the rate at which this process asks: what the process needs in one
 /// [`interval`](Self::interval), but no more than a [`share`](Self::share) of what the bucket
-/// holds. So a bucket that runs short is shared as exactly as without prefetch. The next chunk is
-/// taken in the background before the last one runs out. Unused tokens are given back when nobody
-/// asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
+/// holds. So a bucket that runs short is shared among processes as exactly as without prefetch. The
+/// next chunk is taken in the background before the last one runs out. Unused tokens are given back
+/// when nobody asks any more, and at [`shutdown`](crate::RateLimiter::shutdown).
 ///
 /// # Costs
-/// Each chunk costs a write unit: one or two chunks in an interval, and more if the share makes
-/// chunks smaller than what an interval needs (eight a second for 800 requests a second from a
-/// bucket of 1000 tokens, in a simulation). A grant from memory needs no round trip. In return, up
-/// to one chunk per process is not available to others, and is lost if the process crashes. Within
-/// a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than without
-/// prefetch, because tokens are used later than they are taken. Never more is granted than was
-/// taken.
+/// Each chunk costs a write unit. A process takes one or two chunks in an interval, and more if the
+/// share makes chunks smaller than what an interval needs. In a simulation, 800 requests a second
+/// for a bucket of 1000 tokens took eight chunks a second. A grant from memory needs no round trip.
+/// In return, up to one chunk per process is not available to others, and is lost if the process
+/// crashes. Within a [`lifetime`](Self::lifetime), a burst can be one chunk per process larger than
+/// without prefetch, because tokens are used later than they are taken. Never more is granted than
+/// was taken.
 ///
 /// Prefetch is worth it if a process asks for the same bucket several times in an interval. With
-/// fewer than three requests in an interval nothing is taken ahead: each request is a write, as
+/// fewer than three requests in an interval nothing is prefetched: each request is a write, as
 /// without prefetch.
 ///
 /// ```
@@ -70,8 +69,8 @@ impl Prefetch {
         self
     }
 
-    /// Sets how long a chunk is used for grants. What is left of it after this time is given back.
-    /// Default: three intervals.
+    /// Sets how long a chunk is used for grants. The tokens that are left of the chunk after this
+    /// time are given back. Default: three intervals.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self

@@ -1,8 +1,8 @@
-//! Reasons why a bucket grants nothing, however many tokens it holds.
+//! Reasons why a bucket grants nothing, even if it holds tokens.
 
 use crate::{error::Error, model::BucketState};
 
-/// The reason why a bucket grants nothing, however full it is.
+/// The reason why a bucket grants nothing, even if it is full.
 #[derive(Clone, Debug)]
 pub(crate) enum BucketRefusal {
     /// The resource is disabled for the entity.

@@ -13,8 +13,8 @@ use crate::error::SettleError;
 
 /// The difference of a lease, which is being written to the store.
 ///
-/// The write does not depend on this value. Awaiting it waits until the difference is written.
-/// Dropping it changes nothing.
+/// The write does not depend on this value. If you await the value, you wait until the difference
+/// is written. If you drop it, the difference is written anyway.
 #[derive(Debug)]
 pub struct Settlement(Writes);
 

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-/// The result of something that was started: known now, or something else gives it later.
+/// The result of something that was started: either the result itself, or a value that gives the
+/// result later.
 #[derive(Debug)]
 pub(crate) enum Started<T, L> {
     Now(T),
@@ -19,7 +20,7 @@ impl<T, L> Started<T, L> {
         }
     }
 
-    /// Replaces what gives the result later.
+    /// Replaces the value that gives the result later.
     #[inline]
     pub(crate) fn map_later<M>(self, change: impl FnOnce(L) -> M) -> Started<T, M> {
         match self {

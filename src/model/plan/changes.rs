@@ -9,20 +9,22 @@ use crate::model::{LimitName, LimitState};
 pub struct Change {
     /// The limit.
     pub limit: LimitName,
-    /// Granted to new requests. Never negative.
+    /// The amount that is granted to new requests. Never negative.
     pub spend: i64,
     /// The lowest level that the spend may leave. 0, or negative for requests that wait until the
     /// debt is refilled.
     pub floor: i64,
-    /// Taken by settled leases that used more than they were granted. Never negative. It may make
-    /// the level negative.
+    /// The amount that settled leases used beyond their grants. Never negative. This amount may
+    /// make the level negative.
     pub take: i64,
-    /// Given back by settled leases. Never negative. It never raises the level above the capacity.
+    /// The amount that settled leases gave back. Never negative. This amount never raises the level
+    /// above the capacity.
     pub give: i64,
-    /// The end of the quota's period in which that was charged: epoch ms, 0 for a token bucket. In
-    /// other periods, nothing is given back.
+    /// The end of the quota's period in which `give` was charged: epoch ms, 0 for a token bucket.
+    /// In other periods, nothing is given back.
     pub give_in: i64,
-    /// Only counted as consumed, for requests and leases that a bypassed bucket has admitted.
+    /// The amount that is only counted as consumed, for requests and leases that a bypassed bucket
+    /// has admitted.
     pub count: i64,
 }
 
@@ -68,7 +70,7 @@ impl Change {
         self.spend == 0 && self.take == 0 && self.give == 0 && self.count == 0
     }
 
-    /// Adds a spend after the earlier ones. It requires a level of at least `amount - debt`.
+    /// Adds a spend after the earlier ones. The spend requires a level of at least `amount - debt`.
     fn add_spend(&mut self, amount: i64, debt: i64) {
         if amount == 0 {
             return;
@@ -203,7 +205,8 @@ impl LedgerDelta {
         self.grants |= other.grants;
         for change in other.iter() {
             let entry = self.entry(&change.limit);
-            // The spends of `other` require `spend + floor` of the level that this batch leaves.
+            // The spends of `other` come after those of this batch, and require `spend + floor` of
+            // the level that this batch leaves.
             entry.add_spend(change.spend, change.floor.saturating_neg());
             entry.take = entry.take.saturating_add(change.take);
             entry.add_give(change.give, change.give_in);

@@ -7,7 +7,7 @@ use crate::model::{
     BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, WriteId,
 };
 
-/// Returns the bucket of a first request: full, less what `changes` spend and take.
+/// Returns the bucket of a first request: full, minus what `changes` spend and take.
 pub fn create<'a>(
     changes: &LedgerDelta,
     desired: impl Into<Desired<'a>>,
@@ -17,7 +17,7 @@ pub fn create<'a>(
     create_shard(changes, desired, (0, 1), true, now, id)
 }
 
-/// Returns one shard of a new bucket: full, less what `changes` spend and take. If not `full`, it
+/// Returns one shard of a new bucket: full, minus what `changes` spend and take. If not `full`, it
 /// begins empty, because other shards may hold its tokens.
 pub fn create_shard<'a>(
     changes: &LedgerDelta,

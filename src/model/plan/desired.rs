@@ -12,35 +12,38 @@ pub struct Desired<'a> {
     /// `true` if the limits are the entity's own, so that the bucket never expires; `None` if that
     /// is not known, and the bucket's expiry stays as it is.
     pub own: Option<bool>,
-    /// The entity's parent, if it is known to have one.
+    /// The entity's parent, if the entity is known to have one.
     pub lineage: Option<&'a ParentLink>,
     /// The other writers of the bucket.
     pub others: Others,
 }
 
-/// The expected other writers of a bucket. They affect the choice of rows, and never the grants:
-/// every row is exact whatever the store holds.
+/// The expected other writers of a bucket. These expectations affect the choice of rows, and never
+/// the grants: every row is exact for any content of the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
     /// The presence of Python clients, whose writes need the anchor to move.
     pub peers: Peers,
-    /// The refill, in ms, that may be spent above the capacity, once: a write is done even if its
-    /// image shows the bucket a little too full. 0 if nobody else writes.
+    /// The slack: the refill, in ms, that a full bucket may grant in addition to its capacity,
+    /// once. With a slack, a write is done even if the bucket holds a little more than the image
+    /// shows. 0 if nobody else writes.
     pub slack: i64,
     /// The millitokens that others have probably taken since the image, in the order of its limits.
     pub taken: SmallVec<[i64; 2]>,
 }
 
-/// Tells if Python clients spend from the same bucket. They compute the refill from their own
-/// image, and an old anchor makes the result wrong: tokens may be lost, but are never minted.
+/// The presence of Python clients that spend from the same bucket. A Python client computes the
+/// refill from its own image. An old anchor makes the result wrong: tokens may be lost, but are
+/// never minted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Peers {
-    /// There are none. The anchor moves only if it must.
+    /// No Python client spends. The anchor moves only if it must.
     Absent,
-    /// There may be some. The first race with one of them costs at most one bucket.
+    /// Some Python clients may spend. The first race with one of them may lose the tokens of one
+    /// full bucket.
     #[default]
     Unknown,
-    /// There are some. Every write of a full bucket moves the anchor.
+    /// Python clients spend. Every write of a full bucket moves the anchor.
     Present,
 }
 

@@ -6,15 +6,15 @@ use crate::model::{BucketState, Level, NewLimit, RefillRule};
 /// A bucket expires if it is not used for this many times its longest time to fill.
 const AFTER_FILLS: i64 = 7;
 
-/// The shortest time until a bucket expires, ms. Without it, a bucket that fills in a second would
-/// have to be renewed every few seconds.
+/// The shortest time until a bucket expires, ms. Without this minimum, a bucket that fills in a
+/// second would have to be renewed every few seconds.
 const AT_LEAST: i64 = 3_600_000;
 
 /// Returns `true` if the bucket expires after a write of limits that are the entity's `own`.
 fn expires(state: &BucketState, own: Option<bool>) -> bool {
     match own {
-        // The first of several shards stays. Without it, a request would create a new bucket beside
-        // the other shards.
+        // The first of several shards never expires. Without it, a request would create a new, full
+        // bucket in addition to the other shards.
         _ if state.shard == 0 && state.shard_count > 1 => false,
         Some(own) => !own,
         None => state.expires_at.is_some(),
@@ -40,7 +40,7 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
 }
 
 /// Returns the time from which the bucket counts as gone if it is not used after a write at `now`:
-/// epoch seconds. It refills from `anchor` on. `None` if it never expires.
+/// epoch seconds. The bucket refills from `anchor` on. `None` if it never expires.
 pub(super) fn after(
     state: &BucketState,
     changes: &LedgerDelta,
@@ -65,8 +65,8 @@ pub(super) fn after(
     Some(state.expires_at.map_or(gone, |before| before.max(gone)))
 }
 
-/// Returns the time from which a limit counts as unused: epoch seconds. It is never before the
-/// limit is full, however deep its debt is, because a bucket that expires comes back full.
+/// Returns the time from which a limit counts as unused: epoch seconds. This time is never before
+/// the limit is full, even if its debt is deep, because a bucket that expires comes back full.
 pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
     let until_full = rule
         .wait(

@@ -93,7 +93,8 @@ pub fn statuses(
         .collect()
 }
 
-/// Returns the time until the anchor, ms, if the anchor is in the future. Refills begin there.
+/// Returns the time until the anchor, ms, if the anchor is in the future. The refill begins at the
+/// anchor.
 pub(super) fn ahead(state: &BucketState, now: i64) -> i64 {
     state.refilled_at.saturating_sub(now).max(0)
 }

@@ -1,6 +1,6 @@
 //! The change of one limit by a write: the rows of the write table.
 //!
-//! A row is chosen by the image, but it is exact whatever the store holds: its conditions are
+//! A row is chosen by the image, but it is exact for any content of the store: its conditions are
 //! literals that the store compares with the tokens. A row that counts the refill since the anchor
 //! requires that the anchor has not moved.
 
@@ -48,19 +48,20 @@ pub(super) struct Rows<'a> {
     pub(super) now: i64,
     /// The anchor that the write sets: epoch ms. `None` if the anchor stays.
     pub(super) moves_to: Option<i64>,
-    /// The refill, in ms, that may be spent above the capacity.
+    /// The slack: the refill, in ms, that a full bucket may grant in addition to its capacity,
+    /// once.
     pub(super) slack: i64,
     /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never
     /// expires.
     pub(super) gone: Option<i64>,
 }
 
-/// A line, and the facts that it relies on.
+/// The planned change of one limit, and the facts that it relies on.
 pub(super) struct PlannedLine {
     pub(super) line: Line,
     /// `true` if the line counts the refill since the anchor that was seen.
     pub(super) relies_on_anchor: bool,
-    /// `true` if the line sets the level from the capacity, less the refill since the anchor.
+    /// `true` if the line sets the level to the capacity minus the refill since the anchor.
     pub(super) is_at_cap: bool,
     /// `true` if the line takes more than the bucket's expiry covers: the bucket would expire
     /// before it is full.
@@ -120,9 +121,9 @@ impl Rows<'_> {
             .filter(|_| owes)
             .and_then(|gone| covered(self.state, after, self.now, gone));
         // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken,
-        // because `due` is rounded down. If it were rounded up, a full bucket would deny a request
-        // for its whole capacity. The fractions do not add up, because the next write of a full
-        // bucket starts from the capacity again.
+        // because `due` is rounded down. If `due` were rounded up, a full bucket would deny a
+        // request for its whole capacity. The fractions do not add up, because the next write of a
+        // full bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
         let row = if full {
@@ -255,8 +256,8 @@ fn line(
     let mut line = Line::new(known.name.clone(), tokens).with_consumed(consumed);
     line.floor = floor.map(clamp);
     line.ceiling = ceiling.map(clamp);
-    // Floor and ceiling are computed from these parameters, which another process may have changed
-    // since.
+    // The floor and the ceiling are computed from these parameters, which another process may have
+    // changed since. So the write requires them.
     line.expected = Some(known.parameters);
     line
 }

@@ -11,8 +11,8 @@
 //! either does exactly what a bucket with perfect knowledge would have done, or refuses and returns
 //! the item.
 //!
-//! [`Others`] describes the expected writes of other processes. It improves the choice of rows, and
-//! allows a full bucket to grant its slack in addition, once.
+//! [`Others`] describes the expected writes of other processes. This description improves the
+//! choice of rows, and allows a full bucket to grant its slack in addition, once.
 
 mod changes;
 mod create;

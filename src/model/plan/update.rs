@@ -18,8 +18,8 @@ use crate::model::{
 /// overflows: 10^15 tokens per second fill an `i64` in 9 s.
 const LARGE: i128 = 1 << 61;
 
-/// The clock error between processes to expect, ms. A clock that is ahead by this much empties a
-/// bucket that fills in less time.
+/// The difference between the clocks of processes to expect, ms. If a process with a clock that is
+/// ahead by this much moves the anchor, a bucket that fills in less time looks empty to the others.
 const CLOCKS_APART: i64 = 1000;
 
 /// The writes left below which an update refills the internal write counter. Python clients double
@@ -65,12 +65,12 @@ pub fn update<'a>(
     .plan(id, None)
 }
 
-/// Returns the update that takes the `take` amounts of `changes` whatever the bucket holds. It is
-/// used after too many refusals.
+/// Returns the update that takes the `take` amounts of `changes`, even if the bucket does not hold
+/// them. This update is used after too many refusals.
 ///
-/// It also takes the refill above the capacity, which would otherwise replace the taken tokens. The
-/// image may be a round trip old, so it may take a little too much, but the bucket never grants
-/// more than it holds.
+/// The update also takes the refill above the capacity, which would otherwise replace the taken
+/// tokens. The image may be a round trip old, so it may take a little too much, but the bucket
+/// never grants more than it holds.
 pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes
@@ -152,7 +152,7 @@ impl Planner<'_> {
         update
     }
 
-    /// Returns `true` if the write must move the anchor, whatever its rows are.
+    /// Returns `true` if the write must move the anchor, for any rows.
     fn must_move(&self) -> bool {
         let Self {
             state,
@@ -212,7 +212,8 @@ impl Planner<'_> {
             // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
-            // A process with a clock that is ahead would empty the bucket for all others.
+            // If a process with a clock that is ahead moved the anchor, the bucket would look empty
+            // to all others.
             Peers::Absent => {
                 row.is_at_cap && rule.time_to_fill() < CLOCKS_APART && row.due > cap / 2
             }
@@ -228,8 +229,8 @@ impl Planner<'_> {
             now,
         } = *self;
         let seen = state.refilled_at;
-        // The anchor never moves back, except for a repair. It always changes, because the rows of
-        // other writers rely on it.
+        // The anchor never moves back, except for a repair. A write that moves the anchor always
+        // changes it, because the rows of other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, desired.limits, to);
@@ -330,8 +331,8 @@ impl Planner<'_> {
         self.state.limits.iter().any(gives)
     }
 
-    /// Charges one write to the internal limit that counts writes. It never denies, so it has no
-    /// conditions.
+    /// Charges one write to the internal limit that counts writes. The internal limit never denies,
+    /// so it has no conditions.
     fn pressure(&self, moves: bool) -> Option<TokenChange> {
         let pressure = self.state.pressure?;
         if !moves {

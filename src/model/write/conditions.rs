@@ -13,7 +13,7 @@ use super::WriteId;
 pub enum Anchor {
     /// Requires nothing. The anchor stays.
     Free,
-    /// Requires that the anchor is this. It stays.
+    /// Requires that the anchor has this value. The anchor stays.
     Pinned(i64),
     /// Requires that the anchor is `seen`, and moves it to `to`.
     Moves {

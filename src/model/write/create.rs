@@ -18,7 +18,7 @@ pub struct Create {
     pub expires_at: Option<i64>,
     /// The number of shards of the bucket.
     pub shard_count: u32,
-    /// The entity's parent, if it has one.
+    /// The entity's parent, if the entity has one.
     pub lineage: Option<ParentLink>,
 }
 

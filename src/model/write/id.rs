@@ -4,7 +4,8 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// The id of a write, stored in the item. If the answer is lost, it shows if the write was done.
+/// The id of a write, stored in the item. If the answer is lost, the id in the item shows if the
+/// write was done.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct WriteId(Box<str>);
 

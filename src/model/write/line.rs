@@ -37,7 +37,7 @@ impl TokenChange {
 pub struct Line {
     /// The limit.
     pub limit: LimitName,
-    /// The change of its tokens.
+    /// The change of the limit's tokens.
     pub tokens: TokenChange,
     /// The least that the limit must hold; `None` for no such condition.
     pub floor: Option<i64>,
@@ -47,9 +47,9 @@ pub struct Line {
     pub expected: Option<Parameters>,
     /// The amount that is added to its consumption counter.
     pub consumed: i64,
-    /// The new remainder of its refill division.
+    /// The new remainder of the limit's refill division.
     pub remainder: Option<i64>,
-    /// Its new parameters.
+    /// The new parameters of the limit.
     pub parameters: Option<Parameters>,
     /// The change of a quota's period.
     pub period: PeriodChange,
@@ -141,7 +141,8 @@ impl Line {
             && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
     }
 
-    /// Changes the limit of shard `shard` of `count`, whose anchor is `anchor` after the write.
+    /// Applies the line to the limit of shard `shard` of `count`, whose anchor is `anchor` after
+    /// the write.
     pub(super) fn apply(
         &self,
         limit: &mut LimitState,
@@ -184,11 +185,11 @@ impl Line {
 pub struct NewLimit {
     /// The limit, which the bucket must not have yet.
     pub limit: LimitName,
-    /// Its parameters.
+    /// The parameters of the limit.
     pub parameters: Parameters,
-    /// Its tokens.
+    /// The tokens of the limit.
     pub level: Level,
-    /// Its consumption counter, millitokens.
+    /// The consumption counter of the limit, millitokens.
     pub consumed: i64,
     /// The first period of a quota.
     pub period: Option<Period>,

@@ -1,7 +1,7 @@
 //! The conditional writes that a store executes.
 //!
-//! They contain no logic: the planner makes every decision before. Anything that must hold when the
-//! write arrives is a condition with a literal.
+//! The writes contain no logic: the planner makes every decision before. Anything that must hold
+//! when the write arrives is a condition with a literal.
 //!
 //! [`Update::holds`], [`Update::apply`], [`Create::bucket`] and [`Split::halve`] are the reference:
 //! what a store does must be equal to them.

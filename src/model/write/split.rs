@@ -45,7 +45,7 @@ impl Split {
     /// of the tokens. Both keep the refill time and the remainder.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if a limit cannot be divided so often.
+    /// [`InvalidParameters`] if a limit cannot be divided among so many shards.
     pub fn halve(
         &self,
         state: &BucketState,
@@ -84,8 +84,8 @@ impl Split {
             false,
         )?;
         if kept.shard == 0 {
-            // The first shard must not expire: without it, a request would create a new bucket
-            // beside the others.
+            // The first shard must not expire: without it, a request would create a new, full
+            // bucket in addition to the other shards.
             kept.expires_at = None;
         }
         if let Some(pressure) = &mut new.pressure {

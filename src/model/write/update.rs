@@ -25,8 +25,8 @@ pub struct Update {
     pub expiry: Expiry,
     /// The change of the time before which tokens may be spent.
     pub boundary: Boundary,
-    /// The parent that the bucket gets, for a bucket that was created before its entity. It must
-    /// have none yet.
+    /// The parent that the bucket gets, for a bucket that was created before its entity. The bucket
+    /// must have no parent yet.
     pub lineage: Option<ParentLink>,
     /// The condition of a repeat.
     pub guard: Guard,

@@ -81,7 +81,7 @@ pub(super) enum LimitField {
     RefillAmount,
     RefillPeriod,
     Consumed,
-    /// The remainder of the last refill's division. Only this crate writes it.
+    /// The remainder of the last refill's division. Only this crate writes the remainder.
     Remainder,
     /// The quota's own reset schedule.
     ResetSchedule,

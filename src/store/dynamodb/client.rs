@@ -16,8 +16,9 @@ use aws_types::service_config::ServiceConfigKey;
 /// Loads the SDK's configuration from the environment: region, credentials, endpoint
 /// (`AWS_ENDPOINT_URL_DYNAMODB`) and the rest, with an HTTPS client on `rustls` and `ring`.
 ///
-/// Call it only to change the configuration before [`RateLimiter::open`](crate::RateLimiter::open),
-/// which loads it itself by default.
+/// Call this only to change the configuration before
+/// [`RateLimiter::open`](crate::RateLimiter::open), which loads the configuration itself by
+/// default.
 pub async fn load_config() -> SdkConfig {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))

@@ -1,4 +1,5 @@
-//! Decides if credentials that could not be loaded may come back by themselves.
+//! Decides if credentials that could not be loaded may become available without a change by an
+//! operator.
 
 use std::{error::Error as StdError, io};
 
@@ -12,8 +13,8 @@ use aws_sdk_sts::operation::{
 use super::sdk_error::{BUSY, TOO_MANY_REQUESTS, causes, refuses};
 use crate::store::StoreErrorKind;
 
-/// The error code of STS for an identity provider that STS did not reach. Its status is 400 all the
-/// same.
+/// The error code of STS for an identity provider that STS did not reach. The status of such an
+/// answer is 400, like that of a wrong request.
 const PROVIDER_NOT_REACHED: &str = "IDPCommunicationError";
 
 /// The text of the provider of ECS and of EKS Pod Identity for an answer that is an error. The SDK
@@ -22,9 +23,9 @@ const CONTAINER_ANSWER: &str = "Non-success status from HTTP credential provider
 
 /// Returns the kind of an error if nothing was sent because there are no credentials.
 ///
-/// A provider that does not answer, or that answers with a server error, may do better later. A
-/// provider that refuses will refuse until somebody changes something, for example the trust policy
-/// of the role.
+/// A provider that does not answer, or that answers with a server error, may work later. A provider
+/// that refuses will refuse until somebody changes something, for example the trust policy of the
+/// role.
 pub(super) fn lacks_credentials(error: &(dyn StdError + 'static)) -> Option<StoreErrorKind> {
     let mut causes = causes(error)
         .skip_while(|cause| !cause.is::<CredentialsError>())

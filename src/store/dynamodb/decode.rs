@@ -55,8 +55,8 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
     names.sort_unstable();
     for name in names {
         let mut fields = LimitFields::new(item, name);
-        // Deleting a stored limit can leave its tokens behind without parameters. They are not a
-        // limit.
+        // Deleting a stored limit can leave its tokens behind without parameters. Such tokens are
+        // not a limit.
         if fields.lacks_parameters() {
             stamps
                 .incomplete
@@ -74,8 +74,9 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             if parameters.refill_amount() == 0 {
                 return Err(corrupt(&limit_attribute(name, LimitField::RefillAmount)));
             }
-            // The writes to this item, only measured: no request is denied for it. Not divided
-            // among the shards, because every item takes this many writes.
+            // The count of writes to this item. The count is only measured: no request is denied
+            // because of it. The count is not divided among the shards, because every item takes
+            // this many writes.
             let level = Level {
                 tokens: fields.counter(LimitField::Tokens)?.unwrap_or(0),
                 remainder: 0,

@@ -165,7 +165,7 @@ impl Expression {
         self.conditions.clone()
     }
 
-    /// Returns the names by their placeholders. They are moved out, so call it once.
+    /// Returns the names by their placeholders. The names are moved out, so call this once.
     pub(super) fn names(&mut self) -> HashMap<String, String> {
         let names = std::mem::take(&mut self.names).into_iter().enumerate();
         names

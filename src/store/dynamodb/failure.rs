@@ -140,7 +140,7 @@ where
     }
     let mut text = String::new();
     for cause in causes(error) {
-        // The text of this one is `Debug` output.
+        // The text of this error is `Debug` output.
         let message = cause
             .downcast_ref::<ErrorMetadata>()
             .and_then(ErrorMetadata::message);

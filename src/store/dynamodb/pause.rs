@@ -2,7 +2,7 @@
 
 use crate::pause;
 
-/// The longest pause before the second try, ms. Those before later tries are longer.
+/// The longest pause before the second try, ms. The pauses before later tries are longer.
 const LONGEST: u64 = 20;
 
 /// Waits before a try, but not before the first one, whose number is zero.

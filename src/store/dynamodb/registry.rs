@@ -135,7 +135,7 @@ pub(super) fn registry_item(sort_key: &str) -> Item {
     ])
 }
 
-/// Returns 8 random bytes as 11 URL-safe characters. The first one is never `-`.
+/// Returns 8 random bytes as 11 URL-safe characters. The first character is never `-`.
 pub(super) fn new_namespace_id() -> Result<String, StoreError> {
     loop {
         let mut bytes = [0; 8];

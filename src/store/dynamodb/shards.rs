@@ -64,8 +64,8 @@ pub(super) async fn transact(
         match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,
-            // This send did nothing, but an earlier one may have been executed, or may still be if
-            // it arrives late.
+            // This send did nothing. But an earlier send may have been executed, or may still be
+            // executed if it arrives late.
             Ok(false) | Err(_) => break,
         }
     }
@@ -131,8 +131,8 @@ fn halve(
         half.require(REFILLED_AT, "=", refilled_at.clone());
     }
     if key.shard == 0 && item.contains_key(EXPIRES_AT) {
-        // The first shard must not expire: without it, a request would create a new bucket beside
-        // the other shards.
+        // The first shard must not expire: without it, a request would create a new, full bucket in
+        // addition to the other shards.
         half.remove(EXPIRES_AT);
     }
     let new_key = BucketKey {
@@ -153,7 +153,7 @@ fn halve(
     {
         let held = limit_attribute(limit, LimitField::Tokens);
         if limit == PRESSURE {
-            // Not divided: every item takes this many writes.
+            // The write pressure is not divided: every item can take this number of writes.
             new.insert(held, number(PRESSURE_CAPACITY));
         } else {
             // The new shard gets the smaller half. An odd millitoken stays in the old shard, which

@@ -37,7 +37,7 @@ use crate::{
 /// item even if the condition failed, or a consistent `GetItem`. A write costs one write unit for
 /// items below 1 KiB, and two on tables whose second index projects whole items. A read costs one
 /// read unit. Only a transaction on several shards of a bucket is sent again if its answer is lost.
-/// It carries the same token, so it is executed once.
+/// Every send of a transaction carries the same token, so the transaction is executed once.
 #[derive(Clone)]
 pub struct DynamoDbStore {
     /// The client for bucket writes and the reads of an acquire, without retries.
@@ -259,7 +259,7 @@ fn created(bucket: &BucketKey, create: &Create) -> Result<BucketState, StoreErro
 }
 
 /// Turns a decoding error into [`Unknown`](StoreErrorKind::Unknown). The write was done, but the
-/// item cannot be read. If it counted as not done, its repeat would charge or refund twice.
+/// item cannot be read. If the write counted as not done, its repeat would charge or refund twice.
 fn unreadable(error: StoreError) -> StoreError {
     StoreError::new(
         StoreErrorKind::Unknown,

@@ -178,7 +178,7 @@ async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
         .send();
     match in_time(stack, ACTION, call).await? {
         Ok(_) => Ok(()),
-        // It is already enabled, or another process is enabling it.
+        // Time to live is already enabled, or another process is enabling it.
         Err(SdkError::ServiceError(error))
             if matches!(
                 error.err().code(),

@@ -32,8 +32,8 @@ use crate::{
 /// The minimum number of parts, each with its own lock: a power of two.
 const PARTS: usize = 64;
 
-/// The approximate maximum number of buckets in a part. It bounds the cost of growing a part's
-/// table, and the cost of keys that are made to collide.
+/// The approximate maximum number of buckets in a part. This maximum bounds the cost of growing a
+/// part's table, and the cost of keys that are made to collide.
 const PART: usize = 8192;
 
 /// The largest capacity of a store: with it, the parts alone take about 20 MB.
@@ -176,8 +176,8 @@ impl Buckets {
         let entry = Arc::new(Entry::new(key.entity.clone(), key.shard, context));
         let PartTable { entries, eviction } = &mut *table;
         if let Some(eviction) = eviction {
-            // The key may have used the overflow bucket. It gets a copy of that bucket, so that it
-            // gains no tokens.
+            // The key may have used the overflow bucket. Then the key gets a copy of that bucket,
+            // so that the key gains no tokens.
             if let Some(shared) = eviction.overflow.find(&key.resource) {
                 let shared = shared.lock();
                 entry.lock().bucket = shared.bucket.clone().filter(|_| shared.full_at() > now);

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::model::{EntityId, KeyParts, Limits};
 
-/// A bucket's slot in memory. It stays in the store while anybody holds it, so a holder needs no
-/// look-up.
+/// A bucket's slot in memory. The slot stays in the store while anybody holds it, so a holder needs
+/// no look-up.
 #[derive(Debug)]
 // In this order, the fields that a request reads and writes fit into two cache lines.
 #[repr(C)]
@@ -29,7 +29,7 @@ pub(super) struct LockedEntry {
     /// `None` if there is no bucket, which is the same as a full one.
     pub(super) bucket: Option<CompactState>,
     /// The time at which a full store checks if the entry can be forgotten: epoch ms, never after
-    /// it is full.
+    /// the time at which the bucket is full.
     pub(super) due: i64,
 }
 

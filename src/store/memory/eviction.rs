@@ -29,8 +29,8 @@ pub(super) struct Eviction {
     room: usize,
 }
 
-/// A check of an entry at a time (epoch ms). It is valid only if the entry's `due` is the same
-/// time: a later check replaces an earlier one.
+/// A check of an entry at a time (epoch ms). The check is valid only if the entry's `due` is the
+/// same time: a later check replaces an earlier one.
 #[derive(Debug)]
 struct EvictionCheck {
     at: i64,

@@ -239,7 +239,7 @@ impl Entry {
                 state.refill(now);
                 state.settle(limits, differences, period_ends);
             }
-            // The bucket was deleted in the meantime. What was used is charged all the same.
+            // The bucket was deleted in the meantime. The used tokens are charged nevertheless.
             None if differences.iter().any(|difference| *difference > 0) => {
                 self.bucket(home, &mut slot, limits, now).0.settle(
                     limits,

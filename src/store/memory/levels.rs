@@ -18,7 +18,7 @@ pub(super) struct LimitLevel {
 /// stored inline, without an allocation.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
-    /// Not used in a bucket without limits.
+    /// The level of the first limit. Not used in a bucket without limits.
     first: LimitLevel,
     rare: Option<Box<Rare>>,
 }
@@ -28,8 +28,7 @@ pub(super) struct Levels {
 struct Rare {
     /// The levels after the first one.
     others: SmallVec<[LimitLevel; 1]>,
-    /// The state that only the [`Store`](crate::store::Store) trait writes: everything except the
-    /// limits.
+    /// The state besides the limits, which only the [`Store`](crate::store::Store) trait writes.
     rest: Option<Box<BucketState>>,
 }
 

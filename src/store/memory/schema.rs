@@ -10,7 +10,7 @@ use crate::model::{Level, Limit, LimitName, Limits, Parameters, RefillRule, Rene
 /// The limits of a bucket.
 #[derive(Debug)]
 pub(super) struct Schema {
-    /// The limits that `known` begins with, as requests pass them; `None` if no request has passed
+    /// The limits with which `known` begins, as requests pass them. `None` if no request has passed
     /// them.
     limits: Option<Limits>,
     known: SmallVec<[LimitSchema; 1]>,

@@ -1,5 +1,5 @@
-//! The state of a bucket in memory. What buckets have in common is shared. What few buckets have is
-//! boxed.
+//! The state of a bucket in memory. The parts that buckets have in common are shared. The parts
+//! that few buckets have are boxed.
 
 use std::sync::Arc;
 
@@ -253,7 +253,7 @@ impl CompactState {
         now: i64,
     ) -> Vec<LimitStatus> {
         let places = LimitIndexes::of(&self.schema, limits);
-        // If the refill time is in the future, refills begin there.
+        // If the refill time is in the future, the refill begins at that time.
         let ahead = self.refilled_at.saturating_sub(now).max(0);
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;

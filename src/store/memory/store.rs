@@ -95,7 +95,7 @@ impl MemoryStore {
         }
     }
 
-    /// Returns the number of buckets that it holds.
+    /// Returns the number of buckets that the store holds.
     pub fn len(&self) -> usize {
         self.buckets.len()
     }
@@ -106,7 +106,7 @@ impl MemoryStore {
         self.buckets.capacity()
     }
 
-    /// Returns `true` if it holds no bucket.
+    /// Returns `true` if the store holds no bucket.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

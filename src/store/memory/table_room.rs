@@ -3,13 +3,13 @@
 //! A slot that was in use cannot always be reused: probes for other keys must continue behind it.
 //! Such holes use up the room of a table, and a table without room doubles if more than half of it
 //! is in use. In a full store every new entry replaces another one, so the holes would double its
-//! memory for good.
+//! memory permanently.
 
 use hashbrown::HashTable;
 
-/// Returns the room of a table for at most `most` entries. An eighth of it is for holes. So the
-/// cost of rebuilding the table is spread over at least an eighth as many insertions as it has
-/// entries.
+/// Returns the room of a table for at most `most` entries. An eighth of the room is for holes. So
+/// the table is rebuilt only after insertions of at least an eighth of its entries, and the cost of
+/// a rebuild is spread over these insertions.
 pub(super) fn room(most: usize) -> usize {
     most.saturating_add(most / 8).saturating_add(1)
 }

@@ -13,8 +13,8 @@ use crate::{
     store::LookUp,
 };
 
-/// Everything except the buckets, under one lock. It changes rarely, and an acquire reads it only
-/// if something was ever stored.
+/// Everything except the buckets, under one lock. This data changes rarely, and an acquire reads it
+/// only if something was ever stored.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     written: AtomicBool,

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Decides how a [`MemoryStore`](super::MemoryStore) handles a new key if it is full and every
 /// bucket is in use.
 ///
-/// A bucket that is full again is not in use. It is always forgotten first, which changes no
-/// decision. A client can make up keys that nothing has checked, so it can fill a store.
+/// A bucket that is full again is not in use. Such a bucket is always forgotten first, which
+/// changes no decision. A client can make up keys that nothing has checked, so it can fill a store.
 ///
 /// | | the new key | other keys | grants beyond a limit |
 /// |---|---|---|---|
-/// | `Refuse` | `Error::Unavailable`, whatever the failure mode is | keep their buckets | none |
+/// | `Refuse` | `Error::Unavailable`, in every failure mode | keep their buckets | none |
 /// | `Share` | shares a bucket with all other new keys | keep their buckets | none |
 /// | `ForgetFullest` | gets a full bucket | one is forgotten | what the forgotten bucket lacked, if its key returns |
 ///
@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub enum WhenFull {
     /// Refuses the new key with [`Error::Unavailable`](crate::Error::Unavailable), until a bucket
     /// is full again. The kind of the error is
-    /// [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full). This is no outage, so no
-    /// failure mode lets the request pass.
+    /// [`StoreErrorKind::Full`](crate::store::StoreErrorKind::Full). A full store is no outage, so
+    /// no failure mode lets the request pass.
     #[default]
     Refuse,
     /// Lets the new keys of a resource share overflow buckets, which have the limits of one key. A

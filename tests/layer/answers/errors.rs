@@ -163,8 +163,8 @@ async fn an_open_ai_error_names_the_unit_of_the_limit() {
     }
 }
 
-/// One dialect shapes the body, beside other dialects too. If two dialects have errors, the first
-/// one is used.
+/// One dialect sets the shape of the body, even if the policy has other dialects. If two dialects
+/// have errors, the first one sets the shape.
 #[tokio::test]
 async fn one_dialect_shapes_the_body() {
     let (open_ai, anthropic) = (
@@ -190,7 +190,7 @@ async fn one_dialect_shapes_the_body() {
     assert!(!is_anthropic(&|policy| policy.dialect(open_ai()).dialect(anthropic())).await);
 }
 
-/// An error that a handler returns has the dialect's shape, whatever status the handler sets.
+/// An error that a handler returns has the dialect's shape, with any status that the handler sets.
 #[tokio::test]
 async fn a_handlers_error_has_the_shape_of_the_dialect() {
     async fn handler(lease: LeaseHandle) -> Result<&'static str, Response<Body>> {

@@ -320,7 +320,7 @@ async fn over_http_2_nothing_follows_the_headers() {
         "Rate limit exceeded: rpm. Please try again in 12s."
     );
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "12000");
-    // The client knows before it reads more, because END_STREAM came with the headers.
+    // The client knows the end before it reads more, because END_STREAM came with the headers.
     assert!(response.body().is_end_stream());
     let body = response.into_body().collect().await.unwrap();
     assert!(body.trailers().is_none());

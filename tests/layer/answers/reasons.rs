@@ -90,7 +90,7 @@ impl World {
     }
 }
 
-/// Disables her bucket as a newer peer does.
+/// Disables the bucket of `alice` as a newer Python client does.
 async fn disable_alice(remote: &Remote) {
     use aws_sdk_dynamodb::types::AttributeValue;
     let client = remote.engine.client();

@@ -175,8 +175,8 @@ async fn is_honest(
                 .expect("seconds");
             let exact = policy.wait(&limiter, user, &cost).await;
             assert!(exact > Duration::ZERO, "seed {seed}");
-            // With a parent through gates, about one wait in some thousands is a little too long:
-            // the denial was told by an image from before the give-back of another request.
+            // With a parent and gates, about one of some thousand waits is a little too long: the
+            // gate denied by an image that was older than the give-back of another request.
             let exact = if family { exact + exact / 1000 } else { exact };
             assert!(
                 seconds >= 1 && Duration::from_secs(seconds - 1) < exact,

@@ -413,8 +413,8 @@ async fn estimates_know_the_shapes_of_requests() {
         ),
         (json!({"messages": prompt(5), "max_tokens": 0}), 5),
         (json!({"messages": prompt(5), "max_tokens": -7}), 5),
-        // Longer than usual prompts are charged by their length, whatever was learned from short
-        // ones.
+        // Longer than usual prompts are charged by their length, and not by the estimate that was
+        // learned from short ones.
         (json!({"messages": prompt(300)}), 400),
     ] {
         let before = left(

@@ -36,7 +36,7 @@ use tollgate::{
 
 use crate::world::{clock, layer, left_of, memory};
 
-/// Longer than any busy machine needs.
+/// A time that is longer than any busy machine needs.
 const LONG: Duration = Duration::from_secs(30);
 
 /// Returns a limit that is never used up.

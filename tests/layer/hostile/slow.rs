@@ -78,7 +78,8 @@ async fn unfinished_bodies_do_no_harm_through_gates() {
     bodies(Victim::gated().await).await;
 }
 
-/// Clients that close their sending side after each number of bytes of a request.
+/// Each client sends one byte more of a request than the client before, and then closes its sending
+/// side.
 #[tokio::test]
 async fn connections_half_closed_after_every_byte_do_no_harm() {
     let victim = Victim::in_memory().await;

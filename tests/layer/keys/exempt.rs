@@ -267,7 +267,7 @@ async fn handlers_see_a_lease_that_charges_nothing() {
     // The handler does not see the lease of an outer layer, which belongs to another bucket.
     assert_eq!(seen(exempt(), Some(per_user(rph()))).await, (false, false));
     assert_eq!(seen(per_user(rph()), Some(exempt())).await, (true, true));
-    // It does if this layer gives handlers no lease.
+    // The handler sees the outer lease if this layer gives handlers no lease.
     assert_eq!(
         seen(exempt().without_handle(), Some(per_user(rph()))).await,
         (true, true)
@@ -281,6 +281,6 @@ async fn handlers_that_insist_on_a_lease_serve_exempt_callers_too() {
     let app = Router::new()
         .route("/", get(handler))
         .layer(layer(&memory().0, policy));
-    // This must not be a 500.
+    // A request with an exempt key must not get a 500.
     assert_eq!(ask(&app, from("alice")).await.status(), 200);
 }

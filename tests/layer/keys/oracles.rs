@@ -35,7 +35,7 @@ proptest! {
         let request = for_uri(&format!("/?{query}"));
         let found: Vec<_> =
             form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "user").map(|(_, value)| value).collect();
-        // The oracle replaces what is not UTF-8. The key keeps such values apart.
+        // The oracle replaces bytes that are not UTF-8. The key keeps such values apart.
         prop_assume!(!found.iter().any(|value| value.contains('\u{fffd}')));
         let expected = match &found[..] {
             [value] if !value.is_empty() => Some(EntityId::from_untrusted(value.as_bytes()).unwrap()),

@@ -138,7 +138,7 @@ async fn a_layer_without_a_router_is_a_mistake_of_the_server() {
 #[tokio::test]
 async fn a_service_with_another_path_is_a_mistake_of_the_server() {
     let inner = entities("/users/{id}").route_layer(by("id"));
-    // Wrapped, because axum refuses routers at this place. It matches the path as
+    // Wrapped, because axum refuses routers at this place. The router matches the path as
     // /users/{name}/users/{id}.
     let hidden = tower::util::MapRequest::new(inner, |request: axum::extract::Request| request);
     let app = Router::new().route_service("/users/{name}", hidden);

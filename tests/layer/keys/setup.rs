@@ -83,7 +83,7 @@ fn an_invalid_fixed_name_builds_no_policy() {
         refused(per_user(rph()).entity(keys::fixed("two words"))),
         NameKind::EntityId
     );
-    // A name of the other kind may be invalid for this kind.
+    // A name that is valid for one kind of key may be invalid for the other kind.
     assert_eq!(
         refused(per_user(rph()).resource(keys::fixed("2024"))),
         NameKind::Resource

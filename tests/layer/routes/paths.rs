@@ -101,7 +101,8 @@ async fn no_spelling_gets_around_a_rule() {
             "{path}"
         );
     }
-    // The same for a path that is free as we read it, and may be limited as the service reads it.
+    // The same for a path that is unlimited as the table reads it, and may be limited as the
+    // service reads it.
     let routes = Routes::builder()
         .unlimited(Route::prefix("/public"))
         .otherwise(named("rest"))

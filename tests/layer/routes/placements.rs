@@ -1,4 +1,4 @@
-//! A table can be placed wherever a policy can.
+//! A table can be placed in every place of a policy.
 
 use std::{convert::Infallible, io};
 

@@ -86,7 +86,7 @@ fn rank(template: &str) -> Vec<u8> {
     template.split('/').skip(1).map(rank).collect()
 }
 
-/// Removes the templates that a router or a table refuses beside an earlier one.
+/// Removes the templates that a router or a table refuses because of an earlier one.
 fn together(templates: Vec<String>) -> Vec<String> {
     let mut taken = BTreeSet::new();
     let mut rests = BTreeSet::new();

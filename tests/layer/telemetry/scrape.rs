@@ -29,7 +29,7 @@ impl Recording {
             .unwrap();
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        // Leaked, because recorders are identified by their addresses.
+        // Leak the recorder, because recorders are identified by their addresses.
         let recorder = Box::leak(Box::new(recorder));
         Self {
             handle,

@@ -1,5 +1,5 @@
-//! Requests that wait behind others. They are served in order, in time or not at all, and their
-//! retry times are right.
+//! Requests that wait behind others. Such requests are served in order, in time or not at all, and
+//! their retry times are right.
 
 use std::{
     sync::{Arc, Mutex},
@@ -239,7 +239,7 @@ async fn one_more_comes(
 }
 
 async fn who_comes_back_as_told_is_admitted_though_others_waited(new: fn() -> RateLimiter) {
-    // A seed can be given to repeat its states.
+    // Set the seed to repeat its states.
     let seed = std::env::var("TOLLGATE_SEED")
         .map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     let random = &mut fastrand::Rng::with_seed(seed);

@@ -1,4 +1,4 @@
-//! A settlement that was refused too often is charged whatever the bucket holds.
+//! A settlement that was refused too often is charged even if the bucket does not hold the tokens.
 
 use proptest::prelude::*;
 use tollgate::model::{WriteId, plan};

@@ -1,5 +1,5 @@
-//! Random histories of writes relative to an anchor that stays. They use the real planner, the real
-//! memory store as the item, and a perfect bucket to compare with.
+//! Random histories of writes relative to an anchor that stays. The histories use the real planner,
+//! the real memory store as the item, and a perfect bucket to compare with.
 //!
 //! A history has several writers. Each writer plans from its own image, which may be stale, by its
 //! own clock. Its writes take time to the store and back. `TOLLGATE_HISTORIES` sets the number of

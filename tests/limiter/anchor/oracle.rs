@@ -104,9 +104,9 @@ pub(super) fn worst(history: &History) -> Worst {
             let after = event.after.limit(&first.name).unwrap();
             let changes = i64::from(after.parameters != perfect.parameters);
             (lost, changed) = (lost + changes, changed + changes);
-            // A slow write of a Python client drops a fraction and leaves another one unchanged. It
-            // refills up to the capacity by the tokens that it has read, so it refills too little
-            // by the amount that was spent since.
+            // A slow write of a Python client drops a fraction and leaves another one unchanged.
+            // The slow write refills up to the capacity by the tokens that it has read, so it
+            // refills too little by the amount that was spent since.
             lost += i64::from(event.step.act == Act::Slow) + event.unseen[index];
             minted += i64::from(event.step.act == Act::Slow);
             perfect.change(event.at, event.amounts[index], after.parameters);

@@ -11,7 +11,7 @@ fn line(limit: &tollgate::LimitName, amount: i64, consumed: i64) -> Line {
     Line::new(limit.clone(), TokenChange::Add(amount)).with_consumed(consumed)
 }
 
-/// Returns its fast write, which checks only the stored tokens.
+/// Returns the client's fast write, which checks only the stored tokens.
 pub(super) fn fast(changes: &LedgerDelta, now: i64) -> Update {
     let spends = changes.iter().filter(|change| change.spend > 0);
     let lines = spends
@@ -19,8 +19,8 @@ pub(super) fn fast(changes: &LedgerDelta, now: i64) -> Update {
     update(Anchor::Free, lines, now)
 }
 
-/// Returns its slow write, or `None` if it denies. It refills every limit by its image, on
-/// condition that the anchor is unchanged.
+/// Returns the client's slow write, or `None` if the client denies. The write refills every limit
+/// by its image, on condition that the anchor is unchanged.
 pub(super) fn slow(image: &BucketState, changes: &LedgerDelta, now: i64) -> Option<Update> {
     let lines = image.limits().iter().map(|known| {
         let spend = changes.get(&known.name).map_or(0, |change| change.spend);

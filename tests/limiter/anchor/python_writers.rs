@@ -1,6 +1,6 @@
 //! Writes of this crate and of Python clients on one bucket. The tests check how much Python
-//! clients lose by an anchor that stays. Python clients already grant too much beside each other,
-//! because their fast writes do not check the capacity.
+//! clients lose by an anchor that stays. If several Python clients write, they already grant too
+//! much, because their fast writes do not check the capacity.
 
 use proptest::prelude::*;
 use tollgate::model::plan::Peers::{self, Present, Unknown};
@@ -32,7 +32,7 @@ const MIXED: Kind = Kind {
     ..SPENDS
 };
 
-/// A first race costs at most one bucket.
+/// The first race with an unknown Python client loses at most the tokens of one full bucket.
 #[test]
 fn a_race_with_an_unknown_python_client_costs_a_bucket_at_most() {
     beside(MIXED, &[Unknown], |capacity| capacity);

@@ -159,8 +159,8 @@ async fn the_policy_of_a_service_that_joins_a_table_allows_exactly_its_calls() {
     account.needs_just_what_the_page_says_of("A service that joins a table");
 }
 
-/// Limits that an administrator has stored, for an entity that cascades: in two writes and in one
-/// transaction.
+/// Acquires by limits that an administrator has stored, for an entity that cascades: in two writes
+/// and in one transaction.
 async fn stored(account: &Account, limiter: &RateLimiter) {
     let administrator = account.administrator().await;
     let (key, project) = (

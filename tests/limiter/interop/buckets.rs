@@ -5,7 +5,7 @@ use tollgate::{Limit, RateLimiter};
 
 use super::peer::{Maker, table_or_skip};
 
-/// Slow enough that nothing is refilled while a test runs.
+/// Returns limits so slow that nothing is refilled while a test runs.
 fn limits() -> [Limit; 2] {
     [Limit::per_day("rpd", 10), Limit::per_day("tpd", 1000)]
 }

@@ -1,4 +1,4 @@
-//! Entities whose parent is charged too, whichever client made the buckets.
+//! Entities whose parent is charged too, with buckets that either client made.
 
 use std::time::Duration;
 

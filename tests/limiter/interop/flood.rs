@@ -189,7 +189,8 @@ async fn two_floods_get_no_more_than_the_limit_and_waste_little_of_it() {
     eprintln!(
         "{ours} ours and {theirs} theirs; of {refilled} millitokens that our refills brought, {wasted} wasted"
     );
-    // If their writes stored all refill, ours had none to store, and none to waste.
+    // If the writes of the Python clients stored all refill, our writes had none to store, and
+    // wasted none.
     assert!(wasted * 100 <= refilled, "{wasted} of {refilled} wasted");
 }
 
@@ -203,7 +204,7 @@ async fn our_flood_continues_if_the_python_client_is_killed() {
     let tasks: Vec<_> = (0..8)
         .map(|_| tokio::spawn(flood(table.ours.clone(), until, ours.clone())))
         .collect();
-    // Both have granted tokens, so both are running.
+    // Both clients have granted tokens, so both are running.
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let so_far = ours.load(Ordering::Relaxed);
@@ -213,7 +214,8 @@ async fn our_flood_continues_if_the_python_client_is_killed() {
     }
     table.theirs.kill().await;
     let then = ours.load(Ordering::Relaxed);
-    // One second's refill, and more than the killed client can have left.
+    // Wait for more grants than one second's refill and the rest that the killed client may have
+    // left.
     while ours.load(Ordering::Relaxed) < then + PER_SECOND {
         assert!(
             Instant::now() < until,

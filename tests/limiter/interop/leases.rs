@@ -5,7 +5,7 @@ use tollgate::{EntityId, Lease, Limit, RateLimiter, model::LimitName};
 
 use super::peer::{Maker, Peer, table_or_skip};
 
-/// Slow enough that nothing is refilled while a test runs.
+/// Returns limits so slow that nothing is refilled while a test runs.
 fn limits() -> [Limit; 2] {
     [Limit::per_day("rpd", 10), Limit::per_day("tpd", 1000)]
 }
@@ -105,7 +105,7 @@ async fn leases(maker: Maker) {
     };
     assert!(one().await.unwrap_err().denied().is_some());
 
-    // Both list the same bucket.
+    // Both clients list the same bucket.
     let mut buckets = limiter
         .entities()
         .buckets(&EntityId::new("u1").unwrap())

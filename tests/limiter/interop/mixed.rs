@@ -87,7 +87,7 @@ const THEIR_PAUSE: i64 = 400;
 /// The way in which our limiters learn of Python clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
-    /// Our limiters are told of them.
+    /// Our limiters are told of the Python clients.
     Present,
     /// The Python client has created the table.
     Unknown,
@@ -120,7 +120,7 @@ impl Kind {
     }
 }
 
-/// The program of a Python process. It gets its tasks after it has started.
+/// The program of a Python process. The process gets its tasks after it has started.
 const THEIRS: &str = r#"
 import json, random, time
 from zae_limiter import Limit, RateLimitExceeded
@@ -282,8 +282,8 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
         let (limiter, tally) = (limiter.clone(), tally.clone());
         tasks.push(tokio::spawn(async move {
             until(at + fastrand::i64(-10..20)).await;
-            // The costs are small, so the bucket is full most of the time and every other write is
-            // one of a full bucket.
+            // The costs are small, so the bucket is full most of the time, and every second write
+            // is for a full bucket.
             loop {
                 one(&limiter, (&entity, &KINDS[0]), 1, &tally).await;
                 if now() >= at + 80 {
@@ -302,7 +302,7 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
 /// A bucket at some time.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// The times before and after it was read.
+    /// The times before and after the read of the bucket.
     between: (i64, i64),
     tokens: i64,
     refilled_at: i64,
@@ -412,8 +412,8 @@ async fn side_by_side(maker: Maker, mode: Mode) {
             .limits(KINDS[0].limit())
             .cost("t", 0);
         create.await.unwrap().commit().await.unwrap();
-        // All are full when the clients begin. They were emptied long ago, or left by a write of a
-        // full bucket that keeps the anchor, or are just full.
+        // All are full when the clients begin. Some buckets were emptied long ago, or left by a
+        // write of a full bucket that keeps the anchor, or are just full.
         let full = KINDS[0].capacity * 1000;
         let (age, tokens) = match index % 3 {
             0 => (AGE, 0),
@@ -444,8 +444,8 @@ async fn side_by_side(maker: Maker, mode: Mode) {
     };
     let work = async {
         let span = (begin, end);
-        // Of the buckets with old anchors, one of our processes and one Python process use every
-        // other one.
+        // Every second bucket with an old anchor is used by one of our processes and one Python
+        // process.
         let work = tokio::join!(
             tokio::spawn(ours(table.ours.clone(), span, aged.clone())),
             tokio::spawn(ours(
@@ -482,7 +482,7 @@ async fn side_by_side(maker: Maker, mode: Mode) {
             (our_tokens + their_tokens) * 1000,
             "{mode:?} {bucket}"
         );
-        // What is left and what was spent was once in the bucket.
+        // The tokens that are left and those that were spent were once in the bucket.
         let most = kind.capacity * 1000 + kind.refill(last.refilled_at - created) + slack(kind);
         assert!(
             last.tokens + last.consumed <= most,
@@ -533,8 +533,9 @@ async fn side_by_side(maker: Maker, mode: Mode) {
             (tally[0][1] + tally[1][1]) * 1000,
             "{mode:?} {bucket}"
         );
-        // The bucket was full when the clients began. What it lacked at the last write was spent or
-        // lost. By now it would be full again, so the check uses the stored tokens at the anchor.
+        // The bucket was full when the clients began. The tokens that it lacked at the last write
+        // were spent or lost. By now it would be full again, so the check uses the stored tokens at
+        // the anchor.
         let most = kind.capacity * 1000 + kind.refill((last.refilled_at - at).max(0)) + slack(kind);
         let held = last.tokens + kind.refill((at - last.refilled_at).max(0));
         assert!(held + last.consumed <= most, "{mode:?} {bucket}: {last:?}");
@@ -682,7 +683,7 @@ async fn both_clients_spend_from_shards_of_the_python_client() {
     assert_eq!(items.len(), 2);
     assert_eq!(sum("b_t_tc"), (ours + theirs) * 1000);
     assert!(ours > 10 && theirs > 10, "{ours} ours, {theirs} theirs");
-    // Its split gives the new shard its half. The first shard is cut later.
+    // The split of the Python client gives the new shard its half. The first shard is cut later.
     assert!(
         ours + theirs <= kind.capacity + kind.capacity / 2 + 10,
         "{ours} ours, {theirs} theirs"

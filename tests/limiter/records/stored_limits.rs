@@ -182,8 +182,8 @@ async fn a_change_reaches_a_bucket_with_its_next_write(limiter: RateLimiter, clo
     config.set(ConfigScope::System, rpm(600)).await.unwrap();
     let error = limiter.acquire("user", "api").await.unwrap_err();
     let wait = error.denied().unwrap().retry_after().unwrap();
-    // A tenth of a second. Each write that carried a change moved the refill time by at least 1 ms,
-    // although the clock stands still.
+    // The wait is a tenth of a second. Each write that carried a change moved the refill time by at
+    // least 1 ms, although the clock stands still.
     assert!((100..=102).contains(&wait.as_millis()), "{wait:?}");
     clock.advance(wait);
     limiter.acquire("user", "api").await.unwrap().commit();

@@ -245,7 +245,8 @@ async fn snapshots_of_an_entity_and_of_a_resource_are_listed_newest_first() {
 #[tokio::test]
 async fn both_spellings_of_days_and_months_are_read() {
     for (_table, limiter, aggregator) in tables().await {
-        // The first of the month. Theirs have one sort key for all windows, ours have one for each.
+        // The first of the month. The Python client's aggregator uses one sort key for all windows,
+        // ours uses one for each window.
         let start = "2026-02-01T00:00:00Z";
         for window in ["hourly", "daily", "monthly"] {
             aggregator

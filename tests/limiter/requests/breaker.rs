@@ -40,8 +40,8 @@ impl Setting {
     }
 
     fn ask(&self, who: &str) -> Acquire {
-        // No look-ups: they would succeed and show the breaker that the store answers. Only bucket
-        // calls fail here.
+        // Make no look-ups: they would succeed and show the breaker that the store answers. Only
+        // bucket calls fail here.
         let ask = self.limiter.acquire(who, "api").without_parent();
         ask.limits(Limit::per_hour("tokens", 100))
             .cost("tokens", 10)
@@ -145,7 +145,7 @@ async fn a_failure_rate_opens_the_breaker_if_every_other_call_fails() {
             .limits(Limit::per_hour("tokens", 9))
             .await
     ));
-    // After it has closed, only new calls count.
+    // After the breaker has closed, only new calls count.
     at.store.fail(None);
     at.clock.advance(LONGEST);
     ask(&rated, false).await;

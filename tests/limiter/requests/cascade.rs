@@ -125,7 +125,7 @@ async fn a_flood_on_a_short_parent_costs_one_write_a_second() {
 async fn a_bucket_that_seemed_short_is_asked_first_and_then_the_other() {
     let world = World::new().await;
     world.ask("ann", 10).await.unwrap();
-    // Both buckets are filled by hand, and this limiter does not know.
+    // Both buckets are filled by hand, without the knowledge of this limiter.
     world.fill("ann").await;
     world.fill("org").await;
     world.clock.advance(Duration::from_secs(1));

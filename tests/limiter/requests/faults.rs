@@ -20,7 +20,8 @@ use super::{
     flaky_store::FlakyStore,
 };
 
-/// Longer than any operation here takes, but short enough that a hanging test fails early.
+/// A time that is longer than any operation here takes, but so short that a hanging test fails
+/// early.
 const SOON: Duration = Duration::from_secs(20);
 
 struct Setting {
@@ -77,7 +78,7 @@ impl Setting {
     }
 }
 
-/// Paused time runs to the deadline, not to the store's answer.
+/// With paused time, the deadline passes before the store's answer comes.
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_for_a_quarter_of_a_second_at_most_unless_told_to() {
     let store = Arc::new(FlakyStore::default());
@@ -297,8 +298,8 @@ async fn a_give_back_whose_answer_is_lost_is_given_once() {
     assert_eq!(at.left().await, (70, 30));
 }
 
-/// The item is corrupted by a peer before the writes. They are executed, and their answers cannot
-/// be parsed.
+/// The item is corrupted by a peer before the writes. The writes are executed, and their answers
+/// cannot be parsed.
 #[tokio::test]
 async fn a_write_whose_answer_makes_no_sense_is_not_written_again() {
     let at = Setting::new().await;
@@ -353,8 +354,8 @@ async fn differences_outlive_a_write_of_which_nothing_is_known() {
         at.ask(20).await,
         Err(Error::Unavailable(Unavailable::Store(_)))
     ));
-    // The gate has discarded its image of the bucket. It must read the bucket again instead of
-    // dropping the difference.
+    // The gate has discarded its image of the bucket. The gate must read the bucket again instead
+    // of dropping the difference.
     lease.rollback().await.unwrap();
     assert_eq!(at.left().await, (100, 0));
 }

@@ -274,7 +274,8 @@ async fn the_write_counter_denies_nothing_and_is_refilled_for_peers() {
             assert_eq!(foreign.grants().await, 51, "{writes} {mixed:?}");
         }
     }
-    // One second refills it. A limiter that expects Python clients does not let it run out.
+    // One second refills the counter. A limiter that expects Python clients does not let the
+    // counter run out.
     let foreign = Foreign::with(Some(true), [("b_wcu_tk", Some("299999"))]).await;
     foreign.clock.advance(Duration::from_secs(1));
     foreign.acquire(1).await.unwrap().commit().await.unwrap();
@@ -394,7 +395,7 @@ async fn a_limit_without_one_of_its_attributes_mints_nothing() {
         let foreign = Foreign::with(None, [(missing, None)]).await;
         let error = foreign.acquire(1).await.unwrap_err();
         assert!(error.denied().is_some(), "without {missing}: {error}");
-        // It refills from then on, one token a second.
+        // The limit refills from then on, one token a second.
         foreign.clock.advance(Duration::from_millis(2500));
         assert_eq!(foreign.grants().await, 2, "without {missing}");
         assert_eq!(

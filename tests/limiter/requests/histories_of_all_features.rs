@@ -313,8 +313,8 @@ impl Store for Checked {
         Box::pin(self.execute(true, move || self.created(bucket, create)))
     }
 
-    /// Is not executed twice: DynamoDB recognises a repeated transaction by its client request
-    /// token.
+    /// A transaction is not executed twice: DynamoDB recognises a repeated transaction by its
+    /// client request token.
     fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
         Box::pin(self.execute(false, move || self.transacted(updates)))
     }

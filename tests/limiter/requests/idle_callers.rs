@@ -17,7 +17,7 @@ use super::flaky_store::{FlakyStore, RuntimeClock};
 /// The duration of a store call.
 const ROUND_TRIP: Duration = Duration::from_millis(10);
 
-/// Longer than anything here may take.
+/// A time that is longer than any step here may take.
 const LONG: Duration = Duration::from_millis(500);
 
 type Acquiring = Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>;

@@ -186,7 +186,7 @@ async fn an_idle_gate_changes_no_decision() {
                 clock.advance(Duration::from_millis(random.u64(..60)));
             }
             if random.u16(..2_000) == 0 {
-                // Longer than items live.
+                // Advance by more time than items live.
                 clock.advance(Duration::from_secs(random.u64(..2_000_000)));
             }
             let writes = |process: &Process| process.store.writes.load(Ordering::SeqCst);

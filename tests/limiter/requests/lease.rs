@@ -28,7 +28,7 @@ on_every_limiter!(
     a_give_back_stops_at_the_capacity,
 );
 
-/// Slow enough that nothing is refilled while the test's clock stands still.
+/// Returns a limit so slow that nothing is refilled while the test's clock stands still.
 fn limit() -> Limit {
     Limit::per_hour("tokens", 100)
 }

@@ -1,4 +1,4 @@
-//! A memory store that keeps a perfect bucket beside the real one.
+//! A memory store that keeps a perfect bucket in addition to the real one.
 //!
 //! The perfect bucket gets the consumption of every write, in the store's order of execution and at
 //! the times that the writes carry, and refills in rational numbers. The real bucket must never
@@ -31,7 +31,7 @@ pub(super) enum Trouble {
     Busy,
     /// The store does not apply the write.
     Refused,
-    /// The write is executed, and its answer comes late.
+    /// The write is executed, and the answer comes late.
     Slow,
 }
 
@@ -100,7 +100,8 @@ impl Perfect {
     }
 
     fn refilled(mut self, now: i64) -> Self {
-        // A write that arrives late counts at the time of the write that arrived before it.
+        // If a write carries an earlier time than the write before it, it counts as done at the
+        // time of the write before it.
         let elapsed = (now - self.at).max(0);
         self.units += i128::from(self.parameters.refill_amount()) * i128::from(elapsed);
         self.at += elapsed;

@@ -21,7 +21,7 @@ fn limits(count: usize, capacity: u64) -> Vec<Limit> {
 async fn the_most_limits_of_a_bucket_are_charged_again_and_again() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table.limiter(settings(&clock)).await;
-    // Other limits for the same bucket. The limits before them stay in the item.
+    // Ask with two sets of limits for the same bucket. The first set stays in the item.
     for name in ["a", "b"] {
         let limits: Vec<_> = (0..Limits::MOST)
             .map(|index| Limit::per_hour(format!("{name}{index}"), 1000))

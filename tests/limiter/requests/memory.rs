@@ -78,7 +78,7 @@ async fn a_full_store_forgets_buckets_that_are_full_again() {
     let mut short = HashSet::new();
     for number in 0..3000 {
         let entity = format!("user-{number}");
-        // Some buckets are full again after 10 seconds, the others after a minute.
+        // Some buckets are full again after 10 seconds, all others after a minute.
         let tokens = if number % 3 == 0 { 60 } else { 10 };
         if spend(&limiter, &entity, tokens).await.is_ok() && tokens == 60 {
             short.insert(entity);
@@ -214,7 +214,8 @@ async fn a_bucket_that_is_given_back_makes_room_at_once() {
 
 #[tokio::test]
 async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
-    // Try until the two keys do not fall into one part that has room for one bucket.
+    // Repeat with a new store until the two keys are in different parts of the store: each part has
+    // room for only one bucket.
     let (limiter, store, clock) = loop {
         let made = small(64);
         if spend(&made.0, "held", 1).await.is_ok() && spend(&made.0, "handled", 1).await.is_ok() {
@@ -251,7 +252,7 @@ async fn a_bucket_that_a_lease_or_handle_holds_is_not_forgotten() {
         .await
         .unwrap();
     assert_eq!(left(&limiter, "handled").await, 0);
-    // Once no lease or handle holds them and they are full, they are evicted.
+    // Once no lease or handle holds these buckets and they are full, they are evicted.
     drop(handle);
     clock.advance(Duration::from_secs(60));
     let mut admitted = 0;

@@ -353,8 +353,7 @@ async fn no_transaction_is_sent_for_a_request_that_gave_up() {
 }
 
 /// 500 leases have differences to write, and there are 16 places. If the store does not answer,
-/// their settlements fail within four store deadlines. If it answers, however slowly, nothing is
-/// lost.
+/// their settlements fail within four store deadlines. If it answers, even slowly, nothing is lost.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_ends_in_time_and_loses_nothing_while_the_store_answers() {
     let (slow, fast) = (Duration::from_millis(900), CALL);

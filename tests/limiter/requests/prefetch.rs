@@ -174,7 +174,7 @@ async fn limiters_that_prefetch_never_grant_more_than_the_bucket_has() {
                 loop {
                     match acquire(&limiter, cost).await {
                         Ok(lease) => lease.commit(),
-                        // The other task of the limiter has shut it down.
+                        // The other task has shut the limiter down.
                         Err(Error::Denied(_) | Error::Unavailable(_)) => break,
                         Err(error) => panic!("{error}"),
                     };

@@ -1,5 +1,5 @@
 //! A table that was deleted and created again under the same name. Processes that know the old
-//! table grant nothing from what they remember.
+//! table grant nothing from their memory of it.
 
 use std::{
     future::IntoFuture,
@@ -296,8 +296,8 @@ async fn a_bucket_that_somebody_deleted_costs_one_read() {
     assert_eq!(reads(&world.table, before), 1);
 }
 
-/// The registry is a single item. It is read once, not by every request, nor by every request that
-/// is in flight.
+/// The registry is a single item. The registry is read once, not by every request, nor by every
+/// request that is in flight.
 #[tokio::test]
 async fn the_registry_is_read_once() {
     for at_once in [false, true] {

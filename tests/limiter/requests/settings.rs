@@ -44,7 +44,7 @@ async fn a_setting_that_makes_no_sense_is_refused() {
     }
 }
 
-/// Opening refuses it before it touches the table.
+/// Opening refuses the setting before it makes any call.
 #[tokio::test]
 async fn opening_refuses_a_setting_that_makes_no_sense() {
     let engine = TestEngine::start().await;

@@ -100,7 +100,7 @@ async fn a_request_that_only_shadow_limits_deny_is_granted_and_not_charged_to_th
     let lease = ask(&at, 8).await.unwrap();
     lease.rollback().await.unwrap();
     assert_eq!(left(&at).await, [72, 2, 42]);
-    // A request that fits is charged to them again.
+    // A request that fits is charged to the observed limits again.
     ask(&at, 2).await.unwrap().commit().await.unwrap();
     assert_eq!(left(&at).await, [70, 0, 40]);
 }

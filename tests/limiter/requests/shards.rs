@@ -70,8 +70,8 @@ impl World {
     async fn writes_too_often(&self) {
         self.acquire(1).await.unwrap().commit().await.unwrap();
         for second in 1..=3 {
-            // Other processes wrote 1000 times in a second. They took tokens and gave back all but
-            // a thousandth.
+            // Other processes wrote 1000 times in a second. These processes took tokens and gave
+            // back all but a thousandth.
             self.clock.advance(Duration::from_secs(1));
             let writes = [
                 ("b_wcu_tc", number_value(second * 1_000_000)),

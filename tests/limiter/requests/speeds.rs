@@ -151,7 +151,7 @@ async fn saturated(tasks: usize, with_another: bool) {
         integer(&after, "b_slow_tc") - integer(&before, "b_slow_tc"),
         slow * 1000
     );
-    // A machine that is busy delays requests. That loses grants, but no refill.
+    // A machine that is busy delays requests. Delays lose grants, but no refill.
     assert!(fast * 100 >= due * 90, "{fast} of {due}");
     let brought = tokens(&after, "fast", now) - tokens(&before, "fast", began);
     assert!(

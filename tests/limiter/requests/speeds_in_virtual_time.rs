@@ -14,7 +14,7 @@ use super::{
     ledger::Ledger,
 };
 
-/// Rates as tokens per milliseconds, and how often the limiters try.
+/// The refill rates of two limits, as tokens per milliseconds, and the times of the tries.
 #[derive(Clone, Debug)]
 struct Speeds {
     fast: (u64, u64),
@@ -87,7 +87,8 @@ async fn saturated(speeds: Speeds) {
     for (limit, granted) in ["fast", "slow"].into_iter().zip(granted) {
         assert_eq!(ledger.net(limit), granted * 1000);
     }
-    // One of the limiters has not used the bucket for long. What it knows is at most a second old.
+    // One of the limiters has not used the bucket for long. Its image of the bucket is at most a
+    // second old.
     pass(&clock, Duration::from_secs(1)).await;
     for limit in ["fast", "slow"] {
         let left = ledger.perfect(limit);

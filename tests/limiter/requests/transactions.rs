@@ -148,7 +148,7 @@ async fn a_child_and_its_parent_are_charged_in_one_round_trip() {
 async fn neither_bucket_is_charged_if_one_is_short() {
     let world = World::used().await;
     world.spend("bob", 60).await.unwrap();
-    // Another process takes tokens from the parent, and this one does not know.
+    // Another process takes tokens from the parent, without the knowledge of this one.
     let other = world.table.limiter(settings(&world.clock)).await;
     other
         .acquire("org", "api")

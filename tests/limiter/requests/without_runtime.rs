@@ -75,7 +75,7 @@ fn requests_after_the_end_of_the_runtime_are_refused_and_none_waits() {
         acquire(&limiter, 10).unwrap(),
     ];
     let [before, after, dropped] = leases;
-    // Its flush timer is running when the runtime ends.
+    // The flush timer of this settlement is running when the runtime ends.
     let before = before.rollback();
     drop(runtime);
 
@@ -216,7 +216,8 @@ fn no_request_waits_for_a_write_that_ended_with_its_runtime() {
         // One create charges both requests.
         let (first, second) = tokio::join!(acquire(), acquire());
         let flying = first.unwrap().rollback();
-        // By then the first difference is in flight. What comes now waits for that write.
+        // By then the first difference is in flight. A settlement that comes now waits for that
+        // write.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let (late, request) = (second.unwrap().rollback(), acquire());
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -250,8 +251,8 @@ fn a_runtime_that_nobody_drives_keeps_no_request_beyond_its_deadline() {
         .limits(Limit::per_hour("tokens", 100))
         .into_future();
     runtime.block_on(first).unwrap().commit();
-    // One limiter waits for the bucket, the other for stored limits. Two threads use the first one
-    // at once, and all is done twice.
+    // One limiter waits for the bucket, the other one for stored limits. Two threads use the first
+    // limiter at once. The second round repeats everything.
     for _ in 0..2 {
         let requests = [&known, &new, &known].map(|limiter| {
             let limiter = limiter.clone();

@@ -199,8 +199,8 @@ async fn a_key_that_is_seen_once_in_a_while_costs_one_write_each_time() {
     }
 }
 
-/// After a refused transaction the limiter does not know how old its image is. It must not assume
-/// that others have spent ever since.
+/// After a refused transaction the limiter does not know how old its image is. The limiter must not
+/// assume that others have spent ever since.
 #[tokio::test(start_paused = true)]
 async fn a_process_whose_transaction_was_refused_assumes_no_other_spends() {
     let at = Setting::with(Duration::from_millis(50), |builder| {

@@ -153,8 +153,8 @@ async fn s1_a_spend_below_the_cap_leaves_the_anchor_free() {
     rows.acquire(10, 0).await.commit();
     rows.advance(1000);
     rows.acquire(10, 0).await.commit();
-    // 10 of 50 tokens; the bucket may hold at most 59 for the condition. The other limit is not
-    // part of the write.
+    // 10 of 50 tokens are spent. The condition allows at most 59 in the bucket. The other limit is
+    // not part of the write.
     let update = format!("SET lw = ID ADD b_a_tk -10000, b_a_tc 10000, {W}");
     assert_eq!(
         rows.last(),
@@ -178,7 +178,7 @@ async fn s1_beside_others_the_ceiling_is_wider_by_the_slack() {
         .unwrap()
         .parse()
         .unwrap();
-    // The refill of 100 to 250 ms.
+    // The slack is the refill of 100 to 250 ms.
     assert!((59_100..=59_250).contains(&most), "{most}");
 }
 
@@ -217,8 +217,8 @@ async fn s3_a_settlement_that_takes_has_no_floor_but_the_expiry() {
     let lease = rows.acquire(10, 0).await;
     rows.advance(1000);
     rows.settle(lease, 5).await;
-    // The debt must be paid before the bucket expires. The bucket's level may lack at most a
-    // millitoken for each ms until then.
+    // The debt must be paid before the bucket expires. A millitoken is refilled each ms, so the
+    // bucket may lack at most as many millitokens as ms are left.
     let covered = 60_000 - (TTL * 1000 - NOW - 1000);
     let update = format!("SET lw = ID ADD b_a_tk -5000, b_a_tc 5000, {W}");
     assert_eq!(

@@ -42,7 +42,7 @@ impl<'a> Implementations<'a> {
         found
     }
 
-    /// Returns the blocks without a trait, wherever they stand.
+    /// Returns the blocks without a trait, in whatever module they are.
     pub(super) fn inherent(
         &self,
         target: &Target,
@@ -91,7 +91,8 @@ impl<'a> Implementations<'a> {
             }
             return;
         };
-        // What names a private trait or type serves the crate alone, or seals a trait.
+        // A private trait or type is used only inside the crate, or it seals a trait. So such a
+        // trait or type is not listed.
         let is_private = |path: &syn::Path| follow(path).is_some() && public(path).is_none();
         if [Some(of), path_of(inner)]
             .into_iter()

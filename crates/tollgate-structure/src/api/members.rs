@@ -8,8 +8,8 @@ use syn::{
 
 use super::print::{function, is_public, line, markers, type_text};
 
-/// Returns what is in an item's braces and can be seen from outside, a line each with its
-/// attributes: public fields, variants, and the items of a trait.
+/// Returns the members of an item that can be seen from outside, a line each with its attributes:
+/// public fields, variants, and the items of a trait.
 pub(super) fn members(item: &Item) -> Vec<(String, &[Attribute])> {
     match item {
         Item::Struct(item) if matches!(item.fields, Fields::Named(_)) => {
@@ -56,7 +56,7 @@ fn variant_text(variant: &Variant) -> String {
         .trim_end_matches('}')
         .trim_end()
         .trim_end_matches(',');
-    // The braces of the variant's own fields went with those of the enum.
+    // The text of the enum had its braces removed, and with them the fields of the variant.
     let text = if matches!(plain.fields, Fields::Named(_)) {
         format!("{} }}", text.trim_end_matches([' ', ',', '}']))
     } else {
@@ -114,8 +114,8 @@ pub(super) fn inherent(item: &ItemImpl) -> Vec<(String, &[Attribute])> {
         .collect()
 }
 
-/// Returns the beginning of an `impl` without a trait, or none if it is for the type as it is
-/// declared, without any bound.
+/// Returns the beginning of an `impl` without a trait. Returns none if the `impl` is for the type
+/// as it is declared, without further bounds.
 pub(super) fn narrowed(item: &ItemImpl) -> Option<String> {
     let (generics, ty, clause) = (&item.generics, &item.self_ty, &item.generics.where_clause);
     let plain: Vec<_> = generics
@@ -158,7 +158,7 @@ pub(super) fn trait_text(path: &syn::Path) -> String {
     line(quote!(type T = #last;)).replacen("type T = ", "", 1)
 }
 
-/// Returns the type that an `impl` is for. If that is a parameter, its bounds stand after it.
+/// Returns the type that an `impl` is for. If the type is a type parameter, its bounds follow it.
 pub(super) fn implementor(item: &ItemImpl) -> String {
     let text = type_text(&item.self_ty);
     let bounds = item

@@ -15,11 +15,11 @@ use self::{
 };
 use crate::{ModulePath, Sources, Target, cfg, sources};
 
-/// Returns the public API of a crate in Markdown: a heading for each public module, below it a line
-/// for each item, indented ones for what belongs to it.
+/// Returns the public API of a crate in Markdown: a heading for each public module, and below it a
+/// line for each item. The members of an item are indented lines below it.
 ///
 /// An item that several modules export is listed in the one that is nearest to its definition. The
-/// others have a `pub use`.
+/// other modules have a `pub use`.
 pub fn listing(sources: &Sources) -> String {
     let surface = Surface::new(sources);
     let implementations = Implementations::new(sources, &surface);
@@ -63,7 +63,7 @@ fn in_crate(sources: &Sources, module: &ModulePath, item: Option<&String>) -> St
     segments.collect::<Vec<_>>().join("::")
 }
 
-/// The lines of an entry, after what they are sorted by: the kind and the name.
+/// The lines of an entry, after its sort keys: the kind and the name.
 type Section = (usize, String, String);
 
 fn section(
@@ -121,13 +121,13 @@ fn section(
             );
         }
     }
-    // What a definition's gates say is said by its own line.
+    // The gates of a definition are already printed on its own line.
     let known = [around, &entry.gates].concat();
     belongings(&mut lines, implementations, target, &known);
     (kind, entry.name.clone(), lines)
 }
 
-/// Adds what is implemented for a type, or the types that implement a trait.
+/// Adds the implementations for a type, or the types that implement a trait.
 fn belongings(
     lines: &mut String,
     implementations: &Implementations<'_>,
@@ -185,7 +185,7 @@ fn belongings(
     }
 }
 
-/// Returns what the items of a block are sorted by: constants before functions, then the name.
+/// Returns the sort keys of the items of a block: constants before functions, then the name.
 fn name_in(text: &str) -> (bool, String) {
     let (is_function, after) = match text.split_once("fn ") {
         Some((_, after)) => (true, after),
@@ -245,7 +245,7 @@ fn push(
     );
 }
 
-/// Returns the gates that are not said around an item, each once.
+/// Returns the gates that are not printed around an item, each once.
 fn unknown(gates: &[String], around: &[String]) -> Vec<String> {
     let mut unknown: Vec<_> = gates
         .iter()

@@ -6,7 +6,7 @@ use syn::{Attribute, Fields, FnArg, Generics, Item, Pat, Signature, Type, Visibi
 
 use crate::sources;
 
-/// Returns tokens that are an item as one line, without a body that is empty.
+/// Returns the tokens of an item as one line, without an empty body.
 pub(super) fn line(item: TokenStream) -> String {
     let item = without_modules(item);
     let text = match syn::parse2::<syn::File>(item.clone()) {
@@ -35,8 +35,9 @@ pub(super) fn line(item: TokenStream) -> String {
     line
 }
 
-/// Returns tokens with `Name` for `crate::a::Name`, `self::a::Name` and `super::Name`: the listing
-/// does not depend on where a file stands. `crate::Name` stays, because everybody can see it.
+/// Returns tokens with `Name` for `crate::a::Name`, `self::a::Name` and `super::Name`, so that the
+/// listing does not depend on the file of an item. `crate::Name` stays, because everybody can see
+/// it.
 fn without_modules(tokens: TokenStream) -> TokenStream {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let is_colon =
@@ -78,11 +79,12 @@ pub(super) fn type_text(ty: &Type) -> String {
     line(quote!(type T = #ty;)).replacen("type T = ", "", 1)
 }
 
-/// Returns a function's signature, `pub` before it if it is.
+/// Returns a function's signature, with `pub` before it if the function is public.
 pub(super) fn function(visibility: &Visibility, signature: &Signature) -> String {
     let mut signature = signature.clone();
     for input in &mut signature.inputs {
-        // If a function changes its own copy, callers do not see it.
+        // A function may change its own copy of an argument. Callers do not see that, so `mut` is
+        // left out.
         match input {
             FnArg::Receiver(receiver) => receiver.mutability = None,
             FnArg::Typed(input) => {
@@ -95,7 +97,7 @@ pub(super) fn function(visibility: &Visibility, signature: &Signature) -> String
     line(quote!(#visibility #signature {}))
 }
 
-/// Returns the first line of an item: its declaration without what is in its braces. None for items
+/// Returns the first line of an item: its declaration without the part in braces. None for items
 /// that are not listed.
 pub(super) fn declaration(item: &Item) -> Option<String> {
     let text = match item {

@@ -11,7 +11,7 @@ use crate::{
     sources,
 };
 
-/// The public modules, and the places of all that they export.
+/// The public modules, and the places of all items that they export.
 pub(super) struct Surface {
     pub(super) modules: BTreeMap<ModulePath, PublicModule>,
     pub(super) scope: Scope,
@@ -24,7 +24,7 @@ pub(super) struct PublicModule {
     pub(super) entries: Vec<Entry>,
 }
 
-/// A name that a public module has.
+/// A name that a public module exports.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) name: String,
@@ -35,9 +35,9 @@ pub(super) struct Entry {
 
 #[derive(Clone)]
 pub(super) enum Leads {
-    /// To an item of the crate.
+    /// The name of an item of the crate.
     Here(Target),
-    /// To another crate, or to a public module.
+    /// The name of an item of another crate, or of a public module.
     Elsewhere(String),
 }
 
@@ -100,7 +100,8 @@ impl Surface {
         }
     }
 
-    /// Adds what `module` exports to `public`, and to `inside` the private modules that it exports.
+    /// Adds the exports of `module` to `public`. If `module` exports private modules, adds these to
+    /// `inside`.
     fn export(
         &self,
         sources: &Sources,

@@ -1,6 +1,6 @@
 //! Draws curves over the size of the fleet as SVG: a panel for each scenario, a line for each mode.
 //!
-//! They are drawn from `fleet.json`, so a change of the drawing needs no new run.
+//! The curves are drawn from `fleet.json`, so a change of the drawing needs no new run.
 
 use std::{fmt::Write as _, fs, path::Path};
 

@@ -43,7 +43,7 @@ fn main() {
             _ => only.push(argument),
         }
     }
-    // The warm-up empties the full buckets, even if only few requests are served.
+    // The warm-up empties the full buckets, even if few requests are served in it.
     let (sizes, warm_up, measure) = if quick {
         (&SIZES[..5], 3, 8)
     } else {

@@ -19,9 +19,9 @@
 //! | `shards` | a split neither mints nor loses a millitoken |
 //! | `records` | stored limits and entities are found again |
 //!
-//! The suite sees a store only through the trait. Whether attributes of other clients survive a
-//! write, and which [kind of error](tollgate::store::StoreErrorKind) a failed call gets, is for the
-//! store's own tests.
+//! The suite sees a store only through the trait. The store's own tests must check that attributes
+//! of other clients survive a write, and which [kind of error](tollgate::store::StoreErrorKind) a
+//! failed call gets.
 //!
 //! ```
 //! use tollgate::store::MemoryStore;

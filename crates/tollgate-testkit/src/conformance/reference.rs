@@ -40,7 +40,7 @@ impl Random {
         self.below(cases) == 0
     }
 
-    /// Returns a number near `middle`, or one at an end of the range that tokens have here.
+    /// Returns a number near `middle`, or one of the extreme numbers of tokens in these trials.
     fn near(&mut self, middle: i64) -> i64 {
         match self.below(8) {
             0 => -1_000_000_000,

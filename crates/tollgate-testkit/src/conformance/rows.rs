@@ -51,7 +51,7 @@ async fn spend_of_two_limits_is_all_or_nothing(store: &dyn Store) {
     );
 }
 
-/// Two seconds refill 2000 millitokens, and 500 are asked for.
+/// The bucket: two seconds refill 2000 millitokens. The request asks for 500.
 fn below_cap(cost: i64) -> Update {
     let line = add("rpm", 2_000 - cost)
         .with_floor(cost - 2_000)

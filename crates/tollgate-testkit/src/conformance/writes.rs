@@ -28,7 +28,7 @@ pub fn key() -> BucketKey {
 /// Returns the key of the first shard of a bucket.
 ///
 /// # Panics
-/// If one of them is not a valid name.
+/// If the entity or the resource is not a valid name.
 pub fn key_of(entity: &str, resource: &str) -> BucketKey {
     BucketKey::new(entity.try_into().unwrap(), resource.try_into().unwrap())
 }
@@ -45,7 +45,7 @@ pub fn id() -> WriteId {
 /// Returns the name of a limit.
 ///
 /// # Panics
-/// If it is not valid.
+/// If the text is not a valid name.
 pub fn name(limit: &str) -> LimitName {
     LimitName::new(limit).unwrap()
 }
@@ -85,7 +85,7 @@ pub fn update<const N: usize>(lines: [Line; N]) -> Update {
 /// Creates the bucket [`key`] with the limits.
 ///
 /// # Panics
-/// If the store refuses it.
+/// If the store refuses the write.
 pub async fn put<const N: usize>(store: &dyn Store, limits: [NewLimit; N]) -> BucketState {
     applied(store.create(&key(), &create(limits)).await.unwrap())
 }
@@ -93,7 +93,7 @@ pub async fn put<const N: usize>(store: &dyn Store, limits: [NewLimit; N]) -> Bu
 /// Executes an update that must be applied, and asserts that the store has the new state.
 ///
 /// # Panics
-/// If the store refuses it, or has another state.
+/// If the store refuses the update, or has another state afterwards.
 pub async fn apply(store: &dyn Store, update: &Update) -> BucketState {
     let state = applied(store.update(&key(), update).await.unwrap());
     assert_eq!(state.last_write.as_ref(), Some(&update.id));
@@ -108,7 +108,7 @@ pub async fn apply(store: &dyn Store, update: &Update) -> BucketState {
 /// Executes an update that must be refused, and asserts that nothing has changed.
 ///
 /// # Panics
-/// If the store applies it or changes anything.
+/// If the store applies the update or changes anything.
 pub async fn refuse(store: &dyn Store, update: &Update) -> BucketState {
     let before = store.read(&key()).await.unwrap();
     let WriteOutcome::Refused(state) = store.update(&key(), update).await.unwrap() else {
@@ -126,7 +126,7 @@ pub async fn refuse(store: &dyn Store, update: &Update) -> BucketState {
 /// Returns the state after a write that must be applied.
 ///
 /// # Panics
-/// If it was refused.
+/// If the write was refused.
 pub fn applied(outcome: WriteOutcome) -> BucketState {
     match outcome {
         WriteOutcome::Applied(state) => state,

@@ -9,8 +9,8 @@ use tollgate::model::Parameters;
 #[derive(Debug, Default)]
 pub(super) struct Account {
     charges: Vec<Charge>,
-    /// The least and the greatest time from a write's own timestamp until it was done, ms. It may
-    /// be negative if the clock of the process is ahead.
+    /// The least and the greatest time from a write's own timestamp until it was done, ms. This
+    /// time may be negative if the clock of the process is ahead.
     lag: Option<(i64, i64)>,
 }
 

@@ -152,20 +152,20 @@ impl Fleet {
         self
     }
 
-    /// Sets the write units per second that one item takes before it throttles. It takes three
+    /// Sets the write units per second that one item takes before it throttles. An item takes three
     /// times as many reads. Default: 1000.
     pub fn item_writes(mut self, per_second: f64) -> Self {
         self.manners.item_writes = per_second;
         self
     }
 
-    /// Sets the share of writes without an answer. Half of them are done. Default: 0.
+    /// Sets the share of writes without an answer. Half of these writes are done. Default: 0.
     pub fn loss(mut self, share: f64) -> Self {
         self.manners.loss = share;
         self
     }
 
-    /// Sets the maximum difference of each process's clock from the true time, in both directions.
+    /// Sets the maximum difference of each process's clock from the true time, ahead or behind.
     /// Default: 0.
     pub fn skew(mut self, most: Duration) -> Self {
         self.skew = most;

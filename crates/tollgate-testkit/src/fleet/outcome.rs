@@ -30,8 +30,8 @@ pub struct Outcome {
     /// widened by [`widening`](Self::widening) and, with several processes, by the slack that they
     /// allow each other.
     pub over_admitted: i64,
-    /// The same, by the times at which granted requests started. A request that waits is charged
-    /// earlier.
+    /// The same as `over_admitted`, by the times at which granted requests started. A request that
+    /// waits is charged earlier.
     pub over_started: i64,
     /// The millitokens that were granted since the beginning but not charged to a bucket.
     pub unpaid: i64,

@@ -23,7 +23,7 @@ use super::{
 
 const RESOURCE: &str = "api";
 
-/// The refill, as a time, that may be spent above the capacity, once, if several processes spend.
+/// The refill, as a time, that may be granted above the capacity, once, if several processes spend.
 const MOST_SLACK: Duration = Duration::from_millis(250);
 
 /// The number of buckets that each process remembers. Less than the default, because there are many

@@ -50,7 +50,7 @@ impl Recorded {
     ///
     /// # Panics
     ///
-    /// If it has not.
+    /// If the lease has not ended, or has used another amount.
     #[track_caller]
     pub fn assert_used(&self, limit: &str, tokens: u64) {
         assert_ne!(
@@ -69,7 +69,7 @@ impl Recorded {
     ///
     /// # Panics
     ///
-    /// If it is not so.
+    /// If the lease has not ended, or something was used.
     #[track_caller]
     pub fn assert_rolled_back(&self) {
         assert_eq!(self.outcome, LeaseOutcome::RolledBack, "{self:?}");
@@ -79,7 +79,7 @@ impl Recorded {
     ///
     /// # Panics
     ///
-    /// If it was granted.
+    /// If the request was granted.
     #[track_caller]
     pub fn assert_refused(&self) {
         assert_eq!(self.outcome, LeaseOutcome::Refused, "{self:?}");

@@ -100,7 +100,7 @@ impl TestLimiter {
     }
 
     /// Adds a step to the script. A request takes the first step that applies to it and is not used
-    /// up. Without one, its bucket decides.
+    /// up. If there is no such step, the request's bucket decides.
     pub fn then(&self, step: Step) -> &Self {
         self.notes.add(step);
         self

@@ -41,7 +41,8 @@ impl Step {
         }
     }
 
-    /// Grants the request, whatever the bucket holds. The bucket may go into debt.
+    /// Grants the request, even if the bucket does not hold the tokens. The bucket may go into
+    /// debt.
     pub fn grant() -> Self {
         Self::new(ScriptDecision::Grant)
     }

@@ -20,7 +20,7 @@ const AHEAD: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Allowance {
-    /// The time from the moment that a write is planned for until the store does it.
+    /// The time from the moment for which a write is planned until the store does the write.
     pub way: Duration,
     /// The slack of a bucket that several processes spend from.
     pub slack: Duration,
@@ -42,7 +42,7 @@ impl Allowance {
             .events
             .iter()
             .any(|(_, event)| matches!(event, Event::StepClock { .. }));
-        // A killed process and its replacement count as several processes.
+        // If a process is killed, it and its replacement count as several processes.
         let alone = scenario.processes == 1
             && !scenario
                 .events

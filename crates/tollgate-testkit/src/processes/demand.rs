@@ -11,8 +11,8 @@ pub enum Demand {
         /// The time from an answer until the task's next request.
         think: Duration,
     },
-    /// Requests come at random (a Poisson process), however long the answers take. A process has
-    /// one task per request.
+    /// Requests come at random (a Poisson process). They do not wait for earlier answers. A process
+    /// has one task per request.
     Open {
         /// The average number of requests per second of all processes together.
         per_second: f64,

@@ -258,7 +258,7 @@ fn numbers(item: &HashMap<String, AttributeValue>) -> Value {
         .into()
 }
 
-/// The folder of the logs. It is deleted on drop, unless the run has failed.
+/// The folder of the logs. The folder is deleted on drop, unless the run has failed.
 struct Folder {
     path: PathBuf,
 }

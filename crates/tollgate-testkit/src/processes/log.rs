@@ -40,7 +40,7 @@ pub(super) enum Kind {
     Owed { difference: i64 },
     /// The settlement was written.
     Settled,
-    /// The settlement was not written, as far as the limiter knows.
+    /// The limiter believes that the settlement was not written.
     Lost,
     /// The worker has ended normally.
     Ended,

@@ -79,8 +79,8 @@ impl Process {
         self.tell(&format!("step {ahead}\n"));
     }
 
-    /// Sends a command. Errors are ignored, because the worker may have ended. If it has failed,
-    /// [`end`](Self::end) panics.
+    /// Sends a command. Errors are ignored, because the worker may have ended. If the worker has
+    /// failed, [`end`](Self::end) panics.
     fn tell(&mut self, line: &str) {
         let _ = self
             .commands

@@ -77,8 +77,8 @@ impl ErrorAnswer {
         )
     }
 
-    /// Returns `TransactionConflictException`, status 400: a write of one item met a transaction on
-    /// that item and was not done.
+    /// Returns `TransactionConflictException`, status 400: a write of one item was not done because
+    /// of a transaction on that item.
     pub fn transaction_conflict() -> Self {
         Self::plain(
             StatusCode::BAD_REQUEST,

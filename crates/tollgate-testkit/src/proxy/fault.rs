@@ -6,8 +6,8 @@ use super::ErrorAnswer;
 
 /// A fault that a [`Proxy`](super::Proxy) applies to requests.
 ///
-/// It applies to every request until it is removed, unless it is limited to an operation with
-/// [`on`](Self::on) or to a number of requests with [`times`](Self::times).
+/// The fault applies to every request until it is removed, unless it is limited to an operation
+/// with [`on`](Self::on) or to a number of requests with [`times`](Self::times).
 ///
 /// # Examples
 ///
@@ -23,9 +23,9 @@ use super::ErrorAnswer;
 #[must_use = "a fault does nothing until a proxy has it"]
 pub struct Fault {
     pub(super) effect: Effect,
-    /// The operation that it applies to; `None` for all.
+    /// The operation that the fault applies to; `None` for all.
     pub(super) operation: Option<String>,
-    /// The number of times that it still applies; `None` for always.
+    /// The number of times that the fault still applies; `None` for always.
     pub(super) left: Option<u64>,
 }
 

@@ -8,7 +8,7 @@ use super::exchange::Closed;
 
 /// Observes every request that a proxy has forwarded.
 pub(crate) trait Observer: Send + Sync + 'static {
-    /// Called as soon as the upstream has answered or has failed.
+    /// Receives a request and its answer, as soon as the upstream has answered or has failed.
     fn observe(&self, observed: &Observed<'_>);
 }
 

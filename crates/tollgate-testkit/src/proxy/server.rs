@@ -21,8 +21,8 @@ use crate::{
 
 /// A proxy in front of a DynamoDB endpoint that injects the faults of networks and busy stores.
 ///
-/// It forwards requests until it gets a [`Fault`]. It can have several faults: the first one that
-/// applies to a request and is not used up affects it, in the order in which they were added.
+/// The proxy forwards requests until it gets a [`Fault`]. It can have several faults: the first one
+/// that applies to a request and is not used up affects it, in the order in which they were added.
 ///
 /// If the upstream cannot be reached or fails while it answers, the proxy closes the connection.
 ///
@@ -154,20 +154,20 @@ impl Proxy {
     /// Waits until at least `requests` requests for `operation` have been forwarded and answered
     /// upstream.
     ///
-    /// With it, a test can wait for a request whose client has given up.
+    /// A test can use this to wait for a request whose client has given up.
     pub async fn until_count(&self, operation: &str, requests: u64) {
         self.exchange.answered.until(operation, requests).await;
     }
 
-    /// Returns the number of requests for `operation` that arrived, whatever their result.
-    /// Connections that were closed before a request arrived do not count.
+    /// Returns the number of requests for `operation` that arrived, with any result. Connections
+    /// that were closed before a request arrived do not count.
     pub fn received(&self, operation: &str) -> u64 {
         self.exchange.received.of(operation)
     }
 
     /// Waits until at least `requests` requests for `operation` have arrived.
     ///
-    /// With it, a test knows that a request is delayed or swallowed by now.
+    /// A test can use this to wait until a request is delayed or swallowed.
     pub async fn until_received(&self, operation: &str, requests: u64) {
         self.exchange.received.until(operation, requests).await;
     }

@@ -46,8 +46,7 @@ fn run_until(scenario: &Scenario, keeps_up: impl Fn(&Report) -> bool) -> Report 
     report
 }
 
-/// Runs a scenario once and checks the properties that must hold on any machine, however slow it
-/// is.
+/// Runs a scenario once and checks the properties that must hold on any machine, even a slow one.
 fn run(scenario: Scenario) -> Report {
     let report = scenario.run();
     println!("{report}");

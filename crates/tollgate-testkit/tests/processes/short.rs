@@ -1,4 +1,4 @@
-//! Short runs of processes that share a bucket. They check counts, and no times.
+//! Short runs of processes that share a bucket. The tests check counts, and no times.
 
 use std::time::Duration;
 

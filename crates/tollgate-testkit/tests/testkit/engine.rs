@@ -142,7 +142,7 @@ fn an_engine_needs_no_runtime() {
     TcpStream::connect(engine.address()).unwrap();
 }
 
-/// The database file of one test, and the files that the engine creates beside it.
+/// The database file of one test, and the files that the engine creates next to it.
 struct File(PathBuf);
 
 impl File {

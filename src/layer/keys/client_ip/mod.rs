@@ -18,7 +18,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Extracts the client's IP address, from one source that you name.
 ///
 /// There is no default source, and nothing is guessed: a header that your proxies do not set
-/// themselves contains whatever the client wants. So each header is read together with the
+/// themselves contains any text that the client sends. So each header is read together with the
 /// [`TrustedProxies`] that set it.
 ///
 /// ```

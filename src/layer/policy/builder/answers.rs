@@ -21,8 +21,8 @@ impl PolicyBuilder {
     /// in common, [`build`](Self::build) fails.
     ///
     /// A dialect with errors of its own, [`OpenAi`](crate::layer::OpenAi) or
-    /// [`Anthropic`](crate::layer::Anthropic), also sets the shape of the bodies of refusals. If
-    /// there are several, the one that was added first does.
+    /// [`Anthropic`](crate::layer::Anthropic), also sets the shape of the bodies of refusals. If a
+    /// policy has several such dialects, the first one that was added sets the shape.
     ///
     /// ```
     /// use tollgate::{Limit, layer::{Anthropic, IetfDraft, Policy, XRateLimit, keys}};
@@ -51,9 +51,9 @@ impl PolicyBuilder {
     }
 
     /// Adds the partition key `pk` to `RateLimit` and `RateLimit-Policy`, so that clients with
-    /// several keys can tell their quotas apart. It is a hash of the entity and the resource, keyed
-    /// by `secret` (at least 16 bytes, the same in all processes). Neither can be found from the
-    /// hash. The limits of a parent have no `pk`. Off by default: it costs one hash for each
+    /// several keys can tell their quotas apart. The key is a hash of the entity and the resource,
+    /// keyed by `secret` (at least 16 bytes, the same in all processes). Neither can be found from
+    /// the hash. The limits of a parent have no `pk`. Off by default: it costs one hash for each
     /// response.
     pub fn partition_keys(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.answers.secret = Some(secret.as_ref().to_vec());

@@ -24,8 +24,9 @@ impl PolicyBuilder {
     /// estimate, the [learned](Self::learn) cost is charged, or else the fixed
     /// [`cost`](Self::cost). An estimate of 0 counts as 1.
     ///
-    /// With `.cost(name, 0)` beside it, requests without an estimate do not use the limit. Do this
-    /// only if the estimate is a closure that decides it: a client can leave a header out.
+    /// If requests without an estimate shall not use the limit, also set `.cost(name, 0)`. Do this
+    /// only if the estimate is a closure that decides which requests use the limit: a client can
+    /// leave a header out.
     pub fn estimate(mut self, name: impl IntoName<LimitName>, estimate: impl Estimate) -> Self {
         self.cost
             .estimates

@@ -11,8 +11,8 @@ use crate::{
 
 /// Settings of the decision.
 impl PolicyBuilder {
-    /// Charges only the entity's own bucket, and does not look up if the entity has a parent. This
-    /// saves one round trip for the first request of an entity and resource.
+    /// Charges only the entity's own bucket, and does not look up the entity's parent. This saves
+    /// one round trip for the first request of an entity and resource.
     pub fn without_parent(mut self) -> Self {
         self.decision.without_parent = true;
         self
@@ -61,7 +61,7 @@ impl PolicyBuilder {
     /// deadline is that of the store call, and does not include the wait.
     ///
     /// # Cost
-    /// None beside the one write of the request.
+    /// None in addition to the one write of the request.
     ///
     /// ```
     /// use std::time::Duration;
@@ -92,7 +92,7 @@ impl PolicyBuilder {
     /// Runs the policy in shadow mode: every request is evaluated, charged and reported, but none
     /// is refused for any reason. A request that would have been denied is charged nothing.
     ///
-    /// The denial is emitted as an event, `shadow denial`. It is also in the
+    /// The denial is emitted as an event, `shadow denial`. The denial is also in the
     /// [`RateLimitStatus`](crate::layer::RateLimitStatus) and, with
     /// [`report_shadow`](Self::report_shadow), in a header. `RateLimit` fields are not sent,
     /// because clients would slow down for limits that are not enforced. [`wait`](Self::wait) has

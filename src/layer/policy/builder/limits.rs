@@ -5,7 +5,7 @@ use crate::model::Limit;
 
 /// Settings of the limits.
 impl PolicyBuilder {
-    /// Adds a limit that applies whatever is stored. A request is charged for all limits of a
+    /// Adds a limit that applies instead of stored ones. A request is charged for all limits of a
     /// policy, or for none.
     ///
     /// A policy without limits uses the limits that are stored in the table. If none are stored,
@@ -15,8 +15,8 @@ impl PolicyBuilder {
         self
     }
 
-    /// Adds a limit for entities and resources for which no limits are stored at any level. It has
-    /// no effect together with [`limit`](Self::limit).
+    /// Adds a limit for entities and resources for which no limits are stored at any level. A
+    /// default limit has no effect together with [`limit`](Self::limit).
     pub fn default_limit(mut self, limit: Limit) -> Self {
         self.limits.default.push(limit);
         self

@@ -15,9 +15,10 @@ impl PolicyBuilder {
     ///
     /// A rule does not limit requests that run at the same time: until it finds something, a
     /// request is charged only its cost at the start. If nothing sets that cost, it is 1. Then as
-    /// many requests run at the same time as the bucket has tokens, whatever they use. So
-    /// [`build`](Self::build) warns (`settled limit without a cost`) about a limit that has a rule,
-    /// but no [`cost`](Self::cost), no [`estimate`](Self::estimate) and no [`learn`](Self::learn).
+    /// many requests run at the same time as the bucket has tokens, even if each of them uses much
+    /// more. So [`build`](Self::build) warns (`settled limit without a cost`) about a limit that
+    /// has a rule, but no [`cost`](Self::cost), no [`estimate`](Self::estimate) and no
+    /// [`learn`](Self::learn).
     ///
     /// If a limit has several rules, the last one that finds something counts. While a body
     /// streams, the largest amount that a rule has found so far counts.
@@ -28,10 +29,10 @@ impl PolicyBuilder {
         self
     }
 
-    /// Sets the most that rules settle a request to, in tokens of the limit `name`. If a rule finds
+    /// Sets the maximum use that a rule may find, in tokens of the limit `name`. If a rule finds
     /// more, its value is ignored, like a value that is not a number: the amount that was known
-    /// before is kept. This is logged (`settle value ignored`) and counted as `too_large`. Default:
-    /// 100 times what a full bucket holds.
+    /// before is kept. The event is logged (`settle value ignored`) and counted as `too_large`.
+    /// Default: 100 times what a full bucket holds.
     ///
     /// Without a bound, one wrong number from an upstream blocks a key for years. There is no bound
     /// for what a handler sets with its [`LeaseHandle`](crate::layer::LeaseHandle).
@@ -75,11 +76,11 @@ impl PolicyBuilder {
     /// Sets what happens to the cost of requests for which the inner service returns an error
     /// instead of a response. Default: [`Outcome::Keep`], as for any status.
     ///
-    /// With a refund, whoever can provoke the error uses the service for free. A client can provoke
-    /// it if the inner service forwards the request's body, as a proxy does: the client announces
-    /// more than it sends, or sends an invalid chunk, and by then the upstream has done its work.
-    /// Refund only if the body was read before the acquire. Or let a handler that knows that
-    /// nothing was used give the cost back:
+    /// With a refund, a client that can provoke the error uses the service for free. A client can
+    /// provoke it if the inner service forwards the request's body, as a proxy does: the client
+    /// announces more than it sends, or sends an invalid chunk, and by then the upstream has done
+    /// its work. Refund only if the body was read before the acquire. Or let a handler that knows
+    /// that nothing was used give the cost back:
     /// [`LeaseHandle::release`](crate::layer::LeaseHandle::release).
     pub fn on_error(mut self, outcome: Outcome) -> Self {
         self.settlement.on_error = Some(outcome);
@@ -97,8 +98,8 @@ impl PolicyBuilder {
     /// Refunds the cost of requests whose response is a 5xx. Off by default: refunds for errors
     /// invite retry storms. Short for [`on_status`](Self::on_status).
     ///
-    /// It has the risk that [`on_error`](Self::on_error) describes, if a client that breaks off its
-    /// request can cause a 5xx: a proxy's 502, for example.
+    /// This setting has the risk that [`on_error`](Self::on_error) describes, if a client that
+    /// breaks off its request can cause a 5xx: a proxy's 502, for example.
     pub fn refund_server_errors(self) -> Self {
         self.on_status(500..=599, Outcome::Refund)
     }

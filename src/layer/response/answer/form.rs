@@ -81,7 +81,8 @@ impl Form {
     }
 }
 
-/// Forbids caches to store a refusal. They would send it to clients that are not refused.
+/// Tells caches not to store a refusal. A cache would send the refusal to clients that are not
+/// refused.
 fn never_stored(response: &mut Response<Bytes>) {
     response
         .headers_mut()

@@ -57,7 +57,7 @@ impl Jitter {
         }
     }
 
-    /// Makes `time` the most that is added.
+    /// Limits the time that is added to at most `time`.
     pub fn at_most(mut self, time: Duration) -> Self {
         self.most = self.most.min(time);
         self

@@ -7,8 +7,8 @@ use crate::{
     layer::keys::missing::SetupMistake,
 };
 
-/// A mistake in the server's setup that a request has run into. It is displayed as its code and
-/// what is wrong.
+/// A mistake in the server's setup that a request has run into. The text shows its code and what is
+/// wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Misconfiguration<'a>(Cause<'a>);
 
@@ -28,8 +28,8 @@ impl Misconfiguration<'_> {
         }
     }
 
-    /// Returns the text for answers: what is wrong in debug builds, and only that something is
-    /// wrong in other builds.
+    /// Returns the text for answers. In debug builds the text says what is wrong, in other builds
+    /// only that something is wrong.
     pub(super) fn for_clients(self) -> String {
         if cfg!(debug_assertions) {
             self.to_string()

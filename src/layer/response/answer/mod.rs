@@ -35,7 +35,7 @@ pub(crate) fn without_policy(head: &RequestHead<'_>, reason: RefusalReason<'_>) 
     form.finish(form.answer(reason, refuse::wait(reason), None))
 }
 
-/// Returns the answer to a handler's error. It is used as it is if no layer replaces it.
+/// Returns the answer to a handler's error. The answer is used as it is if no layer replaces it.
 #[cfg(feature = "axum")]
 pub(crate) fn plain(error: &crate::Error) -> Response<Bytes> {
     RefusalReason::tell(error);

@@ -127,8 +127,8 @@ fn plain<'a>(status: StatusCode, title: &'static str, detail: String) -> Problem
     }
 }
 
-/// Returns the advice for the client. It uses the words of OpenAI's API, because scripts search for
-/// them.
+/// Returns the advice for the client. The advice uses the words of OpenAI's API, because scripts
+/// search for them.
 fn advice(wait: Option<Duration>) -> Cow<'static, str> {
     match wait {
         Some(wait) => Cow::Owned(format!("Please try again in {}.", go_duration(wait))),

@@ -14,15 +14,16 @@ use crate::{
 
 /// A request that is answered without the inner service.
 ///
-/// It holds more than clients may see: an answer must name no entity but the client's own.
+/// The refusal holds more than clients may see: an answer must name no entity but the client's own.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refusal<'a> {
     /// The request.
     pub head: RequestHead<'a>,
-    /// The reason why it is refused.
+    /// The reason why the request is refused.
     pub reason: RefusalReason<'a>,
-    /// The time after which it may be retried, with jitter; `None` if waiting does not help.
+    /// The time after which the request may be retried, with jitter; `None` if waiting does not
+    /// help.
     pub retry_after: Option<Duration>,
     /// The default answer, with its headers: a problem document, an error in the shape of the
     /// policy's [dialect](crate::layer::Dialect), or a status for gRPC requests.
@@ -60,9 +61,9 @@ impl<'a> RefusalReason<'a> {
 
 /// Answers refused requests. Closures implement it.
 ///
-/// The layer completes every answer. It marks the answer as a refusal, so that outer layers give
-/// their own cost back. It removes the body if the request is a `HEAD` request. It adds
-/// `Cache-Control: no-store` if the answer has no `Cache-Control`.
+/// The layer completes every answer. The layer marks the answer as a refusal, so that outer layers
+/// give their own cost back. For a `HEAD` request, the layer removes the body. If the answer has no
+/// `Cache-Control`, the layer adds `Cache-Control: no-store`.
 ///
 /// ```
 /// use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};

@@ -15,7 +15,7 @@ use crate::{
     model::Denied,
 };
 
-/// The time after which clients retry if the store gave no decision, and the error has no time.
+/// The time after which clients retry if the store gave no decision and the error states no time.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {

@@ -53,6 +53,6 @@ fn seconds(value: &HeaderValue, now: i64) -> Option<i64> {
     }
     let date = httpdate::parse_http_date(text).ok()?;
     let date = i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
-    // Rounded down, so that our wait is the later one if both are close.
+    // Rounded down, so that if both waits are close, our wait is the later one.
     Some(date.saturating_sub(now).div_euclid(1000))
 }

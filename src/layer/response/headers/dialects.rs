@@ -16,7 +16,8 @@ use crate::{
 /// The checked dialects of a policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialects {
-    /// The fields of the default dialect. They come first, because nearly all policies have them.
+    /// The fields of the default dialect. The fields come first, because nearly all policies have
+    /// them.
     list: Option<ListFields>,
     older: Option<OlderFields>,
     triples: Vec<Triple>,

@@ -9,7 +9,7 @@ use crate::model::LimitName;
 
 /// The wait in milliseconds, which clients prefer to `Retry-After`.
 pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-/// If it is `false`, clients do not retry by themselves.
+/// If the value is `false`, clients do not retry by themselves.
 pub(crate) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The longest wait after which clients retry by themselves, unless a dialect sets another one.

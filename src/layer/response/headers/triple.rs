@@ -15,11 +15,11 @@ use crate::{
     model::{LimitName, LimitStatus},
 };
 
-/// The fields for one limit. A response can have each of them only once. If it has one of them
-/// already, all three are left as they are.
+/// The fields for one limit. A response can have each of them only once. If the response has one of
+/// the fields already, all three are left as they are.
 #[derive(Clone, Debug)]
 pub(super) struct Triple {
-    /// The limit that they report; `None` for the limit that represents all of them.
+    /// The limit that the fields report; `None` for the limit that represents all of them.
     pub(super) of: Option<LimitName>,
     pub(super) names: [HeaderName; 3],
     pub(super) reset: Reset,

@@ -1,7 +1,7 @@
 //! Parses server-sent events incrementally.
 
-/// Parses a stream of server-sent events, in pieces of any size. It keeps a few bytes of state and
-/// none of the stream.
+/// Parses a stream of server-sent events, in pieces of any size. The parser keeps a few bytes of
+/// state and none of the stream.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
     at: LinePosition,
@@ -25,18 +25,18 @@ pub(super) enum Part<'a> {
 /// The position in a line of the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LinePosition {
-    /// At the start of the stream.
+    /// The position is at the start of the stream.
     #[default]
     Start,
-    /// In a byte order mark, after this number of its bytes.
+    /// The position is in a byte order mark, after this number of its bytes.
     Mark(u8),
     Line,
-    /// In the name `data`, after this number of its bytes.
+    /// The position is in the name `data`, after this number of its bytes.
     Name(u8),
     /// After the colon. One space is skipped.
     Colon,
     Data,
-    /// In a line that is not data.
+    /// The position is in a line that is not data.
     Rest,
 }
 

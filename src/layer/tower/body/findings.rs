@@ -21,7 +21,7 @@ pub(super) struct Findings {
     bases: SmallVec<[u64; 1]>,
     /// The value that each rule has found.
     found: SmallVec<[Option<u64>; 1]>,
-    /// `true` if something was found that gives no amount, which was reported.
+    /// `true` if a value that is not an amount was found and reported.
     wrong: bool,
 }
 
@@ -42,8 +42,8 @@ impl Findings {
         }
     }
 
-    /// Asks each rule for a value. A rule that finds nothing, or something absurd, keeps its
-    /// earlier value.
+    /// Asks each rule for a value. A rule that finds nothing, or a value that is too large, keeps
+    /// its earlier value.
     pub(super) fn ask(&mut self, rules: &Rules, find: impl Fn(&Settle, u64) -> Option<u64>) {
         for (((limit, rule), base), found) in rules.iter().zip(&self.bases).zip(&mut self.found) {
             match find(rule, *base).map(in_bounds) {
@@ -66,8 +66,8 @@ impl Findings {
         }
     }
 
-    /// Records that something was found that gives no amount. Returns `true` if that is to be
-    /// reported, which is done once for each body.
+    /// Records that a value was found that is not an amount. Returns `true` if it is to be
+    /// reported: only the first one of each body is.
     pub(super) fn goes_wrong(&mut self) -> bool {
         !std::mem::replace(&mut self.wrong, true)
     }
@@ -81,8 +81,8 @@ impl Findings {
             .any(|((_, rule), found)| which(rule) && found.is_some())
     }
 
-    /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is
-    /// over, the amount of the last rule that has one counts.
+    /// Settles the limits. While the body streams, the largest amount of a limit counts. When the
+    /// body is over, the amount of the last rule that found one counts.
     pub(super) fn apply(&self, rules: &Rules, lease: &LeaseSlot, over: bool) {
         for limit in each(rules) {
             let of_limit = rules

@@ -8,7 +8,7 @@ const PRELUDE: u64 = 12;
 const CHECKSUM: u64 = 4;
 
 /// Parses a body of `application/vnd.amazon.eventstream`, in pieces of any size. Bedrock streams
-/// its answers in such messages. It keeps a few bytes of state and none of the stream.
+/// its answers in such messages. The parser keeps a few bytes of state and none of the stream.
 ///
 /// A message consists of a prelude, headers, a payload and a checksum. The headers and checksums
 /// are not read.
@@ -28,7 +28,7 @@ impl Messages {
     /// Parses the next piece, and passes the parts of its payloads to `part`.
     ///
     /// # Errors
-    /// If it is not such a stream. No more of it can be read.
+    /// [`Misfit`] if the body is not such a stream. Then no more of the body can be read.
     pub(super) fn feed(
         &mut self,
         mut piece: &[u8],

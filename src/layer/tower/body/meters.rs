@@ -29,7 +29,7 @@ struct Events {
     count: u64,
 }
 
-/// The reason why something in a body gives no amount: a label for metrics, and a text for the log.
+/// The reason why a value in a body is not an amount: a label for metrics, and a text for the log.
 pub(super) type Ignored = (&'static str, &'static str);
 
 /// The most pieces of one frame that are read.
@@ -54,7 +54,7 @@ impl BodyMeters {
     /// Measures a frame's data, without a copy.
     ///
     /// # Errors
-    /// [`Ignored`] if something in it gives no amount.
+    /// [`Ignored`] if a value in the data is not an amount.
     pub(super) fn frame(
         &mut self,
         rules: &SettlementRules,
@@ -92,9 +92,9 @@ impl BodyMeters {
         Ok(())
     }
 
-    /// Returns the amount for a rule, which may be compared with `base`. `over` says if the body is
-    /// over. If nothing has come before, there is no amount: a body that is cut off before it
-    /// begins does not say that nothing was used.
+    /// Returns the amount for a rule, which may be compared with `base`. `over` is `true` if the
+    /// body is over. If nothing has come before, there is no amount: a body that is cut off before
+    /// it begins does not say that nothing was used.
     pub(super) fn amount(&self, rule: &Settle, _base: u64, over: bool) -> Option<u64> {
         match &rule.source {
             Source::Bytes(tokens) => (over || self.bytes > 0).then(|| tokens(self.bytes)),

@@ -38,7 +38,7 @@ enum Over {
 struct MoreTokens {
     limit: LimitName,
     tokens: u64,
-    // The mutex makes the future `Sync`, like the rest of the body. It is never locked, only
+    // The mutex makes the future `Sync`, like the rest of the body. The mutex is never locked, only
     // accessed by `get_mut`.
     more: Mutex<Asked>,
 }

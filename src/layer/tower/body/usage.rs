@@ -39,7 +39,7 @@ impl UsageReader {
     /// Reads a piece of the body.
     ///
     /// # Errors
-    /// [`Ignored`] if a value gives no amount, or if no more of the body can be read.
+    /// [`Ignored`] if a value is not an amount, or if no more of the body can be read.
     pub(super) fn read(&mut self, paths: &Paths, piece: &[u8]) -> Result<(), Ignored> {
         let Self { reader, framing } = self;
         let part = |part: Part<'_>| match part {

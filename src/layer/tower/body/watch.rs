@@ -22,8 +22,8 @@ use crate::{
     telemetry::UsageBody,
 };
 
-/// Looks at the frames of a body, and settles its lease by what was used. If it is dropped before
-/// the body ends, the amounts that were counted so far stand.
+/// Looks at the frames of a body, and settles its lease by the real use. If the watch is dropped
+/// before the body ends, the amounts that were counted so far are kept.
 pub(crate) struct Watch {
     policy: Policy,
     /// `None` if the request passed without a lease: then there are only trailers to strip.
@@ -79,7 +79,7 @@ impl Watch {
         &self.policy.rules.settlement
     }
 
-    /// Reports that something gives no amount, if a rule needs to read the body.
+    /// Reports a value that is not an amount, if a rule needs to read the body.
     fn ignored(&mut self, (label, reason): Ignored) {
         let is_news = self.findings.goes_wrong();
         let mut rules = self.rules().body.iter();
@@ -155,7 +155,7 @@ impl Watch {
         });
     }
 
-    /// Settles the lease by what was found until now. `over` says if the body is over.
+    /// Settles the lease by what was found until now. `over` is `true` if the body is over.
     fn settle(&mut self, over: bool) {
         let rules = &self.policy.rules.settlement.body;
         if self.begun {

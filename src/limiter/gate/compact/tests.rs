@@ -45,7 +45,7 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
     bucket
 }
 
-/// Checked for many changes from one record to the next.
+/// Checks many changes from one record to the next.
 #[test]
 fn a_compact_image_keeps_everything_that_decides() {
     let mut random = fastrand::Rng::with_seed(7);

@@ -19,7 +19,7 @@ pub(super) struct CompactKey {
     pub(super) shared: Arc<SharedKeyPart>,
 }
 
-/// The part that many keys have in common. They share one copy of it.
+/// The part that many keys have in common. These keys share one copy of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SharedKeyPart {
     pub(super) resource: Resource,

@@ -32,7 +32,7 @@ const KINS: usize = 32;
 pub(super) struct IdleSweep {
     /// Every awake gate once. The gate whose last look is longest ago comes first.
     awake: VecDeque<Awake>,
-    /// The shared parts of the last keys.
+    /// The key parts that were shared last.
     shared_parts: Vec<Arc<SharedKeyPart>>,
 }
 
@@ -44,7 +44,7 @@ struct Awake {
 }
 
 impl IdleSweep {
-    /// Returns the key of a bucket. It shares the common part with other keys, if that part is
+    /// Returns the key of a bucket. The key shares the common part with other keys, if that part is
     /// still kept.
     pub(super) fn key(&mut self, key: &BucketKey) -> CompactKey {
         let shared = match self.shared_parts.iter().find(|shared| shared.is_of(key)) {

@@ -2,8 +2,8 @@
 
 use crate::limiter::gate::{grant::GateDecision, state::Waiter};
 
-/// Sends decisions. It must not be called under the lock: if nobody takes a grant, it goes back to
-/// the gate.
+/// Sends decisions. Must not be called under the lock: if nobody takes a grant, the grant goes back
+/// to the gate.
 pub(super) fn answer(decisions: Vec<(Waiter, GateDecision)>) {
     for (waiter, decision) in decisions {
         let _ = waiter.reply.send(decision);

@@ -35,8 +35,8 @@ use crate::{
     telemetry::{self, Retry},
 };
 
-/// The part of the last round trip, as its divisor, for which the loop waits for requests of the
-/// tasks that it has woken.
+/// The divisor of the last round trip that gives the time for which the loop waits for new requests
+/// of the tasks that it has woken.
 const GATHER: u32 = 4;
 
 /// Starts the write loop of a gate.
@@ -190,7 +190,7 @@ async fn write_all(gate: Arc<Gate>) {
     }
 }
 
-/// Ends the loop if there is nothing to write. Returns `true` if it is over.
+/// Ends the loop if there is nothing to write. Returns `true` if the loop is over.
 fn rest(gate: &Gate) -> bool {
     let mut state = gate.lock();
     if state.has_work() {
@@ -203,8 +203,8 @@ fn rest(gate: &Gate) -> bool {
 
 /// Waits for tasks that decisions have woken together and that may ask for the same bucket again,
 /// so that the next write carries all their requests and those in the queue. Waits while more
-/// requests come, and at most for `most`. Otherwise the first task would start a write alone, the
-/// others would wait for the write after it, and they would stay apart for ever.
+/// requests come, and at most for `most`. Otherwise the first task would start a write alone, and
+/// the others would wait for the write after it. That would repeat with every write.
 async fn gather(gate: &Gate, woken: usize, most: Duration) {
     let until = pacing::now() + most;
     let mut waiting = gate.lock().queue.len();
@@ -218,9 +218,9 @@ async fn gather(gate: &Gate, woken: usize, most: Duration) {
     }
 }
 
-/// Waits until the next write is worth sending, but not past a deadline: a write starts early
-/// enough for the requests that need it. If the store throttles, requests that need it earlier are
-/// told so instead.
+/// Waits until the next write is worth sending, but not past a deadline: the write starts early
+/// enough for every request that waits. If the store throttles, requests that need an earlier write
+/// get no decision.
 async fn pace(gate: &Gate) {
     let now = pacing::now();
     let mut late = Vec::new();
@@ -251,7 +251,7 @@ async fn pace(gate: &Gate) {
     }
 }
 
-/// Answers the requests whose deadline is before a write can be back: there is no decision.
+/// Answers the requests whose deadline is before the answer of a write: they get no decision.
 /// Otherwise the write would be done for nobody.
 fn reject_overdue(gate: &Gate) {
     let back = pacing::now() + gate.context.round_trip.mean() / 2;

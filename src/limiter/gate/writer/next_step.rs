@@ -40,10 +40,10 @@ pub(super) enum NextStep {
 /// `looked` is `true` if the store has just shown the bucket.
 pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
     loop {
-        // Never mint tokens. By a clock that is ahead, a live bucket looks expired; by a clock that
-        // is behind, a new bucket begins in the past. Any answer of the store, to another gate too,
-        // shows how far the clock is off, and may come at any time. So check this before the time
-        // is read.
+        // Never mint tokens. With a clock that is ahead, a live bucket looks expired. With a clock
+        // that is behind, a new bucket begins in the past. Any answer of the store, to another gate
+        // too, shows how far the clock is off, and may come at any time. So check this before the
+        // time is read.
         let timeless = gate.context.is_timeless();
         let time = gate.context.now();
         let now = time.at;
@@ -67,8 +67,8 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
             None => NextStep::Nothing,
             Some(batch) if batch.limits.is_none() && state.seen.live(now).is_none() => {
                 if !looked {
-                    // The bucket is unknown, or expired by an image that writes of others may have
-                    // made old.
+                    // The bucket is unknown; or the last image has expired, but other processes may
+                    // have written since.
                     return NextStep::Look(batch);
                 }
                 // The bucket is gone, and nobody asks for a new one.
@@ -123,8 +123,8 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
     }
 }
 
-/// Returns the write that takes tokens for settled leases, if it was refused too often. It is done
-/// whatever the bucket holds.
+/// Returns the write that takes tokens for settled leases, if it was refused too often. Such a
+/// write is done even if the bucket does not hold the tokens.
 fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
     let most = if gate.context.background.is_closed() {
         1
@@ -155,8 +155,8 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
 /// has expired begins full, because it was unused for longer than it takes to fill. Returns `None`
 /// if there are no other shards any more, or the read fails.
 pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
-    // The first shard says how many shards there are. If this is the first shard, ask the second
-    // one.
+    // The first shard says how many shards there are. If the bucket of this gate is the first
+    // shard, ask the second shard.
     let witness = BucketKey {
         shard: u32::from(gate.key.shard == 0),
         ..gate.key.clone()

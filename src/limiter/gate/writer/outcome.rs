@@ -31,8 +31,8 @@ use crate::{
 };
 
 /// Handles a write that was refused: keeps the image that came back, denies the requests that did
-/// not fit, and puts the others back. A request fits by the refill up to the time at which the
-/// write was planned.
+/// not fit, and puts the others back. Only the refill up to the time at which the write was planned
+/// counts.
 pub(super) fn refuse(
     gate: &Gate,
     Write {
@@ -167,13 +167,13 @@ pub(super) fn apply(
     let time = gate.context.now();
     let now = time.at;
     let mut state = gate.lock();
-    // The write carried limits alone, for requests that still wait. This image decides them,
-    // however short the time is for which an image counts as fresh. Otherwise processes with
-    // different limits would replace each other's limits for ever.
+    // The write carried limits alone, for requests that still wait. This image decides these
+    // requests, even if images never count as fresh. Otherwise processes with different limits
+    // would replace each other's limits again and again.
     let carried = batch.waiters.is_empty() && batch.limits.is_some();
     state.pace.written(!batch.waiters.is_empty(), pacing::now());
     if matches!(pending_write, PendingWrite::Create(_)) {
-        // What is known of the other writers belongs to another item.
+        // The estimates of the other writers belong to another item.
         state.others.forget();
     }
     state.others.saw(
@@ -191,7 +191,8 @@ pub(super) fn apply(
     // Most waiters have the same limits.
     let mut last: Option<(Limits, Amounts)> = None;
     let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());
-    // The amounts of the waiters behind this one in the batch, which start after it.
+    // The amounts of the requests behind the current one in the batch. Those requests start after
+    // it.
     let mut behind = LedgerDelta::new();
     let grants: Vec<_> = batch
         .waiters
@@ -236,9 +237,9 @@ pub(super) fn apply(
     confirm(batch.confirmations, &Ok(()));
 }
 
-/// Returns when a granted request may start, epoch ms; 0 if at once. It starts when the debt that
-/// it caused is refilled. `behind` sums up what was granted behind it in the batch; its own amounts
-/// are added.
+/// Returns the time at which a granted request may start, epoch ms; 0 if at once. The request
+/// starts when the debt that it caused is refilled. `behind` sums up what was granted behind it in
+/// the batch; the amounts of this request are added to `behind`.
 fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, now: i64) -> i64 {
     let mut starts = 0;
     for (limit, amount) in waiter
@@ -262,8 +263,9 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
     starts
 }
 
-/// Tells the requests of a batch that there is no decision. `keep` keeps its differences for a
-/// later write; the failed write must not have been done.
+/// Tells the requests of a batch that there is no decision. If `keep` is `true`, the differences of
+/// the batch are kept for a later write. Set it only if it is certain that the failed write was not
+/// done.
 pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bool) {
     if matches!(error, Unavailable::Store(error) if error.kind() == StoreErrorKind::Unknown) {
         gate.context.write_ended(false);
@@ -286,7 +288,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
         || (gate.context.background.is_closed() && state.failures > 1);
     if keep && !give_up {
         state.keep_pending(batch.pending, batch.confirmations);
-        // Not at once: the write loop would spin while the store is down.
+        // Do not write at once: the write loop would spin while the store is down.
         let step = gate.context.settings.flush_after.max(LEAST_PAUSE);
         let pause = step.saturating_mul(2u32.saturating_pow(state.failures.min(6)));
         gate.flush_later(state, pause);

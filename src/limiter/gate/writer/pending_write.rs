@@ -39,8 +39,8 @@ impl PendingWrite {
         state.last_write.as_ref() == Some(self.id())
     }
 
-    /// Returns how the write ended. If it was refused and the item shows its own id, it was done
-    /// before, and this is the second answer.
+    /// Returns how the write ended. If the write was refused, but the item shows the id of this
+    /// write, an earlier try of the write was done.
     fn own(&self, outcome: WriteOutcome) -> WriteOutcome {
         match outcome {
             WriteOutcome::Refused(Some(state)) if self.has_written(&state) => {
@@ -78,8 +78,8 @@ impl PendingWrite {
     }
 }
 
-/// Sends a write, and sends it again if its answer was lost. A write that is busy or not applied
-/// has changed nothing.
+/// Sends a write, and sends it again if its answer was lost. If the error says that the store is
+/// busy or has not applied the write, nothing has changed.
 pub(super) async fn execute(gate: &Gate, write: &mut Write) -> Result<WriteOutcome, StoreError> {
     let pending_write = &mut write.pending_write;
     let gives = write.batch.changes.iter().any(|change| change.give > 0);

@@ -5,7 +5,7 @@
 //! | the store is busy, for this key or at all | after a pause that grows ([`pacing`](crate::limiter::gate::pacing)), up to [`MOST_REFUSALS`] times in a row | the requests get no decision |
 //! | the condition failed, and the bucket has the tokens | at once, up to [`MOST_RACES`] times for one request | `Contended` |
 //! | the condition failed, and the bucket is short | not at all for these requests | they are denied |
-//! | the answer was lost | once, with a guard; a write that gives tokens back is only looked for | no decision |
+//! | the answer was lost | once, with a guard; a write that gives tokens back is not repeated, a read shows if it was done | no decision |
 //! | a settlement was not written | after a pause that doubles, up to [`MOST_FAILURES`] times | it is dropped with a warning |
 //! | a write that takes tokens for settled leases was refused | at once; with one condition after [`MOST_REFUSED_TAKES`] times, with none after [`MOST_REFUSED_OVERDUE`] | it is written |
 //! | a transaction conflicts | after a random pause, up to [`MOST_TRANSACTION_TRIES`] times | `Contended` |
@@ -21,8 +21,8 @@ pub(crate) const MOST_REFUSALS: u32 = 50;
 /// The number of failures in a row after which pending differences are dropped.
 pub(crate) const MOST_FAILURES: u32 = 10;
 
-/// The smallest step of the pauses between these tries. It is used if differences are to be written
-/// at once.
+/// The smallest step of the pauses between these tries. This step applies if the flush time is
+/// shorter.
 pub(crate) const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The number of lost races in a row after which a request gets no decision.
@@ -31,8 +31,9 @@ pub(crate) const MOST_RACES: u32 = 50;
 /// The number of tries of a transaction that conflicts with other writes.
 pub(crate) const MOST_TRANSACTION_TRIES: u32 = 12;
 
-/// The number of refusals in a row after which a write that takes tokens for settled leases has one
-/// condition left, that no tokens were added since the image; and the number after which it has no
-/// condition at all. Otherwise the writes of others could keep a debt from being written for ever.
+/// The numbers of refusals in a row after which a write that takes tokens for settled leases is
+/// sent with fewer conditions: after the first number, the only condition is that no tokens were
+/// added since the image; after the second number, there is none. Otherwise the writes of others
+/// could prevent a debt from ever being written.
 pub(crate) const MOST_REFUSED_TAKES: u32 = 3;
 pub(crate) const MOST_REFUSED_OVERDUE: u32 = 10;

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// failing: [`RateLimiterBuilder::breaker`](crate::limiter::RateLimiterBuilder::breaker).
 ///
 /// The breaker opens after [`failures`](Self::failures) failures in a row, or when as many of the
-/// last calls have failed as [`failure_rate`](Self::failure_rate) says. While it is open, acquires
-/// that would have to ask the store fail at once, with
+/// last calls have failed as [`failure_rate`](Self::failure_rate) says. While the breaker is open,
+/// acquires that would have to ask the store fail at once, with
 /// [`Unavailable::BreakerOpen`](crate::error::Unavailable::BreakerOpen). After 50 ms one acquire
 /// asks the store as a probe. If the probe fails, another one follows after twice that time, up to
 /// the [`cool_down`](Self::cool_down). When the store answers, the breaker closes.
@@ -21,8 +21,8 @@ use std::time::Duration;
 /// busy bucket, and the store is not down. Transactions that fail do not count either, because too
 /// many transactions may be the cause.
 ///
-/// Requests that need no store call are served while the breaker is open: grants from tokens taken
-/// ahead, denials of buckets that are known to be short. Settlements are still written. A
+/// Requests that need no store call are served while the breaker is open: grants from prefetched
+/// tokens, denials of buckets that are known to be short. Settlements are still written. A
 /// successful settlement also closes the breaker. With `failure_rate`, only a successful probe
 /// does: in a half-broken store some write always succeeds.
 ///

@@ -27,7 +27,8 @@ use crate::{
 /// meantime.
 const MOST_RACES: u32 = 10;
 
-/// Replaces the config of a scope. Attributes that others have stored beside the limits stay.
+/// Replaces the config of a scope. Attributes that other programs have stored in addition to the
+/// limits stay.
 pub(super) async fn put(
     client: &Client,
     table: &str,

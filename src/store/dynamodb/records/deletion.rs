@@ -18,8 +18,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Deletes the entity and returns the number of deleted items. It is safe to repeat: after an
-/// interruption, call it again.
+/// Deletes the entity and returns the number of deleted items. A deletion is safe to repeat: after
+/// an interruption, call it again.
 pub(super) async fn delete(
     client: &Client,
     table: &str,

@@ -30,8 +30,8 @@ pub(crate) struct PartitionQuery {
 /// The bounds of a page.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach<'a> {
-    /// The greatest range key. If it is given, the listing's text is the least range key and no
-    /// prefix.
+    /// The greatest range key. If a greatest key is given, the listing's text is the least range
+    /// key and no prefix.
     pub(super) highest: Option<&'a str>,
     /// The maximum number of rows.
     pub(super) rows: Option<i32>,

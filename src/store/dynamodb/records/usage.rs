@@ -64,7 +64,8 @@ pub(super) async fn list(
         ),
     };
     let (lowest, highest) = match &query.subject {
-        // Sorted by resource first, so the key cannot select windows. They are filtered afterwards.
+        // These keys are sorted by resource first, so the key condition cannot select windows. The
+        // windows are filtered afterwards.
         UsageSubject::Entity(_) => (USAGE.to_owned(), after(USAGE)),
         UsageSubject::EntityResource(_, resource) => bounds(query, &format!("{USAGE}{resource}#")),
         UsageSubject::Resource(_) => bounds(query, USAGE_BY_RESOURCE),
@@ -131,7 +132,8 @@ fn bounds(query: &UsageQuery, prefix: &str) -> (String, String) {
     (format!("{prefix}{lowest}"), highest)
 }
 
-/// Returns the shortest spelling of a window's beginning. It sorts before the other spellings.
+/// Returns the shortest spelling of a window's beginning. This spelling sorts before the other
+/// spellings.
 fn shortest(time: &str) -> &str {
     let month = time.strip_suffix("-01T00:00:00Z");
     month

@@ -112,7 +112,7 @@ async fn a_list_does_not_grow_behind_a_dictionary() {
             [r#""rpm";q=5;w=60, "tpm";q=1000;w=60"#]
         );
     }
-    // Lists of others, valid or not.
+    // Lists that other layers or the service have set, valid or not.
     for own in [
         r#""own";r=7"#,
         "own;r=7",

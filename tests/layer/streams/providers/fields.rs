@@ -228,13 +228,14 @@ async fn cache_reads_are_taken_out_of_the_tokens_in() {
             10_000,
             2_000,
         ),
-        // A gateway reports both. The prompt tokens include everything.
+        // A gateway reports both kinds of fields. The prompt tokens include everything.
         (
             r#""prompt_tokens":10000,"prompt_tokens_details":{"cached_tokens":8000},"cache_read_input_tokens":8000,"cache_creation_input_tokens":500"#,
             10_000,
             2_000,
         ),
-        // A number of cache reads above the prompt tokens is not part of them.
+        // If the cache reads are more than the prompt tokens, they are not part of the prompt
+        // tokens.
         (
             r#""prompt_tokens":4142,"prompt_tokens_details":{"cached_tokens":4328}"#,
             8_470,

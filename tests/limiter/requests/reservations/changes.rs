@@ -165,8 +165,8 @@ async fn the_debt_of_a_waiter_is_bounded_by_the_rate_that_another_process_stored
     }
 }
 
-/// Ten tokens an hour: without a debt, the bucket would be full and expire after seven hours. It
-/// owes 20 hours of refill.
+/// Ten tokens an hour: without a debt, the bucket would be full and expire after seven hours. The
+/// bucket owes 20 hours of refill.
 #[tokio::test(start_paused = true)]
 async fn a_bucket_in_debt_does_not_expire_before_it_is_paid() {
     let (limiters, store) = gated(2, ms(5));

@@ -42,7 +42,7 @@ async fn a_child_and_its_parent_reserve_together() {
         tasks.push(starts.wait(number, 5, ask(&limiter, who, 5).until_ready(LONG)));
         tokio::time::sleep(ms(20)).await;
     }
-    // One transaction each, and no single write.
+    // Each request sends one transaction, and no single write.
     assert_eq!((store.writes() - writes, store.calls() - calls), (0, 4));
     // A request that does not wait is denied.
     let wait = stated_wait(ask(&limiter, "ann", 1).await);

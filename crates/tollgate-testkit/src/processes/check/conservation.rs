@@ -14,9 +14,9 @@ pub struct Conservation {
     /// The most millitokens by which an image exceeded a perfect bucket with the widening of the
     /// rule.
     pub above_perfect: i64,
-    /// The refill from the first image to the last one, less what came into the bucket and its
-    /// consumption counter. It includes refill that did not fit into a full bucket, and refill that
-    /// was lost. Negative if tokens were minted.
+    /// The refill from the first image to the last one, minus what came into the bucket and its
+    /// consumption counter. The difference includes refill that did not fit into a full bucket, and
+    /// refill that was lost. Negative if tokens were minted.
     pub lost: i64,
     /// `true` if a perfect bucket would have been full again after the first charge, or nearly
     /// full: less than the refill of the widening was missing.

@@ -21,8 +21,8 @@ pub(crate) enum Step {
 /// period · 1000, so nothing is rounded.
 ///
 /// The rule is: over any interval, at most the capacity plus the refill of the interval widened by
-/// a time. It holds if and only if a perfect bucket, whose capacity is larger by the refill of that
-/// time, never falls below zero.
+/// a time. The rule holds if and only if a perfect bucket, whose capacity is larger by the refill
+/// of that time, never falls below zero.
 #[derive(Clone, Debug)]
 pub(super) struct PerfectBucket {
     parameters: Parameters,
@@ -53,7 +53,8 @@ impl PerfectBucket {
     pub(super) fn advance(&mut self, at: i64) {
         let elapsed = self.at.map_or(0, |last| (at - last).max(0));
         let refilled = self.level + i128::from(self.parameters.amount) * i128::from(elapsed);
-        // An allowance may have raised the level above the capacity. It stays until it is used.
+        // An allowance may have raised the level above the capacity. Then the level stays until it
+        // is used.
         self.level = refilled.min(self.full.max(self.level));
         if self.at.is_some() {
             self.highest = self.highest.max(Some(self.level));

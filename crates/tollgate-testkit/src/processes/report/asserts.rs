@@ -6,8 +6,9 @@ use super::Report;
 
 /// Assertions. A failed one panics with the whole report.
 impl Report {
-    /// Asserts that no bucket has granted more than the rule allows, by the times of the writes and
-    /// by the times of the grants, and that no bucket has held more than a perfect one.
+    /// Asserts that no bucket has granted more than the rule allows. The rule is checked by the
+    /// times of the writes and by the times of the grants. Also asserts that no bucket has held
+    /// more than a perfect one.
     #[track_caller]
     pub fn assert_nothing_minted(&self) {
         for bucket in &self.buckets {
@@ -45,8 +46,8 @@ impl Report {
         }
     }
 
-    /// Asserts that the consumption counters agree with the logs. They must be equal if every
-    /// request got an answer and a decision.
+    /// Asserts that the consumption counters agree with the logs. The counters and the logs must be
+    /// equal if every request got an answer and a decision.
     #[track_caller]
     pub fn assert_ledger(&self) {
         for bucket in &self.buckets {

@@ -99,7 +99,7 @@ impl BucketReport {
         );
         let conservation = match (&chains[..], &shards[..]) {
             ([chain], [(_, last)]) if last.shards == 1 => {
-                // Settlements are bounded neither by this capacity nor by the perfect bucket's.
+                // Neither this capacity nor the perfect bucket is a bound for settlements.
                 Conservation::of(
                     name,
                     parameters,
@@ -118,8 +118,8 @@ impl BucketReport {
                 .collect();
             let charged = mine.iter().map(|charge| charge.millitokens).sum();
             let mut logged = logged(worked, cost);
-            // A lost answer may be that of a prefetch, and a killed worker held the tokens that it
-            // had prefetched.
+            // A lost answer may belong to a prefetch. A killed worker held the tokens that it had
+            // prefetched.
             let ended = worked.log.last().map_or(0, |entry| entry.at);
             let unknown = mine.iter().filter(|charge| {
                 charge.write.is_none()

@@ -35,15 +35,15 @@ impl Room {
         Self { images, cost }
     }
 
-    /// Returns `true` if a request that was told `left` tokens was told that there are enough for
-    /// its cost.
+    /// Returns `true` if an answer that shows `left` remaining tokens shows enough for the cost.
     pub(super) fn is_told(&self, left: Option<i64>) -> bool {
         left.is_some_and(|left| left >= self.cost)
     }
 
-    /// Returns `true` if all buckets held the cost from `from` until `to` (epoch µs), extended at
-    /// both ends by `distance` and 20 ms: a process may know an image that old, and may take tokens
-    /// for other requests that late. Returns `false` if it is not known.
+    /// Returns `true` if all buckets held the cost during the whole time from `from` until `to`
+    /// (epoch µs), extended at both ends by `distance` and 20 ms: the image of a process may be
+    /// that old, and writes for other requests may arrive that late. Returns `false` if it is not
+    /// known.
     pub(super) fn was_there(&self, from: i64, to: i64, distance: Duration) -> bool {
         let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX / 4) + SCHEDULING;
         let (from, to) = (from - distance, to + distance);

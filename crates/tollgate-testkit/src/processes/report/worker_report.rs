@@ -25,8 +25,8 @@ pub struct WorkerReport {
     pub denied: u64,
     /// The number of denials that reported enough tokens for the request.
     pub denied_telling_room: u64,
-    /// The number of denials for which the buckets held the cost all the time, from one distance
-    /// and 20 ms before the request until one distance and 20 ms after the answer.
+    /// The number of denials although the buckets held the cost during the whole time from one
+    /// distance and 20 ms before the request until one distance and 20 ms after the answer.
     pub denied_with_room: u64,
     /// The number of requests without a decision, by reason.
     pub failed: BTreeMap<String, u64>,
@@ -36,7 +36,7 @@ pub struct WorkerReport {
     pub grant_p50: Duration,
     /// The 99th percentile of the latency of grants.
     pub grant_p99: Duration,
-    /// The median of the bare round trips.
+    /// The median time of a round trip to the store, without the time of the limiter.
     pub round_trip: Duration,
     /// The number of bucket writes that the store has answered.
     pub writes: u64,
@@ -53,7 +53,7 @@ impl WorkerReport {
             process: worked.process,
             killed: worked.killed,
             distance: worked.distance,
-            // The proxy sees one way and the engine. The other way has the same distance.
+            // The proxy sees half of the distance and the engine. The way back has the other half.
             round_trip: worked.distance / 2 + percentile(&mut counts.ways.clone(), 50),
             writes: counts.writes,
             failed_conditions: counts.failed_conditions,

@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_counter_that_comes_by_again_is_followed() {
-        // Both 1 and 2 found the counter 0. 2 was done first, and 3 brought the counter back to 0.
+        // Writes 1 and 2 both found the counter 0. Write 2 was done first, and write 3 brought the
+        // counter back to 0.
         let writes = [
             write(1, 0, 9, -2, Some(-2)),
             write(2, 0, 10, 5, Some(5)),

@@ -11,9 +11,9 @@ pub(super) struct Step {
     /// The step was done between these times.
     pub(super) sent: i64,
     pub(super) answered: i64,
-    /// The amount that it added to the counter.
+    /// The amount that the step added to the counter.
     pub(super) charge: i64,
-    /// The counter after it, if known.
+    /// The counter after the step, if known.
     pub(super) after: Option<i64>,
 }
 
@@ -76,9 +76,9 @@ pub(super) fn order(steps: &[Step]) -> Vec<usize> {
 
 impl Beginning {
     /// Extends this order by each step that may be next. If some steps found exactly this counter,
-    /// only by those.
+    /// extends it only by those.
     fn extended(mut self, steps: &[Step], tree: &mut Vec<(usize, Option<usize>)>) -> Vec<Self> {
-        // A step that was sent after another one was answered was not done before it.
+        // If a step was sent after another step was answered, it was not done before that step.
         let first_answer =
             |pending: &[usize]| pending.iter().map(|index| steps[*index].answered).min();
         while self.next < steps.len()

@@ -1,6 +1,6 @@
 //! Reads bucket writes and images from the bodies of requests and answers.
 //!
-//! It is independent of the library's own codec, so that errors in the codec show up as
+//! This reader is independent of the library's own codec, so that errors in the codec show up as
 //! differences.
 
 use std::collections::BTreeMap;

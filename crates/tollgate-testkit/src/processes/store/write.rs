@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 /// A write of one item.
 #[derive(Clone, Debug)]
 pub(crate) struct Write {
-    /// The worker that sent it.
+    /// The worker that sent the write.
     pub(crate) worker: usize,
     /// The partition key of the item.
     pub(crate) item: String,
-    /// The times at which it was sent to the engine and answered: epoch µs. It was done between
-    /// them.
+    /// The times at which the write was sent to the engine and answered: epoch µs. The engine did
+    /// the write between these times.
     pub(crate) sent: i64,
     pub(crate) answered: i64,
-    /// The millitokens that it adds to the consumption counter of each limit.
+    /// The millitokens that the write adds to the consumption counter of each limit.
     pub(crate) charges: BTreeMap<String, i64>,
-    /// `Some(true)` if the engine did it. `None` if its answer was lost on the way from the engine.
+    /// `Some(true)` if the engine did the write. `None` if the answer was lost on the way from the
+    /// engine.
     pub(crate) done: Option<bool>,
-    /// The item after it, if the answer contains it.
+    /// The item after the write, if the answer contains the item.
     pub(crate) image: Option<Image>,
 }
 

@@ -20,7 +20,7 @@ impl SteppedClock {
         }
     }
 
-    /// Sets the milliseconds by which it is ahead of the system clock.
+    /// Sets the milliseconds by which the clock is ahead of the system clock.
     pub(super) fn step(&self, ahead: i64) {
         self.ahead.store(ahead, Ordering::SeqCst);
     }

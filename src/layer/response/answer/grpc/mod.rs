@@ -80,8 +80,8 @@ fn code(reason: RefusalReason<'_>) -> Code {
 /// Returns the milliseconds until the client may retry by itself. A negative number forbids it.
 fn pushback(reason: RefusalReason<'_>, wait: Option<Duration>) -> Option<i32> {
     match (reason, wait) {
-        // Clients read it into an `i32`, which ends after 24 days. For a longer wait, they must not
-        // retry by themselves.
+        // Clients read the number into an `i32`, which ends after 24 days. If the wait is longer,
+        // they must not retry by themselves.
         (_, Some(wait)) => Some(i32::try_from(millis_up(wait)).unwrap_or(-1)),
         (RefusalReason::Denied(_) | RefusalReason::ExceedsCapacity(_), None) => Some(-1),
         // Clients do not retry other statuses.

@@ -25,8 +25,8 @@ pub(crate) struct ListFields {
     units: Vec<(LimitName, QuotaUnit)>,
 }
 
-/// The `RateLimit-Policy` field of a policy's own limits: one for all of them together, and one for
-/// each.
+/// The `RateLimit-Policy` field of a policy's own limits: one value for all limits together, and
+/// one for each limit.
 #[derive(Clone, Debug)]
 struct Own {
     limits: Limits,
@@ -89,8 +89,8 @@ impl ListFields {
         append(headers, left);
     }
 
-    /// Returns `RateLimit-Policy` for `statuses`. If they are the policy's own limits, the value
-    /// was made before.
+    /// Returns `RateLimit-Policy` for `statuses`. If `statuses` are those of the policy's own
+    /// limits, the value was made before.
     fn policy_of(&self, statuses: &[LimitStatus], partition: Option<&str>) -> Option<HeaderValue> {
         let made = self
             .own

@@ -1,7 +1,7 @@
 //! The older revisions of the draft, up to 7.
 //!
-//! They report what is left of one limit only: in a denial, the limit that takes longest to
-//! recover; otherwise, the limit that has the smallest part of its capacity left. The reset of a
+//! These revisions report what is left of one limit only: in a denial, the limit that takes longest
+//! to recover; otherwise, the limit that has the smallest part of its capacity left. The reset of a
 //! denial is its `Retry-After`, if it has one. Otherwise, it is the time until the limit is full
 //! again.
 

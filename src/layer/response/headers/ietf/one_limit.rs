@@ -46,8 +46,8 @@ impl OneLimitFields {
         append(headers, value);
     }
 
-    /// Returns the value of `RateLimit`. It is written from its end, so that it needs no buffer
-    /// that can grow.
+    /// Returns the value of `RateLimit`. The value is written from its end, so that it needs no
+    /// buffer that can grow.
     fn value(&self, left: i64) -> Option<HeaderValue> {
         let mut text = [0; NAME + DIGITS + TIME.len() + DIGITS];
         let end = number_before(

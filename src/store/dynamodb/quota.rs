@@ -46,10 +46,18 @@ pub(super) fn period(
         }
     };
     if parameters.refill_amount() > 0 {
-        // Nothing refills beside the calendar of a quota.
-        return match (item.contains_key(RESET_SCHEDULE), schedule(item, limit)) {
-            (true, Some(_)) => Err(own()),
-            _ => Ok(None),
+        // Nothing refills beside the periods of a quota.
+        let is_set = |value: &AttributeValue| value.as_s().map_or(true, |text| text != NO_SCHEDULE);
+        let session = [LimitField::SessionLength, LimitField::SessionStart].map(attribute);
+        if let Some(session) = session
+            .into_iter()
+            .find(|name| item.get(name).is_some_and(is_set))
+        {
+            return Err(session);
+        }
+        return match schedule(item, limit) {
+            Some(_) => Err(own()),
+            None => Ok(None),
         };
     }
     let number = |field| {

@@ -103,7 +103,7 @@ impl RefillRule {
 
     /// Returns the time until the limit is full at once, milliseconds; `i64::MAX` for a token
     /// bucket.
-    pub(super) fn renewed_in(self) -> i64 {
+    pub(crate) fn renewed_in(self) -> i64 {
         self.renewed_in
     }
 

@@ -34,7 +34,8 @@ pub struct LimitStatus {
     /// more than the capacity, so that it never fits.
     #[serde(rename = "retry_after_seconds", serialize_with = "optional_seconds")]
     pub retry_after: Option<Duration>,
-    /// The time until the bucket is full again, if nobody takes tokens.
+    /// The time until the bucket is full again, if nobody takes tokens. For a quota, the time until
+    /// its period ends, even if nothing was used. 0 for a session that has not begun.
     #[serde(rename = "reset_after_seconds", serialize_with = "seconds")]
     pub reset_after: Duration,
 }

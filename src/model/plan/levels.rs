@@ -118,13 +118,19 @@ pub fn status(
         } else {
             rule.wait(level, amount)
         };
+        // The end of a quota's period does not depend on the anchor.
         wait.map(|wait| {
-            if wait == 0 {
-                0
+            if wait == 0 || rule.is_quota() {
+                wait
             } else {
                 wait.saturating_add(ahead)
             }
         })
+    };
+    let reset_after = if rule.is_quota() {
+        rule.renewed_in().max(0)
+    } else {
+        wait(rule.capacity()).unwrap_or(i64::MAX)
     };
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
     LimitStatus {
@@ -133,7 +139,7 @@ pub fn status(
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
         retry_after: wait(amount).map(millis),
-        reset_after: millis(wait(rule.capacity()).unwrap_or(i64::MAX)),
+        reset_after: millis(reset_after),
     }
 }
 

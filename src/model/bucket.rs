@@ -112,6 +112,11 @@ impl BucketState {
         }
     }
 
+    /// Returns the time before which tokens may be spent: epoch ms. `None` for any time.
+    pub(crate) fn valid_until(&self) -> Option<i64> {
+        self.stamps.as_ref()?.valid_until
+    }
+
     /// Sets the time before which tokens may be spent: epoch ms.
     pub(crate) fn set_valid_until(&mut self, end: Option<i64>) {
         let mut stamps = self.stamps.take().unwrap_or_default();

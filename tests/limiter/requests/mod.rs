@@ -19,6 +19,7 @@ mod flaky_store;
 mod foreign_items;
 mod histories_of_all_features;
 mod histories_of_one_bucket;
+mod histories_of_quotas;
 mod histories_of_shards;
 mod hot_keys;
 mod idle_callers;

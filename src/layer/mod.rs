@@ -79,13 +79,16 @@
 //! the request has to cost less, or the limit needs a larger capacity.
 
 pub mod cost;
-mod header_name;
+mod headers;
 pub mod keys;
+mod lease;
 mod policy;
+mod refusal;
 mod request;
 mod response;
 pub mod routes;
 mod settle;
+mod terms;
 mod tower;
 #[cfg(feature = "usage-body")]
 mod usage;
@@ -94,15 +97,15 @@ mod usage;
 pub use self::tower::ServiceBuilderExt;
 pub use self::tower::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
 pub use cost::{Estimate, Learn};
+pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit};
 pub use keys::{Key, KeyExtractor, MissingKey};
-pub use policy::{InvalidPolicy, OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
-pub use request::{BoundLimiter, LeaseHandle, RateLimitStatus, RequestHead, ShadowVerdict};
-pub use response::{
-    answer::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn},
-    headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit},
-};
+pub use lease::{LeaseHandle, RateLimitStatus, ShadowVerdict};
+pub use policy::{OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
+pub use refusal::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn};
+pub use request::BoundLimiter;
 pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle, RoutesSource};
 pub use settle::{Outcome, ResponseHead, Settle, TopUp};
+pub use terms::{InvalidPolicy, RequestHead};
 #[cfg(feature = "usage-body")]
 pub use usage::Usage;
 

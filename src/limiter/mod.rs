@@ -97,4 +97,4 @@ pub use runtime::Breaker;
 pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
 pub(crate) use lease::More;
-pub(crate) use terms::{FallbackOptions, Shadow, Started, WaitOptions};
+pub(crate) use terms::{FallbackOptions, LeftOfOne, Shadow, Started, WaitOptions};

@@ -6,8 +6,8 @@ use syn::Item;
 
 use crate::{ModulePath, Sources};
 
-/// Returns the names of structs, enums, unions and traits that several modules define, with those
-/// modules. Two definitions in one module are one: `#[cfg]` leaves only one of them.
+/// Returns the names of structs, enums, unions, traits and type aliases that several modules define,
+/// with those modules. Two definitions in one module are one: `#[cfg]` leaves only one of them.
 pub fn defined_twice(sources: &Sources) -> BTreeMap<String, BTreeSet<ModulePath>> {
     let mut names = BTreeMap::<_, BTreeSet<_>>::new();
     for module in sources.modules.values() {
@@ -17,6 +17,7 @@ pub fn defined_twice(sources: &Sources) -> BTreeMap<String, BTreeSet<ModulePath>
                 Item::Enum(item) => &item.ident,
                 Item::Union(item) => &item.ident,
                 Item::Trait(item) => &item.ident,
+                Item::Type(item) => &item.ident,
                 _ => continue,
             };
             names

@@ -26,6 +26,20 @@ const HOUSE: &[Floors<'_>] = &[
         ],
     },
     Floors {
+        folder: "layer",
+        floors: &[
+            &["tower"],
+            &["routes"],
+            &["request"],
+            &["response"],
+            &["lease"],
+            &["policy"],
+            &["cost", "headers", "refusal", "settle"],
+            &["keys", "usage"],
+            &["terms"],
+        ],
+    },
+    Floors {
         folder: "limiter",
         floors: &[
             &["admin"],

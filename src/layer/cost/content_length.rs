@@ -3,7 +3,7 @@
 use http::header::CONTENT_LENGTH;
 
 use super::{Estimate, amount_or_warn};
-use crate::layer::{RequestHead, settle::single_amount};
+use crate::layer::{RequestHead, terms::single_amount};
 
 /// The estimate that [`content_length`] returns.
 #[derive(Clone, Copy, Debug)]

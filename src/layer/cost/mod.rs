@@ -21,8 +21,8 @@ use http::HeaderName;
 
 use super::{
     RequestHead,
-    header_name::header_name,
-    settle::{BadAmount, single_amount},
+    terms::header_name,
+    terms::{BadAmount, single_amount},
 };
 use crate::telemetry;
 

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 use super::{Estimate, amount_or_warn};
 use crate::layer::{
     RequestHead,
-    settle::{BadAmount, amount},
+    terms::{BadAmount, amount},
 };
 
 /// The estimate that [`query_parameter`] returns.

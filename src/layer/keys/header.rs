@@ -8,7 +8,7 @@ use super::{
     Key, KeyExtractor, MissingKey,
     form::{KeyForm, only},
 };
-use crate::layer::{RequestHead, header_name::header_name};
+use crate::layer::{RequestHead, terms::header_name};
 
 /// The extractor that [`header`], [`hashed_header`] and [`bearer_token`] return.
 #[derive(Clone, Debug)]

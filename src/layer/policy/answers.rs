@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{InvalidPolicy, PolicyLimits};
 use crate::layer::{
     Answer, Dialect, Jitter, QuotaUnit, ReportLimits,
-    response::headers::{Dialects, PartitionKeys},
+    headers::{Dialects, PartitionKeys},
 };
 
 /// The rules for the answers and headers that clients get.

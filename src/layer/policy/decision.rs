@@ -15,7 +15,7 @@ pub(crate) struct DecisionRules {
     pub(crate) on_unavailable: OnUnavailable,
     pub(crate) without_parent: bool,
     pub(crate) prefetch: Option<Prefetch>,
-    pub(crate) together: bool,
+    pub(crate) in_one_transaction: bool,
     /// `true` if the handler acquires the lease.
     pub(crate) in_handler: bool,
     /// `true` if responses report the denials of limits in shadow mode.
@@ -90,7 +90,7 @@ pub(super) struct DecisionDraft {
     pub(super) on_unavailable: OnUnavailable,
     pub(super) without_parent: bool,
     pub(super) prefetch: Option<Prefetch>,
-    pub(super) together: bool,
+    pub(super) in_one_transaction: bool,
     pub(super) in_handler: bool,
     pub(super) reports_shadow: bool,
     pub(super) shadow: bool,
@@ -120,7 +120,7 @@ impl DecisionDraft {
             on_unavailable: self.on_unavailable,
             without_parent: self.without_parent,
             prefetch: self.prefetch,
-            together: self.together,
+            in_one_transaction: self.in_one_transaction,
             in_handler: self.in_handler,
             reports_shadow: self.reports_shadow,
             fallback: (!plain).then(|| {

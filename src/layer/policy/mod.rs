@@ -15,7 +15,6 @@ mod builder;
 mod cost;
 mod decision;
 mod exempt;
-mod invalid;
 mod limits;
 mod rules;
 mod settlement;
@@ -29,20 +28,20 @@ use http::{
 };
 
 use super::{
+    InvalidPolicy,
+    headers::SHADOW,
     keys::{ClientIp, KeyExtractor, fixed, peer_ip},
-    response::shadow_header::SHADOW,
+    terms::PolicyLimits,
 };
 use crate::model::{Limit, Limits};
 
 pub use builder::PolicyBuilder;
 pub use decision::OnUnavailable;
-pub use invalid::InvalidPolicy;
 pub use subject::OnMissingKey;
 
 pub(super) use answers::AnswerRules;
 pub(super) use cost::{CostRules, LEAST};
 pub(super) use decision::DecisionRules;
-pub(super) use limits::PolicyLimits;
 pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;

@@ -1,6 +1,6 @@
 //! The checked parts of a policy.
 
-use crate::layer::{ReportLimits, response::headers::OneLimitFields};
+use crate::layer::{ReportLimits, headers::OneLimitFields};
 
 use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
 

@@ -4,11 +4,14 @@ use http::{HeaderMap, HeaderValue, header::TRAILER};
 
 use super::{InvalidPolicy, PolicyLimits};
 #[cfg(feature = "usage-body")]
-use crate::layer::usage::{Paths, Usage};
+use crate::layer::{
+    settle::Source,
+    usage::{Paths, Usage},
+};
 use crate::{
     layer::{
         Outcome, Settle, TopUp,
-        settle::{OutcomeRule, Source},
+        settle::{OutcomeRule, SourcePlace},
     },
     model::LimitName,
 };
@@ -112,10 +115,8 @@ impl SettlementRules {
     }
 
     pub(crate) fn strip_headers(&self, headers: &mut HeaderMap) {
-        for (_, rule) in &self.head {
-            if let (true, Source::Headers(names)) = (rule.strip, &rule.source) {
-                names.iter().for_each(|name| drop(headers.remove(name)));
-            }
+        for (_, rule) in self.head.iter().filter(|(_, rule)| rule.strip) {
+            rule.source.strip_from(headers);
         }
         if !self.body.is_empty() && headers.contains_key(TRAILER) {
             self.strip_announced(headers);
@@ -128,14 +129,8 @@ impl SettlementRules {
             .body
             .iter()
             .filter(|(_, rule)| rule.strip)
-            .filter_map(|(_, rule)| match &rule.source {
-                Source::Trailers(names) => Some(names.iter()),
-                _ => None,
-            });
-        let stripped: Vec<_> = stripped
-            .flatten()
-            .map(|name| name.as_str().as_bytes())
-            .collect();
+            .flat_map(|(_, rule)| rule.source.names());
+        let stripped: Vec<_> = stripped.map(|name| name.as_str().as_bytes()).collect();
         let announced = headers
             .get_all(TRAILER)
             .iter()
@@ -161,10 +156,8 @@ impl SettlementRules {
     }
 
     pub(crate) fn strip_trailers(&self, trailers: &mut HeaderMap) {
-        for (_, rule) in &self.body {
-            if let (true, Source::Trailers(names)) = (rule.strip, &rule.source) {
-                names.iter().for_each(|name| drop(trailers.remove(name)));
-            }
+        for (_, rule) in self.body.iter().filter(|(_, rule)| rule.strip) {
+            rule.source.strip_from(trailers);
         }
     }
 }
@@ -198,10 +191,9 @@ impl SettlementDraft {
             {
                 return Err(InvalidPolicy::Pointer(pointer.to_owned()));
             }
-            let into = if rule.source.is_in_head() {
-                &mut rules.head
-            } else {
-                &mut rules.body
+            let into = match rule.source.place() {
+                SourcePlace::Head => &mut rules.head,
+                SourcePlace::Body | SourcePlace::Trailers => &mut rules.body,
             };
             into.push((limits.known(name)?, rule));
         }

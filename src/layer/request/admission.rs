@@ -15,8 +15,10 @@ use crate::layer::{
         missing::Reason,
         peer,
     },
-    policy::{PolicyLimits, Rules, Subject},
-    request::{lease_slot::LeaseSlot, outcome::Decision, status::Passed},
+    lease::{lease_slot::LeaseSlot, status::Passed},
+    policy::{Rules, Subject},
+    request::outcome::Decision,
+    terms::PolicyLimits,
 };
 use crate::{
     error::{Invalid, code},
@@ -34,7 +36,7 @@ pub(crate) enum Admission {
     Unlimited,
     /// The request passes with the lease that it already has, because it has passed the same layer
     /// before.
-    Held,
+    AlreadyLeased,
     /// The request passes, and its handler acquires.
     Bound(Box<BoundLimiter>, Arc<LeaseSlot>),
     /// The acquire waits for the store.
@@ -101,7 +103,7 @@ impl Policy {
         // twice.
         let mut marks = self.marks(head.extensions);
         if marks.any(|lease| lease.is_for(self, limiter, entity.as_text(), resource.as_str())) {
-            return Admission::Held;
+            return Admission::AlreadyLeased;
         }
         if rules.plain.decision
             && let Some(limits) = rules.limits.own()
@@ -140,12 +142,9 @@ impl Policy {
             if self.rules.decision.in_handler {
                 return Admission::bound(BoundLimiter::uncharged(status, self.clone()));
             }
-            return Admission::Decided(Decision::Granted(LeaseSlot::uncharged(
-                status,
-                self.clone(),
-            )));
+            return Admission::Decided(Decision::Pass(LeaseSlot::uncharged(status, self.clone())));
         }
-        let reason = RefusalReason::MissingKey(missing);
+        let reason = RefusalReason::without_key(missing);
         Admission::Decided(Decision::Answer(Box::new(self.refuse(
             &|| limiter.now(),
             head.into(),
@@ -228,7 +227,7 @@ impl Rules {
         } else {
             acquire
         };
-        let acquire = if self.decision.together {
+        let acquire = if self.decision.in_one_transaction {
             acquire.in_one_transaction()
         } else {
             acquire

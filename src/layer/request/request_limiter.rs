@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::layer::{
-    LeaseHandle, Policy, RateLimitStatus, policy::LEAST, request::lease_slot::LeaseSlot,
+    LeaseHandle, Policy, RateLimitStatus, lease::lease_slot::LeaseSlot, policy::LEAST,
 };
 use crate::{
     error::Error,

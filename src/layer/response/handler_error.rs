@@ -11,9 +11,9 @@ use http::{
 
 use crate::layer::{
     Policy, RequestHead, ResponseHead,
-    request::lease_slot::LeaseSlot,
+    headers::{RETRY_AFTER_MS, SHOULD_RETRY},
+    lease::lease_slot::LeaseSlot,
     response::answer::{self, Form},
-    response::headers::{RETRY_AFTER_MS, SHOULD_RETRY},
 };
 use crate::{clock::Clock, error::Error};
 

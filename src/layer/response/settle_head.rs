@@ -4,8 +4,8 @@
 use http::Response;
 
 use crate::layer::{
-    Outcome, Policy, ResponseHead, request::lease_slot::LeaseSlot, request::outcome::RefusedBy,
-    response::answer::Refused, response::shadow_header,
+    Outcome, Policy, ResponseHead, lease::lease_slot::LeaseSlot, response::answer::Refused,
+    response::shadow_header,
 };
 use crate::telemetry::{same_policy_twice, settle_value_missing};
 
@@ -13,8 +13,8 @@ impl Policy {
     /// Settles the lease by the response's head, and reports the limits in it.
     pub(crate) fn settle<B>(&self, lease: &LeaseSlot, response: &mut Response<B>) {
         let rules = &*self.rules;
-        if response.extensions().get::<Refused>().is_some() {
-            if response.extensions().get() == Some(&RefusedBy::new(self)) {
+        if let Some(refused) = response.extensions().get::<Refused>() {
+            if refused.is_by(self) {
                 same_policy_twice();
             }
             // An inner layer has refused the request, so all of its cost is given back.
@@ -40,12 +40,10 @@ impl Policy {
     pub(crate) fn settle_by(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
         let mut wrong = false;
         for (limit, rule) in &self.rules.settlement.head {
-            match rule.source.in_head(limit, head) {
+            let estimate = || lease.consumed(limit.as_str()).unwrap_or(0);
+            match rule.in_head(limit, head, estimate) {
                 Ok(None) => {}
-                Ok(Some(value)) => {
-                    let estimate = lease.consumed(limit.as_str()).unwrap_or(0);
-                    lease.found(limit, rule.applied(value, rule.base(limit, head, estimate)));
-                }
+                Ok(Some(used)) => lease.found(limit, used),
                 Err(_) => wrong = true,
             }
         }
@@ -56,11 +54,11 @@ impl Policy {
                 .filter(|limit| lease.is_untold(limit))
                 .for_each(settle_value_missing);
         }
-        self.charge(lease, head);
+        self.apply_outcome(lease, head);
     }
 
     /// Gives back what the response's outcome says.
-    fn charge(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
+    fn apply_outcome(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
         match self
             .rules
             .settlement

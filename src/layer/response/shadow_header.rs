@@ -1,13 +1,11 @@
 //! Reports to clients the verdict of limits that only observe.
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use crate::layer::{
     ShadowVerdict,
-    response::headers::{Writer, seconds_up},
+    headers::{SHADOW, Writer, seconds_up},
 };
-
-pub(crate) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
 /// Appends the limits that would have denied the request, with the seconds until they would have
 /// granted it.

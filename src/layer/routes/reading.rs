@@ -3,10 +3,10 @@
 use smallvec::SmallVec;
 
 /// A decoded path.
-type Path = SmallVec<[u8; 128]>;
+type PathText = SmallVec<[u8; 128]>;
 
 /// The different readings of a path.
-type Readings = SmallVec<[Path; 2]>;
+type Readings = SmallVec<[PathText; 2]>;
 
 /// The maximum number of readings that are compared. A path that has more is refused, so that the
 /// work for each request is bounded. No client sends such a path by mistake.
@@ -27,7 +27,7 @@ pub(super) fn is_plain(path: &[u8]) -> bool {
 /// Returns the path as it was sent, with the characters decoded that must be encoded in a path.
 /// Characters that may be in a path unencoded stay encoded, because axum takes `%3A` and `:` for
 /// two different paths.
-pub(super) fn as_sent(path: &[u8]) -> Path {
+pub(super) fn as_sent(path: &[u8]) -> PathText {
     decoded(path, |byte| !may_stand_in_a_path(byte))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn readings(path: &[u8]) -> Option<Readings> {
     Some(readings)
 }
 
-fn add(readings: &mut Readings, path: Path) -> Option<()> {
+fn add(readings: &mut Readings, path: PathText) -> Option<()> {
     if !readings.contains(&path) {
         readings.push(path);
     }
@@ -74,28 +74,28 @@ fn may_stand_in_a_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/\\".contains(&byte)
 }
 
-fn cut_at_nul(path: &Path) -> Path {
+fn cut_at_nul(path: &PathText) -> PathText {
     path.split(|byte| *byte == 0)
         .next()
         .unwrap_or_default()
         .into()
 }
 
-fn without_control_characters(path: &Path) -> Path {
+fn without_control_characters(path: &PathText) -> PathText {
     path.iter()
         .copied()
         .filter(|byte| !byte.is_ascii_control())
         .collect()
 }
 
-fn with_slashes(path: &Path) -> Path {
+fn with_slashes(path: &PathText) -> PathText {
     path.iter()
         .map(|byte| if *byte == b'\\' { b'/' } else { *byte })
         .collect()
 }
 
 /// Removes path parameters, which follow a semicolon: `/a;v=1/b` becomes `/a/b`.
-fn without_parameters(path: &Path) -> Path {
+fn without_parameters(path: &PathText) -> PathText {
     let mut inside = false;
     let kept = path.iter().filter(|byte| {
         inside = **byte != b'/' && (inside || **byte == b';');
@@ -104,8 +104,8 @@ fn without_parameters(path: &Path) -> Path {
     kept.copied().collect()
 }
 
-fn without_dots(path: &Path) -> Path {
-    let mut resolved = Path::new();
+fn without_dots(path: &PathText) -> PathText {
+    let mut resolved = PathText::new();
     let mut segments = segments(path).peekable();
     while let Some(segment) = segments.next() {
         match dots(segment) {
@@ -140,8 +140,8 @@ fn dots(mut segment: &[u8]) -> Option<usize> {
     Some(count)
 }
 
-fn without_empty_segments(path: &Path) -> Path {
-    let mut merged = Path::new();
+fn without_empty_segments(path: &PathText) -> PathText {
+    let mut merged = PathText::new();
     for byte in path {
         if *byte != b'/' || merged.last() != Some(&b'/') {
             merged.push(*byte);
@@ -156,8 +156,8 @@ fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Decodes the encoded bytes for which `which` returns true. Invalid encodings stay unchanged.
-fn decoded(path: &[u8], which: impl Fn(u8) -> bool) -> Path {
-    let mut output = Path::new();
+fn decoded(path: &[u8], which: impl Fn(u8) -> bool) -> PathText {
+    let mut output = PathText::new();
     let mut rest = path;
     while let [first, after @ ..] = rest {
         let (byte, after) = match after {

@@ -26,7 +26,7 @@ use crate::layer::{MissingKey, RequestHead};
 #[must_use = "a route does nothing until a table has it"]
 pub struct Route {
     methods: Vec<Method>,
-    place: Result<RouteMatcher, InvalidRoutes>,
+    matcher: Result<RouteMatcher, InvalidRoutes>,
     text: Cow<'static, str>,
 }
 
@@ -34,7 +34,7 @@ pub struct Route {
 pub(super) struct CheckedRoute {
     /// The methods that the route matches. Empty if it matches all methods.
     methods: Vec<Method>,
-    pub(super) place: RouteMatcher,
+    pub(super) matcher: RouteMatcher,
     text: Cow<'static, str>,
 }
 
@@ -47,10 +47,13 @@ pub(super) enum RouteMatcher {
 }
 
 impl Route {
-    fn new(place: Result<RouteMatcher, InvalidRoutes>, text: impl Into<Cow<'static, str>>) -> Self {
+    fn new(
+        matcher: Result<RouteMatcher, InvalidRoutes>,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             methods: Vec::new(),
-            place,
+            matcher,
             text: text.into(),
         }
     }
@@ -111,7 +114,7 @@ impl Route {
 
     /// Makes a slash at the end of a whole path count.
     pub(super) fn exact(mut self) -> Self {
-        if let Ok(RouteMatcher::Path(pattern)) = &mut self.place {
+        if let Ok(RouteMatcher::Path(pattern)) = &mut self.matcher {
             pattern.exact();
         }
         self
@@ -120,7 +123,7 @@ impl Route {
     pub(super) fn check(self) -> Result<CheckedRoute, InvalidRoutes> {
         Ok(CheckedRoute {
             methods: self.methods,
-            place: self.place?,
+            matcher: self.matcher?,
             text: self.text,
         })
     }
@@ -131,7 +134,7 @@ impl CheckedRoute {
         if !self.allows(head.method) {
             return Ok(false);
         }
-        Ok(match &self.place {
+        Ok(match &self.matcher {
             RouteMatcher::Anywhere => true,
             RouteMatcher::Path(pattern) => pattern.matches(path),
             #[cfg(feature = "axum")]
@@ -152,7 +155,7 @@ impl CheckedRoute {
             || (!other.methods.is_empty()
                 && other.methods.iter().all(|method| self.allows(method)));
         methods
-            && match (&self.place, &other.place) {
+            && match (&self.matcher, &other.matcher) {
                 (RouteMatcher::Anywhere, _) => true,
                 (RouteMatcher::Path(one), RouteMatcher::Path(two)) => one.covers(two),
                 #[cfg(feature = "axum")]

@@ -47,7 +47,7 @@ impl Table {
     pub(super) fn new(rows: Vec<(CheckedRoute, Rule)>, otherwise: Rule) -> Self {
         let reads_paths = rows
             .iter()
-            .any(|(row, _)| matches!(row.place, RouteMatcher::Path(_)));
+            .any(|(row, _)| matches!(row.matcher, RouteMatcher::Path(_)));
         let policies = rows
             .iter()
             .map(|(_, rule)| rule)

@@ -1,6 +1,5 @@
 //! Rules that find the real use of a request in its response.
 
-mod amount;
 mod outcome;
 mod response_head;
 mod source;
@@ -10,7 +9,7 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderName;
 
-use super::header_name::header_names;
+use super::terms::{BadAmount, header_names};
 #[cfg(feature = "usage-body")]
 use super::usage::Usage;
 use crate::model::LimitName;
@@ -20,9 +19,8 @@ pub use outcome::Outcome;
 pub use response_head::ResponseHead;
 pub use top_up::TopUp;
 
-pub(super) use amount::{BadAmount, amount, in_bounds, single_amount};
 pub(super) use outcome::OutcomeRule;
-pub(super) use source::Source;
+pub(super) use source::{Source, SourcePlace};
 pub(super) use top_up::StreamEnding;
 
 /// A rule that finds the real use of a limit in a response.
@@ -188,6 +186,20 @@ impl Settle {
     pub fn strip(mut self) -> Self {
         self.strip = true;
         self
+    }
+
+    /// Returns the use of the limit that the head gives. `estimate` returns the estimated use.
+    ///
+    /// # Errors
+    /// As [`Source::in_head`].
+    pub(super) fn in_head(
+        &self,
+        limit: &LimitName,
+        head: &ResponseHead<'_>,
+        estimate: impl FnOnce() -> u64,
+    ) -> Result<Option<u64>, BadAmount> {
+        let found = self.source.in_head(limit, head)?;
+        Ok(found.map(|value| self.applied(value, self.base(limit, head, estimate()))))
     }
 
     /// Returns the amount that values are added to, or compared with. `estimate` is the estimated

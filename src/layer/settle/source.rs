@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName};
 
-use super::{BadAmount, ResponseHead, in_bounds, single_amount};
+use super::ResponseHead;
+use crate::layer::terms::{BadAmount, in_bounds, single_amount};
 #[cfg(feature = "usage-body")]
 use crate::layer::usage::Usage;
 use crate::{model::LimitName, telemetry};
@@ -12,7 +13,16 @@ use crate::{model::LimitName, telemetry};
 pub(super) type Find = dyn Fn(&ResponseHead<'_>) -> Option<u64> + Send + Sync;
 type Count = dyn Fn(u64) -> u64 + Send + Sync;
 
-/// The place in a response at which the real use of a limit is found.
+/// The part of a response in which a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourcePlace {
+    Head,
+    Body,
+    Trailers,
+}
+
+/// The source of the real use of a limit in a response. A new source has its [place](Self::place),
+/// and its arms in the other functions here.
 #[derive(Clone)]
 pub(crate) enum Source {
     Headers(Box<[HeaderName]>),
@@ -25,19 +35,41 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Returns `true` if the head gives the use.
-    pub(crate) fn is_in_head(&self) -> bool {
-        matches!(self, Self::Headers(_) | Self::Head(_))
+    pub(crate) fn place(&self) -> SourcePlace {
+        match self {
+            Self::Headers(_) | Self::Head(_) => SourcePlace::Head,
+            Self::Bytes(_) | Self::Events(_) => SourcePlace::Body,
+            #[cfg(feature = "usage-body")]
+            Self::Usage(_) => SourcePlace::Body,
+            Self::Trailers(_) => SourcePlace::Trailers,
+        }
     }
 
     /// Returns `true` if the source reads the content of the body.
     pub(crate) fn reads(&self) -> bool {
         match self {
+            Self::Headers(_) | Self::Head(_) | Self::Bytes(_) | Self::Trailers(_) => false,
             Self::Events(_) => true,
             #[cfg(feature = "usage-body")]
             Self::Usage(_) => true,
-            _ => false,
         }
+    }
+
+    /// Returns the names of the headers or trailers that give the use.
+    pub(crate) fn names(&self) -> &[HeaderName] {
+        match self {
+            Self::Headers(names) | Self::Trailers(names) => names,
+            Self::Head(_) | Self::Bytes(_) | Self::Events(_) => &[],
+            #[cfg(feature = "usage-body")]
+            Self::Usage(_) => &[],
+        }
+    }
+
+    /// Removes the headers or trailers that give the use.
+    pub(crate) fn strip_from(&self, fields: &mut HeaderMap) {
+        self.names()
+            .iter()
+            .for_each(|name| drop(fields.remove(name)));
     }
 
     /// Returns the use of a limit that the head gives.
@@ -49,10 +81,10 @@ impl Source {
         limit: &LimitName,
         head: &ResponseHead<'_>,
     ) -> Result<Option<u64>, BadAmount> {
-        match self {
-            Self::Headers(names) => sum(limit, names, head.headers),
-            Self::Head(find) => found(limit, &**find, head),
-            _ => Ok(None),
+        match (self.place(), self) {
+            (SourcePlace::Head, Self::Head(find)) => found(limit, &**find, head),
+            (SourcePlace::Head, _) => sum(limit, self.names(), head.headers),
+            (SourcePlace::Body | SourcePlace::Trailers, _) => Ok(None),
         }
     }
 
@@ -65,9 +97,9 @@ impl Source {
         limit: &LimitName,
         trailers: &HeaderMap,
     ) -> Result<Option<u64>, BadAmount> {
-        match self {
-            Self::Trailers(names) => sum(limit, names, trailers),
-            _ => Ok(None),
+        match self.place() {
+            SourcePlace::Trailers => sum(limit, self.names(), trailers),
+            SourcePlace::Head | SourcePlace::Body => Ok(None),
         }
     }
 }

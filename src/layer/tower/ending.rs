@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
 use crate::layer::{
-    Policy, request::lease_slot::LeaseSlot, response::answer::Form,
-    response::handler_error::KeptHead, tower::body::Tail,
+    Policy, ResponseBody,
+    lease::lease_slot::LeaseSlot,
+    response::{answer::Form, handler_error::KeptHead},
+    tower::body::Tail,
 };
 
 /// The work that is left when the inner service has answered.
@@ -25,14 +26,6 @@ pub(crate) enum Ending {
         form: Form,
         kept: Option<Box<KeptHead>>,
     },
-}
-
-/// The response after its head was settled.
-pub(crate) enum Settled {
-    /// The body is passed on. The body keeps the tail until it ends.
-    Body(Option<Tail>),
-    /// The layer's own answer replaces the response.
-    Replaced(Box<Response<Bytes>>),
 }
 
 impl Ending {
@@ -62,13 +55,14 @@ impl Ending {
     }
 
     /// Settles the lease by the response's head. If a handle still holds the lease, or a rule looks
-    /// at the body, the lease stays open until the body ends.
-    pub(crate) fn settle<B: Body>(self, response: &mut Response<B>) -> Settled {
-        match self {
-            Self::Nothing => Settled::Body(None),
+    /// at the body, the lease stays open until the body ends. The layer's own answer may replace the
+    /// response.
+    pub(crate) fn settle<B: Body>(self, mut response: Response<B>) -> Response<ResponseBody<B>> {
+        let tail = match self {
+            Self::Nothing => None,
             Self::Strip(policy) => {
-                policy.strip(response);
-                Settled::Body(Tail::unlimited(policy, response))
+                policy.strip(&mut response);
+                Tail::unlimited(policy, &response)
             }
             Self::Settle { lease, form, kept } => {
                 // Most responses have no extensions. Only a response with extensions can contain an
@@ -77,17 +71,18 @@ impl Ending {
                     && let Some(answer) =
                         lease
                             .policy()
-                            .answer_handler(&lease, form, kept.as_deref(), response)
+                            .answer_handler(&lease, form, kept.as_deref(), &mut response)
                 {
-                    return Settled::Replaced(Box::new(answer));
+                    return answer.map(ResponseBody::answer);
                 }
                 // The extensions of the kept request may contain a `LeaseHandle`, which would count
                 // as a handle that is still held.
                 drop(kept);
-                lease.policy().settle(&lease, response);
-                Settled::Body(Tail::new(lease, response))
+                lease.policy().settle(&lease, &mut response);
+                Tail::new(lease, &response)
             }
-        }
+        };
+        response.map(|body| ResponseBody::inner(body, tail))
     }
 
     /// Does what the policy says if the inner service fails.

@@ -15,10 +15,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::layer::{
-    Policy, RequestHead, ResponseBody,
-    request::{lease_slot::LeaseSlot, outcome::Decision},
-    tower::ending::{Ending, Settled},
-    tower::guard::PanicGuard,
+    Policy, RequestHead, ResponseBody, lease::lease_slot::LeaseSlot, request::outcome::Decision,
+    tower::ending::Ending,
 };
 use crate::limiter::{AcquireFuture, RateLimiter};
 
@@ -146,12 +144,7 @@ where
                     let result = ready!(polled);
                     let ending = std::mem::take(ending);
                     return Poll::Ready(match result {
-                        Ok(mut response) => Ok(match ending.settle(&mut response) {
-                            Settled::Body(tail) => {
-                                response.map(|body| ResponseBody::inner(body, tail))
-                            }
-                            Settled::Replaced(answer) => answer.map(ResponseBody::answer),
-                        }),
+                        Ok(response) => Ok(ending.settle(response)),
                         Err(error) => {
                             ending.failed();
                             Err(error)
@@ -178,7 +171,7 @@ where
                     };
                     let decision = policy.decide(&limiter, &RequestHead::from(&request), result);
                     let decided = match decision {
-                        Decision::Granted(lease) => {
+                        Decision::Pass(lease) => {
                             ResponseState::leased(&mut service, request, lease)
                         }
                         Decision::Answer(response) => ResponseState::Answer {
@@ -206,5 +199,29 @@ where
             ResponseState::Running { .. } => "ResponseFuture::Running",
             ResponseState::Answer { .. } => "ResponseFuture::Answer",
         })
+    }
+}
+
+/// Ends a lease as its policy says, unless [`disarm`](Self::disarm) is called before: the inner
+/// service has panicked. The panic continues.
+#[must_use]
+struct PanicGuard<'a>(Option<&'a LeaseSlot>);
+
+impl<'a> PanicGuard<'a> {
+    fn new(lease: Option<&'a LeaseSlot>) -> Self {
+        Self(lease)
+    }
+
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for PanicGuard<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        if let Some(lease) = self.0 {
+            lease.panicked();
+        }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use http::HeaderName;
 use tower_layer::Layer;
 
-use crate::layer::{Policy, RateLimit, keys::ClientIp, routes::RoutesSource, tower::setup::Setup};
+use crate::layer::{
+    Policy, RateLimit, keys::ClientIp, routes::RoutesSource, tower::service::Setup,
+};
 use crate::{limiter::RateLimiter, model::Limit};
 
 /// A tower layer that acquires a lease before the inner service runs. Clones share the limiter and

@@ -3,12 +3,10 @@
 pub(super) mod body;
 mod ending;
 mod future;
-mod guard;
 mod layer;
 mod service;
 #[cfg(feature = "tower")]
 mod service_builder_ext;
-mod setup;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;

@@ -11,13 +11,21 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::layer::{
-    RefusalReason, RequestHead, ResponseBody, ResponseFuture,
+    RequestHead, ResponseBody, ResponseFuture,
     request::{admission::Admission, extensions::Unlimited, outcome::Decision},
     response::answer,
     routes::RoutesSource,
-    tower::{ending::Ending, setup::Setup},
+    tower::ending::Ending,
 };
 use crate::{limiter::RateLimiter, telemetry};
+
+/// The state that all services of a layer share. It is behind one reference count, because routers
+/// clone their services for every request.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) limiter: RateLimiter,
+    pub(super) routes: RoutesSource,
+}
 
 /// The service that [`RateLimitLayer`](crate::layer::RateLimitLayer) creates.
 ///
@@ -90,14 +98,14 @@ where
                 return ResponseFuture::unlimited(inner, request, Ending::Nothing);
             }
             Err(missing) => {
-                let response = answer::without_policy(&head, RefusalReason::MissingKey(&missing));
+                let response = answer::without_policy(&head, &missing);
                 give_up_readiness(inner);
                 return ResponseFuture::answer(response);
             }
         };
         let (policy, admission) = policy.admit(limiter, &head);
         let lease = match admission {
-            Admission::Decided(Decision::Granted(lease)) => lease,
+            Admission::Decided(Decision::Pass(lease)) => lease,
             Admission::Bound(bound, lease) => {
                 request.extensions_mut().insert(*bound);
                 lease
@@ -111,7 +119,9 @@ where
                 return ResponseFuture::unlimited(inner, request, Ending::unlimited(policy));
             }
             // An outer layer settles the lease of the request.
-            Admission::Held => return ResponseFuture::unlimited(inner, request, Ending::Nothing),
+            Admission::AlreadyLeased => {
+                return ResponseFuture::unlimited(inner, request, Ending::Nothing);
+            }
             Admission::Waiting(acquire) => {
                 // The instance that is ready serves this request. Its clone, which is not ready
                 // yet, takes its place.

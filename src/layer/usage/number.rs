@@ -1,6 +1,6 @@
 //! Parses a JSON number incrementally.
 
-use crate::layer::settle::{BadAmount, in_bounds};
+use crate::layer::terms::{BadAmount, in_bounds};
 
 /// A JSON number, read character by character.
 #[derive(Clone, Copy, Debug, Default)]

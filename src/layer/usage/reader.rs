@@ -7,7 +7,7 @@ use super::{
     scanner::{Read, Scanner},
     table::{SLOTS, SUMS},
 };
-use crate::layer::settle::BadAmount;
+use crate::layer::terms::BadAmount;
 
 /// Reads a body incrementally.
 #[derive(Debug)]

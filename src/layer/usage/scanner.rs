@@ -6,7 +6,7 @@ use super::{
     paths::{Node, Paths},
     pointer::MOST_PARTS,
 };
-use crate::layer::settle::BadAmount;
+use crate::layer::terms::BadAmount;
 
 /// The most levels of a document that are read.
 const MOST_LEVELS: u32 = 128;

@@ -57,14 +57,14 @@ impl Acquire {
     /// request changes them. A limit that only the bucket has stays as it is.
     #[inline]
     pub fn limits(mut self, limits: impl IntoLimits) -> Self {
-        self.edit(|request| request.set_limits(limits));
+        self.try_edit(|request| request.set_limits(limits));
         self
     }
 
     /// Sets the limits of the bucket for the case that none are stored.
     #[inline]
     pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
-        self.edit(|request| request.set_default_limits(limits));
+        self.try_edit(|request| request.set_default_limits(limits));
         self
     }
 
@@ -72,20 +72,14 @@ impl Acquire {
     /// with [`limits`](Self::limits), this saves one round trip for the first acquire of an entity
     /// and resource.
     pub fn without_parent(mut self) -> Self {
-        self.edit(|request| {
-            request.without_parent();
-            Ok::<_, Error>(())
-        });
+        self.edit(Request::without_parent);
         self
     }
 
     /// Grants from prefetched tokens, and prefetches them: see [`Prefetch`] for the cost. Prefetch
     /// has no effect in memory.
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
-        self.edit(|request| {
-            request.set_prefetch(prefetch);
-            Ok::<_, Error>(())
-        });
+        self.edit(|request| request.set_prefetch(prefetch));
         self
     }
 
@@ -107,35 +101,26 @@ impl Acquire {
     /// One round trip and four write units instead of two. The first transaction of a bucket that
     /// this process has not seen yet reads the bucket before, and creates it if it does not exist.
     pub fn in_one_transaction(mut self) -> Self {
-        self.edit(|request| {
-            request.set_together();
-            Ok::<_, Error>(())
-        });
+        self.edit(Request::set_in_one_transaction);
         self
     }
 
     /// Asks for `tokens` of the limit `name`.
     pub fn cost(mut self, name: impl IntoName<LimitName>, tokens: u64) -> Self {
-        self.edit(|request| request.add_cost(name.as_text(), tokens));
+        self.try_edit(|request| request.add_cost(name.as_text(), tokens));
         self
     }
 
     /// Asks for all amounts of `cost`.
     pub fn costs(mut self, cost: &Cost) -> Self {
-        self.edit(|request| {
-            request.add_costs(cost);
-            Ok::<_, Error>(())
-        });
+        self.edit(|request| request.add_costs(cost));
         self
     }
 
     /// Sets the longest time that this acquire waits for the store, instead of the limiter's
     /// deadline. In milliseconds, rounded up.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.edit(|request| {
-            request.set_deadline(deadline.into());
-            Ok::<_, Error>(())
-        });
+        self.edit(|request| request.set_deadline(deadline.into()));
         self
     }
 
@@ -202,7 +187,7 @@ impl Acquire {
     /// # Errors
     /// [`Invalid::Share`](crate::error::Invalid::Share) if `share` is not valid.
     pub fn or_locally(mut self, share: LocalShare) -> Self {
-        self.edit(|request| {
+        self.try_edit(|request| {
             if !share.is_valid() {
                 return Err(crate::error::Invalid::Share.into());
             }
@@ -224,7 +209,7 @@ impl Acquire {
     /// None, unless only such limits are short. Then the request needs another write, which leaves
     /// them out.
     pub fn shadow_limit(mut self, name: impl IntoName<LimitName>) -> Self {
-        self.edit(|request| {
+        self.try_edit(|request| {
             let name = name.into_name()?;
             match &mut request.fallback_mut().shadow {
                 Shadow::Limits(names) => names.push(name),
@@ -284,7 +269,6 @@ impl Acquire {
                 most,
                 waiters: wait.map_or(WaitOptions::WAITERS, |wait| wait.waiters),
             });
-            Ok::<_, Error>(())
         });
         self
     }
@@ -301,7 +285,6 @@ impl Acquire {
                 most: wait.map_or(Duration::ZERO, |wait| wait.most),
                 waiters,
             });
-            Ok::<_, Error>(())
         });
         self
     }
@@ -309,19 +292,22 @@ impl Acquire {
     /// Sets all options that a policy gives.
     pub(crate) fn fallback(mut self, fallback: Option<&Arc<FallbackOptions>>) -> Self {
         if let Some(fallback) = fallback {
-            self.edit(|request| {
-                request.set_fallback(fallback.clone());
-                Ok::<_, Error>(())
-            });
+            self.edit(|request| request.set_fallback(fallback.clone()));
         }
         self
     }
 
+    /// Changes the request, unless an argument was wrong before.
     #[inline]
-    pub(crate) fn edit<E: Into<Error>>(
-        &mut self,
-        change: impl FnOnce(&mut Request) -> Result<(), E>,
-    ) {
+    fn edit(&mut self, change: impl FnOnce(&mut Request)) {
+        if let Ok(request) = &mut self.request {
+            change(request);
+        }
+    }
+
+    /// Changes the request, unless an argument was wrong before. An error replaces the request.
+    #[inline]
+    fn try_edit<E: Into<Error>>(&mut self, change: impl FnOnce(&mut Request) -> Result<(), E>) {
         if let Ok(request) = &mut self.request
             && let Err(error) = change(request)
         {

@@ -11,7 +11,7 @@ use crate::{
             bucket_handle::BucketHandle,
         },
         engine::{Backend, Engine},
-        gate::Context,
+        gate::GateContext,
         request::{LimitsSource, Request, Target},
         terms::PrefetchStats,
     },
@@ -161,7 +161,7 @@ impl RateLimiter {
     /// runtime again, or are lost.
     pub async fn shutdown(&self) {
         if let Backend::Gated(gates) = self.backend() {
-            let Context {
+            let GateContext {
                 background,
                 settings,
                 ..
@@ -203,7 +203,7 @@ impl RateLimiter {
     /// there is nothing to write, and none in memory.
     pub async fn flush(&self) {
         if let Backend::Gated(gates) = self.backend() {
-            let Context {
+            let GateContext {
                 background,
                 settings,
                 ..

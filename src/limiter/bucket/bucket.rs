@@ -1,16 +1,22 @@
 //! A bucket as a request sees it: in memory, behind a gate, or behind a script.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    acquiring::{Acquiring, split},
     memory_bucket::{MemoryBucket, MemoryCharge},
     scripted::ScriptedBucket,
 };
 use crate::{
     error::Unavailable,
     limiter::{
-        gate::{Gate, GateGrant, router},
+        gate::{Gate, GateDecision, GateGrant, PendingDecision, ShardedRequest, router},
+        runtime::Timeout,
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
     model::{KeyParts, LimitStatus, Limits},
@@ -170,5 +176,133 @@ impl Bucket {
                 Started::Now(scripted.acquire(context, amounts).map(Charged::Memory))
             }
         }
+    }
+}
+
+/// A request that waits for its decision. If it is dropped before, its grant is given back.
+#[derive(Debug)]
+pub(crate) struct Acquiring {
+    step: Step,
+    late: Timeout,
+}
+
+/// The source of the decision that a request waits for.
+enum Step {
+    /// The only shard of a bucket, as far as is known.
+    One(PendingDecision),
+    /// A transaction that charges the buckets of a child and its parent.
+    Transaction(PendingDecision),
+    /// Several shards.
+    Shards(Pin<Box<dyn Future<Output = GateDecision> + Send>>),
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::One(_) => "Step::One",
+            Self::Transaction(_) => "Step::Transaction",
+            Self::Shards(_) => "Step::Shards",
+        })
+    }
+}
+
+impl Step {
+    fn shards(
+        first: Arc<Gate>,
+        limits: &Limits,
+        context: &ChargeContext,
+        amounts: &Amounts,
+        until: Instant,
+    ) -> Self {
+        let request = ShardedRequest {
+            limits: limits.clone(),
+            context: context.clone(),
+            amounts: amounts.clone(),
+            until,
+        };
+        Self::Shards(Box::pin(router::acquire(first, request)))
+    }
+}
+
+impl Acquiring {
+    /// Waits for the decision of the only shard of a bucket, as far as is known.
+    pub(crate) fn one(gate: &Gate, pending: PendingDecision, deadline: Deadline) -> Self {
+        Self {
+            step: Step::One(pending),
+            late: gate.deadline(deadline.into()),
+        }
+    }
+
+    /// Asks several shards.
+    pub(crate) fn shards(
+        first: Arc<Gate>,
+        limits: &Limits,
+        context: &ChargeContext,
+        amounts: &Amounts,
+        deadline: Deadline,
+    ) -> Self {
+        let late = first.deadline(deadline.into());
+        Self {
+            step: Step::shards(first, limits, context, amounts, late.until()),
+            late,
+        }
+    }
+
+    /// Waits for the decision of a transaction that charges this bucket with another one.
+    pub(crate) fn transaction(
+        gate: &Gate,
+        answer: oneshot::Receiver<GateDecision>,
+        deadline: Deadline,
+    ) -> Self {
+        Self {
+            step: Step::Transaction(PendingDecision::new(answer)),
+            late: gate.deadline(deadline.into()),
+        }
+    }
+
+    /// Polls for the decision. `context` and `amounts` must be those that the bucket was asked
+    /// with. They are not kept here because all requests of one bucket share the data that they
+    /// refer to, and every clone of a reference counter costs time.
+    pub(crate) fn poll(
+        &mut self,
+        gate: &Arc<Gate>,
+        limits: &Limits,
+        context: &ChargeContext,
+        amounts: &Amounts,
+        cx: &mut Context<'_>,
+    ) -> Poll<GateDecision> {
+        let decision = loop {
+            match &mut self.step {
+                Step::Shards(answer) => break answer.as_mut().poll(cx),
+                Step::Transaction(answer) => break Pin::new(answer).poll(cx),
+                Step::One(answer) => match Pin::new(answer).poll(cx) {
+                    // The bucket turned out to have several shards: the others may hold what this
+                    // one does not.
+                    Poll::Ready(BucketDecision::Denied(statuses)) => match split(gate) {
+                        Some(first) => {
+                            self.step =
+                                Step::shards(first, limits, context, amounts, self.late.until())
+                        }
+                        None => return Poll::Ready(BucketDecision::Denied(statuses)),
+                    },
+                    decision => break decision,
+                },
+            }
+        };
+        match decision {
+            Poll::Ready(decision) => Poll::Ready(decision),
+            Poll::Pending => Pin::new(&mut self.late)
+                .poll(cx)
+                .map(|()| BucketDecision::Unavailable(gate.missed_deadline())),
+        }
+    }
+}
+
+/// Returns the gate of the first shard if the bucket has several.
+fn split(gate: &Arc<Gate>) -> Option<Arc<Gate>> {
+    if gate.shard_count() > 1 {
+        gate.first()
+    } else {
+        None
     }
 }

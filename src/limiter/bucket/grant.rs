@@ -18,9 +18,8 @@ pub(crate) struct Grant {
     /// `true` if the limits are the entity's own.
     own: bool,
     /// `true` if further charges of a child and its parent are made in one transaction.
-    together: bool,
-    /// `true` if the drop of this grant gives nothing back to a bucket in memory. The grant of a
-    /// gate has a flag of its own.
+    in_one_transaction: bool,
+    /// `true` if nothing is given back to the memory. A grant of a gate knows that itself.
     settled: bool,
 }
 
@@ -49,13 +48,13 @@ impl Grant {
             charged,
             owner,
             own,
-            together: false,
+            in_one_transaction: false,
             settled: false,
         }
     }
 
-    pub(crate) fn together(mut self, together: bool) -> Self {
-        self.together = together;
+    pub(crate) fn in_one_transaction(mut self, in_one_transaction: bool) -> Self {
+        self.in_one_transaction = in_one_transaction;
         self
     }
 
@@ -83,8 +82,8 @@ impl Grant {
         self.own
     }
 
-    pub(crate) fn is_together(&self) -> bool {
-        self.together
+    pub(crate) fn is_in_one_transaction(&self) -> bool {
+        self.in_one_transaction
     }
 
     pub(crate) fn shares(&self) -> &[LimitShare] {

@@ -112,10 +112,10 @@ impl MemoryPlace {
         }
     }
 
-    /// Returns the limits for which `brought` stands: its own, or those of the entry.
+    /// Returns the limits that `limits_ref` stands for.
     #[inline]
-    pub(crate) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
-        match (brought, self.entry()) {
+    pub(crate) fn limits<'a>(&'a self, limits_ref: &'a LimitsRef) -> &'a Limits {
+        match (limits_ref, self.entry()) {
             (LimitsRef::These(limits), _) => limits,
             (LimitsRef::Known, Some(entry)) => entry.limits(),
             (LimitsRef::Known, None) => Limits::unknown(),

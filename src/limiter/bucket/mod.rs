@@ -1,6 +1,5 @@
 //! Buckets as requests see them, and what they grant.
 
-mod acquiring;
 #[expect(
     clippy::module_inception,
     reason = "the bucket, beside what it is made of"
@@ -14,8 +13,7 @@ mod scripted;
 
 pub use script::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
-pub(super) use acquiring::Acquiring;
-pub(super) use bucket::{Bucket, Charged};
+pub(super) use bucket::{Acquiring, Bucket, Charged};
 pub(super) use grant::{Grant, Grants};
 pub(super) use memory::{LimitsRef, Memory, MemoryPlace, ResolvedBucket, resolve};
 pub(super) use memory_bucket::{MemoryBucket, MemoryCharge};

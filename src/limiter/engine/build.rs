@@ -14,9 +14,9 @@ use crate::{
     limiter::{
         bucket::{Memory, Script, Scripted},
         engine::{Backend, Engine},
-        gate::{Context, Forgiveness, Gates, Interner, RoundTrip, WriteIds},
+        gate::{Forgiveness, GateContext, Gates, Interner, RoundTrip, WriteIds},
         resolver::Resolver,
-        runtime::{Background, MonitoredStore, Places, Switch},
+        runtime::{Background, CircuitBreaker, MonitoredStore, StoreCallPermits},
         terms::Counters,
     },
     store::{MemoryStore, Store},
@@ -64,25 +64,25 @@ impl Engine {
             Some(time) => Arc::new(CorrectedClock::new(wall, time.clone())),
             None => wall,
         };
-        let breaker = Arc::new(Switch::new(settings.breaker));
+        let breaker = Arc::new(CircuitBreaker::new(settings.breaker));
         let store: Arc<dyn Store> = if breaker.is_on() {
             Arc::new(MonitoredStore::new(store, breaker.clone(), clock.clone()))
         } else {
             store
         };
         let background = Background::new(runtime);
-        let places = Places::new(settings.store_calls);
+        let permits = StoreCallPermits::new(settings.store_calls);
         let refusals = Arc::<Refusals>::default();
         let resolver = Resolver::new(
             store.clone(),
             background.clone(),
             clock.clone(),
-            places.clone(),
+            permits.clone(),
             settings.gate.store_deadline,
             (settings.config_ttl, settings.remembered),
             (breaker.clone(), refusals.clone()),
         );
-        let context = Context {
+        let context = GateContext {
             store,
             resolver: Arc::new(resolver),
             clock: clock.clone(),
@@ -96,7 +96,7 @@ impl Engine {
             refusals,
             round_trip: RoundTrip::default(),
             forgiveness: Forgiveness::default(),
-            places,
+            permits,
             suspicions: AtomicU64::new(0),
             cleared: AtomicU64::new(0),
             look: Mutex::default(),

@@ -8,12 +8,12 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
+            ask::RequestedAmounts,
             gate::{Gate, LEAST_WAIT},
             grant::{GateDecision, GateGrant, PendingDecision},
             pacing,
             slot::Locked,
             state::Waiter,
-            wish::Wish,
             writer,
         },
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
@@ -44,11 +44,14 @@ impl Gate {
             self.context.settings.deny_from_memory,
         );
         let mut state = self.lock();
-        if context.prefetch.is_some() && state.holds_ahead(limits, amounts, now) {
+        if context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now) {
             return None;
         }
-        let denial =
-            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)?;
+        let denial = state.deny_from_memory(
+            RequestedAmounts::new(limits, context, amounts),
+            now,
+            trusted_for,
+        )?;
         state.denied_at = now;
         self.write_debt(state);
         Some(denial)
@@ -64,10 +67,14 @@ impl Gate {
     ) -> bool {
         let now = self.context.clock.now();
         self.peek(now, |state| {
-            let held = context.prefetch.is_some() && state.holds_ahead(limits, amounts, now);
+            let held = context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now);
             !held
                 && state
-                    .denial(Wish::new(limits, context, amounts), &state.pending, now)
+                    .denial(
+                        RequestedAmounts::new(limits, context, amounts),
+                        &state.pending,
+                        now,
+                    )
                     .is_some()
         })
     }
@@ -115,7 +122,7 @@ impl Gate {
             return Started::Now(BucketDecision::Refused(refusal));
         }
         if let Some(prefetch) = context.prefetch {
-            state = match self.serve_ahead(state, limits, context, amounts, prefetch, now) {
+            state = match self.serve_prefetched(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
                     let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
@@ -123,9 +130,11 @@ impl Gate {
                 }
             };
         }
-        if let Some(statuses) =
-            state.deny_from_memory(Wish::new(limits, context, amounts), now, trusted_for)
-        {
+        if let Some(statuses) = state.deny_from_memory(
+            RequestedAmounts::new(limits, context, amounts),
+            now,
+            trusted_for,
+        ) {
             state.denied_at = now;
             self.write_debt(state);
             return Started::Now(BucketDecision::Denied(statuses));
@@ -149,7 +158,7 @@ impl Gate {
             .queue
             .push_back(Waiter::new(limits, context, amounts.clone(), until, reply));
         if let Some(prefetch) = context.prefetch {
-            self.take_ahead(state, context, amounts, prefetch, now);
+            self.prefetch_chunk(state, context, amounts, prefetch, now);
             state = self.lock();
         }
         self.start_writing(state);

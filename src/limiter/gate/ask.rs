@@ -1,4 +1,4 @@
-//! A request to a bucket with several shards, or to two buckets together.
+//! A request as a gate sees it.
 
 use tokio::time::Instant;
 
@@ -7,9 +7,9 @@ use crate::{
     model::Limits,
 };
 
-/// A request for tokens of a bucket.
+/// A request to a bucket with several shards, or to two buckets in one transaction.
 #[derive(Clone, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct ShardedRequest {
     pub(crate) limits: Limits,
     pub(crate) context: ChargeContext,
     pub(crate) amounts: Amounts,
@@ -17,9 +17,39 @@ pub(crate) struct Ask {
     pub(crate) until: Instant,
 }
 
-impl Ask {
+impl ShardedRequest {
     /// Returns how much longer the request waits.
     pub(crate) fn left(&self) -> Deadline {
         left_until(self.until).into()
+    }
+}
+
+/// The tokens that a request asks of a bucket: `amounts` in the order of `limits`, millitokens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestedAmounts<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) amounts: &'a [i64],
+    /// The most that the bucket may owe of each limit after the grant; all shards together, if it
+    /// has several.
+    pub(crate) debts: Option<&'a [i64]>,
+}
+
+impl<'a> RequestedAmounts<'a> {
+    pub(crate) fn new(limits: &'a Limits, context: &'a ChargeContext, amounts: &'a [i64]) -> Self {
+        Self {
+            limits,
+            amounts,
+            debts: context
+                .patience
+                .as_deref()
+                .map(|patience| &patience.debts[..]),
+        }
+    }
+
+    /// Returns the most that each of `shards` shards may owe of the limit at `index`.
+    pub(super) fn debt(&self, index: usize, shards: u32) -> i64 {
+        self.debts
+            .and_then(|debts| debts.get(index))
+            .map_or(0, |debt| debt / i64::from(shards.max(1)))
     }
 }

@@ -142,7 +142,7 @@ impl GateState {
         let first_fits = |at: &i64| {
             self.queue
                 .front()
-                .is_some_and(|first| fits(state, first.wish(), &changes, *at))
+                .is_some_and(|first| fits(state, first.requested(), &changes, *at))
         };
         let room_at = self.found_at.filter(first_fits).unwrap_or(now);
         let mut room = Headroom::new(state, limits.as_ref(), &changes, room_at);
@@ -154,20 +154,20 @@ impl GateState {
             }
             // One write carries one set of parameters. Requests with other limits wait for the next
             // write.
-            let together = limits
+            let same_limits = limits
                 .as_ref()
                 .is_some_and(|limits| limits.same(&waiter.limits));
             let first = waiters.is_empty() && later.is_empty();
-            if together
-                && (room.take(waiter.wish()) || (first && self.fits(&waiter, &changes, now)))
+            if same_limits
+                && (room.take(waiter.requested()) || (first && self.fits(&waiter, &changes, now)))
             {
                 enter(&mut changes, &waiter);
                 waiters.push(waiter);
                 continue;
             }
             match self
-                .denial(waiter.wish(), &changes, now)
-                .filter(|_| together && fresh)
+                .denial(waiter.requested(), &changes, now)
+                .filter(|_| same_limits && fresh)
             {
                 Some(statuses) => denied.push((waiter, BucketDecision::Denied(statuses))),
                 None => later.push_back(waiter),
@@ -176,7 +176,7 @@ impl GateState {
         self.queue = later;
         let carries = match (&limits, self.seen.live(now)) {
             (Some(limits), Some(state)) => {
-                refusal.is_none() && (self.ahead || plan::differs(state, limits))
+                refusal.is_none() && (self.refill_in_future || plan::differs(state, limits))
             }
             _ => false,
         };
@@ -213,7 +213,7 @@ impl GateState {
     }
 
     fn fits(&self, waiter: &Waiter, changes: &LedgerDelta, now: i64) -> bool {
-        fits(self.seen.live(now), waiter.wish(), changes, now)
+        fits(self.seen.live(now), waiter.requested(), changes, now)
     }
 
     /// Takes the debts from the pending differences, if writes of them were refused at least `most`
@@ -288,9 +288,9 @@ impl GateState {
 
 /// Adds the amounts that a waiter is granted to the changes of a batch.
 pub(super) fn spend(changes: &mut LedgerDelta, waiter: &Waiter, shards: u32) {
-    let wish = waiter.wish();
+    let requested = waiter.requested();
     for (index, (limit, amount)) in waiter.limits.iter().zip(&waiter.amounts).enumerate() {
-        changes.reserve(limit.name(), *amount, wish.debt(index, shards));
+        changes.reserve(limit.name(), *amount, requested.debt(index, shards));
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     limiter::{
         gate::interner::Interner,
         resolver::Resolver,
-        runtime::{Background, Places, Switch},
+        runtime::{Background, CircuitBreaker, StoreCallPermits},
         terms::Counters,
     },
     model::{ClockReading, WriteId, plan::Peers},
@@ -37,7 +37,7 @@ const LEAST_SILENCE: i64 = 400;
 
 /// The state that all gates of a limiter share.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct GateContext {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -48,10 +48,10 @@ pub(crate) struct Context {
     pub(crate) write_ids: WriteIds,
     pub(crate) prefetched: Counters,
     pub(crate) interner: Interner,
-    pub(crate) breaker: Arc<Switch>,
+    pub(crate) breaker: Arc<CircuitBreaker>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) round_trip: RoundTrip,
-    pub(crate) places: Places,
+    pub(crate) permits: StoreCallPermits,
     /// Limits how many cancelled charges are given back.
     pub(crate) forgiveness: Forgiveness,
     /// The number of times that the table or a bucket was missing although it should exist. The
@@ -65,7 +65,7 @@ pub(crate) struct Context {
     pub(crate) unanswered: AtomicUsize,
 }
 
-impl Context {
+impl GateContext {
     /// Returns the time, and how far it may be off.
     pub(crate) fn now(&self) -> ClockReading {
         ClockReading {
@@ -139,13 +139,13 @@ impl Context {
     /// Returns `true` during shutdown if the store did not answer as many writes in a row as may be
     /// in flight at once. The writes that are left would time out too, one after the other.
     pub(crate) fn gives_up(&self) -> bool {
-        self.background.is_closed() && self.unanswered.load(Ordering::Relaxed) >= self.places.all()
+        self.background.is_closed() && self.unanswered.load(Ordering::Relaxed) >= self.permits.all()
     }
 
     /// Records that a deadline of a request has passed. If the store was silent meanwhile, the
     /// breaker counts it as a failure.
     pub(crate) fn missed_deadline(&self) {
-        if self.places.any_in_flight() {
+        if self.permits.any_in_flight() {
             let patience = self
                 .round_trip
                 .millis()

@@ -18,7 +18,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
-            context::Context,
+            context::GateContext,
             pacing,
             slot::{Locked, Resting, Slot},
             state::GateState,
@@ -36,7 +36,7 @@ pub(super) const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 pub(crate) struct Gate {
     pub(super) key: BucketKey,
-    pub(super) context: Arc<Context>,
+    pub(super) context: Arc<GateContext>,
     pub(super) state: Mutex<Slot>,
     /// Empty until the bucket is seen to have several shards.
     pub(super) shards: OnceLock<Box<Shards>>,
@@ -50,7 +50,7 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(key: BucketKey, context: Arc<Context>) -> Self {
+    pub(crate) fn new(key: BucketKey, context: Arc<GateContext>) -> Self {
         Self {
             key,
             context,
@@ -61,7 +61,7 @@ impl Gate {
     }
 
     /// Creates the gate again from its record.
-    pub(crate) fn wake(key: BucketKey, context: Arc<Context>, resting: Resting) -> Self {
+    pub(crate) fn wake(key: BucketKey, context: Arc<GateContext>, resting: Resting) -> Self {
         let Resting { record, counted } = resting;
         Self {
             key,
@@ -72,14 +72,14 @@ impl Gate {
         }
     }
 
-    pub(super) fn with_shards(key: BucketKey, context: Arc<Context>, shards: Shards) -> Self {
+    pub(super) fn with_shards(key: BucketKey, context: Arc<GateContext>, shards: Shards) -> Self {
         Self {
             shards: Box::new(shards).into(),
             ..Self::new(key, context)
         }
     }
 
-    pub(crate) fn is_in(&self, context: &Arc<Context>) -> bool {
+    pub(crate) fn is_in(&self, context: &Arc<GateContext>) -> bool {
         Arc::ptr_eq(&self.context, context)
     }
 
@@ -120,7 +120,7 @@ impl Gate {
 
     /// Returns the other writers that a write must expect.
     pub(super) fn others(&self, state: &GateState, now: i64) -> plan::Others {
-        let Context {
+        let GateContext {
             round_trip,
             settings,
             ..

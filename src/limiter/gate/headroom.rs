@@ -3,21 +3,21 @@
 use smallvec::SmallVec;
 
 use crate::{
-    limiter::gate::wish::Wish,
+    limiter::gate::ask::RequestedAmounts,
     model::{
         BucketState, Limit, Limits,
         plan::{self, LedgerDelta},
     },
 };
 
-/// Returns `true` if the bucket can grant all of `wish`, as far as is known.
+/// Returns `true` if the bucket can grant all of `requested`, as far as is known.
 pub(super) fn fits(
     state: Option<&BucketState>,
-    wish: Wish<'_>,
+    requested: RequestedAmounts<'_>,
     changes: &LedgerDelta,
     now: i64,
 ) -> bool {
-    Headroom::new(state, Some(wish.limits), changes, now).take(wish)
+    Headroom::new(state, Some(requested.limits), changes, now).take(requested)
 }
 
 /// The amount of each limit that can still be granted, as far as is known: millitokens; `None` if
@@ -69,16 +69,22 @@ impl Headroom {
         }
     }
 
-    /// Takes the amounts of `wish` if there is room for all of them. Returns `false` if not.
-    pub(super) fn take(&mut self, wish: Wish<'_>) -> bool {
+    /// Takes the amounts of `requested` if there is room for all of them. Returns `false` if not.
+    pub(super) fn take(&mut self, requested: RequestedAmounts<'_>) -> bool {
         let fits = |(index, (left, amount)): (usize, (&Option<i64>, &i64))| {
-            let held = left.map(|left| left.saturating_add(wish.debt(index, self.shards)));
+            let held = left.map(|left| left.saturating_add(requested.debt(index, self.shards)));
             *amount <= 0 || held.is_none_or(|held| held >= *amount)
         };
-        if !self.left.iter().zip(wish.amounts).enumerate().all(fits) {
+        if !self
+            .left
+            .iter()
+            .zip(requested.amounts)
+            .enumerate()
+            .all(fits)
+        {
             return false;
         }
-        for (left, amount) in self.left.iter_mut().zip(wish.amounts) {
+        for (left, amount) in self.left.iter_mut().zip(requested.amounts) {
             *left = left.map(|left| left.saturating_sub((*amount).max(0)));
         }
         true

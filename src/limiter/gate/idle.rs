@@ -15,7 +15,7 @@ impl Gate {
         if std::mem::take(&mut slot.used) {
             return false;
         }
-        slot.settle(&self.context.interner, now);
+        slot.rest(&self.context.interner, now);
         drop(slot);
         self.is_at_rest()
     }

@@ -5,15 +5,27 @@
 //! write is answered, the next write carries all queued requests that fit, first come, first
 //! served, together with the differences of the leases that were settled since.
 //!
-//! [`gate`] is the gate, [`state`] has what it knows, and decides without I/O: [`batch`] selects
-//! the requests of the next write, [`headroom`] says how many fit, [`others`] estimates the other
-//! writers. [`acquire`] asks the gate for tokens. A gate that nobody uses is put to rest by
-//! [`idle`], and only a [`compact`] image of it is kept. [`writer`] is the write loop, and
-//! [`pacing`] delays its next write. [`flush`] writes the differences of settled leases, and
-//! [`prefetch`] grants from prefetched tokens. A bucket with several shards has a gate for each of
-//! them: [`shards`] finds them, [`split`] splits the bucket into more. [`transaction`] charges
-//! several shards at once: [`shard_reads`] reads them, [`shard_set`] divides the cost among them,
-//! [`shard_writes`] writes them.
+//! | part | for |
+//! |---|---|
+//! | [`gate`], [`context`] | a gate, and what all gates of a limiter share |
+//! | [`registry`] | all gates, by the key of their bucket |
+//! | [`state`] | what a gate knows, and its decisions without I/O |
+//! | [`slot`], [`idle`], [`compact`], [`interner`] | a gate that nobody uses is at rest: only a compact image is kept, whose parts other gates share |
+//! | [`acquire`], [`ask`] | a request asks the gate |
+//! | [`grant`], [`forgiveness`] | what is granted; a bound on how many cancelled charges are given back |
+//! | [`batch`], [`headroom`], [`others`] | the requests of the next write: how many fit, and what other writers may do |
+//! | [`writer`], [`pacing`] | the write loop, and the delay of its next write |
+//! | [`flush`], [`confirmation`] | the differences of settled leases, and those who wait until they are written |
+//! | [`prefetch`], [`prefetch_pool`] | grants from tokens that were taken ahead |
+//!
+//! A bucket with several shards has a gate for each of them:
+//!
+//! | part | for |
+//! |---|---|
+//! | [`shards`], [`router`] | finds the gates of the shards, and asks them for a request |
+//! | [`pressure`], [`split`] | notices that an item is written as often as it can be, and splits the bucket |
+//! | [`transaction`] | charges several shards at once, or a child and its parent |
+//! | [`shard_reads`], [`shard_set`], [`shard_writes`] | reads the shards of a transaction, divides the cost among them, writes them |
 
 mod acquire;
 mod ask;
@@ -47,12 +59,11 @@ mod slot;
 mod split;
 mod state;
 pub(super) mod transaction;
-mod wish;
 mod writer;
 
 pub(super) use self::{
-    ask::Ask,
-    context::{Context, GateSettings, RoundTrip, WriteIds},
+    ask::ShardedRequest,
+    context::{GateContext, GateSettings, RoundTrip, WriteIds},
     forgiveness::Forgiveness,
     gate::Gate,
     grant::{GateDecision, GateGrant, PendingDecision},

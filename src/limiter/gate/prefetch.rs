@@ -32,7 +32,7 @@ impl GateState {
         now: i64,
     ) -> (Option<Amounts>, u64) {
         let pool = self
-            .ahead_of
+            .prefetch_pool
             .get_or_insert_with(|| Box::new(PrefetchPool::new(resource, limits, now)));
         let same = pool.is_of(limits);
         let released = pool.release(&mut self.pending, now, !same);
@@ -58,7 +58,7 @@ impl GateState {
 
     /// Returns the chunk to prefetch now, if one is due.
     fn chunk(&self, amounts: &[i64], prefetch: Prefetch, now: i64) -> Option<(Limits, Amounts)> {
-        let pool = self.ahead_of.as_ref()?;
+        let pool = self.prefetch_pool.as_ref()?;
         // Stamps of a Python client may change what tokens are worth.
         self.seen.live(now).filter(|state| state.stamps.is_none())?;
         let share = i128::from(prefetch.percent());
@@ -67,26 +67,30 @@ impl GateState {
         })
     }
 
-    /// Settles differences with the prefetched tokens, as far as possible. The rest stays in
-    /// `differences`.
-    pub(super) fn settle_ahead(&mut self, limits: &Limits, differences: &mut Amounts) {
-        if let Some(pool) = self.ahead_of.as_mut().filter(|pool| pool.is_of(limits)) {
+    /// Settles differences with the tokens that were taken ahead, as far as possible. The rest
+    /// stays in `differences`.
+    pub(super) fn settle_prefetched(&mut self, limits: &Limits, differences: &mut Amounts) {
+        if let Some(pool) = self
+            .prefetch_pool
+            .as_mut()
+            .filter(|pool| pool.is_of(limits))
+        {
             pool.settle(differences);
         }
     }
 
-    /// Returns `true` if the prefetched tokens cover all `amounts`.
-    pub(super) fn holds_ahead(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
-        self.ahead_of
+    /// Returns `true` if the tokens that were taken ahead cover all `amounts`.
+    pub(super) fn holds_prefetched(&self, limits: &Limits, amounts: &[i64], now: i64) -> bool {
+        self.prefetch_pool
             .as_ref()
             .is_some_and(|pool| pool.holds(limits, amounts, now))
     }
 }
 
 impl Gate {
-    /// Grants `amounts` from the prefetched tokens, and takes another chunk if they will soon run
-    /// out. Returns what is left afterwards, or the lock if there is not enough.
-    pub(super) fn serve_ahead<'a>(
+    /// Grants `amounts` from the tokens that were taken ahead, and takes another chunk if they will
+    /// soon run out. Returns what is left afterwards, or the lock if there is not enough.
+    pub(super) fn serve_prefetched<'a>(
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
         limits: &Limits,
@@ -104,12 +108,12 @@ impl Gate {
         // If there are too few tokens here, the request goes to the store itself, and the caller
         // queues the chunk behind the request.
         let Some(left) = left else { return Err(state) };
-        self.take_ahead(state, context, amounts, prefetch, now);
+        self.prefetch_chunk(state, context, amounts, prefetch, now);
         Ok(left)
     }
 
-    /// Prefetches a chunk, if one is due.
-    pub(super) fn take_ahead(
+    /// Takes a chunk ahead, if one is due.
+    pub(super) fn prefetch_chunk(
         self: &Arc<Self>,
         mut state: Locked<'_>,
         context: &ChargeContext,
@@ -121,7 +125,7 @@ impl Gate {
             return;
         };
         let (reply, answer) = oneshot::channel();
-        if let Some(pool) = &mut state.ahead_of {
+        if let Some(pool) = &mut state.prefetch_pool {
             pool.filling = true;
         }
         state.queue.push_back(Waiter::new(
@@ -147,7 +151,7 @@ impl Gate {
     fn hold(self: &Arc<Self>, limits: &Limits, granted: Option<Amounts>, prefetch: Prefetch) {
         let now = self.context.clock.now();
         let mut state = self.lock();
-        let Some(pool) = &mut state.ahead_of else {
+        let Some(pool) = &mut state.prefetch_pool else {
             return;
         };
         pool.filling = false;
@@ -188,7 +192,7 @@ impl Gate {
         let closed = self.context.background.is_closed();
         let mut guard = self.lock();
         let state = &mut *guard;
-        let Some(pool) = &mut state.ahead_of else {
+        let Some(pool) = &mut state.prefetch_pool else {
             return false;
         };
         let all = closed || pool.is_unused(prefetch, now);

@@ -257,14 +257,12 @@ impl PrefetchPool {
         }
         let scaled = |want: &i64| i64::try_from(i128::from(*want) * part / whole).unwrap_or(0);
         let chunk: Amounts = wants.iter().map(scaled).collect();
-        // Take no chunk that does not serve one request together with what is held.
-        let together = chunk
+        // A chunk is of no use if it does not serve one request together with what is held.
+        let both = chunk
             .iter()
             .zip(&self.held)
             .map(|(chunk, held)| chunk.saturating_add(*held));
-        let useful = together
-            .zip(amounts)
-            .all(|(together, amount)| together >= *amount);
+        let useful = both.zip(amounts).all(|(both, amount)| both >= *amount);
         (useful && chunk.iter().any(|chunk| *chunk > 0)).then(|| (self.limits.clone(), chunk))
     }
 

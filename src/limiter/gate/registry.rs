@@ -19,7 +19,7 @@ use quick_cache::{UnitWeighter, sync::Cache};
 use crate::{
     limiter::{
         gate::{
-            Context, Gate,
+            Gate, GateContext,
             registry::{
                 entry::{CompactKey, GateEntry, KeepBusy},
                 idle_sweep::IdleSweep,
@@ -36,7 +36,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Gates {
     cache: Cache<CompactKey, GateEntry, UnitWeighter, RandomState, KeepBusy>,
-    context: Arc<Context>,
+    context: Arc<GateContext>,
     /// Locked by every thread that creates a gate, wakes one or puts one to rest, so that a bucket
     /// never has two gates. Lock order: this lock, then the cache's own locks, then the lock of a
     /// gate.
@@ -50,7 +50,7 @@ impl Gates {
     }
 
     /// Creates a cache for at most about `most` gates that have nothing to write.
-    pub(crate) fn new(most: usize, context: Context) -> Self {
+    pub(crate) fn new(most: usize, context: GateContext) -> Self {
         let cache = Cache::with(
             most,
             most as u64,
@@ -143,7 +143,7 @@ impl Gates {
         }
     }
 
-    pub(crate) fn context(&self) -> &Context {
+    pub(crate) fn context(&self) -> &GateContext {
         &self.context
     }
 

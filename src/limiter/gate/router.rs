@@ -8,7 +8,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
-            ask::Ask,
+            ask::ShardedRequest,
             gate::Gate,
             grant::{GateDecision, PendingDecision},
             shard_reads::{Image, ShardReads, statuses},
@@ -32,7 +32,11 @@ pub(crate) fn known_denial(
     amounts: &[i64],
 ) -> Option<Vec<LimitStatus>> {
     let gates = first.all();
-    if context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts)) {
+    if context.prefetch.is_some()
+        && gates
+            .iter()
+            .any(|gate| gate.holds_prefetched(limits, amounts))
+    {
         return None;
     }
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.fresh_image()).collect();
@@ -60,8 +64,10 @@ pub(crate) fn seems_short(
     amounts: &[i64],
 ) -> bool {
     let gates = first.all();
-    let held =
-        context.prefetch.is_some() && gates.iter().any(|gate| gate.holds_ahead(limits, amounts));
+    let held = context.prefetch.is_some()
+        && gates
+            .iter()
+            .any(|gate| gate.holds_prefetched(limits, amounts));
     let images: Option<Vec<Image>> = gates.iter().map(|gate| gate.image()).collect();
     let patience = context
         .patience
@@ -104,16 +110,16 @@ pub(crate) async fn read(
 /// Asks the shard that granted last, then the one that seems to hold most. If no single shard will
 /// hold enough soon, all of them are asked together.
 ///
-/// The request does not try every shard in turn: if a bucket is short, all of its shards are.
-/// Hundreds of processes that try every shard would get less done than with a single item.
-pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
+/// It does not try every shard in turn: if a bucket is short, all of its shards are. Hundreds of
+/// processes that try every shard would get less done than with a single item.
+pub(crate) async fn acquire(first: Arc<Gate>, request: ShardedRequest) -> GateDecision {
     if let Some(refusal) = first.known_refusal() {
         return BucketDecision::Refused(refusal);
     }
-    first.note_asked(&ask.limits, &ask.amounts);
+    first.note_asked(&request.limits, &request.amounts);
     let gates = first.all();
-    if ask.context.patience.is_some() {
-        return reserve(first, &gates, ask).await;
+    if request.context.patience.is_some() {
+        return reserve(first, &gates, request).await;
     }
     if gates.iter().any(|gate| gate.image().is_none()) && first.explores() {
         // The status of a grant sums up all shards, so each must have been seen once.
@@ -121,8 +127,8 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
     }
     let home = &gates[first.preferred() % gates.len()];
     let mut denials = Vec::new();
-    if home.may_grant(&ask.limits, &ask.context, &ask.amounts) {
-        match ask_one(&first, home, &ask).await {
+    if home.may_grant(&request.limits, &request.context, &request.amounts) {
+        match ask_one(&first, home, &request).await {
             BucketDecision::Denied(statuses) => denials.push(statuses),
             decision => return decision,
         }
@@ -133,52 +139,57 @@ pub(crate) async fn acquire(first: Arc<Gate>, ask: Ask) -> GateDecision {
         let _ = ShardReads::begin(&gates, false, false).end().await;
     }
     let others = gates.iter().filter(|gate| {
-        !Arc::ptr_eq(gate, home) && gate.may_grant(&ask.limits, &ask.context, &ask.amounts)
+        !Arc::ptr_eq(gate, home)
+            && gate.may_grant(&request.limits, &request.context, &request.amounts)
     });
-    if let Some(other) = others.max_by_key(|gate| gate.headroom(&ask.limits, &ask.amounts)) {
-        match ask_one(&first, other, &ask).await {
+    if let Some(other) = others.max_by_key(|gate| gate.headroom(&request.limits, &request.amounts))
+    {
+        match ask_one(&first, other, &request).await {
             BucketDecision::Denied(statuses) => denials.push(statuses),
             decision => return decision,
         }
     }
-    if let Some(statuses) = known_denial(&first, &ask.limits, &ask.context, &ask.amounts) {
+    if let Some(statuses) =
+        known_denial(&first, &request.limits, &request.context, &request.amounts)
+    {
         return BucketDecision::Denied(statuses);
     }
-    if let Some(statuses) = soon(&first, &gates, denials, &ask) {
+    if let Some(statuses) = soon(&first, &gates, denials, &request) {
         return BucketDecision::Denied(statuses);
     }
-    draw(first, ask).await
+    draw(first, request).await
 }
 
-/// Reserves tokens for a request that waits: in the one shard with the shortest wait that is known.
-/// If no shard can hold the cost, it is drawn from several shards, because a shard whose debt is
-/// above its capacity would let the request start too early.
-async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], ask: Ask) -> GateDecision {
-    let may = |gate: &&Arc<Gate>| gate.may_grant(&ask.limits, &ask.context, &ask.amounts);
+/// Takes the place of a request that waits. It takes the place in the one shard with the shortest
+/// wait that is known. If no shard can hold the cost, it is drawn from several: a shard whose debt
+/// is above its capacity would let the request start too early.
+async fn reserve(first: Arc<Gate>, gates: &[Arc<Gate>], request: ShardedRequest) -> GateDecision {
+    let may =
+        |gate: &&Arc<Gate>| gate.may_grant(&request.limits, &request.context, &request.amounts);
     if !gates
         .iter()
-        .any(|gate| gate.may_hold(&ask.limits, &ask.amounts))
+        .any(|gate| gate.may_hold(&request.limits, &request.amounts))
     {
-        return draw(first, ask).await;
+        return draw(first, request).await;
     }
     // Look at shards that were never seen. Otherwise many requests would all queue for the same one
     // of them.
     let _ = ShardReads::begin(gates, false, true).end().await;
     let mut left: Vec<&Arc<Gate>> = gates.iter().filter(may).collect();
     while let Some(best) =
-        (0..left.len()).max_by_key(|index| left[*index].headroom(&ask.limits, &ask.amounts))
+        (0..left.len()).max_by_key(|index| left[*index].headroom(&request.limits, &request.amounts))
     {
-        match ask_one(&first, left.swap_remove(best), &ask).await {
+        match ask_one(&first, left.swap_remove(best), &request).await {
             BucketDecision::Denied(_) => left.retain(may),
             decision => return decision,
         }
     }
-    BucketDecision::Denied(denial(&first, gates, &ask))
+    BucketDecision::Denied(denial(&first, gates, &request))
 }
 
 /// Returns the statuses for a request that would wait in one shard: the tokens of all shards
 /// together, and the wait of the shard that is ready first.
-fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus> {
+fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], request: &ShardedRequest) -> Vec<LimitStatus> {
     let wait = |statuses: &Vec<LimitStatus>| {
         statuses
             .iter()
@@ -188,8 +199,8 @@ fn denial(first: &Arc<Gate>, gates: &[Arc<Gate>], ask: &Ask) -> Vec<LimitStatus>
     let seen = gates
         .iter()
         .filter(|gate| gate.image().is_some())
-        .map(|gate| gate.glance(&ask.limits, &ask.amounts));
-    let all = glance(first, &ask.limits, &ask.amounts);
+        .map(|gate| gate.glance(&request.limits, &request.amounts));
+    let all = glance(first, &request.limits, &request.amounts);
     match seen.min_by_key(wait) {
         Some(one) => with_waits(all, one),
         None => all,
@@ -212,14 +223,19 @@ fn with_waits(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> 
 }
 
 /// Draws the cost from several shards in one transaction.
-async fn draw(first: Arc<Gate>, ask: Ask) -> GateDecision {
-    let [answer] = transaction::spawn_charge(&first, ask.until, [(first.clone(), ask)]);
+async fn draw(first: Arc<Gate>, request: ShardedRequest) -> GateDecision {
+    let [answer] = transaction::spawn_charge(&first, request.until, [(first.clone(), request)]);
     PendingDecision::new(answer).await
 }
 
-async fn ask_one(first: &Gate, gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
+async fn ask_one(first: &Gate, gate: &Arc<Gate>, request: &ShardedRequest) -> GateDecision {
     let decision = gate
-        .acquire(&ask.limits, &ask.context, &ask.amounts, ask.left())
+        .acquire(
+            &request.limits,
+            &request.context,
+            &request.amounts,
+            request.left(),
+        )
         .result()
         .await;
     if let BucketDecision::Granted(_) = decision {
@@ -234,12 +250,12 @@ fn soon(
     first: &Arc<Gate>,
     gates: &[Arc<Gate>],
     denials: Vec<Vec<LimitStatus>>,
-    ask: &Ask,
+    request: &ShardedRequest,
 ) -> Option<Vec<LimitStatus>> {
     let seen = gates
         .iter()
         .filter(|gate| gate.image().is_some())
-        .map(|gate| gate.glance(&ask.limits, &ask.amounts));
+        .map(|gate| gate.glance(&request.limits, &request.amounts));
     let wait = |statuses: &Vec<LimitStatus>| {
         let waits: Option<Vec<Duration>> =
             statuses.iter().map(|status| status.retry_after).collect();
@@ -258,7 +274,7 @@ fn soon(
     // The tokens are those of all shards together. The wait is that of the shard that is ready
     // first.
     Some(with_waits(
-        glance(first, &ask.limits, &ask.amounts),
+        glance(first, &request.limits, &request.amounts),
         statuses,
     ))
 }

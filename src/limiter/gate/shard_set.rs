@@ -8,7 +8,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
-            ask::Ask,
+            ask::ShardedRequest,
             gate::Gate,
             grant::GateGrant,
             shard_reads::{Image, ShardReads, seen, statuses},
@@ -25,7 +25,7 @@ use crate::{
 /// A bucket, with all of its shards that were seen.
 pub(super) struct ShardSet<'a> {
     first: &'a Arc<Gate>,
-    pub(super) ask: &'a Ask,
+    pub(super) request: &'a ShardedRequest,
     /// The gates of the shards that exist.
     pub(super) gates: Vec<Arc<Gate>>,
     pub(super) images: Vec<Image>,
@@ -53,23 +53,23 @@ pub(super) enum Allocation {
 /// Looks at all buckets at the same time. Shards that were seen before are not read again unless
 /// `anew` is set: the conditions of the writes detect changes.
 pub(super) async fn look<'a>(
-    parts: &'a [(Arc<Gate>, Ask)],
+    parts: &'a [(Arc<Gate>, ShardedRequest)],
     anew: bool,
 ) -> Result<Vec<ShardSet<'a>>, Unavailable> {
     let mut looks = Vec::with_capacity(parts.len());
-    for (first, ask) in parts {
+    for (first, request) in parts {
         let gates = first.all();
         let fresh = gates.iter().all(|gate| gate.fresh_image().is_some());
         looks.push((
             first,
-            ask,
+            request,
             ShardReads::begin(&gates, anew, gates.len() == 1),
             gates,
             fresh,
         ));
     }
     let mut sets = Vec::with_capacity(parts.len());
-    for (first, ask, looks, gates, fresh) in looks {
+    for (first, request, looks, gates, fresh) in looks {
         let (shards, images) = (gates.len(), looks.end().await?);
         // A shard that does not exist holds nothing.
         let (gates, images) = gates
@@ -79,7 +79,7 @@ pub(super) async fn look<'a>(
             .unzip();
         sets.push(ShardSet {
             first,
-            ask,
+            request,
             gates,
             images,
             shards,
@@ -107,7 +107,7 @@ impl ShardSet<'_> {
     pub(super) fn outdated(&self) -> Vec<&Arc<Gate>> {
         let outdated = |(gate, image): &(&Arc<Gate>, &Image)| {
             gate.is_far_before(image.bucket.refilled_at)
-                || plan::differs(&image.bucket, &self.ask.limits)
+                || plan::differs(&image.bucket, &self.request.limits)
         };
         self.gates
             .iter()
@@ -135,15 +135,20 @@ impl ShardSet<'_> {
     }
 
     pub(super) fn statuses(&self) -> Vec<LimitStatus> {
-        statuses(&self.there(), &self.ask.limits, &self.ask.amounts, self.now)
+        statuses(
+            &self.there(),
+            &self.request.limits,
+            &self.request.amounts,
+            self.now,
+        )
     }
 
     /// Returns the tokens to take from each shard, or `None` if all shards together do not have
     /// them.
     pub(super) fn draw(&self) -> Option<Allocation> {
-        let Ask {
+        let ShardedRequest {
             limits, amounts, ..
-        } = self.ask;
+        } = self.request;
         let bucket = &self.images.first()?.bucket;
         if bucket.is_bypassed(self.now) {
             return Some(Allocation::Bypassed);
@@ -182,9 +187,9 @@ impl ShardSet<'_> {
     /// A transaction does not return the new state. So its conditions require at least the tokens
     /// that were seen, and the debts are exact.
     fn reserve(&self, there: &[Image], amounts: &[i64]) -> Option<Allocation> {
-        let Ask {
+        let ShardedRequest {
             limits, context, ..
-        } = self.ask;
+        } = self.request;
         let patience = context.patience.as_deref()?;
         let (there, mut starts_at) = (seen(there), self.now);
         let mut parts: Vec<Amounts> = there
@@ -229,12 +234,12 @@ impl ShardSet<'_> {
         &'a self,
         drawn: &'a Allocation,
     ) -> impl Iterator<Item = ShardWrite> + 'a {
-        let Ask {
+        let ShardedRequest {
             limits,
             context,
             amounts,
             ..
-        } = self.ask;
+        } = self.request;
         self.gates
             .iter()
             .zip(&self.images)
@@ -279,12 +284,12 @@ impl ShardSet<'_> {
         let after = has_quota
             .then(|| writes.iter().find(|write| write.is_of(self.first))?.after())
             .flatten();
-        let Ask {
+        let ShardedRequest {
             limits,
             context,
             amounts,
             ..
-        } = self.ask;
+        } = self.request;
         let left = statuses(&self.images, limits, &[], self.now);
         let left = left.iter().zip(amounts);
         let left: Amounts = left

@@ -37,7 +37,7 @@ impl ShardWrite {
 }
 
 /// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
-/// The caller must hold a place among the store calls in flight.
+/// The caller holds the permit of the store call.
 pub(crate) async fn transact(writes: &[ShardWrite]) -> Result<bool, StoreError> {
     let Some(ShardWrite { gate, update, .. }) = writes.first() else {
         return Ok(true);

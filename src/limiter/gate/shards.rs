@@ -11,7 +11,7 @@ use crate::{
             gate::{Gate, Shards},
             state::{GateState, Waiter},
         },
-        runtime::InFlight,
+        runtime::Permit,
         terms::{Amounts, ChargeContext},
     },
     model::{
@@ -185,15 +185,15 @@ impl Gate {
         self.shards.get_or_init(|| Box::new(Shards::first()))
     }
 
-    /// Waits for a place among the store calls in flight.
-    pub(crate) async fn place(&self) -> InFlight {
-        self.context.places.take().await
+    /// Waits for the permit of a store call.
+    pub(crate) async fn permit(&self) -> Permit {
+        self.context.permits.take().await
     }
 
-    /// Returns `true` if the prefetched tokens of the shard cover all `amounts`.
-    pub(crate) fn holds_ahead(&self, limits: &Limits, amounts: &[i64]) -> bool {
+    /// Returns `true` if the tokens that were taken ahead from the shard cover all `amounts`.
+    pub(crate) fn holds_prefetched(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let now = self.context.clock.now();
-        self.peek(now, |state| state.holds_ahead(limits, amounts, now))
+        self.peek(now, |state| state.holds_prefetched(limits, amounts, now))
     }
 
     /// Returns `true` if the shard may grant `amounts`, as far as is known.
@@ -257,7 +257,7 @@ impl Gate {
     }
 
     /// Calls the store in the limiter's own runtime, because the caller may be in another runtime,
-    /// or in none. The call begins when a place is free, unless the receiver is gone by then.
+    /// or in none. The call begins when a permit is free, unless the receiver is gone by then.
     pub(super) fn call_soon<T: Send + 'static, C: Future<Output = T> + Send>(
         self: &Arc<Self>,
         call: impl FnOnce(Arc<Self>) -> C + Send + 'static,
@@ -265,7 +265,7 @@ impl Gate {
         let (reply, answer) = oneshot::channel();
         let gate = self.clone();
         self.spawn(async move {
-            let _place = gate.place().await;
+            let _permit = gate.permit().await;
             if !reply.is_closed() {
                 let _ = reply.send(call(gate).await);
             }

@@ -63,7 +63,7 @@ impl Slot {
 
     /// Puts the gate to rest if nothing is under way and the record keeps everything that the gate
     /// knows.
-    pub(super) fn settle(&mut self, interner: &Interner, now: i64) {
+    pub(super) fn rest(&mut self, interner: &Interner, now: i64) {
         let Some(state) = self.awake.take_if(|state| state.may_rest(now)) else {
             return;
         };
@@ -79,7 +79,7 @@ impl GateState {
     /// Returns `true` if nothing is under way.
     fn is_idle(&self) -> bool {
         let empty = self
-            .ahead_of
+            .prefetch_pool
             .as_ref()
             .is_none_or(|pool| pool.is_drained() && !pool.filling);
         empty && !self.is_writing && self.queue.is_empty() && self.pending.is_empty()
@@ -90,7 +90,10 @@ impl GateState {
         let alone = self.pace.is_over(pacing::now())
             && !self.others.are_there(now)
             && self.takes_refused == 0;
-        let plain = self.ahead_of.is_none() && alone && !self.pressed.is_recent(now) && !self.ahead;
+        let plain = self.prefetch_pool.is_none()
+            && alone
+            && !self.pressed.is_recent(now)
+            && !self.refill_in_future;
         let denies = now.saturating_sub(self.denied_at) < DENIES;
         quiet
             && plain
@@ -111,8 +114,8 @@ impl<'a> Locked<'a> {
     }
 
     /// Puts the gate to rest if it may rest. A later change through this guard wakes it again.
-    pub(super) fn settle(&mut self, interner: &Interner, now: i64) {
-        self.0.settle(interner, now);
+    pub(super) fn rest(&mut self, interner: &Interner, now: i64) {
+        self.0.rest(interner, now);
     }
 }
 
@@ -126,7 +129,7 @@ pub(super) fn peek<T>(
     let asleep = slot.awake.is_none();
     let seen = look(slot.wake());
     if asleep {
-        slot.settle(interner, now);
+        slot.rest(interner, now);
     }
     seen
 }

@@ -8,6 +8,9 @@ use crate::{
     telemetry::{self, StoreCall},
 };
 
+/// The number of throttled writes in a row after which the bucket of a hot key is split.
+pub(super) const SPLIT_AFTER: u32 = 3;
+
 /// Doubles the shards of the gate's bucket, if the item is written as often as it can be and every
 /// shard would still hold the largest amounts that requests ask for at once. `throttled` is `true`
 /// if the store has throttled the hot key.
@@ -39,7 +42,7 @@ pub(super) async fn grow(gate: &Arc<Gate>, throttled: bool) {
             shard_count: count,
         }
     };
-    let _place = gate.place().await;
+    let _permit = gate.permit().await;
     match gate
         .call(StoreCall::Split, context.store.split(&gate.key, &split))
         .await

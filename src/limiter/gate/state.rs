@@ -10,8 +10,8 @@ use super::{others::OtherWriters, pacing::Pace};
 use crate::{
     limiter::{
         gate::{
-            confirmation::Confirmation, grant::GateDecision, headroom::fits,
-            prefetch_pool::PrefetchPool, pressure::WritePressure, wish::Wish,
+            ask::RequestedAmounts, confirmation::Confirmation, grant::GateDecision, headroom::fits,
+            prefetch_pool::PrefetchPool, pressure::WritePressure,
         },
         terms::{Amounts, BucketRefusal, ChargeContext, ConfigVersion, Patience},
     },
@@ -33,7 +33,7 @@ pub(super) struct GateState {
     pub(super) version: ConfigVersion,
     /// `true` if a wrong clock has left the bucket's refill time far in the future. No request is
     /// denied by such an image.
-    pub(super) ahead: bool,
+    pub(super) refill_in_future: bool,
     /// Requests without a decision, first come, first served.
     pub(super) queue: VecDeque<Waiter>,
     /// Differences of settled leases that no write carries yet.
@@ -60,7 +60,7 @@ pub(super) struct GateState {
     pub(super) takes_refused: u32,
     /// The largest amount that one request has asked of each limit, millitokens.
     pub(super) most_asked: SmallVec<[(LimitName, i64); 2]>,
-    pub(super) ahead_of: Option<Box<PrefetchPool>>,
+    pub(super) prefetch_pool: Option<Box<PrefetchPool>>,
     pub(super) pace: Pace,
     /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
@@ -134,9 +134,15 @@ impl Waiter {
         }
     }
 
-    pub(super) fn wish(&self) -> Wish<'_> {
+    /// Sends the decision to the request. It must not be called under the lock: if nobody takes a
+    /// grant, it goes back to the gate.
+    pub(super) fn answer(self, decision: GateDecision) {
+        let _ = self.reply.send(decision);
+    }
+
+    pub(super) fn requested(&self) -> RequestedAmounts<'_> {
         let debts = self.patience.as_deref().map(|patience| &patience.debts[..]);
-        Wish {
+        RequestedAmounts {
             limits: &self.limits,
             amounts: &self.amounts,
             debts,
@@ -185,7 +191,7 @@ impl GateState {
             (_, Some(_)) => self.version = self.version.seen_again(now.at),
             (_, None) => {}
         }
-        self.ahead = bucket
+        self.refill_in_future = bucket
             .as_ref()
             .is_some_and(|bucket| now.is_far_before(bucket.refilled_at));
         self.seen = bucket.map_or(Seen::Absent, Seen::Present);
@@ -217,14 +223,14 @@ impl GateState {
     /// Returns the statuses of the limits if a fresh image shows that the request does not fit.
     pub(super) fn deny_from_memory(
         &self,
-        wish: Wish<'_>,
+        requested: RequestedAmounts<'_>,
         now: i64,
         trusted_for: Duration,
     ) -> Option<Vec<LimitStatus>> {
         if !self.is_fresh(now, trusted_for) {
             return None;
         }
-        self.denial(wish, &self.pending, now)
+        self.denial(requested, &self.pending, now)
     }
 
     pub(super) fn is_fresh(&self, now: i64, trusted_for: Duration) -> bool {
@@ -236,19 +242,21 @@ impl GateState {
     /// not fit.
     pub(super) fn denial(
         &self,
-        wish: Wish<'_>,
+        requested: RequestedAmounts<'_>,
         changes: &LedgerDelta,
         now: i64,
     ) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
-        if self.ahead || plan::differs(state, wish.limits) || fits(Some(state), wish, changes, now)
+        if self.refill_in_future
+            || plan::differs(state, requested.limits)
+            || fits(Some(state), requested, changes, now)
         {
             return None;
         }
         Some(plan::statuses(
             Some(state),
-            wish.limits,
-            wish.amounts,
+            requested.limits,
+            requested.amounts,
             changes,
             now,
         ))

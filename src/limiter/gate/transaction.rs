@@ -5,12 +5,12 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::writer::retry::MOST_TRANSACTION_TRIES;
+use super::writer::retry::{MOST_TRANSACTION_TRIES, pause_of_transaction};
 use crate::{
     error::Unavailable,
     limiter::{
         gate::{
-            ask::Ask,
+            ask::ShardedRequest,
             gate::Gate,
             grant::{GateDecision, GateGrant},
             shard_set::{ShardSet, look},
@@ -18,23 +18,22 @@ use crate::{
         },
         terms::{Amounts, BucketDecision, ChargeContext},
     },
-    pause,
 };
 
 /// A request for tokens of a bucket, with the gate of its first shard.
-pub(crate) type Part = (Arc<Gate>, Ask);
+pub(crate) type TransactionPart = (Arc<Gate>, ShardedRequest);
 
 /// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason
 /// why the store may not be asked.
 pub(crate) fn start(
-    child: Part,
-    parent: Part,
+    child: TransactionPart,
+    parent: TransactionPart,
 ) -> Result<[oneshot::Receiver<GateDecision>; 2], Unavailable> {
     let first = child.0.clone();
     first.admits()?;
     for (
         first,
-        Ask {
+        ShardedRequest {
             limits, amounts, ..
         },
     ) in [&child, &parent]
@@ -53,7 +52,7 @@ pub(crate) fn start(
 pub(super) fn spawn_charge<const N: usize>(
     first: &Gate,
     until: Instant,
-    parts: [Part; N],
+    parts: [TransactionPart; N],
 ) -> [oneshot::Receiver<GateDecision>; N] {
     let mut replies = Vec::with_capacity(N);
     let answers = std::array::from_fn(|_| {
@@ -73,7 +72,7 @@ pub(super) fn spawn_charge<const N: usize>(
 /// Charges all of `parts` in one transaction, or none of them, and returns a decision for each.
 /// Nothing is sent any more after one of the receivers of `replies` is gone.
 async fn charge(
-    parts: &[Part],
+    parts: &[TransactionPart],
     replies: &mut [oneshot::Sender<GateDecision>],
 ) -> Vec<GateDecision> {
     let unavailable = |error: Unavailable| {
@@ -125,7 +124,7 @@ async fn charge(
                 // A write to an outdated shard corrects it.
                 for set in &sets {
                     for gate in set.outdated() {
-                        unless_gone(replies, ask_for_nothing(gate, set.ask)).await;
+                        unless_gone(replies, ask_for_nothing(gate, set.request)).await;
                     }
                 }
             } else if attempt > 0 || sets.iter().all(|set| set.fresh) {
@@ -136,7 +135,7 @@ async fn charge(
             }
             continue;
         };
-        let Some(place) = unless_gone(replies, parts[0].0.place()).await else {
+        let Some(permit) = unless_gone(replies, parts[0].0.permit()).await else {
             return unavailable(Unavailable::Deadline);
         };
         let writes: Vec<ShardWrite> = sets
@@ -145,7 +144,7 @@ async fn charge(
             .flat_map(|(set, drawn)| set.writes(drawn))
             .collect();
         let result = transact(&writes).await;
-        drop(place);
+        drop(permit);
         match result {
             Ok(true) => {
                 let grants = sets
@@ -166,11 +165,7 @@ async fn charge(
             Err(error) if error.is_busy() => {}
             Err(error) => return unavailable(Unavailable::Store(error)),
         }
-        if attempt > 0 {
-            // Other transactions want the same items. Pause for a random time, so that not all of
-            // them retry at the same time.
-            pause::random(0..=4 << attempt.min(4)).await;
-        }
+        pause_of_transaction(attempt).await;
     }
     unavailable(Unavailable::Contended)
 }
@@ -195,7 +190,11 @@ async fn unless_gone<T>(
 }
 
 /// Returns the decision of one part, and denials for the others, which are not charged.
-fn one_for_all(parts: &[Part], which: usize, decision: Option<GateDecision>) -> Vec<GateDecision> {
+fn one_for_all(
+    parts: &[TransactionPart],
+    which: usize,
+    decision: Option<GateDecision>,
+) -> Vec<GateDecision> {
     let mut decisions: Vec<_> = parts
         .iter()
         .map(|_| BucketDecision::Denied(Vec::new()))
@@ -206,15 +205,15 @@ fn one_for_all(parts: &[Part], which: usize, decision: Option<GateDecision>) -> 
     decisions
 }
 
-/// Asks a bucket for nothing. The request creates the bucket if it does not exist, and updates its
-/// limits. A transaction changes only items that exist.
-async fn ask_for_nothing(gate: &Arc<Gate>, ask: &Ask) -> GateDecision {
-    let nothing: Amounts = ask.amounts.iter().map(|_| 0).collect();
+/// Asks a bucket for nothing. This creates the bucket if it does not exist, and updates its limits.
+/// A transaction changes only items that exist.
+async fn ask_for_nothing(gate: &Arc<Gate>, request: &ShardedRequest) -> GateDecision {
+    let nothing: Amounts = request.amounts.iter().map(|_| 0).collect();
     let context = ChargeContext {
         prefetch: None,
-        ..ask.context.clone()
+        ..request.context.clone()
     };
-    gate.acquire(&ask.limits, &context, &nothing, ask.left())
+    gate.acquire(&request.limits, &context, &nothing, request.left())
         .result()
         .await
 }

@@ -54,7 +54,7 @@ impl Charge {
             own,
             lineage: None,
             prefetch: None,
-            together: false,
+            in_one_transaction: false,
             is_top_up: true,
             patience: None,
         };
@@ -69,7 +69,7 @@ impl Charge {
     /// Returns a charge of `tokens` more for the bucket of `grant`, which a lease holds.
     pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
-        charge.context.together = grant.is_together();
+        charge.context.in_one_transaction = grant.is_in_one_transaction();
         Ok(charge)
     }
 }

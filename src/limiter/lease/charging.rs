@@ -12,8 +12,8 @@ use crate::{
     limiter::{
         bucket::{Acquiring, Bucket, Charged, Grant, Grants},
         gate::{
-            Ask,
-            transaction::{self, Part},
+            ShardedRequest,
+            transaction::{self, TransactionPart},
         },
         lease::charge::{Charge, Charges},
         terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
@@ -81,7 +81,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
     if known.iter().any(Option::is_some) {
         return Started::Now(Err(denied_among(charges.iter().zip(known))));
     }
-    if charges[0].context.together
+    if charges[0].context.in_one_transaction
         && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
     {
         let answers = match transaction::start(own, parent) {
@@ -91,7 +91,7 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
         let asked = charges.into_iter().zip(answers).map(|(charge, answer)| {
             let answer = match &charge.bucket {
                 Bucket::Gated { gate, .. } => {
-                    ChargeState::Coming(Box::new(Acquiring::together(gate, answer, deadline)))
+                    ChargeState::Coming(Box::new(Acquiring::transaction(gate, answer, deadline)))
                 }
                 _ => ChargeState::Decided(BucketDecision::Unavailable(WITHOUT_GATE)),
             };
@@ -123,18 +123,18 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
 }
 
 /// Returns the part of a transaction that charges a bucket in a store.
-fn part(charge: &Charge, deadline: Deadline) -> Option<Part> {
+fn part(charge: &Charge, deadline: Deadline) -> Option<TransactionPart> {
     let Bucket::Gated { gate, limits } = &charge.bucket else {
         return None;
     };
     let until = gate.deadline(deadline.into()).until();
-    let ask = Ask {
+    let request = ShardedRequest {
         limits: limits.clone(),
         context: charge.context.clone(),
         amounts: charge.amounts.clone(),
         until,
     };
-    Some((gate.first()?, ask))
+    Some((gate.first()?, request))
 }
 
 /// A request that waits for its buckets. If the request is dropped, its grants are given back, but
@@ -176,7 +176,7 @@ impl ChargeState {
                 charge.owner,
                 charge.context.own,
             )
-            .together(charge.context.together)
+            .in_one_transaction(charge.context.in_one_transaction)
         };
         Self::Decided(decision.map(grant))
     }

@@ -9,7 +9,7 @@ use crate::{
             Bucket, Charged, Grant, Grants, LimitsRef, MemoryBucket, MemoryCharge, MemoryPlace,
             ResolvedBucket,
         },
-        terms::{Deadline, LimitShare, Marked, Settlement, left_now, status_now},
+        terms::{Deadline, LeftOfOne, LimitShare, Marked, Settlement, status_now},
     },
     model::{KeyParts, LimitStatus, Limits, Owner},
     store::Entry,
@@ -144,9 +144,10 @@ impl InlineLease {
     }
 
     /// See [`Lease::left_of_one`](crate::limiter::Lease::left_of_one).
-    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<LeftOfOne> {
+        let limit = limits.first()?;
         let is_it = !self.deadline.is_marked() && self.limits().is(limits);
-        is_it.then(|| left_now(&self.first))
+        is_it.then(|| LeftOfOne::new(limit, &self.first))
     }
 
     /// Takes the grant out, for the boxed form of a lease.

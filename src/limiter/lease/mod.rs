@@ -14,7 +14,7 @@ use crate::{
         bucket::{Bucket, Grant, Grants},
         engine::{Backend, Engine},
         lease::extras::LeaseExtras,
-        terms::{Deadline, FallbackOptions, LimitShare, MOST_USED, Settlement},
+        terms::{Deadline, FallbackOptions, LeftOfOne, LimitShare, MOST_USED, Settlement},
     },
     model::{EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
 };
@@ -32,18 +32,18 @@ pub(crate) use more::More;
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is rolled back"]
 pub struct Lease {
-    held: Held,
+    form: LeaseForm,
 }
 
 #[derive(Debug)]
-enum Held {
-    Few(InlineLease),
+enum LeaseForm {
+    Inline(InlineLease),
     /// Boxed, so that a lease is small to move. Over a store the allocation does not matter.
-    Any(Box<Any>),
+    Boxed(Box<BoxedLease>),
 }
 
 #[derive(Debug)]
-struct Any {
+struct BoxedLease {
     grants: Grants,
     deadline: Deadline,
     extras: Option<Box<LeaseExtras>>,
@@ -53,7 +53,7 @@ impl Lease {
     #[inline]
     pub(crate) fn new(grants: Grants, deadline: Deadline) -> Self {
         Self {
-            held: Held::Any(Box::new(Any {
+            form: LeaseForm::Boxed(Box::new(BoxedLease {
                 grants,
                 deadline,
                 extras: None,
@@ -62,25 +62,25 @@ impl Lease {
     }
 
     #[inline]
-    pub(crate) fn few(few: InlineLease) -> Self {
+    pub(crate) fn inline(inline: InlineLease) -> Self {
         Self {
-            held: Held::Few(few),
+            form: LeaseForm::Inline(inline),
         }
     }
 
     fn key(&self) -> KeyParts<'_> {
-        match &self.held {
-            Held::Few(few) => few.key(),
-            Held::Any(any) => any.grants.own.key(),
+        match &self.form {
+            LeaseForm::Inline(inline) => inline.key(),
+            LeaseForm::Boxed(boxed) => boxed.grants.own.key(),
         }
     }
 
     /// Returns `true` if a bucket of the limiter granted the lease. Do not call the method on the
     /// request path: the method clones a reference to the bucket.
     pub(crate) fn is_of(&self, engine: &Engine) -> bool {
-        let bucket = match &self.held {
-            Held::Few(few) => few.bucket(),
-            Held::Any(any) => Some(any.grants.own.bucket().clone()),
+        let bucket = match &self.form {
+            LeaseForm::Inline(inline) => inline.bucket(),
+            LeaseForm::Boxed(boxed) => Some(boxed.grants.own.bucket().clone()),
         };
         match (engine.backend(), bucket) {
             (Backend::Memory(memory), Some(Bucket::Memory(bucket))) => {
@@ -96,9 +96,9 @@ impl Lease {
 
     /// Returns the time at which a request that waits may start: epoch ms, 0 for at once.
     pub(crate) fn starts_at(&self) -> i64 {
-        match &self.held {
-            Held::Few(_) => 0,
-            Held::Any(any) => any
+        match &self.form {
+            LeaseForm::Inline(_) => 0,
+            LeaseForm::Boxed(boxed) => boxed
                 .grants
                 .iter()
                 .map(|grant| grant.starts_at())
@@ -109,8 +109,9 @@ impl Lease {
 
     /// Records that the request has waited for `millis` ms.
     pub(crate) fn has_waited(&mut self, millis: i64) {
-        if let Some(any) = self.any_mut() {
-            any.grants
+        if let Some(boxed) = self.boxed_mut() {
+            boxed
+                .grants
                 .iter_mut()
                 .for_each(|grant| grant.has_waited(millis));
         }
@@ -119,38 +120,38 @@ impl Lease {
     /// Ends the lease of a request that was cancelled while it waited. The lease is given back, but
     /// only a limited number of times for each bucket.
     pub(crate) fn cancel(mut self) {
-        if let Held::Any(any) = &mut self.held {
-            any.grants.iter_mut().for_each(|grant| grant.cancel());
+        if let LeaseForm::Boxed(boxed) = &mut self.form {
+            boxed.grants.iter_mut().for_each(|grant| grant.cancel());
         }
     }
 
     fn extras(&self) -> Option<&LeaseExtras> {
-        match &self.held {
-            Held::Few(_) => None,
-            Held::Any(any) => any.extras.as_deref(),
+        match &self.form {
+            LeaseForm::Inline(_) => None,
+            LeaseForm::Boxed(boxed) => boxed.extras.as_deref(),
         }
     }
 
     /// Converts the lease to the boxed form if it is not yet. Returns `None` if it is over.
-    fn any_mut(&mut self) -> Option<&mut Any> {
-        if let Held::Few(few) = &mut self.held {
-            let (grants, deadline) = (few.take()?, few.deadline());
-            self.held = Held::Any(Box::new(Any {
+    fn boxed_mut(&mut self) -> Option<&mut BoxedLease> {
+        if let LeaseForm::Inline(inline) = &mut self.form {
+            let (grants, deadline) = (inline.take()?, inline.deadline());
+            self.form = LeaseForm::Boxed(Box::new(BoxedLease {
                 grants,
                 deadline,
                 extras: None,
             }));
         }
-        match &mut self.held {
-            Held::Few(_) => None,
-            Held::Any(any) => Some(any),
+        match &mut self.form {
+            LeaseForm::Inline(_) => None,
+            LeaseForm::Boxed(boxed) => Some(boxed),
         }
     }
 
     /// Changes the rare data of the lease.
     fn note(&mut self, change: impl FnOnce(&mut LeaseExtras)) {
-        if let Some(any) = self.any_mut() {
-            change(any.extras.get_or_insert_default());
+        if let Some(boxed) = self.boxed_mut() {
+            change(boxed.extras.get_or_insert_default());
         }
     }
 
@@ -166,17 +167,17 @@ impl Lease {
 
     /// Returns the limits of the entity's bucket.
     pub fn limits(&self) -> &Limits {
-        match &self.held {
-            Held::Few(few) => few.limits(),
-            Held::Any(any) => any.grants.own.limits(),
+        match &self.form {
+            LeaseForm::Inline(inline) => inline.limits(),
+            LeaseForm::Boxed(boxed) => boxed.grants.own.limits(),
         }
     }
 
     /// Returns the parent if its bucket is charged too.
     pub fn parent(&self) -> Option<&EntityId> {
-        match &self.held {
-            Held::Few(_) => None,
-            Held::Any(any) => any
+        match &self.form {
+            LeaseForm::Inline(_) => None,
+            LeaseForm::Boxed(boxed) => boxed
                 .grants
                 .parent
                 .as_deref()
@@ -224,9 +225,9 @@ impl Lease {
     /// Returns the tokens of the limit `name` that the lease counts as used: the cost with all
     /// adjustments.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        let used = match &self.held {
-            Held::Few(few) => few.share(name).map(|share| share.used),
-            Held::Any(any) => any
+        let used = match &self.form {
+            LeaseForm::Inline(inline) => inline.share(name).map(|share| share.used),
+            LeaseForm::Boxed(boxed) => boxed
                 .grants
                 .iter()
                 .find_map(|grant| Some(grant.shares()[grant.index(name)?].used)),
@@ -287,23 +288,26 @@ impl Lease {
     }
 
     pub(crate) fn each_status(&self) -> impl Iterator<Item = LimitStatus> {
-        let (few, any) = match &self.held {
-            Held::Few(few) => (Some(few.statuses()), None),
-            Held::Any(any) => (
+        let (inline, boxed) = match &self.form {
+            LeaseForm::Inline(inline) => (Some(inline.statuses()), None),
+            LeaseForm::Boxed(boxed) => (
                 None,
-                Some(any.grants.iter().flat_map(|grant| grant.statuses_now())),
+                Some(boxed.grants.iter().flat_map(|grant| grant.statuses_now())),
             ),
         };
-        few.into_iter().flatten().chain(any.into_iter().flatten())
+        inline
+            .into_iter()
+            .flatten()
+            .chain(boxed.into_iter().flatten())
     }
 
-    /// Returns the tokens left of the only limit (millitokens), minus the adjustments since: the
-    /// [status](Self::statuses) in one number. Returns `Some` only if `limits` has one limit, it is
-    /// that of the lease, and no other bucket was charged.
-    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
-        match &self.held {
-            Held::Few(few) => few.left_of_one(limits),
-            Held::Any(_) => None,
+    /// Returns the state of the only limit, less what was adjusted since: a short form of the
+    /// [statuses](Self::statuses). Returns `Some` only if `limits` has one limit, it is that of the
+    /// lease, and no other bucket was charged.
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<LeftOfOne> {
+        match &self.form {
+            LeaseForm::Inline(inline) => inline.left_of_one(limits),
+            LeaseForm::Boxed(_) => None,
         }
     }
 
@@ -322,18 +326,21 @@ impl Lease {
 
     /// Returns the shares, in the order of the [statuses](Self::statuses).
     fn shares(&self) -> impl Iterator<Item = &LimitShare> {
-        let (few, any) = match &self.held {
-            Held::Few(few) => (Some(few.shares()), None),
-            Held::Any(any) => (None, Some(any.grants.iter().flat_map(Grant::shares))),
+        let (inline, boxed) = match &self.form {
+            LeaseForm::Inline(inline) => (Some(inline.shares()), None),
+            LeaseForm::Boxed(boxed) => (None, Some(boxed.grants.iter().flat_map(Grant::shares))),
         };
-        few.into_iter().flatten().chain(any.into_iter().flatten())
+        inline
+            .into_iter()
+            .flatten()
+            .chain(boxed.into_iter().flatten())
     }
 
     /// Returns the time in epoch ms.
     pub(crate) fn now(&self) -> i64 {
-        match &self.held {
-            Held::Few(few) => few.now(),
-            Held::Any(any) => any.grants.own.bucket().now(),
+        match &self.form {
+            LeaseForm::Inline(inline) => inline.now(),
+            LeaseForm::Boxed(boxed) => boxed.grants.own.bucket().now(),
         }
     }
 
@@ -344,9 +351,9 @@ impl Lease {
     /// the difference is written.
     #[inline]
     pub fn commit(self) -> Settlement {
-        match self.held {
-            Held::Few(few) => few.settle(),
-            Held::Any(any) => any.settle(),
+        match self.form {
+            LeaseForm::Inline(inline) => inline.settle(),
+            LeaseForm::Boxed(boxed) => boxed.settle(),
         }
     }
 
@@ -359,10 +366,10 @@ impl Lease {
     /// Sets the use of every limit.
     pub(crate) fn settle_all(&mut self, tokens: u64) {
         let used = to_milli(tokens).min(MOST_USED);
-        match &mut self.held {
-            Held::Few(few) => few.shares_mut().for_each(|share| share.used = used),
-            Held::Any(any) => {
-                let shares = any.grants.iter_mut().flat_map(|grant| grant.shares_mut());
+        match &mut self.form {
+            LeaseForm::Inline(inline) => inline.shares_mut().for_each(|share| share.used = used),
+            LeaseForm::Boxed(boxed) => {
+                let shares = boxed.grants.iter_mut().flat_map(|grant| grant.shares_mut());
                 shares.for_each(|share| share.used = used);
             }
         }
@@ -383,14 +390,14 @@ impl Lease {
             share.used = change(share.used);
             found = true;
         };
-        match &mut self.held {
-            Held::Few(few) => {
-                if let Some(share) = few.share_mut(name) {
+        match &mut self.form {
+            LeaseForm::Inline(inline) => {
+                if let Some(share) = inline.share_mut(name) {
                     change(share);
                 }
             }
-            Held::Any(any) => {
-                for grant in any.grants.iter_mut() {
+            LeaseForm::Boxed(boxed) => {
+                for grant in boxed.grants.iter_mut() {
                     if let Some(index) = grant.index(name) {
                         change(&mut grant.shares_mut()[index]);
                     }
@@ -405,9 +412,9 @@ impl Lease {
     }
 
     fn deadline(&self) -> Deadline {
-        match &self.held {
-            Held::Few(few) => few.deadline(),
-            Held::Any(any) => any.deadline,
+        match &self.form {
+            LeaseForm::Inline(inline) => inline.deadline(),
+            LeaseForm::Boxed(boxed) => boxed.deadline,
         }
     }
 
@@ -417,9 +424,9 @@ impl Lease {
         let beyond = |share: &LimitShare| {
             u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0)
         };
-        let most = match &self.held {
-            Held::Few(few) => few.share(name).map(beyond),
-            Held::Any(any) => any
+        let most = match &self.form {
+            LeaseForm::Inline(inline) => inline.share(name).map(beyond),
+            LeaseForm::Boxed(boxed) => boxed
                 .grants
                 .iter()
                 .filter_map(|h| Some(beyond(&h.shares()[h.index(name)?])))
@@ -431,9 +438,9 @@ impl Lease {
     /// Returns the capacity of the limit `name` in tokens: the smallest one among the buckets.
     pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
         let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
-        match &self.held {
-            Held::Few(few) => capacity(few.limits()),
-            Held::Any(any) => any
+        match &self.form {
+            LeaseForm::Inline(inline) => capacity(inline.limits()),
+            LeaseForm::Boxed(boxed) => boxed
                 .grants
                 .iter()
                 .filter_map(|grant| capacity(grant.limits()))
@@ -444,17 +451,17 @@ impl Lease {
     /// Returns the position of the limit `name` among all limits of the lease. The entity's own
     /// limits come first.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        let in_parent = || match &self.held {
-            Held::Few(_) => None,
-            Held::Any(any) => {
-                Some(self.limits().len() + any.grants.parent.as_deref()?.index(name)?)
+        let in_parent = || match &self.form {
+            LeaseForm::Inline(_) => None,
+            LeaseForm::Boxed(boxed) => {
+                Some(self.limits().len() + boxed.grants.parent.as_deref()?.index(name)?)
             }
         };
         self.limits().index(name).or_else(in_parent)
     }
 }
 
-impl Any {
+impl BoxedLease {
     /// Settles the real use of all buckets, and ends the lease.
     #[inline(never)]
     fn settle(mut self: Box<Self>) -> Settlement {

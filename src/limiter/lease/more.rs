@@ -5,7 +5,7 @@ use crate::{
     limiter::{
         bucket::Grants,
         lease::{
-            Held, Lease,
+            Lease, LeaseForm,
             charge::{Charge, Charges},
             charging::charge,
             extras::LeaseExtras,
@@ -102,16 +102,16 @@ impl Lease {
     }
 
     fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
-        match &self.held {
-            Held::Few(few) => {
-                let bucket = few.bucket().ok_or(Invalid::LeaseClosed)?;
+        match &self.form {
+            LeaseForm::Inline(inline) => {
+                let bucket = inline.bucket().ok_or(Invalid::LeaseClosed)?;
                 let own = Charge::more(&bucket, Owner::Entity, false, name, tokens)?;
                 Ok(Charges { own, parent: None })
             }
-            Held::Any(any) => {
-                let parent = any.grants.parent.as_deref();
+            LeaseForm::Boxed(boxed) => {
+                let parent = boxed.grants.parent.as_deref();
                 Ok(Charges {
-                    own: Charge::more_of(&any.grants.own, name, tokens)?,
+                    own: Charge::more_of(&boxed.grants.own, name, tokens)?,
                     parent: parent
                         .map(|parent| Charge::more_of(parent, name, tokens))
                         .transpose()?
@@ -124,9 +124,9 @@ impl Lease {
     /// Adds the tokens that were granted in addition.
     pub(crate) fn absorb(&mut self, more: More) {
         if let Some(granted) = more.granted
-            && let Some(any) = self.any_mut()
+            && let Some(boxed) = self.boxed_mut()
         {
-            any.grants.absorb(granted);
+            boxed.grants.absorb(granted);
         }
         if !more.short.is_empty() {
             telemetry::shadow_denial(self.resource(), &more.short);

@@ -1,28 +1,101 @@
-//! An attempt with the options of the request: local limits while the store is down, limits that
-//! only observe.
+//! Attempts of a request: one question to its buckets, and the options that change the result: local
+//! limits while the store is down, limits that only observe.
 
 use std::{
+    fmt,
     future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use super::{
-    Request,
-    ask::{Asked, ask},
-    local_limits,
-};
+use super::{Request, local_limits};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
-        lease::Lease,
-        terms::{FallbackOptions, Shadow, Stopwatch},
+        lease::{
+            Lease,
+            charge::Charges,
+            charging::{Charging, charge},
+        },
+        terms::{Deadline, FallbackOptions, Shadow, Started, Stopwatch},
     },
     model::{Denied, LimitStatus},
     telemetry,
 };
+
+/// The result of a request; or the request, if its buckets have not answered yet.
+pub(super) type StartedAttempt = Started<Result<Lease, Error>, Attempt>;
+
+/// A request that waits for its result.
+pub(super) enum Attempt {
+    /// Waits for the buckets.
+    Charging(Box<Charging>, Deadline),
+    /// Waits for limits or a parent that are not cached, or for more than one answer.
+    Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
+}
+
+/// Asks once.
+pub(super) fn ask(request: Request) -> StartedAttempt {
+    let deadline = request.deadline();
+    match request.plan() {
+        Ok(Started::Now(charges)) => begin(charges, deadline),
+        Ok(Started::Later(request)) => Started::Later(Attempt::Boxed(Box::pin(resolve(request)))),
+        Err(error) => Started::Now(Err(error)),
+    }
+}
+
+/// Looks up what is not cached yet, then charges, all within the deadline.
+async fn resolve(request: Request) -> Result<Lease, Error> {
+    let mut timeout = request.timeout();
+    let (begun, deadline) = (Stopwatch::start(), request.deadline());
+    let missed = request.clone();
+    let mut resolving = pin!(request.look_up(true));
+    let charges = poll_fn(|cx| {
+        if let Poll::Ready(charges) = resolving.as_mut().poll(cx) {
+            return Poll::Ready(charges);
+        }
+        match &mut timeout {
+            Some(timeout) => Pin::new(timeout)
+                .poll(cx)
+                .map(|()| Err(missed.missed_deadline().into())),
+            None => Poll::Pending,
+        }
+    })
+    .await?;
+    begin(charges, begun.left(deadline).into()).result().await
+}
+
+fn begin(charges: Charges, deadline: Deadline) -> StartedAttempt {
+    charge(charges, deadline)
+        .map(|grants| Ok(Lease::new(grants?, deadline)))
+        .map_later(|charging| Attempt::Charging(charging, deadline))
+}
+
+impl Future for Attempt {
+    type Output = Result<Lease, Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Boxed(future) => future.as_mut().poll(cx),
+            Self::Charging(charging, deadline) => {
+                let grants = Pin::new(charging).poll(cx);
+                grants.map(|grants| Ok(Lease::new(grants?, *deadline)))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Charging(..) => "Attempt::Charging",
+            Self::Boxed(_) => "Attempt::Boxed",
+        })
+    }
+}
 
 /// Asks once: the store, or this process if the store is down. If only observing limits deny the
 /// request, it asks again without them, within the same deadline. `first` is the first question,
@@ -31,7 +104,7 @@ pub(super) async fn attempt(
     request: &Request,
     fallback: &Arc<FallbackOptions>,
     begun: Stopwatch,
-    first: Asked,
+    first: StartedAttempt,
 ) -> Result<Lease, Error> {
     match locally_if_down(request, fallback, first).await {
         Ok(lease) => Ok(marked(lease, fallback)),
@@ -47,9 +120,9 @@ pub(super) async fn attempt(
 async fn locally_if_down(
     request: &Request,
     fallback: &FallbackOptions,
-    asked: Asked,
+    started: StartedAttempt,
 ) -> Result<Lease, Error> {
-    match (asked.result().await, fallback.local) {
+    match (started.result().await, fallback.local) {
         (Err(Error::Unavailable(error)), Some(share)) => {
             local_limits::acquire(request, share, error)
         }

@@ -8,8 +8,7 @@ use std::{
 
 use super::{
     Request, Target,
-    ask::{Asked, Asking, ask},
-    attempt::{attempt, marked},
+    attempt::{Attempt, StartedAttempt, ask, attempt, marked},
     in_memory::refused,
     waiting,
 };
@@ -170,21 +169,21 @@ fn start_slowly(request: Request, begun: Begun) -> Started<Result<Lease, Error>,
 
 /// Starts a request whose bucket is in a store, that was not decided in memory, or that is traced.
 fn start_observed(request: Request, begun: Begun) -> Started<Result<Lease, Error>, Box<Observed>> {
-    let watch = request.watch(begun);
+    let watch = request.observe(begun);
     match watch.within(|| start(request)) {
         Started::Now(result) => {
             watch.decided(false, is_degraded(&result), result.as_ref().err());
             Started::Now(result)
         }
-        Started::Later(asking) => Started::Later(Box::new(Observed {
-            asking,
+        Started::Later(attempt) => Started::Later(Box::new(Observed {
+            attempt,
             watch: Some(watch),
         })),
     }
 }
 
 /// Starts a request as its options say, and returns the result at once if it needs no waiting.
-fn start(request: Request) -> Asked {
+fn start(request: Request) -> StartedAttempt {
     let Some(fallback) = request.fallback().cloned() else {
         return ask(request);
     };
@@ -194,7 +193,7 @@ fn start(request: Request) -> Asked {
     let begun = Stopwatch::start();
     match ask(request.clone()) {
         Started::Now(Ok(lease)) => Started::Now(Ok(marked(lease, &fallback))),
-        first => Started::Later(Asking::Boxed(Box::pin(async move {
+        first => Started::Later(Attempt::Boxed(Box::pin(async move {
             attempt(&request, &fallback, begun, first).await
         }))),
     }
@@ -202,7 +201,7 @@ fn start(request: Request) -> Asked {
 
 /// An acquire whose outcome is reported to the telemetry.
 struct Observed {
-    asking: Asking,
+    attempt: Attempt,
     watch: Option<ObservedAcquire>,
 }
 
@@ -211,7 +210,7 @@ impl Observed {
         let Some(watch) = &self.watch else {
             return Poll::Pending;
         };
-        let polled = watch.within(|| Pin::new(&mut self.asking).poll(cx));
+        let polled = watch.within(|| Pin::new(&mut self.attempt).poll(cx));
         if let (Poll::Ready(result), Some(watch)) =
             (&polled, self.watch.take_if(|_| polled.is_ready()))
         {

@@ -8,7 +8,7 @@ use crate::{
         bucket::{Bucket, Charged, Grant, Grants, LimitsRef, MemoryCharge, MemoryPlace},
         engine::{Backend, Engine},
         lease::{InlineBucket, InlineLease, Lease},
-        request::{LimitsSource, Request, Target, charges::asked},
+        request::{LimitsSource, Request, Target, resolve::asked},
         terms::{DEFAULT_COST, LimitShare, Shares},
     },
     model::{Cost, Denied, Limit, LimitName, Limits, Owner, Resource, to_milli},
@@ -56,7 +56,7 @@ impl Request {
             Target::Pinned(pinned) => InlineBucket::Pinned(pinned),
             _ => return None,
         };
-        Some(Lease::few(InlineLease::one(bucket, share, deadline)))
+        Some(Lease::inline(InlineLease::one(bucket, share, deadline)))
     }
 
     /// Decides like [`decide`](Self::decide), for any limits and costs. This decision allocates no
@@ -68,8 +68,8 @@ impl Request {
         let (entry, home, limits) = match (&self.target, &self.options.limits) {
             (
                 Target::Memory(MemoryPlace::Entry(entry)),
-                LimitsSource::Exactly(brought) | LimitsSource::StoredOr(brought),
-            ) => (entry, entry.home(), self.target.limits(brought)),
+                LimitsSource::Exactly(limits_ref) | LimitsSource::StoredOr(limits_ref),
+            ) => (entry, entry.home(), self.target.limits(limits_ref)),
             (Target::Pinned(pinned), LimitsSource::Stored) => {
                 (&pinned.entry, &pinned.home, &pinned.limits)
             }
@@ -102,7 +102,7 @@ impl Request {
             _ => return None,
         };
         if shares.len() <= 2 {
-            return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::few);
+            return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::inline);
         }
         let bucket = Bucket::Memory(bucket.into_bucket(limits));
         let charged = Charged::Memory(MemoryCharge {
@@ -157,7 +157,7 @@ impl Engine {
                     left,
                     ..LimitShare::asked(DEFAULT_COST)
                 };
-                Ok(Lease::few(InlineLease::one(
+                Ok(Lease::inline(InlineLease::one(
                     InlineBucket::Entry(entry),
                     share,
                     self.deadline(),

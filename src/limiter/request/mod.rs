@@ -1,14 +1,13 @@
 //! A request for tokens, and the buckets that it charges.
 //!
-//! [`target`] finds the bucket, [`charges`] the limits and the parent. [`in_memory`] decides
+//! [`target`] finds the bucket, [`resolve`] the limits and the parent. [`in_memory`] decides
 //! requests for which nothing has to be looked up.
 
-mod ask;
 mod attempt;
-mod charges;
 mod future;
 mod in_memory;
 mod local_limits;
+mod resolve;
 mod target;
 mod waiting;
 
@@ -83,7 +82,7 @@ impl Request {
 
     #[inline]
     pub(super) fn set_limits(&mut self, limits: impl IntoLimits) -> Result<(), InvalidLimits> {
-        self.options.limits = LimitsSource::Exactly(self.target.brought(limits)?);
+        self.options.limits = LimitsSource::Exactly(self.target.limits_ref(limits)?);
         Ok(())
     }
 
@@ -92,7 +91,7 @@ impl Request {
         &mut self,
         limits: impl IntoLimits,
     ) -> Result<(), InvalidLimits> {
-        self.options.limits = LimitsSource::StoredOr(self.target.brought(limits)?);
+        self.options.limits = LimitsSource::StoredOr(self.target.limits_ref(limits)?);
         Ok(())
     }
 
@@ -104,9 +103,9 @@ impl Request {
     }
 
     /// In memory both buckets are always charged at once.
-    pub(super) fn set_together(&mut self) {
+    pub(super) fn set_in_one_transaction(&mut self) {
         if let Target::Gated(gated) = &mut self.target {
-            gated.together = true;
+            gated.in_one_transaction = true;
         }
     }
 
@@ -125,8 +124,8 @@ impl Request {
             .extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
     }
 
-    /// Starts to watch the request until it is decided.
-    pub(super) fn watch(&self, begun: Begun) -> ObservedAcquire {
+    /// Starts to observe the request until it is decided.
+    pub(super) fn observe(&self, begun: Begun) -> ObservedAcquire {
         let observed = self
             .fallback()
             .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All));

@@ -35,7 +35,7 @@ pub(crate) struct Gated {
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) prefetch: Option<Prefetch>,
     /// `true` if a child and its parent are charged in one transaction.
-    pub(crate) together: bool,
+    pub(crate) in_one_transaction: bool,
 }
 
 impl Target {
@@ -87,7 +87,7 @@ impl Target {
                     key,
                     gate: None,
                     prefetch: None,
-                    together: false,
+                    in_one_transaction: false,
                 }))
             }
         }
@@ -149,11 +149,11 @@ impl Target {
         Ok(Bucket::Memory(MemoryBucket::new(place, limits)))
     }
 
-    /// Returns the limits for which `brought` stands: its own, or those of the bucket.
-    pub(super) fn limits<'a>(&'a self, brought: &'a LimitsRef) -> &'a Limits {
-        match (self, brought) {
+    /// Returns the limits that `limits_ref` stands for.
+    pub(super) fn limits<'a>(&'a self, limits_ref: &'a LimitsRef) -> &'a Limits {
+        match (self, limits_ref) {
             (_, LimitsRef::These(limits)) => limits,
-            (Self::Memory(place), LimitsRef::Known) => place.limits(brought),
+            (Self::Memory(place), LimitsRef::Known) => place.limits(limits_ref),
             (Self::Pinned(pinned), LimitsRef::Known) => &pinned.limits,
             (Self::Gated(_), LimitsRef::Known) => Limits::unknown(),
         }
@@ -162,7 +162,7 @@ impl Target {
     /// Returns a reference to the limits of a request. If the limits are those of the bucket, they
     /// need not be kept.
     #[inline]
-    pub(super) fn brought(&self, limits: impl IntoLimits) -> Result<LimitsRef, InvalidLimits> {
+    pub(super) fn limits_ref(&self, limits: impl IntoLimits) -> Result<LimitsRef, InvalidLimits> {
         if let (Self::Memory(MemoryPlace::Entry(entry)), Some(limits)) = (self, limits.as_limits())
             && entry.limits().is(limits)
         {

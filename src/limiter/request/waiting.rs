@@ -15,8 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Request,
-    ask::{Asked, Asking, ask},
-    attempt::{attempt, marked},
+    attempt::{Attempt, StartedAttempt, ask, attempt, marked},
 };
 use crate::{
     error::{Error, Invalid, QueueFull, Unavailable},
@@ -34,7 +33,7 @@ pub(super) fn start(
     mut request: Request,
     fallback: Arc<FallbackOptions>,
     wait: WaitOptions,
-) -> Asked {
+) -> StartedAttempt {
     let begun = Stopwatch::start();
     let ticket = request.waiters().enter(request.key(), wait.waiters);
     if ticket.is_ok() {
@@ -47,7 +46,7 @@ pub(super) fn start(
         first => first,
     };
     let lease = wait_for(request, fallback, ticket, begun, first);
-    Started::Later(Asking::Boxed(Box::pin(lease)))
+    Started::Later(Attempt::Boxed(Box::pin(lease)))
 }
 
 /// Waits until the request may start. `ticket` is its place in the queue, or the number of requests
@@ -57,7 +56,7 @@ async fn wait_for(
     fallback: Arc<FallbackOptions>,
     ticket: Result<Ticket, usize>,
     begun: Stopwatch,
-    first: Asked,
+    first: StartedAttempt,
 ) -> Result<Lease, Error> {
     let mut lease = match (attempt(&request, &fallback, begun, first).await, &ticket) {
         (Err(Error::Denied(denied)), Err(waiters)) => {

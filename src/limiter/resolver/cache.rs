@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// An entity, and the resource for which its limits are looked up.
-pub(super) type Key = (EntityId, Resource);
+pub(super) type CacheKey = (EntityId, Resource);
 
 /// The counters of the cache of stored limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,13 +49,13 @@ const STALE_FOR: i64 = 1000;
 #[derive(Debug)]
 pub(super) struct Cache {
     entries: QuickCache<
-        Key,
+        CacheKey,
         Arc<CachedResolution>,
         UnitWeighter,
         RandomState,
-        DefaultLifecycle<Key, Arc<CachedResolution>>,
+        DefaultLifecycle<CacheKey, Arc<CachedResolution>>,
     >,
-    flights: Mutex<HashMap<Key, Promise>>,
+    flights: Mutex<HashMap<CacheKey, Promise>>,
     ttl: i64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -102,7 +102,7 @@ impl Cache {
     }
 
     /// Returns the entry of `key` at `now` (epoch ms).
-    pub(super) fn find(&self, key: &Key, now: i64) -> Found {
+    pub(super) fn find(&self, key: &CacheKey, now: i64) -> Found {
         let Some(entry) = self.entries.get(key) else {
             self.misses.fetch_add(1, Ordering::Relaxed);
             return Found::Nothing;
@@ -122,7 +122,11 @@ impl Cache {
 
     /// Returns the entry of `key` if it is older than `version` and nobody refreshes it yet. The
     /// caller must refresh it.
-    pub(super) fn take_older(&self, key: &Key, version: ConfigVersion) -> Option<Arc<Resolution>> {
+    pub(super) fn take_older(
+        &self,
+        key: &CacheKey,
+        version: ConfigVersion,
+    ) -> Option<Arc<Resolution>> {
         let entry = self.entries.peek(key)?;
         if !entry.resolution.version.is_older_than(version)
             || entry.refreshing.swap(true, Ordering::AcqRel)
@@ -135,11 +139,11 @@ impl Cache {
 
     /// Returns the last entry of `key`, even if it is old, for the time when nothing can be looked
     /// up.
-    pub(super) fn last_known(&self, key: &Key) -> Option<Arc<Resolution>> {
+    pub(super) fn last_known(&self, key: &CacheKey) -> Option<Arc<Resolution>> {
         self.entries.get(key).map(|entry| entry.resolution.clone())
     }
 
-    pub(super) fn put(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
+    pub(super) fn put(&self, key: CacheKey, resolution: Arc<Resolution>, now: i64) {
         self.entries.insert(
             key,
             Arc::new(CachedResolution {
@@ -152,7 +156,7 @@ impl Cache {
 
     /// Extends the life of an entry that could not be refreshed, so that nobody waits for a store
     /// that is down. The next try follows within a second, in the background.
-    pub(super) fn put_stale(&self, key: Key, resolution: Arc<Resolution>, now: i64) {
+    pub(super) fn put_stale(&self, key: CacheKey, resolution: Arc<Resolution>, now: i64) {
         self.stale.fetch_add(1, Ordering::Relaxed);
         self.put(
             key,
@@ -163,7 +167,7 @@ impl Cache {
     }
 
     /// Returns the look-up of `key` that is in progress, or the one that `start` starts.
-    pub(super) fn flight(&self, key: &Key, start: impl FnOnce() -> Promise) -> Promise {
+    pub(super) fn flight(&self, key: &CacheKey, start: impl FnOnce() -> Promise) -> Promise {
         let mut flights = self.flights();
         if let Some(promise) = flights
             .get(key)
@@ -180,7 +184,7 @@ impl Cache {
     /// more.
     pub(super) fn is_abandoned(
         &self,
-        key: &Key,
+        key: &CacheKey,
         promise: &tokio::sync::watch::Sender<Promised>,
     ) -> bool {
         let mut flights = self.flights();
@@ -196,7 +200,7 @@ impl Cache {
     }
 
     /// Removes a look-up that is over.
-    pub(super) fn ended(&self, key: &Key, promise: &Promise) {
+    pub(super) fn ended(&self, key: &CacheKey, promise: &Promise) {
         let mut flights = self.flights();
         if flights
             .get(key)
@@ -207,7 +211,7 @@ impl Cache {
     }
 
     /// Removes entries, and lets nobody join the look-ups of their keys that are in progress.
-    pub(super) fn forget(&self, changed: impl Fn(&Key) -> bool) {
+    pub(super) fn forget(&self, changed: impl Fn(&CacheKey) -> bool) {
         self.flights().retain(|key, _| !changed(key));
         self.entries.retain(|key, _| !changed(key));
     }
@@ -222,7 +226,7 @@ impl Cache {
         }
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<Key, Promise>> {
+    fn flights(&self) -> MutexGuard<'_, HashMap<CacheKey, Promise>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

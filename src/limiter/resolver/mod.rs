@@ -31,7 +31,7 @@ pub(super) use self::{
 };
 
 use self::{
-    cache::{Cache, Found, Key},
+    cache::{Cache, CacheKey, Found},
     look_up_time::LookUpTime,
     own_writes::OwnWrites,
     promise::Promise,
@@ -40,7 +40,7 @@ use crate::{
     clock::Clock,
     error::Unavailable,
     limiter::{
-        runtime::{Background, Places, Switch, watch},
+        runtime::{Background, CircuitBreaker, StoreCallPermits, watch},
         terms::ConfigVersion,
     },
     model::{BucketKey, ConfigScope, EntityId, Resource, StoredOnUnavailable},
@@ -55,10 +55,10 @@ pub(crate) struct Resolver {
     store: Arc<dyn Store>,
     background: Background,
     clock: Arc<dyn Clock>,
-    places: Places,
+    permits: StoreCallPermits,
     deadline: Duration,
     cache: Cache,
-    breaker: Arc<Switch>,
+    breaker: Arc<CircuitBreaker>,
     refusals: Arc<Refusals>,
     own_writes: OwnWrites,
     /// `true` if nothing is cached: every look-up must show the current state.
@@ -88,16 +88,16 @@ impl Resolver {
         store: Arc<dyn Store>,
         background: Background,
         clock: Arc<dyn Clock>,
-        places: Places,
+        permits: StoreCallPermits,
         deadline: Duration,
         (ttl, most): (Duration, usize),
-        (breaker, refusals): (Arc<Switch>, Arc<Refusals>),
+        (breaker, refusals): (Arc<CircuitBreaker>, Arc<Refusals>),
     ) -> Self {
         Self {
             store,
             background,
             clock,
-            places,
+            permits,
             deadline,
             cache: Cache::new(most, ttl),
             breaker,
@@ -184,7 +184,12 @@ impl Resolver {
 
     /// Looks up a key in a task of its own: if the first caller gives up, the others still wait for
     /// it.
-    fn look_up(self: &Arc<Self>, key: Key, known: Option<Arc<Resolution>>, wanted: For) -> Promise {
+    fn look_up(
+        self: &Arc<Self>,
+        key: CacheKey,
+        known: Option<Arc<Resolution>>,
+        wanted: For,
+    ) -> Promise {
         self.cache.flight(&key, || {
             let (promise, promised) = watch::channel(None);
             let (resolver, key) = (self.clone(), key.clone());
@@ -236,14 +241,14 @@ impl Resolver {
     /// `None` if nobody wants the answer any more.
     async fn ask(
         &self,
-        (entity, resource): &Key,
+        (entity, resource): &CacheKey,
         consistency: ReadConsistency,
         wanted: impl Fn() -> bool,
     ) -> Option<Result<Arc<Resolution>, Unavailable>> {
         let Some(records) = self.store.records() else {
             return Some(Ok(Arc::new(Resolution::nothing())));
         };
-        // Ask the breaker before waiting for a place: calls that hang may hold all places.
+        // Ask the breaker before waiting for a permit: calls that hang may hold all permits.
         if self.breaker.refuses(self.clock.now()) {
             return Some(Err(Unavailable::BreakerOpen));
         }
@@ -256,7 +261,7 @@ impl Resolver {
         };
         let call = async {
             loop {
-                let place = self.places.take().await;
+                let permit = self.permits.take().await;
                 if !wanted() {
                     return None;
                 }
@@ -267,8 +272,8 @@ impl Resolver {
                 let call = records.look_up(Some(entity), &scopes, Some(&second), consistency);
                 let call = StoreCall::LookUp.watch(resource, call);
                 let found = watch(&self.breaker, &*self.clock, call).await;
-                // Give the place back, so that others can use it during the sleep.
-                drop(place);
+                // Give the permit back, so that others can use it during the sleep.
+                drop(permit);
                 match found {
                     Err(error) if error.is_busy() => {
                         pause::random(5..=25).await;

@@ -16,7 +16,7 @@ pub use settings::Breaker;
 
 /// The breaker of one limiter.
 #[derive(Debug)]
-pub(crate) struct Switch {
+pub(crate) struct CircuitBreaker {
     settings: Option<Breaker>,
     /// The time at which the store may be asked again, epoch ms; [`CLOSED`] while the breaker is
     /// closed.
@@ -39,7 +39,7 @@ pub(crate) struct Switch {
 const CLOSED: i64 = i64::MIN;
 
 /// A call that has no answer yet. Dropping it ends the call.
-pub(crate) struct Unanswered<'a>(&'a Switch);
+pub(crate) struct Unanswered<'a>(&'a CircuitBreaker);
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
@@ -50,7 +50,7 @@ impl Drop for Unanswered<'_> {
 /// The pause before the first probe, ms. Each next pause is twice as long.
 const FIRST_PAUSE: i64 = 50;
 
-impl Switch {
+impl CircuitBreaker {
     /// Creates a breaker. Without settings it never opens.
     pub(crate) fn new(settings: Option<Breaker>) -> Self {
         Self {

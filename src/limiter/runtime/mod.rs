@@ -5,17 +5,17 @@ mod breaker;
 mod counter;
 mod finally;
 mod monitored_store;
-mod places;
+mod permits;
 mod tasks;
 mod timeouts;
 mod timer;
 
 pub use breaker::Breaker;
 
-pub(super) use breaker::Switch;
+pub(super) use breaker::CircuitBreaker;
 pub(super) use counter::Counted;
 pub(super) use monitored_store::{MonitoredStore, watch};
-pub(super) use places::{InFlight, Places};
+pub(super) use permits::{Permit, StoreCallPermits};
 pub(super) use tasks::Background;
 pub(super) use timeouts::Timeout;
 pub(super) use timer::{Timer, sleep_here};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::{Clock, StoreTime},
-    limiter::runtime::Switch,
+    limiter::runtime::CircuitBreaker,
     model::{BucketKey, BucketState, Create, Split, Update},
     store::{Diagnostics, NamespaceStore, Records, Store, StoreError, StoreFuture, WriteOutcome},
 };
@@ -12,7 +12,7 @@ use crate::{
 /// Passes every call on, and reports the outcome of the calls that requests wait for.
 pub(crate) struct MonitoredStore {
     inner: Arc<dyn Store>,
-    breaker: Arc<Switch>,
+    breaker: Arc<CircuitBreaker>,
     clock: Arc<dyn Clock>,
 }
 
@@ -24,7 +24,11 @@ impl std::fmt::Debug for MonitoredStore {
 }
 
 impl MonitoredStore {
-    pub(crate) fn new(inner: Arc<dyn Store>, breaker: Arc<Switch>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        inner: Arc<dyn Store>,
+        breaker: Arc<CircuitBreaker>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             inner,
             breaker,
@@ -40,7 +44,7 @@ impl MonitoredStore {
 /// Runs a call and reports its outcome to the breaker. If the future is dropped before it ends, the
 /// call counts as failed, because only a deadline drops it.
 pub(crate) async fn watch<T>(
-    breaker: &Switch,
+    breaker: &CircuitBreaker,
     clock: &dyn Clock,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
@@ -52,7 +56,7 @@ pub(crate) async fn watch<T>(
     result
 }
 
-struct GivenUp<'a>(&'a Switch, &'a dyn Clock);
+struct GivenUp<'a>(&'a CircuitBreaker, &'a dyn Clock);
 
 impl Drop for GivenUp<'_> {
     fn drop(&mut self) {

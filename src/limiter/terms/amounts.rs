@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use smallvec::SmallVec;
 
 use crate::{
-    model::{Level, Limit, LimitStatus, MILLI, plan},
+    model::{Level, Limit, LimitStatus, MILLI, plan, whole_tokens},
     store::Spend,
 };
 
@@ -110,9 +110,30 @@ pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
     }
 }
 
-/// Returns the tokens that were left after the grant of a share, minus the use beyond the grant:
+/// The state of a limit after the grant of a share, less the use beyond it: the part of its
+/// [status](status_now) that headers need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeftOfOne {
+    /// The tokens that are left.
+    pub(crate) tokens: i64,
+    /// The time until the limit is full, ms.
+    pub(crate) full_after: i64,
+}
+
+impl LeftOfOne {
+    pub(crate) fn new(limit: &Limit, share: &LimitShare) -> Self {
+        let level = Level::new(left_now(share), 0);
+        let rule = limit.rule();
+        Self {
+            tokens: whole_tokens(level.tokens),
+            full_after: rule.wait(level, rule.capacity()).unwrap_or(0),
+        }
+    }
+}
+
+/// Returns the tokens that were left after the grant of a share, less the use beyond it:
 /// millitokens.
-pub(crate) fn left_now(share: &LimitShare) -> i64 {
+fn left_now(share: &LimitShare) -> i64 {
     share
         .left
         .saturating_add(share.charged.saturating_sub(share.used))

@@ -18,7 +18,7 @@ pub(crate) struct ChargeContext {
     pub(crate) lineage: Option<Arc<ParentLink>>,
     pub(crate) prefetch: Option<Prefetch>,
     /// `true` if a child and its parent are charged in one transaction.
-    pub(crate) together: bool,
+    pub(crate) in_one_transaction: bool,
     /// `true` if a lease asks for more. If the request is dropped, its charge is always given back.
     pub(crate) is_top_up: bool,
     /// The longest wait for capacity; `None` if the request does not wait.

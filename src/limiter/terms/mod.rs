@@ -20,8 +20,9 @@ pub use settlement::{Settlement, SettlementFuture};
 
 pub(super) use crate::limiter::terms::charge_context::{ChargeContext, Patience};
 pub(crate) use crate::limiter::terms::fallback_options::{FallbackOptions, Shadow, WaitOptions};
+pub(crate) use amounts::LeftOfOne;
 pub(super) use amounts::{
-    Amounts, DEFAULT_COST, LimitShare, MOST_USED, Shares, absorb, left_now, status, status_now,
+    Amounts, DEFAULT_COST, LimitShare, MOST_USED, Shares, absorb, status, status_now,
 };
 pub(super) use config_version::ConfigVersion;
 pub(super) use deadline::{Deadline, Marked};

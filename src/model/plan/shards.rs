@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 /// Millitokens, in the order of the limits.
-type Amounts = SmallVec<[i64; 2]>;
+type ShardAmounts = SmallVec<[i64; 2]>;
 
 /// The image of a shard, and the changes that will be written to it.
 pub type ShardView<'a> = (&'a BucketState, &'a LedgerDelta);
@@ -67,8 +67,8 @@ pub fn draw(
     limits: &[Limit],
     amounts: &[i64],
     now: i64,
-) -> Option<Vec<Amounts>> {
-    let mut drawn: Vec<Amounts> = shards
+) -> Option<Vec<ShardAmounts>> {
+    let mut drawn: Vec<ShardAmounts> = shards
         .iter()
         .map(|_| SmallVec::from_elem(0, limits.len()))
         .collect();

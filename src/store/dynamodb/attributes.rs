@@ -1,6 +1,13 @@
 //! The names of keys, indexes and attributes. No other module contains these texts.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use crate::model::{AuditSubject, BucketKey, ConfigScope, EntityId, LimitName, Resource};
+
+/// The attributes of an item.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(super) const PK: &str = "PK";
 pub(super) const SK: &str = "SK";

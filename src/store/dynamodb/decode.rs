@@ -1,11 +1,11 @@
 //! Decodes items to bucket states.
 
-use std::{collections::HashMap, num::IntErrorKind};
+use std::num::IntErrorKind;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, LAST_WRITE, LimitField, NO_SCHEDULE,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, Item, LAST_WRITE, LimitField, NO_SCHEDULE,
     OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule,
     limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
@@ -16,8 +16,6 @@ use crate::{
     },
     store::{StoreError, StoreErrorKind},
 };
-
-type Item = HashMap<String, AttributeValue>;
 
 /// Returns the state of bucket shard `shard`.
 pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError> {

@@ -14,9 +14,9 @@ use super::{
     expression::text,
     failure::{lasting_refusal, store_error},
     namespace_record::{DELETED_AT, ID, STATUS, decode, encode, registry_key, unusable},
-    pause,
     records::{Item, PartitionQuery, delete_batch, page, text_of, timestamp, unbuildable},
     registry::new_namespace_id,
+    retry::{MOST_NAMESPACE_TRIES, before_change},
 };
 use crate::{
     model::{NamespaceId, NamespaceInfo, NamespaceName, NamespaceStatus, from_millis},
@@ -24,9 +24,6 @@ use crate::{
         Cursor, NamespaceStore, Page, StatusChange, Store, StoreError, StoreErrorKind, StoreFuture,
     },
 };
-
-/// The number of times that a change is tried if other writers cancel it.
-const MOST_TRIES: u32 = 5;
 
 impl NamespaceStore for DynamoDbStore {
     fn scoped(&self, id: &NamespaceId) -> Arc<dyn Store> {
@@ -39,9 +36,9 @@ impl NamespaceStore for DynamoDbStore {
 
     fn register<'a>(&'a self, name: &'a NamespaceName, now: i64) -> StoreFuture<'a, NamespaceInfo> {
         Box::pin(async move {
-            for attempt in 0..MOST_TRIES {
+            for attempt in 0..MOST_NAMESPACE_TRIES {
                 // If two registrations meet, DynamoDB may cancel both.
-                pause::before(attempt).await;
+                before_change(attempt).await;
                 if let Some(known) = self.by_name(name).await? {
                     return Ok(known);
                 }
@@ -93,8 +90,8 @@ impl NamespaceStore for DynamoDbStore {
         now: i64,
     ) -> StoreFuture<'a, Option<NamespaceInfo>> {
         Box::pin(async move {
-            for attempt in 0..MOST_TRIES {
-                pause::before(attempt).await;
+            for attempt in 0..MOST_NAMESPACE_TRIES {
+                before_change(attempt).await;
                 let Some(known) = self.by_name(name).await? else {
                     return Ok(None);
                 };

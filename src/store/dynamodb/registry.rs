@@ -6,12 +6,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::{get_item::GetItemError, put_item::PutItemError},
-    types::AttributeValue,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    attributes::{INDEX_KEYS, PK, REGISTRY, REGISTRY_KEY, SK, VERSION},
+    attributes::{INDEX_KEYS, Item, PK, REGISTRY, REGISTRY_KEY, SK, VERSION},
     expression::text,
     failure::store_error,
     stack::Stack,
@@ -23,8 +22,6 @@ use crate::{
     model::VersionRecord,
     store::{StoreError, StoreErrorKind},
 };
-
-type Item = HashMap<String, AttributeValue>;
 
 /// The result of looking for a table and its version record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,10 +16,10 @@ use super::{
     expression::{Expression, number, text},
     failure::{store_error, transaction_failed},
     records::{Item, get_batch, unbuildable},
+    retry::{MOST_SENDS, before_resend},
 };
 use crate::{
     model::{BucketKey, Split, Update},
-    pause,
     store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
 };
@@ -31,13 +31,6 @@ pub(super) struct ShardRows<'a> {
     pub(super) table: &'a str,
     pub(super) namespace: &'a str,
 }
-
-/// The number of times that a transaction is sent if its result is unknown.
-const MOST_SENDS: u32 = 4;
-
-/// The longest pause before each resend, multiplied by the number of sends so far: ms. The
-/// transaction may still be in progress.
-const PAUSE: u64 = 10;
 
 /// Executes several updates in one transaction.
 ///
@@ -60,7 +53,7 @@ pub(super) async fn transact(
         result => return result,
     };
     for sent in 1..MOST_SENDS {
-        pause::random(u64::from(sent)..=u64::from(sent) * PAUSE).await;
+        before_resend(sent).await;
         match send(rows, StoreCall::Transact, actions.clone(), token.clone()).await {
             Ok(true) => return Ok(true),
             Err(error) if error.kind() == StoreErrorKind::Unknown => lost = error,

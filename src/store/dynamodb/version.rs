@@ -1,16 +1,13 @@
 //! Encodes and decodes the version record.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
+    attributes::Item,
     expression::text,
     records::{parse_timestamp, text_of, timestamp},
 };
 use crate::{model::VersionRecord, store::StoreError};
-
-type Item = HashMap<String, AttributeValue>;
 
 const SCHEMA_VERSION: &str = "schema_version";
 pub(super) const CLIENT_MIN_VERSION: &str = "client_min_version";

@@ -9,7 +9,7 @@ use std::{fmt, net::IpAddr};
 use http::{HeaderName, header::FORWARDED};
 
 use super::{InvalidNetwork, Key, KeyExtractor, MissingKey, form::only, peer};
-use crate::layer::{RequestHead, header_name::header_name};
+use crate::layer::{RequestHead, terms::header_name};
 
 pub use proxies::TrustedProxies;
 

@@ -28,7 +28,7 @@ impl PolicyBuilder {
     /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction), which also
     /// describes the cost.
     pub fn in_one_transaction(mut self) -> Self {
-        self.decision.together = true;
+        self.decision.in_one_transaction = true;
         self
     }
 

@@ -8,8 +8,8 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_LENGTH},
 };
 
-use super::{RefusalReason, Refused, grpc, http_answer};
-use crate::layer::{RequestHead, response::headers::ErrorDialect};
+use super::{Refused, grpc, http_answer};
+use crate::layer::{RefusalReason, RequestHead, headers::ErrorDialect};
 
 /// The form of the answer to a request: a gRPC status, or a document. The answer to a `HEAD`
 /// request has no body.
@@ -64,7 +64,7 @@ impl Form {
     /// Adds the parts that every answer has, and removes the body of the answer to a `HEAD`
     /// request.
     pub(super) fn finish(self, mut response: Response<Bytes>) -> Response<Bytes> {
-        response.extensions_mut().insert(Refused);
+        response.extensions_mut().insert(Refused::UNASKED);
         never_stored(&mut response);
         if self.head {
             // The length that the answer to a GET would have.

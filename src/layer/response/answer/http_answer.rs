@@ -8,10 +8,11 @@ use http::{
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{RefusalReason, problem::Problem, retry_after::seconds_of};
+use super::{codes::RefusalCodes, problem::Problem, retry_after::seconds_of};
 use crate::layer::{
+    RefusalReason,
+    headers::{ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up},
     keys::missing::Reason,
-    response::headers::{ErrorDialect, ErrorKind, RETRY_AFTER_MS, SHOULD_RETRY, millis_up},
 };
 
 /// Returns the answer. If there is a `status`, it replaces that of the reason. The body is a
@@ -22,13 +23,13 @@ pub(super) fn answer(
     status: Option<StatusCode>,
     dialect: Option<&ErrorDialect>,
 ) -> Response<Bytes> {
-    let mut problem = Problem::of(reason, wait);
-    problem.status = status.unwrap_or(problem.status);
+    let codes = RefusalCodes::of(reason);
+    let problem = Problem::new(reason, status.unwrap_or(codes.status), wait);
     let (kind, body) = match dialect {
         None => ("application/problem+json", problem.to_json()),
         Some(dialect) => (
             "application/json",
-            dialect.shape.body(error_kind(reason), &problem.detail),
+            dialect.shape.body(codes.kind, &problem.detail),
         ),
     };
     let mut response = Response::new(Bytes::from(body));
@@ -58,22 +59,5 @@ fn tell_retries(headers: &mut HeaderMap, wait: Option<Duration>, dialect: &Error
     }
     if wait.is_none_or(|wait| wait > dialect.longest_retry) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
-    }
-}
-
-fn error_kind(reason: RefusalReason<'_>) -> ErrorKind<'_> {
-    match reason {
-        RefusalReason::Denied(denied) => {
-            ErrorKind::RateLimit(denied.primary().map(|status| status.limit.name()))
-        }
-        RefusalReason::ExceedsCapacity(error) => ErrorKind::TooLarge(&error.limit),
-        RefusalReason::Disabled(_) => ErrorKind::Forbidden,
-        RefusalReason::Unavailable(_) => ErrorKind::Unavailable,
-        RefusalReason::MissingKey(missing) => match missing.reason() {
-            Reason::Credential { .. } => ErrorKind::Unauthenticated,
-            Reason::Absent(_) => ErrorKind::BadRequest,
-            Reason::Setup(_) => ErrorKind::Internal,
-        },
-        RefusalReason::Misconfigured(_) => ErrorKind::Internal,
     }
 }

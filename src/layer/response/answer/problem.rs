@@ -6,12 +6,12 @@ use std::{borrow::Cow, time::Duration};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{RefusalReason, misconfiguration::Misconfiguration};
 use crate::{
     error::ExceedsCapacity,
     layer::{
+        Misconfiguration, RefusalReason,
+        headers::{go_duration, policy_name},
         keys::missing::Reason,
-        response::headers::{go_duration, policy_name},
     },
     model::Denied,
 };
@@ -37,37 +37,39 @@ const COST_EXCEEDS_CAPACITY: &str =
 const PLAIN: &str = "about:blank";
 
 impl<'a> Problem<'a> {
-    pub(super) fn of(reason: RefusalReason<'a>, wait: Option<Duration>) -> Self {
+    pub(super) fn new(
+        reason: RefusalReason<'a>,
+        status: StatusCode,
+        wait: Option<Duration>,
+    ) -> Self {
         match reason {
-            RefusalReason::Denied(error) => denied(error, wait),
-            RefusalReason::ExceedsCapacity(error) => exceeds_capacity(error),
+            RefusalReason::Denied(error) => denied(error, status, wait),
+            RefusalReason::ExceedsCapacity(error) => exceeds_capacity(error, status),
             RefusalReason::Disabled(_) => plain(
-                StatusCode::FORBIDDEN,
+                status,
                 "Forbidden",
                 "Access to this resource is disabled. Retrying does not help.".to_owned(),
             ),
             RefusalReason::Unavailable(_) => Problem {
                 kind: REDUCED_CAPACITY,
                 ..plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
+                    status,
                     "The rate limiter is unavailable",
                     format!("The rate limiter is unavailable. {}", advice(wait)),
                 )
             },
             RefusalReason::MissingKey(missing) => match missing.reason() {
                 Reason::Credential { what, .. } => plain(
-                    StatusCode::UNAUTHORIZED,
+                    status,
                     "Unauthorized",
                     format!("Missing or invalid {what}."),
                 ),
-                Reason::Absent(what) => plain(
-                    StatusCode::BAD_REQUEST,
-                    "Bad request",
-                    format!("Missing or invalid {what}."),
-                ),
-                Reason::Setup(mistake) => misconfigured(mistake.into()),
+                Reason::Absent(what) => {
+                    plain(status, "Bad request", format!("Missing or invalid {what}."))
+                }
+                Reason::Setup(mistake) => misconfigured(mistake.into(), status),
             },
-            RefusalReason::Misconfigured(mistake) => misconfigured(mistake),
+            RefusalReason::Misconfigured(mistake) => misconfigured(mistake, status),
         }
     }
 
@@ -77,7 +79,7 @@ impl<'a> Problem<'a> {
     }
 }
 
-fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
+fn denied(denied: &Denied, status: StatusCode, wait: Option<Duration>) -> Problem<'_> {
     let violated: Vec<_> = denied
         .violated()
         .map(|status| policy_name(status.owner, status.limit.name()))
@@ -85,7 +87,7 @@ fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
     Problem {
         kind: QUOTA_EXCEEDED,
         title: "Rate limit exceeded",
-        status: StatusCode::TOO_MANY_REQUESTS,
+        status,
         detail: format!(
             "Rate limit exceeded: {}. {}",
             violated.join(", "),
@@ -95,12 +97,12 @@ fn denied(denied: &Denied, wait: Option<Duration>) -> Problem<'_> {
     }
 }
 
-fn exceeds_capacity(error: &ExceedsCapacity) -> Problem<'_> {
+fn exceeds_capacity(error: &ExceedsCapacity, status: StatusCode) -> Problem<'_> {
     let limit = policy_name(error.owner, &error.limit);
     Problem {
         kind: COST_EXCEEDS_CAPACITY,
         title: "The request costs more than its limit holds",
-        status: StatusCode::TOO_MANY_REQUESTS,
+        status,
         detail: format!(
             "Request too large for {limit}: {} requested, {} at most. Retrying does not help.",
             error.requested, error.capacity
@@ -109,12 +111,8 @@ fn exceeds_capacity(error: &ExceedsCapacity) -> Problem<'_> {
     }
 }
 
-fn misconfigured<'a>(mistake: Misconfiguration<'_>) -> Problem<'a> {
-    plain(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "Internal server error",
-        mistake.for_clients(),
-    )
+fn misconfigured<'a>(mistake: Misconfiguration<'_>, status: StatusCode) -> Problem<'a> {
+    plain(status, "Internal server error", mistake.for_clients())
 }
 
 fn plain<'a>(status: StatusCode, title: &'static str, detail: String) -> Problem<'a> {

@@ -5,20 +5,40 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::{Form, Refusal, RefusalReason, retry_after};
+use super::{Form, Refused, retry_after};
 use crate::{
+    error::Error,
     layer::{
-        Policy, ReportLimits, RequestHead,
-        keys::missing::Reason,
-        response::headers::{PartitionKeys, Standing},
+        Policy, Refusal, RefusalReason, ReportLimits, RequestHead,
+        headers::{PartitionKeys, Standing},
     },
-    model::Denied,
+    model::{Denied, LimitStatus},
 };
 
 /// The time after which clients retry if the store gave no decision and the error states no time.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
 
 impl Policy {
+    /// Returns the answer to a request that is not granted because of `error`.
+    pub(crate) fn refuse_for(
+        &self,
+        now: &dyn Fn() -> i64,
+        form: Form,
+        head: Option<&RequestHead<'_>>,
+        mut error: Error,
+    ) -> Response<Bytes> {
+        // Clients need not see limits that only observe, because these deny nothing.
+        let enforced = |status: &LimitStatus| !self.rules.decision.observes(status.limit.name());
+        match &mut error {
+            Error::Denied(denied) => denied.limits.retain(enforced),
+            Error::QueueFull(full) => full.denied.limits.retain(enforced),
+            _ => {}
+        }
+        let mut response = self.refuse(now, form, head, RefusalReason::of(&error));
+        response.extensions_mut().insert(Refused::by(self));
+        response
+    }
+
     /// Returns the answer to a refused request. `now` returns epoch ms. Without the request's head,
     /// the policy's custom answer is not used.
     pub(crate) fn refuse(
@@ -29,7 +49,6 @@ impl Policy {
         reason: RefusalReason<'_>,
     ) -> Response<Bytes> {
         let answers = &self.rules.answers;
-        let reason = judged(reason);
         let wait = wait(reason).map(|wait| answers.jitter.lengthen(wait));
         let form = if answers.grpc {
             form
@@ -69,18 +88,6 @@ impl Policy {
             partition: dialects.partitions.as_ref().map(partition),
         };
         dialects.report(response.headers_mut(), &standing, ReportLimits::All);
-    }
-}
-
-/// Returns the reason as the client gets it: a mistake in the server's setup is not reported as a
-/// missing key.
-pub(super) fn judged(reason: RefusalReason<'_>) -> RefusalReason<'_> {
-    match reason {
-        RefusalReason::MissingKey(missing) => match missing.reason() {
-            Reason::Setup(mistake) => RefusalReason::Misconfigured(mistake.into()),
-            _ => reason,
-        },
-        reason => reason,
     }
 }
 

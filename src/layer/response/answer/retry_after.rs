@@ -5,9 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
 
-use super::Jitter;
-use crate::layer::response::headers::{
-    ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up, seconds_up,
+use crate::layer::{
+    Jitter,
+    headers::{ErrorDialect, RETRY_AFTER_MS, SHOULD_RETRY, millis_up, seconds_up},
 };
 
 /// Returns the seconds of `Retry-After`.
@@ -18,7 +18,7 @@ pub(super) fn seconds_of(wait: Duration) -> i64 {
 /// Replaces the `Retry-After` of a response by `wait` plus jitter, if `wait` is later. Nothing
 /// changes if the response has none, or one that cannot be parsed. If the new wait is longer than
 /// clients of the dialect should wait, they are told to give up. `now` is in epoch ms.
-pub(super) fn keep_later(
+pub(crate) fn keep_later(
     headers: &mut HeaderMap,
     wait: Duration,
     jitter: Jitter,

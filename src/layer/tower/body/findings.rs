@@ -4,12 +4,12 @@ use http::HeaderMap;
 use smallvec::SmallVec;
 
 use crate::{
-    layer::{ResponseHead, Settle, request::lease_slot::LeaseSlot, settle::in_bounds},
+    layer::{ResponseHead, Settle, lease::lease_slot::LeaseSlot, terms::in_bounds},
     model::LimitName,
     telemetry,
 };
 
-type Rules = [(LimitName, Settle)];
+type BodyRules = [(LimitName, Settle)];
 
 /// The source of the values, for the log.
 pub(super) const BODY: &str = "the body";
@@ -26,7 +26,11 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new(rules: &Rules, lease: Option<&LeaseSlot>, head: &ResponseHead<'_>) -> Self {
+    pub(super) fn new(
+        rules: &BodyRules,
+        lease: Option<&LeaseSlot>,
+        head: &ResponseHead<'_>,
+    ) -> Self {
         let consumed = |limit: &LimitName| {
             lease
                 .and_then(|lease| lease.consumed(limit.as_str()))
@@ -42,9 +46,9 @@ impl Findings {
         }
     }
 
-    /// Asks each rule for a value. A rule that finds nothing, or a value that is too large, keeps
-    /// its earlier value.
-    pub(super) fn ask(&mut self, rules: &Rules, find: impl Fn(&Settle, u64) -> Option<u64>) {
+    /// Asks each rule for a value. A rule that finds nothing, or something absurd, keeps its
+    /// earlier value.
+    pub(super) fn ask(&mut self, rules: &BodyRules, find: impl Fn(&Settle, u64) -> Option<u64>) {
         for (((limit, rule), base), found) in rules.iter().zip(&self.bases).zip(&mut self.found) {
             match find(rule, *base).map(in_bounds) {
                 Some(Ok(counted)) => *found = Some(counted),
@@ -57,7 +61,7 @@ impl Findings {
     }
 
     /// Takes the values that the rules find in the trailers.
-    pub(super) fn read(&mut self, rules: &Rules, trailers: &HeaderMap) {
+    pub(super) fn read(&mut self, rules: &BodyRules, trailers: &HeaderMap) {
         for ((limit, rule), found) in rules.iter().zip(&mut self.found) {
             match rule.source.in_trailers(limit, trailers) {
                 Ok(amount) => *found = amount.or(*found),
@@ -74,16 +78,16 @@ impl Findings {
 
     /// Returns `true` if one of the rules that `which` selects has found something.
     #[cfg(feature = "usage-body")]
-    pub(super) fn any(&self, rules: &Rules, which: impl Fn(&Settle) -> bool) -> bool {
+    pub(super) fn any(&self, rules: &BodyRules, which: impl Fn(&Settle) -> bool) -> bool {
         rules
             .iter()
             .zip(&self.found)
             .any(|((_, rule), found)| which(rule) && found.is_some())
     }
 
-    /// Settles the limits. While the body streams, the largest amount of a limit counts. When the
-    /// body is over, the amount of the last rule that found one counts.
-    pub(super) fn apply(&self, rules: &Rules, lease: &LeaseSlot, over: bool) {
+    /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is
+    /// over, the amount of the last rule that has one counts.
+    pub(super) fn apply(&self, rules: &BodyRules, lease: &LeaseSlot, over: bool) {
         for limit in each(rules) {
             let of_limit = rules
                 .iter()
@@ -103,7 +107,7 @@ impl Findings {
     }
 
     /// Counts, when the body is over, the limits for which no amount was found.
-    pub(super) fn count_missing(&self, rules: &Rules, lease: &LeaseSlot) {
+    pub(super) fn count_missing(&self, rules: &BodyRules, lease: &LeaseSlot) {
         if !self.wrong {
             each(rules)
                 .filter(|limit| lease.is_untold(limit))
@@ -113,7 +117,7 @@ impl Findings {
 }
 
 /// Returns the limits of the rules, each once.
-fn each(rules: &Rules) -> impl Iterator<Item = &LimitName> {
+fn each(rules: &BodyRules) -> impl Iterator<Item = &LimitName> {
     let is_first = move |index: usize, limit: &LimitName| {
         !rules
             .iter()

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame};
 
 use super::{topping_up::Last, watch::Watch};
-use crate::layer::{Policy, request::lease_slot::LeaseSlot};
+use crate::layer::{Policy, lease::lease_slot::LeaseSlot};
 
 /// The lease, or the rules, that a body keeps until it ends. Dropping it commits the lease, unless
 /// others hold it.

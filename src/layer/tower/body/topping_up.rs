@@ -13,8 +13,8 @@ use crate::{
     error::Error,
     layer::{
         TopUp,
-        request::lease_slot::{Asked, LeaseSlot},
-        response::headers::{ErrorDialect, ErrorKind, ErrorShape},
+        headers::{AnthropicErrors, ErrorDialect, ErrorKind, ErrorShape},
+        lease::lease_slot::{LeaseSlot, TopUpFuture},
         settle::{Settle, StreamEnding},
     },
     model::LimitName,
@@ -40,7 +40,7 @@ struct MoreTokens {
     tokens: u64,
     // The mutex makes the future `Sync`, like the rest of the body. The mutex is never locked, only
     // accessed by `get_mut`.
-    more: Mutex<Asked>,
+    more: Mutex<TopUpFuture>,
 }
 
 /// The last frame of a body that is ended early.
@@ -137,7 +137,9 @@ impl ToppingUp {
 /// Returns an error in the shape of the policy's dialect. Without a dialect it has the shape of
 /// Anthropic's errors, which OpenAI's clients also recognize as errors.
 fn event(limit: &LimitName, errors: Option<&ErrorDialect>) -> Vec<u8> {
-    let shape = errors.map_or(&ErrorShape::Anthropic, |errors| &errors.shape);
+    let shape = errors.map_or(&ErrorShape::Anthropic(AnthropicErrors), |errors| {
+        &errors.shape
+    });
     shape.event(
         ErrorKind::RateLimit(Some(limit)),
         &format!("The limit {limit} is reached."),

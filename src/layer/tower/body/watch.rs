@@ -13,7 +13,7 @@ use super::{
     topping_up::{Last, ToppingUp},
 };
 use crate::{
-    layer::{Policy, ResponseHead, policy::SettlementRules, request::lease_slot::LeaseSlot},
+    layer::{Policy, ResponseHead, lease::lease_slot::LeaseSlot, policy::SettlementRules},
     telemetry,
 };
 #[cfg(feature = "usage-body")]

@@ -5,27 +5,28 @@
 //! depends on a caller that is not polled. If a caller has given up before its batch is answered,
 //! its grant is dropped, which gives the grant back.
 //!
-//! [`next_step`] takes a batch and plans its write, [`pending_write`] sends the write, [`outcome`]
-//! handles the result.
+//! [`departure`] delays the next write, [`next_step`] takes a batch and plans its write,
+//! [`pending_write`] sends the write, [`outcome`] handles the result. [`retry`] bounds what is
+//! repeated.
 
-mod answer;
+mod departure;
 mod next_step;
 mod outcome;
 mod pending_write;
 pub(super) mod retry;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use self::retry::{MOST_REFUSALS, THROTTLED};
+use self::retry::MOST_REFUSALS;
 use crate::{
     error::Unavailable,
     limiter::gate::{
         gate::Gate,
         pacing,
-        split::grow,
+        split::{SPLIT_AFTER, grow},
         state::Seen,
         writer::{
-            answer::answer,
+            departure::{gather, pace, put_back_throttled, reject_overdue},
             next_step::{NextStep, begin, next_step},
             outcome::{apply, fail, refuse},
             pending_write::execute,
@@ -34,10 +35,6 @@ use crate::{
     store::{StoreErrorKind, WriteOutcome},
     telemetry::{self, Retry},
 };
-
-/// The divisor of the last round trip that gives the time for which the loop waits for new requests
-/// of the tasks that it has woken.
-const GATHER: u32 = 4;
 
 /// Starts the write loop of a gate.
 pub(super) fn start(gate: &Arc<Gate>) {
@@ -73,10 +70,10 @@ async fn write_all(gate: Arc<Gate>) {
             return;
         }
         pace(gate).await;
-        // Plan the write after a place is free: nothing is written for requests that have given up
+        // Plan the write after a permit is free: nothing is written for requests that have given up
         // by then.
-        let place = gate.context.places.take().await;
-        if place.waited {
+        let permit = gate.context.permits.take().await;
+        if permit.waited {
             reject_overdue(gate);
         }
         if gate.context.gives_up() {
@@ -85,7 +82,7 @@ async fn write_all(gate: Arc<Gate>) {
             continue;
         }
         if let Err(error) = gate.context.check_table().await {
-            drop(place);
+            drop(permit);
             let batch = gate.lock().all();
             fail(
                 gate,
@@ -109,11 +106,7 @@ async fn write_all(gate: Arc<Gate>) {
                     }
                     Err(error) if error.is_busy() && refusals < MOST_REFUSALS => {
                         refusals += 1;
-                        let mut state = gate.lock();
-                        state
-                            .pace
-                            .throttled(gate.context.round_trip.mean(), pacing::now());
-                        state.put_back(batch);
+                        put_back_throttled(gate, batch);
                     }
                     Err(error) => {
                         telemetry::store_call_failed(&gate.key, &error);
@@ -133,7 +126,7 @@ async fn write_all(gate: Arc<Gate>) {
         let mut woken = 0;
         let begun = pacing::now();
         let outcome = execute(gate, &mut write).await;
-        drop(place);
+        drop(permit);
         if outcome.is_ok() {
             gate.context.write_ended(true);
         }
@@ -161,14 +154,8 @@ async fn write_all(gate: Arc<Gate>) {
                     fail(gate, write.batch, &Unavailable::Store(error), true);
                 } else {
                     let hot = error.kind() == StoreErrorKind::HotKey;
-                    let throttled = {
-                        let mut state = gate.lock();
-                        state.put_back(write.batch);
-                        state
-                            .pace
-                            .throttled(gate.context.round_trip.mean(), pacing::now())
-                    };
-                    if hot && throttled >= THROTTLED {
+                    let throttled = put_back_throttled(gate, write.batch);
+                    if hot && throttled >= SPLIT_AFTER {
                         grow(gate, true).await;
                     }
                 }
@@ -185,7 +172,7 @@ async fn write_all(gate: Arc<Gate>) {
             }
         }
         if woken != 1 {
-            gather(gate, woken, begun.elapsed() / GATHER).await;
+            gather(gate, woken, begun.elapsed()).await;
         }
     }
 }
@@ -197,64 +184,6 @@ fn rest(gate: &Gate) -> bool {
         return false;
     }
     state.is_writing = false;
-    state.settle(&gate.context.interner, gate.context.clock.now());
+    state.rest(&gate.context.interner, gate.context.clock.now());
     true
-}
-
-/// Waits for tasks that decisions have woken together and that may ask for the same bucket again,
-/// so that the next write carries all their requests and those in the queue. Waits while more
-/// requests come, and at most for `most`. Otherwise the first task would start a write alone, and
-/// the others would wait for the write after it. That would repeat with every write.
-async fn gather(gate: &Gate, woken: usize, most: Duration) {
-    let until = pacing::now() + most;
-    let mut waiting = gate.lock().queue.len();
-    let all = waiting.saturating_add(woken);
-    loop {
-        tokio::task::yield_now().await;
-        let before = std::mem::replace(&mut waiting, gate.lock().queue.len());
-        if waiting <= before || waiting >= all || pacing::now() >= until {
-            return;
-        }
-    }
-}
-
-/// Waits until the next write is worth sending, but not past a deadline: the write starts early
-/// enough for every request that waits. If the store throttles, requests that need an earlier write
-/// get no decision.
-async fn pace(gate: &Gate) {
-    let now = pacing::now();
-    let mut late = Vec::new();
-    let departs = {
-        let mut state = gate.lock();
-        let Some(departs) = state.pace.departs(now) else {
-            return;
-        };
-        let round_trip = gate.context.round_trip.mean();
-        if state.pace.is_throttled(now) {
-            late = state.overdue(
-                departs + round_trip,
-                Unavailable::Throttled {
-                    retry_after: departs - now,
-                },
-            );
-            departs
-        } else {
-            let first = state.queue.iter().filter_map(|waiter| waiter.until).min();
-            let last_call = first.and_then(|until| until.checked_sub(round_trip * 2));
-            last_call.map_or(departs, |last_call| departs.min(last_call))
-        }
-    };
-    answer(late);
-    let wait = departs.saturating_duration_since(now);
-    if !wait.is_zero() {
-        gate.context.background.pause(wait).await;
-    }
-}
-
-/// Answers the requests whose deadline is before the answer of a write: they get no decision.
-/// Otherwise the write would be done for nobody.
-fn reject_overdue(gate: &Gate) {
-    let back = pacing::now() + gate.context.round_trip.mean() / 2;
-    let late = gate.lock().overdue(back, Unavailable::Deadline);
-    answer(late);
 }

@@ -11,7 +11,6 @@ use crate::{
             gate::Gate,
             state::{GateState, Seen},
             writer::{
-                answer,
                 outcome::{drop_pending, fail},
                 pending_write::{PendingWrite, Write},
             },
@@ -87,7 +86,7 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                 let desired = batch.desired(others);
                 let pending_write = match state.seen.live(now) {
                     Some(known) => {
-                        if state.ahead {
+                        if state.refill_in_future {
                             telemetry::refill_time_ahead(
                                 &gate.key,
                                 known.refilled_at.saturating_sub(now),
@@ -118,7 +117,9 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         if let Some(version) = newer {
             gate.context.resolver.refresh_older(&gate.key, version);
         }
-        answer(denied);
+        for (waiter, decision) in denied {
+            waiter.answer(decision);
+        }
         return next;
     }
 }
@@ -177,7 +178,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     if count <= gate.key.shard {
         // There is no such shard, so its requests are denied.
         for waiter in std::mem::take(&mut batch.waiters) {
-            let _ = waiter.reply.send(BucketDecision::Denied(Vec::new()));
+            waiter.answer(BucketDecision::Denied(Vec::new()));
         }
         drop_pending(gate, batch);
         return None;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::retry::{LEAST_PAUSE, MOST_FAILURES, MOST_RACES};
+use super::retry::{MOST_FAILURES, MOST_RACES, pause_of_settlement};
 use crate::{
     error::{SettleError, Unavailable},
     limiter::{
@@ -15,10 +15,7 @@ use crate::{
             headroom::Headroom,
             pacing,
             state::Waiter,
-            writer::{
-                answer,
-                pending_write::{PendingWrite, Write},
-            },
+            writer::pending_write::{PendingWrite, Write},
         },
         terms::{Amounts, BucketDecision},
     },
@@ -97,7 +94,9 @@ pub(super) fn refuse(
     state.put_back(batch);
     state.was_shown(bucket, time);
     drop(state);
-    answer(decisions);
+    for (waiter, decision) in decisions {
+        waiter.answer(decision);
+    }
 }
 
 /// Denies the requests of a batch that do not fit by the refill up to `at`. The others stay in the
@@ -114,7 +113,7 @@ fn deny_short(
     let mut room = Headroom::new(Some(bucket), Some(limits), &taken, at);
     let mut denied = Vec::new();
     for waiter in std::mem::take(&mut batch.waiters) {
-        if room.take(waiter.wish()) {
+        if room.take(waiter.requested()) {
             spend(&mut taken, &waiter, bucket.shard_count);
             batch.waiters.push(waiter);
         } else {
@@ -271,9 +270,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
         gate.context.write_ended(false);
     }
     for waiter in batch.waiters {
-        let _ = waiter
-            .reply
-            .send(BucketDecision::Unavailable(error.clone()));
+        waiter.answer(BucketDecision::Unavailable(error.clone()));
     }
     if batch.pending.is_empty() && batch.confirmations.is_empty() {
         return;
@@ -288,9 +285,7 @@ pub(super) fn fail(gate: &Arc<Gate>, batch: Batch, error: &Unavailable, keep: bo
         || (gate.context.background.is_closed() && state.failures > 1);
     if keep && !give_up {
         state.keep_pending(batch.pending, batch.confirmations);
-        // Do not write at once: the write loop would spin while the store is down.
-        let step = gate.context.settings.flush_after.max(LEAST_PAUSE);
-        let pause = step.saturating_mul(2u32.saturating_pow(state.failures.min(6)));
+        let pause = pause_of_settlement(gate.context.settings.flush_after, state.failures);
         gate.flush_later(state, pause);
         return;
     }

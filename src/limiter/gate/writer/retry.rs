@@ -12,8 +12,7 @@
 
 use std::time::Duration;
 
-/// The number of throttled writes in a row after which the bucket of a hot key is split.
-pub(crate) const THROTTLED: u32 = 3;
+use crate::pause;
 
 /// The number of busy answers in a row after which the requests that wait get no decision.
 pub(crate) const MOST_REFUSALS: u32 = 50;
@@ -21,9 +20,9 @@ pub(crate) const MOST_REFUSALS: u32 = 50;
 /// The number of failures in a row after which pending differences are dropped.
 pub(crate) const MOST_FAILURES: u32 = 10;
 
-/// The smallest step of the pauses between these tries. This step applies if the flush time is
-/// shorter.
-pub(crate) const LEAST_PAUSE: Duration = Duration::from_millis(10);
+/// The smallest step of the pauses between these tries. It is used if differences are to be written
+/// at once.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The number of lost races in a row after which a request gets no decision.
 pub(crate) const MOST_RACES: u32 = 50;
@@ -37,3 +36,20 @@ pub(crate) const MOST_TRANSACTION_TRIES: u32 = 12;
 /// could prevent a debt from ever being written.
 pub(crate) const MOST_REFUSED_TAKES: u32 = 3;
 pub(crate) const MOST_REFUSED_OVERDUE: u32 = 10;
+
+/// Returns the time until pending differences are written again after `failures` failures in a row.
+/// `flush_after` is the time until they are written for the first time. Without a pause, the write
+/// loop would spin while the store is down.
+pub(crate) fn pause_of_settlement(flush_after: Duration, failures: u32) -> Duration {
+    let step = flush_after.max(LEAST_PAUSE);
+    step.saturating_mul(2u32.saturating_pow(failures.min(6)))
+}
+
+/// Waits after a try of a transaction that conflicts with other writes, but not after the first
+/// one, whose number is zero. The pause is random, so that transactions that want the same items do
+/// not all retry at the same time.
+pub(crate) async fn pause_of_transaction(attempt: u32) {
+    if attempt > 0 {
+        pause::random(0..=4 << attempt.min(4)).await;
+    }
+}

@@ -1,7 +1,7 @@
 use crate::{limiter::runtime::breaker::*, store::StoreErrorKind};
 
-fn switch() -> Switch {
-    Switch::new(Some(
+fn switch() -> CircuitBreaker {
+    CircuitBreaker::new(Some(
         Breaker::new()
             .failures(3)
             .cool_down(Duration::from_secs(10)),
@@ -12,7 +12,7 @@ fn failure(kind: StoreErrorKind) -> Result<(), StoreError> {
     Err(StoreError::new(kind, "no"))
 }
 
-fn open() -> Switch {
+fn open() -> CircuitBreaker {
     let switch = switch();
     for _ in 0..3 {
         switch.heard(&failure(StoreErrorKind::NotApplied), || 0);
@@ -41,11 +41,11 @@ fn the_breaker_opens_after_a_number_of_failures_in_a_row() {
 #[test]
 fn the_breaker_opens_if_too_many_of_the_last_calls_failed() {
     let rated = |percent, calls| {
-        Switch::new(Some(
+        CircuitBreaker::new(Some(
             Breaker::new().failures(1000).failure_rate(percent, calls),
         ))
     };
-    let hear = |switch: &Switch, failed: bool| {
+    let hear = |switch: &CircuitBreaker, failed: bool| {
         if failed {
             switch.timed_out(0)
         } else {
@@ -80,7 +80,7 @@ fn the_breaker_opens_if_too_many_of_the_last_calls_failed() {
 
 #[test]
 fn failures_before_the_breaker_closed_count_no_more() {
-    let switch = Switch::new(Some(Breaker::new().failures(1000).failure_rate(50, 4)));
+    let switch = CircuitBreaker::new(Some(Breaker::new().failures(1000).failure_rate(50, 4)));
     (0..2).for_each(|_| switch.timed_out(0));
     assert_eq!(switch.state(), BreakerState::Open);
     assert!(switch.admits(|| 10_000));
@@ -102,7 +102,7 @@ fn any_failure_rate_is_valid() {
         (50, 1, 1),
         (33, 10, 4),
     ] {
-        let switch = Switch::new(Some(
+        let switch = CircuitBreaker::new(Some(
             Breaker::new().failures(1000).failure_rate(percent, calls),
         ));
         let failures = (1..1000).find(|_| {
@@ -192,7 +192,7 @@ fn a_clock_that_is_set_back_does_not_keep_the_breaker_open() {
 
 #[test]
 fn a_breaker_without_settings_never_opens() {
-    let switch = Switch::new(None);
+    let switch = CircuitBreaker::new(None);
     for _ in 0..100 {
         switch.timed_out(0);
     }
@@ -202,7 +202,7 @@ fn a_breaker_without_settings_never_opens() {
 /// If a store fails partly, calls that are in flight may succeed.
 #[test]
 fn a_call_in_flight_does_not_close_the_breaker() {
-    let switch = Switch::new(Some(
+    let switch = CircuitBreaker::new(Some(
         Breaker::new()
             .failure_rate(50, 4)
             .cool_down(Duration::from_secs(10)),

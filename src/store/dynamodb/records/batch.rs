@@ -1,28 +1,22 @@
 //! Reads and deletes many items. Items that a batch leaves unprocessed are sent again.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 
-use super::super::failure::store_error;
-use crate::{
-    pause,
-    store::{StoreError, StoreErrorKind},
+pub(crate) use super::super::attributes::Item;
+use super::super::{
+    failure::store_error,
+    retry::{MOST_BATCH_SENDS, before_batch},
 };
-
-pub(crate) type Item = HashMap<String, AttributeValue>;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// The most items that one batch may delete.
 const DELETES: usize = 25;
 
 /// The most items that one batch may read.
 pub(super) const READS: i32 = 100;
-
-/// The number of times that a batch is sent before it counts as failed.
-const MOST_TRIES: u32 = 12;
 
 /// Reads items by key, in no particular order. Items that do not exist are left out.
 pub(crate) async fn get(
@@ -101,14 +95,13 @@ async fn pause_before(tries: &mut u32, done: bool) -> Result<(), StoreError> {
         return Ok(());
     }
     *tries += 1;
-    if *tries >= MOST_TRIES {
+    if *tries >= MOST_BATCH_SENDS {
         return Err(StoreError::new(
             StoreErrorKind::Busy,
             "the store left a part of a batch unprocessed",
         ));
     }
-    let most = 10u64 << (*tries).min(7);
-    pause::random(most / 2..=most).await;
+    before_batch(*tries).await;
     Ok(())
 }
 

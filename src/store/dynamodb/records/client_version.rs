@@ -9,7 +9,7 @@ use super::super::{
     attributes::{PK, REGISTRY_KEY, SK, VERSION},
     expression::text,
     failure::store_error,
-    pause,
+    retry::{MOST_VERSION_TRIES, before_change},
     version::{self, CLIENT_MIN_VERSION},
 };
 use crate::{
@@ -19,10 +19,6 @@ use crate::{
 
 /// The first version of the Python client that knows sessions.
 const SESSIONS: &str = "0.15.0";
-
-/// The number of times that the record is read again because another process has written it in the
-/// meantime.
-const MOST_RACES: u32 = 3;
 
 /// Makes sure that all clients of the table understand `config`. One read if it has sessions, and a
 /// write if older clients were admitted.
@@ -47,8 +43,8 @@ pub(super) async fn require_for(
 }
 
 async fn require(client: &Client, table: &str, required: &'static str) -> Result<(), StoreError> {
-    for attempt in 0..MOST_RACES {
-        pause::before(attempt).await;
+    for attempt in 0..MOST_VERSION_TRIES {
+        before_change(attempt).await;
         let read = client
             .get_item()
             .table_name(table)

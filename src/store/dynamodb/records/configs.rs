@@ -12,7 +12,7 @@ use super::{
         attributes::{ENTITY_CONFIG_RESOURCES, INDEX_KEYS, PK, RESOURCES, SK, system_key},
         expression::{number, text},
         failure::{lasting_refusal, store_error, transaction_failed},
-        pause,
+        retry::{MOST_CONFIG_TRIES, before_change},
     },
     batch::{Item, unbuildable},
     client_version,
@@ -23,12 +23,7 @@ use crate::{
     store::{StoreError, StoreErrorKind},
 };
 
-/// The number of times that a config is read again because another process has written it in the
-/// meantime.
-const MOST_RACES: u32 = 10;
-
-/// Replaces the config of a scope. Attributes that other programs have stored in addition to the
-/// limits stay.
+/// Replaces the config of a scope. Attributes that others have stored beside the limits stay.
 pub(super) async fn put(
     client: &Client,
     table: &str,
@@ -37,8 +32,8 @@ pub(super) async fn put(
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
     client_version::require_for(client, table, config).await?;
-    for attempt in 0..MOST_RACES {
-        pause::before(attempt).await;
+    for attempt in 0..MOST_CONFIG_TRIES {
+        before_change(attempt).await;
         let known = get(client, table, namespace, scope).await?;
         let mut actions = vec![write(table, namespace, scope, config, known.as_ref())?];
         actions.extend(listing(table, namespace, scope, known.is_some())?);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::HeaderValue;
 
-use super::{Code, protobuf::Message};
-use crate::layer::{response::answer::RefusalReason, response::headers::policy_name};
+use super::protobuf::Message;
+use crate::layer::{RefusalReason, headers::policy_name, response::answer::codes::GrpcCode};
 
 /// The most limits that are reported, because clients accept at most 8 KiB of headers.
 const MOST_VIOLATIONS: usize = 16;
@@ -16,7 +16,7 @@ const MOST_SECONDS: u64 = 315_576_000_000;
 
 /// Returns the status with its details, if it has any.
 pub(super) fn encoded(
-    code: Code,
+    code: GrpcCode,
     message: &str,
     reason: RefusalReason<'_>,
     wait: Option<Duration>,

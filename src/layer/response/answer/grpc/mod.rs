@@ -9,8 +9,8 @@ use std::{fmt::Write, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
 
-use super::{RefusalReason, problem::Problem};
-use crate::layer::{keys::missing::Reason, response::headers::millis_up};
+use super::{codes::RefusalCodes, problem::Problem};
+use crate::layer::{RefusalReason, headers::millis_up};
 
 pub(super) use protocol::Protocol;
 
@@ -18,17 +18,6 @@ const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
-
-/// A gRPC status code.
-#[derive(Clone, Copy)]
-enum Code {
-    InvalidArgument = 3,
-    PermissionDenied = 7,
-    ResourceExhausted = 8,
-    Internal = 13,
-    Unavailable = 14,
-    Unauthenticated = 16,
-}
 
 /// Returns the answer. Its trailers are among the headers or in the body, as the protocol demands.
 pub(super) fn answer(
@@ -47,8 +36,10 @@ pub(super) fn answer(
 }
 
 fn trailers(reason: RefusalReason<'_>, wait: Option<Duration>) -> HeaderMap {
-    let message = Problem::of(reason, wait).detail;
-    let code = code(reason);
+    let RefusalCodes {
+        status, grpc: code, ..
+    } = RefusalCodes::of(reason);
+    let message = Problem::new(reason, status, wait).detail;
     let mut trailers = HeaderMap::new();
     trailers.insert(STATUS, HeaderValue::from(code as u16));
     if let Ok(message) = HeaderValue::try_from(percent_encoded(&message)) {
@@ -61,20 +52,6 @@ fn trailers(reason: RefusalReason<'_>, wait: Option<Duration>) -> HeaderMap {
         trailers.insert(PUSHBACK, HeaderValue::from(pushback));
     }
     trailers
-}
-
-fn code(reason: RefusalReason<'_>) -> Code {
-    match reason {
-        RefusalReason::Denied(_) | RefusalReason::ExceedsCapacity(_) => Code::ResourceExhausted,
-        RefusalReason::Disabled(_) => Code::PermissionDenied,
-        RefusalReason::Unavailable(_) => Code::Unavailable,
-        RefusalReason::MissingKey(missing) => match missing.reason() {
-            Reason::Credential { .. } => Code::Unauthenticated,
-            Reason::Absent(_) => Code::InvalidArgument,
-            Reason::Setup(_) => Code::Internal,
-        },
-        RefusalReason::Misconfigured(_) => Code::Internal,
-    }
 }
 
 /// Returns the milliseconds until the client may retry by itself. A negative number forbids it.

@@ -130,4 +130,11 @@ impl ShadowVerdict {
             short => Some(Self::Denied(short.to_vec())),
         }
     }
+    /// Returns the limits that would have denied the request.
+    pub(crate) fn short(&self) -> &[LimitStatus] {
+        match self {
+            Self::Denied(limits) => limits,
+            _ => &[],
+        }
+    }
 }

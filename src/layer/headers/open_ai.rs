@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http::HeaderName;
+use serde::Serialize;
 
 use super::{
-    errors::{ErrorDialect, ErrorShape, LONGEST_RETRY},
+    errors::{ErrorKind, LONGEST_RETRY},
     triple::{Reset, Triple},
 };
 use crate::{
@@ -57,7 +58,7 @@ const TOKENS: [HeaderName; 3] = [
 pub struct OpenAi {
     requests: Option<String>,
     tokens: Option<String>,
-    longest_retry: Duration,
+    pub(super) longest_retry: Duration,
 }
 
 impl Default for OpenAi {
@@ -98,15 +99,11 @@ impl OpenAi {
     pub(super) fn errors(
         &self,
         known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
-    ) -> Result<ErrorDialect, InvalidPolicy> {
+    ) -> Result<OpenAiErrors, InvalidPolicy> {
         let limit = |name: &Option<String>| name.clone().map(&known).transpose();
-        let shape = ErrorShape::OpenAi {
+        Ok(OpenAiErrors {
             requests: limit(&self.requests)?,
             tokens: limit(&self.tokens)?,
-        };
-        Ok(ErrorDialect {
-            shape,
-            longest_retry: self.longest_retry,
         })
     }
 
@@ -116,5 +113,63 @@ impl OpenAi {
     ) -> Result<Vec<Triple>, InvalidPolicy> {
         let kinds = [(self.requests, REQUESTS), (self.tokens, TOKENS)];
         Triple::named(kinds, Reset::Duration, known)
+    }
+}
+
+/// The errors of OpenAI's API: `{"error": {"message", "type", "param", "code"}}`.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenAiErrors {
+    /// The limits that count requests and tokens.
+    requests: Option<LimitName>,
+    tokens: Option<LimitName>,
+}
+
+#[derive(Serialize)]
+struct OpenAiBody<'a> {
+    error: OpenAiError<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Always `null`. Clients expect the field.
+    param: Option<&'static str>,
+    code: Option<&'static str>,
+}
+
+impl OpenAiErrors {
+    /// The line before the data of an event. The events of OpenAI's API have no names.
+    pub(super) const EVENT_LINE: &[u8] = b"";
+
+    /// Returns an error as JSON.
+    pub(super) fn body(&self, kind: ErrorKind<'_>, message: &str) -> Vec<u8> {
+        let (kind, code) = self.type_and_code(kind);
+        let error = OpenAiError {
+            message,
+            kind,
+            param: None,
+            code,
+        };
+        // A struct of strings always serializes.
+        serde_json::to_vec(&OpenAiBody { error }).unwrap_or_default()
+    }
+
+    fn type_and_code(&self, kind: ErrorKind<'_>) -> (&'static str, Option<&'static str>) {
+        let counted = |limit: Option<&LimitName>| match limit {
+            Some(_) if limit == self.tokens.as_ref() => "tokens",
+            Some(_) if limit == self.requests.as_ref() => "requests",
+            _ => "rate_limit_error",
+        };
+        match kind {
+            ErrorKind::RateLimit(limit) => (counted(limit), Some("rate_limit_exceeded")),
+            ErrorKind::TooLarge(limit) => (counted(Some(limit)), Some("request_too_large")),
+            ErrorKind::Forbidden => ("invalid_request_error", Some("permission_denied")),
+            ErrorKind::Unavailable => ("server_error", Some("service_unavailable")),
+            ErrorKind::BadRequest => ("invalid_request_error", None),
+            ErrorKind::Unauthenticated => ("invalid_request_error", Some("invalid_api_key")),
+            ErrorKind::Internal => ("server_error", None),
+        }
     }
 }

@@ -2,9 +2,8 @@
 
 use http::{Response, header::RETRY_AFTER};
 
-use super::retry_after;
 use crate::layer::{
-    Policy, ReportLimits, request::lease_slot::LeaseSlot, response::headers::Standing,
+    Policy, ReportLimits, headers::Standing, lease::lease_slot::LeaseSlot, response::answer,
 };
 
 impl Policy {
@@ -15,7 +14,7 @@ impl Policy {
             // A client that retries then meets this layer first, so it must wait for this layer's
             // limits, too.
             if let Some((wait, now)) = lease.wait_for_the_same() {
-                retry_after::keep_later(
+                answer::keep_later(
                     response.headers_mut(),
                     wait,
                     answers.jitter,

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use crate::layer::{RateLimitStatus, request::lease_slot::LeaseSlot};
+use crate::layer::{RateLimitStatus, lease::lease_slot::LeaseSlot};
 use crate::{
     error::{Error, Invalid},
     limiter::Lease,

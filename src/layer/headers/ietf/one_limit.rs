@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderValue};
 
 use super::{RATE_LIMIT_POLICY, append::append};
 use crate::{
-    layer::response::headers::writer::{DIGITS, Writer, number_before},
-    model::{Level, Limit, LimitName, Owner, RefillRule, whole_tokens},
+    layer::headers::writer::{DIGITS, Writer, number_before},
+    limiter::LeftOfOne,
+    model::{Limit, LimitName, Owner},
 };
 
 const TIME: &[u8] = b";t=";
@@ -20,7 +21,6 @@ pub(crate) struct OneLimitFields {
     policy: HeaderValue,
     /// The beginning of `RateLimit`: the limit's name, up to the number of tokens that are left.
     name: Box<[u8]>,
-    rule: RefillRule,
 }
 
 impl OneLimitFields {
@@ -29,16 +29,12 @@ impl OneLimitFields {
         name.limit(Owner::Entity, limit);
         name.text(b";r=");
         let name = name.as_bytes().into();
-        Self {
-            policy,
-            name,
-            rule: limit.rule(),
-        }
+        Self { policy, name }
     }
 
-    /// Appends both fields. `left` is what is left, in millitokens. The result is the same as that
-    /// of [`ListFields::report`](super::ListFields::report).
-    pub(crate) fn report(&self, headers: &mut HeaderMap, left: i64) {
+    /// Appends both fields. The result is the same as that of
+    /// [`ListFields::report`](super::ListFields::report).
+    pub(crate) fn report(&self, headers: &mut HeaderMap, left: LeftOfOne) {
         let Some(value) = self.value(left) else {
             return;
         };
@@ -46,30 +42,18 @@ impl OneLimitFields {
         append(headers, value);
     }
 
-    /// Returns the value of `RateLimit`. The value is written from its end, so that it needs no
-    /// buffer that can grow.
-    fn value(&self, left: i64) -> Option<HeaderValue> {
+    /// Returns the value of `RateLimit`. It is written from its end, so that it needs no buffer
+    /// that can grow.
+    fn value(&self, left: LeftOfOne) -> Option<HeaderValue> {
         let mut text = [0; NAME + DIGITS + TIME.len() + DIGITS];
-        let end = number_before(
-            self.seconds_to_full(left),
-            &mut text,
-            NAME + DIGITS + TIME.len() + DIGITS,
-        );
+        // Rounded up.
+        let seconds = left.full_after / 1000 + i64::from(left.full_after % 1000 > 0);
+        let end = number_before(seconds, &mut text, NAME + DIGITS + TIME.len() + DIGITS);
         let start = end.checked_sub(TIME.len())?;
         text.get_mut(start..end)?.copy_from_slice(TIME);
-        let end = number_before(whole_tokens(left), &mut text, start);
+        let end = number_before(left.tokens, &mut text, start);
         let start = end.checked_sub(self.name.len())?;
         text.get_mut(start..end)?.copy_from_slice(&self.name);
         HeaderValue::from_bytes(text.get(start..)?).ok()
-    }
-
-    fn seconds_to_full(&self, left: i64) -> i64 {
-        let level = Level {
-            tokens: left,
-            remainder: 0,
-        };
-        let millis = self.rule.wait(level, self.rule.capacity()).unwrap_or(0);
-        // Rounded up.
-        millis / 1000 + i64::from(millis % 1000 > 0)
     }
 }

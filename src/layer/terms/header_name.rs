@@ -9,7 +9,7 @@ use http::HeaderName;
 /// # Panics
 /// If `name` is not a valid header name. The panic's message contains the name.
 #[track_caller]
-pub(super) fn header_name<N>(name: N) -> HeaderName
+pub(crate) fn header_name<N>(name: N) -> HeaderName
 where
     N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {
@@ -22,7 +22,7 @@ where
 
 /// Parses names of headers, as [`header_name`] does.
 #[track_caller]
-pub(super) fn header_names<N>(names: impl IntoIterator<Item = N>) -> Box<[HeaderName]>
+pub(crate) fn header_names<N>(names: impl IntoIterator<Item = N>) -> Box<[HeaderName]>
 where
     N: fmt::Debug + TryInto<HeaderName, Error: fmt::Display>,
 {

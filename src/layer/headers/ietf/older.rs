@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 
 use super::{IetfDraft, RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::{
-    layer::response::headers::{
+    layer::headers::{
         Standing,
         select::foremost,
         time::seconds_up,

@@ -11,11 +11,11 @@ use smallvec::SmallVec;
 
 use crate::layer::{
     Outcome, Policy, RateLimitStatus, ShadowVerdict,
-    response::headers::{PartitionKey, PartitionKeys},
+    headers::{PartitionKey, PartitionKeys},
 };
 use crate::{
     error::{Error, Invalid},
-    limiter::{Lease, More, RateLimiter},
+    limiter::{Lease, LeftOfOne, More, RateLimiter},
     model::{LimitName, LimitStatus, Limits},
     telemetry::settle_value_absurd,
 };
@@ -53,7 +53,7 @@ struct TrackedLease {
 }
 
 /// The future of an acquire for more tokens.
-pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
+pub(crate) type TopUpFuture = Pin<Box<dyn Future<Output = Result<More, Error>> + Send>>;
 
 impl TrackedLease {
     fn new(lease: Lease) -> Self {
@@ -213,7 +213,7 @@ impl LeaseSlot {
     }
 
     /// See [`Lease::left_of_one`].
-    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<i64> {
+    pub(crate) fn left_of_one(&self, limits: &Limits) -> Option<LeftOfOne> {
         self.of_lease(|lease| lease.left_of_one(limits))
     }
 
@@ -343,7 +343,7 @@ impl LeaseSlot {
 
     /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request
     /// passed uncharged.
-    pub(crate) fn ask(&self, name: &str, tokens: u64) -> Result<Option<Asked>, Error> {
+    pub(crate) fn ask(&self, name: &str, tokens: u64) -> Result<Option<TopUpFuture>, Error> {
         match &*self.lock() {
             State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask(name, tokens)?))),
             State::Uncharged(_) => Ok(None),

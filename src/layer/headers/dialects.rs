@@ -3,13 +3,14 @@
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    Dialect, ErrorDialect, PartitionKeys, QuotaUnit, RETRY_AFTER_MS, ReportLimits, SHOULD_RETRY,
-    Standing,
+    Dialect, ErrorDialect, ErrorShape, PartitionKeys, QuotaUnit, RETRY_AFTER_MS, ReportLimits,
+    SHOULD_RETRY, Standing,
+    anthropic::AnthropicErrors,
     ietf::{ListFields, OlderFields, OneLimitFields},
     triple::Triple,
 };
 use crate::{
-    layer::{InvalidPolicy, policy::PolicyLimits},
+    layer::{InvalidPolicy, terms::PolicyLimits},
     model::{LimitName, Limits},
 };
 
@@ -71,11 +72,17 @@ impl Dialects {
                 }
                 Dialect::XRateLimit(dialect) => next.triples.push(dialect.check(known)?),
                 Dialect::OpenAi(dialect) => {
-                    next.errors = Some(dialect.errors(known)?);
+                    next.errors = Some(ErrorDialect {
+                        shape: ErrorShape::OpenAi(dialect.errors(known)?),
+                        longest_retry: dialect.longest_retry,
+                    });
                     next.triples = dialect.check(known)?;
                 }
                 Dialect::Anthropic(dialect) => {
-                    next.errors = Some(dialect.errors());
+                    next.errors = Some(ErrorDialect {
+                        shape: ErrorShape::Anthropic(AnthropicErrors),
+                        longest_retry: dialect.longest_retry,
+                    });
                     next.triples = dialect.check(known)?;
                 }
             }

@@ -28,9 +28,9 @@ impl Misconfiguration<'_> {
         }
     }
 
-    /// Returns the text for answers. In debug builds the text says what is wrong, in other builds
-    /// only that something is wrong.
-    pub(super) fn for_clients(self) -> String {
+    /// Returns the text for answers: what is wrong in debug builds, and only that something is
+    /// wrong in other builds.
+    pub(crate) fn for_clients(self) -> String {
         if cfg!(debug_assertions) {
             self.to_string()
         } else {

@@ -112,8 +112,8 @@ impl Request {
                     ..
                 },
         } = self;
-        let (prefetch, together) = match &target {
-            Target::Gated(gated) if gated.together && parent.is_some() => (None, true),
+        let (prefetch, in_one_transaction) = match &target {
+            Target::Gated(gated) if gated.in_one_transaction && parent.is_some() => (None, true),
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
@@ -160,7 +160,7 @@ impl Request {
             own,
             lineage: resolution.lineage.clone(),
             prefetch,
-            together,
+            in_one_transaction,
             is_top_up: false,
             patience: patience(limits),
         };

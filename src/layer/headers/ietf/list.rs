@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{RATE_LIMIT, RATE_LIMIT_POLICY, append::append, one_limit::OneLimitFields};
 use crate::{
-    layer::response::headers::{
+    layer::headers::{
         PartitionKey, QuotaUnit, Standing,
         time::seconds_up,
         writer::{Writer, capacity},

@@ -7,9 +7,10 @@ use http::Response;
 
 use super::Misconfiguration;
 use crate::{
-    error::{Disabled, ExceedsCapacity, Unavailable},
-    layer::{MissingKey, RequestHead},
+    error::{Disabled, Error, ExceedsCapacity, Unavailable},
+    layer::{MissingKey, RequestHead, keys::missing::Reason},
     model::{Denied, LimitStatus},
+    telemetry,
 };
 
 /// A request that is answered without the inner service.
@@ -56,6 +57,35 @@ impl<'a> RefusalReason<'a> {
             _ => None,
         };
         denied.into_iter().flat_map(Denied::violated)
+    }
+
+    /// Returns the reason that a client gets for an error.
+    pub(crate) fn of(error: &'a Error) -> Self {
+        match error {
+            Error::Denied(denied) => Self::Denied(denied),
+            Error::QueueFull(full) => Self::Denied(&full.denied),
+            Error::ExceedsCapacity(error) => Self::ExceedsCapacity(error),
+            Error::Disabled(error) => Self::Disabled(error),
+            Error::Unavailable(error) => Self::Unavailable(error),
+            error => Self::Misconfigured(Misconfiguration::from(error)),
+        }
+    }
+
+    /// Returns the reason that a client gets for a missing key. A mistake in the server's setup is
+    /// not reported as a missing key.
+    pub(crate) fn without_key(missing: &'a MissingKey) -> Self {
+        match missing.reason() {
+            Reason::Setup(mistake) => Self::Misconfigured(mistake.into()),
+            Reason::Absent(_) | Reason::Credential { .. } => Self::MissingKey(missing),
+        }
+    }
+
+    /// Emits an event for an error that is the server's own mistake, because the answers of release
+    /// builds do not say what it is.
+    pub(crate) fn tell(error: &Error) {
+        if let RefusalReason::Misconfigured(mistake) = RefusalReason::of(error) {
+            telemetry::setup(mistake.code(), &error.to_string());
+        }
     }
 }
 

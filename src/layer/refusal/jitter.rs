@@ -64,7 +64,7 @@ impl Jitter {
     }
 
     /// Returns the wait that the client gets.
-    pub(super) fn lengthen(self, wait: Duration) -> Duration {
+    pub(crate) fn lengthen(self, wait: Duration) -> Duration {
         let most = self.most.as_nanos();
         let bound = match self.part {
             JitterBound::Percent(0) => return wait,

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `ietf` | `RateLimit` and `RateLimit-Policy`: the current draft, and the older ones that clients know |
 //! | `x_rate_limit` | `X-RateLimit-*` |
-//! | `open_ai`, `anthropic` | the fields of the language model APIs |
+//! | `open_ai`, `anthropic` | the fields and the error bodies of the language model APIs |
 //! | `triple` | three fields for one limit, which several dialects have: the capacity, what remains, the reset |
-//! | `errors` | the error bodies that the clients of a dialect understand, and `retry-after-ms`, `x-should-retry` |
+//! | `errors`, `error_dialect` | what the errors of dialects have in common, and `retry-after-ms`, `x-should-retry` |
 
 mod anthropic;
 mod dialect;
 mod dialects;
+mod error_dialect;
 mod errors;
 mod ietf;
 mod open_ai;
@@ -24,6 +25,8 @@ mod x_rate_limit;
 
 use std::borrow::Cow;
 
+use http::HeaderName;
+
 use crate::model::{LimitName, LimitStatus, Owner};
 
 pub use anthropic::Anthropic;
@@ -34,8 +37,10 @@ pub use select::ReportLimits;
 pub use unit::QuotaUnit;
 pub use x_rate_limit::XRateLimit;
 
+pub(crate) use anthropic::AnthropicErrors;
 pub(crate) use dialects::Dialects;
-pub(crate) use errors::{ErrorDialect, ErrorKind, ErrorShape, RETRY_AFTER_MS, SHOULD_RETRY};
+pub(crate) use error_dialect::{ErrorDialect, ErrorShape};
+pub(crate) use errors::{ErrorKind, RETRY_AFTER_MS, SHOULD_RETRY};
 pub(crate) use ietf::OneLimitFields;
 pub(crate) use partition::{PartitionKey, PartitionKeys};
 pub(crate) use time::{go_duration, millis_up, seconds_up};
@@ -53,6 +58,9 @@ pub(crate) struct Standing<'a> {
     /// The key of the entity's own bucket.
     pub(crate) partition: Option<PartitionKey>,
 }
+
+/// The limits in shadow mode that would have denied the request.
+pub(crate) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shadow");
 
 /// The prefix of the names of a parent's limits.
 const PARENT: &str = "parent.";

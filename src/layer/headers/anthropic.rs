@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http::HeaderName;
+use serde::Serialize;
 
 use super::{
-    errors::{ErrorDialect, ErrorShape, LONGEST_RETRY},
+    errors::{ErrorKind, LONGEST_RETRY},
     triple::{Reset, Triple},
 };
 use crate::{
@@ -58,7 +59,7 @@ pub struct Anthropic {
     tokens: Option<String>,
     input_tokens: Option<String>,
     output_tokens: Option<String>,
-    longest_retry: Duration,
+    pub(super) longest_retry: Duration,
 }
 
 impl Default for Anthropic {
@@ -111,13 +112,6 @@ impl Anthropic {
         self
     }
 
-    pub(super) fn errors(&self) -> ErrorDialect {
-        ErrorDialect {
-            shape: ErrorShape::Anthropic,
-            longest_retry: self.longest_retry,
-        }
-    }
-
     pub(super) fn check(
         self,
         known: impl Fn(String) -> Result<LimitName, InvalidPolicy>,
@@ -129,5 +123,54 @@ impl Anthropic {
             (self.output_tokens, OUTPUT_TOKENS),
         ];
         Triple::named(kinds, Reset::Timestamp, known)
+    }
+}
+
+/// The errors of Anthropic's API: `{"type": "error", "error": {"type", "message"}}`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AnthropicErrors;
+
+#[derive(Serialize)]
+struct AnthropicBody<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    error: AnthropicError<'a>,
+}
+
+#[derive(Serialize)]
+struct AnthropicError<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    message: &'a str,
+}
+
+impl AnthropicErrors {
+    /// The line before the data of an event.
+    pub(super) const EVENT_LINE: &[u8] = b"event: error\n";
+
+    /// Returns an error as JSON.
+    pub(super) fn body(self, kind: ErrorKind<'_>, message: &str) -> Vec<u8> {
+        let error = AnthropicError {
+            kind: error_type(kind),
+            message,
+        };
+        let body = AnthropicBody {
+            kind: "error",
+            error,
+        };
+        // A struct of strings always serializes.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+fn error_type(kind: ErrorKind<'_>) -> &'static str {
+    match kind {
+        ErrorKind::RateLimit(_) => "rate_limit_error",
+        ErrorKind::TooLarge(_) => "request_too_large",
+        ErrorKind::Forbidden => "permission_error",
+        ErrorKind::Unavailable => "overloaded_error",
+        ErrorKind::BadRequest => "invalid_request_error",
+        ErrorKind::Unauthenticated => "authentication_error",
+        ErrorKind::Internal => "api_error",
     }
 }

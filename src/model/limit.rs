@@ -30,8 +30,9 @@ use super::{
 /// # Ok::<(), tollgate::model::InvalidLimit>(())
 /// ```
 ///
-/// With serde, a limit has four fields, which are the same as in the Python client. The period may
-/// have decimal places, down to a millisecond:
+/// With serde, a token bucket has four fields, which are the same as in the Python client. The
+/// period may have decimal places, down to a millisecond. A quota has `reset_schedule` or
+/// `reset_after_seconds` in addition, and no refill. A token bucket:
 ///
 /// ```
 /// use tollgate::Limit;
@@ -97,7 +98,8 @@ impl Limit {
     }
 
     /// Begins the definition of a quota of `amount` tokens in each period. Nothing is refilled
-    /// during a period. When it ends, the whole amount is back, and debts are gone.
+    /// during a period. When it ends, the whole amount is back, and debts are gone. The guide has
+    /// [a page on quotas](crate::guide::quotas).
     ///
     /// ```
     /// use std::time::Duration;
@@ -238,7 +240,7 @@ impl Limit {
     }
 
     /// Returns the time until an empty bucket is full, rounded up to a millisecond. For a quota,
-    /// the length of its shortest period.
+    /// the length of its periods: see [`Renewal::length`].
     pub fn time_to_fill(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.rule().time_to_fill()).unwrap_or(0))
     }
@@ -342,7 +344,8 @@ impl Quota {
     /// The longest session.
     pub const LONGEST_SESSION: Duration = Duration::from_secs(1_000_000_000);
 
-    /// Periods that begin at midnight in a time zone, such as `Europe/Berlin` or `UTC`.
+    /// Periods that begin at midnight in a time zone, such as `Europe/Berlin` or `UTC`. In a zone
+    /// whose clocks skip or repeat midnight, that day has no such beginning, or two.
     ///
     /// # Errors
     /// Those of [`calendar`](Self::calendar).

@@ -44,7 +44,8 @@ impl Renewal {
         }
     }
 
-    /// Returns the length of the shortest period, ms.
+    /// Returns the length of a session, or the [cycle](ResetSchedule::shortest_cycle) of a calendar,
+    /// ms. A calendar with several edges in a cycle has shorter periods.
     pub fn length(&self) -> i64 {
         match self {
             Self::Calendar(calendar) => calendar.schedule().shortest_cycle(),

@@ -174,11 +174,11 @@ impl BucketState {
             None => rule,
             Some(renewal) if known.renewal() == Some(&renewal) => {
                 let left = known.rule_at(now).renewed_in();
-                RefillRule::quota(rule.capacity(), renewal.length(), left)
+                RefillRule::quota(rule.capacity(), renewal.cycle(), left)
             }
             Some(renewal) => {
                 let left = renewal.end_after(now).saturating_sub(now);
-                RefillRule::quota(rule.capacity(), renewal.length(), left)
+                RefillRule::quota(rule.capacity(), renewal.cycle(), left)
             }
         }
     }
@@ -336,6 +336,6 @@ impl LimitState {
         } else {
             capacity
         };
-        RefillRule::quota(capacity, period.renewal.length(), left)
+        RefillRule::quota(capacity, period.renewal.cycle(), left)
     }
 }

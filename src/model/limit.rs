@@ -240,9 +240,13 @@ impl Limit {
     }
 
     /// Returns the time until an empty bucket is full, rounded up to a millisecond. For a quota,
-    /// the length of its periods: see [`Renewal::length`].
+    /// the length of its periods: see [`Renewal::usual_length`].
     pub fn time_to_fill(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.rule().time_to_fill()).unwrap_or(0))
+        let millis = match &self.renewal {
+            None => self.rule().time_to_fill(),
+            Some(renewal) => renewal.usual_length(),
+        };
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     /// Returns the limit `name` with `parameters`; `None` if they are not valid for a limit, for
@@ -277,7 +281,7 @@ impl Limit {
         let rule = Parameters::from(self).whole();
         match &self.renewal {
             None => rule,
-            Some(renewal) => RefillRule::quota(rule.capacity(), renewal.length(), i64::MAX),
+            Some(renewal) => RefillRule::quota(rule.capacity(), renewal.cycle(), i64::MAX),
         }
     }
 
@@ -289,13 +293,28 @@ impl Limit {
             None => rule,
             Some(renewal) => {
                 let left = renewal.end_after(now).saturating_sub(now);
-                RefillRule::quota(rule.capacity(), renewal.length(), left)
+                RefillRule::quota(rule.capacity(), renewal.cycle(), left)
             }
         }
     }
 
-    /// Returns the refill in `millis` milliseconds: millitokens, rounded down.
+    /// Returns the rule of an unsharded bucket with this limit at `now` (epoch ms), in a period of
+    /// the quota with this [id](super::Period::id). With an id of 0 the period is not known.
+    pub(crate) fn rule_in(&self, period: i64, now: i64) -> RefillRule {
+        match &self.renewal {
+            Some(Renewal::Session(length)) if period > 0 => {
+                let capacity = Parameters::from(self).whole().capacity();
+                RefillRule::quota(capacity, *length, period.saturating_sub(now))
+            }
+            _ => self.rule_at(now),
+        }
+    }
+
+    /// Returns the refill in `millis` milliseconds: millitokens, rounded down. A quota has none.
     pub(crate) fn refill_in(&self, millis: i64) -> i64 {
+        if self.is_quota() {
+            return 0;
+        }
         i64::try_from(self.rule().accrue(millis, 0).raw).unwrap_or(i64::MAX)
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use super::{InvalidSchedule, Limit, Parameters, ResetSchedule};
@@ -15,6 +15,12 @@ const MOST_SEARCHES: usize = 10;
 
 /// The number of calendars that are remembered after they were decoded.
 const MOST_DECODED: usize = 1024;
+
+/// The number of periods of which the most frequent length is the usual one.
+const SAMPLES: usize = 15;
+
+/// The time after which these periods begin: 2024-01-01, 00:00 in UTC.
+const SAMPLED_FROM: i64 = 1_704_067_200_000;
 
 /// The periods of a quota.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,9 +52,17 @@ impl Renewal {
 
     /// Returns the length of a session, or the [cycle](ResetSchedule::shortest_cycle) of a calendar,
     /// ms. A calendar with several edges in a cycle has shorter periods.
-    pub fn length(&self) -> i64 {
+    pub(crate) fn cycle(&self) -> i64 {
         match self {
             Self::Calendar(calendar) => calendar.schedule().shortest_cycle(),
+            Self::Session(length) => *length,
+        }
+    }
+
+    /// Returns the length of a session, or of most periods of a calendar: ms. Months have 31 days.
+    pub fn usual_length(&self) -> i64 {
+        match self {
+            Self::Calendar(calendar) => calendar.usual_length(),
             Self::Session(length) => *length,
         }
     }
@@ -63,6 +77,7 @@ struct CalendarState {
     compact: Box<str>,
     /// A time in the last period that was asked for, and the period's end. Epoch ms.
     last: Mutex<(i64, i64)>,
+    usual_length: OnceLock<i64>,
 }
 
 impl Calendar {
@@ -74,6 +89,7 @@ impl Calendar {
             schedule,
             compact,
             last,
+            usual_length: OnceLock::new(),
         }))
     }
 
@@ -122,6 +138,21 @@ impl Calendar {
         end
     }
 
+    fn usual_length(&self) -> i64 {
+        *self.0.usual_length.get_or_init(|| {
+            let mut start = self.search(SAMPLED_FROM);
+            let mut lengths: Vec<i64> = (0..SAMPLES)
+                .map(|_| {
+                    let end = self.search(start);
+                    end.saturating_sub(std::mem::replace(&mut start, end))
+                })
+                .collect();
+            lengths.sort_unstable();
+            let count = |length: &&i64| lengths.iter().filter(|other| other == length).count();
+            lengths.iter().max_by_key(count).copied().unwrap_or(0)
+        })
+    }
+
     fn search(&self, time: i64) -> i64 {
         let mut from = time;
         for _ in 0..MOST_SEARCHES {
@@ -135,10 +166,10 @@ impl Calendar {
 }
 
 /// The calendars that were decoded, by their compact form and zone.
-type Decoded = HashMap<(Box<str>, Box<str>), Calendar>;
+type CalendarsByText = HashMap<(Box<str>, Box<str>), Calendar>;
 
-fn decoded() -> MutexGuard<'static, Decoded> {
-    static DECODED: LazyLock<Mutex<Decoded>> = LazyLock::new(Mutex::default);
+fn decoded() -> MutexGuard<'static, CalendarsByText> {
+    static DECODED: LazyLock<Mutex<CalendarsByText>> = LazyLock::new(Mutex::default);
     DECODED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -173,6 +204,8 @@ pub struct Period {
     pub ends_at: i64,
     /// The millitokens that an operator has added for this period alone.
     pub topped_up: i64,
+    /// The number of times that an operator has reset the quota.
+    pub resets: i64,
 }
 
 impl Period {
@@ -182,7 +215,29 @@ impl Period {
             ends_at: renewal.end_after(time),
             renewal,
             topped_up: 0,
+            resets: 0,
         }
+    }
+
+    /// Returns the end of the period if it stays, and the bucket's anchor becomes `to` (epoch ms). A
+    /// repair of a wrong anchor changes the period of a calendar.
+    pub(crate) fn end_from(&self, to: i64) -> i64 {
+        match &self.renewal {
+            Renewal::Calendar(calendar) => calendar.end_after(to),
+            Renewal::Session(_) => self.ends_at,
+        }
+    }
+
+    /// Returns `true` if the period has begun: a session begins with the first charge.
+    pub fn is_open(&self) -> bool {
+        self.ends_at > 0
+    }
+
+    /// Returns a number that tells the period from earlier ones, and the time after an operator's
+    /// reset from the time before. Tokens are given back only in the period in which they were
+    /// charged. Calendars have their edges at whole minutes, so the sum of end and resets is unique.
+    pub fn id(&self) -> i64 {
+        self.ends_at.saturating_add(self.resets)
     }
 
     /// Returns the same period with another end: epoch ms.

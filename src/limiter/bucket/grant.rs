@@ -124,7 +124,7 @@ impl Grant {
         let now = self.bucket.now();
         let status = |(limit, share): (&Limit, &LimitShare)| {
             let held = share.left.saturating_add(share.charged);
-            status(limit, held, share.charged, now)
+            status(limit, share, held, share.charged, now)
         };
         self.limits()
             .iter()
@@ -190,10 +190,10 @@ impl Grant {
             self.limits(),
             differences.iter().copied(),
         );
-        let period_ends: Amounts = self.shares().iter().map(|share| share.period_end).collect();
+        let periods: Amounts = self.shares().iter().map(|share| share.period).collect();
         match &self.bucket {
-            Bucket::Memory(bucket) => bucket.settle(&differences, &period_ends),
-            Bucket::Scripted(scripted) => scripted.settle(&differences, &period_ends),
+            Bucket::Memory(bucket) => bucket.settle(&differences, &periods),
+            Bucket::Scripted(scripted) => scripted.settle(&differences, &periods),
             Bucket::Gated { .. } => {}
         }
     }

@@ -113,19 +113,19 @@ impl MemoryBucket {
     }
 
     /// Settles differences in millitokens, in the order of the limits. A quota gets tokens back
-    /// only in the period that ends at the time in `period_ends`.
-    pub(crate) fn settle(&self, differences: &[i64], period_ends: &[i64]) {
+    /// only in its period of `periods`.
+    pub(crate) fn settle(&self, differences: &[i64], periods: &[i64]) {
         // A bucket without an entry was never charged.
         if let Some(entry) = self.entry() {
             let (home, limits) = (self.home(), self.limits());
-            entry.settle(home, limits, differences, period_ends, home.now());
+            entry.settle(home, limits, differences, periods, home.now());
         }
     }
 
     /// Returns the ends of the periods of the limits: epoch ms, 0 for a token bucket.
-    pub(crate) fn period_ends(&self) -> Vec<i64> {
+    pub(crate) fn periods(&self) -> Vec<i64> {
         self.entry()
-            .map_or_else(Vec::new, |entry| entry.period_ends(self.limits()))
+            .map_or_else(Vec::new, |entry| entry.periods(self.limits()))
     }
 
     fn entry(&self) -> Option<&Arc<Entry>> {

@@ -141,19 +141,19 @@ impl ScriptedBucket {
         }
         let none: Amounts = amounts.iter().map(|_| 0).collect();
         self.bucket.settle(amounts, &none);
-        let period_ends = self.bucket.period_ends();
+        let periods = self.bucket.periods();
         let left = self
             .bucket
             .statuses(&[])
             .into_iter()
             .map(|status| status.available.saturating_mul(MILLI));
-        let held = left.zip(period_ends);
+        let held = left.zip(periods);
         let shares = amounts
             .iter()
             .zip(held)
-            .map(|(amount, (left, period_end))| LimitShare {
+            .map(|(amount, (left, period))| LimitShare {
                 left,
-                period_end,
+                period,
                 ..LimitShare::asked(*amount)
             });
         BucketDecision::Granted(MemoryCharge {
@@ -209,8 +209,8 @@ impl ScriptedBucket {
             .unwrap_or(0)
     }
 
-    pub(crate) fn settle(&self, differences: &[i64], period_ends: &[i64]) {
-        self.bucket.settle(differences, period_ends);
+    pub(crate) fn settle(&self, differences: &[i64], periods: &[i64]) {
+        self.bucket.settle(differences, periods);
         if let Some(lease) = &self.lease {
             let differences: Vec<_> = named(self.bucket.limits(), differences)
                 .map(|(name, tokens)| (name.clone(), tokens))

@@ -16,13 +16,13 @@ use crate::{
 impl Gate {
     /// Notes differences (millitokens, in the order of `limits`). The bucket's next write carries
     /// them; if there is none in a short time, they are written alone. A quota gets tokens back
-    /// only in the period that ends at the time in `period_ends`. `counts` are amounts that count
+    /// only in its period of `periods`. `counts` are amounts that count
     /// as consumed without any tokens being taken.
     pub(crate) fn settle(
         self: &Arc<Self>,
         limits: &Limits,
         differences: &[i64],
-        period_ends: &[i64],
+        periods: &[i64],
         counts: &[i64],
     ) -> Settlement {
         if differences.iter().chain(counts).all(|amount| *amount == 0) {
@@ -39,15 +39,13 @@ impl Gate {
             return Settlement::done();
         }
         let (confirm, confirmed) = oneshot::channel();
-        let differences = differences.iter().zip(period_ends);
-        for (limit, (difference, period_end)) in limits
+        let differences = differences.iter().zip(periods);
+        for (limit, (difference, period)) in limits
             .iter()
             .zip(differences)
             .filter(|(_, (difference, _))| **difference != 0)
         {
-            state
-                .pending
-                .settle_in(limit.name(), *difference, *period_end);
+            state.pending.settle_in(limit.name(), *difference, *period);
         }
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);

@@ -15,7 +15,7 @@ use crate::{
         gate::gate::Gate,
         terms::{Amounts, BucketDecision, LimitShare, Settlement, Shares, absorb, left_until},
     },
-    model::{BucketState, Limits},
+    model::{BucketState, Limits, Period},
     telemetry,
 };
 
@@ -111,7 +111,7 @@ impl GateGrant {
             for (limit, share) in self.limits.iter().zip(&mut *self.shares) {
                 let known = bucket.limit(limit.name());
                 let period = known.and_then(|known| known.period());
-                share.period_end = period.map_or(0, |period| period.ends_at);
+                share.period = period.map_or(0, Period::id);
             }
         }
         self
@@ -196,10 +196,10 @@ impl GateGrant {
             return Settlement::done();
         };
         telemetry::settled(&first.key().resource, &self.limits, left.iter().copied());
-        let period_ends: Amounts = self.shares.iter().map(|share| share.period_end).collect();
+        let periods: Amounts = self.shares.iter().map(|share| share.period).collect();
         let is_one = self.shards.len() == 1;
         if is_one && self.counted.is_empty() {
-            return first.settle(&self.limits, &left, &period_ends, &[]);
+            return first.settle(&self.limits, &left, &periods, &[]);
         }
         // Never mint tokens: amounts that were only counted are not given back. A lease that was
         // bypassed stays bypassed.
@@ -219,7 +219,7 @@ impl GateGrant {
         shards
             .map(|(index, ((gate, _), part))| {
                 let counts = if index == 0 { &left[..] } else { &[] };
-                gate.settle(&self.limits, part, &period_ends, counts)
+                gate.settle(&self.limits, part, &periods, counts)
             })
             .reduce(Settlement::and)
             .unwrap_or_else(Settlement::done)

@@ -97,9 +97,12 @@ impl ShardSet<'_> {
     }
 
     pub(super) fn refusal(&self) -> Option<BucketRefusal> {
+        let of_shards =
+            || BucketRefusal::of_shards(&self.request.limits).filter(|_| self.shards > 1);
         self.images
             .iter()
             .find_map(|image| BucketRefusal::of(&image.bucket))
+            .or_else(of_shards)
     }
 
     /// Returns the shards whose state cannot be used: a wrong clock has set their refill time far

@@ -26,8 +26,9 @@ pub(crate) struct LimitShare {
     pub(crate) left: i64,
     /// The use as far as it is known; never negative.
     pub(crate) used: i64,
-    /// The end of the quota's period that was charged: epoch ms. 0 for a token bucket.
-    pub(crate) period_end: i64,
+    /// The [id](crate::model::Period::id) of the quota's period that was charged; 0 for a token
+    /// bucket.
+    pub(crate) period: i64,
 }
 
 /// The shares of all limits, in their order. Most buckets have one limit. A single share stays in
@@ -81,7 +82,7 @@ impl LimitShare {
             charged: amount,
             left: 0,
             used: amount,
-            period_end: 0,
+            period: 0,
         }
     }
 }
@@ -93,9 +94,9 @@ impl Spend for LimitShare {
     }
 
     #[inline]
-    fn leave(&mut self, left: i64, period_end: i64) {
+    fn leave(&mut self, left: i64, period: i64) {
         self.left = left;
-        self.period_end = period_end;
+        self.period = period;
     }
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
         share.used = share.used.saturating_add(more.charged).min(MOST_USED);
         share.left = more.left;
         // Charges of two periods are not told apart: only the earlier one gets tokens back.
-        share.period_end = share.period_end.min(more.period_end);
+        share.period = share.period.min(more.period);
     }
 }
 
@@ -146,16 +147,22 @@ pub(crate) fn status_now(limit: &Limit, share: &LimitShare, now: i64) -> LimitSt
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
     LimitStatus {
         requested,
-        ..status(limit, tokens, 0, now)
+        ..status(limit, share, tokens, 0, now)
     }
 }
 
 /// Returns the status of a limit with `tokens` at `now` (epoch ms), for a request of `amount`.
-/// Millitokens.
-pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64, now: i64) -> LimitStatus {
+/// Millitokens. `share` tells the period of a quota.
+pub(crate) fn status(
+    limit: &Limit,
+    share: &LimitShare,
+    tokens: i64,
+    amount: i64,
+    now: i64,
+) -> LimitStatus {
     plan::status(
         limit,
-        limit.rule_at(now),
+        limit.rule_in(share.period, now),
         Level {
             tokens,
             remainder: 0,

@@ -20,8 +20,8 @@ pub struct Change {
     /// The amount that settled leases gave back. Never negative. This amount never raises the level
     /// above the capacity.
     pub give: i64,
-    /// The end of the quota's period in which `give` was charged: epoch ms, 0 for a token bucket.
-    /// In other periods, nothing is given back.
+    /// The [id](crate::model::Period::id) of the quota's period in which `give` was charged; 0 for a
+    /// token bucket. In other periods, nothing is given back.
     pub give_in: i64,
     /// The amount that is only counted as consumed, for requests and leases that a bypassed bucket
     /// has admitted.
@@ -44,19 +44,19 @@ impl Change {
     /// Returns the amount that the bucket gets back: nothing if the quota is in another period.
     pub(crate) fn give_to(&self, known: &LimitState) -> i64 {
         match known.period() {
-            Some(period) if period.ends_at != self.give_in => 0,
+            Some(period) if period.id() != self.give_in => 0,
             _ => self.give,
         }
     }
 
-    /// Adds an amount that is given back, and was charged in the period that ends at `period_end`.
+    /// Adds an amount that is given back, and was charged in `period`.
     /// Of two periods the later one counts: the earlier one is over.
-    fn add_give(&mut self, amount: i64, period_end: i64) {
-        if amount == 0 || period_end < self.give_in {
+    fn add_give(&mut self, amount: i64, period: i64) {
+        if amount == 0 || period < self.give_in {
             return;
         }
-        if period_end > self.give_in {
-            (self.give, self.give_in) = (0, period_end);
+        if period > self.give_in {
+            (self.give, self.give_in) = (0, period);
         }
         self.give = self.give.saturating_add(amount);
     }
@@ -164,14 +164,15 @@ impl LedgerDelta {
         self.settle_in(name, difference, 0);
     }
 
-    /// Settles a difference of a limit that was charged in the period that ends at `period_end`
-    /// (epoch ms, 0 for a token bucket). A quota gets tokens back only in that period.
-    pub fn settle_in(&mut self, name: &LimitName, difference: i64, period_end: i64) {
+    /// Settles a difference of a limit that was charged in `period`: the
+    /// [id](crate::model::Period::id) of a quota's period, 0 for a token bucket. A quota gets tokens
+    /// back only in that period.
+    pub fn settle_in(&mut self, name: &LimitName, difference: i64, period: i64) {
         let change = self.entry(name);
         if difference >= 0 {
             change.take = change.take.saturating_add(difference);
         } else {
-            change.add_give(difference.saturating_neg(), period_end);
+            change.add_give(difference.saturating_neg(), period);
         }
     }
 

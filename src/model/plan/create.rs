@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Desired, LedgerDelta, expiry::gone_at};
 use crate::model::{
-    BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, WriteId,
+    BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, Renewal, WriteId,
 };
 
 /// Returns the bucket of a first request: full, minus what `changes` spend and take.
@@ -104,8 +104,13 @@ fn new_limit(
             remainder: 0,
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
-        period: limit
-            .renewal()
-            .map(|renewal| Period::at(renewal.clone(), now)),
+        period: limit.renewal().map(|renewal| {
+            let period = Period::at(renewal.clone(), now);
+            // A session begins with the first charge.
+            match renewal {
+                Renewal::Session(_) if gone == 0 => period.with_end(0),
+                _ => period,
+            }
+        }),
     }
 }

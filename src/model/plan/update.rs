@@ -264,7 +264,7 @@ impl Planner<'_> {
                     Some(known.renewal()?.end_after(*at))
                 }
                 Some(PeriodChange::Becomes(renewal)) => Some(renewal.as_ref()?.end_after(to)),
-                Some(PeriodChange::Keep) | None => Some(known.period()?.ends_at),
+                Some(PeriodChange::Keep) | None => Some(known.period()?.end_from(to)),
             }
         });
         let added = update.added.iter();

@@ -1,5 +1,5 @@
-//! How far ahead is looked, and how far back. These are the rules of the Python client, so that
-//! both clients see an edge at the same time.
+//! The distance within which schedules look ahead and back for a match. These are the rules of the
+//! Python client, so that both clients see an edge at the same time.
 
 use super::{
     cron::Cron,

@@ -165,14 +165,20 @@ impl Line {
             )?;
             limit.period = period;
         }
-        let renewed = |renewal: &Renewal, at| Box::new(Period::at(renewal.clone(), at));
+        let resets = limit.period.as_ref().map_or(0, |period| period.resets);
+        let renewed = |renewal: &Renewal, at| {
+            let mut period = Period::at(renewal.clone(), at);
+            period.resets = resets;
+            Box::new(period)
+        };
         match &self.period {
             PeriodChange::Keep => {}
             PeriodChange::Renews(at) | PeriodChange::Opens(at) => {
                 limit.period = limit.renewal().map(|renewal| renewed(renewal, *at));
             }
             PeriodChange::Becomes(renewal) => {
-                limit.period = renewal.as_ref().map(|renewal| renewed(renewal, anchor));
+                let new = |renewal: &Renewal| Box::new(Period::at(renewal.clone(), anchor));
+                limit.period = renewal.as_ref().map(new);
             }
         }
         Ok(())
@@ -221,7 +227,7 @@ impl NewLimit {
             None => rule,
             Some(period) => {
                 let left = period.ends_at.saturating_sub(now).max(0);
-                RefillRule::quota(rule.capacity(), period.renewal.length(), left)
+                RefillRule::quota(rule.capacity(), period.renewal.cycle(), left)
             }
         }
     }

@@ -184,6 +184,11 @@ impl Update {
         if let Some(to) = self.anchor.moves_to() {
             state.refilled_at = to;
             state.own_anchor = Some(to);
+            for limit in &mut state.limits {
+                if let Some(period) = &mut limit.period {
+                    period.ends_at = period.end_from(to);
+                }
+            }
         }
         match self.expiry {
             Expiry::Keep => {}

@@ -1,16 +1,12 @@
 //! Encodes and decodes the periods of quotas: calendars and sessions.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
-    attributes::{LimitField, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
+    attributes::{Item, LimitField, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
     expression::{Expression, number, text},
 };
 use crate::model::{Calendar, Create, Parameters, Period, PeriodChange, Renewal, Update};
-
-type Item = HashMap<String, AttributeValue>;
 
 /// The attributes of a quota that a token bucket does not have.
 const OF_A_QUOTA: [LimitField; 7] = [
@@ -79,7 +75,7 @@ pub(super) fn period(
             // with the next charge.
             let end = start
                 .filter(|start| *start <= applied)
-                .map_or(i64::MIN, |start| renewal.end_after(start));
+                .map_or(0, |start| renewal.end_after(start));
             Period::at(renewal, refilled_at).with_end(end)
         }
         None => {
@@ -93,6 +89,7 @@ pub(super) fn period(
         }
     };
     period.topped_up = number(LimitField::ToppedUp)?.unwrap_or(0).max(0);
+    period.resets = number(LimitField::Resets)?.unwrap_or(0).max(0);
     Ok(Some(period))
 }
 
@@ -121,16 +118,17 @@ pub(super) fn update(expression: &mut Expression, update: &Update) {
                 opened(expression, limit, *at);
             }
             PeriodChange::Becomes(renewal) => {
-                begins(expression, limit, renewal.as_ref(), grants, anchor);
+                begins(expression, limit, renewal.as_ref(), grants, Some(anchor));
                 zone = zone.or_else(|| zone_of(renewal.as_ref()));
             }
             _ => {}
         }
     }
     for new in &update.added {
-        let renewal = new.period.as_ref().map(|period| &period.renewal);
-        if renewal.is_some() {
-            begins(expression, new.limit.as_str(), renewal, grants, anchor);
+        if let Some(period) = &new.period {
+            let start = period.is_open().then_some(anchor);
+            let renewal = Some(&period.renewal);
+            begins(expression, new.limit.as_str(), renewal, grants, start);
             zone = zone.or_else(|| zone_of(renewal));
         }
     }
@@ -160,13 +158,14 @@ fn opened(expression: &mut Expression, limit: &str, at: i64) {
     expression.remove(&limit_attribute(limit, LimitField::SessionMark));
 }
 
-/// Makes the limit a quota with other periods, or a token bucket.
+/// Makes the limit a quota with other periods, or a token bucket. A session begins at `start`: epoch
+/// ms, `None` if it begins with the next charge.
 fn begins(
     expression: &mut Expression,
     limit: &str,
     renewal: Option<&Renewal>,
     grants: i64,
-    at: i64,
+    start: Option<i64>,
 ) {
     // The item may have a schedule for all limits that have none of their own.
     let compact = match renewal {
@@ -185,8 +184,10 @@ fn begins(
     }
     if let Some(Renewal::Session(length)) = renewal {
         set(LimitField::SessionLength, length / 1000);
-        set(LimitField::SessionStart, at);
-        set(LimitField::SessionApplied, at);
+        if let Some(start) = start {
+            set(LimitField::SessionStart, start);
+            set(LimitField::SessionApplied, start);
+        }
     }
     for field in rest {
         expression.remove(&limit_attribute(limit, field));
@@ -234,8 +235,10 @@ pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
         }
         if let Some(Renewal::Session(length)) = renewal {
             put(LimitField::SessionLength, number(length / 1000));
-            put(LimitField::SessionStart, number(create.now));
-            put(LimitField::SessionApplied, number(create.now));
+            if new.period.as_ref().is_some_and(Period::is_open) {
+                put(LimitField::SessionStart, number(create.now));
+                put(LimitField::SessionApplied, number(create.now));
+            }
         }
     }
     attributes

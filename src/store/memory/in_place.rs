@@ -224,28 +224,26 @@ impl Entry {
 
     /// Settles differences (millitokens, in the order of the limits). A positive difference takes
     /// more and may make the level negative. A negative difference gives back, up to the capacity,
-    /// and to a quota only in the period that ends at the time in `period_ends`.
+    /// and to a quota only in its period of `periods`.
     pub(crate) fn settle(
         &self,
         home: &Home,
         limits: &Limits,
         differences: &[i64],
-        period_ends: &[i64],
+        periods: &[i64],
         now: i64,
     ) {
         let mut slot = self.lock();
         match &mut slot.bucket {
             Some(state) => {
                 state.refill(now);
-                state.settle(limits, differences, period_ends);
+                state.settle(limits, differences, periods);
             }
             // The bucket was deleted in the meantime. The used tokens are charged nevertheless.
             None if differences.iter().any(|difference| *difference > 0) => {
-                self.bucket(home, &mut slot, limits, now).0.settle(
-                    limits,
-                    differences,
-                    period_ends,
-                );
+                self.bucket(home, &mut slot, limits, now)
+                    .0
+                    .settle(limits, differences, periods);
             }
             None => {}
         }
@@ -256,10 +254,10 @@ impl Entry {
     }
 
     /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
-    pub(crate) fn period_ends(&self, limits: &Limits) -> Vec<i64> {
+    pub(crate) fn periods(&self, limits: &Limits) -> Vec<i64> {
         let slot = self.lock();
         let state = slot.bucket.as_ref();
-        state.map_or_else(Vec::new, |state| state.period_ends(limits))
+        state.map_or_else(Vec::new, |state| state.periods(limits))
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`.

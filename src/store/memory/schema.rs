@@ -34,7 +34,7 @@ impl LimitSchema {
             None => self.rule,
             Some(renewal) => {
                 let left = ends_at.saturating_sub(now).max(0);
-                RefillRule::quota(self.rule.capacity(), renewal.length(), left)
+                RefillRule::quota(self.rule.capacity(), renewal.cycle(), left)
             }
         }
     }

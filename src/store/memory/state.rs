@@ -18,7 +18,7 @@ pub(crate) trait Spend {
 
     /// Receives the millitokens that are left, and the end of the quota's period that was charged:
     /// epoch ms, 0 for a token bucket.
-    fn leave(&mut self, left: i64, period_end: i64);
+    fn leave(&mut self, left: i64, period: i64);
 }
 
 #[derive(Clone, Debug)]
@@ -206,10 +206,10 @@ impl CompactState {
     }
 
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled
-    /// first. A quota gets nothing back unless its period ends at the time in `period_ends`.
-    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64], period_ends: &[i64]) {
+    /// first. A quota gets nothing back unless its period is that in `periods`.
+    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64], periods: &[i64]) {
         let places = LimitIndexes::of(&self.schema, limits);
-        for (index, (difference, period_end)) in differences.iter().zip(period_ends).enumerate() {
+        for (index, (difference, period)) in differences.iter().zip(periods).enumerate() {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
@@ -220,7 +220,7 @@ impl CompactState {
             };
             if *difference > 0 {
                 known.open(held, self.refilled_at);
-            } else if known.renewal.is_some() && held.ends_at != *period_end {
+            } else if known.renewal.is_some() && held.ends_at != *period {
                 continue;
             }
             // A give-back stops at the capacity, so that no tokens are minted.
@@ -235,7 +235,7 @@ impl CompactState {
     }
 
     /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
-    pub(super) fn period_ends(&self, limits: &Limits) -> Vec<i64> {
+    pub(super) fn periods(&self, limits: &Limits) -> Vec<i64> {
         let places = LimitIndexes::of(&self.schema, limits);
         let end = |index| Some(self.levels.get(places.at(limits, index)?)?.ends_at);
         (0..limits.len())

@@ -298,7 +298,7 @@ fn both_clients_evaluate_schedules_alike() {
         for (name, ours) in ours {
             let theirs = &theirs[name];
             if name == "parameters" && ours != theirs {
-                // The peer multiplies in floating point, and loses one where the product is whole.
+                // The peer multiplies in floating point, and loses one if the product is whole.
                 let mut pairs = ours
                     .as_array()
                     .unwrap()

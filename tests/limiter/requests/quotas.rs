@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use tollgate::Limit;
+use aws_sdk_dynamodb::types::AttributeValue::N;
+use tollgate::{
+    Error, Limit, Limits,
+    clock::{Clock, ManualClock},
+    error::Invalid,
+};
 
-use super::fixture::{Fixture, START, on_every_limiter};
+use super::fixture::{Fixture, STACK, START, integer, on_every_limiter, on_table, settings};
 
 /// The first midnight in UTC after [`START`], and the milliseconds until then.
 const MIDNIGHT: i64 = 1_900_022_400_000;
@@ -55,6 +60,9 @@ on_every_limiter!(
     a_bucket_becomes_a_quota_and_back,
     a_larger_quota_adds_nothing_before_the_period_ends,
     the_status_of_a_lease_says_when_the_period_ends,
+    the_status_of_a_lease_says_when_a_session_ends_that_began_before,
+    a_request_that_costs_nothing_begins_no_session,
+    waiting_for_a_quota_grants_no_more_than_the_quota,
 );
 
 async fn a_day_is_full_again_at_midnight_and_not_before(at: Fixture) {
@@ -241,4 +249,121 @@ async fn the_status_of_a_lease_says_when_the_period_ends(at: Fixture) {
     let status = lease.statuses().remove(0);
     assert_eq!((status.available, status.limit.capacity()), (6, 10));
     assert_eq!(status.reset_after.as_millis(), UNTIL_MIDNIGHT.into());
+}
+
+/// A lease stated the whole length of the session.
+async fn the_status_of_a_lease_says_when_a_session_ends_that_began_before(at: Fixture) {
+    let limit = session(10);
+    at.charge(&limit, 1).await;
+    at.advance(2 * HOUR);
+    let status = at.take(&limit, 1).await.unwrap().statuses().remove(0);
+    assert_eq!(status.reset_after.as_millis(), (3 * HOUR).into());
+}
+
+/// The request that created the bucket began its session.
+async fn a_request_that_costs_nothing_begins_no_session(at: Fixture) {
+    let limits = [session(10), Limit::per_minute("rpm", 60)];
+    let ask = || at.limiter.acquire("user", "api").limits(limits.clone());
+    let free = ask().cost("tokens", 0).cost("rpm", 1);
+    free.await.unwrap().commit().await.unwrap();
+    at.advance(2 * HOUR);
+    let charged = ask().cost("tokens", 10).cost("rpm", 1);
+    charged.await.unwrap().commit().await.unwrap();
+    let denied = ask().cost("tokens", 1).cost("rpm", 0).await.unwrap_err();
+    let wait = denied.denied().unwrap().retry_after().unwrap();
+    assert_eq!(wait.as_millis(), (5 * HOUR).into());
+}
+
+/// A debt without a bound: all of them were granted at once.
+async fn waiting_for_a_quota_grants_no_more_than_the_quota(at: Fixture) {
+    for (entity, limit) in [("daily", daily(10)), ("session", session(10))] {
+        let mut granted = 0;
+        for _ in 0..5 {
+            let acquire = at.limiter.acquire(entity, "api").limits(limit.clone());
+            let acquire = acquire.cost("tokens", 10).until_ready(Duration::MAX);
+            let wait = tokio::time::timeout(Duration::from_millis(300), acquire.into_future());
+            if let Ok(Ok(lease)) = wait.await {
+                lease.commit().await.unwrap();
+                granted += 1;
+            }
+        }
+        assert_eq!(granted, 1, "{entity}");
+    }
+}
+
+/// A quota that was added to a bucket with several shards made all of its limits unusable.
+#[tokio::test]
+async fn a_bucket_of_several_shards_gets_no_quota() {
+    let (table, clock, limiter) = on_table(|settings| settings).await;
+    let rate = Limit::per_minute("rpm", 600);
+    let with_quota = [rate.clone(), daily(100)];
+    let ask = |limits: Limits| {
+        let acquire = limiter.acquire("user", "api").limits(limits);
+        acquire.cost("rpm", 1)
+    };
+    ask(rate.clone().into())
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
+    assert!(table.split("user", "api", 1).await);
+    for _ in 0..3 {
+        clock.advance(Duration::from_secs(2));
+        let quota = Limits::new(with_quota.clone()).unwrap();
+        match ask(quota).cost("tokens", 1).await.unwrap_err() {
+            Error::Invalid(Invalid::NotUnderstood(named)) => assert_eq!(named, "b_tokens_gc"),
+            error => panic!("{error}"),
+        }
+        ask(rate.clone().into())
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
+    }
+}
+
+/// A clock that is known to be right to a second.
+#[derive(Debug)]
+struct Right(ManualClock);
+
+impl Clock for Right {
+    fn now(&self) -> i64 {
+        self.0.now()
+    }
+
+    fn error(&self) -> Option<i64> {
+        Some(1000)
+    }
+}
+
+/// The time until which others may spend was the end of the day after tomorrow.
+#[tokio::test]
+async fn a_repaired_anchor_gets_the_end_of_today() {
+    let (table, clock, limiter) = on_table(|settings| settings).await;
+    let ask = || {
+        limiter
+            .acquire("user", "api")
+            .limits(daily(100))
+            .cost("tokens", 1)
+    };
+    ask().await.unwrap().commit().await.unwrap();
+    let tomorrow = START + i64::try_from(DAY).unwrap();
+    let mut item = table.item("user", "api").await.unwrap();
+    item.insert("rf".into(), N(tomorrow.to_string()));
+    item.insert("vu".into(), N((MIDNIGHT + tomorrow - START).to_string()));
+    let put = table.engine.client().put_item().table_name(STACK);
+    put.set_item(Some(item)).send().await.unwrap();
+    let again = table
+        .limiter(settings(&clock).clock(Right(clock.clone())))
+        .await;
+    let acquire = again
+        .acquire("user", "api")
+        .limits(daily(100))
+        .cost("tokens", 1);
+    acquire.await.unwrap().commit().await.unwrap();
+    let item = table.item("user", "api").await.unwrap();
+    assert!(integer(&item, "rf") < START + 60_000);
+    assert_eq!(integer(&item, "vu"), MIDNIGHT);
 }

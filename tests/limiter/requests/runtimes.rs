@@ -137,18 +137,19 @@ fn a_wait_may_move_to_the_limiters_runtime() {
 fn a_limiter_in_memory_needs_timers_to_wait() {
     let without_timers = Builder::new_current_thread().enable_io().build().unwrap();
     let limiter = RateLimiter::memory();
+    let minute = Duration::from_secs(60);
     let ask = || {
         limiter
             .acquire("user", "api")
-            .limits(Limit::per_minute("rpm", 60).with_burst(1))
+            .limits(Limit::per_minute("rpm", 2).with_burst(1))
     };
     without_timers.block_on(async {
         ask()
-            .until_ready(LONG)
+            .until_ready(minute)
             .await
             .expect("the first need not wait")
             .commit();
-        let error = ask().until_ready(LONG).await.unwrap_err();
+        let error = ask().until_ready(minute).await.unwrap_err();
         assert!(
             matches!(error, Error::Invalid(Invalid::NoRuntime)),
             "{error:?}"

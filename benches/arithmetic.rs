@@ -1,10 +1,11 @@
-//! Benchmarks of the arithmetic of one bucket: refill, wait, and planning a write.
+//! Benchmarks of the arithmetic of one bucket: refill, wait, planning a write, and the
+//! edges of a schedule.
 
 use divan::{Bencher, black_box};
 use tollgate::{
     Limit, Limits,
     model::{
-        BucketState, Level, LimitState, Parameters, RefillRule, WriteId,
+        BucketState, Level, LimitState, Parameters, RefillRule, ResetSchedule, WriteId,
         plan::{self, LedgerDelta},
     },
 };
@@ -64,4 +65,11 @@ fn update(bencher: Bencher<'_, '_>, limits: usize, age: i64) {
             id.clone(),
         )
     });
+}
+
+/// Looks through a year, because the day comes once in four.
+#[divan::bench]
+fn next_edge_of_a_leap_day(bencher: Bencher<'_, '_>) {
+    let resets = ResetSchedule::new(["0 0 29 2 *"], "Africa/Casablanca").unwrap();
+    bencher.bench_local(|| black_box(&resets).next_edge(black_box(1_795_910_400_000)));
 }

@@ -24,6 +24,7 @@ pages! {
     migrating: "migrating.md",
     namespaces: "namespaces.md",
     performance_modes: "performance-modes.md",
+    quotas: "quotas.md",
     routes: "routes.md",
     security: "security.md",
     settlement: "settlement.md",

@@ -48,6 +48,7 @@
 //! | `dynamodb` | yes | [`store::dynamodb`] and [`RateLimiter::open`] |
 //! | `axum` | yes | [`extract`], keys from axum's matched path, its parameters and `ConnectInfo` |
 //! | `tower` | yes | `ServiceBuilderExt`: `rate_limit_by` for `tower::ServiceBuilder` |
+//! | `quotas` | yes | [`model::Schedule`] and [`model::ResetSchedule`]: cron in the time zones of the IANA database |
 //! | `blocking` | no | `blocking::Wait`: `.wait()` in place of `.await`, for code without async |
 //! | `metrics` | no | counters, gauges and histograms for the `metrics` crate: see [`telemetry`] |
 //! | `usage-body` | no | [`layer::Usage`]: settlement by the usage in JSON bodies and event streams |

@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use super::{
-    EntityId, InvalidParameters, Level, LimitName, Parameters, PeerFlags, RefillRule, WriteId,
+    EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags, Refill,
+    RefillRule, WriteId,
+    quota::{Definition, Period, Renewal},
 };
 
 /// The parent of an entity, as the entity's buckets store it. Python clients use this copy and do
@@ -110,6 +112,18 @@ impl BucketState {
         }
     }
 
+    /// Returns the time before which tokens may be spent: epoch ms. `None` for any time.
+    pub(crate) fn valid_until(&self) -> Option<i64> {
+        self.stamps.as_ref()?.valid_until
+    }
+
+    /// Sets the time before which tokens may be spent: epoch ms.
+    pub(crate) fn set_valid_until(&mut self, end: Option<i64>) {
+        let mut stamps = self.stamps.take().unwrap_or_default();
+        stamps.valid_until = end;
+        self.stamps = (!stamps.is_empty()).then_some(stamps);
+    }
+
     /// Returns `true` if the bucket counts as gone at `now` (epoch ms), even if it is not deleted
     /// yet.
     pub fn is_expired(&self, now: i64) -> bool {
@@ -141,23 +155,67 @@ impl BucketState {
         if incomplete { 0 } else { capacity }
     }
 
-    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had other
-    /// parameters. Parameters that are not valid for the number of shards change nothing.
+    /// Returns the rule by which `known` would refill at `now` (epoch ms) if it had another
+    /// definition. A definition that is not valid for the number of shards changes nothing.
     pub(crate) fn rule_with(
         &self,
         known: &LimitState,
-        parameters: impl Into<Parameters>,
+        wanted: impl Into<Definition>,
         now: i64,
     ) -> RefillRule {
-        parameters
-            .into()
-            .shard(self.shard, self.shard_count)
-            .unwrap_or_else(|_| known.rule_at(now))
+        let Definition {
+            parameters,
+            renewal,
+        } = wanted.into();
+        let Ok(rule) = parameters.shard(self.shard, self.shard_count) else {
+            return known.rule_at(now);
+        };
+        match renewal {
+            None => rule,
+            Some(renewal) if known.renewal() == Some(&renewal) => {
+                let left = known.rule_at(now).renewed_in();
+                RefillRule::quota(rule.capacity(), renewal.cycle(), left)
+            }
+            Some(renewal) => {
+                let left = renewal.end_after(now).saturating_sub(now);
+                RefillRule::quota(rule.capacity(), renewal.cycle(), left)
+            }
+        }
     }
 
-    /// Returns the level of `known` at `now` (epoch ms).
-    pub(crate) fn level_at(&self, known: &LimitState, now: i64) -> Level {
-        known.rule_at(now).refill(known.level, self.age(now))
+    /// Returns the level of `known`, one of the bucket's limits, at `now` (epoch ms).
+    pub fn level_at(&self, known: &LimitState, now: i64) -> Level {
+        self.refilled(known, known.level, now)
+    }
+
+    /// Returns the level at `now` (epoch ms) if `known` had this level at the anchor.
+    pub(crate) fn refilled(&self, known: &LimitState, level: Level, now: i64) -> Level {
+        let rule = known.rule_at(now);
+        rule.refill(level, self.age_for(rule, now))
+    }
+
+    /// Returns the refill of `known` since the anchor, before the capacity limits it, at `now`
+    /// (epoch ms).
+    pub(crate) fn due_at(&self, known: &LimitState, now: i64) -> Refill {
+        self.due_by(known.rule_at(now), known, now)
+    }
+
+    /// Returns the refill as [`due_at`](Self::due_at) does, by this rule of the limit.
+    pub(crate) fn due_by(&self, rule: RefillRule, known: &LimitState, now: i64) -> Refill {
+        rule.accrue(self.age_for(rule, now), known.level.remainder)
+    }
+
+    /// Returns the time that counts for the refill. A quota's rule is that of `now`, and the time
+    /// before does not count.
+    fn age_for(&self, rule: RefillRule, now: i64) -> i64 {
+        if rule.is_quota() { 0 } else { self.age(now) }
+    }
+
+    /// Returns the first time at which the period of a limit ends: epoch ms. `None` if the bucket
+    /// has no quota.
+    pub(crate) fn first_end(&self) -> Option<i64> {
+        let ends = self.limits.iter().filter_map(|known| known.period.as_ref());
+        ends.map(|period| period.ends_at).min()
     }
 
     /// Returns `true` if a Python client has moved the anchor since the last write of this crate.
@@ -208,6 +266,8 @@ pub struct LimitState {
     pub level: Level,
     /// The net consumption since the bucket was created, millitokens.
     pub consumed: i64,
+    /// The current period of a quota. Boxed, because most limits have none.
+    pub(crate) period: Option<Box<Period>>,
 }
 
 impl LimitState {
@@ -230,13 +290,52 @@ impl LimitState {
             rule,
             level,
             consumed,
+            period: None,
         })
     }
 
-    /// Returns the rule by which this shard's limit refills at `_now` (epoch ms). A token bucket
-    /// has the same rule at any time.
+    /// Returns the same limit in this period of a quota.
+    #[must_use]
+    pub fn with_period(mut self, period: Option<Period>) -> Self {
+        self.period = period.map(Box::new);
+        self
+    }
+
+    /// Returns the current period, if the limit is a quota.
+    pub fn period(&self) -> Option<&Period> {
+        self.period.as_deref()
+    }
+
+    /// Returns the periods of a quota.
+    pub fn renewal(&self) -> Option<&Renewal> {
+        self.period.as_ref().map(|period| &period.renewal)
+    }
+
+    /// Returns `true` if the limit has this definition.
+    pub(crate) fn is(&self, wanted: &Limit) -> bool {
+        self.parameters == Parameters::from(wanted) && self.renewal() == wanted.renewal()
+    }
+
+    /// Returns the rule by which this shard's limit refills at `now` (epoch ms). A token bucket has
+    /// the same rule at any time.
     #[inline]
-    pub fn rule_at(&self, _now: i64) -> RefillRule {
-        self.rule
+    pub fn rule_at(&self, now: i64) -> RefillRule {
+        match &self.period {
+            None => self.rule,
+            Some(period) => self.quota_at(period, now),
+        }
+    }
+
+    #[cold]
+    fn quota_at(&self, period: &Period, now: i64) -> RefillRule {
+        let left = period.ends_at.saturating_sub(now).max(0);
+        let capacity = self.rule.capacity();
+        // What an operator has added is gone when the period ends.
+        let capacity = if left > 0 {
+            capacity.saturating_add(period.topped_up)
+        } else {
+            capacity
+        };
+        RefillRule::quota(capacity, period.renewal.cycle(), left)
     }
 }

@@ -16,6 +16,12 @@ pub(super) fn next_month(seconds: i64) -> i64 {
     first_day(year, month).saturating_mul(DAY)
 }
 
+/// Returns the month (1 to 12) and the day of the month (from 1) of a day since the epoch.
+pub(super) fn month_and_day(day: i64) -> (i64, i64) {
+    let (year, month) = month_of(day);
+    (month, day - first_day(year, month) + 1)
+}
+
 /// Returns the year and the month (1 to 12) of a day since the epoch.
 fn month_of(day: i64) -> (i64, i64) {
     // Here, years begin in March, so that the leap day is the last day. An era has 400 years.

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Limit, LimitName, Sealed};
+use super::{Calendar, Limit, LimitName, Sealed};
 
 /// An error for limits that cannot be combined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum InvalidLimits {
     /// the size of a write.
     #[error("{0} limits are too many for one bucket: it takes at most {most}", most = Limits::MOST)]
     TooMany(usize),
+    /// The calendars of two quotas are in different time zones. A bucket has one zone.
+    #[error("quotas of one bucket cannot have calendars in two time zones: {0} and {1}")]
+    Zones(Box<str>, Box<str>),
 }
 
 /// The limits of one bucket: at least one, each name once. Clones are cheap. The serialized form is
@@ -53,7 +56,8 @@ impl Limits {
     /// that no name is used twice.
     ///
     /// # Errors
-    /// [`InvalidLimits::Empty`], [`InvalidLimits::TooMany`], [`InvalidLimits::Duplicate`].
+    /// [`InvalidLimits::Empty`], [`InvalidLimits::TooMany`], [`InvalidLimits::Duplicate`],
+    /// [`InvalidLimits::Zones`].
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Result<Self, InvalidLimits> {
         let limits: SmallVec<[Limit; 1]> = limits.into_iter().collect();
         if limits.is_empty() {
@@ -70,7 +74,20 @@ impl Limits {
                 return Err(InvalidLimits::Duplicate(limit.name().clone()));
             }
         }
+        let mut zones = limits
+            .iter()
+            .filter_map(|limit| limit.renewal()?.calendar())
+            .map(Calendar::zone);
+        let first = zones.next().unwrap_or_default();
+        if let Some(other) = zones.find(|other| *other != first) {
+            return Err(InvalidLimits::Zones(first.into(), other.into()));
+        }
         Ok(Self(Arc::new(limits)))
+    }
+
+    /// Returns `true` if one of them is a quota.
+    pub(crate) fn have_a_quota(&self) -> bool {
+        self.0.iter().any(Limit::is_quota)
     }
 
     /// Returns the index of the limit `name`.

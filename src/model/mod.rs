@@ -29,7 +29,9 @@ mod now;
 mod parameters;
 #[doc(hidden)]
 pub mod plan;
+mod quota;
 mod refill;
+mod schedule;
 mod sealed;
 mod seconds;
 mod stamps;
@@ -45,7 +47,7 @@ pub use cost::Cost;
 pub use entity::Entity;
 pub use health::{BreakerState, Status, StoreStatus};
 pub use key::BucketKey;
-pub use limit::{InvalidLimit, Limit};
+pub use limit::{InvalidLimit, Limit, Quota};
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
@@ -55,7 +57,12 @@ pub use name::{
 };
 pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
+pub use quota::{Calendar, Period, PeriodChange, Renewal};
 pub use refill::{Level, Refill, RefillRule};
+pub use schedule::{
+    CompactProblem, CronProblem, InvalidCron, InvalidSchedule, LimitNumbers, ResetSchedule,
+    Schedule, ScheduleEntry,
+};
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use usage::{
@@ -64,13 +71,14 @@ pub use usage::{
 };
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{
-    Anchor, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
+    Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
 };
 
 pub(crate) use calendar::rfc3339;
 pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
+pub(crate) use quota::Definition;
 pub(crate) use sealed::Sealed;
 #[cfg(feature = "dynamodb")]
 pub(crate) use seconds::from_seconds;

@@ -3,7 +3,7 @@
 use super::RefillRule;
 
 /// Capacity, refill amount and refill period of one limit as a bucket stores them: in millitokens
-/// and milliseconds, for all shards together.
+/// and milliseconds, for all shards together. A quota has a refill amount of 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     capacity: i64,
@@ -14,7 +14,7 @@ pub struct Parameters {
 /// An error for numbers in a table that are not valid parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "capacity {capacity} (at least 0), refill amount {refill_amount} (at least 1) and refill period \
+    "capacity {capacity} (at least 0), refill amount {refill_amount} (at least 0) and refill period \
      {refill_period} ms (at least 1, and with the shard count at most {}) make no limit",
     i64::MAX
 )]
@@ -32,14 +32,14 @@ impl Parameters {
     /// Checks numbers that were read from a table.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if the capacity is negative, or if the refill amount or the period is
+    /// [`InvalidParameters`] if the capacity or the refill amount is negative, or if the period is
     /// not positive.
     pub fn new(
         capacity: i64,
         refill_amount: i64,
         refill_period: i64,
     ) -> Result<Self, InvalidParameters> {
-        if capacity < 0 || refill_amount < 1 || refill_period < 1 {
+        if capacity < 0 || refill_amount < 0 || refill_period < 1 {
             return Err(InvalidParameters {
                 capacity,
                 refill_amount,

@@ -18,14 +18,22 @@
 /// the refill of some time, the wait for an amount, and the time until it is full.
 ///
 /// Every other part of the crate asks the rule and does not compute with a limit's numbers, so that
-/// another kind of limit changes only the rule. Today every limit is a token bucket.
+/// another kind of limit changes only the rule. A token bucket refills all the time. A quota does
+/// not refill; it is full again when its period ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefillRule {
     capacity: i64,
+    /// 0 for a quota.
     refill_amount: i64,
-    /// Refill period times shard count, milliseconds.
+    /// Refill period times shard count, milliseconds. For a quota, the length of its period.
     divisor: i64,
+    /// The time until the limit is full at once, milliseconds; `i64::MAX` for a token bucket.
+    renewed_in: i64,
 }
+
+/// The refill of a quota whose period has ended: more than any capacity, and it forces a write to
+/// move the anchor.
+const RENEWED: i128 = 1 << 62;
 
 /// The tokens of a bucket at its last refill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -62,7 +70,41 @@ impl RefillRule {
             capacity,
             refill_amount,
             divisor,
+            renewed_in: i64::MAX,
         }
+    }
+
+    /// Returns the rule of a quota of `capacity` (millitokens) whose periods have this length (ms),
+    /// and which is full again in `renewed_in` ms.
+    pub(crate) fn quota(capacity: i64, length: i64, renewed_in: i64) -> Self {
+        Self {
+            capacity,
+            refill_amount: 0,
+            divisor: length.max(1),
+            renewed_in,
+        }
+    }
+
+    /// Returns `true` if the limit is a quota, which does not refill.
+    pub fn is_quota(self) -> bool {
+        self.refill_amount == 0
+    }
+
+    /// Returns `true` if the quota's period has ended, so that it is full again.
+    pub fn is_renewed(self) -> bool {
+        self.renewed_in <= 0
+    }
+
+    /// Returns `true` if the quota's period ends within `elapsed` ms.
+    #[inline]
+    fn is_over(self, elapsed: i64) -> bool {
+        elapsed >= self.renewed_in && self.is_quota()
+    }
+
+    /// Returns the time until the limit is full at once, milliseconds; `i64::MAX` for a token
+    /// bucket.
+    pub(crate) fn renewed_in(self) -> i64 {
+        self.renewed_in
     }
 
     /// Returns the effective capacity, millitokens.
@@ -72,7 +114,15 @@ impl RefillRule {
 
     /// Returns the refill of `elapsed` milliseconds, before the capacity limits it. A negative time
     /// gives no refill. An invalid remainder counts as 0.
+    ///
+    /// A quota has no refill, and more than its capacity as soon as its period has ended.
     pub fn accrue(self, elapsed: i64, remainder: i64) -> Refill {
+        if self.is_over(elapsed) {
+            return Refill {
+                raw: RENEWED,
+                remainder: 0,
+            };
+        }
         // Usually everything fits into 64 bits, where a division is several times faster.
         if let Some(sum) = self.sum(elapsed, remainder) {
             return Refill {
@@ -113,6 +163,9 @@ impl RefillRule {
     /// This check needs no division, so it takes a tenth of the time. Most buckets are full.
     #[inline]
     fn fills(self, level: Level, elapsed: i64) -> bool {
+        if self.is_over(elapsed) {
+            return true;
+        }
         let missing = self
             .capacity
             .checked_sub(level.tokens)
@@ -160,6 +213,9 @@ impl RefillRule {
         if short <= 0 {
             return Some(0);
         }
+        if self.is_quota() {
+            return Some(self.renewed_in.max(0));
+        }
         let remainder = if (0..self.divisor).contains(&level.remainder) {
             level.remainder
         } else {
@@ -186,8 +242,12 @@ impl RefillRule {
         )
     }
 
-    /// Returns the milliseconds until an empty bucket is full, rounded up.
+    /// Returns the milliseconds until an empty bucket is full, rounded up. For a quota, the length
+    /// of its period.
     pub fn time_to_fill(self) -> i64 {
+        if self.is_quota() {
+            return self.divisor;
+        }
         self.wait(Level::default(), self.capacity)
             .unwrap_or(i64::MAX)
     }

@@ -34,7 +34,8 @@ pub struct LimitStatus {
     /// more than the capacity, so that it never fits.
     #[serde(rename = "retry_after_seconds", serialize_with = "optional_seconds")]
     pub retry_after: Option<Duration>,
-    /// The time until the bucket is full again, if nobody takes tokens.
+    /// The time until the bucket is full again, if nobody takes tokens. For a quota, the time until
+    /// its period ends, even if nothing was used. 0 for a session that has not begun.
     #[serde(rename = "reset_after_seconds", serialize_with = "seconds")]
     pub reset_after: Duration,
 }
@@ -48,6 +49,15 @@ impl LimitStatus {
     /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because
     /// `available` counts whole tokens. `None` if `tokens` is above the capacity.
     pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
+        if self.limit.is_quota() {
+            let fits = i128::from(tokens) <= i128::from(self.available);
+            let wait = if fits {
+                Duration::ZERO
+            } else {
+                self.reset_after
+            };
+            return (tokens <= self.limit.capacity()).then_some(wait);
+        }
         let level = Level::new(self.available.saturating_mul(MILLI), 0);
         let wait = self.limit.rule().wait(level, to_milli(tokens))?;
         Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))

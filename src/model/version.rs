@@ -88,6 +88,36 @@ impl VersionRecord {
             .is_some_and(|by| by.starts_with("tollgate:"))
     }
 
+    /// Returns `true` if the table admits clients that are older than `version`.
+    ///
+    /// # Errors
+    /// [`IncompatibleVersion::NoVersion`].
+    pub(crate) fn admits_older_than(
+        &self,
+        version: &'static str,
+    ) -> Result<bool, IncompatibleVersion> {
+        let required = parse("client_min_version", version, version)?;
+        match &self.client_min_version {
+            None => Ok(true),
+            Some(known) => Ok(parse("client_min_version", known, version)? < required),
+        }
+    }
+
+    /// Returns the version of the table's functions if they are older than `version`.
+    ///
+    /// # Errors
+    /// [`IncompatibleVersion::NoVersion`].
+    pub(crate) fn functions_before(
+        &self,
+        version: &'static str,
+    ) -> Result<Option<&str>, IncompatibleVersion> {
+        let required = parse("lambda_version", version, version)?;
+        match &self.lambda_version {
+            Some(found) if parse("lambda_version", found, version)? < required => Ok(Some(found)),
+            _ => Ok(None),
+        }
+    }
+
     /// Checks that this crate can work with the table. The schema must have our major version and
     /// at most our minor version. The required client version must be at most 0.17.0, which this
     /// crate counts as. The version of the functions does not matter.

@@ -24,6 +24,7 @@ pages! {
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
     PerformanceModes: "docs/guide/performance-modes.md",
+    Quotas: "docs/guide/quotas.md",
     Routes: "docs/guide/routes.md",
     Security: "docs/guide/security.md",
     Settlement: "docs/guide/settlement.md",

@@ -244,28 +244,20 @@ impl RateLimiter {
 
 fn details(config: &StoredConfig) -> Value {
     let limit = |limit: &crate::Limit| {
-        json!({
-            "name": limit.name(),
-            "capacity": limit.capacity(),
-            "refill_amount": limit.refill_amount(),
-            "refill_period_seconds": limit.refill_period().as_secs(),
-        })
+        let mut fields = serde_json::to_value(limit).unwrap_or_default();
+        // Stored periods are whole seconds.
+        fields["refill_period_seconds"] = json!(limit.refill_period().as_secs());
+        fields
     };
     Value::Array(config.limits.iter().map(limit).collect())
 }
 
 impl StoredConfig {
     fn check(&self) -> Result<(), Invalid> {
-        if self.limits.len() > Limits::MOST {
-            return Err(crate::model::InvalidLimits::TooMany(self.limits.len()).into());
+        if !self.limits.is_empty() {
+            Limits::new(self.limits.iter().cloned())?;
         }
-        for (index, limit) in self.limits.iter().enumerate() {
-            if self.limits[..index]
-                .iter()
-                .any(|earlier| earlier.name() == limit.name())
-            {
-                return Err(crate::model::InvalidLimits::Duplicate(limit.name().clone()).into());
-            }
+        for limit in &self.limits {
             if limit.refill_period().subsec_nanos() != 0 {
                 return Err(Invalid::PeriodNotStored(limit.name().clone()));
             }

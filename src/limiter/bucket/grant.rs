@@ -121,12 +121,10 @@ impl Grant {
     /// Returns the statuses of the limits at the time of the request. All limits have granted the
     /// request.
     pub(crate) fn statuses(&self) -> Vec<LimitStatus> {
+        let now = self.bucket.now();
         let status = |(limit, share): (&Limit, &LimitShare)| {
-            status(
-                limit,
-                share.left.saturating_add(share.charged),
-                share.charged,
-            )
+            let held = share.left.saturating_add(share.charged);
+            status(limit, share, held, share.charged, now)
         };
         self.limits()
             .iter()
@@ -137,9 +135,10 @@ impl Grant {
 
     /// Returns the statuses of the limits after the grant. The use beyond the grant is subtracted.
     pub(crate) fn statuses_now(&self) -> impl Iterator<Item = LimitStatus> {
-        let status = |(limit, share)| LimitStatus {
+        let now = self.bucket.now();
+        let status = move |(limit, share)| LimitStatus {
             owner: self.owner,
-            ..status_now(limit, share)
+            ..status_now(limit, share, now)
         };
         self.limits().iter().zip(self.shares()).map(status)
     }
@@ -191,9 +190,10 @@ impl Grant {
             self.limits(),
             differences.iter().copied(),
         );
+        let periods: Amounts = self.shares().iter().map(|share| share.period).collect();
         match &self.bucket {
-            Bucket::Memory(bucket) => bucket.settle(&differences),
-            Bucket::Scripted(scripted) => scripted.settle(&differences),
+            Bucket::Memory(bucket) => bucket.settle(&differences, &periods),
+            Bucket::Scripted(scripted) => scripted.settle(&differences, &periods),
             Bucket::Gated { .. } => {}
         }
     }

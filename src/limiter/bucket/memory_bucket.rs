@@ -112,12 +112,20 @@ impl MemoryBucket {
         }
     }
 
-    /// Settles differences in millitokens, in the order of the limits.
-    pub(crate) fn settle(&self, differences: &[i64]) {
+    /// Settles differences in millitokens, in the order of the limits. A quota gets tokens back
+    /// only in its period of `periods`.
+    pub(crate) fn settle(&self, differences: &[i64], periods: &[i64]) {
         // A bucket without an entry was never charged.
         if let Some(entry) = self.entry() {
-            entry.settle(self.home(), self.limits(), differences, self.home().now());
+            let (home, limits) = (self.home(), self.limits());
+            entry.settle(home, limits, differences, periods, home.now());
         }
+    }
+
+    /// Returns the ends of the periods of the limits: epoch ms, 0 for a token bucket.
+    pub(crate) fn periods(&self) -> Vec<i64> {
+        self.entry()
+            .map_or_else(Vec::new, |entry| entry.periods(self.limits()))
     }
 
     fn entry(&self) -> Option<&Arc<Entry>> {

@@ -139,16 +139,23 @@ impl ScriptedBucket {
         if let Err(error) = self.bucket.claim() {
             return BucketDecision::Unavailable(error);
         }
-        self.bucket.settle(amounts);
+        let none: Amounts = amounts.iter().map(|_| 0).collect();
+        self.bucket.settle(amounts, &none);
+        let periods = self.bucket.periods();
         let left = self
             .bucket
             .statuses(&[])
             .into_iter()
             .map(|status| status.available.saturating_mul(MILLI));
-        let shares = amounts.iter().zip(left).map(|(amount, left)| LimitShare {
-            left,
-            ..LimitShare::asked(*amount)
-        });
+        let held = left.zip(periods);
+        let shares = amounts
+            .iter()
+            .zip(held)
+            .map(|(amount, (left, period))| LimitShare {
+                left,
+                period,
+                ..LimitShare::asked(*amount)
+            });
         BucketDecision::Granted(MemoryCharge {
             shares: shares.collect(),
             starts_at,
@@ -202,8 +209,8 @@ impl ScriptedBucket {
             .unwrap_or(0)
     }
 
-    pub(crate) fn settle(&self, differences: &[i64]) {
-        self.bucket.settle(differences);
+    pub(crate) fn settle(&self, differences: &[i64], periods: &[i64]) {
+        self.bucket.settle(differences, periods);
         if let Some(lease) = &self.lease {
             let differences: Vec<_> = named(self.bucket.limits(), differences)
                 .map(|(name, tokens)| (name.clone(), tokens))

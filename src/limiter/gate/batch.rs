@@ -14,7 +14,7 @@ use crate::{
             headroom::{Headroom, fits},
             state::{GateState, Waiter},
         },
-        terms::{BucketDecision, ConfigVersion},
+        terms::{BucketDecision, BucketRefusal, ConfigVersion},
     },
     model::{
         Limits, ParentLink,
@@ -109,6 +109,16 @@ impl GateState {
             waiters,
             confirmations,
             ..Batch::default()
+        }
+    }
+
+    /// Refuses the requests with quotas, because the bucket has several shards.
+    pub(super) fn refuse_quotas(&mut self, denied: &mut Vec<(Waiter, GateDecision)>) {
+        for waiter in std::mem::take(&mut self.queue) {
+            match BucketRefusal::of_shards(&waiter.limits) {
+                Some(refusal) => denied.push((waiter, BucketDecision::Refused(refusal))),
+                None => self.queue.push_back(waiter),
+            }
         }
     }
 

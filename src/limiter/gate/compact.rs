@@ -36,11 +36,15 @@ pub(crate) struct CompactImage {
     others: Box<[Numbers]>,
 }
 
-/// The level of a limit, and its consumption in the last image that a write of the gate returned.
+/// The level of a limit, and its consumption in the last image that a write of the gate returned. A
+/// quota has the end of its period in place of the remainder, which is always 0.
 type Numbers = (Level, i64);
 
 /// The expiry of a bucket that never expires.
 const NEVER: i64 = i64::MIN;
+
+/// Stands for the first end of a period, as the time until which the bucket is valid.
+const FIRST_END: i64 = i64::MIN;
 
 /// The consumption of a limit that no write of the gate has shown.
 const UNKNOWN: i64 = i64::MIN;
@@ -93,13 +97,21 @@ impl CompactImage {
             .iter()
             .copied()
             .chain(std::iter::repeat(UNKNOWN));
+        let first_end = bucket.first_end();
+        if first_end.is_some() && bucket.valid_until() == first_end {
+            bucket.set_valid_until(Some(FIRST_END));
+        }
         let mut numbers = bucket
             .limits
             .iter_mut()
             .zip(consumed)
             .map(|(limit, consumed)| {
                 limit.consumed = 0;
-                (std::mem::take(&mut limit.level), consumed)
+                let mut level = std::mem::take(&mut limit.level);
+                if let Some(period) = &mut limit.period {
+                    level.remainder = std::mem::take(&mut period.ends_at);
+                }
+                (level, consumed)
             });
         record.first = numbers.next().unwrap_or_default();
         record.others = numbers.collect();
@@ -142,6 +154,9 @@ impl CompactImage {
         let numbers = std::iter::once(&self.first).chain(&self.others);
         for (limit, (level, consumed)) in bucket.limits.iter_mut().zip(numbers) {
             limit.level = *level;
+            if let Some(period) = &mut limit.period {
+                period.ends_at = std::mem::take(&mut limit.level.remainder);
+            }
             if *consumed != UNKNOWN {
                 state.others.consumed.push(*consumed);
             }
@@ -151,6 +166,9 @@ impl CompactImage {
                     amount(self.most_asked, limit.parameters.capacity()),
                 ));
             }
+        }
+        if bucket.valid_until() == Some(FIRST_END) {
+            bucket.set_valid_until(bucket.first_end());
         }
         state.seen = Seen::Present(bucket);
         state

@@ -15,12 +15,14 @@ use crate::{
 
 impl Gate {
     /// Notes differences (millitokens, in the order of `limits`). The bucket's next write carries
-    /// them; if there is none in a short time, they are written alone. `counts` are amounts that
-    /// count as consumed without any tokens being taken.
+    /// them; if there is none in a short time, they are written alone. A quota gets tokens back
+    /// only in its period of `periods`. `counts` are amounts that count
+    /// as consumed without any tokens being taken.
     pub(crate) fn settle(
         self: &Arc<Self>,
         limits: &Limits,
         differences: &[i64],
+        periods: &[i64],
         counts: &[i64],
     ) -> Settlement {
         if differences.iter().chain(counts).all(|amount| *amount == 0) {
@@ -37,12 +39,13 @@ impl Gate {
             return Settlement::done();
         }
         let (confirm, confirmed) = oneshot::channel();
-        for (limit, difference) in limits
+        let differences = differences.iter().zip(periods);
+        for (limit, (difference, period)) in limits
             .iter()
-            .zip(&differences)
-            .filter(|(_, difference)| **difference != 0)
+            .zip(differences)
+            .filter(|(_, (difference, _))| **difference != 0)
         {
-            state.pending.settle(limit.name(), *difference);
+            state.pending.settle_in(limit.name(), *difference, *period);
         }
         for (limit, count) in limits.iter().zip(counts).filter(|(_, count)| **count != 0) {
             state.pending.count(limit.name(), *count);

@@ -5,6 +5,7 @@
 )]
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicI64, AtomicU32, Ordering},
@@ -33,7 +34,6 @@ use crate::{
 /// again at once.
 pub(super) const LEAST_WAIT: Duration = Duration::from_millis(1);
 
-#[derive(Debug)]
 pub(crate) struct Gate {
     pub(super) key: BucketKey,
     pub(super) context: Arc<GateContext>,
@@ -41,6 +41,12 @@ pub(crate) struct Gate {
     /// Empty until the bucket is seen to have several shards.
     pub(super) shards: OnceLock<Box<Shards>>,
     pub(super) counted: LiveGate,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Gate").field(&self.key).finish()
+    }
 }
 
 impl Gate {

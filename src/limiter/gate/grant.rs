@@ -15,7 +15,7 @@ use crate::{
         gate::gate::Gate,
         terms::{Amounts, BucketDecision, LimitShare, Settlement, Shares, absorb, left_until},
     },
-    model::Limits,
+    model::{BucketState, Limits, Period},
     telemetry,
 };
 
@@ -105,6 +105,18 @@ impl GateGrant {
         self
     }
 
+    /// Sets the periods of quotas that were charged. `bucket` is the image after the write.
+    pub(crate) fn in_periods_of(mut self, bucket: &BucketState) -> Self {
+        if bucket.first_end().is_some() {
+            for (limit, share) in self.limits.iter().zip(&mut *self.shares) {
+                let known = bucket.limit(limit.name());
+                let period = known.and_then(|known| known.period());
+                share.period = period.map_or(0, Period::id);
+            }
+        }
+        self
+    }
+
     pub(crate) fn starting_at(mut self, starts_at: i64) -> Self {
         self.starts_at = starts_at;
         self
@@ -184,9 +196,10 @@ impl GateGrant {
             return Settlement::done();
         };
         telemetry::settled(&first.key().resource, &self.limits, left.iter().copied());
+        let periods: Amounts = self.shares.iter().map(|share| share.period).collect();
         let is_one = self.shards.len() == 1;
         if is_one && self.counted.is_empty() {
-            return first.settle(&self.limits, &left, &[]);
+            return first.settle(&self.limits, &left, &periods, &[]);
         }
         // Never mint tokens: amounts that were only counted are not given back. A lease that was
         // bypassed stays bypassed.
@@ -206,7 +219,7 @@ impl GateGrant {
         shards
             .map(|(index, ((gate, _), part))| {
                 let counts = if index == 0 { &left[..] } else { &[] };
-                gate.settle(&self.limits, part, counts)
+                gate.settle(&self.limits, part, &periods, counts)
             })
             .reduce(Settlement::and)
             .unwrap_or_else(Settlement::done)

@@ -97,9 +97,12 @@ impl ShardSet<'_> {
     }
 
     pub(super) fn refusal(&self) -> Option<BucketRefusal> {
+        let of_shards =
+            || BucketRefusal::of_shards(&self.request.limits).filter(|_| self.shards > 1);
         self.images
             .iter()
             .find_map(|image| BucketRefusal::of(&image.bucket))
+            .or_else(of_shards)
     }
 
     /// Returns the shards whose state cannot be used: a wrong clock has set their refill time far
@@ -274,7 +277,16 @@ impl ShardSet<'_> {
             })
     }
 
-    pub(super) fn grant(self, drawn: Allocation) -> GateGrant {
+    /// Returns the grant after `writes` were done.
+    pub(super) fn grant(self, drawn: Allocation, writes: &[ShardWrite]) -> GateGrant {
+        // Buckets with quotas are not split.
+        let has_quota = self
+            .images
+            .first()
+            .is_some_and(|image| image.bucket.first_end().is_some());
+        let after = has_quota
+            .then(|| writes.iter().find(|write| write.is_of(self.first))?.after())
+            .flatten();
         let ShardedRequest {
             limits,
             context,
@@ -314,6 +326,10 @@ impl ShardSet<'_> {
         } else {
             grant
         };
-        grant.starting_at(starts_at)
+        let grant = grant.starting_at(starts_at);
+        match &after {
+            Some(after) => grant.in_periods_of(after),
+            None => grant,
+        }
     }
 }

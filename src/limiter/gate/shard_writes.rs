@@ -24,6 +24,18 @@ pub(crate) struct ShardWrite {
     update: Update,
 }
 
+impl ShardWrite {
+    pub(crate) fn is_of(&self, gate: &Arc<Gate>) -> bool {
+        Arc::ptr_eq(&self.gate, gate)
+    }
+
+    /// Returns the image of the shard after the write.
+    pub(crate) fn after(&self) -> Option<BucketState> {
+        let mut after = self.from.clone();
+        self.update.apply(&mut after).ok().map(|()| after)
+    }
+}
+
 /// Executes the writes of several shards, all or none. Returns `false` if one of them was refused.
 /// The caller holds the permit of the store call.
 pub(crate) async fn transact(writes: &[ShardWrite]) -> Result<bool, StoreError> {
@@ -95,20 +107,21 @@ impl Gate {
     }
 
     /// Notes the result of a planned write.
-    fn transacted(&self, ShardWrite { from, update, .. }: &ShardWrite, done: bool) {
+    fn transacted(&self, write: &ShardWrite, done: bool) {
         let mut state = self.lock();
         state.others.end_unseen();
-        let mut after = from.clone();
         // Take over the new image only if the image is still the one from which the write was
         // planned.
-        let known = matches!(&state.seen, Seen::Present(seen) if seen == from);
-        let seen_at = if known && done && update.apply(&mut after).is_ok() {
-            // The store has not shown this image, so it keeps the age of the image before.
-            let seen_at = state.seen_at;
-            state.saw(Some(after), self.context.now());
-            seen_at
-        } else {
-            i64::MIN
+        let known = matches!(&state.seen, Seen::Present(seen) if *seen == write.from);
+        let after = write.after().filter(|_| known && done);
+        let seen_at = match after {
+            Some(after) => {
+                // The store has not shown this image, so it keeps the age of the image before.
+                let seen_at = state.seen_at;
+                state.saw(Some(after), self.context.now());
+                seen_at
+            }
+            None => i64::MIN,
         };
         state.seen_at = seen_at;
     }

@@ -199,10 +199,10 @@ impl GateState {
     }
 
     /// Notes the bucket as a read or a refused write has shown it. This image decides the requests
-    /// that wait, even if images never count as fresh.
+    /// that wait, even if images never count as fresh. Later requests are not decided by it.
     pub(super) fn was_shown(&mut self, bucket: Option<BucketState>, now: ClockReading) {
         self.saw(bucket, now);
-        self.shown = true;
+        self.shown = !self.queue.is_empty();
     }
 
     /// Returns the reason why the bucket grants nothing, if a fresh image shows one.

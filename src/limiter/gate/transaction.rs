@@ -150,7 +150,7 @@ async fn charge(
                 let grants = sets
                     .into_iter()
                     .zip(drawn)
-                    .map(|(set, drawn)| set.grant(drawn));
+                    .map(|(set, drawn)| set.grant(drawn, &writes));
                 let forgiven = Arc::default();
                 let paired = |grant: GateGrant| {
                     if parts.len() > 1 {

@@ -137,7 +137,8 @@ impl InlineLease {
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus {
             owner: Owner::Entity,
-            ..status_now(limit, share)
+            // It has no quotas, so the time does not matter.
+            ..status_now(limit, share, 0)
         };
         self.limits().iter().zip(self.shares()).map(status)
     }
@@ -213,7 +214,8 @@ impl InlineBucket {
             bucket.limits(),
             differences.iter().copied(),
         );
-        bucket.settle(differences);
+        // An inline lease has no quotas.
+        bucket.settle(differences, &[0, 0]);
     }
 }
 

@@ -45,9 +45,8 @@ impl Request {
     pub(crate) fn grant(self, left: i64) -> Option<Lease> {
         let Self { target, options } = self;
         let share = LimitShare {
-            charged: DEFAULT_COST,
             left,
-            used: DEFAULT_COST,
+            ..LimitShare::asked(DEFAULT_COST)
         };
         let deadline = options.deadline;
         // `options` holds nothing that must be dropped, but the compiler does not know that.
@@ -76,7 +75,7 @@ impl Request {
             }
             _ => return None,
         };
-        if home.has_records() {
+        if home.has_records() || limits.have_a_quota() {
             return None;
         }
         let mut shares = shares(&self.options.cost, limits)?;
@@ -155,9 +154,8 @@ impl Engine {
             Ok(left) => {
                 telemetry::decided_in_memory(begun, resource, None);
                 let share = LimitShare {
-                    charged: DEFAULT_COST,
                     left,
-                    used: DEFAULT_COST,
+                    ..LimitShare::asked(DEFAULT_COST)
                 };
                 Ok(Lease::inline(InlineLease::one(
                     InlineBucket::Entry(entry),

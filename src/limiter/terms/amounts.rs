@@ -26,6 +26,9 @@ pub(crate) struct LimitShare {
     pub(crate) left: i64,
     /// The use as far as it is known; never negative.
     pub(crate) used: i64,
+    /// The [id](crate::model::Period::id) of the quota's period that was charged; 0 for a token
+    /// bucket.
+    pub(crate) period: i64,
 }
 
 /// The shares of all limits, in their order. Most buckets have one limit. A single share stays in
@@ -79,6 +82,7 @@ impl LimitShare {
             charged: amount,
             left: 0,
             used: amount,
+            period: 0,
         }
     }
 }
@@ -90,8 +94,9 @@ impl Spend for LimitShare {
     }
 
     #[inline]
-    fn leave(&mut self, left: i64) {
+    fn leave(&mut self, left: i64, period: i64) {
         self.left = left;
+        self.period = period;
     }
 }
 
@@ -101,6 +106,8 @@ pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
         share.charged = share.charged.saturating_add(more.charged);
         share.used = share.used.saturating_add(more.charged).min(MOST_USED);
         share.left = more.left;
+        // Charges of two periods are not told apart: only the earlier one gets tokens back.
+        share.period = share.period.min(more.period);
     }
 }
 
@@ -135,20 +142,27 @@ fn left_now(share: &LimitShare) -> i64 {
 
 /// Returns the status of a limit after the grant of a share. The use beyond the grant is
 /// subtracted.
-pub(crate) fn status_now(limit: &Limit, share: &LimitShare) -> LimitStatus {
+pub(crate) fn status_now(limit: &Limit, share: &LimitShare, now: i64) -> LimitStatus {
     let tokens = left_now(share);
     let requested = u64::try_from(share.used / MILLI).unwrap_or(0);
     LimitStatus {
         requested,
-        ..status(limit, tokens, 0)
+        ..status(limit, share, tokens, 0, now)
     }
 }
 
-/// Returns the status of a limit with `tokens`, for a request of `amount`: millitokens.
-pub(crate) fn status(limit: &Limit, tokens: i64, amount: i64) -> LimitStatus {
+/// Returns the status of a limit with `tokens` at `now` (epoch ms), for a request of `amount`.
+/// Millitokens. `share` tells the period of a quota.
+pub(crate) fn status(
+    limit: &Limit,
+    share: &LimitShare,
+    tokens: i64,
+    amount: i64,
+    now: i64,
+) -> LimitStatus {
     plan::status(
         limit,
-        limit.rule(),
+        limit.rule_in(share.period, now),
         Level {
             tokens,
             remainder: 0,

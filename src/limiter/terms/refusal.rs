@@ -1,6 +1,9 @@
 //! Reasons why a bucket grants nothing, even if it holds tokens.
 
-use crate::{error::Error, model::BucketState};
+use crate::{
+    error::Error,
+    model::{BucketState, Limits},
+};
 
 /// The reason why a bucket grants nothing, even if it is full.
 #[derive(Clone, Debug)]
@@ -22,5 +25,13 @@ impl BucketRefusal {
             Some(attribute) => Some(Self::NotUnderstood(attribute.clone())),
             None => None,
         }
+    }
+
+    /// Returns the reason why a bucket of several shards grants nothing to requests with `limits`:
+    /// it cannot have quotas. The reason names the attribute that would say how the quota is
+    /// divided.
+    pub(crate) fn of_shards(limits: &Limits) -> Option<Self> {
+        let quota = limits.iter().find(|limit| limit.is_quota())?;
+        Some(Self::NotUnderstood(format!("b_{}_gc", quota.name())))
     }
 }

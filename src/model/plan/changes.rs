@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::model::LimitName;
+use crate::model::{LimitName, LimitState};
 
 /// The changes of a batch to one limit of a bucket. Millitokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct Change {
     /// The amount that settled leases gave back. Never negative. This amount never raises the level
     /// above the capacity.
     pub give: i64,
+    /// The [id](crate::model::Period::id) of the quota's period in which `give` was charged; 0 for a
+    /// token bucket. In other periods, nothing is given back.
+    pub give_in: i64,
     /// The amount that is only counted as consumed, for requests and leases that a bypassed bucket
     /// has admitted.
     pub count: i64,
@@ -33,8 +36,29 @@ impl Change {
             floor: 0,
             take: 0,
             give: 0,
+            give_in: 0,
             count: 0,
         }
+    }
+
+    /// Returns the amount that the bucket gets back: nothing if the quota is in another period.
+    pub(crate) fn give_to(&self, known: &LimitState) -> i64 {
+        match known.period() {
+            Some(period) if period.id() != self.give_in => 0,
+            _ => self.give,
+        }
+    }
+
+    /// Adds an amount that is given back, and was charged in `period`.
+    /// Of two periods the later one counts: the earlier one is over.
+    fn add_give(&mut self, amount: i64, period: i64) {
+        if amount == 0 || period < self.give_in {
+            return;
+        }
+        if period > self.give_in {
+            (self.give, self.give_in) = (0, period);
+        }
+        self.give = self.give.saturating_add(amount);
     }
 
     /// Returns the amount that leaves the bucket: spend and take.
@@ -134,13 +158,21 @@ impl LedgerDelta {
         change.count = change.count.saturating_add(amount);
     }
 
-    /// Settles a difference: a positive one takes more, a negative one gives back.
+    /// Settles a difference of a token bucket: a positive one takes more, a negative one gives
+    /// back.
     pub fn settle(&mut self, name: &LimitName, difference: i64) {
+        self.settle_in(name, difference, 0);
+    }
+
+    /// Settles a difference of a limit that was charged in `period`: the
+    /// [id](crate::model::Period::id) of a quota's period, 0 for a token bucket. A quota gets tokens
+    /// back only in that period.
+    pub fn settle_in(&mut self, name: &LimitName, difference: i64, period: i64) {
         let change = self.entry(name);
         if difference >= 0 {
             change.take = change.take.saturating_add(difference);
         } else {
-            change.give = change.give.saturating_sub(difference);
+            change.add_give(difference.saturating_neg(), period);
         }
     }
 
@@ -178,7 +210,7 @@ impl LedgerDelta {
             // the level that this batch leaves.
             entry.add_spend(change.spend, change.floor.saturating_neg());
             entry.take = entry.take.saturating_add(change.take);
-            entry.give = entry.give.saturating_add(change.give);
+            entry.add_give(change.give, change.give_in);
             entry.count = entry.count.saturating_add(change.count);
         }
     }

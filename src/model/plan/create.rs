@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use super::{Desired, LedgerDelta, expiry::gone_at};
-use crate::model::{BucketState, Create, Level, Limit, NewLimit, Parameters, RefillRule, WriteId};
+use crate::model::{
+    BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, Renewal, WriteId,
+};
 
 /// Returns the bucket of a first request: full, minus what `changes` spend and take.
 pub fn create<'a>(
@@ -32,7 +34,7 @@ pub fn create_shard<'a>(
         ..
     } = desired.into();
     let new = |limit| {
-        let mut new = new_limit(limit, changes, (shard, shard_count));
+        let mut new = new_limit(limit, changes, (shard, shard_count), now);
         if !full {
             new.level.tokens = new.level.tokens.min(0);
         }
@@ -41,7 +43,7 @@ pub fn create_shard<'a>(
     let limits: SmallVec<[NewLimit; 2]> = desired.iter().map(new).collect();
     let expires_at = limits
         .iter()
-        .map(|new| gone_at(new.parameters.whole(), new.level.tokens, now))
+        .map(|new| gone_at(new.rule_at(now), new.level.tokens, now))
         .max();
     let stays = own == Some(true) || (shard == 0 && shard_count > 1);
     Create {
@@ -59,11 +61,12 @@ pub(super) fn added_limits(
     state: &BucketState,
     changes: &LedgerDelta,
     desired: &[Limit],
+    now: i64,
 ) -> Vec<NewLimit> {
     let missing = desired
         .iter()
         .filter(|limit| state.limit(limit.name()).is_none());
-    let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count));
+    let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count), now);
     missing
         .map(|limit| {
             let mut new = new(limit);
@@ -77,7 +80,13 @@ pub(super) fn added_limits(
         .collect()
 }
 
-fn new_limit(limit: &Limit, changes: &LedgerDelta, (shard, shard_count): (u32, u32)) -> NewLimit {
+/// Returns a limit that begins full at `now` (epoch ms). A quota begins its period.
+fn new_limit(
+    limit: &Limit,
+    changes: &LedgerDelta,
+    (shard, shard_count): (u32, u32),
+    now: i64,
+) -> NewLimit {
     let parameters = Parameters::from(limit);
     // The shard count makes no valid rule, so the limit begins empty.
     let capacity = parameters
@@ -95,5 +104,13 @@ fn new_limit(limit: &Limit, changes: &LedgerDelta, (shard, shard_count): (u32, u
             remainder: 0,
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
+        period: limit.renewal().map(|renewal| {
+            let period = Period::at(renewal.clone(), now);
+            // A session begins with the first charge.
+            match renewal {
+                Renewal::Session(_) if gone == 0 => period.with_end(0),
+                _ => period,
+            }
+        }),
     }
 }

@@ -1,6 +1,6 @@
 //! Computes the time from which a bucket counts as gone.
 
-use super::{Desired, LedgerDelta, levels::new_parameters, line};
+use super::{Desired, LedgerDelta, levels::new_definition, line};
 use crate::model::{BucketState, Level, NewLimit, RefillRule};
 
 /// A bucket expires if it is not used for this many times its longest time to fill.
@@ -52,13 +52,13 @@ pub(super) fn after(
         return None;
     }
     let known = state.limits.iter().map(|known| {
-        let new = new_parameters(known, desired.limits);
+        let new = new_definition(known, desired.limits);
         let (rule, tokens) = line::after(state, known, changes.get(&known.name), new, now);
         gone_at(rule, tokens, anchor)
     });
     let added = added
         .iter()
-        .map(|new| gone_at(new.parameters.whole(), new.level.tokens, anchor));
+        .map(|new| gone_at(new.rule_at(anchor), new.level.tokens, anchor));
     let gone = known.chain(added).max().unwrap_or(now.div_euclid(1000));
     // The expiry never moves back, because writes that do not change it rely on the one they have
     // seen.

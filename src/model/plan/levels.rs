@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::LedgerDelta;
 use crate::model::{
-    BucketState, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner, Parameters,
+    BucketState, Definition, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner,
     RefillRule, whole_tokens,
 };
 
@@ -20,13 +20,13 @@ pub fn projected(
     now: i64,
 ) -> Level {
     let change = changes.get(&limit.name);
-    let give = change.map_or(0, |change| change.give);
+    let give = change.map_or(0, |change| change.give_to(limit));
     let gone = change.map_or(0, super::Change::debit);
     let credited = Level {
         tokens: limit.level.tokens.saturating_add(give),
         ..limit.level
     };
-    let level = limit.rule_at(now).refill(credited, state.age(now));
+    let level = state.refilled(limit, credited, now);
     Level {
         tokens: level.tokens.saturating_sub(gone),
         ..level
@@ -69,7 +69,7 @@ pub fn statuses(
                     projected(state, known, changes, now),
                 ),
                 None => {
-                    let rule = limit.rule();
+                    let rule = limit.rule_at(now);
                     let tokens = state.map_or(rule.capacity(), |state| {
                         state.begins_with(limit.name(), rule.capacity())
                     });
@@ -118,13 +118,19 @@ pub fn status(
         } else {
             rule.wait(level, amount)
         };
+        // The end of a quota's period does not depend on the anchor.
         wait.map(|wait| {
-            if wait == 0 {
-                0
+            if wait == 0 || rule.is_quota() {
+                wait
             } else {
                 wait.saturating_add(ahead)
             }
         })
+    };
+    let reset_after = if rule.is_quota() {
+        rule.renewed_in().max(0)
+    } else {
+        wait(rule.capacity()).unwrap_or(i64::MAX)
     };
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
     LimitStatus {
@@ -133,46 +139,45 @@ pub fn status(
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
         retry_after: wait(amount).map(millis),
-        reset_after: millis(wait(rule.capacity()).unwrap_or(i64::MAX)),
+        reset_after: millis(reset_after),
     }
 }
 
 /// Returns `true` if the bucket has other parameters than `desired`, or lacks one of these limits.
 pub fn differs(state: &BucketState, desired: &[Limit]) -> bool {
     desired.iter().any(|limit| match state.limit(limit.name()) {
-        Some(known) => known.parameters != Parameters::from(limit),
+        Some(known) => !known.is(limit),
         None => true,
     })
 }
 
-/// Returns the new parameters of the limit, if they differ.
-pub(super) fn new_parameters(known: &LimitState, desired: &[Limit]) -> Option<Parameters> {
-    let desired = desired.iter().find(|limit| *limit.name() == known.name);
-    desired
-        .map(Parameters::from)
-        .filter(|desired| *desired != known.parameters)
+/// Returns the new definition of the limit, if it differs.
+pub(super) fn new_definition(known: &LimitState, desired: &[Limit]) -> Option<Definition> {
+    let desired = desired.iter().find(|limit| *limit.name() == known.name)?;
+    (!known.is(desired)).then(|| Definition::from(desired))
 }
 
 /// Returns `true` if the limits that both buckets have are equal.
 pub fn same_parameters(one: &BucketState, other: &BucketState) -> bool {
     let same = |limit: &LimitState| {
-        one.limit(&limit.name)
-            .is_none_or(|known| known.parameters == limit.parameters)
+        one.limit(&limit.name).is_none_or(|known| {
+            known.parameters == limit.parameters && known.renewal() == limit.renewal()
+        })
     };
     other.limits.iter().all(same)
 }
 
 /// Returns `limits` with the bucket's parameters; `None` if they are equal or not valid.
 pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
-    let known = |limit: &Limit| state.limit(limit.name()).map(|known| known.parameters);
+    let known = |limit: &Limit| state.limit(limit.name());
     if limits
         .iter()
-        .all(|limit| known(limit).is_none_or(|parameters| parameters == Parameters::from(limit)))
+        .all(|limit| known(limit).is_none_or(|known| known.is(limit)))
     {
         return None;
     }
     let own = |limit: &Limit| match known(limit) {
-        Some(parameters) => Limit::from_parameters(limit.name(), parameters),
+        Some(known) => Limit::from_parameters(limit.name(), known.parameters, known.renewal()),
         None => Some(limit.clone()),
     };
     Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()

@@ -7,7 +7,10 @@
 use smallvec::SmallVec;
 
 use super::{Change, LedgerDelta, clamp};
-use crate::model::{BucketState, LimitState, Line, Parameters, Refill, RefillRule, TokenChange};
+use crate::model::{
+    BucketState, Definition, LimitState, Line, PeriodChange, Refill, RefillRule, Renewal,
+    TokenChange,
+};
 
 /// The amounts of a change, millitokens.
 #[derive(Clone, Copy, Default)]
@@ -20,18 +23,19 @@ struct LineAmounts {
 }
 
 impl LineAmounts {
-    fn of(state: &BucketState, change: Option<&Change>, now: i64) -> Self {
+    fn of(state: &BucketState, known: &LimitState, change: Option<&Change>, now: i64) -> Self {
         let Some(change) = change else {
             return Self::default();
         };
+        let give = change.give_to(known);
         let granted = change.spend > 0 && !state.is_soft(&change.limit, now);
         Self {
-            give: change.give.into(),
+            give: give.into(),
             debit: change.debit().into(),
             floor: granted.then_some(change.floor.into()),
             consumed: change
                 .debit()
-                .saturating_sub(change.give)
+                .saturating_sub(give)
                 .saturating_add(change.count),
         }
     }
@@ -42,8 +46,8 @@ pub(super) struct Rows<'a> {
     pub(super) state: &'a BucketState,
     /// The time of the write: epoch ms.
     pub(super) now: i64,
-    /// `true` if the write moves the anchor.
-    pub(super) moves: bool,
+    /// The anchor that the write sets: epoch ms. `None` if the anchor stays.
+    pub(super) moves_to: Option<i64>,
     /// The slack: the refill, in ms, that a full bucket may grant in addition to its capacity,
     /// once.
     pub(super) slack: i64,
@@ -68,39 +72,43 @@ pub(super) struct PlannedLine {
 
 impl Rows<'_> {
     /// Returns the row of a limit. `taken` is the amount that other writers have probably taken
-    /// since the image. `new` are the parameters that the write sets. `None` if the write does not
+    /// since the image. `new` is the definition that the write sets. `None` if the write does not
     /// change the limit.
     pub(super) fn row(
         &self,
         known: &LimitState,
         taken: i64,
         change: Option<&Change>,
-        new: Option<Parameters>,
+        new: Option<&Definition>,
     ) -> Option<PlannedLine> {
         let LineAmounts {
             give,
             debit,
             floor,
             consumed,
-        } = LineAmounts::of(self.state, change, self.now);
-        let moves = self.moves;
+        } = LineAmounts::of(self.state, known, change, self.now);
+        let moves = self.moves_to.is_some();
         if debit == 0 && give == 0 && !moves {
             let line = line(known, TokenChange::Add(0), (None, None), consumed);
             return (consumed != 0).then_some(PlannedLine::free(line, 0));
         }
-        let rule = known.rule_at(self.now);
+        // A period that ends before the new anchor ends with this write, because later writes look
+        // for periods after the anchor.
+        let rule = known.rule_at(self.moves_to.unwrap_or(self.now));
         // The refill counts only up to `now`, even if the anchor moves further, so that no tokens
         // are minted.
         let Refill {
             raw: due,
             remainder,
-        } = rule.accrue(self.state.age(self.now), known.level.remainder);
-        let after = new.map_or(rule, |new| self.state.rule_with(known, new, self.now));
+        } = self.state.due_by(rule, known, self.now);
+        let after = new.map_or(rule, |new| {
+            self.state.rule_with(known, new.clone(), self.now)
+        });
         let cap = i128::from(after.capacity().min(rule.capacity()));
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
-        let slack = if debit == 0 || new.is_some() {
+        let slack = if debit == 0 || new.is_some() || rule.is_quota() {
             0
         } else {
             rule.accrue(self.slack, 0).raw
@@ -168,10 +176,32 @@ impl Rows<'_> {
         };
         let line = Line {
             remainder: moves.then_some(remainder),
-            parameters: new,
+            parameters: new.map(|new| new.parameters),
+            period: self.period(known, rule, debit > 0, new),
             ..row.line
         };
         Some(PlannedLine { line, ..row })
+    }
+
+    /// Returns the change of the limit's period. A session begins only if something is charged.
+    fn period(
+        &self,
+        known: &LimitState,
+        rule: RefillRule,
+        charges: bool,
+        new: Option<&Definition>,
+    ) -> PeriodChange {
+        match (self.moves_to, new) {
+            (Some(_), Some(new)) if new.renewal.as_ref() != known.renewal() => {
+                PeriodChange::Becomes(new.renewal.clone())
+            }
+            (Some(to), _) if rule.is_renewed() => match known.renewal() {
+                Some(Renewal::Session(_)) if charges => PeriodChange::Opens(to),
+                Some(Renewal::Calendar(_)) => PeriodChange::Renews(to),
+                _ => PeriodChange::Keep,
+            },
+            _ => PeriodChange::Keep,
+        }
     }
 }
 
@@ -202,7 +232,7 @@ pub(super) fn settling(
     let lines = changed.map(|(known, change)| {
         let cap = known.rule_at(now).capacity();
         let give = change
-            .give
+            .give_to(known)
             .min(cap.saturating_sub(known.level.tokens).max(0));
         let debit = change.debit();
         let consumed = debit.saturating_sub(give).saturating_add(change.count);
@@ -237,16 +267,16 @@ pub(super) fn after(
     state: &BucketState,
     known: &LimitState,
     change: Option<&Change>,
-    new: Option<Parameters>,
+    new: Option<Definition>,
     at: i64,
 ) -> (RefillRule, i64) {
-    let LineAmounts { give, debit, .. } = LineAmounts::of(state, change, at);
+    let LineAmounts { give, debit, .. } = LineAmounts::of(state, known, change, at);
     let (before, rule) = (
         known.rule_at(at),
         new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)),
     );
     let cap = rule.capacity().min(before.capacity());
-    let raw = before.accrue(state.age(at), known.level.remainder).raw;
+    let raw = state.due_at(known, at).raw;
     let held = i128::from(known.level.tokens) + raw + give;
     (rule, clamp(held.min(cap.into()) - debit))
 }

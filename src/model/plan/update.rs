@@ -6,12 +6,12 @@ use super::{
     Desired, LedgerDelta, Peers, clamp,
     create::added_limits,
     expiry,
-    levels::new_parameters,
+    levels::new_definition,
     line::{self, PlannedLine, Rows},
 };
 use crate::model::{
-    Anchor, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, StampGuard, TokenChange,
-    Update, Validity, WriteId,
+    Anchor, Boundary, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, PeriodChange,
+    StampGuard, TokenChange, Update, Validity, WriteId,
 };
 
 /// The millitokens above which a number makes the write move the anchor, so that no `i64`
@@ -77,12 +77,14 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
             .get(&known.name)
             .map(|change| change.take)
             .filter(|take| *take > 0)?;
-        let due = known
-            .rule_at(now)
-            .accrue(state.age(now), known.level.remainder)
-            .raw;
-        let overflow =
-            i128::from(known.level.tokens) + due - i128::from(known.rule_at(now).capacity());
+        let rule = known.rule_at(now);
+        // A quota does not refill, and the end of its period forgives debts.
+        let due = if rule.is_quota() {
+            0
+        } else {
+            state.due_at(known, now).raw
+        };
+        let overflow = i128::from(known.level.tokens) + due - i128::from(rule.capacity());
         let tokens = TokenChange::Add(clamp(-i128::from(take) - overflow.max(0)));
         Some(Line::new(known.name.clone(), tokens).with_consumed(take))
     });
@@ -145,7 +147,7 @@ impl Planner<'_> {
             None => self.move_anchor(&mut update, repair),
         }
         let moves = update.anchor.moves_to().is_some();
-        update.stamps = self.stamp_guard(moves);
+        update.stamps = self.stamp_guard(moves, &update.boundary);
         update.pressure = self.pressure(moves);
         update
     }
@@ -159,10 +161,7 @@ impl Planner<'_> {
             ..
         } = *self;
         let large = |known: &LimitState| {
-            let due = known
-                .rule_at(now)
-                .accrue(state.age(now), known.level.remainder)
-                .raw;
+            let due = state.due_at(known, now).raw;
             due > LARGE || i128::from(known.level.tokens).abs() > LARGE
         };
         let few_writes = || {
@@ -187,7 +186,7 @@ impl Planner<'_> {
             .state
             .expires_at
             .map(|seconds| seconds.saturating_mul(1000));
-        let rows = self.rows(false, gone);
+        let rows = self.rows(None, gone);
         let changed = self.state.limits.iter().enumerate();
         let changed = changed.filter_map(|(index, known)| {
             Some((
@@ -234,30 +233,54 @@ impl Planner<'_> {
         // changes it, because the rows of other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
-        update.added = added_limits(state, changes, desired.limits);
+        update.added = added_limits(state, changes, desired.limits, to);
         let gone = expiry::after(state, changes, desired, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
             None if state.expires_at.is_some() => Expiry::Never,
             None => Expiry::Keep,
         };
-        let rows = self.rows(true, gone.map(|seconds| seconds.saturating_mul(1000)));
+        let rows = self.rows(Some(to), gone.map(|seconds| seconds.saturating_mul(1000)));
         let lines = state
             .limits
             .iter()
             .enumerate()
             .filter_map(|(index, known)| {
-                let new = new_parameters(known, desired.limits);
-                rows.row(known, self.taken(index), changes.get(&known.name), new)
+                let new = new_definition(known, desired.limits);
+                let taken = self.taken(index);
+                rows.row(known, taken, changes.get(&known.name), new.as_ref())
             });
         update.lines = lines.map(|row| row.line).collect();
+        update.boundary = self.boundary(update, to);
     }
 
-    fn rows(&self, moves: bool, gone: Option<i64>) -> Rows<'_> {
+    /// Returns the first end of a period after the write, which moves the anchor to `to`. Nobody
+    /// may spend after it before the bucket is renewed.
+    fn boundary(&self, update: &Update, to: i64) -> Boundary {
+        let known = self.state.limits.iter().filter_map(|known| {
+            let line = update.lines.iter().find(|line| line.limit == known.name);
+            match line.map(|line| &line.period) {
+                Some(PeriodChange::Renews(at) | PeriodChange::Opens(at)) => {
+                    Some(known.renewal()?.end_after(*at))
+                }
+                Some(PeriodChange::Becomes(renewal)) => Some(renewal.as_ref()?.end_after(to)),
+                Some(PeriodChange::Keep) | None => Some(known.period()?.end_from(to)),
+            }
+        });
+        let added = update.added.iter();
+        let added = added.filter_map(|new| Some(new.period.as_ref()?.ends_at));
+        match known.chain(added).min() {
+            Some(end) => Boundary::At(end),
+            None if self.state.first_end().is_some() => Boundary::Never,
+            None => Boundary::Keep,
+        }
+    }
+
+    fn rows(&self, moves_to: Option<i64>, gone: Option<i64>) -> Rows<'_> {
         Rows {
             state: self.state,
             now: self.now,
-            moves,
+            moves_to,
             slack: self.desired.others.slack,
             gone,
         }
@@ -269,7 +292,7 @@ impl Planner<'_> {
 
     /// Returns the write's conditions on the bucket's stamps: they must have the same effect as
     /// when the write was planned.
-    fn stamp_guard(&self, moves: bool) -> StampGuard {
+    fn stamp_guard(&self, moves: bool, boundary: &Boundary) -> StampGuard {
         let Self {
             state,
             changes,
@@ -288,12 +311,24 @@ impl Planner<'_> {
             bypassed: changes.grants().then(|| state.is_bypassed(now)),
             soft: soft.map(|change| change.limit.clone()).collect(),
             validity: match valid_until {
-                Some(seen) if moves && seen <= now => Validity::Ends(seen),
+                Some(seen) if moves && seen <= now && *boundary == Boundary::Keep => {
+                    Validity::Ends(seen)
+                }
                 seen if moves => Validity::Seen(seen),
+                // What is given back must not reach a later period.
+                seen if self.gives_to_a_quota() => Validity::Seen(seen),
                 _ if changes.grants() => Validity::Lasts,
                 _ => Validity::Any,
             },
         }
+    }
+
+    fn gives_to_a_quota(&self) -> bool {
+        let gives = |known: &LimitState| {
+            let change = self.changes.get(&known.name);
+            known.period().is_some() && change.is_some_and(|change| change.give_to(known) > 0)
+        };
+        self.state.limits.iter().any(gives)
     }
 
     /// Charges one write to the internal limit that counts writes. The internal limit never denies,

@@ -132,7 +132,7 @@ proptest! {
 #[test]
 fn numbers_that_make_no_limit_are_refused() {
     assert!(Parameters::new(-1, 1, 1).is_err());
-    assert!(Parameters::new(1, 0, 1).is_err());
+    assert!(Parameters::new(1, -1, 1).is_err());
     assert!(Parameters::new(1, 1, 0).is_err());
     assert!(
         Parameters::new(0, 1, i64::MAX)

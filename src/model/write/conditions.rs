@@ -54,6 +54,20 @@ pub enum Expiry {
     Never,
 }
 
+/// The change of the time before which tokens may be spent
+/// ([`PeerFlags::valid_until`](crate::model::PeerFlags::valid_until)): the first end of a quota's
+/// period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Boundary {
+    /// It stays.
+    Keep,
+    /// Sets it to this time (epoch ms).
+    At(i64),
+    /// Removes it.
+    Never,
+}
+
 /// The condition of a repeated write whose first answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

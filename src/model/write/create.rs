@@ -36,6 +36,12 @@ impl Create {
         }
     }
 
+    /// Returns the first end of a quota's period: epoch ms.
+    pub(crate) fn first_end(&self) -> Option<i64> {
+        let periods = self.limits.iter().filter_map(|new| new.period.as_ref());
+        periods.map(|period| period.ends_at).min()
+    }
+
     /// Returns the limits of the bucket.
     pub fn limits(&self) -> &[NewLimit] {
         &self.limits
@@ -87,6 +93,7 @@ impl Create {
             .iter()
             .map(|new| new.state((shard, self.shard_count)));
         state.limits = limits.collect::<Result<_, _>>()?;
+        state.set_valid_until(state.first_end());
         Ok(state)
     }
 }

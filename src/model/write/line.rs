@@ -1,6 +1,9 @@
 //! The changes of one limit by a write.
 
-use crate::model::{InvalidParameters, Level, LimitName, LimitState, Parameters};
+use crate::model::{
+    InvalidParameters, Level, LimitName, LimitState, Parameters, Period, PeriodChange, RefillRule,
+    Renewal,
+};
 
 /// The change of a limit's tokens, millitokens.
 ///
@@ -48,6 +51,8 @@ pub struct Line {
     pub remainder: Option<i64>,
     /// The new parameters of the limit.
     pub parameters: Option<Parameters>,
+    /// The change of a quota's period.
+    pub period: PeriodChange,
 }
 
 impl Line {
@@ -62,6 +67,7 @@ impl Line {
             consumed: 0,
             remainder: None,
             parameters: None,
+            period: PeriodChange::Keep,
         }
     }
 
@@ -114,6 +120,13 @@ impl Line {
         self
     }
 
+    /// Returns the same line with a change of the quota's period.
+    #[must_use]
+    pub fn with_period(mut self, period: PeriodChange) -> Self {
+        self.period = period;
+        self
+    }
+
     /// Returns `true` if every condition holds for the limit.
     pub(super) fn holds(&self, limit: &LimitState) -> bool {
         self.holds_tokens(limit.level.tokens)
@@ -128,11 +141,13 @@ impl Line {
             && self.ceiling.is_none_or(|ceiling| tokens <= ceiling)
     }
 
-    /// Applies the line to the limit of shard `shard` of `count`.
+    /// Applies the line to the limit of shard `shard` of `count`, whose anchor is `anchor` after
+    /// the write.
     pub(super) fn apply(
         &self,
         limit: &mut LimitState,
         shard: (u32, u32),
+        anchor: i64,
     ) -> Result<(), InvalidParameters> {
         limit.level.tokens = self.tokens.apply(limit.level.tokens);
         limit.consumed = limit.consumed.saturating_add(self.consumed);
@@ -140,6 +155,7 @@ impl Line {
             limit.level.remainder = remainder;
         }
         if let Some(parameters) = self.parameters {
+            let period = limit.period.take();
             *limit = LimitState::new(
                 limit.name.clone(),
                 parameters,
@@ -147,6 +163,23 @@ impl Line {
                 limit.level,
                 limit.consumed,
             )?;
+            limit.period = period;
+        }
+        let resets = limit.period.as_ref().map_or(0, |period| period.resets);
+        let renewed = |renewal: &Renewal, at| {
+            let mut period = Period::at(renewal.clone(), at);
+            period.resets = resets;
+            Box::new(period)
+        };
+        match &self.period {
+            PeriodChange::Keep => {}
+            PeriodChange::Renews(at) | PeriodChange::Opens(at) => {
+                limit.period = limit.renewal().map(|renewal| renewed(renewal, *at));
+            }
+            PeriodChange::Becomes(renewal) => {
+                let new = |renewal: &Renewal| Box::new(Period::at(renewal.clone(), anchor));
+                limit.period = renewal.as_ref().map(new);
+            }
         }
         Ok(())
     }
@@ -164,6 +197,8 @@ pub struct NewLimit {
     pub level: Level,
     /// The consumption counter of the limit, millitokens.
     pub consumed: i64,
+    /// The first period of a quota.
+    pub period: Option<Period>,
 }
 
 impl NewLimit {
@@ -174,6 +209,26 @@ impl NewLimit {
             parameters,
             level,
             consumed: 0,
+            period: None,
+        }
+    }
+
+    /// Returns the same limit as a quota in this period.
+    #[must_use]
+    pub fn with_period(mut self, period: Period) -> Self {
+        self.period = Some(period);
+        self
+    }
+
+    /// Returns the rule of an unsharded bucket with the limit at `now` (epoch ms).
+    pub(crate) fn rule_at(&self, now: i64) -> RefillRule {
+        let rule = self.parameters.whole();
+        match &self.period {
+            None => rule,
+            Some(period) => {
+                let left = period.ends_at.saturating_sub(now).max(0);
+                RefillRule::quota(rule.capacity(), period.renewal.cycle(), left)
+            }
         }
     }
 
@@ -207,5 +262,6 @@ impl NewLimit {
             self.level,
             self.consumed,
         )
+        .map(|limit| limit.with_period(self.period.clone()))
     }
 }

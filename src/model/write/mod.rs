@@ -14,7 +14,7 @@ mod split;
 mod update;
 
 pub use self::{
-    conditions::{Anchor, Expiry, Guard},
+    conditions::{Anchor, Boundary, Expiry, Guard},
     create::Create,
     id::WriteId,
     line::{Line, NewLimit, TokenChange},

@@ -66,6 +66,7 @@ impl Split {
                     level,
                     consumed,
                 )
+                .map(|new| new.with_period(limit.period().cloned()))
             };
             let limits = state.limits.iter().map(limit).collect::<Result<_, _>>()?;
             Ok(BucketState {

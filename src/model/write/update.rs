@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Anchor, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
+use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
 use crate::model::{
     BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity,
 };
@@ -23,6 +23,8 @@ pub struct Update {
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
     pub expiry: Expiry,
+    /// The change of the time before which tokens may be spent.
+    pub boundary: Boundary,
     /// The parent that the bucket gets, for a bucket that was created before its entity. The bucket
     /// must have no parent yet.
     pub lineage: Option<ParentLink>,
@@ -46,6 +48,7 @@ impl Update {
             added: Vec::new(),
             pressure: None,
             expiry: Expiry::Keep,
+            boundary: Boundary::Keep,
             lineage: None,
             guard: Guard::None,
             stamps: StampGuard::default(),
@@ -102,6 +105,13 @@ impl Update {
     #[must_use]
     pub fn with_expiry(mut self, expiry: Expiry) -> Self {
         self.expiry = expiry;
+        self
+    }
+
+    /// Returns the same update with a change of the time before which tokens may be spent.
+    #[must_use]
+    pub fn with_boundary(mut self, boundary: Boundary) -> Self {
+        self.boundary = boundary;
         self
     }
 
@@ -174,6 +184,11 @@ impl Update {
         if let Some(to) = self.anchor.moves_to() {
             state.refilled_at = to;
             state.own_anchor = Some(to);
+            for limit in &mut state.limits {
+                if let Some(period) = &mut limit.period {
+                    period.ends_at = period.end_from(to);
+                }
+            }
         }
         match self.expiry {
             Expiry::Keep => {}
@@ -183,6 +198,11 @@ impl Update {
         state.set_lineage(self.lineage.as_ref());
         if let (Validity::Ends(_), Some(stamps)) = (self.stamps.validity, &mut state.stamps) {
             stamps.valid_until = None;
+        }
+        match self.boundary {
+            Boundary::Keep => {}
+            Boundary::At(end) => state.set_valid_until(Some(end)),
+            Boundary::Never => state.set_valid_until(None),
         }
         if let (Some(change), Some(pressure)) = (self.pressure, &mut state.pressure) {
             pressure.level.tokens = change.apply(pressure.level.tokens);
@@ -195,7 +215,7 @@ impl Update {
                 .iter_mut()
                 .find(|limit| limit.name == line.limit)
             {
-                line.apply(limit, shard)?;
+                line.apply(limit, shard, state.refilled_at)?;
             }
         }
         for new in &self.added {

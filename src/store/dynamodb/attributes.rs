@@ -43,10 +43,14 @@ pub(super) const DISABLED: &str = "disabled";
 pub(super) const BYPASS: &str = "bypass";
 /// The time up to which tokens may be spent without a refill, epoch ms.
 pub(super) const VALID_UNTIL: &str = "vu";
-/// The schedule attributes of the whole item.
-pub(super) const SCHEDULES: [&str; 3] = ["sched", "rsched", "sched_tz"];
-/// The endings of the schedule and window attributes of a limit.
-const LIMIT_SCHEDULES: [&str; 5] = ["_sched", "_rsched", "_ws", "_rsa", "_wa"];
+/// The schedule by which the parameters of the item's limits change.
+const SCHEDULE: &str = "sched";
+/// The ending of a limit's own such schedule.
+const LIMIT_SCHEDULE: &str = "_sched";
+/// The reset schedule of the item's quotas that have none of their own.
+pub(super) const RESET_SCHEDULE: &str = "rsched";
+/// The time zone of all schedules of the item.
+pub(super) const ZONE: &str = "sched_tz";
 /// The schedule attribute's value for a limit without a schedule.
 pub(super) const NO_SCHEDULE: &str = "-";
 
@@ -60,11 +64,11 @@ pub(super) fn limit_of_soft(attribute: &str) -> Option<&str> {
     attribute.strip_prefix("b_")?.strip_suffix("_soft")
 }
 
-/// Returns `true` if the attribute of a bucket defines a schedule or a quota window.
+/// Returns `true` if the attribute of a bucket defines a schedule of parameters.
 pub(super) fn is_schedule(attribute: &str) -> bool {
     match attribute.strip_prefix("b_") {
-        Some(_) => LIMIT_SCHEDULES.iter().any(|end| attribute.ends_with(end)),
-        None => SCHEDULES.contains(&attribute),
+        Some(_) => attribute.ends_with(LIMIT_SCHEDULE),
+        None => attribute == SCHEDULE,
     }
 }
 
@@ -86,6 +90,22 @@ pub(super) enum LimitField {
     Consumed,
     /// The remainder of the last refill's division. Only this crate writes the remainder.
     Remainder,
+    /// The quota's own reset schedule.
+    ResetSchedule,
+    /// The length of the quota's sessions, seconds.
+    SessionLength,
+    /// The time at which the session began, epoch ms.
+    SessionStart,
+    /// The session start that the tokens belong to, epoch ms.
+    SessionApplied,
+    /// The consumption counter when a sibling shard opened the session.
+    SessionMark,
+    /// The shard count for which the quota's tokens were granted.
+    GrantCount,
+    /// The tokens that were added for this period alone.
+    ToppedUp,
+    /// The number of resets by operators.
+    Resets,
 }
 
 impl LimitField {
@@ -97,6 +117,14 @@ impl LimitField {
             Self::RefillPeriod => "rp",
             Self::Consumed => "tc",
             Self::Remainder => "fr",
+            Self::ResetSchedule => "rsched",
+            Self::SessionLength => "rsa",
+            Self::SessionStart => "ws",
+            Self::SessionApplied => "wa",
+            Self::SessionMark => "wtc",
+            Self::GrantCount => "gc",
+            Self::ToppedUp => "tu",
+            Self::Resets => "rn",
         }
     }
 }
@@ -104,7 +132,7 @@ impl LimitField {
 /// Returns the attribute of a limit's field.
 pub(super) fn limit_attribute(limit: &str, field: LimitField) -> String {
     // Built without `format!`, which is slower: a write names dozens of attributes.
-    let mut attribute = String::with_capacity(limit.len() + 5);
+    let mut attribute = String::with_capacity(limit.len() + 9);
     for part in ["b_", limit, "_", field.suffix()] {
         attribute.push_str(part);
     }

@@ -9,6 +9,7 @@ use super::attributes::{
     OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule,
     limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
+use super::quota;
 use crate::{
     model::{
         BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId,
@@ -68,6 +69,9 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         };
         let consumed = fields.counter(LimitField::Consumed)?.unwrap_or(0);
         if name == PRESSURE {
+            if parameters.refill_amount() == 0 {
+                return Err(corrupt(&limit_attribute(name, LimitField::RefillAmount)));
+            }
             // The count of writes to this item. The count is only measured: no request is denied
             // because of it. The count is not divided among the shards, because every item takes
             // this many writes.
@@ -86,10 +90,17 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             continue;
         };
         let shards = (shard, state.shard_count);
+        let period = quota::period(item, name, parameters, state.refilled_at, state.shard_count);
+        let period = period.unwrap_or_else(|attribute| {
+            stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
+            None
+        });
+        if period.is_none() && parameters.refill_amount() == 0 && stamps.not_understood.is_none() {
+            return Err(corrupt(&limit_attribute(name, LimitField::RefillAmount)));
+        }
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
-        state
-            .limits
-            .push(limit.map_err(|error| invalid(name, error))?);
+        let limit = limit.map_err(|error| invalid(name, error))?;
+        state.limits.push(limit.with_period(period));
     }
     // Limits that have a capacity but no tokens are incomplete too.
     for name in item

@@ -12,10 +12,11 @@ use super::{
         limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
+    quota,
 };
 use crate::model::{
-    BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard, TokenChange,
-    Update, Validity,
+    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard,
+    TokenChange, Update, Validity,
 };
 
 pub(super) fn update(update: &Update) -> Expression {
@@ -37,6 +38,11 @@ pub(super) fn update(update: &Update) -> Expression {
         Expiry::Keep => {}
         Expiry::At(seconds) => expression.set(EXPIRES_AT, number(seconds)),
         Expiry::Never => expression.remove(EXPIRES_AT),
+    }
+    match update.boundary {
+        Boundary::Keep => {}
+        Boundary::At(end) => expression.set(VALID_UNTIL, number(end)),
+        Boundary::Never => expression.remove(VALID_UNTIL),
     }
     if let Some(lineage) = &update.lineage {
         expression.require_absent(PARENT_ID);
@@ -75,6 +81,7 @@ pub(super) fn update(update: &Update) -> Expression {
             number(new.level.remainder),
         );
     }
+    quota::update(&mut expression, update);
     if let Some(change) = update.pressure {
         tokens(&mut expression, PRESSURE, change);
         expression.add(&limit_attribute(PRESSURE, LimitField::Consumed), MILLI);
@@ -203,6 +210,12 @@ pub(super) fn item(
     put(LAST_WRITE, text(create.id.as_str()));
     if let Some(seconds) = create.expires_at {
         put(EXPIRES_AT, number(seconds));
+    }
+    if let Some(end) = create.first_end() {
+        put(VALID_UNTIL, number(end));
+    }
+    for (attribute, value) in quota::attributes(create) {
+        put(&attribute, value);
     }
     for (attribute, value) in bucket_index_keys(namespace, bucket) {
         put(attribute, text(value));

@@ -27,6 +27,7 @@ mod failure;
 mod namespace_record;
 mod namespaces;
 mod provision;
+mod quota;
 mod records;
 mod registry;
 mod retry;

@@ -5,6 +5,7 @@
 //! | the result of a transaction of several shards is unknown | with the same token, sent up to [`MOST_SENDS`] times | the result is unknown |
 //! | other writers cancel a change of a namespace | tried up to [`MOST_NAMESPACE_TRIES`] times | `Busy` |
 //! | another process has written a config in the meantime | tried up to [`MOST_CONFIG_TRIES`] times | `Busy` |
+//! | another process has written the version record in the meantime | tried up to [`MOST_VERSION_TRIES`] times | `Busy` |
 //! | a batch leaves items unprocessed | sent up to [`MOST_BATCH_SENDS`] times | `Busy` |
 
 use crate::pause;
@@ -18,6 +19,10 @@ pub(super) const MOST_NAMESPACE_TRIES: u32 = 5;
 /// The number of times that a config is read again because another process has written it in the
 /// meantime.
 pub(super) const MOST_CONFIG_TRIES: u32 = 10;
+
+/// The number of times that the version record is read again because another process has written
+/// it in the meantime.
+pub(super) const MOST_VERSION_TRIES: u32 = 3;
 
 /// The number of times that a batch is sent before it counts as failed.
 pub(super) const MOST_BATCH_SENDS: u32 = 12;

@@ -10,7 +10,7 @@ use super::{
 use crate::{model::VersionRecord, store::StoreError};
 
 const SCHEMA_VERSION: &str = "schema_version";
-const CLIENT_MIN_VERSION: &str = "client_min_version";
+pub(super) const CLIENT_MIN_VERSION: &str = "client_min_version";
 const LAMBDA_VERSION: &str = "lambda_version";
 const UPDATED_AT: &str = "updated_at";
 const UPDATED_BY: &str = "updated_by";

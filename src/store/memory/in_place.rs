@@ -138,7 +138,8 @@ impl Entry {
     }
 
     /// Takes `amount` from the only limit, as [`spend`](Self::spend). Returns the millitokens that
-    /// are left, or the denial. `None` if there are several limits or if the store has records.
+    /// are left, or the denial. `None` if there are several limits, if the limit is a quota, or if
+    /// the store has records.
     ///
     /// Not inlined: the result fits into registers, and the caller stays small.
     #[inline(never)]
@@ -148,7 +149,7 @@ impl Entry {
         limits: &Limits,
         amount: i64,
     ) -> Option<Result<i64, Box<Denied>>> {
-        if limits.len() != 1 || home.has_records() {
+        if limits.len() != 1 || home.has_records() || limits.have_a_quota() {
             return None;
         }
         let now = home.now();
@@ -222,19 +223,27 @@ impl Entry {
     }
 
     /// Settles differences (millitokens, in the order of the limits). A positive difference takes
-    /// more and may make the level negative. A negative difference gives back, up to the capacity.
-    pub(crate) fn settle(&self, home: &Home, limits: &Limits, differences: &[i64], now: i64) {
+    /// more and may make the level negative. A negative difference gives back, up to the capacity,
+    /// and to a quota only in its period of `periods`.
+    pub(crate) fn settle(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        differences: &[i64],
+        periods: &[i64],
+        now: i64,
+    ) {
         let mut slot = self.lock();
         match &mut slot.bucket {
             Some(state) => {
                 state.refill(now);
-                state.settle(limits, differences);
+                state.settle(limits, differences, periods);
             }
             // The bucket was deleted in the meantime. The used tokens are charged nevertheless.
             None if differences.iter().any(|difference| *difference > 0) => {
                 self.bucket(home, &mut slot, limits, now)
                     .0
-                    .settle(limits, differences);
+                    .settle(limits, differences, periods);
             }
             None => {}
         }
@@ -242,6 +251,13 @@ impl Entry {
         if differences.iter().any(|difference| *difference < 0) {
             home.hurry(self.key());
         }
+    }
+
+    /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
+    pub(crate) fn periods(&self, limits: &Limits) -> Vec<i64> {
+        let slot = self.lock();
+        let state = slot.bucket.as_ref();
+        state.map_or_else(Vec::new, |state| state.periods(limits))
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`.

@@ -10,6 +10,8 @@ pub(super) struct LimitLevel {
     pub(super) level: Level,
     /// Net consumption, millitokens.
     pub(super) consumed: i64,
+    /// The end of a quota's period: epoch ms. 0 for a token bucket.
+    pub(super) ends_at: i64,
 }
 
 /// The levels, in the order of the schema's limits. Most buckets have one limit. Its level is

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::recent::Recent;
-use crate::model::{Limit, LimitName, Limits, Parameters, RefillRule};
+use super::{levels::LimitLevel, recent::Recent};
+use crate::model::{Level, Limit, LimitName, Limits, Parameters, RefillRule, Renewal};
 
 /// The limits of a bucket.
 #[derive(Debug)]
@@ -22,13 +22,57 @@ pub(super) struct LimitSchema {
     pub(super) name: LimitName,
     pub(super) parameters: Parameters,
     pub(super) rule: RefillRule,
+    /// The periods of a quota.
+    pub(super) renewal: Option<Renewal>,
 }
 
 impl LimitSchema {
-    /// Returns the rule by which the limit refills at `_now` (epoch ms).
+    /// Returns the rule of the limit at `now` if its period ends at `ends_at` (epoch ms).
     #[inline]
-    pub(super) fn rule_at(&self, _now: i64) -> RefillRule {
-        self.rule
+    pub(super) fn rule_at(&self, now: i64, ends_at: i64) -> RefillRule {
+        match &self.renewal {
+            None => self.rule,
+            Some(renewal) => {
+                let left = ends_at.saturating_sub(now).max(0);
+                RefillRule::quota(self.rule.capacity(), renewal.cycle(), left)
+            }
+        }
+    }
+
+    /// Returns the limit's level at `now` (epoch ms), `age` ms after it was `held`. A session
+    /// begins only when something is taken.
+    #[inline]
+    pub(super) fn refill(&self, held: &mut LimitLevel, age: i64, now: i64) {
+        match &self.renewal {
+            None => held.level = self.rule.refill(held.level, age),
+            Some(renewal) => self.renew(renewal, held, now),
+        }
+    }
+
+    #[cold]
+    fn renew(&self, renewal: &Renewal, held: &mut LimitLevel, now: i64) {
+        if held.ends_at > now {
+            return;
+        }
+        held.level = Level::new(self.rule.capacity(), 0);
+        if let Renewal::Calendar(calendar) = renewal {
+            held.ends_at = calendar.end_after(now);
+        }
+    }
+
+    /// Begins a session at `now` (epoch ms) if the last one has ended.
+    #[inline]
+    pub(super) fn open(&self, held: &mut LimitLevel, now: i64) {
+        if let Some(Renewal::Session(length)) = self.renewal
+            && held.ends_at <= now
+        {
+            held.ends_at = now.saturating_add(length);
+        }
+    }
+
+    /// Returns `true` if it is this limit.
+    pub(super) fn is(&self, limit: &Limit) -> bool {
+        self.parameters == Parameters::from(limit) && self.renewal.as_ref() == limit.renewal()
     }
 }
 
@@ -39,6 +83,7 @@ impl From<&Limit> for LimitSchema {
             name: limit.name().clone(),
             parameters,
             rule: parameters.whole(),
+            renewal: limit.renewal().cloned(),
         }
     }
 }
@@ -70,7 +115,7 @@ impl Schema {
         limits
             .iter()
             .any(|limit| match self.position(limit.name()) {
-                Some(index) => self.known[index].parameters != Parameters::from(limit),
+                Some(index) => !self.known[index].is(limit),
                 None => true,
             })
     }

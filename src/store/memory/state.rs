@@ -9,15 +9,16 @@ use super::{
     levels::{Levels, LimitLevel},
     schema::{LimitSchema, Schema, Schemas},
 };
-use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, plan};
+use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, Period, Renewal, plan};
 
 /// An amount that is requested from one limit, and the receiver of the level after a grant.
 pub(crate) trait Spend {
     /// Returns the requested amount, millitokens.
     fn amount(&self) -> i64;
 
-    /// Receives the millitokens that are left.
-    fn leave(&mut self, left: i64);
+    /// Receives the millitokens that are left, and the end of the quota's period that was charged:
+    /// epoch ms, 0 for a token bucket.
+    fn leave(&mut self, left: i64, period: i64);
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ impl CompactState {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
         for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
-            held.level = known.rule_at(now).refill(held.level, age);
+            known.refill(held, age, now);
         }
     }
 
@@ -71,22 +72,23 @@ impl CompactState {
         for limit in limits.iter() {
             let wanted = LimitSchema::from(limit);
             let held = match self.schema.position(limit.name()) {
-                Some(index) if self.schema.known()[index].parameters == wanted.parameters => {
+                Some(index) if self.schema.known()[index].is(limit) => {
                     known.push(self.schema.known()[index].clone());
                     levels.push(own(index));
                     continue;
                 }
                 Some(index) => {
-                    let LimitLevel { level, consumed } = own(index);
-                    let tokens = level
-                        .tokens
-                        .min(wanted.rule_at(self.refilled_at).capacity());
+                    let LimitLevel {
+                        level, consumed, ..
+                    } = own(index);
+                    let new = full(&wanted, self.refilled_at);
                     LimitLevel {
                         level: Level {
-                            tokens,
+                            tokens: level.tokens.min(new.level.tokens),
                             remainder: 0,
                         },
                         consumed,
+                        ends_at: new.ends_at,
                     }
                 }
                 None => full(&wanted, self.refilled_at),
@@ -113,6 +115,11 @@ impl CompactState {
         if amount > 0 && held.level.tokens < amount {
             return None;
         }
+        if amount > 0
+            && let Some(known) = self.schema.known().get(place)
+        {
+            known.open(held, self.refilled_at);
+        }
         held.level.tokens = held.level.tokens.saturating_sub(amount);
         held.consumed = held.consumed.saturating_add(amount);
         Some(held.level.tokens)
@@ -132,13 +139,18 @@ impl CompactState {
             }
         }
         for (index, spend) in spends.iter_mut().enumerate() {
-            if let Some(held) = places
-                .at(limits, index)
-                .and_then(|place| self.levels.get_mut(place))
+            let Some(place) = places.at(limits, index) else {
+                continue;
+            };
+            if let (Some(known), Some(held)) =
+                (self.schema.known().get(place), self.levels.get_mut(place))
             {
+                if spend.amount() > 0 {
+                    known.open(held, self.refilled_at);
+                }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
-                spend.leave(held.level.tokens);
+                spend.leave(held.level.tokens, held.ends_at);
             }
         }
         true
@@ -175,12 +187,15 @@ impl CompactState {
             else {
                 continue;
             };
+            if spend.amount() > 0 {
+                known.open(held, self.refilled_at);
+            }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
-            spend.leave(held.level.tokens);
+            spend.leave(held.level.tokens, held.ends_at);
             let owes = spend.amount() > 0 && held.level.tokens < 0;
             if let Some(wait) = known
-                .rule_at(self.refilled_at)
+                .rule_at(self.refilled_at, held.ends_at)
                 .wait(held.level, 0)
                 .filter(|_| owes)
             {
@@ -191,10 +206,10 @@ impl CompactState {
     }
 
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled
-    /// first.
-    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64]) {
+    /// first. A quota gets nothing back unless its period is that in `periods`.
+    pub(super) fn settle(&mut self, limits: &Limits, differences: &[i64], periods: &[i64]) {
         let places = LimitIndexes::of(&self.schema, limits);
-        for (index, difference) in differences.iter().enumerate() {
+        for (index, (difference, period)) in differences.iter().zip(periods).enumerate() {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
@@ -203,15 +218,29 @@ impl CompactState {
             else {
                 continue;
             };
+            if *difference > 0 {
+                known.open(held, self.refilled_at);
+            } else if known.renewal.is_some() && held.ends_at != *period {
+                continue;
+            }
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
             held.level.tokens = if *difference < 0 {
-                tokens.min(known.rule_at(self.refilled_at).capacity())
+                tokens.min(known.rule.capacity())
             } else {
                 tokens
             };
             held.consumed = held.consumed.saturating_add(*difference);
         }
+    }
+
+    /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
+    pub(super) fn periods(&self, limits: &Limits) -> Vec<i64> {
+        let places = LimitIndexes::of(&self.schema, limits);
+        let end = |index| Some(self.levels.get(places.at(limits, index)?)?.ends_at);
+        (0..limits.len())
+            .map(|index| end(index).unwrap_or(0))
+            .collect()
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill
@@ -231,7 +260,7 @@ impl CompactState {
             let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
             Some(plan::status(
                 limit,
-                known.rule_at(now),
+                known.rule_at(now, held.ends_at),
                 held.level,
                 amount,
                 ahead,
@@ -253,7 +282,7 @@ impl CompactState {
             .iter()
             .zip(self.levels.iter())
             .map(|(known, held)| {
-                let rule = known.rule_at(self.refilled_at);
+                let rule = known.rule_at(self.refilled_at, held.ends_at);
                 rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
             });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
@@ -278,14 +307,22 @@ impl CompactState {
                     name,
                     parameters,
                     rule,
+                    renewal,
                 } = known.clone();
-                let LimitLevel { level, consumed } = *held;
+                let LimitLevel {
+                    level,
+                    consumed,
+                    ends_at,
+                } = *held;
+                let period =
+                    renewal.map(|renewal| Period::at(renewal, self.refilled_at).with_end(ends_at));
                 LimitState {
                     name,
                     parameters,
                     rule,
                     level,
                     consumed,
+                    period: period.map(Box::new),
                 }
             });
         bucket.limits = limits.collect();
@@ -301,14 +338,24 @@ impl CompactState {
             rule,
             level,
             consumed,
+            period,
         } in std::mem::take(&mut bucket.limits)
         {
+            let (renewal, ends_at) = match period {
+                None => (None, 0),
+                Some(period) => (Some(period.renewal), period.ends_at),
+            };
             known.push(LimitSchema {
                 name,
                 parameters,
                 rule,
+                renewal,
             });
-            levels.push(LimitLevel { level, consumed });
+            levels.push(LimitLevel {
+                level,
+                consumed,
+                ends_at,
+            });
         }
         let schema = schemas.schema(None, known);
         Self {
@@ -322,10 +369,15 @@ impl CompactState {
 fn full(known: &LimitSchema, now: i64) -> LimitLevel {
     LimitLevel {
         level: Level {
-            tokens: known.rule_at(now).capacity(),
+            tokens: known.rule.capacity(),
             remainder: 0,
         },
         consumed: 0,
+        ends_at: match &known.renewal {
+            // A session begins when something is taken.
+            None | Some(Renewal::Session(_)) => 0,
+            Some(calendar) => calendar.end_after(now),
+        },
     }
 }
 

@@ -16,14 +16,4 @@
 //! | registers namespaces | the same ids; nothing of another namespace | `records` |
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
-//! | floods, or is killed meanwhile | its share; the other client continues | `flood` |
-
-mod buckets;
-mod cascade;
-mod flood;
-mod leases;
-mod mixed;
-mod peer;
-mod records;
-mod same_items;
-mod usage;
+//! | evaluates and decodes schedules | the same answers | `schedules` |

@@ -8,7 +8,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
-use tollgate::{RateLimiter, store::dynamodb::CreateTable};
+use tollgate::{RateLimiter, limiter::RateLimiterBuilder, store::dynamodb::CreateTable};
 
 use crate::engine::{TestEngine, skipped};
 
@@ -156,23 +156,27 @@ impl Table {
     }
 }
 
+/// Returns the settings of a limiter that writes at once and caches nothing.
+pub(super) fn settings() -> RateLimiterBuilder {
+    let deadline = Duration::from_secs(20);
+    let settings = RateLimiter::builder()
+        .deadline(deadline)
+        .store_deadline(deadline);
+    settings
+        .flush_after(Duration::ZERO)
+        .config_ttl(Duration::ZERO)
+        .deny_from_memory(Duration::ZERO)
+}
+
 /// Creates a limiter of ours that writes at once and caches nothing.
 pub(super) async fn limiter(
     engine: &TestEngine,
     namespace: &str,
     mixed: Option<bool>,
 ) -> RateLimiter {
-    let deadline = Duration::from_secs(20);
-    let settings = RateLimiter::builder()
-        .deadline(deadline)
-        .store_deadline(deadline);
-    let settings = settings
-        .flush_after(Duration::ZERO)
-        .config_ttl(Duration::ZERO)
-        .deny_from_memory(Duration::ZERO);
     let settings = match mixed {
-        Some(mixed) => settings.mixed_fleet(mixed),
-        None => settings,
+        Some(mixed) => settings().mixed_fleet(mixed),
+        None => settings(),
     };
     let open = RateLimiter::open()
         .stack(STACK)

@@ -97,6 +97,17 @@ impl Fixture {
         }
     }
 
+    /// Opens a limiter over the same buckets, as another process would. Buckets in memory have one
+    /// limiter.
+    pub(super) async fn another(&self) -> RateLimiter {
+        let settings = settings(&self.clock).deny_from_memory(Duration::ZERO);
+        match &self.buckets {
+            Buckets::InMemory(_) => self.limiter.clone(),
+            Buckets::Gated(store) => settings.build_shared(store.clone()).unwrap(),
+            Buckets::DynamoDb(table) => table.limiter(settings).await,
+        }
+    }
+
     /// Returns the millitokens of a limit in a bucket, and its consumption counter.
     pub(super) async fn raw(&self, entity: &str, resource: &str, limit: &str) -> (i64, i64) {
         let state = match &self.buckets {

@@ -125,6 +125,30 @@ async fn the_least_and_the_greatest_settings_work() {
     }
 }
 
+/// An image that a refused write has shown decides the requests that wait for it. It denied the
+/// next request too, however old it was.
+#[tokio::test]
+async fn a_denial_of_before_denies_no_later_request() {
+    let store = Arc::new(MemoryStore::new());
+    let limiter = || {
+        let settings = RateLimiter::builder().deny_from_memory(Duration::ZERO);
+        let limiter = settings
+            .flush_after(Duration::ZERO)
+            .build_shared(store.clone());
+        limiter.unwrap()
+    };
+    let (one, other) = (limiter(), limiter());
+    let ask = |limiter: &RateLimiter| {
+        let acquire = limiter.acquire("user", "api");
+        acquire.limits(Limit::per_day("rpd", 2)).into_future()
+    };
+    ask(&one).await.unwrap().commit().await.unwrap();
+    let lease = ask(&other).await.unwrap();
+    assert!(matches!(ask(&one).await, Err(Error::Denied(_))));
+    lease.rollback().await.unwrap();
+    ask(&one).await.unwrap().commit().await.unwrap();
+}
+
 /// With room for one bucket, a limiter still remembers the bucket that was used last: it denies
 /// from memory.
 #[tokio::test]

@@ -55,11 +55,14 @@ impl ListFields {
         [RATE_LIMIT, RATE_LIMIT_POLICY]
     }
 
-    /// Returns the fields of a policy that has one limit; `None` for other policies.
+    /// Returns the fields of a policy that has one limit; `None` for other policies, and for a
+    /// quota, whose reset depends on the calendar.
     pub(crate) fn one_limit(&self) -> Option<OneLimitFields> {
         let own = self.own.as_ref()?;
         match (&own.limits[..], &own.each[..]) {
-            ([limit], [policy]) => Some(OneLimitFields::new(limit, policy.clone())),
+            ([limit], [policy]) if !limit.is_quota() => {
+                Some(OneLimitFields::new(limit, policy.clone()))
+            }
             _ => None,
         }
     }

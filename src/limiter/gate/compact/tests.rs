@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use crate::{
     limiter::{gate::compact::*, terms::ConfigVersion},
-    model::{EntityId, LimitState, Parameters, Pressure, WriteId},
+    model::{EntityId, LimitState, Parameters, Period, Pressure, Renewal, WriteId},
 };
 
 fn level(random: &mut fastrand::Rng) -> Level {
@@ -30,9 +32,18 @@ fn bucket(random: &mut fastrand::Rng) -> BucketState {
         )
         .unwrap();
         let name = format!("limit-{number}").parse().unwrap();
-        bucket.limits.push(
-            LimitState::new(name, parameters, (0, 1), level(random), random.i64(..)).unwrap(),
-        );
+        let mut level = level(random);
+        let period = random.bool().then(|| {
+            level.remainder = 0;
+            Period::at(Renewal::Session(18_000_000), 0).with_end(random.i64(..))
+        });
+        let limit = LimitState::new(name, parameters, (0, 1), level, random.i64(..)).unwrap();
+        bucket.limits.push(limit.with_period(period));
+    }
+    match random.u8(..4) {
+        0 => {}
+        1 => bucket.set_valid_until(Some(random.i64(0..))),
+        _ => bucket.set_valid_until(bucket.first_end()),
     }
     if random.bool() {
         let rule = Parameters::new(1_000_000, 1_000_000, 1_000)
@@ -102,6 +113,32 @@ fn a_compact_image_keeps_everything_that_decides() {
             (after, before) => panic!("{before:?} has become {after:?}"),
         }
     }
+}
+
+/// Sessions begin at any time. Buckets whose sessions end at different times are of one kind.
+#[test]
+fn buckets_with_sessions_share_what_they_have_in_common() {
+    let interner = Interner::default();
+    let image = |end: i64| {
+        let name = "session".parse().unwrap();
+        let quota = Parameters::new(1000, 0, 1000).unwrap();
+        let level = Level::new(400, 0);
+        let limit = LimitState::new(name, quota, (0, 1), level, 0).unwrap();
+        let period = Period::at(Renewal::Session(18_000_000), 0).with_end(end);
+        let mut bucket = BucketState::new(5);
+        bucket.limits.push(limit.with_period(Some(period)));
+        bucket.set_valid_until(Some(end));
+        let state = GateState {
+            seen: Seen::Present(bucket),
+            ..GateState::default()
+        };
+        CompactImage::of(state, None, &interner)
+    };
+    let (one, other) = (image(1_000_000), image(2_000_000));
+    assert!(Arc::ptr_eq(
+        one.kind.as_ref().unwrap(),
+        other.kind.as_ref().unwrap()
+    ));
 }
 
 #[test]

@@ -101,8 +101,8 @@ async fn write_all(gate: Arc<Gate>) {
                         gate.learn(bucket.as_ref());
                         let mut state = gate.lock();
                         gate.miss(&state, bucket.as_ref());
-                        state.was_shown(bucket, gate.context.now());
                         state.put_back(batch);
+                        state.was_shown(bucket, gate.context.now());
                     }
                     Err(error) if error.is_busy() && refusals < MOST_REFUSALS => {
                         refusals += 1;

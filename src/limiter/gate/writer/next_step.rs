@@ -61,6 +61,9 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
+        if gate.shard_count() > 1 {
+            state.refuse_quotas(&mut denied);
+        }
         let next = state.next(now, trusted_for, &mut denied);
         let next = match next {
             None => NextStep::Nothing,

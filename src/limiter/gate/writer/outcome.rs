@@ -91,8 +91,8 @@ pub(super) fn refuse(
         ),
         None => state.others.forget(),
     }
-    state.was_shown(bucket, time);
     state.put_back(batch);
+    state.was_shown(bucket, time);
     drop(state);
     for (waiter, decision) in decisions {
         waiter.answer(decision);
@@ -216,8 +216,9 @@ pub(super) fn apply(
             } else {
                 GateGrant::new
             };
-            let grant =
-                grant(gate.clone(), waiter.limits, waiter.amounts, left).starting_at(starts_at);
+            let grant = grant(gate.clone(), waiter.limits, waiter.amounts, left)
+                .starting_at(starts_at)
+                .in_periods_of(&bucket);
             (
                 waiter.reply,
                 waiter.until,

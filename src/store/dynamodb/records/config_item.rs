@@ -1,6 +1,6 @@
-//! The item of a config: the limits of a scope in tokens and seconds.
+//! The item of a config: the limits of a scope, its flags, and the attributes that name the scope.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 
@@ -10,20 +10,18 @@ use super::{
             ALL_RESOURCES, CASCADE, DISABLED, ENTITY_ID, INDEX_KEYS, PK, RESOURCE, SK, config_key,
             entities_with_config_key,
         },
-        expression::{Expression, number, text},
+        expression::{Expression, text},
     },
-    batch::{Item, corrupt, unbuildable},
+    batch::{Item, unbuildable},
+    config_limit,
 };
 use crate::{
-    model::{ConfigScope, Limit, StoredConfig, StoredOnUnavailable},
-    store::{StoreError, StoreErrorKind},
+    model::{ConfigScope, StoredConfig, StoredOnUnavailable},
+    store::StoreError,
 };
 
 const VERSION: &str = "config_version";
 const ON_UNAVAILABLE: &str = "on_unavailable";
-
-/// The attribute suffixes of a limit in a config.
-const FIELDS: [&str; 3] = ["cp", "ra", "rp"];
 
 /// Returns the key of a scope's config.
 pub(super) fn key(namespace: &str, scope: &ConfigScope) -> Item {
@@ -32,18 +30,7 @@ pub(super) fn key(namespace: &str, scope: &ConfigScope) -> Item {
 }
 
 pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
-    let mut limits = Vec::new();
-    let mut not_understood = None;
-    for (attribute, value) in item {
-        if let Some(name) = attribute
-            .strip_prefix("l_")
-            .and_then(|rest| rest.strip_suffix("_cp"))
-        {
-            limits.push(limit(item, name)?);
-        } else if changes_meaning(attribute, value) {
-            not_understood = not_understood.max(Some(attribute.clone()));
-        }
-    }
+    let (limits, not_understood) = config_limit::decode(item)?;
     let mut config = StoredConfig::new(limits);
     config.not_understood = not_understood;
     config.disabled = match item.get(DISABLED) {
@@ -61,35 +48,6 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
         _ => None,
     };
     Ok(config)
-}
-
-/// Returns `true` if an attribute of a newer peer changes the meaning of the limits: a schedule, or
-/// a limit with session windows.
-fn changes_meaning(attribute: &str, value: &AttributeValue) -> bool {
-    let unscheduled = matches!(value, AttributeValue::S(text) if text == "-");
-    let scheduled = attribute.starts_with("l_")
-        && (attribute.ends_with("_sched") || attribute.ends_with("_rsched"));
-    (scheduled && !unscheduled) || (attribute.starts_with("w_") && attribute.ends_with("_cp"))
-}
-
-fn limit(item: &Item, name: &str) -> Result<Limit, StoreError> {
-    let read = |field: &str| -> Result<u64, StoreError> {
-        match item.get(&limit_attribute(name, field)) {
-            Some(AttributeValue::N(number)) => number.parse().map_err(|_| corrupt(name)),
-            _ => Err(corrupt(name)),
-        }
-    };
-    Limit::new(
-        name,
-        read("cp")?,
-        read("ra")?,
-        Duration::from_secs(read("rp")?),
-    )
-    .map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))
-}
-
-fn limit_attribute(name: &str, field: &str) -> String {
-    format!("l_{name}_{field}")
 }
 
 /// Returns the write that stores `config`, on condition that the item is still as it was read.
@@ -112,55 +70,13 @@ pub(super) fn write(
         Some(StoredOnUnavailable::Block) => expression.set(ON_UNAVAILABLE, text("block")),
         None => expression.remove(ON_UNAVAILABLE),
     }
-    for limit in &config.limits {
-        for (field, value) in FIELDS.into_iter().zip(fields(limit)?) {
-            expression.set(
-                &limit_attribute(limit.name().as_str(), field),
-                number(value),
-            );
-        }
-    }
-    for attribute in known.into_iter().flat_map(|item| item.keys()) {
-        if is_gone(attribute, config) {
-            expression.remove(attribute);
-        }
-    }
+    config_limit::write(&mut expression, &config.limits, known)?;
     for (attribute, value) in own_attributes(namespace, scope) {
         expression.set(attribute, text(value));
     }
     expression
         .into_action(table, key(namespace, scope))
         .map_err(unbuildable)
-}
-
-/// Returns capacity and refill amount in tokens, and the period in seconds.
-fn fields(limit: &Limit) -> Result<[i64; 3], StoreError> {
-    if limit.refill_period().subsec_nanos() != 0 {
-        let message = format!(
-            "the refill period of {} must be whole seconds",
-            limit.name()
-        );
-        return Err(StoreError::new(StoreErrorKind::Rejected, message));
-    }
-    let numbers = [
-        limit.capacity(),
-        limit.refill_amount(),
-        limit.refill_period().as_secs(),
-    ];
-    // The numbers have at most fifteen digits.
-    Ok(numbers.map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
-}
-
-/// Returns `true` if the attribute belongs to a limit that the config does not have, or to a
-/// schedule.
-fn is_gone(attribute: &str, config: &StoredConfig) -> bool {
-    let of_a_limit = attribute.starts_with("l_") || attribute.starts_with("w_");
-    let kept = config.limits.iter().any(|limit| {
-        FIELDS
-            .into_iter()
-            .any(|field| attribute == limit_attribute(limit.name().as_str(), field))
-    });
-    of_a_limit && !kept
 }
 
 /// Returns the item's attributes that name its scope and its index keys.

@@ -15,6 +15,7 @@ use super::{
         retry::{MOST_CONFIG_TRIES, before_change},
     },
     batch::{Item, unbuildable},
+    client_version,
     config_item::{key, resource_word, write},
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) async fn put(
     scope: &ConfigScope,
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
+    client_version::require_for(client, table, config).await?;
     for attempt in 0..MOST_CONFIG_TRIES {
         before_change(attempt).await;
         let known = get(client, table, namespace, scope).await?;

@@ -12,7 +12,9 @@
 
 mod audit;
 mod batch;
+mod client_version;
 mod config_item;
+mod config_limit;
 mod configs;
 mod deletion;
 mod entities;

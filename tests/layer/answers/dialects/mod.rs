@@ -4,6 +4,7 @@ mod anthropic;
 mod existing_headers;
 mod ietf_drafts;
 mod open_ai;
+mod quotas;
 mod valid_policies;
 mod x_rate_limit;
 

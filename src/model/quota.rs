@@ -1,0 +1,282 @@
+//! Quotas: limits whose tokens all come back at once, when a period ends.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use super::{InvalidSchedule, Limit, Parameters, ResetSchedule};
+
+/// The most times that the search for an edge begins anew. The rarest edges, those of the 29th of
+/// February, are at most eight years apart, and one search covers a year.
+const MOST_SEARCHES: usize = 10;
+
+/// The number of calendars that are remembered after they were decoded.
+const MOST_DECODED: usize = 1024;
+
+/// The number of periods of which the most frequent length is the usual one.
+const SAMPLES: usize = 15;
+
+/// The time after which these periods begin: 2024-01-01, 00:00 in UTC.
+const SAMPLED_FROM: i64 = 1_704_067_200_000;
+
+/// The periods of a quota.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Renewal {
+    /// Periods begin at the edges of a calendar.
+    Calendar(Calendar),
+    /// A period begins with the first request after the end of the last one, and lasts for this
+    /// number of milliseconds.
+    Session(i64),
+}
+
+impl Renewal {
+    /// Returns the end of the period that contains `time`, or that begins at `time`: epoch ms.
+    pub fn end_after(&self, time: i64) -> i64 {
+        match self {
+            Self::Calendar(calendar) => calendar.end_after(time),
+            Self::Session(length) => time.saturating_add(*length),
+        }
+    }
+
+    /// Returns the calendar; `None` for sessions.
+    pub fn calendar(&self) -> Option<&Calendar> {
+        match self {
+            Self::Calendar(calendar) => Some(calendar),
+            Self::Session(_) => None,
+        }
+    }
+
+    /// Returns the length of a session, or the [cycle](ResetSchedule::shortest_cycle) of a calendar,
+    /// ms. A calendar with several edges in a cycle has shorter periods.
+    pub(crate) fn cycle(&self) -> i64 {
+        match self {
+            Self::Calendar(calendar) => calendar.schedule().shortest_cycle(),
+            Self::Session(length) => *length,
+        }
+    }
+
+    /// Returns the length of a session, or of most periods of a calendar: ms. Months have 31 days.
+    pub fn usual_length(&self) -> i64 {
+        match self {
+            Self::Calendar(calendar) => calendar.usual_length(),
+            Self::Session(length) => *length,
+        }
+    }
+}
+
+/// A reset schedule that remembers the last period. Clones share it.
+#[derive(Clone)]
+pub struct Calendar(Arc<CalendarState>);
+
+struct CalendarState {
+    schedule: ResetSchedule,
+    compact: Box<str>,
+    /// A time in the last period that was asked for, and the period's end. Epoch ms.
+    last: Mutex<(i64, i64)>,
+    usual_length: OnceLock<i64>,
+}
+
+impl Calendar {
+    /// Returns the calendar of a schedule.
+    pub fn new(schedule: ResetSchedule) -> Self {
+        let compact = schedule.encode().into();
+        let last = Mutex::new((0, 0));
+        Self(Arc::new(CalendarState {
+            schedule,
+            compact,
+            last,
+            usual_length: OnceLock::new(),
+        }))
+    }
+
+    /// Decodes the form that a table stores. Buckets with the same calendar share it.
+    ///
+    /// # Errors
+    /// Those of [`ResetSchedule::decode`].
+    pub fn decode(compact: &str, zone: &str) -> Result<Self, InvalidSchedule> {
+        let key = (Box::<str>::from(compact), Box::<str>::from(zone));
+        if let Some(known) = decoded().get(&key) {
+            return Ok(known.clone());
+        }
+        let calendar = ResetSchedule::decode(compact, zone).map(Self::new)?;
+        let mut decoded = decoded();
+        if decoded.len() >= MOST_DECODED {
+            decoded.clear();
+        }
+        decoded.insert(key, calendar.clone());
+        Ok(calendar)
+    }
+
+    /// Returns the schedule.
+    pub fn schedule(&self) -> &ResetSchedule {
+        &self.0.schedule
+    }
+
+    /// Returns the name of the time zone.
+    pub fn zone(&self) -> &str {
+        self.0.schedule.zone()
+    }
+
+    /// Returns the form that a table stores.
+    pub fn compact(&self) -> &str {
+        &self.0.compact
+    }
+
+    /// Returns the first edge after `time`: epoch ms. `i64::MAX` if there is none.
+    pub fn end_after(&self, time: i64) -> i64 {
+        let last = || self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, end) = *last();
+        if (from..end).contains(&time) {
+            return end;
+        }
+        let end = self.search(time);
+        *last() = (time, end);
+        end
+    }
+
+    fn usual_length(&self) -> i64 {
+        *self.0.usual_length.get_or_init(|| {
+            let mut start = self.search(SAMPLED_FROM);
+            let mut lengths: Vec<i64> = (0..SAMPLES)
+                .map(|_| {
+                    let end = self.search(start);
+                    end.saturating_sub(std::mem::replace(&mut start, end))
+                })
+                .collect();
+            lengths.sort_unstable();
+            let count = |length: &&i64| lengths.iter().filter(|other| other == length).count();
+            lengths.iter().max_by_key(count).copied().unwrap_or(0)
+        })
+    }
+
+    fn search(&self, time: i64) -> i64 {
+        let mut from = time;
+        for _ in 0..MOST_SEARCHES {
+            if let Some(edge) = self.0.schedule.next_edge(from) {
+                return edge;
+            }
+            from = self.0.schedule.next_boundary(from);
+        }
+        i64::MAX
+    }
+}
+
+/// The calendars that were decoded, by their compact form and zone.
+type CalendarsByText = HashMap<(Box<str>, Box<str>), Calendar>;
+
+fn decoded() -> MutexGuard<'static, CalendarsByText> {
+    static DECODED: LazyLock<Mutex<CalendarsByText>> = LazyLock::new(Mutex::default);
+    DECODED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PartialEq for Calendar {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.schedule == other.0.schedule
+    }
+}
+
+impl Eq for Calendar {}
+
+impl Hash for Calendar {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.schedule.hash(state);
+    }
+}
+
+impl fmt::Debug for Calendar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.schedule.fmt(f)
+    }
+}
+
+/// The current period of a quota in one bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Period {
+    /// The quota's periods.
+    pub renewal: Renewal,
+    /// The time at which the bucket is full again: epoch ms. It has passed if nobody has charged
+    /// the bucket since.
+    pub ends_at: i64,
+    /// The millitokens that an operator has added for this period alone.
+    pub topped_up: i64,
+    /// The number of times that an operator has reset the quota.
+    pub resets: i64,
+}
+
+impl Period {
+    /// Returns the period that begins at `time`, or that contains it: epoch ms.
+    pub fn at(renewal: Renewal, time: i64) -> Self {
+        Self {
+            ends_at: renewal.end_after(time),
+            renewal,
+            topped_up: 0,
+            resets: 0,
+        }
+    }
+
+    /// Returns the end of the period if it stays, and the bucket's anchor becomes `to` (epoch ms). A
+    /// repair of a wrong anchor changes the period of a calendar.
+    pub(crate) fn end_from(&self, to: i64) -> i64 {
+        match &self.renewal {
+            Renewal::Calendar(calendar) => calendar.end_after(to),
+            Renewal::Session(_) => self.ends_at,
+        }
+    }
+
+    /// Returns `true` if the period has begun: a session begins with the first charge.
+    pub fn is_open(&self) -> bool {
+        self.ends_at > 0
+    }
+
+    /// Returns a number that tells the period from earlier ones, and the time after an operator's
+    /// reset from the time before. Tokens are given back only in the period in which they were
+    /// charged. Calendars have their edges at whole minutes, so the sum of end and resets is unique.
+    pub fn id(&self) -> i64 {
+        self.ends_at.saturating_add(self.resets)
+    }
+
+    /// Returns the same period with another end: epoch ms.
+    #[must_use]
+    pub fn with_end(mut self, ends_at: i64) -> Self {
+        self.ends_at = ends_at;
+        self
+    }
+}
+
+/// The change of a limit's period by a write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeriodChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// A period of the calendar begins. This time is in it: epoch ms.
+    Renews(i64),
+    /// A session begins at this time: epoch ms.
+    Opens(i64),
+    /// The limit gets other periods, or none: it becomes a token bucket.
+    Becomes(Option<Renewal>),
+}
+
+/// The kind and the numbers of a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Definition {
+    /// Its numbers.
+    pub(crate) parameters: Parameters,
+    /// The periods of a quota; `None` for a token bucket.
+    pub(crate) renewal: Option<Renewal>,
+}
+
+impl From<&Limit> for Definition {
+    fn from(limit: &Limit) -> Self {
+        Self {
+            parameters: Parameters::from(limit),
+            renewal: limit.renewal().cloned(),
+        }
+    }
+}

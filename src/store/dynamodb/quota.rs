@@ -1,0 +1,245 @@
+//! Encodes and decodes the periods of quotas: calendars and sessions.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{
+    attributes::{Item, LimitField, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
+    expression::{Expression, number, text},
+};
+use crate::model::{Calendar, Create, Parameters, Period, PeriodChange, Renewal, Update};
+
+/// The attributes of a quota that a token bucket does not have.
+const OF_A_QUOTA: [LimitField; 7] = [
+    LimitField::SessionLength,
+    LimitField::SessionStart,
+    LimitField::SessionApplied,
+    LimitField::SessionMark,
+    LimitField::GrantCount,
+    LimitField::ToppedUp,
+    LimitField::Resets,
+];
+
+/// Returns the period of a limit of an item with the anchor `refilled_at` (epoch ms); `None` if the
+/// limit has neither a calendar nor sessions.
+///
+/// # Errors
+/// The attribute that this crate does not understand.
+pub(super) fn period(
+    item: &Item,
+    limit: &str,
+    parameters: Parameters,
+    refilled_at: i64,
+    shard_count: u32,
+) -> Result<Option<Period>, String> {
+    let attribute = |field| limit_attribute(limit, field);
+    // The attribute with the reset schedule that counts for the limit.
+    let own = || {
+        let own = attribute(LimitField::ResetSchedule);
+        if item.contains_key(&own) {
+            own
+        } else {
+            RESET_SCHEDULE.to_owned()
+        }
+    };
+    if parameters.refill_amount() > 0 {
+        // Nothing refills beside the periods of a quota.
+        let is_set = |value: &AttributeValue| value.as_s().map_or(true, |text| text != NO_SCHEDULE);
+        let session = [LimitField::SessionLength, LimitField::SessionStart].map(attribute);
+        if let Some(session) = session
+            .into_iter()
+            .find(|name| item.get(name).is_some_and(is_set))
+        {
+            return Err(session);
+        }
+        return match schedule(item, limit) {
+            Some(_) => Err(own()),
+            None => Ok(None),
+        };
+    }
+    let number = |field| {
+        let value = item.get(&attribute(field));
+        value
+            .map(|value| whole(value).ok_or_else(|| attribute(field)))
+            .transpose()
+    };
+    // The shards of a quota divide each period by rules of their own.
+    if shard_count > 1 {
+        return Err(attribute(LimitField::GrantCount));
+    }
+    let mut period = match number(LimitField::SessionLength)? {
+        Some(seconds) => {
+            let renewal = Renewal::Session(seconds.saturating_mul(1000));
+            let start = number(LimitField::SessionStart)?;
+            let applied = number(LimitField::SessionApplied)?.unwrap_or(refilled_at);
+            // A session that has not begun, and one whose tokens are still to be granted, begin
+            // with the next charge.
+            let end = start
+                .filter(|start| *start <= applied)
+                .map_or(0, |start| renewal.end_after(start));
+            Period::at(renewal, refilled_at).with_end(end)
+        }
+        None => {
+            let Some(compact) = schedule(item, limit) else {
+                return Ok(None);
+            };
+            let zone = item.get(ZONE).and_then(|zone| zone.as_s().ok());
+            let zone = zone.map_or("UTC", String::as_str);
+            let calendar = Calendar::decode(compact, zone).map_err(|_| own())?;
+            Period::at(Renewal::Calendar(calendar), refilled_at)
+        }
+    };
+    period.topped_up = number(LimitField::ToppedUp)?.unwrap_or(0).max(0);
+    period.resets = number(LimitField::Resets)?.unwrap_or(0).max(0);
+    Ok(Some(period))
+}
+
+/// Returns the reset schedule of a limit: its own or that of the item.
+fn schedule<'a>(item: &'a Item, limit: &str) -> Option<&'a str> {
+    let own = item.get(&limit_attribute(limit, LimitField::ResetSchedule));
+    let schedule = own.or_else(|| item.get(RESET_SCHEDULE))?.as_s().ok()?;
+    (schedule != NO_SCHEDULE).then_some(schedule.as_str())
+}
+
+fn whole(value: &AttributeValue) -> Option<i64> {
+    value.as_n().ok()?.parse().ok()
+}
+
+/// Adds the changes of the limits' periods to an update.
+pub(super) fn update(expression: &mut Expression, update: &Update) {
+    let grants = i64::from(update.shard_count.unwrap_or(1));
+    let anchor = update.anchor.moves_to().unwrap_or(update.now);
+    let mut zone = None;
+    for line in &update.lines {
+        let limit = line.limit.as_str();
+        match &line.period {
+            PeriodChange::Renews(_) => renewed(expression, limit, grants),
+            PeriodChange::Opens(at) => {
+                renewed(expression, limit, grants);
+                opened(expression, limit, *at);
+            }
+            PeriodChange::Becomes(renewal) => {
+                begins(expression, limit, renewal.as_ref(), grants, Some(anchor));
+                zone = zone.or_else(|| zone_of(renewal.as_ref()));
+            }
+            _ => {}
+        }
+    }
+    for new in &update.added {
+        if let Some(period) = &new.period {
+            let start = period.is_open().then_some(anchor);
+            let renewal = Some(&period.renewal);
+            begins(expression, new.limit.as_str(), renewal, grants, start);
+            zone = zone.or_else(|| zone_of(renewal));
+        }
+    }
+    if let Some(zone) = zone {
+        expression.set(ZONE, text(zone));
+    }
+}
+
+/// Grants the whole quota again.
+fn renewed(expression: &mut Expression, limit: &str, grants: i64) {
+    expression.set(
+        &limit_attribute(limit, LimitField::GrantCount),
+        number(grants),
+    );
+    expression.remove(&limit_attribute(limit, LimitField::ToppedUp));
+}
+
+fn opened(expression: &mut Expression, limit: &str, at: i64) {
+    expression.set(
+        &limit_attribute(limit, LimitField::SessionStart),
+        number(at),
+    );
+    expression.set(
+        &limit_attribute(limit, LimitField::SessionApplied),
+        number(at),
+    );
+    expression.remove(&limit_attribute(limit, LimitField::SessionMark));
+}
+
+/// Makes the limit a quota with other periods, or a token bucket. A session begins at `start`: epoch
+/// ms, `None` if it begins with the next charge.
+fn begins(
+    expression: &mut Expression,
+    limit: &str,
+    renewal: Option<&Renewal>,
+    grants: i64,
+    start: Option<i64>,
+) {
+    // The item may have a schedule for all limits that have none of their own.
+    let compact = match renewal {
+        Some(Renewal::Calendar(calendar)) => calendar.compact(),
+        _ => NO_SCHEDULE,
+    };
+    let own = limit_attribute(limit, LimitField::ResetSchedule);
+    expression.set(&own, text(compact));
+    let mut rest = OF_A_QUOTA.to_vec();
+    let mut set = |field, value| {
+        expression.set(&limit_attribute(limit, field), number(value));
+        rest.retain(|other| *other != field);
+    };
+    if renewal.is_some() {
+        set(LimitField::GrantCount, grants);
+    }
+    if let Some(Renewal::Session(length)) = renewal {
+        set(LimitField::SessionLength, length / 1000);
+        if let Some(start) = start {
+            set(LimitField::SessionStart, start);
+            set(LimitField::SessionApplied, start);
+        }
+    }
+    for field in rest {
+        expression.remove(&limit_attribute(limit, field));
+    }
+}
+
+fn zone_of(renewal: Option<&Renewal>) -> Option<&str> {
+    match renewal {
+        Some(Renewal::Calendar(calendar)) => Some(calendar.schedule().zone()),
+        _ => None,
+    }
+}
+
+/// Returns the attributes of the quotas in a new item, as the Python client writes them.
+pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
+    let renewals = || {
+        create
+            .limits
+            .iter()
+            .map(|new| new.period.as_ref().map(|period| &period.renewal))
+    };
+    let calendar = renewals().flatten().find_map(|renewal| match renewal {
+        Renewal::Calendar(calendar) => Some(calendar),
+        Renewal::Session(_) => None,
+    });
+    let mut attributes = Vec::new();
+    if let Some(calendar) = calendar {
+        attributes.push((RESET_SCHEDULE.to_owned(), text(calendar.compact())));
+        attributes.push((ZONE.to_owned(), text(calendar.schedule().zone())));
+    }
+    for new in &create.limits {
+        let mut put = |field, value| {
+            attributes.push((limit_attribute(new.limit.as_str(), field), value));
+        };
+        let renewal = new.period.as_ref().map(|period| &period.renewal);
+        let own = match renewal {
+            Some(Renewal::Calendar(calendar)) => Some(calendar.compact()),
+            _ => None,
+        };
+        if own != calendar.map(Calendar::compact) {
+            put(LimitField::ResetSchedule, text(own.unwrap_or(NO_SCHEDULE)));
+        }
+        if renewal.is_some() {
+            put(LimitField::GrantCount, number(create.shard_count.into()));
+        }
+        if let Some(Renewal::Session(length)) = renewal {
+            put(LimitField::SessionLength, number(length / 1000));
+            if new.period.as_ref().is_some_and(Period::is_open) {
+                put(LimitField::SessionStart, number(create.now));
+                put(LimitField::SessionApplied, number(create.now));
+            }
+        }
+    }
+    attributes
+}

@@ -92,6 +92,7 @@ impl VersionRecord {
     ///
     /// # Errors
     /// [`IncompatibleVersion::NoVersion`].
+    #[cfg(feature = "dynamodb")]
     pub(crate) fn admits_older_than(
         &self,
         version: &'static str,
@@ -107,6 +108,7 @@ impl VersionRecord {
     ///
     /// # Errors
     /// [`IncompatibleVersion::NoVersion`].
+    #[cfg(feature = "dynamodb")]
     pub(crate) fn functions_before(
         &self,
         version: &'static str,

@@ -37,6 +37,7 @@ impl Create {
     }
 
     /// Returns the first end of a quota's period: epoch ms.
+    #[cfg(feature = "dynamodb")]
     pub(crate) fn first_end(&self) -> Option<i64> {
         let periods = self.limits.iter().filter_map(|new| new.period.as_ref());
         periods.map(|period| period.ends_at).min()

@@ -69,20 +69,26 @@ impl Remote {
         Self::exactly(settings.clock(clock()).without_breaker()).await
     }
 
+    /// Opens a limiter over the same table, as another process would.
+    pub(super) async fn another(&self) -> RateLimiter {
+        open(&self.proxy, patient().clock(clock()).without_breaker()).await
+    }
+
     pub(super) async fn exactly(settings: RateLimiterBuilder) -> Self {
         let engine = Engine::start().await;
         let proxy = Proxy::start(engine.address()).await;
-        let limiter = RateLimiter::open()
-            .client(proxy.client())
-            .settings(settings)
-            .await
-            .expect("an open stack");
+        let limiter = open(&proxy, settings).await;
         Self {
             engine,
             proxy,
             limiter,
         }
     }
+}
+
+async fn open(proxy: &Proxy, settings: RateLimiterBuilder) -> RateLimiter {
+    let opening = RateLimiter::open().client(proxy.client());
+    opening.settings(settings).await.expect("an open stack")
 }
 
 /// Returns a policy with `limit` for every `x-user`, on the resource `api`.

@@ -7,6 +7,9 @@ use super::{InvalidName, InvalidSchedule};
 /// The maximum capacity and refill amount, tokens.
 pub(super) const MOST_TOKENS: u64 = 999_999_999_999_999;
 
+/// The longest refill period: 100 years of 365.25 days.
+pub(super) const MAX_PERIOD: Duration = Duration::from_secs(3_155_760_000);
+
 /// The longest session.
 pub(super) const LONGEST_SESSION: Duration = Duration::from_secs(1_000_000_000);
 

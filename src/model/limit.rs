@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    IntoName, InvalidLimit, LimitName, Renewal, invalid_limit::MOST_TOKENS, limit_form::LimitForm,
+    IntoName, InvalidLimit, LimitName, Renewal,
+    invalid_limit::{MAX_PERIOD, MOST_TOKENS},
 };
 
 /// A named limit: a token bucket with capacity (the burst ceiling), refill amount and refill
@@ -42,7 +43,10 @@ use super::{
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "LimitForm", into = "LimitForm")]
+#[serde(
+    try_from = "super::limit_form::LimitForm",
+    into = "super::limit_form::LimitForm"
+)]
 pub struct Limit {
     name: LimitName,
     capacity: u64,
@@ -50,9 +54,6 @@ pub struct Limit {
     refill_period: Duration,
     renewal: Option<Renewal>,
 }
-
-/// 100 years of 365.25 days.
-pub(super) const MAX_PERIOD: Duration = Duration::from_secs(3_155_760_000);
 
 /// The refill period of a quota, which does not refill. The same as in the Python client.
 const QUOTA_PERIOD: Duration = Duration::from_secs(1);

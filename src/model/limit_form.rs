@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Calendar, IntoName, InvalidLimit, Limit, Renewal, ResetSchedule, limit::MAX_PERIOD};
+use super::{
+    Calendar, IntoName, InvalidLimit, Limit, Renewal, ResetSchedule, invalid_limit::MAX_PERIOD,
+};
 
 /// The serialized form of a limit, with the words and units of the Python client.
 #[derive(Serialize, Deserialize)]

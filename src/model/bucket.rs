@@ -4,8 +4,7 @@ use smallvec::SmallVec;
 
 use super::{
     EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags, Refill,
-    RefillRule, WriteId,
-    quota::{Definition, Period, Renewal},
+    RefillRule, WriteId, definition::Definition, period::Period, quota::Renewal,
 };
 
 /// The parent of an entity, as the entity's buckets store it. Python clients use this copy and do

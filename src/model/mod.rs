@@ -15,11 +15,15 @@ mod bucket;
 mod calendar;
 mod config;
 mod cost;
+mod definition;
 mod entity;
 mod health;
+mod invalid_limit;
 mod key;
 mod limit;
+mod limit_form;
 pub mod limit_name;
+mod limit_rule;
 mod limits;
 mod mapping;
 mod milli;
@@ -27,9 +31,11 @@ mod name;
 mod namespace;
 mod now;
 mod parameters;
+mod period;
 #[doc(hidden)]
 pub mod plan;
 mod quota;
+mod quota_builder;
 mod refill;
 mod schedule;
 mod sealed;
@@ -46,8 +52,9 @@ pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, Stored
 pub use cost::Cost;
 pub use entity::Entity;
 pub use health::{BreakerState, Status, StoreStatus};
+pub use invalid_limit::InvalidLimit;
 pub use key::BucketKey;
-pub use limit::{InvalidLimit, Limit, Quota};
+pub use limit::Limit;
 pub use limits::{IntoLimits, InvalidLimits, Limits};
 pub use mapping::UnusableKey;
 pub(crate) use mapping::{canonical, write_network};
@@ -57,7 +64,9 @@ pub use name::{
 };
 pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
 pub use parameters::{InvalidParameters, Parameters};
-pub use quota::{Calendar, Period, PeriodChange, Renewal};
+pub use period::{Period, PeriodChange};
+pub use quota::{Calendar, Renewal};
+pub use quota_builder::Quota;
 pub use refill::{Level, Refill, RefillRule};
 pub use schedule::{
     CompactProblem, CronProblem, InvalidCron, InvalidSchedule, LimitNumbers, ResetSchedule,
@@ -75,10 +84,10 @@ pub use write::{
 };
 
 pub(crate) use calendar::rfc3339;
+pub(crate) use definition::Definition;
 pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};
 pub(crate) use now::ClockReading;
-pub(crate) use quota::Definition;
 pub(crate) use sealed::Sealed;
 #[cfg(feature = "dynamodb")]
 pub(crate) use seconds::from_seconds;

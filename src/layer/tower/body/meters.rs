@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use bytes::Buf;
 
 #[cfg(feature = "usage-body")]
-use super::usage::UsageReader;
+use super::usage::{Ignored, UsageReader};
 use super::{
     event_stream::{EventStream, Part},
     format::Format,
@@ -28,9 +28,6 @@ struct Events {
     stream: EventStream,
     count: u64,
 }
-
-/// The reason why a value in a body is not an amount: a label for metrics, and a text for the log.
-pub(super) type Ignored = (&'static str, &'static str);
 
 /// The most pieces of one frame that are read.
 const MOST_PIECES: usize = 16;

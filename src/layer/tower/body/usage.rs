@@ -4,9 +4,11 @@ use super::{
     event_stream::{EventStream, Part},
     format::Format,
     messages::{Messages, Misfit},
-    meters::Ignored,
 };
 use crate::layer::usage::{Paths, Reader, ReportedAmount, Usage};
+
+/// The reason why a value in a body is not an amount: a label for metrics, and a text for the log.
+pub(super) type Ignored = (&'static str, &'static str);
 
 /// Reads the usage that a body reports.
 pub(super) struct UsageReader {

@@ -9,8 +9,9 @@ use http_body::{Body, Frame};
 use super::{
     findings::{BODY, Findings},
     format::Format,
-    meters::{BodyMeters, Ignored},
+    meters::BodyMeters,
     topping_up::{Last, ToppingUp},
+    usage::Ignored,
 };
 use crate::{
     layer::{Policy, ResponseHead, lease::lease_slot::LeaseSlot, policy::SettlementRules},

@@ -1,0 +1,73 @@
+//! The current period of a quota in a bucket, and its changes.
+
+use super::Renewal;
+
+/// The current period of a quota in one bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Period {
+    /// The quota's periods.
+    pub renewal: Renewal,
+    /// The time at which the bucket is full again: epoch ms. It has passed if nobody has charged
+    /// the bucket since.
+    pub ends_at: i64,
+    /// The millitokens that an operator has added for this period alone.
+    pub topped_up: i64,
+    /// The number of times that an operator has reset the quota.
+    pub resets: i64,
+}
+
+impl Period {
+    /// Returns the period that begins at `time`, or that contains it: epoch ms.
+    pub fn at(renewal: Renewal, time: i64) -> Self {
+        Self {
+            ends_at: renewal.end_after(time),
+            renewal,
+            topped_up: 0,
+            resets: 0,
+        }
+    }
+
+    /// Returns the end of the period if it stays, and the bucket's anchor becomes `to` (epoch ms). A
+    /// repair of a wrong anchor changes the period of a calendar.
+    pub(crate) fn end_from(&self, to: i64) -> i64 {
+        match &self.renewal {
+            Renewal::Calendar(calendar) => calendar.end_after(to),
+            Renewal::Session(_) => self.ends_at,
+        }
+    }
+
+    /// Returns `true` if the period has begun: a session begins with the first charge.
+    pub fn is_open(&self) -> bool {
+        self.ends_at > 0
+    }
+
+    /// Returns a number that tells the period from earlier ones, and the time after an operator's
+    /// reset from the time before. Tokens are given back only in the period in which they were
+    /// charged. Calendars have their edges at whole minutes, so the sum of end and resets is unique.
+    pub fn id(&self) -> i64 {
+        self.ends_at.saturating_add(self.resets)
+    }
+
+    /// Returns the same period with another end: epoch ms.
+    #[must_use]
+    pub fn with_end(mut self, ends_at: i64) -> Self {
+        self.ends_at = ends_at;
+        self
+    }
+}
+
+/// The change of a limit's period by a write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeriodChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// A period of the calendar begins. This time is in it: epoch ms.
+    Renews(i64),
+    /// A session begins at this time: epoch ms.
+    Opens(i64),
+    /// The limit gets other periods, or none: it becomes a token bucket.
+    Becomes(Option<Renewal>),
+}

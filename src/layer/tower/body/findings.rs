@@ -11,6 +11,9 @@ use crate::{
 
 type BodyRules = [(LimitName, Settle)];
 
+/// The reason why a value in a body is not an amount: a label for metrics, and a text for the log.
+pub(super) type Ignored = (&'static str, &'static str);
+
 /// The source of the values, for the log.
 pub(super) const BODY: &str = "the body";
 

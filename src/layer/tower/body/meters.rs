@@ -5,9 +5,10 @@ use std::io::IoSlice;
 use bytes::Buf;
 
 #[cfg(feature = "usage-body")]
-use super::usage::{Ignored, UsageReader};
+use super::usage::UsageReader;
 use super::{
     event_stream::{EventStream, Part},
+    findings::Ignored,
     format::Format,
 };
 use crate::layer::{Settle, policy::SettlementRules, settle::Source};

@@ -2,13 +2,11 @@
 
 use super::{
     event_stream::{EventStream, Part},
+    findings::Ignored,
     format::Format,
     messages::{Messages, Misfit},
 };
 use crate::layer::usage::{Paths, Reader, ReportedAmount, Usage};
-
-/// The reason why a value in a body is not an amount: a label for metrics, and a text for the log.
-pub(super) type Ignored = (&'static str, &'static str);
 
 /// Reads the usage that a body reports.
 pub(super) struct UsageReader {

@@ -7,11 +7,10 @@ use http::{Response, header::CONTENT_LENGTH};
 use http_body::{Body, Frame};
 
 use super::{
-    findings::{BODY, Findings},
+    findings::{BODY, Findings, Ignored},
     format::Format,
     meters::BodyMeters,
     topping_up::{Last, ToppingUp},
-    usage::Ignored,
 };
 use crate::{
     layer::{Policy, ResponseHead, lease::lease_slot::LeaseSlot, policy::SettlementRules},

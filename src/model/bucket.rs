@@ -172,8 +172,10 @@ impl BucketState {
         match renewal {
             None => rule,
             Some(renewal) if known.renewal() == Some(&renewal) => {
-                let left = known.rule_at(now).renewed_in();
-                RefillRule::quota(rule.capacity(), renewal.cycle(), left)
+                let before = known.rule_at(now);
+                let topped_up = before.capacity().saturating_sub(known.rule.capacity());
+                let capacity = rule.capacity().saturating_add(topped_up);
+                RefillRule::quota(capacity, renewal.cycle(), before.renewed_in())
             }
             Some(renewal) => {
                 let left = renewal.end_after(now).saturating_sub(now);
@@ -308,6 +310,12 @@ impl LimitState {
     /// Returns the periods of a quota.
     pub fn renewal(&self) -> Option<&Renewal> {
         self.period.as_ref().map(|period| &period.renewal)
+    }
+
+    /// Returns `true` if the limit is a quota with these periods, and the next one begins now
+    /// (epoch ms): with the new amount, if it changes.
+    pub(crate) fn begins_anew(&self, renewal: Option<&Renewal>, now: i64) -> bool {
+        self.period.is_some() && self.renewal() == renewal && self.rule_at(now).is_renewed()
     }
 
     /// Returns `true` if the limit has this definition.

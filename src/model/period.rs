@@ -42,11 +42,11 @@ impl Period {
         self.ends_at > 0
     }
 
-    /// Returns a number that tells the period from earlier ones, and the time after an operator's
-    /// reset from the time before. Tokens are given back only in the period in which they were
-    /// charged. Calendars have their edges at whole minutes, so the sum of end and resets is unique.
+    /// Returns a number that tells the period from earlier ones and from those of other calendars,
+    /// and the time after an operator's reset from the time before. Tokens are given back only in
+    /// the period in which they were charged.
     pub fn id(&self) -> i64 {
-        self.ends_at.saturating_add(self.resets)
+        self.renewal.id(self.ends_at, self.resets)
     }
 
     /// Returns the same period with another end: epoch ms.

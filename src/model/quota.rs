@@ -9,15 +9,18 @@ use std::{
 
 use super::{InvalidSchedule, ResetSchedule};
 
-/// The most times that the search for an edge begins anew. The rarest edges, those of the 29th of
-/// February, are at most eight years apart, and one search covers a year.
-const MOST_SEARCHES: usize = 10;
+/// The time that the search for an edge covers, ms: 41 years. The rarest edges, those on the 29th
+/// of February if it is a certain day of the week, are at most 40 years apart.
+const MOST_SEARCHED: i64 = 41 * 366 * 86_400_000;
 
 /// The number of calendars that are remembered after they were decoded.
 const MOST_DECODED: usize = 1024;
 
 /// The number of periods of which the most frequent length is the usual one.
 const SAMPLES: usize = 15;
+
+/// A minute, ms.
+const MINUTE: i64 = 60_000;
 
 /// The time after which these periods begin: 2024-01-01, 00:00 in UTC.
 const SAMPLED_FROM: i64 = 1_704_067_200_000;
@@ -39,6 +42,19 @@ impl Renewal {
         match self {
             Self::Calendar(calendar) => calendar.end_after(time),
             Self::Session(length) => time.saturating_add(*length),
+        }
+    }
+
+    /// Returns the [id](Period::id) of the period that ends at `ends_at` (epoch ms), after this
+    /// number of resets.
+    pub(crate) fn id(&self, ends_at: i64, resets: i64) -> i64 {
+        match self {
+            // The edges of calendars are at whole minutes. The rest is free for other things.
+            Self::Calendar(calendar) => {
+                let mark = resets.wrapping_add(calendar.0.mark).rem_euclid(MINUTE);
+                ends_at.saturating_add(mark)
+            }
+            Self::Session(_) => ends_at,
         }
     }
 
@@ -75,6 +91,8 @@ pub struct Calendar(Arc<CalendarState>);
 struct CalendarState {
     schedule: ResetSchedule,
     compact: Box<str>,
+    /// A number that other calendars hardly ever have.
+    mark: i64,
     /// A time in the last period that was asked for, and the period's end. Epoch ms.
     last: Mutex<(i64, i64)>,
     usual_length: OnceLock<i64>,
@@ -83,11 +101,14 @@ struct CalendarState {
 impl Calendar {
     /// Returns the calendar of a schedule.
     pub fn new(schedule: ResetSchedule) -> Self {
-        let compact = schedule.encode().into();
+        let compact: Box<str> = schedule.encode().into();
+        let text = compact.bytes().chain(schedule.zone().bytes());
+        let mark = text.fold(7, |mark: i64, byte| (mark * 31 + i64::from(byte)) % MINUTE);
         let last = Mutex::new((0, 0));
         Self(Arc::new(CalendarState {
             schedule,
             compact,
+            mark,
             last,
             usual_length: OnceLock::new(),
         }))
@@ -155,11 +176,13 @@ impl Calendar {
 
     fn search(&self, time: i64) -> i64 {
         let mut from = time;
-        for _ in 0..MOST_SEARCHES {
-            if let Some(edge) = self.0.schedule.next_edge(from) {
-                return edge;
+        while from.saturating_sub(time) < MOST_SEARCHED {
+            // An expression without an edge in its cycle may have an earlier one after it.
+            let sure = self.0.schedule.next_boundary(from);
+            match self.0.schedule.next_edge(from) {
+                Some(edge) if edge <= sure => return edge,
+                _ => from = sure,
             }
-            from = self.0.schedule.next_boundary(from);
         }
         i64::MAX
     }

@@ -31,9 +31,9 @@ pub struct RefillRule {
     renewed_in: i64,
 }
 
-/// The refill of a quota whose period has ended: more than any capacity, and it forces a write to
-/// move the anchor.
-const RENEWED: i128 = 1 << 62;
+/// The refill of a quota whose period has ended: more than any debt and capacity, and it forces a
+/// write to move the anchor.
+const RENEWED: i128 = 1 << 65;
 
 /// The tokens of a bucket at its last refill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

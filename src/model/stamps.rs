@@ -22,6 +22,8 @@ pub struct PeerFlags {
     /// The limits of which the item has only a part. These limits begin empty, because nobody knows
     /// how much of them was spent.
     pub incomplete: Vec<LimitName>,
+    /// `true` if the item has a reset schedule that counts for every limit without one of its own.
+    pub has_reset_schedule: bool,
 }
 
 impl PeerFlags {

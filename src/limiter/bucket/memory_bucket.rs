@@ -101,6 +101,9 @@ impl MemoryBucket {
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
         let spent = match &context.patience {
+            None if context.is_top_up => entry
+                .spend_more(home, limits, &mut shares, home.now())
+                .map(|()| 0),
             None => entry
                 .spend(home, limits, &mut shares, home.now())
                 .map(|()| 0),

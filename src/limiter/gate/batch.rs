@@ -112,10 +112,22 @@ impl GateState {
         }
     }
 
-    /// Refuses the requests with quotas, because the bucket has several shards.
-    pub(super) fn refuse_quotas(&mut self, denied: &mut Vec<(Waiter, GateDecision)>) {
+    /// Refuses the requests with quotas that the bucket cannot have: if it has several `shards`, or
+    /// another calendar in another time zone.
+    pub(super) fn refuse_quotas(
+        &mut self,
+        shards: u32,
+        now: i64,
+        denied: &mut Vec<(Waiter, GateDecision)>,
+    ) {
+        if !self.queue.iter().any(|waiter| waiter.limits.have_a_quota()) {
+            return;
+        }
         for waiter in std::mem::take(&mut self.queue) {
-            match BucketRefusal::of_shards(&waiter.limits) {
+            let of_shards = || BucketRefusal::of_shards(&waiter.limits).filter(|_| shards > 1);
+            let bucket = self.seen.live(now);
+            let of_zones = |state| BucketRefusal::of_zones(state, &waiter.limits);
+            match of_shards().or_else(|| bucket.and_then(of_zones)) {
                 Some(refusal) => denied.push((waiter, BucketDecision::Refused(refusal))),
                 None => self.queue.push_back(waiter),
             }

@@ -54,7 +54,7 @@ impl Headroom {
             Some(
                 capacity
                     .saturating_sub(gone)
-                    .min(plan::projected(state, known, changes, now).tokens),
+                    .min(plan::projected_as(state, known, limit, changes, now).tokens),
             )
         };
         let left = |limit: &Limit| if bypassed { None } else { left(limit) };

@@ -103,6 +103,10 @@ impl ShardSet<'_> {
             .iter()
             .find_map(|image| BucketRefusal::of(&image.bucket))
             .or_else(of_shards)
+            .or_else(|| {
+                let first = &self.images.first()?.bucket;
+                BucketRefusal::of_zones(first, &self.request.limits)
+            })
     }
 
     /// Returns the shards whose state cannot be used: a wrong clock has set their refill time far

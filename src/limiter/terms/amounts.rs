@@ -103,11 +103,15 @@ impl Spend for LimitShare {
 /// Adds the shares of another grant of the same bucket. Its charge counts as used.
 pub(crate) fn absorb(shares: &mut [LimitShare], more: &[LimitShare]) {
     for (share, more) in shares.iter_mut().zip(more) {
+        // Charges of two periods are not told apart: only the earlier one gets tokens back.
+        share.period = match (share.charged, more.charged) {
+            (0, _) => more.period,
+            (_, 0) => share.period,
+            _ => share.period.min(more.period),
+        };
         share.charged = share.charged.saturating_add(more.charged);
         share.used = share.used.saturating_add(more.charged).min(MOST_USED);
         share.left = more.left;
-        // Charges of two periods are not told apart: only the earlier one gets tokens back.
-        share.period = share.period.min(more.period);
     }
 }
 

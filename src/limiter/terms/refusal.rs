@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    model::{BucketState, Limits},
+    model::{BucketState, Limits, Renewal},
 };
 
 /// The reason why a bucket grants nothing, even if it is full.
@@ -33,5 +33,19 @@ impl BucketRefusal {
     pub(crate) fn of_shards(limits: &Limits) -> Option<Self> {
         let quota = limits.iter().find(|limit| limit.is_quota())?;
         Some(Self::NotUnderstood(format!("b_{}_gc", quota.name())))
+    }
+
+    /// Returns the reason why a bucket with another calendar grants nothing to requests with
+    /// `limits`: the calendars are in two time zones, and an item has one for all of them.
+    pub(crate) fn of_zones(state: &BucketState, limits: &Limits) -> Option<Self> {
+        let zone = |renewal: Option<&Renewal>| Some(renewal?.calendar()?.zone().to_owned());
+        let desired = limits.iter().find_map(|limit| zone(limit.renewal()))?;
+        let others = state
+            .limits
+            .iter()
+            .filter(|known| limits.index(known.name.as_str()).is_none());
+        let mut zones = others.filter_map(|known| zone(known.renewal()));
+        let differs = zones.any(|other| other != desired);
+        differs.then(|| Self::NotUnderstood("sched_tz".to_owned()))
     }
 }

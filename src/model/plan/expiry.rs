@@ -68,15 +68,15 @@ pub(super) fn after(
 /// Returns the time from which a limit counts as unused: epoch seconds. This time is never before
 /// the limit is full, even if its debt is deep, because a bucket that expires comes back full.
 pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
-    let until_full = rule
-        .wait(
-            Level {
-                tokens,
-                remainder: 0,
-            },
-            rule.capacity(),
-        )
-        .unwrap_or(0);
+    let level = Level {
+        tokens,
+        remainder: 0,
+    };
+    let until_full = if rule.is_quota() {
+        rule.renewed_in().max(0)
+    } else {
+        rule.wait(level, rule.capacity()).unwrap_or(0)
+    };
     // Spends that do not change the expiry add up to at most one time to fill.
     let full = until_full.saturating_add(rule.time_to_fill());
     seconds_up(now.saturating_add(full.max(idle(rule))))

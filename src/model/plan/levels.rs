@@ -33,6 +33,25 @@ pub fn projected(
     }
 }
 
+/// Returns the level as [`projected`] does, for a write that changes `limit` to `wanted`.
+pub fn projected_as(
+    state: &BucketState,
+    limit: &LimitState,
+    wanted: &Limit,
+    changes: &LedgerDelta,
+    now: i64,
+) -> Level {
+    let level = projected(state, limit, changes, now);
+    if limit.begins_anew(wanted.renewal(), now) {
+        let more = wanted
+            .rule()
+            .capacity()
+            .saturating_sub(limit.rule_at(now).capacity());
+        return Level::new(level.tokens.saturating_add(more), 0);
+    }
+    level
+}
+
 /// Returns `true` if the image has too few tokens of a limit for the grants in `changes`.
 pub fn is_short(state: &BucketState, changes: &LedgerDelta, now: i64) -> bool {
     !state.is_bypassed(now)
@@ -66,7 +85,7 @@ pub fn statuses(
             let (rule, level) = match known {
                 Some((state, known)) => (
                     state.rule_with(known, limit, now),
-                    projected(state, known, changes, now),
+                    projected_as(state, known, limit, changes, now),
                 ),
                 None => {
                     let rule = limit.rule_at(now);

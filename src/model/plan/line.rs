@@ -104,7 +104,15 @@ impl Rows<'_> {
         let after = new.map_or(rule, |new| {
             self.state.rule_with(known, new.clone(), self.now)
         });
-        let cap = i128::from(after.capacity().min(rule.capacity()));
+        let anew = new.is_some_and(|new| {
+            let at = self.moves_to.unwrap_or(self.now);
+            known.begins_anew(new.renewal.as_ref(), at)
+        });
+        let cap = i128::from(if anew {
+            after.capacity()
+        } else {
+            after.capacity().min(rule.capacity())
+        });
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
@@ -271,10 +279,20 @@ pub(super) fn after(
     at: i64,
 ) -> (RefillRule, i64) {
     let LineAmounts { give, debit, .. } = LineAmounts::of(state, known, change, at);
+    let new_renewal = new.as_ref().and_then(|new| new.renewal.clone());
     let (before, rule) = (
         known.rule_at(at),
         new.map_or(known.rule_at(at), |new| state.rule_with(known, new, at)),
     );
+    // The write begins the calendar's next period.
+    let renewal = new_renewal.as_ref().or(known.renewal());
+    let rule = match renewal.and_then(Renewal::calendar) {
+        Some(calendar) if rule.is_renewed() => {
+            let left = calendar.end_after(at).saturating_sub(at);
+            RefillRule::quota(rule.capacity(), rule.time_to_fill(), left)
+        }
+        _ => rule,
+    };
     let cap = rule.capacity().min(before.capacity());
     let raw = state.due_at(known, at).raw;
     let held = i128::from(known.level.tokens) + raw + give;

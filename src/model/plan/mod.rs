@@ -27,7 +27,9 @@ pub use self::{
     changes::{Change, LedgerDelta},
     create::{create, create_shard},
     desired::{Desired, Others, Peers},
-    levels::{differs, is_short, limits_of, projected, same_parameters, status, statuses},
+    levels::{
+        differs, is_short, limits_of, projected, projected_as, same_parameters, status, statuses,
+    },
     shards::{ShardView, draw, statuses_of_shards},
     update::{take_anyway, take_overdue, update},
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{LedgerDelta, clamp, levels::ahead, projected};
+use super::{LedgerDelta, clamp, levels::ahead, projected_as};
 use crate::model::{
     BucketState, Level, Limit, LimitStatus, MILLI, Owner, RefillRule, whole_tokens,
 };
@@ -98,7 +98,7 @@ fn levels(shards: &[ShardView<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule,
     let level = |(state, changes): &ShardView<'_>| match state.limit(limit.name()) {
         Some(known) => {
             let rule = state.rule_with(known, limit, now);
-            let level = projected(state, known, changes, now);
+            let level = projected_as(state, known, limit, changes, now);
             Some((
                 rule,
                 Level {

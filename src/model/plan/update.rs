@@ -234,6 +234,8 @@ impl Planner<'_> {
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
         update.added = added_limits(state, changes, desired.limits, to);
+        let stamps = state.stamps.as_deref();
+        update.has_reset_schedule = stamps.is_some_and(|stamps| stamps.has_reset_schedule);
         let gone = expiry::after(state, changes, desired, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),

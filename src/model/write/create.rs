@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{NewLimit, WriteId};
-use crate::model::{BucketState, InvalidParameters, ParentLink};
+use crate::model::{BucketState, InvalidParameters, LimitState, ParentLink};
 
 /// Creates a bucket if none exists or if the existing one has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,10 @@ impl Create {
             .map(|new| new.state((shard, self.shard_count)));
         state.limits = limits.collect::<Result<_, _>>()?;
         state.set_valid_until(state.first_end());
+        if let Some(stamps) = &mut state.stamps {
+            let calendar = |known: &LimitState| known.renewal()?.calendar().map(|_| ());
+            stamps.has_reset_schedule = state.limits.iter().find_map(calendar).is_some();
+        }
         Ok(state)
     }
 }

@@ -19,6 +19,8 @@ pub struct Update {
     pub anchor: Anchor,
     pub(crate) lines: SmallVec<[Line; 2]>,
     pub(crate) added: Vec<NewLimit>,
+    /// `true` if the bucket has a reset schedule that would count for added token buckets too.
+    pub(crate) has_reset_schedule: bool,
     /// The change of the internal limit that counts writes.
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
@@ -46,6 +48,7 @@ impl Update {
             anchor: Anchor::Free,
             lines: SmallVec::new(),
             added: Vec::new(),
+            has_reset_schedule: false,
             pressure: None,
             expiry: Expiry::Keep,
             boundary: Boundary::Keep,

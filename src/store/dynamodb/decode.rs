@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
     BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, Item, LAST_WRITE, LimitField, NO_SCHEDULE,
-    OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, SHARD_COUNT, VALID_UNTIL, is_schedule,
-    limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
+    OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, RESET_SCHEDULE, SHARD_COUNT, VALID_UNTIL,
+    is_schedule, limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
 use super::quota;
 use crate::{
@@ -136,6 +136,9 @@ fn stamps(item: &Item) -> Result<PeerFlags, StoreError> {
     stamps.disabled = item.contains_key(DISABLED);
     stamps.bypassed_until = item.get(BYPASS).and_then(time);
     stamps.valid_until = integer(item, VALID_UNTIL)?;
+    stamps.has_reset_schedule = item
+        .get(RESET_SCHEDULE)
+        .is_some_and(|value| !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE));
     Ok(stamps)
 }
 

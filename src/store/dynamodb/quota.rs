@@ -130,6 +130,9 @@ pub(super) fn update(expression: &mut Expression, update: &Update) {
             let renewal = Some(&period.renewal);
             begins(expression, new.limit.as_str(), renewal, grants, start);
             zone = zone.or_else(|| zone_of(renewal));
+        } else if update.has_reset_schedule {
+            let own = limit_attribute(new.limit.as_str(), LimitField::ResetSchedule);
+            expression.set(&own, text(NO_SCHEDULE));
         }
     }
     if let Some(zone) = zone {

@@ -114,6 +114,29 @@ impl Entry {
         self.spend_all_first(home, limits, spends, now)
     }
 
+    /// Takes more for a lease as [`spend`](Self::spend), from the limits as the bucket has them by
+    /// now. They may be newer than those of the lease.
+    pub(crate) fn spend_more(
+        &self,
+        home: &Home,
+        limits: &Limits,
+        spends: &mut [impl Spend],
+        now: i64,
+    ) -> Result<(), Vec<LimitStatus>> {
+        let mut slot = self.lock();
+        let known = slot.bucket.as_mut().filter(|state| state.has_all(limits));
+        let Some(state) = known else {
+            drop(slot);
+            return self.spend(home, limits, spends, now);
+        };
+        state.refill(now);
+        if state.take(limits, spends) {
+            Ok(())
+        } else {
+            Err(state.statuses(limits, spends.iter().map(Spend::amount), now))
+        }
+    }
+
     /// Does the same as [`spend`](Self::spend) for a bucket that is new or has other limits.
     #[cold]
     fn spend_all_first(
@@ -287,10 +310,11 @@ impl Entry {
             })
         };
         let state = slot.bucket.get_or_insert_with(make);
-        state.refill(now);
         let changed = state.differs(limits);
         if changed {
-            home.with_schemas(self.key(), |schemas| state.bring_to(limits, schemas));
+            home.with_schemas(self.key(), |schemas| state.bring_to(limits, schemas, now));
+        } else {
+            state.refill(now);
         }
         (state, changed)
     }

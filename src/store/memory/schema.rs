@@ -60,6 +60,13 @@ impl LimitSchema {
         }
     }
 
+    /// Returns the [id](crate::model::Period::id) of the limit's period; 0 for a token bucket.
+    #[inline]
+    pub(super) fn period_id(&self, held: &LimitLevel) -> i64 {
+        let id = |renewal: &Renewal| renewal.id(held.ends_at, 0);
+        self.renewal.as_ref().map_or(0, id)
+    }
+
     /// Begins a session at `now` (epoch ms) if the last one has ended.
     #[inline]
     pub(super) fn open(&self, held: &mut LimitLevel, now: i64) {

@@ -9,7 +9,9 @@ use super::{
     levels::{Levels, LimitLevel},
     schema::{LimitSchema, Schema, Schemas},
 };
-use crate::model::{BucketState, Level, LimitState, LimitStatus, Limits, Period, Renewal, plan};
+use crate::model::{
+    BucketState, Level, Limit, LimitState, LimitStatus, Limits, Period, Renewal, plan,
+};
 
 /// An amount that is requested from one limit, and the receiver of the level after a grant.
 pub(crate) trait Spend {
@@ -64,8 +66,18 @@ impl CompactState {
         !self.schema.begins_with(limits) && self.schema.differs(limits)
     }
 
-    /// Changes the parameters to those of `limits`. The bucket must be refilled first.
-    pub(super) fn bring_to(&mut self, limits: &Limits, schemas: &Schemas) {
+    /// Returns `true` if the bucket has limits of these names.
+    pub(super) fn has_all(&self, limits: &Limits) -> bool {
+        let has = |limit: &Limit| self.schema.position(limit.name()).is_some();
+        limits.iter().all(has)
+    }
+
+    /// Refills the bucket, and changes the parameters to those of `limits`. A quota whose period
+    /// has ended begins the next one with its new amount.
+    pub(super) fn bring_to(&mut self, limits: &Limits, schemas: &Schemas, now: i64) {
+        let is_over = |held: &LimitLevel| held.ends_at <= now;
+        let over: SmallVec<[bool; 2]> = self.levels.iter().map(is_over).collect();
+        self.refill(now);
         let mut known: SmallVec<[LimitSchema; 1]> = SmallVec::new();
         let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
         let own = |index: usize| self.levels.get(index).copied().unwrap_or_default();
@@ -79,16 +91,32 @@ impl CompactState {
                 }
                 Some(index) => {
                     let LimitLevel {
-                        level, consumed, ..
+                        level,
+                        consumed,
+                        ends_at,
                     } = own(index);
                     let new = full(&wanted, self.refilled_at);
+                    let same = self.schema.known()[index].renewal == wanted.renewal;
+                    let ends_at = match &wanted.renewal {
+                        // The period stays.
+                        Some(_) if same => ends_at,
+                        // The tokens stay until the first session ends.
+                        Some(session @ Renewal::Session(_)) => session.end_after(self.refilled_at),
+                        _ => new.ends_at,
+                    };
+                    let anew = same && wanted.renewal.is_some() && over.get(index) == Some(&true);
+                    let tokens = if anew {
+                        new.level.tokens
+                    } else {
+                        level.tokens.min(new.level.tokens)
+                    };
                     LimitLevel {
                         level: Level {
-                            tokens: level.tokens.min(new.level.tokens),
+                            tokens,
                             remainder: 0,
                         },
                         consumed,
-                        ends_at: new.ends_at,
+                        ends_at,
                     }
                 }
                 None => full(&wanted, self.refilled_at),
@@ -150,7 +178,7 @@ impl CompactState {
                 }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
-                spend.leave(held.level.tokens, held.ends_at);
+                spend.leave(held.level.tokens, known.period_id(held));
             }
         }
         true
@@ -192,7 +220,7 @@ impl CompactState {
             }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
-            spend.leave(held.level.tokens, held.ends_at);
+            spend.leave(held.level.tokens, known.period_id(held));
             let owes = spend.amount() > 0 && held.level.tokens < 0;
             if let Some(wait) = known
                 .rule_at(self.refilled_at, held.ends_at)
@@ -220,7 +248,7 @@ impl CompactState {
             };
             if *difference > 0 {
                 known.open(held, self.refilled_at);
-            } else if known.renewal.is_some() && held.ends_at != *period {
+            } else if known.renewal.is_some() && known.period_id(held) != *period {
                 continue;
             }
             // A give-back stops at the capacity, so that no tokens are minted.
@@ -237,9 +265,13 @@ impl CompactState {
     /// Returns the ends of the periods of `limits`: epoch ms, 0 for a token bucket.
     pub(super) fn periods(&self, limits: &Limits) -> Vec<i64> {
         let places = LimitIndexes::of(&self.schema, limits);
-        let end = |index| Some(self.levels.get(places.at(limits, index)?)?.ends_at);
+        let id = |index| {
+            let place = places.at(limits, index)?;
+            let held = self.levels.get(place)?;
+            Some(self.schema.known().get(place)?.period_id(held))
+        };
         (0..limits.len())
-            .map(|index| end(index).unwrap_or(0))
+            .map(|index| id(index).unwrap_or(0))
             .collect()
     }
 

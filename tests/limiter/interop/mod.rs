@@ -17,3 +17,15 @@
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
 //! | evaluates and decodes schedules | the same answers | `schedules` |
+
+mod buckets;
+mod cascade;
+mod flood;
+mod leases;
+mod mixed;
+mod peer;
+mod quotas;
+mod records;
+mod same_items;
+mod schedules;
+mod usage;

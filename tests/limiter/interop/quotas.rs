@@ -340,3 +340,22 @@ assert [limit.name for limit in limits] == ['session'], limits",
         )
         .await;
 }
+
+/// The calendar counts for limits without one of their own.
+#[tokio::test]
+async fn both_clients_add_a_rate_to_a_calendar() {
+    let table = table_or_skip!(Maker::Theirs);
+    assert!(table.take("u1", day(), 300).await);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let acquire = table.ours.acquire("u1", "api").limits([day(), rate()]);
+    let lease = acquire.cost("day", 100).cost("rate", 5).await.unwrap();
+    lease.commit().await.unwrap();
+    let both = "async with limiter.acquire('u1', 'api', {'day': 100, 'rate': 5}, limits=[day, rate]): pass";
+    table.theirs_do(both).await;
+    let acquire = table.ours.acquire("u1", "api").limits([day(), rate()]);
+    let lease = acquire.cost("day", 500).cost("rate", 5).await.unwrap();
+    lease.commit().await.unwrap();
+    assert!(!table.take("u1", day(), 1).await);
+    let item = table.bucket("u1").await;
+    assert_eq!(item.get("b_rate_rsched"), Some(&S("-".into())));
+}

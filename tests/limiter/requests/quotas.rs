@@ -7,6 +7,7 @@ use tollgate::{
     Error, Limit, Limits,
     clock::{Clock, ManualClock},
     error::Invalid,
+    model::{Calendar, ResetSchedule},
 };
 
 use super::fixture::{Fixture, STACK, START, integer, on_every_limiter, on_table, settings};
@@ -63,6 +64,15 @@ on_every_limiter!(
     the_status_of_a_lease_says_when_a_session_ends_that_began_before,
     a_request_that_costs_nothing_begins_no_session,
     waiting_for_a_quota_grants_no_more_than_the_quota,
+    a_larger_session_adds_nothing_before_it_ends,
+    a_bucket_that_becomes_a_session_gets_no_tokens,
+    a_period_that_begins_with_another_amount_has_all_of_it,
+    a_lease_of_another_calendar_gives_nothing_back,
+    what_a_lease_has_consumed_in_this_period_comes_back,
+    the_deepest_debt_ends_with_the_period,
+    a_bucket_with_a_calendar_gets_a_rate,
+    a_lease_with_old_limits_asks_for_more_of_the_new_ones,
+    a_bucket_outlives_the_longest_period,
 );
 
 async fn a_day_is_full_again_at_midnight_and_not_before(at: Fixture) {
@@ -291,6 +301,178 @@ async fn waiting_for_a_quota_grants_no_more_than_the_quota(at: Fixture) {
     }
 }
 
+/// In memory, the session was over at once.
+async fn a_larger_session_adds_nothing_before_it_ends(at: Fixture) {
+    at.charge(&session(10), 10).await;
+    at.advance(HOUR);
+    for _ in 0..2 {
+        assert_eq!(at.wait(&session(50), 1).await, (4 * HOUR).into());
+    }
+    at.advance(1);
+    assert_eq!(at.wait(&session(50), 50).await, (4 * HOUR - 1).into());
+    at.advance(4 * HOUR);
+    at.charge(&session(50), 50).await;
+}
+
+/// In memory, the tokens came back a millisecond later.
+async fn a_bucket_that_becomes_a_session_gets_no_tokens(at: Fixture) {
+    for before in [Limit::per_hour("tokens", 10), daily(10)] {
+        at.charge(&before, 10).await;
+        for _ in 0..3 {
+            at.advance(2);
+            assert!(at.take(&session(10), 1).await.is_err());
+        }
+        at.advance(2 * DAY);
+        at.charge(&session(10), 10).await;
+        at.advance(2 * DAY);
+    }
+}
+
+/// The first request of the period brought the amount, and the period began with the old one.
+async fn a_period_that_begins_with_another_amount_has_all_of_it(at: Fixture) {
+    at.charge(&daily(10), 10).await;
+    at.advance(UNTIL_MIDNIGHT);
+    assert_eq!(at.available(&daily(50)).await, 50);
+    at.charge(&daily(50), 50).await;
+    assert!(at.take(&daily(50), 1).await.is_err());
+    at.advance(DAY);
+    at.charge(&daily(20), 20).await;
+    assert!(at.take(&daily(20), 1).await.is_err());
+    at.charge(&session(20), 0).await;
+    at.advance(DAY);
+    at.charge(&session(30), 30).await;
+}
+
+/// The last hour of a day ends with the day.
+async fn a_lease_of_another_calendar_gives_nothing_back(at: Fixture) {
+    let hourly = Limit::quota("tokens", 10).calendar("0 * * * *", "UTC");
+    let hourly = hourly.unwrap();
+    let lease = at.take(&daily(10), 10).await.unwrap();
+    at.advance(1);
+    at.charge(&hourly, 0).await;
+    at.advance(UNTIL_MIDNIGHT - HOUR / 2);
+    at.charge(&hourly, 10).await;
+    lease.rollback().await.unwrap();
+    assert_eq!(at.available(&hourly).await, 0);
+    assert!(at.take(&hourly, 1).await.is_err());
+}
+
+/// The lease was acquired in the period before, but was charged nothing then.
+async fn what_a_lease_has_consumed_in_this_period_comes_back(at: Fixture) {
+    for limit in [daily(10), session(10)] {
+        let mut lease = at.take(&limit, 0).await.unwrap();
+        at.advance(2 * DAY);
+        lease.consume("tokens", 6).await.unwrap();
+        at.advance(HOUR);
+        lease.rollback().await.unwrap();
+        assert_eq!(at.available(&limit).await, 10);
+        at.advance(2 * DAY);
+    }
+}
+
+/// Over a store, the next period could not begin.
+async fn the_deepest_debt_ends_with_the_period(at: Fixture) {
+    let limit = daily(999_999_999_999_999);
+    for _ in 0..6 {
+        let mut lease = at.take(&limit, 0).await.unwrap();
+        lease.settle("tokens", u64::MAX).unwrap();
+        lease.commit().await.unwrap();
+    }
+    assert!(at.available(&limit).await < -4_000_000_000_000_000);
+    at.advance(UNTIL_MIDNIGHT);
+    at.charge(&limit, 999_999_999_999_999).await;
+    assert_eq!(at.available(&limit).await, 0);
+}
+
+/// The calendar counted for the rate too, and the item was not understood any more.
+async fn a_bucket_with_a_calendar_gets_a_rate(at: Fixture) {
+    let other = at.another().await;
+    at.charge(&daily(10), 3).await;
+    let limits = [daily(10), Limit::per_minute("rpm", 60)];
+    for limiter in [&at.limiter, &other, &at.limiter] {
+        at.advance(2);
+        let acquire = limiter.acquire("user", "api").limits(limits.clone());
+        let lease = acquire.cost("tokens", 2).cost("rpm", 1).await.unwrap();
+        lease.commit().await.unwrap();
+    }
+    assert_eq!(at.available(&daily(10)).await, 1);
+}
+
+/// In memory, the bucket got the old limits back, and refilled.
+async fn a_lease_with_old_limits_asks_for_more_of_the_new_ones(at: Fixture) {
+    let mut lease = at.take(&Limit::per_hour("tokens", 10), 1).await.unwrap();
+    at.charge(&daily(10), 8).await;
+    at.advance(2);
+    assert!(lease.consume("tokens", 2).await.is_err());
+    at.advance(2 * HOUR);
+    assert!(lease.consume("tokens", 2).await.is_err());
+    assert_eq!(at.available(&daily(10)).await, 1);
+}
+
+/// These periods have up to 14 months. A bucket expired after 7, and was full again.
+async fn a_bucket_outlives_the_longest_period(at: Fixture) {
+    let rare = Limit::quota("tokens", 10).calendar("0 0 */31 * 5", "UTC");
+    let rare = rare.unwrap();
+    let [begin, end] = RARE;
+    at.clock.set(begin - 1);
+    at.charge(&rare, 1).await;
+    at.clock.set(begin);
+    at.charge(&rare, 10).await;
+    at.clock.set(end - 1);
+    assert_eq!(at.wait(&rare, 1).await, 1);
+    at.clock.set(end);
+    at.charge(&rare, 10).await;
+}
+
+/// The 2031-08-01 and the 2032-10-01: Fridays that begin a month, and none is between them.
+const RARE: [i64; 2] = [1_943_308_800_000, 1_980_201_600_000];
+
+/// Some periods ended never, and others a year late.
+#[test]
+fn the_periods_of_rare_expressions_end() {
+    let end = |crons: &[&str], time| {
+        let schedule = ResetSchedule::new(crons.iter().copied(), "UTC").unwrap();
+        Calendar::new(schedule).end_after(time)
+    };
+    let [begin, friday] = RARE;
+    assert_eq!(end(&["0 0 */31 * 5"], begin), friday);
+    // 45 days before that Friday, the year's end is in sight, and the Friday is not.
+    let time = friday - 45 * 86_400_000;
+    assert_eq!(end(&["0 0 */31 * 5", "0 0 31 12 *"], time), friday);
+    // Sundays that are the 29th of February, in 2032 and 2060.
+    assert_eq!(end(&["0 0 29 2 */7"], START), 1_961_625_600_000);
+    assert_eq!(end(&["0 0 29 2 */7"], 1_961_625_600_000), 2_845_238_400_000);
+}
+
+/// Tokens above the amount were not shown, and got lost if the amount changed.
+#[tokio::test]
+async fn what_an_operator_has_added_is_available() {
+    let (table, clock, limiter) = on_table(|settings| settings).await;
+    let ask = |amount| {
+        let acquire = limiter.acquire("user", "api").limits(daily(100));
+        acquire.cost("tokens", amount)
+    };
+    ask(30).await.unwrap().commit().await.unwrap();
+    let mut item = table.item("user", "api").await.unwrap();
+    for (name, value) in [("b_tokens_tk", 120_000), ("b_tokens_tu", 50_000), ("vu", 0)] {
+        item.insert(name.into(), N(value.to_string()));
+    }
+    let put = table.engine.client().put_item().table_name(STACK);
+    put.set_item(Some(item)).send().await.unwrap();
+    let other = table.limiter(settings(&clock)).await;
+    let left = async |limit: Limit| {
+        let available = other.available("user", "api").limits(limit);
+        available.await.unwrap().get("tokens").unwrap().available
+    };
+    assert_eq!(left(daily(100)).await, 120);
+    let acquire = other.acquire("user", "api").limits(daily(110));
+    let lease = acquire.cost("tokens", 0).await.unwrap();
+    lease.commit().await.unwrap();
+    assert_eq!(left(daily(110)).await, 120);
+    clock.advance(Duration::from_millis(UNTIL_MIDNIGHT));
+    assert_eq!(left(daily(110)).await, 110);
+}
+
 /// A quota that was added to a bucket with several shards made all of its limits unusable.
 #[tokio::test]
 async fn a_bucket_of_several_shards_gets_no_quota() {
@@ -366,4 +548,39 @@ async fn a_repaired_anchor_gets_the_end_of_today() {
     let item = table.item("user", "api").await.unwrap();
     assert!(integer(&item, "rf") < START + 60_000);
     assert_eq!(integer(&item, "vu"), MIDNIGHT);
+}
+
+/// An item has one time zone. The second calendar had moved the first one's edges.
+#[tokio::test]
+async fn a_bucket_has_calendars_in_one_time_zone() {
+    let (_table, clock, limiter) = on_table(|settings| settings).await;
+    let ask = |name: &'static str, zone: &str| {
+        let limit = Limit::quota(name, 10).daily(zone).unwrap();
+        limiter.acquire("user", "api").limits(limit).cost(name, 1)
+    };
+    ask("a", "Asia/Kolkata")
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(2));
+        match ask("b", "UTC").await.unwrap_err() {
+            Error::Invalid(Invalid::NotUnderstood(named)) => assert_eq!(named, "sched_tz"),
+            error => panic!("{error}"),
+        }
+        ask("a", "Asia/Kolkata")
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
+    }
+    ask("b", "Asia/Kolkata")
+        .await
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
 }

@@ -61,9 +61,7 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
-        if gate.shard_count() > 1 {
-            state.refuse_quotas(&mut denied);
-        }
+        state.refuse_quotas(gate.shard_count(), now, &mut denied);
         let next = state.next(now, trusted_for, &mut denied);
         let next = match next {
             None => NextStep::Nothing,

@@ -26,7 +26,7 @@ pub enum InvalidLimit {
     /// The refill amount is 0. Such a bucket would grant its capacity once.
     #[error("a limit's refill amount must be at least 1 token")]
     NoRefill,
-    /// An amount is more than [`Limit::MAX_TOKENS`].
+    /// An amount is more than [`Limit::MAX_TOKENS`](super::Limit::MAX_TOKENS).
     #[error("{amount} tokens are more than a limit can have ({})", MOST_TOKENS)]
     TooManyTokens {
         /// The refused amount, tokens.

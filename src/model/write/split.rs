@@ -45,7 +45,7 @@ impl Split {
     /// of the tokens. Both keep the refill time and the remainder.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if a limit cannot be divided among so many shards.
+    /// [`InvalidParameters`] if a limit cannot be divided among that number of shards.
     pub fn halve(
         &self,
         state: &BucketState,

@@ -98,7 +98,7 @@ impl RefillRule {
     /// Returns `true` if the quota's period ends within `elapsed` ms.
     #[inline]
     fn is_over(self, elapsed: i64) -> bool {
-        elapsed >= self.renewed_in && self.is_quota()
+        self.is_quota() && elapsed >= self.renewed_in
     }
 
     /// Returns the time until the limit is full at once, milliseconds; `i64::MAX` for a token

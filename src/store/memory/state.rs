@@ -134,19 +134,14 @@ impl CompactState {
         self.levels = Levels::new(levels, self.levels.take_rest());
     }
 
-    /// Takes `amount` for a request with one limit, as [`take`](Self::take). Returns the
-    /// millitokens that are left.
+    /// Takes `amount` for a request with one limit, which must not be a quota, as
+    /// [`take`](Self::take). Returns the millitokens that are left.
     #[inline]
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
         let place = LimitIndexes::of(&self.schema, limits).at(limits, 0)?;
         let held = self.levels.get_mut(place)?;
         if amount > 0 && held.level.tokens < amount {
             return None;
-        }
-        if amount > 0
-            && let Some(known) = self.schema.known().get(place)
-        {
-            known.open(held, self.refilled_at);
         }
         held.level.tokens = held.level.tokens.saturating_sub(amount);
         held.consumed = held.consumed.saturating_add(amount);

@@ -10,6 +10,7 @@ mod handle;
 mod header;
 mod learn;
 mod outcome;
+mod quotas;
 mod refund;
 mod response_head;
 mod top_up;

@@ -1,4 +1,4 @@
-//! What the environment names: the stack, the region and the endpoint. Each case runs in a process
+//! Opening by the environment: the stack, the region and the endpoint. Each case runs in a process
 //! of its own.
 
 use tollgate::{Error, RateLimiter, error::StackError};

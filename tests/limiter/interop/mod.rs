@@ -17,12 +17,14 @@
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
 //! | evaluates and decodes schedules | the same answers | `schedules` |
+//! | charges, holds and settles for a month | exact sums in every period | `month` |
 
 mod buckets;
 mod cascade;
 mod flood;
 mod leases;
 mod mixed;
+mod month;
 mod peer;
 mod quotas;
 mod records;

@@ -1,0 +1,245 @@
+//! A month of virtual time in which four limiters of this crate and four Python clients use the
+//! same quotas, one after the other and all at once, against a model that is computed by hand.
+
+mod member;
+mod model;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fastrand::Rng;
+use tokio::task::JoinSet;
+use tollgate::{
+    Limit, RateLimiter, Resource,
+    clock::ManualClock,
+    model::{ConfigScope, Entity, EntityId},
+};
+
+use self::{
+    member::{Member, Python},
+    model::{BEGIN, Bucket, Costs, DAY, END, Level, SECOND, full, period},
+};
+use super::peer::{Maker, STACK, Table, settings, table_or_skip};
+
+fn limits() -> Vec<Limit> {
+    vec![
+        Limit::quota("day", 1000).daily("Europe/Berlin").unwrap(),
+        Limit::quota("month", 9000)
+            .monthly("Europe/Berlin")
+            .unwrap(),
+        Limit::quota("session", 300)
+            .session(Duration::from_secs(5 * 3600))
+            .unwrap(),
+        // A bucket that refills moves the anchor with most writes.
+        Limit::per_day("rate", 1_000_000_000),
+    ]
+}
+
+struct Held {
+    id: u64,
+    member: usize,
+    entities: Vec<&'static str>,
+    costs: Costs,
+    /// The period of each limit in each bucket that was charged.
+    periods: Vec<BTreeMap<&'static str, i64>>,
+}
+
+struct Fleet {
+    table: Table,
+    clock: ManualClock,
+    members: Vec<Member>,
+    buckets: BTreeMap<&'static str, Bucket>,
+    held: Vec<Held>,
+}
+
+impl Fleet {
+    async fn start(table: Table) -> Self {
+        let clock = ManualClock::at(BEGIN);
+        let mut members = Vec::new();
+        for _ in 0..4 {
+            let settings = settings().clock(clock.clone());
+            let open = RateLimiter::open()
+                .stack(STACK)
+                .client(table.engine.client());
+            members.push(Member::Ours(
+                open.settings(settings).await.unwrap(),
+                BTreeMap::new(),
+            ));
+            members.push(Member::Theirs(Box::new(Python::start(&table))));
+        }
+        let api = ConfigScope::Resource(Resource::new("api").unwrap());
+        table.ours.config().set(api, limits()).await.unwrap();
+        let entity = |name: &str| EntityId::new(name).unwrap();
+        let entities = table.ours.entities();
+        entities.create(Entity::new(entity("org"))).await.unwrap();
+        let child = Entity::new(entity("child")).with_parent(entity("org"));
+        entities.create(child.cascading()).await.unwrap();
+        let buckets = ["org", "child", "user"].map(|name| (name, full()));
+        Self {
+            table,
+            clock,
+            members,
+            buckets: buckets.into(),
+            held: Vec::new(),
+        }
+    }
+
+    fn level(&mut self, entity: &str, name: &str, now: i64) -> &mut Level {
+        let bucket = self.buckets.get_mut(entity).unwrap();
+        bucket.get_mut(name).unwrap().at(name, now)
+    }
+
+    /// Acquires with random costs, and checks the decision.
+    async fn take(&mut self, now: i64, random: &mut Rng, what: &str) {
+        let entities = if random.bool() {
+            vec!["user"]
+        } else {
+            vec!["child", "org"]
+        };
+        let mut costs = Costs::new();
+        for (name, most) in [("day", 180), ("month", 250), ("session", 90), ("rate", 5)] {
+            // A denied parent leaves the child's session open or not: that depends on who is asked
+            // first.
+            let ambiguous = name == "session" && entities.len() > 1;
+            if !ambiguous && random.u8(..3) > 0 {
+                costs.insert(name, random.i64(1..=most));
+            }
+        }
+        if costs.is_empty() {
+            return;
+        }
+        if entities[0] == "user" {
+            costs.entry("session").or_insert(1);
+        }
+        let mut fits = true;
+        for entity in &entities {
+            for (name, cost) in &costs {
+                fits &= self.level(entity, name, now).left >= *cost;
+            }
+        }
+        let member = random.usize(..self.members.len());
+        let hold = (random.u8(..3) == 0).then(|| random.u64(..));
+        let granted = self.members[member]
+            .take(now, entities[0], &costs, hold)
+            .await;
+        assert_eq!(
+            granted, fits,
+            "{what}: {member} takes {costs:?} of {entities:?}: {:?}",
+            self.buckets
+        );
+        if !granted {
+            return;
+        }
+        let mut periods = Vec::new();
+        for entity in &entities {
+            let taken = costs.iter().map(|(name, cost)| {
+                let level = self.buckets.get_mut(entity).unwrap().get_mut(name).unwrap();
+                (*name, level.take(name, *cost, now))
+            });
+            periods.push(taken.collect());
+        }
+        if let Some(id) = hold {
+            self.held.push(Held {
+                id,
+                member,
+                entities,
+                costs,
+                periods,
+            });
+        }
+    }
+
+    /// Ends a lease, with more or less than it was charged.
+    async fn settle(&mut self, now: i64, random: &mut Rng) {
+        if self.held.is_empty() {
+            return;
+        }
+        let held = self.held.swap_remove(random.usize(..self.held.len()));
+        let mut changes = Costs::new();
+        for (name, cost) in &held.costs {
+            let most = if *name == "session" { 0 } else { cost / 2 };
+            changes.insert(name, random.i64(-cost..=most));
+        }
+        self.members[held.member]
+            .settle(now, held.id, &held.costs, &changes)
+            .await;
+        for (entity, periods) in held.entities.iter().zip(&held.periods) {
+            for (name, change) in &changes {
+                let level = self.level(entity, name, now);
+                if *change > 0 || level.period == periods[name] {
+                    level.left -= change;
+                }
+            }
+        }
+    }
+
+    /// Has all members charge the same bucket at once, until nothing is left of one limit.
+    async fn rush(&mut self, now: i64, random: &mut Rng, what: &str) {
+        let left = ["day", "session"].map(|name| self.level("user", name, now).left);
+        let mut cost = |left: i64| (left / random.i64(3..8)).max(1);
+        let costs = Costs::from([("day", cost(left[0])), ("session", cost(left[1]))]);
+        let mut asked = JoinSet::new();
+        for (index, mut member) in self.members.drain(..).enumerate() {
+            let costs = costs.clone();
+            asked.spawn(async move {
+                let granted = member.take(now, "user", &costs, None).await;
+                (index, member, granted)
+            });
+        }
+        let mut answers = asked.join_all().await;
+        answers.sort_by_key(|(index, ..)| *index);
+        let mut granted = 0;
+        let who: Vec<_> = answers.iter().map(|(_, _, granted)| *granted).collect();
+        for (_, member, is_granted) in answers {
+            self.members.push(member);
+            granted += i64::from(is_granted);
+        }
+        let fits = costs
+            .values()
+            .zip(left)
+            .map(|(cost, left)| left.max(0) / cost);
+        let expected = fits.min().unwrap().min(8);
+        assert_eq!(
+            granted, expected,
+            "{what}: all take {costs:?} of {left:?}: {who:?}"
+        );
+        if granted > 0 {
+            for (name, cost) in costs {
+                let level = self.level("user", name, now);
+                level.take(name, granted * cost, now);
+            }
+        }
+    }
+}
+
+async fn month(seed: u64) {
+    let table = table_or_skip!(Maker::Theirs);
+    let mut random = Rng::with_seed(seed);
+    let mut fleet = Fleet::start(table).await;
+    let mut now = BEGIN;
+    while now < END {
+        now += SECOND
+            * match random.u8(..8) {
+                0 => random.i64(1..40_000),
+                1..=4 => random.i64(1..7200),
+                _ => random.i64(1..300),
+            };
+        if random.u8(..6) == 0 {
+            // To a day's edge, or a second beside it.
+            let edge = period("day", now + DAY);
+            now = now.max(edge + SECOND * random.i64(-1..=1));
+        }
+        fleet.clock.set(now);
+        let what = format!("seed {seed}, {now}");
+        match random.u8(..10) {
+            0..6 => fleet.take(now, &mut random, &what).await,
+            6..9 => fleet.settle(now, &mut random).await,
+            _ => fleet.rush(now, &mut random, &what).await,
+        }
+    }
+    drop(fleet.table);
+}
+
+#[tokio::test]
+async fn a_month_of_eight_clients_of_both_kinds_is_exact() {
+    month(fastrand::u64(..)).await;
+}

@@ -117,6 +117,21 @@ pub(crate) fn settled_without_cost(limit: &LimitName) {
     tracing::warn!(target: "tollgate", %limit, "settled limit without a cost");
 }
 
+/// Warns that a request of a policy with limits was charged nothing.
+pub(crate) fn nothing_charged(resource: &Resource) {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::warn!(target: "tollgate", %resource, suppressed, "nothing charged");
+    }
+    hooks::nothing_charged(resource);
+}
+
+/// Warns that a limit is used up to a threshold, percent.
+pub(crate) fn limit_nearly_used(resource: &Resource, limit: &LimitName, threshold: u8) {
+    tracing::info!(target: "tollgate", %resource, %limit, threshold, "limit nearly used");
+    hooks::limit_nearly_used(resource, limit, threshold);
+}
+
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(suppressed) = LINES.with(Sampled::line) {

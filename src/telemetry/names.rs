@@ -17,6 +17,8 @@ names! {
     ACQUIRE_DURATION = "acquire_duration_seconds";
     DEGRADED_DECISIONS = "degraded_decisions_total";
     EXEMPTIONS = "exemptions_total";
+    UNCHARGED = "uncharged_requests_total";
+    LIMIT_WARNINGS = "limit_warnings_total";
     SHADOW_DENIALS = "shadow_denials_total";
     WAIT_DURATION = "wait_duration_seconds";
     WAITERS = "waiters";

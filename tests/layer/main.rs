@@ -31,4 +31,5 @@ mod telemetry;
 mod unavailable;
 mod unavailable_local;
 mod waiting;
+mod warnings;
 mod world;

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Invalid},
     limiter::{Lease, LeftOfOne, More, RateLimiter},
     model::{LimitName, LimitStatus, Limits},
-    telemetry::settle_value_absurd,
+    telemetry::{nothing_charged, settle_value_absurd},
 };
 
 /// The slot for a request's lease. Dropping it commits the lease.
@@ -65,6 +65,13 @@ impl TrackedLease {
         }
     }
 
+    /// Returns `true` if the request was charged nothing, and neither a rule nor a handler has said
+    /// that it has used nothing.
+    fn charges_nothing(&self) -> bool {
+        let told = self.fixed | self.known | self.absurd;
+        told == 0 && self.lease.uses_nothing()
+    }
+
     /// Returns the bit of a limit; 0 for limits beyond the first 32. Nothing is recorded about
     /// those, so rules always settle them.
     fn bit(&self, limit: &str) -> u32 {
@@ -89,6 +96,10 @@ impl Drop for LeaseSlot {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let State::Lease(tracked) = std::mem::replace(state, State::Closed) {
+            // With a fixed cost of one token there is always a charge.
+            if !self.policy.rules.plain.decision && tracked.charges_nothing() {
+                nothing_charged(tracked.lease.resource());
+            }
             self.policy.rules.cost.learn(&tracked.lease, |limit| {
                 tracked.known & tracked.bit(limit) != 0
             });
@@ -160,6 +171,9 @@ impl LeaseSlot {
     }
 
     pub(crate) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
+        if let Some(warnings) = &self.policy.rules.warnings {
+            warnings.see(&lease);
+        }
         self.fill_with(State::Lease(TrackedLease::new(lease)))
     }
 

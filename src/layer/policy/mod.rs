@@ -9,6 +9,7 @@
 //! | how is it decided | `decision` |
 //! | what did it really use | `settlement` |
 //! | what is the client told | `answers` |
+//! | is a limit nearly used up | `warnings` |
 
 mod answers;
 mod builder;
@@ -19,6 +20,7 @@ mod limits;
 mod rules;
 mod settlement;
 mod subject;
+mod warnings;
 
 use std::{fmt, sync::Arc};
 
@@ -38,6 +40,7 @@ use crate::model::{Limit, Limits};
 pub use builder::PolicyBuilder;
 pub use decision::OnUnavailable;
 pub use subject::OnMissingKey;
+pub use warnings::LimitWarning;
 
 pub(super) use answers::AnswerRules;
 pub(super) use cost::{CostRules, LEAST};
@@ -45,6 +48,7 @@ pub(super) use decision::DecisionRules;
 pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;
+pub(super) use warnings::WarningRules;
 
 /// The rules that the layer applies to the requests of a route: keys, limits, cost, settle rules,
 /// failure mode. Clones are cheap.
@@ -92,6 +96,7 @@ impl Policy {
             },
             SettlementRules::default(),
             AnswerRules::new(&limits),
+            None,
         );
         Self {
             rules: Arc::new(rules),

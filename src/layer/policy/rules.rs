@@ -2,7 +2,9 @@
 
 use crate::layer::{ReportLimits, headers::OneLimitFields};
 
-use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
+use super::{
+    AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject, WarningRules,
+};
 
 /// The checked parts of a policy, one for each question about a request.
 ///
@@ -17,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) decision: DecisionRules,
     pub(crate) settlement: SettlementRules,
     pub(crate) answers: AnswerRules,
+    /// `None` if the policy never warns.
+    pub(crate) warnings: Option<Box<WarningRules>>,
 }
 
 /// Flags that show which parts of a policy are of the simplest kind. The flags are computed once,
@@ -64,6 +68,7 @@ impl Rules {
         decision: DecisionRules,
         settlement: SettlementRules,
         answers: AnswerRules,
+        warnings: Option<Box<WarningRules>>,
     ) -> Self {
         let plain = Plain::new(&limits, &cost, &decision, &settlement, &answers);
         Self {
@@ -73,6 +78,7 @@ impl Rules {
             decision,
             settlement,
             answers,
+            warnings,
             plain,
         }
     }

@@ -30,7 +30,12 @@ impl Policy {
         result: Result<crate::Lease, Error>,
     ) -> Decision {
         match result {
-            Ok(lease) => Decision::Pass(LeaseSlot::new(lease, self.clone())),
+            Ok(lease) => {
+                if let Some(warnings) = &self.rules.warnings {
+                    warnings.see(&lease);
+                }
+                Decision::Pass(LeaseSlot::new(lease, self.clone()))
+            }
             Err(error) => self.decide_failed(limiter, head, error),
         }
     }
@@ -62,6 +67,9 @@ impl Policy {
     /// Returns the status of a request that passes although it was not granted; `None` if it does
     /// not pass.
     pub(crate) fn passes(&self, limiter: &RateLimiter, error: &Error) -> Option<RateLimitStatus> {
+        if let (Some(warnings), Some(denied)) = (&self.rules.warnings, error.denied()) {
+            warnings.see_denied(denied, limiter.now());
+        }
         let decision = &self.rules.decision;
         let shadow = decision.is_shadow();
         let passed = match error {

@@ -53,6 +53,9 @@ pub enum InvalidPolicy {
     /// the rule has no pointer.
     #[error("{}", not_a_pointer(.0))]
     Pointer(String),
+    /// A threshold of a warning is not 1 to 100 percent.
+    #[error("a threshold has 1 to 100 percent, not {0}")]
+    Threshold(u8),
     /// The secret for partition keys is too short, so that it could be guessed.
     #[error("a secret for partition keys needs {shortest} bytes, not {length}")]
     ShortSecret {

@@ -324,6 +324,11 @@ impl Lease {
         waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
     }
 
+    /// Returns `true` if the lease counts nothing as used.
+    pub(crate) fn uses_nothing(&self) -> bool {
+        self.shares().all(|share| share.used == 0)
+    }
+
     /// Returns the shares, in the order of the [statuses](Self::statuses).
     fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         let (inline, boxed) = match &self.form {

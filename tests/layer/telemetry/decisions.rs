@@ -355,3 +355,30 @@ async fn decisions_on_a_consume_are_counted() {
         Some(1.0)
     );
 }
+
+#[tokio::test]
+async fn warnings_and_requests_without_a_charge_are_counted() {
+    let recording = Recording::start();
+    let (limiter, _) = world::memory();
+    let policy = per_user(Limit::per_hour("rph", 10)).warn_at([20, 30, 40]);
+    let app = hello(layer(&limiter, policy));
+    for user in ["alice", "alice", "alice", "bob", "bob"] {
+        assert_eq!(status(&app, user).await, 200);
+    }
+    let warnings = |threshold| {
+        let labels = [
+            ("resource", "api"),
+            ("limit", "rph"),
+            ("threshold", threshold),
+        ];
+        recording.get("limit_warnings_total", &labels)
+    };
+    let counts = ["20", "30", "40"].map(warnings);
+    assert_eq!(counts, [Some(2.0), Some(1.0), None]);
+
+    let uncharged = || recording.get("uncharged_requests_total", &[("resource", "api")]);
+    assert_eq!(uncharged(), None);
+    let policy = per_user(Limit::per_hour("rph", 10)).cost("rph", 0);
+    assert_eq!(status(&hello(layer(&limiter, policy)), "alice").await, 200);
+    assert_eq!(uncharged(), Some(1.0));
+}

@@ -8,5 +8,6 @@ mod limits;
 mod policy_builder;
 mod settlement;
 mod subject;
+mod warnings;
 
 pub use policy_builder::PolicyBuilder;

@@ -6,6 +6,7 @@ use crate::{
     layer::policy::{
         InvalidPolicy, Policy, answers::AnswerDraft, cost::CostDraft, decision::DecisionDraft,
         limits::LimitsDraft, rules::Rules, settlement::SettlementDraft, subject::SubjectDraft,
+        warnings::WarningDraft,
     },
     telemetry,
 };
@@ -29,6 +30,7 @@ pub struct PolicyBuilder {
     pub(super) decision: DecisionDraft,
     pub(super) settlement: SettlementDraft,
     pub(super) answers: AnswerDraft,
+    pub(super) warnings: WarningDraft,
 }
 
 impl fmt::Debug for PolicyBuilder {
@@ -51,6 +53,7 @@ impl PolicyBuilder {
         let decision = self.decision.check(&limits)?;
         let settlement = self.settlement.check(&limits)?;
         let answers = self.answers.check(&limits)?;
+        let warnings = self.warnings.check(&limits)?;
         // If the handler sets the cost, or if more is acquired while the body streams, no cost is
         // needed here.
         if !decision.in_handler && settlement.top_up.is_none() {
@@ -59,7 +62,9 @@ impl PolicyBuilder {
                 .filter(|limit| !cost.names(limit))
                 .for_each(telemetry::settled_without_cost);
         }
-        let rules = Rules::new(subject, limits, cost, decision, settlement, answers);
+        let rules = Rules::new(
+            subject, limits, cost, decision, settlement, answers, warnings,
+        );
         Ok(Policy {
             rules: Arc::new(rules),
         })

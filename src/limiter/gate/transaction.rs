@@ -111,6 +111,18 @@ async fn charge(
                 None => return unavailable(Unavailable::Deadline),
             }
         }
+        // The shares of a quota that some shards lack are found one by one.
+        let lacking = sets.iter().flat_map(|set| {
+            let gates = set.lacking().into_iter();
+            gates.map(|gate| (gate, set.request))
+        });
+        let lacking: Vec<_> = lacking.collect();
+        if !lacking.is_empty() {
+            for (gate, request) in lacking {
+                unless_gone(replies, ask_for_nothing(gate, request)).await;
+            }
+            continue;
+        }
         let drawn: Option<Vec<_>> = sets.iter().map(ShardSet::draw).collect();
         let Some(drawn) = drawn else {
             if sets.iter().any(ShardSet::awaits_more) && std::mem::take(&mut pending) {
@@ -147,6 +159,7 @@ async fn charge(
         drop(permit);
         match result {
             Ok(true) => {
+                writes.iter().for_each(ShardWrite::spread);
                 let grants = sets
                     .into_iter()
                     .zip(drawn)

@@ -21,6 +21,7 @@ mod histories_of_all_features;
 mod histories_of_one_bucket;
 mod histories_of_quotas;
 mod histories_of_shards;
+mod histories_of_split_quotas;
 mod hot_keys;
 mod idle_callers;
 mod idle_gates;

@@ -303,6 +303,15 @@ impl ShardSet<'_> {
         sessions
     }
 
+    /// Returns the shards whose items state too few shards, with their images.
+    pub(super) fn lagging(&self) -> Vec<(&Arc<Gate>, &BucketState)> {
+        let shards = self.gates.iter().zip(&self.images);
+        let shards = shards.map(|(gate, image)| (gate, &image.bucket));
+        shards
+            .filter(|(gate, bucket)| gate.raises_to(bucket).is_some())
+            .collect()
+    }
+
     /// Returns the gates of the shards that lack a quota of the request, if there are several shards.
     pub(super) fn lacking(&self) -> Vec<&Arc<Gate>> {
         let lacks = |image: &Image| {

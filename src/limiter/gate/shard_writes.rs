@@ -106,7 +106,7 @@ impl Gate {
             }
         };
         desired.siblings = Siblings {
-            raises_to: self.raises_to(&from),
+            raises_to: None,
             sessions: sessions.to_vec(),
             covered: Vec::new(),
         };

@@ -98,6 +98,19 @@ impl Gate {
         })
     }
 
+    /// Corrects the number of shards that the shard's item states, from its image `known`.
+    pub(super) async fn raise(self: &Arc<Self>, known: BucketState) -> Result<(), StoreError> {
+        let siblings = Siblings {
+            raises_to: self.raises_to(&known),
+            ..Siblings::default()
+        };
+        if self.bring(known, siblings).await?.is_none() {
+            // The next look decides.
+            self.look().await?;
+        }
+        Ok(())
+    }
+
     /// Writes `siblings` to the shard, and returns it as it is then. `None` if the write was refused
     /// too often.
     async fn bring(

@@ -111,6 +111,15 @@ async fn charge(
                 None => return unavailable(Unavailable::Deadline),
             }
         }
+        let lagging: Vec<_> = sets.iter().flat_map(ShardSet::lagging).collect();
+        if !lagging.is_empty() {
+            for (gate, bucket) in lagging {
+                if let Err(error) = gate.raise(bucket.clone()).await {
+                    return unavailable(Unavailable::Store(error));
+                }
+            }
+            continue;
+        }
         // The shares of a quota that some shards lack are found one by one.
         let lacking = sets.iter().flat_map(|set| {
             let gates = set.lacking().into_iter();

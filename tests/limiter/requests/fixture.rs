@@ -249,7 +249,17 @@ impl Table {
         entity: &str,
         resource: &str,
     ) -> Option<HashMap<String, AttributeValue>> {
-        let key = format!("{}/BUCKET#{entity}#{resource}#0", self.namespace);
+        self.shard(entity, resource, 0).await
+    }
+
+    /// Returns the item of a shard of a bucket.
+    pub(super) async fn shard(
+        &self,
+        entity: &str,
+        resource: &str,
+        shard: u32,
+    ) -> Option<HashMap<String, AttributeValue>> {
+        let key = format!("{}/BUCKET#{entity}#{resource}#{shard}", self.namespace);
         self.engine.item(STACK, &key, "#STATE").await
     }
 

@@ -37,6 +37,7 @@ mod peer_flags;
 mod prefetch;
 mod processes;
 mod quotas;
+mod quotas_of_shards;
 mod recreated_table;
 mod reservations;
 mod runtimes;

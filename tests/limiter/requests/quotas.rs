@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue::N;
 use tollgate::{
-    Error, Limit, Limits,
+    Error, Limit,
     clock::{Clock, ManualClock},
     error::Invalid,
     model::{Calendar, ResetSchedule},
@@ -471,39 +471,6 @@ async fn what_an_operator_has_added_is_available() {
     assert_eq!(left(daily(110)).await, 120);
     clock.advance(Duration::from_millis(UNTIL_MIDNIGHT));
     assert_eq!(left(daily(110)).await, 110);
-}
-
-/// A quota that was added to a bucket with several shards made all of its limits unusable.
-#[tokio::test]
-async fn a_bucket_of_several_shards_gets_no_quota() {
-    let (table, clock, limiter) = on_table(|settings| settings).await;
-    let rate = Limit::per_minute("rpm", 600);
-    let with_quota = [rate.clone(), daily(100)];
-    let ask = |limits: Limits| {
-        let acquire = limiter.acquire("user", "api").limits(limits);
-        acquire.cost("rpm", 1)
-    };
-    ask(rate.clone().into())
-        .await
-        .unwrap()
-        .commit()
-        .await
-        .unwrap();
-    assert!(table.split("user", "api", 1).await);
-    for _ in 0..3 {
-        clock.advance(Duration::from_secs(2));
-        let quota = Limits::new(with_quota.clone()).unwrap();
-        match ask(quota).cost("tokens", 1).await.unwrap_err() {
-            Error::Invalid(Invalid::NotUnderstood(named)) => assert_eq!(named, "b_tokens_gc"),
-            error => panic!("{error}"),
-        }
-        ask(rate.clone().into())
-            .await
-            .unwrap()
-            .commit()
-            .await
-            .unwrap();
-    }
 }
 
 /// A clock that is known to be right to a second.

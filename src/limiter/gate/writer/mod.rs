@@ -27,7 +27,7 @@ use crate::{
         state::Seen,
         writer::{
             departure::{gather, pace, put_back_throttled, reject_overdue},
-            next_step::{NextStep, begin, next_step, survey},
+            next_step::{NextStep, begin, next_step, raise, survey},
             outcome::{apply, fail, refuse},
             pending_write::execute,
         },
@@ -119,6 +119,10 @@ async fn write_all(gate: Arc<Gate>) {
                 Some(write) => write,
                 None => continue,
             },
+            NextStep::Raise(batch, known) => {
+                raise(gate, batch, *known).await;
+                continue;
+            }
             NextStep::Survey(batch, limits) => {
                 survey(gate, batch, &limits).await;
                 continue;

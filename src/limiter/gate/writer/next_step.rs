@@ -31,6 +31,8 @@ pub(super) enum NextStep {
     Look(Batch),
     /// Creates a shard that is missing although other shards exist.
     Begin(Batch),
+    /// Corrects the number of shards in this shard's item.
+    Raise(Batch, Box<BucketState>),
     /// Reads the other shards, because a quota is added to this one.
     Survey(Batch, Limits),
     /// There is nothing to write.
@@ -54,6 +56,13 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         let trusted_for = gate.context.settings.deny_from_memory;
         if let Some(batch) = state.suspended(now, trusted_for) {
             return NextStep::Look(batch);
+        }
+        if state.has_work()
+            && let Some(known) = state.seen.live(now)
+            && gate.raises_to(known).is_some()
+        {
+            let known = Box::new(known.clone());
+            return NextStep::Raise(state.all(), known);
         }
         let blind = timeless && matches!(state.seen, Seen::Unknown);
         if !looked && !state.queue.is_empty() && blind {
@@ -98,7 +107,6 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                         (Some(_), Some(surveyed)) => batch.siblings = surveyed,
                         (None, _) => batch.siblings.sessions = sessions,
                     }
-                    batch.siblings.raises_to = gate.raises_to(known);
                 }
                 let id = gate.context.write_ids.next();
                 let desired = batch.desired(others);
@@ -147,6 +155,17 @@ fn lacks_a_quota(known: &BucketState, batch: &Batch) -> Option<Limits> {
     let limits = batch.limits.as_ref()?;
     let lacks = |limit: &Limit| limit.is_quota() && known.limit(limit.name()).is_none();
     limits.iter().any(lacks).then(|| limits.clone())
+}
+
+/// Corrects the number of shards in this shard's item before a batch is planned.
+pub(super) async fn raise(gate: &Arc<Gate>, batch: Batch, known: BucketState) {
+    match gate.raise(known).await {
+        Ok(()) => gate.lock().put_back(batch),
+        Err(error) => {
+            telemetry::store_call_failed(&gate.key, &error);
+            fail(gate, batch, &Unavailable::Store(error), true);
+        }
+    }
 }
 
 /// Reads the other shards for a batch that adds a quota to this shard. The next step adds it.

@@ -25,6 +25,7 @@ mod leases;
 mod mixed;
 mod peer;
 mod quotas;
+mod quotas_of_shards;
 mod records;
 mod same_items;
 mod schedules;

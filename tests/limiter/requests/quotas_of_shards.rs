@@ -99,7 +99,7 @@ async fn takes(limiter: &RateLimiter, limit: &Limit, amount: u64) -> bool {
     }
 }
 
-/// Such a quota made all limits of the bucket unusable.
+/// A quota that was added to a bucket with several shards made all of its limits unusable.
 #[tokio::test]
 async fn a_quota_that_is_added_to_several_shards_is_granted_once() {
     let rate = Limit::per_minute("rpm", 6_000_000);

@@ -28,15 +28,13 @@ impl LineAmounts {
             return Self::default();
         };
         let give = change.give_to(known);
+        let debit = change.debit_of(known.level.tokens);
         let granted = change.spend > 0 && !state.is_soft(&change.limit, now);
         Self {
             give: give.into(),
-            debit: change.debit().into(),
+            debit: debit.into(),
             floor: granted.then_some(change.floor.into()),
-            consumed: change
-                .debit()
-                .saturating_sub(give)
-                .saturating_add(change.count),
+            consumed: debit.saturating_sub(give).saturating_add(change.count),
         }
     }
 }
@@ -277,7 +275,7 @@ pub(super) fn settling(
         let give = change
             .give_to(known)
             .min(cap.saturating_sub(known.level.tokens).max(0));
-        let debit = change.debit();
+        let debit = change.debit_of(known.level.tokens);
         let consumed = debit.saturating_sub(give).saturating_add(change.count);
         let ceiling = (give > 0).then_some(i128::from(cap) - i128::from(give));
         line(

@@ -100,7 +100,7 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes
             .get(&known.name)
-            .map(|change| change.take)
+            .map(|change| change.debit_of(known.level.tokens) - change.spend)
             .filter(|take| *take > 0)?;
         let rule = known.rule_at(now);
         // A quota does not refill, and the end of its period forgives debts.

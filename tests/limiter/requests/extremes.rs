@@ -12,6 +12,7 @@ use tollgate::{
 use super::fixture::{Fixture, STACK, START, Table, key, on_every_limiter, settings};
 
 on_every_limiter! {
+    many_of_the_largest_debts_leave_a_bucket_that_works,
     the_greatest_amounts_are_decided,
     a_limit_that_comes_back_is_as_it_was,
 }

@@ -14,6 +14,7 @@ mod debt;
 mod denial;
 mod extremes;
 mod faults;
+mod faults_of_split_quotas;
 mod fixture;
 mod flaky_store;
 mod foreign_items;

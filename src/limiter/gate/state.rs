@@ -65,7 +65,7 @@ pub(super) struct GateState {
     /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
     /// The facts about the other shards, read for the next write because it adds a quota.
-    pub(super) surveyed: Option<Siblings>,
+    pub(super) surveyed: Option<Box<Siblings>>,
 }
 
 /// The bucket as the store last showed it.

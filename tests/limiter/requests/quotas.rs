@@ -465,12 +465,29 @@ async fn what_an_operator_has_added_is_available() {
         available.await.unwrap().get("tokens").unwrap().available
     };
     assert_eq!(left(daily(100)).await, 120);
+    // A cost above the amount fits as long as what was added is there.
+    let ask = |amount| {
+        let acquire = other.acquire("user", "api").limits(daily(100));
+        acquire.cost("tokens", amount)
+    };
+    ask(0).await.unwrap().commit().await.unwrap();
+    let lease = ask(110).await.unwrap();
+    assert_eq!(lease.statuses()[0].available, 10);
+    lease.rollback().await.unwrap();
+    assert!(matches!(
+        ask(151).await.unwrap_err(),
+        Error::ExceedsCapacity(_)
+    ));
     let acquire = other.acquire("user", "api").limits(daily(110));
     let lease = acquire.cost("tokens", 0).await.unwrap();
     lease.commit().await.unwrap();
     assert_eq!(left(daily(110)).await, 120);
     clock.advance(Duration::from_millis(UNTIL_MIDNIGHT));
     assert_eq!(left(daily(110)).await, 110);
+    assert!(matches!(
+        ask(111).await.unwrap_err(),
+        Error::ExceedsCapacity(_)
+    ));
 }
 
 /// A clock that is known to be right to a second.

@@ -104,7 +104,7 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                             drop(state);
                             return NextStep::Survey(batch, limits);
                         }
-                        (Some(_), Some(surveyed)) => batch.siblings = surveyed,
+                        (Some(_), Some(surveyed)) => batch.siblings = *surveyed,
                         (None, _) => batch.siblings.sessions = sessions,
                     }
                 }
@@ -173,7 +173,7 @@ pub(super) async fn survey(gate: &Arc<Gate>, batch: Batch, limits: &Limits) {
     match gate.survey(limits, gate.shard_count()).await {
         Ok(siblings) => {
             let mut state = gate.lock();
-            state.surveyed = Some(siblings);
+            state.surveyed = Some(Box::new(siblings));
             state.put_back(batch);
         }
         Err(error) => {

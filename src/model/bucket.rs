@@ -116,8 +116,6 @@ impl BucketState {
         let (shard, before) = (self.shard, self.shard_count);
         for limit in &mut self.limits {
             limit.rule = limit.parameters.shard(shard, count)?;
-            // The remainder is a fraction for the number of shards before.
-            limit.level.remainder = 0;
             if let Some(period) = &mut limit.period {
                 period.grant.get_or_insert((shard, before));
             }

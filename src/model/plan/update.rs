@@ -50,6 +50,10 @@ pub fn update<'a>(
     {
         let mut raised = state.clone();
         if raised.raise(count).is_ok() {
+            // The remainders are fractions for the number of shards before.
+            for limit in &mut raised.limits {
+                limit.level.remainder = 0;
+            }
             let mut update = Planner {
                 state: &raised,
                 changes,

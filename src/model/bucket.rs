@@ -111,6 +111,19 @@ impl BucketState {
         }
     }
 
+    /// Makes this shard one of `count`, which is more than before. Quotas stay granted as they are.
+    pub(crate) fn raise(&mut self, count: u32) -> Result<(), InvalidParameters> {
+        let (shard, before) = (self.shard, self.shard_count);
+        for limit in &mut self.limits {
+            limit.rule = limit.parameters.shard(shard, count)?;
+            if let Some(period) = &mut limit.period {
+                period.grant.get_or_insert((shard, before));
+            }
+        }
+        self.shard_count = count;
+        Ok(())
+    }
+
     /// Returns the time before which tokens may be spent: epoch ms. `None` for any time.
     pub(crate) fn valid_until(&self) -> Option<i64> {
         self.stamps.as_ref()?.valid_until
@@ -173,8 +186,12 @@ impl BucketState {
             None => rule,
             Some(renewal) if known.renewal() == Some(&renewal) => {
                 let before = known.rule_at(now);
-                let topped_up = before.capacity().saturating_sub(known.rule.capacity());
-                let capacity = rule.capacity().saturating_add(topped_up);
+                let capacity = match known.period() {
+                    Some(period) if !before.is_renewed() => {
+                        period.ceiling(parameters, rule.capacity())
+                    }
+                    _ => rule.capacity(),
+                };
                 RefillRule::quota(capacity, renewal.cycle(), before.renewed_in())
             }
             Some(renewal) => {
@@ -307,6 +324,22 @@ impl LimitState {
         self.period.as_deref()
     }
 
+    /// Returns `true` if the limit is a session that another shard has begun, and whose tokens the
+    /// next write grants.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.period.as_ref().is_some_and(|period| period.is_owed)
+    }
+
+    /// Returns `true` if the limit may join a session of this length (ms) that began at `begun`: the
+    /// session has not ended at `now` (epoch ms), and the limit's last one had ended when it began.
+    pub(crate) fn may_join(&self, begun: i64, length: i64, now: i64) -> bool {
+        let ended = self
+            .period
+            .as_ref()
+            .is_none_or(|period| period.ends_at <= begun);
+        ended && begun <= now && begun.saturating_add(length) > now
+    }
+
     /// Returns the periods of a quota.
     pub fn renewal(&self) -> Option<&Renewal> {
         self.period.as_ref().map(|period| &period.renewal)
@@ -337,9 +370,10 @@ impl LimitState {
     fn quota_at(&self, period: &Period, now: i64) -> RefillRule {
         let left = period.ends_at.saturating_sub(now).max(0);
         let capacity = self.rule.capacity();
-        // What an operator has added is gone when the period ends.
+        // What an operator has added is gone when the period ends, and so is the share of another
+        // number of shards.
         let capacity = if left > 0 {
-            capacity.saturating_add(period.topped_up)
+            period.ceiling(self.parameters, capacity)
         } else {
             capacity
         };

@@ -37,6 +37,11 @@ impl PeerFlags {
         self.bypassed_until.is_some_and(|until| until > now)
     }
 
+    /// Returns `true` if a stamp may admit more than the bucket holds.
+    pub(crate) fn admits_more(&self) -> bool {
+        self.bypassed_until.is_some() || !self.soft_until.is_empty()
+    }
+
     /// Returns `true` if the limit refuses nothing at `now` (epoch ms).
     pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
         self.soft_until

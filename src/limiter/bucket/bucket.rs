@@ -19,7 +19,7 @@ use crate::{
         runtime::Timeout,
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
-    model::{KeyParts, LimitStatus, Limits},
+    model::{KeyParts, Limit, LimitStatus, Limits, to_milli},
 };
 
 /// A bucket that can be charged and settled, with the limits that it is charged by. Clones are the
@@ -124,6 +124,27 @@ impl Bucket {
                 None => gate.glance(limits, amounts),
             },
         }
+    }
+
+    /// Returns `true` if the bucket may hold `tokens` of `limit`, which are more than the limit's
+    /// capacity: a quota that was topped up holds more until its period ends. Decided from what is
+    /// known without asking.
+    pub(crate) fn is_topped_up(&self, limit: &Limit, tokens: u64) -> bool {
+        if !limit.is_quota() {
+            return false;
+        }
+        let asked = |other: &Limit| {
+            if other.name() == limit.name() {
+                to_milli(tokens)
+            } else {
+                0
+            }
+        };
+        let amounts: Amounts = self.limits().iter().map(asked).collect();
+        let statuses = self.glance(&amounts);
+        let mut statuses = statuses.iter();
+        let status = statuses.find(|status| status.limit.name() == limit.name());
+        status.is_some_and(|status| status.retry_after.is_some())
     }
 
     /// Writes the debts of settled leases at once, because the wait that a denial states depends on

@@ -18,7 +18,7 @@ use crate::{
     },
     model::{
         Limits, ParentLink,
-        plan::{self, Desired, LedgerDelta, Others},
+        plan::{self, Desired, LedgerDelta, Others, Siblings},
     },
 };
 
@@ -39,6 +39,8 @@ pub(super) struct Batch {
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<Confirmation>,
+    /// The known facts about the bucket's other shards.
+    pub(super) siblings: Siblings,
 }
 
 impl Batch {
@@ -51,6 +53,7 @@ impl Batch {
             own: self.own,
             lineage: self.lineage.as_deref(),
             others,
+            siblings: self.siblings.clone(),
         }
     }
 }
@@ -112,22 +115,16 @@ impl GateState {
         }
     }
 
-    /// Refuses the requests with quotas that the bucket cannot have: if it has several `shards`, or
-    /// another calendar in another time zone.
-    pub(super) fn refuse_quotas(
-        &mut self,
-        shards: u32,
-        now: i64,
-        denied: &mut Vec<(Waiter, GateDecision)>,
-    ) {
+    /// Refuses the requests with quotas that the bucket cannot have, because it has another calendar
+    /// in another time zone.
+    pub(super) fn refuse_quotas(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
         if !self.queue.iter().any(|waiter| waiter.limits.have_a_quota()) {
             return;
         }
         for waiter in std::mem::take(&mut self.queue) {
-            let of_shards = || BucketRefusal::of_shards(&waiter.limits).filter(|_| shards > 1);
             let bucket = self.seen.live(now);
             let of_zones = |state| BucketRefusal::of_zones(state, &waiter.limits);
-            match of_shards().or_else(|| bucket.and_then(of_zones)) {
+            match bucket.and_then(of_zones) {
                 Some(refusal) => denied.push((waiter, BucketDecision::Refused(refusal))),
                 None => self.queue.push_back(waiter),
             }
@@ -231,6 +228,7 @@ impl GateState {
             bypassed,
             waiters,
             confirmations,
+            siblings: Siblings::default(),
         })
     }
 

@@ -13,11 +13,12 @@ use crate::{
             grant::GateGrant,
             shard_reads::{Image, ShardReads, seen, statuses},
             shard_writes::ShardWrite,
+            siblings::sessions,
         },
         terms::{Amounts, BucketRefusal},
     },
     model::{
-        LimitStatus, MILLI,
+        BucketState, LimitName, LimitState, LimitStatus, MILLI, Renewal,
         plan::{self, LedgerDelta},
     },
 };
@@ -97,12 +98,9 @@ impl ShardSet<'_> {
     }
 
     pub(super) fn refusal(&self) -> Option<BucketRefusal> {
-        let of_shards =
-            || BucketRefusal::of_shards(&self.request.limits).filter(|_| self.shards > 1);
         self.images
             .iter()
             .find_map(|image| BucketRefusal::of(&image.bucket))
-            .or_else(of_shards)
             .or_else(|| {
                 let first = &self.images.first()?.bucket;
                 BucketRefusal::of_zones(first, &self.request.limits)
@@ -247,6 +245,7 @@ impl ShardSet<'_> {
             amounts,
             ..
         } = self.request;
+        let sessions = self.sessions();
         self.gates
             .iter()
             .zip(&self.images)
@@ -277,19 +276,63 @@ impl ShardSet<'_> {
                     }
                     _ => return None,
                 }
-                Some(gate.plan(image.bucket.clone(), limits, context, &changes))
+                let sessions = if self.shards > 1 {
+                    ended(&image.bucket, &sessions, self.now)
+                } else {
+                    Vec::new()
+                };
+                let from = image.bucket.clone();
+                Some(gate.plan(from, limits, context, &changes, &sessions))
             })
+    }
+
+    /// Returns the sessions that run, or that the transaction begins: the same one in all shards.
+    /// Empty if there is only one shard.
+    fn sessions(&self) -> Vec<(LimitName, i64)> {
+        if self.shards < 2 {
+            return Vec::new();
+        }
+        let mut sessions = sessions(&self.images, self.now);
+        let quotas = self.request.limits.iter().zip(&self.request.amounts);
+        for (limit, _) in quotas.filter(|(_, amount)| **amount > 0) {
+            let runs = sessions.iter().any(|(name, _)| name == limit.name());
+            if matches!(limit.renewal(), Some(Renewal::Session(_))) && !runs {
+                sessions.push((limit.name().clone(), self.now));
+            }
+        }
+        sessions
+    }
+
+    /// Returns the shards whose items state too few shards, with their images.
+    pub(super) fn lagging(&self) -> Vec<(&Arc<Gate>, &BucketState)> {
+        let shards = self.gates.iter().zip(&self.images);
+        let shards = shards.map(|(gate, image)| (gate, &image.bucket));
+        shards
+            .filter(|(gate, bucket)| gate.raises_to(bucket).is_some())
+            .collect()
+    }
+
+    /// Returns the gates of the shards that lack a quota of the request, if there are several shards.
+    pub(super) fn lacking(&self) -> Vec<&Arc<Gate>> {
+        let lacks = |image: &Image| {
+            let mut quotas = self.request.limits.iter().filter(|limit| limit.is_quota());
+            quotas.any(|limit| image.bucket.limit(limit.name()).is_none())
+        };
+        let shards = self.gates.iter().zip(&self.images);
+        let lacking = shards.filter(|(_, image)| self.shards > 1 && lacks(image));
+        lacking.map(|(gate, _)| gate).collect()
     }
 
     /// Returns the grant after `writes` were done.
     pub(super) fn grant(self, drawn: Allocation, writes: &[ShardWrite]) -> GateGrant {
-        // Buckets with quotas are not split.
         let has_quota = self
             .images
-            .first()
-            .is_some_and(|image| image.bucket.first_end().is_some());
+            .iter()
+            .any(|image| image.bucket.first_end().is_some());
+        // All shards that are charged are then in the same period.
+        let of_this = |write: &&ShardWrite| self.gates.iter().any(|gate| write.is_of(gate));
         let after = has_quota
-            .then(|| writes.iter().find(|write| write.is_of(self.first))?.after())
+            .then(|| writes.iter().find(of_this)?.after())
             .flatten();
         let ShardedRequest {
             limits,
@@ -336,4 +379,14 @@ impl ShardSet<'_> {
             None => grant,
         }
     }
+}
+
+/// Returns those of `sessions` whose limit is in no session in this shard.
+fn ended(bucket: &BucketState, sessions: &[(LimitName, i64)], now: i64) -> Vec<(LimitName, i64)> {
+    let ended = |known: &LimitState| known.rule_at(now).is_renewed();
+    let sessions = sessions.iter().filter(|(name, _)| {
+        let known = bucket.limit(name);
+        known.is_some_and(|known| known.is_owed() || ended(known))
+    });
+    sessions.cloned().collect()
 }

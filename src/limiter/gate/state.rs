@@ -17,7 +17,7 @@ use crate::{
     },
     model::{
         BucketState, ClockReading, LimitName, LimitStatus, Limits, ParentLink,
-        plan::{self, LedgerDelta},
+        plan::{self, LedgerDelta, Siblings},
     },
 };
 
@@ -64,6 +64,8 @@ pub(super) struct GateState {
     pub(super) pace: Pace,
     /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
+    /// The facts about the other shards, read for the next write because it adds a quota.
+    pub(super) surveyed: Option<Box<Siblings>>,
 }
 
 /// The bucket as the store last showed it.

@@ -111,6 +111,27 @@ async fn charge(
                 None => return unavailable(Unavailable::Deadline),
             }
         }
+        let lagging: Vec<_> = sets.iter().flat_map(ShardSet::lagging).collect();
+        if !lagging.is_empty() {
+            for (gate, bucket) in lagging {
+                if let Err(error) = gate.raise(bucket.clone()).await {
+                    return unavailable(Unavailable::Store(error));
+                }
+            }
+            continue;
+        }
+        // The shares of a quota that some shards lack are found one by one.
+        let lacking = sets.iter().flat_map(|set| {
+            let gates = set.lacking().into_iter();
+            gates.map(|gate| (gate, set.request))
+        });
+        let lacking: Vec<_> = lacking.collect();
+        if !lacking.is_empty() {
+            for (gate, request) in lacking {
+                unless_gone(replies, ask_for_nothing(gate, request)).await;
+            }
+            continue;
+        }
         let drawn: Option<Vec<_>> = sets.iter().map(ShardSet::draw).collect();
         let Some(drawn) = drawn else {
             if sets.iter().any(ShardSet::awaits_more) && std::mem::take(&mut pending) {
@@ -147,6 +168,7 @@ async fn charge(
         drop(permit);
         match result {
             Ok(true) => {
+                writes.iter().for_each(ShardWrite::spread);
                 let grants = sets
                     .into_iter()
                     .zip(drawn)

@@ -35,7 +35,7 @@ impl Charge {
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
         if let Some(index) = limits.index(name) {
             let limit = &limits[index];
-            if tokens > limit.capacity() {
+            if tokens > limit.capacity() && !bucket.is_topped_up(limit, tokens) {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),

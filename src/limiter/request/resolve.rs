@@ -207,10 +207,7 @@ impl Request {
         let limits = || charges.iter().map(|charge| charge.bucket.limits());
         check_names(limits(), &cost)?;
         if check {
-            let owned = charges
-                .iter()
-                .map(|charge| (charge.owner, charge.bucket.limits()));
-            check_capacities(owned, &cost, charges.own.bucket.key())?;
+            check_capacities(&charges, &cost)?;
         }
         Ok(charges)
     }
@@ -269,15 +266,18 @@ fn check_names<'a>(
 
 /// Refuses a cost that can never be granted.
 #[inline]
-fn check_capacities<'a>(
-    mut limits: impl Iterator<Item = (Owner, &'a Limits)>,
-    cost: &Cost,
-    KeyParts {
+fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacity> {
+    let exceeded = |charge: &Charge, limit: &Limit| {
+        let asked = asked(cost, limit);
+        asked > limit.capacity() && !charge.bucket.is_topped_up(limit, asked)
+    };
+    let found = charges.iter().find_map(|charge| {
+        let mut limits = charge.bucket.limits().iter();
+        Some((charge.owner, limits.find(|limit| exceeded(charge, limit))?))
+    });
+    let KeyParts {
         entity, resource, ..
-    }: KeyParts<'_>,
-) -> Result<(), ExceedsCapacity> {
-    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
-    let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));
+    } = charges.own.bucket.key();
     match found {
         None => Ok(()),
         Some((owner, limit)) => Err(ExceedsCapacity {

@@ -27,14 +27,6 @@ impl BucketRefusal {
         }
     }
 
-    /// Returns the reason why a bucket of several shards grants nothing to requests with `limits`:
-    /// it cannot have quotas. The reason names the attribute that would say how the quota is
-    /// divided.
-    pub(crate) fn of_shards(limits: &Limits) -> Option<Self> {
-        let quota = limits.iter().find(|limit| limit.is_quota())?;
-        Some(Self::NotUnderstood(format!("b_{}_gc", quota.name())))
-    }
-
     /// Returns the reason why a bucket with another calendar grants nothing to requests with
     /// `limits`: the calendars are in two time zones, and an item has one for all of them.
     pub(crate) fn of_zones(state: &BucketState, limits: &Limits) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Desired, LedgerDelta, expiry::gone_at};
+use super::{Desired, LedgerDelta, Siblings, expiry::gone_at};
 use crate::model::{
     BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, Renewal, WriteId,
 };
@@ -31,11 +31,13 @@ pub fn create_shard<'a>(
         limits: desired,
         own,
         lineage,
+        siblings,
         ..
     } = desired.into();
-    let new = |limit| {
-        let mut new = new_limit(limit, changes, (shard, shard_count), now);
-        if !full {
+    let new = |limit: &Limit| {
+        let mut new = new_limit(limit, changes, (shard, shard_count), &siblings, now);
+        // The other shards show which shares of a quota are granted.
+        if !full && !limit.is_quota() {
             new.level.tokens = new.level.tokens.min(0);
         }
         new
@@ -60,13 +62,15 @@ pub fn create_shard<'a>(
 pub(super) fn added_limits(
     state: &BucketState,
     changes: &LedgerDelta,
-    desired: &[Limit],
+    desired: &Desired<'_>,
     now: i64,
 ) -> Vec<NewLimit> {
     let missing = desired
+        .limits
         .iter()
         .filter(|limit| state.limit(limit.name()).is_none());
-    let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count), now);
+    let shard = (state.shard, state.shard_count);
+    let new = |limit: &Limit| new_limit(limit, changes, shard, &desired.siblings, now);
     missing
         .map(|limit| {
             let mut new = new(limit);
@@ -85,13 +89,23 @@ fn new_limit(
     limit: &Limit,
     changes: &LedgerDelta,
     (shard, shard_count): (u32, u32),
+    siblings: &Siblings,
     now: i64,
 ) -> NewLimit {
     let parameters = Parameters::from(limit);
     // The shard count makes no valid rule, so the limit begins empty.
-    let capacity = parameters
-        .shard(shard, shard_count)
-        .map_or(0, RefillRule::capacity);
+    let capacity = if siblings.covered.contains(limit.name()) {
+        0
+    } else {
+        parameters
+            .shard(shard, shard_count)
+            .map_or(0, RefillRule::capacity)
+    };
+    let begun = siblings
+        .sessions
+        .iter()
+        .find(|(name, _)| name == limit.name())
+        .map(|(_, begun)| *begun);
     let change = changes.get(limit.name());
     let gone = change.map_or(0, super::Change::debit);
     let give = change.map_or(0, |change| change.give);
@@ -105,11 +119,15 @@ fn new_limit(
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
         period: limit.renewal().map(|renewal| {
-            let period = Period::at(renewal.clone(), now);
-            // A session begins with the first charge.
-            match renewal {
-                Renewal::Session(_) if gone == 0 => period.with_end(0),
-                _ => period,
+            match (renewal, begun) {
+                (Renewal::Session(length), Some(begun)) if begun.saturating_add(*length) > now => {
+                    Period::at(renewal.clone(), begun)
+                }
+                // A session begins with the first charge.
+                (Renewal::Session(_), _) if gone == 0 => {
+                    Period::at(renewal.clone(), now).with_end(0)
+                }
+                _ => Period::at(renewal.clone(), now),
             }
         }),
     }

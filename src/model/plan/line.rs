@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::{Change, LedgerDelta, clamp};
 use crate::model::{
-    BucketState, Definition, LimitState, Line, PeriodChange, Refill, RefillRule, Renewal,
-    TokenChange,
+    BucketState, Definition, LimitName, LimitState, Line, Period, PeriodChange, Refill, RefillRule,
+    Renewal, TokenChange,
 };
 
 /// The amounts of a change, millitokens.
@@ -28,15 +28,13 @@ impl LineAmounts {
             return Self::default();
         };
         let give = change.give_to(known);
+        let debit = change.debit_of(known.level.tokens);
         let granted = change.spend > 0 && !state.is_soft(&change.limit, now);
         Self {
             give: give.into(),
-            debit: change.debit().into(),
+            debit: debit.into(),
             floor: granted.then_some(change.floor.into()),
-            consumed: change
-                .debit()
-                .saturating_sub(give)
-                .saturating_add(change.count),
+            consumed: debit.saturating_sub(give).saturating_add(change.count),
         }
     }
 }
@@ -54,6 +52,10 @@ pub(super) struct Rows<'a> {
     /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never
     /// expires.
     pub(super) gone: Option<i64>,
+    /// The sessions that other shards have begun, and the times at which they did: epoch ms.
+    pub(super) sessions: &'a [(LimitName, i64)],
+    /// `true` if the write raises the number of shards that the item states.
+    pub(super) raises: bool,
 }
 
 /// The planned change of one limit, and the facts that it relies on.
@@ -134,7 +136,21 @@ impl Rows<'_> {
         // full bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
-        let row = if full {
+        let owed = moves && known.is_owed() && !rule.is_renewed();
+        let row = if owed {
+            // The store does not hold the tokens of the image yet: they replace those that it holds.
+            let level = cap.min(i128::from(known.level.tokens) + give);
+            let never = floor.is_some_and(|floor| level - debit < floor);
+            let floor = never.then_some(i128::from(i64::MAX));
+            let tokens = TokenChange::Set(clamp(level - debit));
+            PlannedLine {
+                line: line(known, tokens, (floor, None), consumed),
+                relies_on_anchor: true,
+                is_at_cap: false,
+                is_uncovered: false,
+                due,
+            }
+        } else if full {
             // Rows S2, S4, S6, M2, M4: every level at or above the capacity becomes the capacity.
             let never = floor.is_some_and(|floor| cap - debit < floor);
             let floor = if never {
@@ -191,7 +207,8 @@ impl Rows<'_> {
         Some(PlannedLine { line, ..row })
     }
 
-    /// Returns the change of the limit's period. A session begins only if something is charged.
+    /// Returns the change of the limit's period. A session begins only if something is charged, or
+    /// if another shard has begun it.
     fn period(
         &self,
         known: &LimitState,
@@ -204,10 +221,26 @@ impl Rows<'_> {
                 PeriodChange::Becomes(new.renewal.clone())
             }
             (Some(to), _) if rule.is_renewed() => match known.renewal() {
-                Some(Renewal::Session(_)) if charges => PeriodChange::Opens(to),
+                Some(Renewal::Session(length)) => {
+                    let begun = self.sessions.iter().find(|(name, _)| *name == known.name);
+                    let begun = begun.map(|(_, begun)| *begun);
+                    match begun.filter(|begun| known.may_join(*begun, *length, to)) {
+                        Some(begun) => PeriodChange::Opens(begun),
+                        None if charges => PeriodChange::Opens(to),
+                        None => PeriodChange::Keep,
+                    }
+                }
                 Some(Renewal::Calendar(_)) => PeriodChange::Renews(to),
-                _ => PeriodChange::Keep,
+                None => PeriodChange::Keep,
             },
+            (Some(_), _) if known.is_owed() => {
+                let start = known.period().and_then(Period::session_start);
+                start.map_or(PeriodChange::Keep, PeriodChange::Joins)
+            }
+            _ if self.raises => {
+                let granted = known.period().and_then(Period::granted_count);
+                granted.map_or(PeriodChange::Keep, PeriodChange::Stays)
+            }
             _ => PeriodChange::Keep,
         }
     }
@@ -242,7 +275,7 @@ pub(super) fn settling(
         let give = change
             .give_to(known)
             .min(cap.saturating_sub(known.level.tokens).max(0));
-        let debit = change.debit();
+        let debit = change.debit_of(known.level.tokens);
         let consumed = debit.saturating_sub(give).saturating_add(change.count);
         let ceiling = (give > 0).then_some(i128::from(cap) - i128::from(give));
         line(

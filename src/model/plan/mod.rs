@@ -26,7 +26,7 @@ mod update;
 pub use self::{
     changes::{Change, LedgerDelta},
     create::{create, create_shard},
-    desired::{Desired, Others, Peers},
+    desired::{Desired, Others, Peers, Siblings},
     levels::{
         differs, is_short, limits_of, projected, projected_as, same_parameters, status, statuses,
     },

@@ -35,11 +35,10 @@ pub fn statuses_of_shards(
                         capacity + i128::from(rule.capacity()),
                     )
                 });
-        let ahead = shards
-            .iter()
-            .map(|(state, _)| ahead(state, now))
-            .max()
-            .unwrap_or(0);
+        // The end of a quota's period does not depend on the anchor.
+        let anchors = shards.iter().filter(|_| !limit.is_quota());
+        let ahead = anchors.map(|(state, _)| ahead(state, now)).max();
+        let ahead = ahead.unwrap_or(0);
         let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         let later = |wait: i64| {
             millis(if wait == 0 {
@@ -54,7 +53,12 @@ pub fn statuses_of_shards(
             available: whole_tokens(clamp(held)),
             requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
             retry_after: wait(&levels, amount).map(later),
-            reset_after: wait(&levels, clamp(capacity)).map_or(Duration::MAX, later),
+            reset_after: if limit.is_quota() {
+                let ends = levels.iter().map(|(rule, _)| rule.renewed_in().max(0));
+                ends.max().map_or(Duration::ZERO, millis)
+            } else {
+                wait(&levels, clamp(capacity)).map_or(Duration::MAX, later)
+            },
         }
     };
     limits.iter().zip(requested).map(status).collect()
@@ -111,6 +115,13 @@ fn levels(shards: &[ShardView<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule,
             let rule = crate::model::Parameters::from(limit)
                 .shard(state.shard, state.shard_count)
                 .ok()?;
+            let rule = match limit.renewal() {
+                None => rule,
+                Some(renewal) => {
+                    let left = renewal.end_after(now).saturating_sub(now);
+                    RefillRule::quota(rule.capacity(), renewal.cycle(), left)
+                }
+            };
             Some((
                 rule,
                 Level {

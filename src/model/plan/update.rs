@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Desired, LedgerDelta, Peers, clamp,
+    Desired, LedgerDelta, Peers, Siblings, clamp,
     create::added_limits,
     expiry,
     levels::new_definition,
@@ -41,8 +41,37 @@ pub fn update<'a>(
     now: impl Into<ClockReading>,
     id: WriteId,
 ) -> Update {
-    let (desired, now) = (desired.into(), now.into());
+    let (mut desired, now) = (desired.into(), now.into());
     let seen = state.refilled_at;
+    if let Some(count) = desired
+        .siblings
+        .raises_to
+        .take_if(|count| *count > state.shard_count)
+    {
+        let mut raised = state.clone();
+        if raised.raise(count).is_ok() {
+            // The remainders are fractions for the number of shards before.
+            for limit in &mut raised.limits {
+                limit.level.remainder = 0;
+            }
+            let mut update = Planner {
+                state: &raised,
+                changes,
+                desired: Desired {
+                    siblings: Siblings {
+                        raises_to: Some(count),
+                        ..desired.siblings
+                    },
+                    ..desired
+                },
+                now: now.at,
+            }
+            .plan(id, None);
+            update.shard_count = Some(state.shard_count);
+            update.raises_to = Some(count);
+            return update;
+        }
+    }
     if now.is_far_before(seen) {
         let corrected = BucketState {
             refilled_at: now.at,
@@ -75,7 +104,7 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes
             .get(&known.name)
-            .map(|change| change.take)
+            .map(|change| change.debit_of(known.level.tokens) - change.spend)
             .filter(|take| *take > 0)?;
         let rule = known.rule_at(now);
         // A quota does not refill, and the end of its period forgives debts.
@@ -170,13 +199,18 @@ impl Planner<'_> {
                 .is_some_and(|pressure| pressure.level.tokens < FEW_WRITES)
         };
         super::differs(state, desired.limits)
+            || desired.siblings.raises_to.is_some()
+            || !desired.siblings.sessions.is_empty()
             || state
                 .stamps
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
             || expiry::is_due(state, desired.own, now)
             || (desired.others.peers != Peers::Absent && few_writes())
-            || state.limits.iter().any(large)
+            || state
+                .limits
+                .iter()
+                .any(|known| large(known) || known.is_owed())
     }
 
     /// Returns the rows of a write that does not move the anchor; `None` if a row requires the
@@ -233,7 +267,7 @@ impl Planner<'_> {
         // changes it, because the rows of other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
-        update.added = added_limits(state, changes, desired.limits, to);
+        update.added = added_limits(state, changes, desired, to);
         let stamps = state.stamps.as_deref();
         update.has_reset_schedule = stamps.is_some_and(|stamps| stamps.has_reset_schedule);
         let gone = expiry::after(state, changes, desired, &update.added, (now, to));
@@ -262,11 +296,13 @@ impl Planner<'_> {
         let known = self.state.limits.iter().filter_map(|known| {
             let line = update.lines.iter().find(|line| line.limit == known.name);
             match line.map(|line| &line.period) {
-                Some(PeriodChange::Renews(at) | PeriodChange::Opens(at)) => {
-                    Some(known.renewal()?.end_after(*at))
-                }
+                Some(
+                    PeriodChange::Renews(at) | PeriodChange::Opens(at) | PeriodChange::Joins(at),
+                ) => Some(known.renewal()?.end_after(*at)),
                 Some(PeriodChange::Becomes(renewal)) => Some(renewal.as_ref()?.end_after(to)),
-                Some(PeriodChange::Keep) | None => Some(known.period()?.end_from(to)),
+                Some(PeriodChange::Keep | PeriodChange::Stays(_)) | None => {
+                    Some(known.period()?.end_from(to))
+                }
             }
         });
         let added = update.added.iter();
@@ -285,6 +321,8 @@ impl Planner<'_> {
             moves_to,
             slack: self.desired.others.slack,
             gone,
+            sessions: &self.desired.siblings.sessions,
+            raises: self.desired.siblings.raises_to.is_some(),
         }
     }
 

@@ -172,9 +172,16 @@ impl Line {
             Box::new(period)
         };
         match &self.period {
-            PeriodChange::Keep => {}
+            PeriodChange::Keep | PeriodChange::Stays(_) => {}
             PeriodChange::Renews(at) | PeriodChange::Opens(at) => {
                 limit.period = limit.renewal().map(|renewal| renewed(renewal, *at));
+            }
+            PeriodChange::Joins(_) => {
+                if let Some(period) = &mut limit.period {
+                    period.topped_up = 0;
+                    period.grant = None;
+                    period.is_owed = false;
+                }
             }
             PeriodChange::Becomes(renewal) => {
                 let new = |renewal: &Renewal| Box::new(Period::at(renewal.clone(), anchor));

@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 
 use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
 use crate::model::{
-    BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity,
+    BucketState, InvalidParameters, LimitName, MILLI, ParentLink, PeerFlags, PeriodChange,
+    StampGuard, Validity,
 };
 
 /// A conditional update of a bucket that exists and has not expired.
@@ -37,6 +38,8 @@ pub struct Update {
     /// The number of shards that the bucket must have, by which capacity and refill were divided;
     /// `None` for no such condition.
     pub shard_count: Option<u32>,
+    /// The number of shards that the bucket's item states after the write, if that is more.
+    pub raises_to: Option<u32>,
 }
 
 impl Update {
@@ -56,6 +59,7 @@ impl Update {
             guard: Guard::None,
             stamps: StampGuard::default(),
             shard_count: None,
+            raises_to: None,
         }
     }
 
@@ -67,6 +71,15 @@ impl Update {
     /// Returns the limits that are added.
     pub fn added(&self) -> &[NewLimit] {
         &self.added
+    }
+
+    /// Returns the sessions that the update begins, with the times at which they begin: epoch ms.
+    pub(crate) fn opened(&self) -> Vec<(LimitName, i64)> {
+        let opened = |line: &Line| match line.period {
+            PeriodChange::Opens(at) => Some((line.limit.clone(), at)),
+            _ => None,
+        };
+        self.lines.iter().filter_map(opened).collect()
     }
 
     /// Returns the same update at another time (epoch ms).
@@ -184,6 +197,9 @@ impl Update {
     /// Then the bucket is changed in part, and must not be stored.
     pub fn apply(&self, state: &mut BucketState) -> Result<(), InvalidParameters> {
         state.last_write = Some(self.id.clone());
+        if let Some(count) = self.raises_to {
+            state.raise(count)?;
+        }
         if let Some(to) = self.anchor.moves_to() {
             state.refilled_at = to;
             state.own_anchor = Some(to);

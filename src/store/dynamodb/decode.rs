@@ -82,7 +82,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             state.pressure = Some(Pressure::new(parameters.whole(), level, consumed));
             continue;
         }
-        let level = Level {
+        let mut level = Level {
             tokens: fields.required(LimitField::Tokens)?,
             remainder: fields.integer(LimitField::Remainder)?.unwrap_or(0),
         };
@@ -90,7 +90,15 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             continue;
         };
         let shards = (shard, state.shard_count);
-        let period = quota::period(item, name, parameters, state.refilled_at, state.shard_count);
+        let level_and_consumed = (&mut level, consumed);
+        let period = quota::period(
+            item,
+            name,
+            parameters,
+            state.refilled_at,
+            shards,
+            level_and_consumed,
+        );
         let period = period.unwrap_or_else(|attribute| {
             stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
             None

@@ -57,6 +57,9 @@ pub(super) fn update(update: &Update) -> Expression {
         Some(1) => expression.require_absent_or(SHARD_COUNT, "=", number(1)),
         Some(count) => expression.require(SHARD_COUNT, "=", number(count.into())),
     }
+    if let Some(count) = update.raises_to {
+        expression.set(SHARD_COUNT, number(count.into()));
+    }
     for line in &update.lines {
         limit_line(&mut expression, line);
     }

@@ -10,7 +10,7 @@ use super::{
     schema::{LimitSchema, Schema, Schemas},
 };
 use crate::model::{
-    BucketState, Level, Limit, LimitState, LimitStatus, Limits, Period, Renewal, plan,
+    BucketState, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Period, Renewal, plan,
 };
 
 /// An amount that is requested from one limit, and the receiver of the level after a grant.
@@ -321,6 +321,11 @@ impl CompactState {
             Some(rest) => rest.clone(),
             None => BucketState::new(self.refilled_at),
         };
+        let kept = std::mem::take(&mut bucket.limits);
+        let kept = |name: &LimitName| {
+            let kept = kept.iter().find(|kept| kept.name == *name);
+            kept.and_then(LimitState::period)
+        };
         bucket.refilled_at = self.refilled_at;
         // A bucket in memory is refilled by this process only.
         bucket.own_anchor = Some(self.refilled_at);
@@ -341,8 +346,12 @@ impl CompactState {
                     consumed,
                     ends_at,
                 } = *held;
-                let period =
-                    renewal.map(|renewal| Period::at(renewal, self.refilled_at).with_end(ends_at));
+                let period = renewal.map(|renewal| match kept(&name) {
+                    Some(kept) if kept.renewal == renewal && kept.ends_at == ends_at => {
+                        kept.clone()
+                    }
+                    _ => Period::at(renewal, self.refilled_at).with_end(ends_at),
+                });
                 LimitState {
                     name,
                     parameters,
@@ -359,6 +368,10 @@ impl CompactState {
     pub(super) fn from_bucket(mut bucket: BucketState, schemas: &Schemas) -> Self {
         let mut known = SmallVec::new();
         let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
+        let limits = std::mem::take(&mut bucket.limits);
+        // What a quota's period has besides its end is rare, and stays with the rest.
+        let special = |known: &&LimitState| known.period().is_some_and(Period::is_special);
+        bucket.limits = limits.iter().filter(special).cloned().collect();
         for LimitState {
             name,
             parameters,
@@ -366,7 +379,7 @@ impl CompactState {
             level,
             consumed,
             period,
-        } in std::mem::take(&mut bucket.limits)
+        } in limits
         {
             let (renewal, ends_at) = match period {
                 None => (None, 0),

@@ -27,6 +27,7 @@ mod mixed;
 mod month;
 mod peer;
 mod quotas;
+mod quotas_of_shards;
 mod records;
 mod same_items;
 mod schedules;

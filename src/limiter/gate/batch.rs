@@ -71,7 +71,7 @@ impl GateState {
         {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
                 if let Some(patience) = &mut waiter.patience {
-                    patience.follow(&limits);
+                    patience.follow(&limits, now);
                 }
                 waiter.limits = limits;
                 waiter.own = None;
@@ -120,7 +120,7 @@ impl GateState {
         now: i64,
         denied: &mut Vec<(Waiter, GateDecision)>,
     ) {
-        if !self.queue.iter().any(|waiter| waiter.limits.have_a_quota()) {
+        if !self.queue.iter().any(|waiter| waiter.limits.have_a_clock()) {
             return;
         }
         for waiter in std::mem::take(&mut self.queue) {

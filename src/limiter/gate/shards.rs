@@ -219,8 +219,9 @@ impl Gate {
     /// Returns `true` if the shard holds `amounts` when it is full.
     pub(crate) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
         let count = self.shard_count();
+        let now = self.context.clock.now();
         limits.iter().zip(amounts).all(|(limit, amount)| {
-            let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
+            let rule = limit.parameters_at(now).shard(self.key.shard, count);
             rule.is_ok_and(|rule| rule.capacity() >= *amount)
         })
     }

@@ -80,7 +80,7 @@ impl GateState {
             .checked_mul(2)
             .is_some_and(|doubled| doubled <= most.min(Split::MOST_SHARDS));
         // The shards of a quota would have to share each period.
-        let refills = state.first_end().is_none();
+        let refills = !state.has_a_quota();
         (due && understood && refills && may_double).then_some(count)
     }
 

@@ -101,6 +101,7 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
+        let now = self.options.patience.map_or(0, |_| self.now());
         let Self {
             target,
             options:
@@ -143,7 +144,7 @@ impl Request {
                 if observes(limit) {
                     0
                 } else {
-                    limit.refill_in(most)
+                    limit.refill_in(most, now)
                 }
             };
             Some(Box::new(Patience {
@@ -276,7 +277,7 @@ fn check_capacities<'a>(
         entity, resource, ..
     }: KeyParts<'_>,
 ) -> Result<(), ExceedsCapacity> {
-    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
+    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.greatest_capacity();
     let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));
     match found {
         None => Ok(()),
@@ -286,7 +287,7 @@ fn check_capacities<'a>(
             owner,
             limit: limit.name().clone(),
             requested: asked(cost, limit),
-            capacity: limit.capacity(),
+            capacity: limit.greatest_capacity(),
         }),
     }
 }

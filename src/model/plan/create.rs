@@ -43,7 +43,7 @@ pub fn create_shard<'a>(
     let limits: SmallVec<[NewLimit; 2]> = desired.iter().map(new).collect();
     let expires_at = limits
         .iter()
-        .map(|new| gone_at(new.rule_at(now), new.level.tokens, now))
+        .map(|new| gone_at(new.rule_at(now), new.course(), new.level.tokens, now))
         .max();
     let stays = own == Some(true) || (shard == 0 && shard_count > 1);
     Create {
@@ -89,7 +89,8 @@ fn new_limit(
 ) -> NewLimit {
     let parameters = Parameters::from(limit);
     // The shard count makes no valid rule, so the limit begins empty.
-    let capacity = parameters
+    let capacity = limit
+        .parameters_at(now)
         .shard(shard, shard_count)
         .map_or(0, RefillRule::capacity);
     let change = changes.get(limit.name());
@@ -104,6 +105,7 @@ fn new_limit(
             remainder: 0,
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
+        timetable: limit.timetable().cloned(),
         period: limit.renewal().map(|renewal| {
             let period = Period::at(renewal.clone(), now);
             // A session begins with the first charge.

@@ -66,7 +66,13 @@ impl Split {
                     level,
                     consumed,
                 )
-                .map(|new| new.with_period(limit.period().cloned()))
+                .map(|new| {
+                    new.with_period(limit.period().cloned()).with_timetable(
+                        limit.timetable().cloned(),
+                        (shard, count),
+                        state.refilled_at,
+                    )
+                })
             };
             let limits = state.limits.iter().map(limit).collect::<Result<_, _>>()?;
             Ok(BucketState {

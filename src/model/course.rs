@@ -23,6 +23,9 @@ pub(crate) struct SpanRefill {
     /// The most that the limit can hold at the end, because it held no more than its capacity in
     /// each window.
     pub(crate) ceiling: i64,
+    /// `true` if the ceiling is the capacity of the last window, and not that of an earlier one with
+    /// the refill since.
+    is_full: bool,
 }
 
 impl SpanRefill {
@@ -31,7 +34,8 @@ impl SpanRefill {
         let tokens = i128::from(level.tokens) + self.refill.raw;
         match i64::try_from(tokens) {
             Ok(tokens) if tokens < self.ceiling => Level::new(tokens, self.refill.remainder),
-            _ => Level::new(self.ceiling, 0),
+            _ if self.is_full => Level::new(self.ceiling, 0),
+            _ => Level::new(self.ceiling, self.refill.remainder),
         }
     }
 }
@@ -91,7 +95,7 @@ impl Course<'_> {
             let end = until.min(to);
             let left = add(rule, end.saturating_sub(at), remainder);
             if until > to {
-                return Self::span(raw, left, ceiling);
+                return Self::span((raw, left), ceiling, rule);
             }
             // The remainder is a fraction for the parameters of its window.
             (at, remainder) = (until, 0);
@@ -104,14 +108,17 @@ impl Course<'_> {
             let rule = slowest.with_capacity(capacity);
             add(rule, to.saturating_sub(at), 0);
         }
-        add(self.rule_at(to), 0, 0);
-        Self::span(raw, 0, ceiling)
+        let rule = self.rule_at(to);
+        add(rule, 0, 0);
+        Self::span((raw, 0), ceiling, rule)
     }
 
-    fn span(raw: i128, remainder: i64, ceiling: i128) -> SpanRefill {
+    /// Returns the refill of a span whose last window has this rule.
+    fn span((raw, remainder): (i128, i64), ceiling: i128, last: RefillRule) -> SpanRefill {
         SpanRefill {
             refill: Refill { raw, remainder },
             ceiling: i64::try_from(ceiling).unwrap_or(i64::MAX),
+            is_full: ceiling >= i128::from(last.capacity()),
         }
     }
 
@@ -151,3 +158,6 @@ impl Course<'_> {
             .saturating_sub(begin)
     }
 }
+
+#[cfg(all(test, feature = "quotas"))]
+mod tests;

@@ -39,6 +39,7 @@ mod quotas;
 mod recreated_table;
 mod reservations;
 mod runtimes;
+mod schedules;
 mod settings;
 mod shadow;
 mod shard_totals;

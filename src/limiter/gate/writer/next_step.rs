@@ -62,6 +62,12 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         let others = gate.others(&state, now);
         let newer = state.follow(now);
         state.refuse_quotas(gate.shard_count(), now, &mut denied);
+        if state.asks_too_much(now) {
+            if !looked && matches!(state.seen, Seen::Unknown) {
+                return NextStep::Look(state.all());
+            }
+            state.deny_misfits(now, &mut denied);
+        }
         let next = state.next(now, trusted_for, &mut denied);
         let next = match next {
             None => NextStep::Nothing,

@@ -17,6 +17,7 @@
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
 //! | evaluates and decodes schedules | the same answers | `schedules` |
+//! | charges and stores limits with schedules | the numbers of now, the same items | `tariffs` |
 
 mod buckets;
 mod cascade;
@@ -28,4 +29,5 @@ mod quotas;
 mod records;
 mod same_items;
 mod schedules;
+mod tariffs;
 mod usage;

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags, Refill,
-    RefillRule, WriteId, definition::Definition, period::Period, quota::Renewal,
+    Course, EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags, Refill,
+    RefillRule, Timetable, WriteId, definition::Definition, period::Period, quota::Renewal,
 };
 
 /// The parent of an entity, as the entity's buckets store it. Python clients use this copy and do
@@ -175,10 +175,9 @@ impl BucketState {
         wanted: impl Into<Definition>,
         now: i64,
     ) -> RefillRule {
-        let Definition {
-            parameters,
-            renewal,
-        } = wanted.into();
+        let wanted = wanted.into();
+        let parameters = wanted.parameters_at(now.max(self.refilled_at));
+        let renewal = wanted.renewal;
         let Ok(rule) = parameters.shard(self.shard, self.shard_count) else {
             return known.rule_at(now);
         };
@@ -209,7 +208,13 @@ impl BucketState {
     /// Returns the level at `now` (epoch ms) if `known` had this level at the anchor.
     pub(crate) fn refilled(&self, known: &LimitState, level: Level, now: i64) -> Level {
         let rule = known.rule_at(now);
-        rule.refill(level, self.age_for(rule, now))
+        match known.course_at(now).filter(|_| !rule.is_quota()) {
+            None => rule.refill(level, self.age_for(rule, now)),
+            Some(course) => {
+                let span = course.refill(self.refilled_at, now, level.remainder);
+                span.apply(level)
+            }
+        }
     }
 
     /// Returns the refill of `known` since the anchor, before the capacity limits it, at `now`
@@ -220,7 +225,35 @@ impl BucketState {
 
     /// Returns the refill as [`due_at`](Self::due_at) does, by this rule of the limit.
     pub(crate) fn due_by(&self, rule: RefillRule, known: &LimitState, now: i64) -> Refill {
-        rule.accrue(self.age_for(rule, now), known.level.remainder)
+        self.due_with_ceiling(rule, known, now).0
+    }
+
+    /// Returns the refill as [`due_by`](Self::due_by) does, and the most that the limit can hold at
+    /// `now` because of the capacities that its schedule has set since the anchor.
+    pub(crate) fn due_with_ceiling(
+        &self,
+        rule: RefillRule,
+        known: &LimitState,
+        now: i64,
+    ) -> (Refill, i64) {
+        match known.course_at(now).filter(|_| !rule.is_quota()) {
+            None => {
+                let refill = rule.accrue(self.age_for(rule, now), known.level.remainder);
+                (refill, i64::MAX)
+            }
+            Some(course) => {
+                let span = course.refill(self.refilled_at, now, known.level.remainder);
+                (span.refill, span.ceiling)
+            }
+        }
+    }
+
+    /// Moves the anchor to `to`: epoch ms. The rules of the limits are those of that time.
+    pub(crate) fn set_anchor(&mut self, to: i64) {
+        self.refilled_at = to;
+        for limit in &mut self.limits {
+            limit.set_anchor(to);
+        }
     }
 
     /// Returns the time that counts for the refill. A quota's rule is that of `now`, and the time
@@ -229,11 +262,33 @@ impl BucketState {
         if rule.is_quota() { 0 } else { self.age(now) }
     }
 
-    /// Returns the first time at which the period of a limit ends: epoch ms. `None` if the bucket
-    /// has no quota.
+    /// Returns the first time at which the period of a limit ends, or at which its schedule changes
+    /// its numbers: epoch ms. `None` if the bucket has neither quotas nor schedules.
     pub(crate) fn first_end(&self) -> Option<i64> {
-        let ends = self.limits.iter().filter_map(|known| known.period.as_ref());
-        ends.map(|period| period.ends_at).min()
+        let periods = self.limits.iter().filter_map(|known| known.period.as_ref());
+        let periods = periods.map(|period| period.ends_at).min();
+        match (periods, self.first_change()) {
+            (Some(period), Some(change)) => Some(period.min(change)),
+            (period, change) => period.or(change),
+        }
+    }
+
+    /// Returns the first time after the anchor at which a schedule changes the numbers of a limit:
+    /// epoch ms.
+    fn first_change(&self) -> Option<i64> {
+        let scheduled = self
+            .limits
+            .iter()
+            .filter_map(|known| known.scheduled.as_ref());
+        scheduled.map(|scheduled| scheduled.until).min()
+    }
+
+    /// Returns `true` if a schedule has changed the numbers of a limit since the anchor, or if the
+    /// bucket does not tell other clients when it will.
+    pub(crate) fn is_past_a_change(&self, now: i64) -> bool {
+        self.first_change().is_some_and(|change| {
+            change <= now || self.valid_until().is_none_or(|until| until > change)
+        })
     }
 
     /// Returns `true` if a Python client has moved the anchor since the last write of this crate.
@@ -278,7 +333,7 @@ pub struct LimitState {
     pub name: LimitName,
     /// The parameters of the limit, for all shards together.
     pub parameters: Parameters,
-    /// The rule of this shard, computed once.
+    /// The rule of this shard at the bucket's anchor, computed once.
     pub(crate) rule: RefillRule,
     /// The tokens at the last refill.
     pub level: Level,
@@ -286,6 +341,18 @@ pub struct LimitState {
     pub consumed: i64,
     /// The current period of a quota. Boxed, because most limits have none.
     pub(crate) period: Option<Box<Period>>,
+    /// The schedule of the parameters. Boxed, because most limits have none.
+    pub(crate) scheduled: Option<Box<Scheduled>>,
+}
+
+/// The schedule of a limit in one bucket shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scheduled {
+    pub(crate) timetable: Timetable,
+    /// The number of the shard, and the number of shards.
+    shard: (u32, u32),
+    /// The first time after the bucket's anchor at which the numbers change: epoch ms.
+    until: i64,
 }
 
 impl LimitState {
@@ -309,7 +376,71 @@ impl LimitState {
             level,
             consumed,
             period: None,
+            scheduled: None,
         })
+    }
+
+    /// Returns the same limit with this schedule of its parameters, in shard `shard` of `count` of a
+    /// bucket with this anchor (epoch ms).
+    #[must_use]
+    pub fn with_timetable(
+        mut self,
+        timetable: Option<Timetable>,
+        shard: (u32, u32),
+        anchor: i64,
+    ) -> Self {
+        self.scheduled = timetable.map(|timetable| {
+            Box::new(Scheduled {
+                timetable,
+                shard,
+                until: i64::MIN,
+            })
+        });
+        self.set_anchor(anchor);
+        self
+    }
+
+    /// Returns the schedule of the limit's parameters.
+    pub fn timetable(&self) -> Option<&Timetable> {
+        self.scheduled
+            .as_ref()
+            .map(|scheduled| &scheduled.timetable)
+    }
+
+    /// Sets the rule to that at the bucket's new anchor: epoch ms.
+    pub(crate) fn set_anchor(&mut self, anchor: i64) {
+        if let Some(scheduled) = &mut self.scheduled {
+            let window = scheduled.timetable.window(anchor);
+            scheduled.until = window.until;
+            let (shard, count) = scheduled.shard;
+            let parameters = scheduled.timetable.parameters_in(self.parameters, window);
+            self.rule = parameters.shard(shard, count).unwrap_or(self.rule);
+        }
+    }
+
+    /// Forgets the bucket's anchor, so that limits of buckets with other anchors are equal.
+    pub(crate) fn forget_anchor(&mut self) {
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.until = i64::MIN;
+            let (shard, count) = scheduled.shard;
+            self.rule = self.parameters.shard(shard, count).unwrap_or(self.rule);
+        }
+    }
+
+    /// Returns the rules over time, if the limit has a schedule.
+    pub(crate) fn course(&self) -> Option<Course<'_>> {
+        self.scheduled.as_ref().map(|scheduled| Course {
+            timetable: &scheduled.timetable,
+            parameters: self.parameters,
+            shard: scheduled.shard,
+        })
+    }
+
+    /// Returns the rules over time if the numbers have changed since the anchor.
+    #[inline]
+    fn course_at(&self, now: i64) -> Option<Course<'_>> {
+        let scheduled = self.scheduled.as_ref()?;
+        (now >= scheduled.until).then(|| self.course()).flatten()
     }
 
     /// Returns the same limit in this period of a quota.
@@ -353,27 +484,41 @@ impl LimitState {
 
     /// Returns `true` if the limit has this definition.
     pub(crate) fn is(&self, wanted: &Limit) -> bool {
-        self.parameters == Parameters::from(wanted) && self.renewal() == wanted.renewal()
+        self.parameters == Parameters::from(wanted)
+            && self.renewal() == wanted.renewal()
+            && self.timetable() == wanted.timetable()
     }
 
-    /// Returns the rule by which this shard's limit refills at `now` (epoch ms). A token bucket has
-    /// the same rule at any time.
+    /// Returns the numbers of the limit at `now` (epoch ms), for all shards together.
+    fn parameters_at(&self, now: i64) -> Parameters {
+        match self.timetable() {
+            None => self.parameters,
+            Some(timetable) => timetable.parameters_at(self.parameters, now),
+        }
+    }
+
+    /// Returns the rule by which this shard's limit refills at `now` (epoch ms). A token bucket
+    /// without a schedule has the same rule at any time.
     #[inline]
     pub fn rule_at(&self, now: i64) -> RefillRule {
-        match &self.period {
+        let rule = match self.course_at(now) {
             None => self.rule,
-            Some(period) => self.quota_at(period, now),
+            Some(course) => course.rule_at(now),
+        };
+        match &self.period {
+            None => rule,
+            Some(period) => self.quota_at(rule, period, now),
         }
     }
 
     #[cold]
-    fn quota_at(&self, period: &Period, now: i64) -> RefillRule {
+    fn quota_at(&self, rule: RefillRule, period: &Period, now: i64) -> RefillRule {
         let left = period.ends_at.saturating_sub(now).max(0);
-        let capacity = self.rule.capacity();
+        let capacity = rule.capacity();
         // What an operator has added is gone when the period ends, and so is the share of another
         // number of shards.
         let capacity = if left > 0 {
-            period.ceiling(self.parameters, capacity)
+            period.ceiling(self.parameters_at(now), capacity)
         } else {
             capacity
         };

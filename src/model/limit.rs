@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    IntoName, InvalidLimit, LimitName, Renewal,
+    IntoName, InvalidLimit, LimitName, MILLI, Parameters, Renewal, Timetable,
     invalid_limit::{MAX_PERIOD, MOST_TOKENS},
 };
 
@@ -53,6 +53,7 @@ pub struct Limit {
     refill_amount: u64,
     refill_period: Duration,
     renewal: Option<Renewal>,
+    timetable: Option<Timetable>,
 }
 
 /// The refill period of a quota, which does not refill. The same as in the Python client.
@@ -107,7 +108,12 @@ impl Limit {
     #[must_use]
     #[track_caller]
     pub fn with_burst(self, capacity: u64) -> Self {
-        match Self::check(self.name, capacity, self.refill_amount, self.refill_period) {
+        let limit = Self::check(self.name, capacity, self.refill_amount, self.refill_period);
+        let limit = match self.timetable {
+            None => limit,
+            Some(timetable) => limit.and_then(|limit| limit.with_timetable(timetable)),
+        };
+        match limit {
             Ok(limit) => limit,
             Err(error) => panic!("with_burst: {error}"),
         }
@@ -167,6 +173,7 @@ impl Limit {
             refill_amount,
             refill_period,
             renewal: None,
+            timetable: None,
         })
     }
 
@@ -182,6 +189,33 @@ impl Limit {
             renewal: Some(renewal),
             ..limit
         })
+    }
+
+    pub(super) fn replaced_timetable(self, timetable: Option<Timetable>) -> Self {
+        Self { timetable, ..self }
+    }
+
+    /// Returns the schedule of the limit's numbers, in the form that its buckets share.
+    pub(crate) fn timetable(&self) -> Option<&Timetable> {
+        self.timetable.as_ref()
+    }
+
+    /// Returns a limit with these numbers and without a schedule.
+    pub(super) fn with_numbers(&self, numbers: Parameters) -> Self {
+        let tokens = |amount: i64| u64::try_from(amount / MILLI).unwrap_or(0).max(1);
+        let period = u64::try_from(numbers.refill_period()).unwrap_or(1);
+        Self {
+            name: self.name.clone(),
+            capacity: tokens(numbers.capacity()),
+            refill_amount: if self.is_quota() {
+                0
+            } else {
+                tokens(numbers.refill_amount())
+            },
+            refill_period: Duration::from_millis(period),
+            renewal: self.renewal.clone(),
+            timetable: None,
+        }
     }
 
     /// Returns `true` if the limit is a [quota](Self::quota).

@@ -15,6 +15,7 @@ mod bucket;
 mod calendar;
 mod config;
 mod cost;
+mod course;
 mod definition;
 mod entity;
 mod health;
@@ -24,6 +25,7 @@ mod limit;
 mod limit_form;
 pub mod limit_name;
 mod limit_rule;
+mod limit_schedule;
 mod limits;
 mod mapping;
 mod milli;
@@ -42,6 +44,7 @@ mod sealed;
 mod seconds;
 mod stamps;
 mod status;
+mod timetable;
 mod usage;
 mod version;
 mod write;
@@ -74,16 +77,19 @@ pub use schedule::{
 };
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
+pub use timetable::Timetable;
 pub use usage::{
     EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary,
     UsageWindow,
 };
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{
-    Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
+    Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, ScheduleChange, Split, TokenChange,
+    Update, WriteId,
 };
 
 pub(crate) use calendar::rfc3339;
+pub(crate) use course::Course;
 pub(crate) use definition::Definition;
 pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};

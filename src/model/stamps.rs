@@ -24,6 +24,9 @@ pub struct PeerFlags {
     pub incomplete: Vec<LimitName>,
     /// `true` if the item has a reset schedule that counts for every limit without one of its own.
     pub has_reset_schedule: bool,
+    /// `true` if the item has a schedule of parameters that counts for every limit without one of
+    /// its own.
+    pub has_schedule: bool,
 }
 
 impl PeerFlags {

@@ -108,13 +108,20 @@ impl Grant {
     /// Records that the request has waited for `millis` ms: adds the refill of that time to the
     /// tokens that are left.
     pub(crate) fn has_waited(&mut self, millis: i64) {
+        let now = self.bucket.now();
         let shares = self.charged.shares_mut();
         for (limit, share) in self.bucket.limits().iter().zip(shares) {
             let level = Level {
                 tokens: share.left,
                 remainder: 0,
             };
-            share.left = limit.rule().refill(level, millis).tokens;
+            share.left = match limit.course((0, 1)).filter(|_| !limit.is_quota()) {
+                None => limit.rule().refill(level, millis).tokens,
+                Some(course) => {
+                    let span = course.refill(now.saturating_sub(millis), now, 0);
+                    span.apply(level).tokens
+                }
+            };
         }
     }
 

@@ -58,6 +58,13 @@ impl Batch {
     }
 }
 
+impl Waiter {
+    /// Returns `true` if the request asks for more than a new bucket would hold.
+    fn misfits(&self, now: i64) -> bool {
+        self.limits.have_a_clock() && !fits(None, self.requested(), &LedgerDelta::new(), now)
+    }
+}
+
 impl GateState {
     /// Drops requests that nobody waits for any more. If the limits of a request are older than the
     /// bucket's parameters, replaces them by these parameters. Otherwise two processes, one of them
@@ -74,7 +81,7 @@ impl GateState {
         {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
                 if let Some(patience) = &mut waiter.patience {
-                    patience.follow(&limits);
+                    patience.follow(&limits, now);
                 }
                 waiter.limits = limits;
                 waiter.own = None;
@@ -115,10 +122,10 @@ impl GateState {
         }
     }
 
-    /// Refuses the requests with quotas that the bucket cannot have, because it has another calendar
+    /// Refuses the requests that the bucket cannot have, because it has another calendar or schedule
     /// in another time zone.
-    pub(super) fn refuse_quotas(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
-        if !self.queue.iter().any(|waiter| waiter.limits.have_a_quota()) {
+    pub(super) fn refuse_zones(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
+        if !self.queue.iter().any(|waiter| waiter.limits.have_a_clock()) {
             return;
         }
         for waiter in std::mem::take(&mut self.queue) {
@@ -127,6 +134,25 @@ impl GateState {
             match bucket.and_then(of_zones) {
                 Some(refusal) => denied.push((waiter, BucketDecision::Refused(refusal))),
                 None => self.queue.push_back(waiter),
+            }
+        }
+    }
+
+    /// Returns `true` if the bucket does not exist, as far as is known, and a request asks for more
+    /// than a new one would hold: a schedule can make a capacity smaller than a valid cost.
+    pub(super) fn asks_too_much(&self, now: i64) -> bool {
+        self.seen.live(now).is_none() && self.queue.iter().any(|waiter| waiter.misfits(now))
+    }
+
+    /// Denies the requests that ask for more than a new bucket would hold.
+    pub(super) fn deny_misfits(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
+        for waiter in std::mem::take(&mut self.queue) {
+            if waiter.misfits(now) {
+                let nothing = LedgerDelta::new();
+                let statuses = plan::statuses(None, &waiter.limits, &waiter.amounts, &nothing, now);
+                denied.push((waiter, BucketDecision::Denied(statuses)));
+            } else {
+                self.queue.push_back(waiter);
             }
         }
     }

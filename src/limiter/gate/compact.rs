@@ -111,6 +111,7 @@ impl CompactImage {
                 if let Some(period) = &mut limit.period {
                     level.remainder = std::mem::take(&mut period.ends_at);
                 }
+                limit.forget_anchor();
                 (level, consumed)
             });
         record.first = numbers.next().unwrap_or_default();
@@ -149,7 +150,7 @@ impl CompactImage {
             return state;
         };
         let mut bucket = BucketState::clone(kind);
-        bucket.refilled_at = self.refilled_at;
+        bucket.set_anchor(self.refilled_at);
         bucket.expires_at = (self.expires_at != NEVER).then_some(self.expires_at);
         let numbers = std::iter::once(&self.first).chain(&self.others);
         for (limit, (level, consumed)) in bucket.limits.iter_mut().zip(numbers) {

@@ -223,7 +223,7 @@ impl Gate {
         self.peek(now, |state| {
             let bucket = state.seen.live(now);
             limits.iter().zip(amounts).all(|(limit, amount)| {
-                let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
+                let rule = limit.parameters_at(now).shard(self.key.shard, count);
                 // A shard may have more than its share of a quota until the period ends.
                 let granted = || {
                     let known = bucket?.limit(limit.name())?;

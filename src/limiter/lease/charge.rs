@@ -35,14 +35,14 @@ impl Charge {
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
         if let Some(index) = limits.index(name) {
             let limit = &limits[index];
-            if tokens > limit.capacity() && !bucket.is_topped_up(limit, tokens) {
+            if tokens > limit.greatest_capacity() && !bucket.is_topped_up(limit, tokens) {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
                     owner,
                     limit: limit.name().clone(),
                     requested: tokens,
-                    capacity: limit.capacity(),
+                    capacity: limit.greatest_capacity(),
                 });
             }
             amounts[index] = to_milli(tokens);

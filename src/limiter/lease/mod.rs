@@ -442,7 +442,7 @@ impl Lease {
 
     /// Returns the capacity of the limit `name` in tokens: the smallest one among the buckets.
     pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
-        let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
+        let capacity = |limits: &Limits| Some(limits[limits.index(name)?].greatest_capacity());
         match &self.form {
             LeaseForm::Inline(inline) => capacity(inline.limits()),
             LeaseForm::Boxed(boxed) => boxed

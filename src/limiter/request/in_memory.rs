@@ -75,7 +75,7 @@ impl Request {
             }
             _ => return None,
         };
-        if home.has_records() || limits.have_a_quota() {
+        if home.has_records() || limits.have_a_clock() {
             return None;
         }
         let mut shares = shares(&self.options.cost, limits)?;
@@ -120,7 +120,7 @@ fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
     let fits = |(name, tokens): (&LimitName, u64)| {
         limits
             .index(name.as_str())
-            .is_some_and(|index| tokens <= limits[index].capacity())
+            .is_some_and(|index| tokens <= limits[index].greatest_capacity())
     };
     let asked = |limit: &Limit| LimitShare::asked(to_milli(asked(cost, limit)));
     cost.iter()

@@ -101,6 +101,7 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
+        let now = self.options.patience.map_or(0, |_| self.now());
         let Self {
             target,
             options:
@@ -143,7 +144,7 @@ impl Request {
                 if observes(limit) {
                     0
                 } else {
-                    limit.refill_in(most)
+                    limit.refill_in(most, now)
                 }
             };
             Some(Box::new(Patience {
@@ -269,7 +270,7 @@ fn check_names<'a>(
 fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacity> {
     let exceeded = |charge: &Charge, limit: &Limit| {
         let asked = asked(cost, limit);
-        asked > limit.capacity() && !charge.bucket.is_topped_up(limit, asked)
+        asked > limit.greatest_capacity() && !charge.bucket.is_topped_up(limit, asked)
     };
     let found = charges.iter().find_map(|charge| {
         let mut limits = charge.bucket.limits().iter();
@@ -286,7 +287,7 @@ fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacit
             owner,
             limit: limit.name().clone(),
             requested: asked(cost, limit),
-            capacity: limit.capacity(),
+            capacity: limit.greatest_capacity(),
         }),
     }
 }

@@ -173,5 +173,6 @@ pub(crate) fn status(
         },
         amount,
         0,
+        (now, (0, 1)),
     )
 }

@@ -37,14 +37,14 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// Computes the debts for other parameters of the limits. A limit without a debt gets none.
-    pub(crate) fn follow(&mut self, limits: &Limits) {
+    pub(crate) fn follow(&mut self, limits: &Limits, now: i64) {
         for (debt, limit) in self
             .debts
             .iter_mut()
             .zip(limits.iter())
             .filter(|(debt, _)| **debt > 0)
         {
-            *debt = limit.refill_in(self.most);
+            *debt = limit.refill_in(self.most, now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    model::{BucketState, Limits, Renewal},
+    model::{BucketState, Calendar, Limits, Renewal, Timetable},
 };
 
 /// The reason why a bucket grants nothing, even if it is full.
@@ -27,17 +27,20 @@ impl BucketRefusal {
         }
     }
 
-    /// Returns the reason why a bucket with another calendar grants nothing to requests with
-    /// `limits`: the calendars are in two time zones, and an item has one for all of them.
+    /// Returns the reason why a bucket with other calendars or schedules grants nothing to requests
+    /// with `limits`: they are in two time zones, and an item has one for all of them.
     pub(crate) fn of_zones(state: &BucketState, limits: &Limits) -> Option<Self> {
-        let zone = |renewal: Option<&Renewal>| Some(renewal?.calendar()?.zone().to_owned());
-        let desired = limits.iter().find_map(|limit| zone(limit.renewal()))?;
+        let desired = limits.zone()?;
         let others = state
             .limits
             .iter()
             .filter(|known| limits.index(known.name.as_str()).is_none());
-        let mut zones = others.filter_map(|known| zone(known.renewal()));
-        let differs = zones.any(|other| other != desired);
+        let mut zones = others.flat_map(|known| {
+            let calendar = known.renewal().and_then(Renewal::calendar);
+            let schedule = known.timetable().map(Timetable::zone);
+            [calendar.map(Calendar::zone), schedule]
+        });
+        let differs = zones.any(|other| other.is_some_and(|other| other != desired));
         differs.then(|| Self::NotUnderstood("sched_tz".to_owned()))
     }
 }

@@ -45,7 +45,7 @@ pub fn create_shard<'a>(
     let limits: SmallVec<[NewLimit; 2]> = desired.iter().map(new).collect();
     let expires_at = limits
         .iter()
-        .map(|new| gone_at(new.rule_at(now), new.level.tokens, now))
+        .map(|new| gone_at(new.rule_at(now), new.course(), new.level.tokens, now))
         .max();
     let stays = own == Some(true) || (shard == 0 && shard_count > 1);
     Create {
@@ -97,7 +97,8 @@ fn new_limit(
     let capacity = if siblings.covered.contains(limit.name()) {
         0
     } else {
-        parameters
+        limit
+            .parameters_at(now)
             .shard(shard, shard_count)
             .map_or(0, RefillRule::capacity)
     };
@@ -118,6 +119,7 @@ fn new_limit(
             remainder: 0,
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
+        timetable: limit.timetable().cloned(),
         period: limit.renewal().map(|renewal| {
             match (renewal, begun) {
                 (Renewal::Session(length), Some(begun)) if begun.saturating_add(*length) > now => {

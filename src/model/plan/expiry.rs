@@ -1,7 +1,7 @@
 //! Computes the time from which a bucket counts as gone.
 
 use super::{Desired, LedgerDelta, levels::new_definition, line};
-use crate::model::{BucketState, Level, NewLimit, RefillRule};
+use crate::model::{BucketState, Course, Level, NewLimit, RefillRule};
 
 /// A bucket expires if it is not used for this many times its longest time to fill.
 const AFTER_FILLS: i64 = 7;
@@ -31,7 +31,7 @@ pub(super) fn is_due(state: &BucketState, own: Option<bool>, now: i64) -> bool {
             let longest = state
                 .limits
                 .iter()
-                .map(|known| idle(known.rule_at(now)))
+                .map(|known| idle(time_to_fill(known.rule_at(now), known.course())))
                 .max()
                 .unwrap_or(AT_LEAST);
             before.saturating_mul(1000).saturating_sub(now) < longest / 2
@@ -53,12 +53,22 @@ pub(super) fn after(
     }
     let known = state.limits.iter().map(|known| {
         let new = new_definition(known, desired.limits);
+        let timetable = match &new {
+            None => known.timetable().cloned(),
+            Some(new) => new.timetable.clone(),
+        };
+        let parameters = new.as_ref().map_or(known.parameters, |new| new.parameters);
+        let course = timetable.as_ref().map(|timetable| Course {
+            timetable,
+            parameters,
+            shard: (state.shard, state.shard_count),
+        });
         let (rule, tokens) = line::after(state, known, changes.get(&known.name), new, now);
-        gone_at(rule, tokens, anchor)
+        gone_at(rule, course, tokens, anchor)
     });
     let added = added
         .iter()
-        .map(|new| gone_at(new.rule_at(anchor), new.level.tokens, anchor));
+        .map(|new| gone_at(new.rule_at(anchor), new.course(), new.level.tokens, anchor));
     let gone = known.chain(added).max().unwrap_or(now.div_euclid(1000));
     // The expiry never moves back, because writes that do not change it rely on the one they have
     // seen.
@@ -67,26 +77,33 @@ pub(super) fn after(
 
 /// Returns the time from which a limit counts as unused: epoch seconds. This time is never before
 /// the limit is full, even if its debt is deep, because a bucket that expires comes back full.
-pub(super) fn gone_at(rule: RefillRule, tokens: i64, now: i64) -> i64 {
+pub(super) fn gone_at(rule: RefillRule, course: Option<Course<'_>>, tokens: i64, now: i64) -> i64 {
     let level = Level {
         tokens,
         remainder: 0,
     };
-    let until_full = if rule.is_quota() {
-        rule.renewed_in().max(0)
-    } else {
-        rule.wait(level, rule.capacity()).unwrap_or(0)
+    let until_full = match course {
+        _ if rule.is_quota() => rule.renewed_in().max(0),
+        Some(course) => course.full_in(level, now),
+        None => rule.wait(level, rule.capacity()).unwrap_or(0),
     };
+    let time_to_fill = time_to_fill(rule, course);
     // Spends that do not change the expiry add up to at most one time to fill.
-    let full = until_full.saturating_add(rule.time_to_fill());
-    seconds_up(now.saturating_add(full.max(idle(rule))))
+    let full = until_full.saturating_add(time_to_fill);
+    seconds_up(now.saturating_add(full.max(idle(time_to_fill))))
+}
+
+/// Returns the time to fill of a limit, ms: the longest of all windows of its schedule.
+fn time_to_fill(rule: RefillRule, course: Option<Course<'_>>) -> i64 {
+    match course {
+        Some(course) if !rule.is_quota() => course.longest_time_to_fill(),
+        _ => rule.time_to_fill(),
+    }
 }
 
 /// Returns the time that a limit may be unused, ms.
-fn idle(rule: RefillRule) -> i64 {
-    rule.time_to_fill()
-        .saturating_mul(AFTER_FILLS)
-        .max(AT_LEAST)
+fn idle(time_to_fill: i64) -> i64 {
+    time_to_fill.saturating_mul(AFTER_FILLS).max(AT_LEAST)
 }
 
 /// Converts milliseconds to seconds, rounded up.

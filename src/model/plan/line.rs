@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::{Change, LedgerDelta, clamp};
 use crate::model::{
-    BucketState, Definition, LimitName, LimitState, Line, Period, PeriodChange, Refill, RefillRule,
-    Renewal, TokenChange,
+    BucketState, Course, Definition, LimitName, LimitState, Line, Period, PeriodChange, Refill,
+    RefillRule, Renewal, ScheduleChange, TokenChange,
 };
 
 /// The amounts of a change, millitokens.
@@ -99,10 +99,11 @@ impl Rows<'_> {
         let rule = known.rule_at(self.moves_to.unwrap_or(self.now));
         // The refill counts only up to `now`, even if the anchor moves further, so that no tokens
         // are minted.
+        let (refill, ceiling) = self.state.due_with_ceiling(rule, known, self.now);
         let Refill {
             raw: due,
             remainder,
-        } = self.state.due_by(rule, known, self.now);
+        } = refill;
         let after = new.map_or(rule, |new| {
             self.state.rule_with(known, new.clone(), self.now)
         });
@@ -113,7 +114,7 @@ impl Rows<'_> {
         let cap = i128::from(if anew {
             after.capacity()
         } else {
-            after.capacity().min(rule.capacity())
+            after.capacity().min(rule.capacity()).min(ceiling)
         });
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
@@ -126,10 +127,15 @@ impl Rows<'_> {
         // The grant of a waiting request may leave a debt, and so may a settlement. The debt must
         // be refilled before the bucket expires.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
-        let lowest = self
-            .gone
-            .filter(|_| owes)
-            .and_then(|gone| covered(self.state, after, self.now, gone));
+        let lowest = self.gone.filter(|_| owes).and_then(|gone| {
+            covered(
+                self.state,
+                after,
+                course_after(self.state, known, new),
+                self.now,
+                gone,
+            )
+        });
         // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken,
         // because `due` is rounded down. If `due` were rounded up, a full bucket would deny a
         // request for its whole capacity. The fractions do not add up, because the next write of a
@@ -202,6 +208,7 @@ impl Rows<'_> {
             remainder: moves.then_some(remainder),
             parameters: new.map(|new| new.parameters),
             period: self.period(known, rule, debit > 0, new),
+            schedule: schedule(known, new),
             ..row.line
         };
         Some(PlannedLine { line, ..row })
@@ -244,6 +251,32 @@ impl Rows<'_> {
             _ => PeriodChange::Keep,
         }
     }
+}
+
+/// Returns the change of the limit's schedule.
+fn schedule(known: &LimitState, new: Option<&Definition>) -> ScheduleChange {
+    match new {
+        Some(new) if new.timetable.as_ref() != known.timetable() => {
+            ScheduleChange::Becomes(new.timetable.clone())
+        }
+        _ => ScheduleChange::Keep,
+    }
+}
+
+/// Returns the rules over time after a write that sets the definition `new`, if it has a schedule.
+fn course_after<'a>(
+    state: &BucketState,
+    known: &'a LimitState,
+    new: Option<&'a Definition>,
+) -> Option<Course<'a>> {
+    let Some(new) = new else {
+        return known.course();
+    };
+    Some(Course {
+        timetable: new.timetable.as_ref()?,
+        parameters: new.parameters,
+        shard: (state.shard, state.shard_count),
+    })
 }
 
 impl PlannedLine {
@@ -326,16 +359,26 @@ pub(super) fn after(
         }
         _ => rule,
     };
-    let cap = rule.capacity().min(before.capacity());
-    let raw = state.due_at(known, at).raw;
-    let held = i128::from(known.level.tokens) + raw + give;
+    let (due, ceiling) = state.due_with_ceiling(before, known, at);
+    let cap = rule.capacity().min(before.capacity()).min(ceiling);
+    let held = i128::from(known.level.tokens) + due.raw + give;
     (rule, clamp(held.min(cap.into()) - debit))
 }
 
 /// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone`
 /// (epoch ms). An expired bucket comes back full, so it must not expire earlier. `None` if it never
 /// expires.
-fn covered(state: &BucketState, rule: RefillRule, at: i64, gone: i64) -> Option<i128> {
-    let left = gone.saturating_sub(at.max(state.refilled_at.saturating_add(1)));
-    (gone < i64::MAX).then(|| i128::from(rule.capacity()) - rule.accrue(left, 0).raw)
+fn covered(
+    state: &BucketState,
+    rule: RefillRule,
+    course: Option<Course<'_>>,
+    at: i64,
+    gone: i64,
+) -> Option<i128> {
+    let from = at.max(state.refilled_at.saturating_add(1));
+    let refill = match course.filter(|_| !rule.is_quota()) {
+        None => rule.accrue(gone.saturating_sub(from), 0),
+        Some(course) => course.refill(from, gone, 0).refill,
+    };
+    (gone < i64::MAX).then(|| i128::from(rule.capacity()) - refill.raw)
 }

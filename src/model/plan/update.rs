@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     Anchor, Boundary, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, PeriodChange,
-    StampGuard, TokenChange, Update, Validity, WriteId,
+    ScheduleChange, StampGuard, TokenChange, Update, Validity, WriteId,
 };
 
 /// The millitokens above which a number makes the write move the anchor, so that no `i64`
@@ -73,10 +73,8 @@ pub fn update<'a>(
         }
     }
     if now.is_far_before(seen) {
-        let corrected = BucketState {
-            refilled_at: now.at,
-            ..state.clone()
-        };
+        let mut corrected = state.clone();
+        corrected.set_anchor(now.at);
         return Planner {
             state: &corrected,
             changes,
@@ -108,12 +106,14 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
             .filter(|take| *take > 0)?;
         let rule = known.rule_at(now);
         // A quota does not refill, and the end of its period forgives debts.
-        let due = if rule.is_quota() {
-            0
+        let (due, ceiling) = if rule.is_quota() {
+            (0, i64::MAX)
         } else {
-            state.due_at(known, now).raw
+            let (refill, ceiling) = state.due_with_ceiling(rule, known, now);
+            (refill.raw, ceiling)
         };
-        let overflow = i128::from(known.level.tokens) + due - i128::from(rule.capacity());
+        let capacity = rule.capacity().min(ceiling);
+        let overflow = i128::from(known.level.tokens) + due - i128::from(capacity);
         let tokens = TokenChange::Add(clamp(-i128::from(take) - overflow.max(0)));
         Some(Line::new(known.name.clone(), tokens).with_consumed(take))
     });
@@ -205,6 +205,7 @@ impl Planner<'_> {
                 .stamps
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
+            || state.is_past_a_change(now)
             || expiry::is_due(state, desired.own, now)
             || (desired.others.peers != Peers::Absent && few_writes())
             || state
@@ -245,6 +246,8 @@ impl Planner<'_> {
             // Python clients do not expect an anchor that stays. In a race with one, the refill
             // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
+            // They compute the refill since the anchor by the rate of now.
+            Peers::Unknown if known.timetable().is_some() => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
             // If a process with a clock that is ahead moved the anchor, the bucket would look empty
             // to all others.
@@ -270,6 +273,7 @@ impl Planner<'_> {
         update.added = added_limits(state, changes, desired, to);
         let stamps = state.stamps.as_deref();
         update.has_reset_schedule = stamps.is_some_and(|stamps| stamps.has_reset_schedule);
+        update.has_schedule = stamps.is_some_and(|stamps| stamps.has_schedule);
         let gone = expiry::after(state, changes, desired, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
@@ -290,8 +294,8 @@ impl Planner<'_> {
         update.boundary = self.boundary(update, to);
     }
 
-    /// Returns the first end of a period after the write, which moves the anchor to `to`. Nobody
-    /// may spend after it before the bucket is renewed.
+    /// Returns the first end of a period or change of a schedule after the write, which moves the
+    /// anchor to `to`. Nobody may spend after it before the anchor moves again.
     fn boundary(&self, update: &Update, to: i64) -> Boundary {
         let known = self.state.limits.iter().filter_map(|known| {
             let line = update.lines.iter().find(|line| line.limit == known.name);
@@ -307,7 +311,18 @@ impl Planner<'_> {
         });
         let added = update.added.iter();
         let added = added.filter_map(|new| Some(new.period.as_ref()?.ends_at));
-        match known.chain(added).min() {
+        let changes = self.state.limits.iter().filter_map(|known| {
+            let line = update.lines.iter().find(|line| line.limit == known.name);
+            match line.map(|line| &line.schedule) {
+                Some(ScheduleChange::Becomes(timetable)) => timetable.as_ref(),
+                _ => known.timetable(),
+            }
+        });
+        let new = update.added.iter().filter_map(|new| new.timetable.as_ref());
+        let changes = changes
+            .chain(new)
+            .map(|timetable| timetable.window(to).until);
+        match known.chain(added).chain(changes).min() {
             Some(end) => Boundary::At(end),
             None if self.state.first_end().is_some() => Boundary::Never,
             None => Boundary::Keep,
@@ -356,17 +371,19 @@ impl Planner<'_> {
                 }
                 seen if moves => Validity::Seen(seen),
                 // What is given back must not reach a later period.
-                seen if self.gives_to_a_quota() => Validity::Seen(seen),
+                seen if self.gives_before_an_end() => Validity::Seen(seen),
                 _ if changes.grants() => Validity::Lasts,
                 _ => Validity::Any,
             },
         }
     }
 
-    fn gives_to_a_quota(&self) -> bool {
+    /// Returns `true` if something is given back to a quota, or to a limit with a schedule.
+    fn gives_before_an_end(&self) -> bool {
         let gives = |known: &LimitState| {
             let change = self.changes.get(&known.name);
-            known.period().is_some() && change.is_some_and(|change| change.give_to(known) > 0)
+            let ends = known.period().is_some() || known.timetable().is_some();
+            ends && change.is_some_and(|change| change.give_to(known) > 0)
         };
         self.state.limits.iter().any(gives)
     }

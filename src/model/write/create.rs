@@ -36,11 +36,14 @@ impl Create {
         }
     }
 
-    /// Returns the first end of a quota's period: epoch ms.
+    /// Returns the first time at which a quota's period ends or a schedule changes a limit's numbers:
+    /// epoch ms.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn first_end(&self) -> Option<i64> {
         let periods = self.limits.iter().filter_map(|new| new.period.as_ref());
-        periods.map(|period| period.ends_at).min()
+        let changes = self.limits.iter().filter_map(|new| new.timetable.as_ref());
+        let changes = changes.map(|timetable| timetable.window(self.now).until);
+        periods.map(|period| period.ends_at).chain(changes).min()
     }
 
     /// Returns the limits of the bucket.
@@ -92,12 +95,13 @@ impl Create {
         let limits = self
             .limits
             .iter()
-            .map(|new| new.state((shard, self.shard_count)));
+            .map(|new| new.state((shard, self.shard_count), self.now));
         state.limits = limits.collect::<Result<_, _>>()?;
         state.set_valid_until(state.first_end());
         if let Some(stamps) = &mut state.stamps {
             let calendar = |known: &LimitState| known.renewal()?.calendar().map(|_| ());
             stamps.has_reset_schedule = state.limits.iter().find_map(calendar).is_some();
+            stamps.has_schedule = state.limits.iter().any(|known| known.timetable().is_some());
         }
         Ok(state)
     }

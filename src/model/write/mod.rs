@@ -17,7 +17,7 @@ pub use self::{
     conditions::{Anchor, Boundary, Expiry, Guard},
     create::Create,
     id::WriteId,
-    line::{Line, NewLimit, TokenChange},
+    line::{Line, NewLimit, ScheduleChange, TokenChange},
     split::Split,
     update::Update,
 };

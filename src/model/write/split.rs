@@ -78,7 +78,13 @@ impl Split {
                     level,
                     consumed,
                 )
-                .map(|new| new.with_period(period))
+                .map(|new| {
+                    new.with_period(period).with_timetable(
+                        limit.timetable().cloned(),
+                        (shard, count),
+                        state.refilled_at,
+                    )
+                })
             };
             let limits = state.limits.iter().map(limit).collect::<Result<_, _>>()?;
             Ok(BucketState {

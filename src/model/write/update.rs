@@ -22,6 +22,8 @@ pub struct Update {
     pub(crate) added: Vec<NewLimit>,
     /// `true` if the bucket has a reset schedule that would count for added token buckets too.
     pub(crate) has_reset_schedule: bool,
+    /// `true` if the bucket has a schedule that would count for added limits too.
+    pub(crate) has_schedule: bool,
     /// The change of the internal limit that counts writes.
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
@@ -52,6 +54,7 @@ impl Update {
             lines: SmallVec::new(),
             added: Vec::new(),
             has_reset_schedule: false,
+            has_schedule: false,
             pressure: None,
             expiry: Expiry::Keep,
             boundary: Boundary::Keep,
@@ -201,7 +204,7 @@ impl Update {
             state.raise(count)?;
         }
         if let Some(to) = self.anchor.moves_to() {
-            state.refilled_at = to;
+            state.set_anchor(to);
             state.own_anchor = Some(to);
             for limit in &mut state.limits {
                 if let Some(period) = &mut limit.period {
@@ -238,7 +241,7 @@ impl Update {
             }
         }
         for new in &self.added {
-            state.limits.push(new.state(shard)?);
+            state.limits.push(new.state(shard, state.refilled_at)?);
         }
         Ok(())
     }

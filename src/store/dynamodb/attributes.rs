@@ -44,7 +44,7 @@ pub(super) const BYPASS: &str = "bypass";
 /// The time up to which tokens may be spent without a refill, epoch ms.
 pub(super) const VALID_UNTIL: &str = "vu";
 /// The schedule by which the parameters of the item's limits change.
-const SCHEDULE: &str = "sched";
+pub(super) const SCHEDULE: &str = "sched";
 /// The ending of a limit's own such schedule.
 const LIMIT_SCHEDULE: &str = "_sched";
 /// The reset schedule of the item's quotas that have none of their own.
@@ -90,6 +90,8 @@ pub(super) enum LimitField {
     Consumed,
     /// The remainder of the last refill's division. Only this crate writes the remainder.
     Remainder,
+    /// The limit's own schedule of parameters.
+    Schedule,
     /// The quota's own reset schedule.
     ResetSchedule,
     /// The length of the quota's sessions, seconds.
@@ -117,6 +119,7 @@ impl LimitField {
             Self::RefillPeriod => "rp",
             Self::Consumed => "tc",
             Self::Remainder => "fr",
+            Self::Schedule => "sched",
             Self::ResetSchedule => "rsched",
             Self::SessionLength => "rsa",
             Self::SessionStart => "ws",

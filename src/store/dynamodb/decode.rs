@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::attributes::{
     BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, Item, LAST_WRITE, LimitField, NO_SCHEDULE,
     OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, RESET_SCHEDULE, SHARD_COUNT, VALID_UNTIL,
-    is_schedule, limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
+    limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
-use super::quota;
+use super::{quota, timetable};
 use crate::{
     model::{
         BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId,
@@ -103,12 +103,20 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
             None
         });
+        let timetable = timetable::of_limit(item, name, parameters);
+        let timetable = timetable.unwrap_or_else(|attribute| {
+            stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
+            None
+        });
         if period.is_none() && parameters.refill_amount() == 0 && stamps.not_understood.is_none() {
             return Err(corrupt(&limit_attribute(name, LimitField::RefillAmount)));
         }
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
         let limit = limit.map_err(|error| invalid(name, error))?;
-        state.limits.push(limit.with_period(period));
+        let limit = limit.with_period(period);
+        state
+            .limits
+            .push(limit.with_timetable(timetable, shards, state.refilled_at));
     }
     // Limits that have a capacity but no tokens are incomplete too.
     for name in item
@@ -135,12 +143,10 @@ fn stamps(item: &Item) -> Result<PeerFlags, StoreError> {
             stamps
                 .soft_until
                 .extend(time(value).map(|until| (limit, until)));
-        } else if is_schedule(attribute)
-            && !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE)
-        {
-            stamps.not_understood = stamps.not_understood.max(Some(attribute.clone()));
         }
     }
+    stamps.not_understood = timetable::not_understood(item);
+    stamps.has_schedule = timetable::is_default(item);
     stamps.disabled = item.contains_key(DISABLED);
     stamps.bypassed_until = item.get(BYPASS).and_then(time);
     stamps.valid_until = integer(item, VALID_UNTIL)?;

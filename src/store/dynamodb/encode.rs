@@ -12,7 +12,7 @@ use super::{
         limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
-    quota,
+    quota, timetable,
 };
 use crate::model::{
     Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard,
@@ -84,7 +84,8 @@ pub(super) fn update(update: &Update) -> Expression {
             number(new.level.remainder),
         );
     }
-    quota::update(&mut expression, update);
+    let zone = timetable::update(&mut expression, update);
+    quota::update(&mut expression, update, zone);
     if let Some(change) = update.pressure {
         tokens(&mut expression, PRESSURE, change);
         expression.add(&limit_attribute(PRESSURE, LimitField::Consumed), MILLI);
@@ -217,7 +218,8 @@ pub(super) fn item(
     if let Some(end) = create.first_end() {
         put(VALID_UNTIL, number(end));
     }
-    for (attribute, value) in quota::attributes(create) {
+    let schedules = timetable::attributes(create);
+    for (attribute, value) in schedules.into_iter().chain(quota::attributes(create)) {
         put(&attribute, value);
     }
     for (attribute, value) in bucket_index_keys(namespace, bucket) {

@@ -36,6 +36,7 @@ mod shards;
 mod stack;
 mod store;
 mod table;
+mod timetable;
 mod version;
 
 pub use client::load_config;

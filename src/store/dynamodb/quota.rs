@@ -131,11 +131,15 @@ fn whole(value: &AttributeValue) -> Option<i64> {
     value.as_n().ok()?.parse().ok()
 }
 
-/// Adds the changes of the limits' periods to an update.
-pub(super) fn update(expression: &mut Expression, update: &Update) {
+/// Adds the changes of the limits' periods to an update, and the item's time zone, which is `zone`
+/// if a schedule has set one.
+pub(super) fn update<'a>(
+    expression: &mut Expression,
+    update: &'a Update,
+    mut zone: Option<&'a str>,
+) {
     let grants = i64::from(update.raises_to.or(update.shard_count).unwrap_or(1));
     let anchor = update.anchor.moves_to().unwrap_or(update.now);
-    let mut zone = None;
     for line in &update.lines {
         let limit = line.limit.as_str();
         match &line.period {

@@ -172,7 +172,7 @@ impl Entry {
         limits: &Limits,
         amount: i64,
     ) -> Option<Result<i64, Box<Denied>>> {
-        if limits.len() != 1 || home.has_records() || limits.have_a_quota() {
+        if limits.len() != 1 || home.has_records() || limits.have_a_clock() {
             return None;
         }
         let now = home.now();

@@ -217,11 +217,7 @@ impl CompactState {
             held.consumed = held.consumed.saturating_add(spend.amount());
             spend.leave(held.level.tokens, known.period_id(held));
             let owes = spend.amount() > 0 && held.level.tokens < 0;
-            if let Some(wait) = known
-                .rule_at(self.refilled_at, held.ends_at)
-                .wait(held.level, 0)
-                .filter(|_| owes)
-            {
+            if let Some(wait) = known.wait(held, 0, self.refilled_at).filter(|_| owes) {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
             }
         }
@@ -249,7 +245,7 @@ impl CompactState {
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
             held.level.tokens = if *difference < 0 {
-                tokens.min(known.rule.capacity())
+                tokens.min(known.numbers_at(self.refilled_at).capacity())
             } else {
                 tokens
             };
@@ -291,6 +287,7 @@ impl CompactState {
                 held.level,
                 amount,
                 ahead,
+                (now, known.shard),
             ))
         };
         limits
@@ -308,10 +305,7 @@ impl CompactState {
             .known()
             .iter()
             .zip(self.levels.iter())
-            .map(|(known, held)| {
-                let rule = known.rule_at(self.refilled_at, held.ends_at);
-                rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
-            });
+            .map(|(known, held)| known.full_in(held, self.refilled_at));
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
@@ -340,6 +334,8 @@ impl CompactState {
                     parameters,
                     rule,
                     renewal,
+                    timetable,
+                    shard,
                 } = known.clone();
                 let LimitLevel {
                     level,
@@ -352,14 +348,16 @@ impl CompactState {
                     }
                     _ => Period::at(renewal, self.refilled_at).with_end(ends_at),
                 });
-                LimitState {
+                let limit = LimitState {
                     name,
                     parameters,
                     rule,
                     level,
                     consumed,
                     period: period.map(Box::new),
-                }
+                    scheduled: None,
+                };
+                limit.with_timetable(timetable, shard, self.refilled_at)
             });
         bucket.limits = limits.collect();
         bucket
@@ -372,15 +370,19 @@ impl CompactState {
         // What a quota's period has besides its end is rare, and stays with the rest.
         let special = |known: &&LimitState| known.period().is_some_and(Period::is_special);
         bucket.limits = limits.iter().filter(special).cloned().collect();
-        for LimitState {
-            name,
-            parameters,
-            rule,
-            level,
-            consumed,
-            period,
-        } in limits
-        {
+        let shard = (bucket.shard, bucket.shard_count);
+        for mut limit in limits {
+            // The rule in the schema is that of the limit's own numbers.
+            limit.forget_anchor();
+            let LimitState {
+                name,
+                parameters,
+                rule,
+                level,
+                consumed,
+                period,
+                scheduled,
+            } = limit;
             let (renewal, ends_at) = match period {
                 None => (None, 0),
                 Some(period) => (Some(period.renewal), period.ends_at),
@@ -390,6 +392,8 @@ impl CompactState {
                 parameters,
                 rule,
                 renewal,
+                timetable: scheduled.map(|scheduled| scheduled.timetable),
+                shard,
             });
             levels.push(LimitLevel {
                 level,
@@ -409,7 +413,7 @@ impl CompactState {
 fn full(known: &LimitSchema, now: i64) -> LimitLevel {
     LimitLevel {
         level: Level {
-            tokens: known.rule.capacity(),
+            tokens: known.numbers_at(now).capacity(),
             remainder: 0,
         },
         consumed: 0,

@@ -18,6 +18,7 @@
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
 //! | evaluates and decodes schedules | the same answers | `schedules` |
 //! | charges, holds and settles for a month | exact sums in every period | `month` |
+//! | charges and stores limits with schedules | the numbers of now, the same items | `tariffs` |
 
 mod buckets;
 mod cascade;
@@ -31,4 +32,5 @@ mod quotas_of_shards;
 mod records;
 mod same_items;
 mod schedules;
+mod tariffs;
 mod usage;

@@ -42,6 +42,7 @@ mod quotas_of_shards;
 mod recreated_table;
 mod reservations;
 mod runtimes;
+mod schedules;
 mod settings;
 mod shadow;
 mod shard_totals;

@@ -568,3 +568,32 @@ async fn a_bucket_has_calendars_in_one_time_zone() {
         .await
         .unwrap();
 }
+
+/// A request that waits was denied at once, although the period ended before its deadline.
+#[tokio::test]
+async fn a_request_waits_until_the_period_ends_if_that_is_before_its_deadline() {
+    let store = std::sync::Arc::new(tollgate::store::MemoryStore::new());
+    for limiter in [
+        tollgate::RateLimiter::memory(),
+        tollgate::RateLimiter::builder()
+            .build_shared(store)
+            .unwrap(),
+    ] {
+        let second = Duration::from_secs(1);
+        let limit = Limit::quota("tokens", 2).session(second).unwrap();
+        let ask = |amount| {
+            let acquire = limiter.acquire("user", "api").limits(limit.clone());
+            acquire.cost("tokens", amount)
+        };
+        ask(2).await.unwrap().commit().await.unwrap();
+        let begun = std::time::Instant::now();
+        let denied = ask(1).until_ready(second / 4).await.unwrap_err();
+        assert!(denied.denied().is_some(), "{denied:?}");
+        assert!(begun.elapsed() < second / 2);
+        let lease = ask(1).until_ready(5 * second).await.unwrap();
+        assert!(begun.elapsed() > second / 2);
+        lease.commit().await.unwrap();
+        ask(1).await.unwrap().commit().await.unwrap();
+        assert!(ask(1).await.unwrap_err().denied().is_some());
+    }
+}

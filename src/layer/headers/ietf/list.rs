@@ -55,12 +55,12 @@ impl ListFields {
         [RATE_LIMIT, RATE_LIMIT_POLICY]
     }
 
-    /// Returns the fields of a policy that has one limit; `None` for other policies, and for a
-    /// quota, whose reset depends on the calendar.
+    /// Returns the fields of a policy that has one limit; `None` for other policies, and for limits
+    /// that depend on the calendar: quotas and those with a schedule.
     pub(crate) fn one_limit(&self) -> Option<OneLimitFields> {
         let own = self.own.as_ref()?;
         match (&own.limits[..], &own.each[..]) {
-            ([limit], [policy]) if !limit.is_quota() => {
+            ([limit], [policy]) if !limit.is_quota() && limit.schedule().is_none() => {
                 Some(OneLimitFields::new(limit, policy.clone()))
             }
             _ => None,

@@ -73,7 +73,13 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
-        state.refuse_quotas(now, &mut denied);
+        state.refuse_zones(now, &mut denied);
+        if state.asks_too_much(now) {
+            if !looked && matches!(state.seen, Seen::Unknown) {
+                return NextStep::Look(state.all());
+            }
+            state.deny_misfits(now, &mut denied);
+        }
         let next = state.next(now, trusted_for, &mut denied);
         let next = match next {
             None => NextStep::Nothing,
@@ -247,7 +253,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         gate.lock().put_back(batch);
         return None;
     }
-    if let Some(limits) = batch.limits.clone().filter(Limits::have_a_quota) {
+    if let Some(limits) = batch.limits.clone().filter(|limits| limits.iter().any(Limit::is_quota)) {
         batch.siblings = match gate.survey(&limits, count).await {
             Ok(siblings) => siblings,
             Err(error) => {

@@ -254,7 +254,11 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
                 tokens: known.level.tokens.saturating_add(later),
                 ..known.level
             };
-            let wait = known.rule_at(now).wait(level, 0).filter(|wait| *wait > 0);
+            let wait = match known.course().filter(|_| known.period().is_none()) {
+                None => known.rule_at(now).wait(level, 0),
+                Some(course) => course.wait(level, 0, bucket.refilled_at),
+            };
+            let wait = wait.filter(|wait| *wait > 0);
             starts = starts.max(wait.map_or(0, |wait| bucket.refilled_at.saturating_add(wait)));
         }
         behind.spend(limit.name(), *amount);

@@ -81,7 +81,9 @@ mod runtime;
 mod terms;
 
 pub use crate::error::SettleError;
-pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, UsageReports};
+pub use admin::{
+    Audit, Buckets, Config, Entities, Listing, Namespaces, Reset, Snapshots, TopUp, UsageReports,
+};
 #[cfg(feature = "dynamodb")]
 pub use api::OpenOptions;
 pub use api::{

@@ -104,6 +104,18 @@ impl BucketState {
         self.parent.is_none() && !self.stamped
     }
 
+    /// Divides the limits among more shards.
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] if a limit cannot be divided among them.
+    pub(crate) fn raise(&mut self, count: u32) -> Result<(), InvalidParameters> {
+        for limit in &mut self.limits {
+            limit.rule = limit.parameters.shard(self.shard, count)?;
+        }
+        self.shard_count = count;
+        Ok(())
+    }
+
     pub(super) fn set_lineage(&mut self, lineage: Option<&ParentLink>) {
         if let Some(lineage) = lineage {
             self.parent = Some(lineage.parent.clone());

@@ -30,6 +30,7 @@ mod milli;
 mod name;
 mod namespace;
 mod now;
+mod operation;
 mod parameters;
 mod period;
 #[doc(hidden)]
@@ -63,6 +64,10 @@ pub use name::{
     StackName,
 };
 pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
+pub use operation::{
+    BucketOperation, LimitChange, Operation, OperationKind, OperationRecord, PeriodWrite,
+    ShardChange,
+};
 pub use parameters::{InvalidParameters, Parameters};
 pub use period::{Period, PeriodChange};
 pub use quota::{Calendar, Renewal};
@@ -83,6 +88,7 @@ pub use write::{
     Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
 };
 
+pub(crate) use audit::{new_id, new_incarnation};
 pub(crate) use calendar::rfc3339;
 pub(crate) use definition::Definition;
 pub(crate) use key::KeyParts;

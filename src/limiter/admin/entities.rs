@@ -13,7 +13,7 @@ use crate::{
     },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity,
-        EntityId, from_millis,
+        EntityId, from_millis, new_incarnation,
     },
     store::{BucketListing, ReadConsistency},
 };
@@ -44,7 +44,10 @@ impl Entities {
     /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have
     /// been created.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
-        entity.created_at = Some(from_millis(self.limiter.now()));
+        let now = self.limiter.now();
+        entity.created_at = Some(from_millis(now));
+        entity.generation = Some(now);
+        entity.incarnation = Some(new_incarnation());
         if !self
             .limiter
             .asked(records_of(&*self.limiter.store())?.create_entity(&entity))

@@ -2,16 +2,19 @@
 //! and for the health of the store.
 
 mod audit;
+mod buckets;
 mod carry;
 mod config;
 mod entities;
 mod health;
 mod listing;
 mod namespaces;
+mod operation;
 mod records;
 mod usage;
 
 pub use crate::limiter::admin::audit::Audit;
+pub use crate::limiter::admin::buckets::{Buckets, Reset, TopUp};
 pub use crate::limiter::admin::config::Config;
 pub use crate::limiter::admin::entities::Entities;
 pub use crate::limiter::admin::listing::Listing;

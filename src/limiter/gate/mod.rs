@@ -25,6 +25,7 @@
 //! | [`shards`], [`router`] | finds the gates of the shards, and asks them for a request |
 //! | [`pressure`], [`split`] | notices that an item is written as often as it can be, and splits the bucket |
 //! | [`transaction`] | charges several shards at once, or a child and its parent |
+//! | [`shown`] | what an operation on the whole bucket has left |
 //! | [`shard_reads`], [`shard_set`], [`shard_writes`] | reads the shards of a transaction, divides the cost among them, writes them |
 
 mod acquire;
@@ -55,6 +56,7 @@ mod shard_reads;
 mod shard_set;
 mod shard_writes;
 mod shards;
+mod shown;
 mod slot;
 mod split;
 mod state;

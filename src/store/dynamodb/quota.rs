@@ -236,6 +236,10 @@ pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
         if renewal.is_some() {
             put(LimitField::GrantCount, number(create.shard_count.into()));
         }
+        let topped_up = new.period.as_ref().map_or(0, |period| period.topped_up);
+        if topped_up > 0 {
+            put(LimitField::ToppedUp, number(topped_up));
+        }
         if let Some(Renewal::Session(length)) = renewal {
             put(LimitField::SessionLength, number(length / 1000));
             if new.period.as_ref().is_some_and(Period::is_open) {

@@ -39,6 +39,17 @@ impl LimitSchema {
         }
     }
 
+    /// Returns the rule of the limit as [`rule_at`](Self::rule_at) does, with what an operator has
+    /// added for the period (millitokens).
+    pub(super) fn rule_with(&self, topped_up: i64, now: i64, ends_at: i64) -> RefillRule {
+        let rule = self.rule_at(now, ends_at);
+        if topped_up <= 0 || rule.is_renewed() {
+            return rule;
+        }
+        let capacity = rule.capacity().saturating_add(topped_up);
+        RefillRule::quota(capacity, rule.time_to_fill(), rule.renewed_in())
+    }
+
     /// Returns the limit's level at `now` (epoch ms), `age` ms after it was `held`. A session
     /// begins only when something is taken.
     #[inline]
@@ -60,10 +71,11 @@ impl LimitSchema {
         }
     }
 
-    /// Returns the [id](crate::model::Period::id) of the limit's period; 0 for a token bucket.
+    /// Returns the [id](crate::model::Period::id) of the limit's period after this number of
+    /// resets; 0 for a token bucket.
     #[inline]
-    pub(super) fn period_id(&self, held: &LimitLevel) -> i64 {
-        let id = |renewal: &Renewal| renewal.id(held.ends_at, 0);
+    pub(super) fn period_id(&self, held: &LimitLevel, resets: i64) -> i64 {
+        let id = |renewal: &Renewal| renewal.id(held.ends_at, resets);
         self.renewal.as_ref().map_or(0, id)
     }
 

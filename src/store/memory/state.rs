@@ -165,6 +165,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let resets = self.resets(place);
             if let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             {
@@ -173,7 +174,7 @@ impl CompactState {
                 }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
-                spend.leave(held.level.tokens, known.period_id(held));
+                spend.leave(held.level.tokens, known.period_id(held, resets));
             }
         }
         true
@@ -205,6 +206,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let resets = self.resets(place);
             let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             else {
@@ -215,7 +217,7 @@ impl CompactState {
             }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
-            spend.leave(held.level.tokens, known.period_id(held));
+            spend.leave(held.level.tokens, known.period_id(held, resets));
             let owes = spend.amount() > 0 && held.level.tokens < 0;
             if let Some(wait) = known
                 .rule_at(self.refilled_at, held.ends_at)
@@ -236,6 +238,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let (resets, topped_up) = (self.resets(place), self.topped_up(place));
             let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             else {
@@ -243,13 +246,13 @@ impl CompactState {
             };
             if *difference > 0 {
                 known.open(held, self.refilled_at);
-            } else if known.renewal.is_some() && known.period_id(held) != *period {
+            } else if known.renewal.is_some() && known.period_id(held, resets) != *period {
                 continue;
             }
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
             held.level.tokens = if *difference < 0 {
-                tokens.min(known.rule.capacity())
+                tokens.min(known.rule.capacity().saturating_add(topped_up))
             } else {
                 tokens
             };
@@ -263,11 +266,35 @@ impl CompactState {
         let id = |index| {
             let place = places.at(limits, index)?;
             let held = self.levels.get(place)?;
-            Some(self.schema.known().get(place)?.period_id(held))
+            let known = self.schema.known().get(place)?;
+            Some(known.period_id(held, self.resets(place)))
         };
         (0..limits.len())
             .map(|index| id(index).unwrap_or(0))
             .collect()
+    }
+
+    /// Returns the number of times that an operator has reset a quota.
+    #[inline]
+    fn resets(&self, place: usize) -> i64 {
+        self.operated(place).map_or(0, |period| period.resets)
+    }
+
+    /// Returns the millitokens that an operator has added to a quota for its current period.
+    #[inline]
+    fn topped_up(&self, place: usize) -> i64 {
+        let ends_at = self.levels.get(place).map_or(0, |held| held.ends_at);
+        let period = self.operated(place);
+        period
+            .filter(|period| period.ends_at == ends_at)
+            .map_or(0, |period| period.topped_up)
+    }
+
+    /// Returns the period of a quota as the last operation left it. `None` if there was none.
+    #[inline]
+    fn operated(&self, place: usize) -> Option<&Period> {
+        let rest = self.levels.rest()?;
+        rest.limit(&self.schema.known().get(place)?.name)?.period()
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill
@@ -285,9 +312,10 @@ impl CompactState {
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
             let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
+            let topped_up = self.topped_up(place);
             Some(plan::status(
                 limit,
-                known.rule_at(now, held.ends_at),
+                known.rule_with(topped_up, now, held.ends_at),
                 held.level,
                 amount,
                 ahead,
@@ -308,8 +336,13 @@ impl CompactState {
             .known()
             .iter()
             .zip(self.levels.iter())
-            .map(|(known, held)| {
+            .enumerate()
+            .map(|(place, (known, held))| {
                 let rule = known.rule_at(self.refilled_at, held.ends_at);
+                if self.topped_up(place) > 0 {
+                    // A new bucket would not have what was added for this period.
+                    return rule.renewed_in().max(0);
+                }
                 rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
             });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
@@ -329,7 +362,8 @@ impl CompactState {
             .known()
             .iter()
             .zip(self.levels.iter())
-            .map(|(known, held)| {
+            .enumerate()
+            .map(|(place, (known, held))| {
                 let LimitSchema {
                     name,
                     parameters,
@@ -341,8 +375,12 @@ impl CompactState {
                     consumed,
                     ends_at,
                 } = *held;
-                let period =
-                    renewal.map(|renewal| Period::at(renewal, self.refilled_at).with_end(ends_at));
+                let period = renewal.map(|renewal| {
+                    let mut period = Period::at(renewal, self.refilled_at).with_end(ends_at);
+                    period.topped_up = self.topped_up(place);
+                    period.resets = self.resets(place);
+                    period
+                });
                 LimitState {
                     name,
                     parameters,
@@ -359,6 +397,13 @@ impl CompactState {
     pub(super) fn from_bucket(mut bucket: BucketState, schemas: &Schemas) -> Self {
         let mut known = SmallVec::new();
         let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
+        let limits = std::mem::take(&mut bucket.limits);
+        // What an operator has done to a quota is rare. It stays in the rest.
+        let is_operated = |limit: &&LimitState| {
+            let period = limit.period.as_ref();
+            period.is_some_and(|period| period.topped_up != 0 || period.resets != 0)
+        };
+        bucket.limits = limits.iter().filter(is_operated).cloned().collect();
         for LimitState {
             name,
             parameters,
@@ -366,7 +411,7 @@ impl CompactState {
             level,
             consumed,
             period,
-        } in std::mem::take(&mut bucket.limits)
+        } in limits
         {
             let (renewal, ends_at) = match period {
                 None => (None, 0),

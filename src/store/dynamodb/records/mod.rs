@@ -23,6 +23,7 @@ mod pages;
 mod store;
 mod usage;
 
+pub(super) use audit::item as audit_item;
 pub(super) use batch::{
     Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable,
 };

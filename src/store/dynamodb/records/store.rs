@@ -17,14 +17,14 @@ use super::{
     },
     audit,
     batch::{self, Item, corrupt, text_of},
-    configs, deletion, entities, look_up,
+    client_version, configs, deletion, entities, look_up,
     pages::{self, PartitionQuery},
     usage,
 };
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
-        StoredConfig, UsageQuery, UsageSnapshot,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
+        OperationRecord, Resource, StoredConfig, UsageQuery, UsageSnapshot,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
@@ -147,6 +147,29 @@ impl Records for DynamoDbStore {
             )
             .await
         })
+    }
+
+    fn read_shards<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Vec<BucketState>> {
+        Box::pin(self.shards_of(bucket))
+    }
+
+    fn find_operation<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        key: &'a str,
+    ) -> StoreFuture<'a, Option<OperationRecord>> {
+        Box::pin(self.operation_of(bucket, key))
+    }
+
+    fn operate<'a>(&'a self, operation: &'a Operation) -> StoreFuture<'a, bool> {
+        Box::pin(self.execute(operation))
+    }
+
+    fn allow_top_up(&self) -> StoreFuture<'_, ()> {
+        Box::pin(client_version::require_for_top_up(
+            &self.control,
+            &self.table,
+        ))
     }
 
     fn principal(&self) -> StoreFuture<'_, Option<String>> {

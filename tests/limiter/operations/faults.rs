@@ -1,0 +1,1 @@
+//! Lost answers and failures.

@@ -69,7 +69,7 @@ pub use operation::{
     ShardChange,
 };
 pub use parameters::{InvalidParameters, Parameters};
-pub use period::{Period, PeriodChange};
+pub use period::{Period, PeriodChange, PeriodMark};
 pub use quota::{Calendar, Renewal};
 pub use quota_builder::Quota;
 pub use refill::{Level, Refill, RefillRule};

@@ -1,14 +1,15 @@
 //! Runs a reset or a top-up: reads the shards, plans, writes all of them in one transaction, and
 //! finds out what became of a transaction whose answer was lost.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
     limiter::{
-        admin::records::records_of, api::RateLimiter, resolver::Resolution, terms::ConfigVersion,
+        admin::records::records_of, api::RateLimiter, engine::Backend, resolver::Resolution,
+        terms::ConfigVersion,
     },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketOperation, BucketState,
@@ -16,15 +17,16 @@ use crate::{
         Renewal, WriteId, new_id,
         plan::{self, Desired, LedgerDelta, WantedOperation},
     },
+    pause,
     store::{ReadConsistency, Records, StoreErrorKind},
 };
 
 /// The number of times that an operation is planned if the bucket changes between the read and the
 /// write, or if the answer is lost.
-const MOST_TRIES: u32 = 6;
+const MOST_TRIES: u32 = 10;
 
-/// The pause before the second try. Those before later tries are longer.
-const PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause before the second try, ms. Those before later tries are longer.
+const LONGEST_PAUSE: u64 = 20;
 
 /// The arguments that both operations have.
 #[derive(Clone, Debug)]
@@ -87,8 +89,9 @@ pub(super) async fn operate(call: Call, wanted: Wanted) -> Result<BucketOperatio
             if let Some(known) = run.recorded().await? {
                 return run.repeated(&known);
             }
-            if let Some(pause) = run.call.limiter.engine().late(PAUSE * attempt) {
-                pause.await;
+            // In memory, nobody else can have changed the bucket for long.
+            if let Backend::Gated(_) = run.call.limiter.backend() {
+                pause::random(0..=LONGEST_PAUSE * u64::from(attempt)).await;
             }
         }
         match run.attempt().await {

@@ -250,7 +250,13 @@ impl<'a> LimitPlan<'a> {
             // The refill counts up to `now`, even if the anchor moves further.
             (None, _) => plan.level = state.level_at(known, now),
         }
-        plan.before = plan.level.tokens;
+        // A session that has ended leaves nothing: the next charge finds the whole amount.
+        let is_over = plan.session().is_some() && known.rule_at(now).is_renewed();
+        plan.before = if is_over {
+            plan.share
+        } else {
+            plan.level.tokens
+        };
         plan
     }
 
@@ -275,51 +281,53 @@ impl<'a> LimitPlan<'a> {
 
     /// Restores the whole amount. Returns the millitokens that the shard gets by it.
     fn reset(&mut self) -> i128 {
-        let is_session = matches!(self.known.renewal(), Some(Renewal::Session(_)));
-        match self.period.is_some() {
-            false => self.level = Level::new(self.share, 0),
-            true if is_session => {
-                // The session has ended. The next charge begins one, with the whole amount. Tokens
-                // that were given here could be spent before that too.
-                if let (Some(write), Some(Renewal::Session(length))) =
-                    (&mut self.period, self.known.renewal())
-                {
-                    write.period.ends_at = self.now;
-                    write.session = Some(self.now.saturating_sub(*length));
-                }
+        let session = self.session();
+        if session.is_none() {
+            self.level = Level::new(self.share, 0);
+            self.renew();
+        }
+        match (&mut self.period, session) {
+            (None, _) => {}
+            (Some(write), None) => {
+                write.period.resets = write.period.resets.saturating_add(1);
+                write.counts_reset = true;
             }
-            true => {
-                self.renew();
-                if let Some(write) = &mut self.period {
-                    write.period.resets = write.period.resets.saturating_add(1);
-                    write.counts_reset = true;
-                }
+            // The session has ended. The next charge begins one, with the whole amount. Tokens that
+            // were given here could be spent before that too.
+            (Some(write), Some(length)) => {
+                write.period.ends_at = self.now;
+                write.session = Some(self.now.saturating_sub(length));
             }
         }
         i128::from(self.share) - i128::from(self.before)
     }
 
+    /// Returns the length of the limit's sessions, ms. `None` if it has none.
+    fn session(&self) -> Option<i64> {
+        match self.known.renewal()? {
+            Renewal::Session(length) => Some(*length),
+            Renewal::Calendar(_) => None,
+        }
+    }
+
     /// Returns the start of the current session, if the limit has one: epoch ms.
     fn session_start(&self) -> Option<i64> {
-        match (self.known.renewal(), self.known.period()) {
-            (Some(Renewal::Session(length)), Some(period)) if period.ends_at > self.to => {
-                Some(period.ends_at.saturating_sub(*length))
-            }
-            _ => None,
-        }
+        let ends_at = self.known.period()?.ends_at;
+        let length = self.session()?;
+        (ends_at > self.to).then(|| ends_at.saturating_sub(length))
     }
 
     /// Begins a session at `start` (epoch ms), or now, unless one runs.
     fn open(&mut self, start: Option<i64>) {
         let runs = self.session_start().is_some();
-        let Some(Renewal::Session(length)) = self.known.renewal() else {
+        let Some(length) = self.session() else {
             return;
         };
         if let Some(write) = self.period.as_mut().filter(|_| !runs) {
             let start = start.unwrap_or(self.to);
             write.changes_top_up |= write.period.topped_up > 0;
             write.period.topped_up = 0;
-            write.period.ends_at = start.saturating_add(*length);
+            write.period.ends_at = start.saturating_add(length);
             write.session = Some(start);
             write.grants = Some(self.shard_count);
             self.level = Level::new(self.share, 0);

@@ -15,8 +15,8 @@ use super::{
     quota,
 };
 use crate::model::{
-    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard,
-    TokenChange, Update, Validity,
+    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, PeriodMark,
+    StampGuard, TokenChange, Update, Validity,
 };
 
 pub(super) fn update(update: &Update) -> Expression {
@@ -130,6 +130,21 @@ fn limit_line(expression: &mut Expression, line: &Line) {
     if let Some(expected) = line.expected {
         for (field, value) in parameter_fields(expected) {
             expression.require(&limit_attribute(limit, field), "=", number(value));
+        }
+    }
+    match line.in_period {
+        None => {}
+        // Most quotas were never reset.
+        Some(PeriodMark::Resets(0)) => {
+            expression.require_absent(&limit_attribute(limit, LimitField::Resets));
+        }
+        Some(PeriodMark::Resets(resets)) => {
+            let attribute = limit_attribute(limit, LimitField::Resets);
+            expression.require(&attribute, "=", number(resets));
+        }
+        Some(PeriodMark::Begins(start)) => {
+            let attribute = limit_attribute(limit, LimitField::SessionStart);
+            expression.require(&attribute, "=", number(start));
         }
     }
     tokens(expression, limit, line.tokens);

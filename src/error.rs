@@ -284,6 +284,34 @@ pub enum EntityError {
     /// The entity exists already.
     #[error("the entity {0} already exists")]
     Exists(EntityId),
+    /// The entity was not created.
+    #[error("there is no entity {0}")]
+    NotFound(EntityId),
+    /// The entity is the new parent, or one of its ancestors.
+    #[error("{entity} cannot get the parent {parent}, because that is {entity} or below it")]
+    Cycle {
+        /// The entity.
+        entity: EntityId,
+        /// The parent that it cannot get.
+        parent: EntityId,
+    },
+    /// The new parent has more than 32 ancestors.
+    #[error("{0} has more than 32 ancestors")]
+    TooDeep(EntityId),
+    /// The entity has its new parent, but some of its buckets still name the old one. Clients of
+    /// these buckets may charge the old parent. Repeat the call to finish it.
+    #[error(
+        "{entity} has its new parent, but only {buckets} of its buckets name it: repeat the call: \
+         {problem}"
+    )]
+    MoveIncomplete {
+        /// The entity.
+        entity: EntityId,
+        /// The number of buckets that were written.
+        buckets: u64,
+        /// The error that has stopped the call.
+        problem: String,
+    },
 }
 
 /// An argument that is invalid.

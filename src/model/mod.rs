@@ -48,7 +48,7 @@ mod version;
 mod write;
 
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
-pub use bucket::{BucketState, LimitState, ParentLink, Pressure};
+pub use bucket::{BucketState, LimitState, OwnerStamp, ParentLink, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;

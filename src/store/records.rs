@@ -5,7 +5,7 @@ use std::{fmt::Debug, future::ready};
 use super::{StoreError, StoreErrorKind, StoreFuture};
 use crate::model::{
     AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
-    OperationRecord, Resource, StoredConfig, UsageQuery, UsageSnapshot,
+    OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
 };
 
 /// One page of a listing.
@@ -163,6 +163,37 @@ pub trait Records: Debug + Send + Sync + 'static {
     /// its own. Default: `None`.
     fn principal(&self) -> StoreFuture<'_, Option<String>> {
         Box::pin(ready(Ok(None)))
+    }
+
+    /// Gives an entity another parent, or none, and adds one to its
+    /// [generation](Entity::generation). Returns the entity before and after the move; `None` if it
+    /// was not created. One round trip. Default: the store supports no moves.
+    fn move_entity<'a>(
+        &'a self,
+        _entity: &'a EntityId,
+        _parent: Option<&'a EntityId>,
+    ) -> StoreFuture<'a, Option<(Entity, Entity)>> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Writes the link to its entity's parent to a bucket shard. Returns `false` if there is no such
+    /// shard, or if it has a newer link of the same incarnation. One round trip. Default: the store
+    /// supports no moves.
+    fn stamp_bucket<'a>(
+        &'a self,
+        _shard: &'a BucketKey,
+        _link: &'a ParentLink,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Makes sure that all clients of the store understand an entity that got another parent. The
+    /// default is for a store that only this crate uses.
+    ///
+    /// # Errors
+    /// [`Rejected`](StoreErrorKind::Rejected) if some client does not understand it.
+    fn allow_moves(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
     }
 
     /// Reads all shards of a bucket that exist, in their order, with strong consistency. One round

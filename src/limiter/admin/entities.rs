@@ -37,6 +37,10 @@ impl RateLimiter {
 }
 
 impl Entities {
+    pub(super) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
     /// Creates an entity, with the current time as its creation time. Two round trips: the entity,
     /// and the event of the history. Its parent need not exist.
     ///

@@ -8,6 +8,7 @@ mod config;
 mod entities;
 mod health;
 mod listing;
+mod moves;
 mod namespaces;
 mod operation;
 mod records;

@@ -11,7 +11,7 @@ use super::{
     tables::Inner,
 };
 use crate::{
-    model::{BucketKey, BucketState, Limits, Operation, OperationRecord, Split},
+    model::{BucketKey, BucketState, Limits, Operation, OperationRecord, ParentLink, Split},
     store::StoreError,
 };
 
@@ -27,6 +27,21 @@ impl MemoryStore {
         let count = known.iter().map(|state| state.shard_count).max();
         let others = (2..count.unwrap_or(0).min(Split::MOST_SHARDS)).filter_map(read);
         known.into_iter().chain(others).collect()
+    }
+
+    pub(super) fn try_stamp(&self, shard: &BucketKey, link: &ParentLink) -> bool {
+        let Some(entry) = self.buckets.find(shard.parts().into()) else {
+            return false;
+        };
+        let mut slot = entry.lock();
+        let state = slot.bucket.as_ref().map(CompactState::to_bucket);
+        let Some(mut state) = state.filter(|state| state.takes(link)) else {
+            return false;
+        };
+        state.set_lineage(Some(link));
+        let schemas = self.buckets.schemas(entry.key());
+        slot.bucket = Some(CompactState::from_bucket(state, schemas));
+        true
     }
 
     pub(super) fn try_find_operation(

@@ -6,7 +6,7 @@ use super::MemoryStore;
 use crate::{
     model::{
         AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
-        OperationRecord, Resource, StoredConfig,
+        OperationRecord, ParentLink, Resource, StoredConfig,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture,
@@ -160,6 +160,29 @@ impl Records for MemoryStore {
             .or_default()
             .push(event.clone());
         done(())
+    }
+
+    fn move_entity<'a>(
+        &'a self,
+        entity: &'a EntityId,
+        parent: Option<&'a EntityId>,
+    ) -> StoreFuture<'a, Option<(Entity, Entity)>> {
+        let mut tables = self.tables.write();
+        let moved = tables.entities.get_mut(entity).map(|entity| {
+            let before = entity.clone();
+            entity.parent = parent.cloned();
+            entity.generation = Some(entity.generation.unwrap_or(0).saturating_add(1));
+            (before, entity.clone())
+        });
+        done(moved)
+    }
+
+    fn stamp_bucket<'a>(
+        &'a self,
+        shard: &'a BucketKey,
+        link: &'a ParentLink,
+    ) -> StoreFuture<'a, bool> {
+        done(self.try_stamp(shard, link))
     }
 
     fn read_shards<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Vec<BucketState>> {

@@ -4,6 +4,7 @@
 mod faults;
 mod fixture;
 mod histories;
+mod parents;
 mod repeats;
 mod reset;
 mod top_up;

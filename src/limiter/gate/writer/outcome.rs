@@ -17,7 +17,7 @@ use crate::{
             state::Waiter,
             writer::pending_write::{PendingWrite, Write},
         },
-        terms::{Amounts, BucketDecision},
+        terms::{Amounts, BucketDecision, ConfigVersion},
     },
     model::{
         BucketState, Level, Limit, Limits,
@@ -183,6 +183,7 @@ pub(super) fn apply(
     );
     state.takes_refused = 0;
     state.failures = 0;
+    refresh_moved(gate, &batch, &bucket, now);
     gate.learn(Some(&bucket));
     state.saw(Some(bucket.clone()), time);
     state.shown |= carried && !state.queue.is_empty();
@@ -234,6 +235,21 @@ pub(super) fn apply(
         BucketDecision::Granted(grant).send(reply, until);
     }
     confirm(batch.confirmations, &Ok(()));
+}
+
+/// Looks up the parent again in the background if the entity got another one since the requests of
+/// the batch have looked it up.
+fn refresh_moved(gate: &Gate, batch: &Batch, bucket: &BucketState, now: i64) {
+    let known = batch
+        .lineage
+        .as_ref()
+        .and_then(|lineage| lineage.stamp.as_ref());
+    if let (Some(known), Some(shown)) = (known, &bucket.stamp)
+        && known.is_older_than(shown)
+    {
+        let version = ConfigVersion::as_of(now);
+        gate.context.resolver.refresh_older(&gate.key, version);
+    }
 }
 
 /// Returns the time at which a granted request may start, epoch ms; 0 if at once. The request

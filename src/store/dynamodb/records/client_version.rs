@@ -23,6 +23,9 @@ const SESSIONS: &str = "0.15.0";
 /// The first version of the Python client that knows quotas to which tokens were added.
 const TOP_UP: &str = "0.17.0";
 
+/// The first version of the Python client that knows entities that got another parent.
+const MOVES: &str = "0.17.0";
+
 /// Makes sure that all clients of the table understand `config`. One read if it has sessions, and a
 /// write if older clients were admitted.
 ///
@@ -52,6 +55,21 @@ pub(super) async fn require_for(
 /// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
 pub(super) async fn require_for_top_up(client: &Client, table: &str) -> Result<(), StoreError> {
     require(client, table, TOP_UP, "topping up a quota needs").await
+}
+
+/// Makes sure that all clients of the table understand entities that got another parent. One read,
+/// and a write if older clients were admitted.
+///
+/// # Errors
+/// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
+pub(super) async fn require_for_moves(client: &Client, table: &str) -> Result<(), StoreError> {
+    require(
+        client,
+        table,
+        MOVES,
+        "moving an entity to another parent needs",
+    )
+    .await
 }
 
 async fn require(

@@ -19,6 +19,7 @@ mod configs;
 mod deletion;
 mod entities;
 mod look_up;
+mod moves;
 mod pages;
 mod store;
 mod usage;

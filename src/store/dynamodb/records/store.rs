@@ -17,14 +17,14 @@ use super::{
     },
     audit,
     batch::{self, Item, corrupt, text_of},
-    client_version, configs, deletion, entities, look_up,
+    client_version, configs, deletion, entities, look_up, moves,
     pages::{self, PartitionQuery},
     usage,
 };
 use crate::{
     model::{
         AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
-        OperationRecord, Resource, StoredConfig, UsageQuery, UsageSnapshot,
+        OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
@@ -147,6 +147,41 @@ impl Records for DynamoDbStore {
             )
             .await
         })
+    }
+
+    fn move_entity<'a>(
+        &'a self,
+        entity: &'a EntityId,
+        parent: Option<&'a EntityId>,
+    ) -> StoreFuture<'a, Option<(Entity, Entity)>> {
+        Box::pin(moves::move_entity(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            entity,
+            parent,
+        ))
+    }
+
+    fn stamp_bucket<'a>(
+        &'a self,
+        shard: &'a BucketKey,
+        link: &'a ParentLink,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(moves::stamp(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            shard,
+            link,
+        ))
+    }
+
+    fn allow_moves(&self) -> StoreFuture<'_, ()> {
+        Box::pin(client_version::require_for_moves(
+            &self.control,
+            &self.table,
+        ))
     }
 
     fn read_shards<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Vec<BucketState>> {

@@ -167,14 +167,9 @@ impl BucketState {
         Ok(())
     }
 
-    /// Returns `true` if a write should give the bucket this link: the bucket has none, or an
-    /// older one.
+    /// Returns `true` if a write should give the bucket this link, because the bucket has none.
     pub(super) fn lacks(&self, link: &ParentLink) -> bool {
-        match (&self.stamp, &link.stamp) {
-            (Some(own), Some(new)) => own.is_older_than(new),
-            (None, new) => self.lacks_parent() && (link.parent.is_some() || new.is_some()),
-            (Some(_), None) => false,
-        }
+        self.lacks_parent() && (link.parent.is_some() || link.stamp.is_some())
     }
 
     /// Sets the parent, and the version of the link to it.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 
 use crate::{
-    error::{EntityError, Error},
+    error::{EntityError, Error, Unavailable},
     limiter::{
         admin::{entities::Entities, records::records_of},
         api::RateLimiter,
@@ -26,7 +26,7 @@ const MOST_ANCESTORS: usize = 32;
 /// a moment ago.
 const PASSES: u32 = 2;
 
-/// The number of times that the write of a bucket is tried if other writes of it are in the way.
+/// The number of times that a write is tried if other writes of it are in the way.
 const MOST_TRIES: u32 = 5;
 
 /// The longest pause before the second of these tries, ms. Those before later tries are longer.
@@ -68,7 +68,7 @@ impl Entities {
     /// table's functions are older than 0.17.0.
     ///
     /// # Cost
-    /// One round trip for each ancestor of the new parent, five others, two for every hundred
+    /// One round trip for each ancestor of the new parent, six others, two for every hundred
     /// buckets, one for each resource and one for each bucket.
     pub async fn set_parent(&self, id: &EntityId, parent: Option<&EntityId>) -> Result<u64, Error> {
         let limiter = self.limiter();
@@ -81,8 +81,10 @@ impl Entities {
         if let Some(parent) = parent {
             self.check_ancestors(id, parent).await?;
         }
-        let moved = limiter.asked(records.move_entity(id, parent)).await?;
-        let Some((before, after)) = moved else {
+        // If the answer of the move is lost, only this read shows the old parent.
+        let before = self.get(id).await?;
+        let moved = repeated(|| limiter.asked(records.move_entity(id, parent))).await?;
+        let (Some(before), Some((_, after))) = (before, moved) else {
             return Err(EntityError::NotFound(id.clone()).into());
         };
         limiter.engine().forget(&ConfigScope::Entity(id.clone()));
@@ -156,7 +158,8 @@ async fn stamp_all(
                 let Some(Some(link)) = links.get(&key.resource) else {
                     continue;
                 };
-                *buckets += u64::from(stamp(limiter, records, &key, link).await?);
+                let stamp = || limiter.asked(records.stamp_bucket(&key, link));
+                *buckets += u64::from(repeated(stamp).await?);
             }
             from = page.next;
             if from.is_none() {
@@ -167,18 +170,16 @@ async fn stamp_all(
     Ok(())
 }
 
-async fn stamp(
-    limiter: &RateLimiter,
-    records: &dyn Records,
-    shard: &crate::model::BucketKey,
-    link: &ParentLink,
-) -> Result<bool, Error> {
+/// Repeats a write that may be done twice, while other writes are in its way or its answer is lost.
+async fn repeated<T, F>(write: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
     let mut tries = 1;
     loop {
-        let result = limiter.asked(records.stamp_bucket(shard, link)).await;
+        let result = write().await;
         match &result {
-            // A repeat writes the same.
-            Err(Error::Unavailable(crate::error::Unavailable::Store(error)))
+            Err(Error::Unavailable(Unavailable::Store(error)))
                 if tries < MOST_TRIES
                     && matches!(
                         error.kind(),

@@ -125,7 +125,6 @@ impl Planner<'_> {
             .lineage
             .filter(|link| state.lacks(link))
             .cloned();
-        update.replaces_link = update.lineage.is_some() && state.stamp.is_some();
         update.shard_count = Some(state.shard_count);
         let stamps = state.stamps.as_deref();
         if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {

@@ -27,11 +27,9 @@ pub struct Update {
     pub expiry: Expiry,
     /// The change of the time before which tokens may be spent.
     pub boundary: Boundary,
-    /// The parent that the bucket gets, for a bucket that was created before its entity, or before
-    /// a move of its entity. The bucket must have no parent yet, or an older link.
+    /// The parent that the bucket gets, for a bucket that was created before its entity. The bucket
+    /// must have no parent yet.
     pub lineage: Option<ParentLink>,
-    /// `true` if the bucket must have an older link of the same incarnation.
-    pub replaces_link: bool,
     /// The condition of a repeat.
     pub guard: Guard,
     /// The conditions on the stamps of Python clients.
@@ -55,7 +53,6 @@ impl Update {
             expiry: Expiry::Keep,
             boundary: Boundary::Keep,
             lineage: None,
-            replaces_link: false,
             guard: Guard::None,
             stamps: StampGuard::default(),
             shard_count: None,
@@ -128,15 +125,6 @@ impl Update {
         self
     }
 
-    /// Returns the same update with a newer link to the parent, on condition that the bucket has an
-    /// older one of the same incarnation.
-    #[must_use]
-    pub fn with_newer_lineage(mut self, lineage: ParentLink) -> Self {
-        self.lineage = Some(lineage);
-        self.replaces_link = true;
-        self
-    }
-
     /// Returns the same update with the condition of a repeat.
     #[must_use]
     pub fn with_guard(mut self, guard: Guard) -> Self {
@@ -186,18 +174,7 @@ impl Update {
                 .added
                 .iter()
                 .all(|new| state.limit(&new.limit).is_none())
-            && self
-                .lineage
-                .as_ref()
-                .is_none_or(|link| self.may_link(state, link))
-    }
-
-    fn may_link(&self, state: &BucketState, link: &ParentLink) -> bool {
-        if !self.replaces_link {
-            return state.lacks_parent();
-        }
-        let both = state.stamp.as_deref().zip(link.stamp.as_ref());
-        both.is_some_and(|(own, new)| own.is_older_than(new))
+            && (self.lineage.is_none() || state.lacks_parent())
     }
 
     /// Changes the bucket as the update says. Its conditions must [hold](Self::holds).

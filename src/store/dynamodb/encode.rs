@@ -45,13 +45,8 @@ pub(super) fn update(update: &Update) -> Expression {
         Boundary::Never => expression.remove(VALID_UNTIL),
     }
     if let Some(lineage) = &update.lineage {
-        if let (true, Some(stamp)) = (update.replaces_link, &lineage.stamp) {
-            expression.require(INCARNATION, "=", text(&stamp.incarnation));
-            expression.require(GENERATION, "<", number(stamp.generation));
-        } else {
-            expression.require_absent(PARENT_ID);
-            expression.require_absent(INCARNATION);
-        }
+        expression.require_absent(PARENT_ID);
+        expression.require_absent(INCARNATION);
         link(&mut expression, lineage);
     }
     stamps(&mut expression, &update.stamps, update.now);

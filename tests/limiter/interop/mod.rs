@@ -23,6 +23,7 @@ mod cascade;
 mod flood;
 mod leases;
 mod mixed;
+mod operations;
 mod peer;
 mod quotas;
 mod records;

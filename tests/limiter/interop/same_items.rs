@@ -27,7 +27,6 @@ fn on_purpose(key: &str, attribute: &str) -> Option<&'static str> {
         _ if bucket && attribute.ends_with("_fr") => {
             "ours: what the last refill's division left over"
         }
-        "pgen" | "pinc" => "theirs: owner stamps, preserved where they stand",
         "vu" if bucket => {
             "theirs: asks its own next write to cut the tokens; ours do that before they spend"
         }
@@ -212,6 +211,18 @@ fn timeless(item: &Item, namespace: &str) -> Item {
             // The last two are those of a session.
             (name, N(time)) if name == "rf" || name.ends_with("_ws") || name.ends_with("_wa") => {
                 N(format!("{} digits", time.len()))
+            }
+            (name, N(number)) if name == "pgen" => N(format!("{} digits", number.len())),
+            (name, S(text)) if ["pinc", "ent"].contains(&name) => {
+                S(format!("{} characters", text.len()))
+            }
+            ("writer", S(_)) => S("WRITER".into()),
+            ("ttl", N(seconds)) if item["SK"].as_s().unwrap().starts_with("#OP#") => {
+                let now = std::time::SystemTime::now();
+                let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+                let left = seconds.parse::<u64>().unwrap() - now;
+                assert!((3 * 86_400 - 60..=3 * 86_400).contains(&left), "{left}");
+                N("three days".into())
             }
             ("ttl", N(seconds)) => N((seconds.parse::<i64>().unwrap() - from).to_string()),
             ("timestamp" | "created_at" | "deleted_at" | "updated_at", S(time)) => {

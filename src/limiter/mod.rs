@@ -82,7 +82,8 @@ mod terms;
 
 pub use crate::error::SettleError;
 pub use admin::{
-    Audit, Buckets, Config, Entities, Listing, Namespaces, Reset, Snapshots, TopUp, UsageReports,
+    Audit, BucketOperations, BucketReset, BucketTopUp, Config, Entities, Listing, Namespaces,
+    Snapshots, UsageReports,
 };
 #[cfg(feature = "dynamodb")]
 pub use api::OpenOptions;

@@ -22,23 +22,23 @@ const LONGEST_KEY: usize = 64;
 /// An operation changes all shards of a bucket at once, or nothing. Requests that are granted at
 /// the same time stay charged: what they take is not given back by a reset.
 #[derive(Clone, Debug)]
-pub struct Buckets {
+pub struct BucketOperations {
     limiter: RateLimiter,
 }
 
 impl RateLimiter {
     /// Returns the operations on whole buckets.
-    pub fn buckets(&self) -> Buckets {
-        Buckets {
+    pub fn buckets(&self) -> BucketOperations {
+        BucketOperations {
             limiter: self.clone(),
         }
     }
 }
 
-impl Buckets {
+impl BucketOperations {
     /// Gives a bucket its whole amounts again: a token bucket is full, without debts; a calendar
     /// quota begins its current period anew; the session of a session quota ends, and the next
-    /// charge begins one. Await the returned [`Reset`].
+    /// charge begins one. Await the returned [`BucketReset`].
     ///
     /// The parent's bucket and other resources stay as they are. A bucket that does not exist is
     /// not created: its first request finds it full. What leases of before give back to a quota
@@ -60,18 +60,18 @@ impl Buckets {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn reset<E, R>(&self, entity: E, resource: R) -> Reset
+    pub fn reset<E, R>(&self, entity: E, resource: R) -> BucketReset
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
     {
-        Reset {
+        BucketReset {
             call: self.call(entity, resource),
             limits: Ok(None),
         }
     }
 
-    /// Adds whole tokens to limits of a bucket. Await the returned [`TopUp`].
+    /// Adds whole tokens to limits of a bucket. Await the returned [`BucketTopUp`].
     ///
     /// A quota gets exactly the amount, even above its own, until its period ends. If no session
     /// of a session quota runs, one begins. A token bucket is filled up to its capacity at most:
@@ -80,7 +80,7 @@ impl Buckets {
     /// If the bucket does not exist, it is created: quotas have their whole amount and the added
     /// tokens; token buckets are full and get nothing.
     ///
-    /// Use an [idempotency key](TopUp::idempotency_key), for example the id of the purchase:
+    /// Use an [idempotency key](BucketTopUp::idempotency_key), for example the id of the purchase:
     /// without one, a call that is repeated after an error may add the tokens twice.
     ///
     /// ```
@@ -107,7 +107,7 @@ impl Buckets {
         entity: E,
         resource: R,
         amounts: impl IntoIterator<Item = (N, u64)>,
-    ) -> TopUp
+    ) -> BucketTopUp
     where
         E: IntoName<EntityId>,
         R: IntoName<Resource>,
@@ -123,7 +123,7 @@ impl Buckets {
                 Ok(sums)
             });
         }
-        TopUp {
+        BucketTopUp {
             call: self.call(entity, resource),
             amounts: sums,
         }
@@ -147,7 +147,7 @@ impl Buckets {
     }
 }
 
-/// Builds a [reset](Buckets::reset): await it for the [`BucketOperation`].
+/// Builds a [reset](BucketOperations::reset): await it for the [`BucketOperation`].
 ///
 /// # Errors
 /// [`Invalid::UnknownLimit`] for a limit that neither the stored limits nor the bucket have;
@@ -162,12 +162,12 @@ impl Buckets {
 /// and the event of the history.
 #[derive(Clone, Debug)]
 #[must_use = "a reset does nothing until it is awaited"]
-pub struct Reset {
+pub struct BucketReset {
     call: Result<Call, Error>,
     limits: Result<Option<Vec<LimitName>>, Error>,
 }
 
-/// Builds a [top-up](Buckets::top_up): await it for the [`BucketOperation`].
+/// Builds a [top-up](BucketOperations::top_up): await it for the [`BucketOperation`].
 ///
 /// # Errors
 /// [`Invalid::TopUp`] for amounts of 0 or above 10^15; [`Invalid::UnknownLimit`] for a limit that
@@ -181,16 +181,16 @@ pub struct Reset {
 /// older than 0.17.0 and would take the tokens away.
 ///
 /// # Cost
-/// As for a [`Reset`]. A top-up of a quota has one more round trip, which reads the table's
+/// As for a [`BucketReset`]. A top-up of a quota has one more round trip, which reads the table's
 /// version.
 #[derive(Clone, Debug)]
 #[must_use = "a top-up does nothing until it is awaited"]
-pub struct TopUp {
+pub struct BucketTopUp {
     call: Result<Call, Error>,
     amounts: Result<BTreeMap<LimitName, i64>, Error>,
 }
 
-impl Reset {
+impl BucketReset {
     /// Resets these limits only. Default: all limits that are stored for the bucket; if none are
     /// stored, all limits of the bucket.
     pub fn limits<N>(mut self, names: impl IntoIterator<Item = N>) -> Self
@@ -224,8 +224,8 @@ impl Reset {
     }
 }
 
-impl TopUp {
-    /// Names the operation: see [`Reset::idempotency_key`].
+impl BucketTopUp {
+    /// Names the operation: see [`BucketReset::idempotency_key`].
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         name(&mut self.call, key.into());
         self
@@ -264,7 +264,7 @@ fn name(call: &mut Result<Call, Error>, key: String) {
     }
 }
 
-impl IntoFuture for Reset {
+impl IntoFuture for BucketReset {
     type Output = Result<BucketOperation, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
@@ -273,7 +273,7 @@ impl IntoFuture for Reset {
     }
 }
 
-impl IntoFuture for TopUp {
+impl IntoFuture for BucketTopUp {
     type Output = Result<BucketOperation, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 

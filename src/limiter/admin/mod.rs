@@ -15,7 +15,7 @@ mod records;
 mod usage;
 
 pub use crate::limiter::admin::audit::Audit;
-pub use crate::limiter::admin::buckets::{Buckets, Reset, TopUp};
+pub use crate::limiter::admin::buckets::{BucketOperations, BucketReset, BucketTopUp};
 pub use crate::limiter::admin::config::Config;
 pub use crate::limiter::admin::entities::Entities;
 pub use crate::limiter::admin::listing::Listing;

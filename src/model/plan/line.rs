@@ -183,8 +183,8 @@ impl Rows<'_> {
             remainder
         };
         // What is given back must not reach the time after an operator's reset. What is taken must
-        // not reach a session that was ended, where the next session would forgive it. For grants,
-        // the condition on the time until which tokens may be spent says that.
+        // not reach a session that was ended, because the next session would forgive it. For
+        // grants, the condition on the time until which tokens may be spent says that.
         let is_session = matches!(known.renewal(), Some(Renewal::Session(_)));
         let pinned = give > 0 || (is_session && debit > 0 && floor.is_none() && !moves);
         let period = known.period().filter(|_| pinned);

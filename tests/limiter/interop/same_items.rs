@@ -240,10 +240,14 @@ fn timeless(item: &Item, namespace: &str) -> Item {
     item.iter().map(change).collect()
 }
 
-/// Sorts the names of deleted limits, which come in any order.
+/// Sorts the names of deleted limits, which come in any order, and removes times.
 fn sorted(value: AttributeValue) -> AttributeValue {
     match value {
         AttributeValue::M(mut fields) => {
+            // The time of the creation, in the history of a move.
+            if let Some(N(generation)) = fields.get_mut("pgen") {
+                *generation = format!("{} digits", generation.len());
+            }
             if let Some(AttributeValue::L(rows)) = fields.get_mut("limits") {
                 rows.sort_by_key(|row| row.as_s().cloned().unwrap_or_default());
             }

@@ -7,7 +7,7 @@ use std::{convert::Infallible, time::Duration};
 
 use crate::model::{
     Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceId,
-    NamespaceStatus, Owner, Resource, UnusableKey,
+    NamespaceStatus, OperationKind, Owner, Resource, UnusableKey,
 };
 
 use store_error::{StoreError, StoreErrorKind};
@@ -284,6 +284,34 @@ pub enum EntityError {
     /// The entity exists already.
     #[error("the entity {0} already exists")]
     Exists(EntityId),
+    /// The entity was not created.
+    #[error("there is no entity {0}")]
+    NotFound(EntityId),
+    /// The entity is the new parent, or one of its ancestors.
+    #[error("{entity} cannot get the parent {parent}, because that is {entity} or below it")]
+    Cycle {
+        /// The entity.
+        entity: EntityId,
+        /// The parent that it cannot get.
+        parent: EntityId,
+    },
+    /// The new parent has more than 32 ancestors.
+    #[error("{0} has more than 32 ancestors")]
+    TooDeep(EntityId),
+    /// The entity has its new parent, but some of its buckets still name the old one. Clients of
+    /// these buckets may charge the old parent. Repeat the call to finish it.
+    #[error(
+        "{entity} has its new parent, but only {buckets} of its buckets name it: repeat the call: \
+         {problem}"
+    )]
+    MoveIncomplete {
+        /// The entity.
+        entity: EntityId,
+        /// The number of buckets that were written.
+        buckets: u64,
+        /// The error that has stopped the call.
+        problem: String,
+    },
 }
 
 /// An argument that is invalid.
@@ -318,6 +346,25 @@ pub enum Invalid {
     /// that this crate does not understand.
     #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
+    /// An idempotency key of an operation on a bucket is invalid.
+    #[error("an idempotency key has 1 to 64 letters, digits, '.', '_', ':' or '-', unlike {0:?}")]
+    IdempotencyKey(String),
+    /// The idempotency key was used for an operation of another kind on the same bucket, less than
+    /// three days ago. Nothing was changed.
+    #[error("the idempotency key {key} was used for a {kind} of the same bucket")]
+    KeyUsed {
+        /// The key.
+        key: String,
+        /// The kind of the operation that has used it.
+        kind: OperationKind,
+    },
+    /// A top-up adds from 1 to 10^15 tokens to each limit that it names, and names at least one.
+    #[error("a top-up adds from 1 to 10^15 tokens to at least one limit")]
+    TopUp,
+    /// The limit is stored, but the bucket does not have it yet. Acquire once, then repeat the
+    /// call.
+    #[error("the bucket does not have the limit {0} yet: acquire once, then repeat the call")]
+    NotInBucket(LimitName),
     /// The refill period of a stored limit must be a whole number of seconds.
     #[error("the refill period of {0} cannot be stored: it is not a whole number of seconds")]
     PeriodNotStored(LimitName),

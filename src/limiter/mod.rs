@@ -81,7 +81,10 @@ mod runtime;
 mod terms;
 
 pub use crate::error::SettleError;
-pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, UsageReports};
+pub use admin::{
+    Audit, BucketOperations, BucketReset, BucketTopUp, Config, Entities, Listing, Namespaces,
+    Snapshots, UsageReports,
+};
 #[cfg(feature = "dynamodb")]
 pub use api::OpenOptions;
 pub use api::{

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    Course, EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags, Refill,
-    RefillRule, Timetable, WriteId, definition::Definition, period::Period, quota::Renewal,
+    Course, Entity, EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags,
+    Refill, RefillRule, Timetable, WriteId, definition::Definition, period::Period, quota::Renewal,
 };
 
 /// The parent of an entity, as the entity's buckets store it. Python clients use this copy and do
@@ -13,15 +13,63 @@ use super::{
 #[non_exhaustive]
 pub struct ParentLink {
     /// The entity's parent.
-    pub parent: EntityId,
+    pub parent: Option<EntityId>,
     /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
+    /// The generation of the link, and the incarnation of the entity. `None` if an old client has
+    /// created the entity.
+    pub stamp: Option<OwnerStamp>,
 }
 
 impl ParentLink {
     /// Returns the parent of an entity. If it cascades, the parent's bucket is charged too.
     pub fn new(parent: EntityId, cascade: bool) -> Self {
-        Self { parent, cascade }
+        Self {
+            parent: Some(parent),
+            cascade,
+            stamp: None,
+        }
+    }
+
+    /// Returns the link of an entity. `cascade` says if its parent is charged too, if it has one.
+    pub(crate) fn of(entity: Entity, cascade: bool) -> Self {
+        let cascade = cascade && entity.parent.is_some();
+        let stamp = entity.generation.zip(entity.incarnation);
+        Self {
+            parent: entity.parent,
+            cascade,
+            stamp: stamp.map(|(generation, incarnation)| OwnerStamp {
+                generation,
+                incarnation,
+            }),
+        }
+    }
+}
+
+/// The version of the link between an entity and its parent. A newer version never gives way to an
+/// older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnerStamp {
+    /// The [generation](crate::model::Entity::generation) of the link.
+    pub generation: i64,
+    /// The [incarnation](crate::model::Entity::incarnation) of the entity. Generations of different
+    /// incarnations cannot be compared.
+    pub incarnation: String,
+}
+
+impl OwnerStamp {
+    /// Returns the stamp of a generation.
+    pub fn new(generation: i64, incarnation: impl Into<String>) -> Self {
+        Self {
+            generation,
+            incarnation: incarnation.into(),
+        }
+    }
+
+    /// Returns `true` if the other stamp is a later one of the same entity.
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
+        self.incarnation == other.incarnation && self.generation < other.generation
     }
 }
 
@@ -45,9 +93,11 @@ pub struct BucketState {
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
-    /// `true` if a Python client has stamped the bucket with the incarnation of its entity. Then
-    /// only Python clients change its parent.
+    /// `true` if the bucket has the incarnation of its entity. Then its parent changes only with a
+    /// newer [`stamp`](Self::stamp).
     pub stamped: bool,
+    /// The version of the link to the parent, if it is known.
+    pub stamp: Option<Box<OwnerStamp>>,
     /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
     pub(crate) limits: SmallVec<[LimitState; 2]>,
@@ -69,6 +119,7 @@ impl BucketState {
             cascade: false,
             parent: None,
             stamped: false,
+            stamp: None,
             last_write: None,
             limits: SmallVec::new(),
             pressure: None,
@@ -104,19 +155,46 @@ impl BucketState {
         self.parent.is_none() && !self.stamped
     }
 
-    pub(super) fn set_lineage(&mut self, lineage: Option<&ParentLink>) {
+    /// Returns `true` if a write should give the bucket this link, because the bucket has none.
+    pub(super) fn lacks(&self, link: &ParentLink) -> bool {
+        self.lacks_parent() && (link.parent.is_some() || link.stamp.is_some())
+    }
+
+    /// Sets the parent, and the version of the link to it.
+    pub(crate) fn set_lineage(&mut self, lineage: Option<&ParentLink>) {
         if let Some(lineage) = lineage {
-            self.parent = Some(lineage.parent.clone());
+            self.parent.clone_from(&lineage.parent);
             self.cascade = lineage.cascade;
+            if let Some(stamp) = &lineage.stamp {
+                self.stamped = true;
+                self.stamp = Some(Box::new(stamp.clone()));
+            }
         }
     }
 
+    /// Returns `true` if a move of the entity may give the bucket this link: the bucket has no
+    /// newer one of the same incarnation.
+    pub(crate) fn takes(&self, link: &ParentLink) -> bool {
+        let newer = |(own, new): (&OwnerStamp, &OwnerStamp)| new.is_older_than(own);
+        let both = self.stamp.as_deref().zip(link.stamp.as_ref());
+        !both.is_some_and(newer)
+    }
+
     /// Makes this shard one of `count`, which is more than before. Quotas stay granted as they are.
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] if a limit cannot be divided among so many shards.
     pub(crate) fn raise(&mut self, count: u32) -> Result<(), InvalidParameters> {
         let (shard, before) = (self.shard, self.shard_count);
         for limit in &mut self.limits {
             limit.rule = limit.parameters.shard(shard, count)?;
-            if let Some(period) = &mut limit.period {
+            if let Some(scheduled) = &mut limit.scheduled {
+                scheduled.shard = (shard, count);
+            }
+            limit.set_anchor(self.refilled_at);
+            if let Some(period) = &mut limit.period
+                && count > before
+            {
                 period.grant.get_or_insert((shard, before));
             }
         }
@@ -490,7 +568,7 @@ impl LimitState {
     }
 
     /// Returns the numbers of the limit at `now` (epoch ms), for all shards together.
-    fn parameters_at(&self, now: i64) -> Parameters {
+    pub(crate) fn parameters_at(&self, now: i64) -> Parameters {
         match self.timetable() {
             None => self.parameters,
             Some(timetable) => timetable.parameters_at(self.parameters, now),
@@ -501,13 +579,20 @@ impl LimitState {
     /// without a schedule has the same rule at any time.
     #[inline]
     pub fn rule_at(&self, now: i64) -> RefillRule {
-        let rule = match self.course_at(now) {
-            None => self.rule,
-            Some(course) => course.rule_at(now),
-        };
+        let rule = self.numbers_at(now);
         match &self.period {
             None => rule,
             Some(period) => self.quota_at(rule, period, now),
+        }
+    }
+
+    /// Returns the rule of the limit's numbers at `now`: epoch ms. The periods of a quota are not
+    /// known to it.
+    #[inline]
+    pub(crate) fn numbers_at(&self, now: i64) -> RefillRule {
+        match self.course_at(now) {
+            None => self.rule,
+            Some(course) => course.rule_at(now),
         }
     }
 

@@ -32,6 +32,7 @@ mod milli;
 mod name;
 mod namespace;
 mod now;
+mod operation;
 mod parameters;
 mod period;
 #[doc(hidden)]
@@ -50,7 +51,7 @@ mod version;
 mod write;
 
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
-pub use bucket::{BucketState, LimitState, ParentLink, Pressure};
+pub use bucket::{BucketState, LimitState, OwnerStamp, ParentLink, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
@@ -66,8 +67,12 @@ pub use name::{
     StackName,
 };
 pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
+pub use operation::{
+    BucketOperation, LimitChange, Operation, OperationKind, OperationRecord, PeriodWrite,
+    ShardChange,
+};
 pub use parameters::{InvalidParameters, Parameters};
-pub use period::{Period, PeriodChange};
+pub use period::{Period, PeriodChange, PeriodMark};
 pub use quota::{Calendar, Renewal};
 pub use quota_builder::Quota;
 pub use refill::{Level, Refill, RefillRule};
@@ -88,6 +93,7 @@ pub use write::{
     Update, WriteId,
 };
 
+pub(crate) use audit::{new_id, new_incarnation};
 pub(crate) use calendar::rfc3339;
 pub(crate) use course::Course;
 pub(crate) use definition::Definition;

@@ -98,12 +98,33 @@ impl Period {
         self.renewal.id(self.ends_at, self.resets)
     }
 
+    /// Returns what tells the period from those after an operator's reset. `None` for a session that
+    /// has not begun.
+    pub fn mark(&self) -> Option<PeriodMark> {
+        match &self.renewal {
+            Renewal::Calendar(_) => Some(PeriodMark::Resets(self.resets)),
+            Renewal::Session(length) => self
+                .is_open()
+                .then(|| PeriodMark::Begins(self.ends_at.saturating_sub(*length))),
+        }
+    }
+
     /// Returns the same period with another end: epoch ms.
     #[must_use]
     pub fn with_end(mut self, ends_at: i64) -> Self {
         self.ends_at = ends_at;
         self
     }
+}
+
+/// The part of a period that an operator's reset changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeriodMark {
+    /// The number of resets of a calendar quota.
+    Resets(i64),
+    /// The begin of a session: epoch ms.
+    Begins(i64),
 }
 
 /// The change of a limit's period by a write.

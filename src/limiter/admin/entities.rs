@@ -13,7 +13,7 @@ use crate::{
     },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity,
-        EntityId, from_millis,
+        EntityId, from_millis, new_incarnation,
     },
     store::{BucketListing, ReadConsistency},
 };
@@ -37,6 +37,10 @@ impl RateLimiter {
 }
 
 impl Entities {
+    pub(super) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
     /// Creates an entity, with the current time as its creation time. Two round trips: the entity,
     /// and the event of the history. Its parent need not exist.
     ///
@@ -44,7 +48,10 @@ impl Entities {
     /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have
     /// been created.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
-        entity.created_at = Some(from_millis(self.limiter.now()));
+        let now = self.limiter.now();
+        entity.created_at = Some(from_millis(now));
+        entity.generation = Some(now);
+        entity.incarnation = Some(new_incarnation());
         if !self
             .limiter
             .asked(records_of(&*self.limiter.store())?.create_entity(&entity))

@@ -2,16 +2,20 @@
 //! and for the health of the store.
 
 mod audit;
+mod buckets;
 mod carry;
 mod config;
 mod entities;
 mod health;
 mod listing;
+mod moves;
 mod namespaces;
+mod operation;
 mod records;
 mod usage;
 
 pub use crate::limiter::admin::audit::Audit;
+pub use crate::limiter::admin::buckets::{BucketOperations, BucketReset, BucketTopUp};
 pub use crate::limiter::admin::config::Config;
 pub use crate::limiter::admin::entities::Entities;
 pub use crate::limiter::admin::listing::Listing;

@@ -76,18 +76,31 @@ impl RateLimiter {
     }
 
     /// Adds an event to the history.
-    pub(crate) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
+    pub(crate) async fn note(&self, event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
         let records = records_of(&*store)?;
-        event.principal = match &self.engine().settings().principal {
-            Some(principal) => Some(principal.clone()),
-            // An event without a principal is better than none.
-            None => records.principal().await.unwrap_or_default(),
-        };
+        let (event, expires_at) = self.signed(event, records).await;
+        self.asked(records.append_audit(&event, expires_at)).await
+    }
+
+    /// Adds the principal to an event, unless it has one. Returns the event, and the time until
+    /// which it is kept: epoch seconds.
+    pub(crate) async fn signed(
+        &self,
+        mut event: AuditEvent,
+        records: &dyn Records,
+    ) -> (AuditEvent, i64) {
+        if event.principal.is_none() {
+            event.principal = match &self.engine().settings().principal {
+                Some(principal) => Some(principal.clone()),
+                // An event without a principal is better than none.
+                None => records.principal().await.unwrap_or_default(),
+            };
+        }
         let kept =
             i64::try_from(self.engine().settings().audit_retention.as_secs()).unwrap_or(i64::MAX);
         let expires_at = to_seconds(event.timestamp).saturating_add(kept);
-        self.asked(records.append_audit(&event, expires_at)).await
+        (event, expires_at)
     }
 }
 

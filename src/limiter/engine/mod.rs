@@ -22,7 +22,7 @@ use crate::{
         runtime::{Timeout, Timer},
         terms::Deadline,
     },
-    model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
+    model::{BucketKey, BucketState, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
     store::{Home, MemoryStore, Store, Waiters},
 };
 
@@ -175,6 +175,14 @@ impl Engine {
     pub(super) fn forget(&self, scope: &ConfigScope) {
         if let Backend::Gated(gates) = &self.backend {
             gates.resolver().forget(scope);
+        }
+    }
+
+    /// Replaces the images of a bucket's shards, which an own operation has changed. `None` if the
+    /// result of the operation is not known.
+    pub(super) fn show(&self, bucket: &BucketKey, shards: Option<Vec<BucketState>>) {
+        if let Backend::Gated(gates) = &self.backend {
+            gates.get(bucket.clone()).show(shards);
         }
     }
 

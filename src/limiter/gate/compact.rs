@@ -118,6 +118,8 @@ impl CompactImage {
         record.others = numbers.collect();
         bucket.last_write = None;
         bucket.own_anchor = None;
+        // Each entity has one of its own, so it would not be shared. The next write shows it again.
+        bucket.stamp = None;
         if let Some(pressure) = &mut bucket.pressure {
             // These numbers are not kept. A gate that writes the item often soon sees them again.
             pressure.level = Level {

@@ -19,8 +19,8 @@ pub(crate) struct Resolution {
     pub(crate) stored: Option<ResolvedLimits>,
     /// The entity's parent, if the parent's bucket is charged too.
     pub(crate) parent: Option<EntityId>,
-    /// The link to the entity's parent, as a bucket stores it. The link is set even if the parent
-    /// is not charged.
+    /// The link to the entity's parent, as a bucket stores it. The link is set for every entity
+    /// that was created.
     pub(crate) lineage: Option<Arc<ParentLink>>,
     /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
     pub(crate) shard_count: u32,
@@ -68,17 +68,14 @@ impl Resolution {
                 .map(|(_, config)| config)
         };
         let cascade = access().find_map(|config| config.cascade);
-        let lineage = entity.and_then(|entity| {
+        let lineage = entity.map(|entity| {
             let cascade = cascade.unwrap_or(entity.cascade);
-            Some(Arc::new(ParentLink {
-                parent: entity.parent?,
-                cascade,
-            }))
+            Arc::new(ParentLink::of(entity, cascade))
         });
         let parent = lineage
             .as_ref()
             .filter(|lineage| lineage.cascade)
-            .map(|lineage| lineage.parent.clone());
+            .and_then(|lineage| lineage.parent.clone());
         let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
         let says_something =
             |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();

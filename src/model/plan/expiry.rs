@@ -11,7 +11,7 @@ const AFTER_FILLS: i64 = 7;
 const AT_LEAST: i64 = 3_600_000;
 
 /// Returns `true` if the bucket expires after a write of limits that are the entity's `own`.
-fn expires(state: &BucketState, own: Option<bool>) -> bool {
+pub(super) fn expires(state: &BucketState, own: Option<bool>) -> bool {
     match own {
         // The first of several shards never expires. Without it, a request would create a new, full
         // bucket in addition to the other shards.

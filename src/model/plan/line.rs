@@ -204,7 +204,14 @@ impl Rows<'_> {
         } else {
             remainder
         };
+        // What is given back must not reach the time after an operator's reset. What is taken must
+        // not reach a session that was ended, because the next session would forgive it. For
+        // grants, the condition on the time until which tokens may be spent says that.
+        let is_session = matches!(known.renewal(), Some(Renewal::Session(_)));
+        let pinned = give > 0 || (is_session && debit > 0 && floor.is_none() && !moves);
+        let period = known.period().filter(|_| pinned);
         let line = Line {
+            in_period: period.and_then(Period::mark),
             remainder: moves.then_some(remainder),
             parameters: new.map(|new| new.parameters),
             period: self.period(known, rule, debit > 0, new),

@@ -20,6 +20,7 @@ mod desired;
 mod expiry;
 mod levels;
 mod line;
+mod operation;
 mod shards;
 mod update;
 
@@ -30,6 +31,7 @@ pub use self::{
     levels::{
         differs, is_short, limits_of, projected, projected_as, same_parameters, status, statuses,
     },
+    operation::{OperationPlan, WantedOperation, operation},
     shards::{ShardView, draw, statuses_of_shards},
     update::{take_anyway, take_overdue, update},
 };

@@ -152,7 +152,7 @@ impl Planner<'_> {
         update.lineage = self
             .desired
             .lineage
-            .filter(|_| state.lacks_parent())
+            .filter(|link| state.lacks(link))
             .cloned();
         update.shard_count = Some(state.shard_count);
         let stamps = state.stamps.as_deref();

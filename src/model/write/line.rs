@@ -2,7 +2,7 @@
 
 use crate::model::{
     Course, InvalidParameters, Level, LimitName, LimitState, Parameters, Period, PeriodChange,
-    RefillRule, Renewal, Timetable,
+    PeriodMark, RefillRule, Renewal, Timetable,
 };
 
 /// The change of a limit's tokens, millitokens.
@@ -45,6 +45,8 @@ pub struct Line {
     pub ceiling: Option<i64>,
     /// The parameters that the limit must have; `None` for no such condition.
     pub expected: Option<Parameters>,
+    /// The period that the quota must be in; `None` for no such condition.
+    pub in_period: Option<PeriodMark>,
     /// The amount that is added to its consumption counter.
     pub consumed: i64,
     /// The new remainder of the limit's refill division.
@@ -77,6 +79,7 @@ impl Line {
             floor: None,
             ceiling: None,
             expected: None,
+            in_period: None,
             consumed: 0,
             remainder: None,
             parameters: None,
@@ -110,6 +113,13 @@ impl Line {
     #[must_use]
     pub fn with_expected(mut self, parameters: Parameters) -> Self {
         self.expected = Some(parameters);
+        self
+    }
+
+    /// Returns the same line on condition that the quota is in this period.
+    #[must_use]
+    pub fn with_in_period(mut self, mark: PeriodMark) -> Self {
+        self.in_period = Some(mark);
         self
     }
 
@@ -154,6 +164,9 @@ impl Line {
             && self
                 .expected
                 .is_none_or(|expected| limit.parameters == expected)
+            && self
+                .in_period
+                .is_none_or(|mark| limit.period().and_then(Period::mark) == Some(mark))
     }
 
     /// Returns `true` if floor and ceiling hold for `tokens` (millitokens).

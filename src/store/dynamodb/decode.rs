@@ -5,14 +5,15 @@ use std::num::IntErrorKind;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, Item, LAST_WRITE, LimitField, NO_SCHEDULE,
-    OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, RESET_SCHEDULE, SHARD_COUNT, VALID_UNTIL,
-    limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, GENERATION, INCARNATION, Item, LAST_WRITE, LimitField,
+    NO_SCHEDULE, OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, RESET_SCHEDULE, SHARD_COUNT,
+    VALID_UNTIL, limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
 use super::{quota, timetable};
 use crate::{
     model::{
-        BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId,
+        BucketState, EntityId, Level, LimitState, OwnerStamp, Parameters, PeerFlags, Pressure,
+        Split, WriteId,
     },
     store::{StoreError, StoreErrorKind},
 };
@@ -40,6 +41,11 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         _ => None,
     };
     state.stamped = item.contains_key(INCARNATION);
+    if let (Some(AttributeValue::S(incarnation)), Ok(Some(generation))) =
+        (item.get(INCARNATION), integer(item, GENERATION))
+    {
+        state.stamp = Some(Box::new(OwnerStamp::new(generation, incarnation)));
+    }
     state.last_write = match item.get(LAST_WRITE) {
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,

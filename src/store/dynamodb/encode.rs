@@ -6,17 +6,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, INCARNATION, LAST_WRITE, LimitField,
-        OWN_ANCHOR, PARENT_ID, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT,
-        RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, GENERATION, INCARNATION, LAST_WRITE,
+        LimitField, OWN_ANCHOR, PARENT_ID, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD,
+        REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
         limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
     quota, timetable,
 };
 use crate::model::{
-    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard,
-    TokenChange, Update, Validity,
+    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, ParentLink,
+    PeriodMark, StampGuard, TokenChange, Update, Validity,
 };
 
 pub(super) fn update(update: &Update) -> Expression {
@@ -47,8 +47,7 @@ pub(super) fn update(update: &Update) -> Expression {
     if let Some(lineage) = &update.lineage {
         expression.require_absent(PARENT_ID);
         expression.require_absent(INCARNATION);
-        expression.set(PARENT_ID, text(lineage.parent.as_str()));
-        expression.set(CASCADE, AttributeValue::Bool(lineage.cascade));
+        link(&mut expression, lineage);
     }
     stamps(&mut expression, &update.stamps, update.now);
     match update.shard_count {
@@ -93,6 +92,33 @@ pub(super) fn update(update: &Update) -> Expression {
     expression
 }
 
+/// Returns the write that gives a bucket the link of a moved entity. A newer link of the same
+/// incarnation stays.
+pub(super) fn moved(lineage: &ParentLink) -> Expression {
+    let mut expression = Expression::default();
+    expression.require_present(PK);
+    if let Some(stamp) = &lineage.stamp {
+        expression.require_absent_or_any(&[
+            (INCARNATION, "<>", text(&stamp.incarnation)),
+            (GENERATION, "<=", number(stamp.generation)),
+        ]);
+    }
+    link(&mut expression, lineage);
+    expression
+}
+
+fn link(expression: &mut Expression, lineage: &ParentLink) {
+    match &lineage.parent {
+        Some(parent) => expression.set(PARENT_ID, text(parent.as_str())),
+        None => expression.remove(PARENT_ID),
+    }
+    expression.set(CASCADE, AttributeValue::Bool(lineage.cascade));
+    if let Some(stamp) = &lineage.stamp {
+        expression.set(GENERATION, number(stamp.generation));
+        expression.set(INCARNATION, text(&stamp.incarnation));
+    }
+}
+
 fn stamps(expression: &mut Expression, guard: &StampGuard, now: i64) {
     if guard.enabled {
         expression.require_absent(DISABLED);
@@ -134,6 +160,21 @@ fn limit_line(expression: &mut Expression, line: &Line) {
     if let Some(expected) = line.expected {
         for (field, value) in parameter_fields(expected) {
             expression.require(&limit_attribute(limit, field), "=", number(value));
+        }
+    }
+    match line.in_period {
+        None => {}
+        // Most quotas were never reset.
+        Some(PeriodMark::Resets(0)) => {
+            expression.require_absent(&limit_attribute(limit, LimitField::Resets));
+        }
+        Some(PeriodMark::Resets(resets)) => {
+            let attribute = limit_attribute(limit, LimitField::Resets);
+            expression.require(&attribute, "=", number(resets));
+        }
+        Some(PeriodMark::Begins(start)) => {
+            let attribute = limit_attribute(limit, LimitField::SessionStart);
+            expression.require(&attribute, "=", number(start));
         }
     }
     tokens(expression, limit, line.tokens);
@@ -206,7 +247,13 @@ pub(super) fn item(
         ),
     );
     if let Some(lineage) = &create.lineage {
-        put(PARENT_ID, text(lineage.parent.as_str()));
+        if let Some(parent) = &lineage.parent {
+            put(PARENT_ID, text(parent.as_str()));
+        }
+        if let Some(stamp) = &lineage.stamp {
+            put(GENERATION, number(stamp.generation));
+            put(INCARNATION, text(&stamp.incarnation));
+        }
     }
     put(SHARD_COUNT, number(create.shard_count.into()));
     put(REFILLED_AT, number(create.now));

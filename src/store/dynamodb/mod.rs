@@ -26,6 +26,7 @@ mod expression;
 mod failure;
 mod namespace_record;
 mod namespaces;
+mod operations;
 mod provision;
 mod quota;
 mod records;

@@ -307,6 +307,10 @@ pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
         if renewal.is_some() {
             put(LimitField::GrantCount, number(create.shard_count.into()));
         }
+        let topped_up = new.period.as_ref().map_or(0, |period| period.topped_up);
+        if topped_up > 0 {
+            put(LimitField::ToppedUp, number(topped_up));
+        }
         if let Some(Renewal::Session(length)) = renewal {
             put(LimitField::SessionLength, number(length / 1000));
             if let Some(start) = new.period.as_ref().and_then(Period::session_start) {

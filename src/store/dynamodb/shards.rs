@@ -209,7 +209,7 @@ fn action(
 
 /// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates
 /// one.
-async fn send(
+pub(super) async fn send(
     rows: ShardRows<'_>,
     call: StoreCall,
     actions: Vec<TransactWriteItem>,

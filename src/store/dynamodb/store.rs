@@ -120,7 +120,7 @@ impl DynamoDbStore {
         self
     }
 
-    fn rows(&self) -> ShardRows<'_> {
+    pub(super) fn rows(&self) -> ShardRows<'_> {
         ShardRows {
             client: &self.client,
             table: &self.table,

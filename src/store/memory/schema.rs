@@ -87,25 +87,44 @@ impl LimitSchema {
         }
     }
 
-    /// Returns the limit's level at `now` (epoch ms), `age` ms after it was `held`. A session
-    /// begins only when something is taken.
+    /// Returns the numbers of the limit at `now` (epoch ms), for all shards together.
+    pub(super) fn parameters_at(&self, now: i64) -> Parameters {
+        match &self.timetable {
+            None => self.parameters,
+            Some(timetable) => timetable.parameters_at(self.parameters, now),
+        }
+    }
+
+    /// Returns the rule of the limit as [`rule_at`](Self::rule_at) does, for a quota that may hold
+    /// `ceiling` (millitokens) in this period.
+    pub(super) fn rule_with(&self, ceiling: Option<i64>, now: i64, ends_at: i64) -> RefillRule {
+        let rule = self.rule_at(now, ends_at);
+        match ceiling.filter(|_| !rule.is_renewed()) {
+            None => rule,
+            Some(ceiling) => RefillRule::quota(ceiling, rule.time_to_fill(), rule.renewed_in()),
+        }
+    }
+
+    /// Sets the limit's level to that at `now` (epoch ms), `age` ms after it was `held`. A session
+    /// begins only when something is taken. `ceiling` is the most that a quota may hold, if that is
+    /// not its capacity.
     #[inline]
-    pub(super) fn refill(&self, held: &mut LimitLevel, age: i64, now: i64) {
+    pub(super) fn refill(&self, held: &mut LimitLevel, age: i64, now: i64, ceiling: Option<i64>) {
         match (&self.renewal, self.course()) {
             (None, None) => held.level = self.rule.refill(held.level, age),
             (None, Some(course)) => {
                 let span = course.refill(now.saturating_sub(age), now, held.level.remainder);
                 held.level = span.apply(held.level);
             }
-            (Some(renewal), _) => self.renew(renewal, held, now),
+            (Some(renewal), _) => self.renew(renewal, held, now, ceiling),
         }
     }
 
     #[cold]
-    fn renew(&self, renewal: &Renewal, held: &mut LimitLevel, now: i64) {
+    fn renew(&self, renewal: &Renewal, held: &mut LimitLevel, now: i64, ceiling: Option<i64>) {
         let capacity = self.numbers_at(now).capacity();
         if held.ends_at > now {
-            held.level.tokens = held.level.tokens.min(capacity);
+            held.level.tokens = held.level.tokens.min(ceiling.unwrap_or(capacity));
             return;
         }
         held.level = Level::new(capacity, 0);
@@ -114,10 +133,11 @@ impl LimitSchema {
         }
     }
 
-    /// Returns the [id](crate::model::Period::id) of the limit's period; 0 for a token bucket.
+    /// Returns the [id](crate::model::Period::id) of the limit's period after this number of
+    /// resets; 0 for a token bucket.
     #[inline]
-    pub(super) fn period_id(&self, held: &LimitLevel) -> i64 {
-        let id = |renewal: &Renewal| renewal.id(held.ends_at, 0);
+    pub(super) fn period_id(&self, held: &LimitLevel, resets: i64) -> i64 {
+        let id = |renewal: &Renewal| renewal.id(held.ends_at, resets);
         self.renewal.as_ref().map_or(0, id)
     }
 

@@ -49,14 +49,42 @@ impl CompactState {
     pub(super) fn refill(&mut self, now: i64) {
         if now > self.refilled_at {
             self.refill_all(now);
+        } else if self.levels.rest().is_some() {
+            self.renew_all(now);
+        }
+    }
+
+    /// Renews the quotas whose period has ended. An operation may end a session at the time of the
+    /// last refill.
+    #[cold]
+    fn renew_all(&mut self, now: i64) {
+        for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
+            if known.renewal.is_some() {
+                known.refill(held, 0, now, None);
+            }
         }
     }
 
     fn refill_all(&mut self, now: i64) {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
+        if self.levels.rest().is_some() {
+            return self.refill_each(age, now);
+        }
         for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
-            known.refill(held, age, now);
+            known.refill(held, age, now, None);
+        }
+    }
+
+    /// Refills each limit as [`refill_all`](Self::refill_all) does, up to its own ceiling.
+    #[cold]
+    fn refill_each(&mut self, age: i64, now: i64) {
+        let places = 0..self.schema.known().len();
+        let ceilings: SmallVec<[Option<i64>; 2]> =
+            places.map(|place| self.ceiling(place, now)).collect();
+        let levels = self.schema.known().iter().zip(self.levels.iter_mut());
+        for ((known, held), ceiling) in levels.zip(ceilings) {
+            known.refill(held, age, now, ceiling);
         }
     }
 
@@ -165,6 +193,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let resets = self.resets(place);
             if let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             {
@@ -173,7 +202,7 @@ impl CompactState {
                 }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
-                spend.leave(held.level.tokens, known.period_id(held));
+                spend.leave(held.level.tokens, known.period_id(held, resets));
             }
         }
         true
@@ -205,6 +234,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let resets = self.resets(place);
             let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             else {
@@ -215,7 +245,7 @@ impl CompactState {
             }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
-            spend.leave(held.level.tokens, known.period_id(held));
+            spend.leave(held.level.tokens, known.period_id(held, resets));
             let owes = spend.amount() > 0 && held.level.tokens < 0;
             if let Some(wait) = known.wait(held, 0, self.refilled_at).filter(|_| owes) {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
@@ -232,6 +262,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let (resets, ceiling) = (self.resets(place), self.ceiling(place, self.refilled_at));
             let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             else {
@@ -239,13 +270,14 @@ impl CompactState {
             };
             if *difference > 0 {
                 known.open(held, self.refilled_at);
-            } else if known.renewal.is_some() && known.period_id(held) != *period {
+            } else if known.renewal.is_some() && known.period_id(held, resets) != *period {
                 continue;
             }
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
             held.level.tokens = if *difference < 0 {
-                tokens.min(known.numbers_at(self.refilled_at).capacity())
+                let capacity = known.numbers_at(self.refilled_at).capacity();
+                tokens.min(ceiling.unwrap_or(capacity))
             } else {
                 tokens
             };
@@ -259,11 +291,46 @@ impl CompactState {
         let id = |index| {
             let place = places.at(limits, index)?;
             let held = self.levels.get(place)?;
-            Some(self.schema.known().get(place)?.period_id(held))
+            let known = self.schema.known().get(place)?;
+            Some(known.period_id(held, self.resets(place)))
         };
         (0..limits.len())
             .map(|index| id(index).unwrap_or(0))
             .collect()
+    }
+
+    /// Returns the number of times that an operator has reset a quota.
+    #[inline]
+    fn resets(&self, place: usize) -> i64 {
+        self.operated(place).map_or(0, |period| period.resets)
+    }
+
+    /// Returns the millitokens that an operator has added to a quota for its current period.
+    #[inline]
+    fn topped_up(&self, place: usize) -> i64 {
+        let ends_at = self.levels.get(place).map_or(0, |held| held.ends_at);
+        let period = self.operated(place);
+        period
+            .filter(|period| period.ends_at == ends_at)
+            .map_or(0, |period| period.topped_up)
+    }
+
+    /// Returns the most that a quota may hold at `now` (epoch ms), millitokens, if that is not its
+    /// capacity: an operator has added something, or its share is that of another number of
+    /// shards.
+    #[inline]
+    fn ceiling(&self, place: usize, now: i64) -> Option<i64> {
+        let period = self.operated(place)?;
+        let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
+        let share = known.numbers_at(now).capacity();
+        (period.ends_at == held.ends_at).then(|| period.ceiling(known.parameters_at(now), share))
+    }
+
+    /// Returns the period of a quota as the last operation left it. `None` if there was none.
+    #[inline]
+    fn operated(&self, place: usize) -> Option<&Period> {
+        let rest = self.levels.rest()?;
+        rest.limit(&self.schema.known().get(place)?.name)?.period()
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill
@@ -281,9 +348,10 @@ impl CompactState {
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
             let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
+            let ceiling = self.ceiling(place, now);
             Some(plan::status(
                 limit,
-                known.rule_at(now, held.ends_at),
+                known.rule_with(ceiling, now, held.ends_at),
                 held.level,
                 amount,
                 ahead,
@@ -305,7 +373,17 @@ impl CompactState {
             .known()
             .iter()
             .zip(self.levels.iter())
-            .map(|(known, held)| known.full_in(held, self.refilled_at));
+            .enumerate()
+            .map(|(place, (known, held))| {
+                if self.topped_up(place) > 0 {
+                    // A new bucket would not have what was added for this period.
+                    return known
+                        .rule_at(self.refilled_at, held.ends_at)
+                        .renewed_in()
+                        .max(0);
+                }
+                known.full_in(held, self.refilled_at)
+            });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
 
@@ -342,11 +420,15 @@ impl CompactState {
                     consumed,
                     ends_at,
                 } = *held;
-                let period = renewal.map(|renewal| match kept(&name) {
-                    Some(kept) if kept.renewal == renewal && kept.ends_at == ends_at => {
-                        kept.clone()
-                    }
-                    _ => Period::at(renewal, self.refilled_at).with_end(ends_at),
+                let period = renewal.map(|renewal| {
+                    let kept = kept(&name);
+                    let same =
+                        kept.filter(|kept| kept.renewal == renewal && kept.ends_at == ends_at);
+                    same.cloned().unwrap_or_else(|| {
+                        let mut period = Period::at(renewal, self.refilled_at).with_end(ends_at);
+                        period.resets = kept.map_or(0, |kept| kept.resets);
+                        period
+                    })
                 });
                 let limit = LimitState {
                     name,

@@ -26,6 +26,7 @@ mod flood;
 mod leases;
 mod mixed;
 mod month;
+mod operations;
 mod peer;
 mod quotas;
 mod quotas_of_shards;

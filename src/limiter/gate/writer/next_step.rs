@@ -253,7 +253,11 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         gate.lock().put_back(batch);
         return None;
     }
-    if let Some(limits) = batch.limits.clone().filter(|limits| limits.iter().any(Limit::is_quota)) {
+    if let Some(limits) = batch
+        .limits
+        .clone()
+        .filter(|limits| limits.iter().any(Limit::is_quota))
+    {
         batch.siblings = match gate.survey(&limits, count).await {
             Ok(siblings) => siblings,
             Err(error) => {

@@ -17,10 +17,10 @@ use crate::{
             state::Waiter,
             writer::pending_write::{PendingWrite, Write},
         },
-        terms::{Amounts, BucketDecision},
+        terms::{Amounts, BucketDecision, ConfigVersion},
     },
     model::{
-        BucketState, Level, Limit, Limits,
+        BucketState, Level, Limit, Limits, ParentLink,
         plan::{self, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
@@ -183,6 +183,7 @@ pub(super) fn apply(
     );
     state.takes_refused = 0;
     state.failures = 0;
+    compare_links(gate, batch.lineage.as_ref(), &bucket, now);
     gate.learn(Some(&bucket));
     state.saw(Some(bucket.clone()), time);
     state.shown |= carried && !state.queue.is_empty();
@@ -234,6 +235,35 @@ pub(super) fn apply(
         BucketDecision::Granted(grant).send(reply, until);
     }
     confirm(batch.confirmations, &Ok(()));
+}
+
+/// Compares the link to the parent that requests have looked up with that of the bucket. If the
+/// entity was moved since, looks up its parent again in the background. If the move has missed the
+/// bucket, writes the newer link to it in the background.
+fn compare_links(
+    gate: &Arc<Gate>,
+    known: Option<&Arc<ParentLink>>,
+    bucket: &BucketState,
+    now: i64,
+) {
+    let stamp = known.and_then(|link| link.stamp.as_ref());
+    let (Some(link), Some(stamp), Some(shown)) = (known, stamp, &bucket.stamp) else {
+        return;
+    };
+    if stamp.is_older_than(shown) {
+        let version = ConfigVersion::as_of(now);
+        gate.context.resolver.refresh_older(&gate.key, version);
+    } else if shown.is_older_than(stamp) {
+        let (link, gate) = (link.clone(), gate.clone());
+        gate.clone().spawn(async move {
+            let _permit = gate.permit().await;
+            if let Some(records) = gate.context.store.records()
+                && let Err(error) = records.stamp_bucket(&gate.key, &link).await
+            {
+                telemetry::store_call_failed(&gate.key, &error);
+            }
+        });
+    }
 }
 
 /// Returns the time at which a granted request may start, epoch ms; 0 if at once. The request

@@ -20,6 +20,12 @@ use crate::{
 /// The first version of the Python client that knows sessions.
 const SESSIONS: &str = "0.15.0";
 
+/// The first version of the Python client that knows quotas to which tokens were added.
+const TOP_UP: &str = "0.17.0";
+
+/// The first version of the Python client that knows entities that got another parent.
+const MOVES: &str = "0.17.0";
+
 /// Makes sure that all clients of the table understand `config`. One read if it has sessions, and a
 /// write if older clients were admitted.
 ///
@@ -36,13 +42,42 @@ pub(super) async fn require_for(
             .is_some_and(|renewal| renewal.calendar().is_none())
     };
     if config.limits.iter().any(has_sessions) {
-        require(client, table, SESSIONS).await
+        require(client, table, SESSIONS, "sessions need").await
     } else {
         Ok(())
     }
 }
 
-async fn require(client: &Client, table: &str, required: &'static str) -> Result<(), StoreError> {
+/// Makes sure that all clients of the table understand quotas to which tokens were added. One read,
+/// and a write if older clients were admitted.
+///
+/// # Errors
+/// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
+pub(super) async fn require_for_top_up(client: &Client, table: &str) -> Result<(), StoreError> {
+    require(client, table, TOP_UP, "topping up a quota needs").await
+}
+
+/// Makes sure that all clients of the table understand entities that got another parent. One read,
+/// and a write if older clients were admitted.
+///
+/// # Errors
+/// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
+pub(super) async fn require_for_moves(client: &Client, table: &str) -> Result<(), StoreError> {
+    require(
+        client,
+        table,
+        MOVES,
+        "moving an entity to another parent needs",
+    )
+    .await
+}
+
+async fn require(
+    client: &Client,
+    table: &str,
+    required: &'static str,
+    needs: &'static str,
+) -> Result<(), StoreError> {
     for attempt in 0..MOST_VERSION_TRIES {
         before_change(attempt).await;
         let read = client
@@ -61,7 +96,7 @@ async fn require(client: &Client, table: &str, required: &'static str) -> Result
         let record = version::decode(&item);
         if let Some(found) = record.functions_before(required).map_err(refused)? {
             return Err(refused(format!(
-                "the table's functions are of version {found}, and sessions need {required}"
+                "the table's functions are of version {found}, and {needs} {required}"
             )));
         }
         if !record.admits_older_than(required).map_err(refused)? {

@@ -144,6 +144,13 @@ impl BucketState {
             .is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
+    /// Returns `true` if the bucket does not enforce the limit at `now` (epoch ms).
+    pub(crate) fn waives(&self, limit: &LimitName, now: i64) -> bool {
+        self.stamps
+            .as_ref()
+            .is_some_and(|stamps| stamps.is_bypassed(now) || stamps.is_soft(limit, now))
+    }
+
     /// Returns the first level, in millitokens, of a limit that the bucket does not have yet:
     /// `capacity`, or 0 if the bucket has a part of the limit.
     pub fn begins_with(&self, limit: &LimitName, capacity: i64) -> i64 {

@@ -2,9 +2,12 @@
 //! and for the health of the store.
 
 mod audit;
+mod bucket_walk;
 mod carry;
 mod config;
 mod entities;
+mod fan_out;
+mod flags;
 mod health;
 mod listing;
 mod namespaces;

@@ -22,7 +22,7 @@ use crate::{
         runtime::{Timeout, Timer},
         terms::Deadline,
     },
-    model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
+    model::{BucketKey, BucketState, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
     store::{Home, MemoryStore, Store, Waiters},
 };
 
@@ -103,6 +103,13 @@ impl Engine {
         match &self.backend {
             Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => Some(gates.get(key)),
+        }
+    }
+
+    /// Notes a bucket as a write that no gate has made has left it.
+    pub(super) fn was_written(&self, key: &BucketKey, state: BucketState) {
+        if let Backend::Gated(gates) = &self.backend {
+            gates.was_written(key, state);
         }
     }
 

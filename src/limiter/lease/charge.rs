@@ -35,7 +35,7 @@ impl Charge {
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
         if let Some(index) = limits.index(name) {
             let limit = &limits[index];
-            if tokens > limit.capacity() {
+            if tokens > limit.capacity() && !limit.is_soft() {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
@@ -52,6 +52,7 @@ impl Charge {
         let context = ChargeContext {
             version: ConfigVersion::OLDEST,
             own,
+            bypassed: false,
             lineage: None,
             prefetch: None,
             in_one_transaction: false,
@@ -69,6 +70,7 @@ impl Charge {
     /// Returns a charge of `tokens` more for the bucket of `grant`, which a lease holds.
     pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
+        charge.context.bypassed = grant.is_bypassed();
         charge.context.in_one_transaction = grant.is_in_one_transaction();
         Ok(charge)
     }

@@ -324,7 +324,9 @@ fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
         entity, resource, ..
     } = bucket.key();
     match refusal {
-        BucketRefusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
+        BucketRefusal::Disabled(level) => {
+            Disabled::new(entity.clone(), resource.clone(), level).into()
+        }
         BucketRefusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
         BucketRefusal::Scripted(error) => *error,
     }

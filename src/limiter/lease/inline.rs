@@ -156,6 +156,7 @@ impl InlineLease {
         let charged = Charged::Memory(MemoryCharge {
             shares: self.shares().copied().collect(),
             starts_at: 0,
+            bypassed: false,
         });
         let bucket = Bucket::Memory(bucket);
         Some(Grants::one(Grant::new(

@@ -108,6 +108,7 @@ impl Request {
         let charged = Charged::Memory(MemoryCharge {
             shares,
             starts_at: 0,
+            bypassed: false,
         });
         let grant = Grant::new(bucket, charged, Owner::Entity, false);
         Some(Lease::new(Grants::one(grant), deadline))

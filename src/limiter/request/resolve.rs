@@ -117,12 +117,12 @@ impl Request {
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
-        let disabled = |entity: &EntityId, resolution: &Resolution| {
-            if resolution.disabled {
-                Err(Disabled::new(entity.clone(), target.key().resource.clone()))
-            } else {
-                Ok(())
+        let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
+            Some(level) => {
+                let resource = target.key().resource.clone();
+                Err(Disabled::new(entity.clone(), resource, level))
             }
+            None => Ok(()),
         };
         disabled(target.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
@@ -140,7 +140,7 @@ impl Request {
         let patience = |limits: &Limits| {
             let most = patience?;
             let debt = |limit: &Limit| {
-                if observes(limit) {
+                if observes(limit) || limit.is_soft() {
                     0
                 } else {
                     limit.refill_in(most)
@@ -158,6 +158,7 @@ impl Request {
                 resolution.version
             },
             own,
+            bypassed: resolution.bypassed,
             lineage: resolution.lineage.clone(),
             prefetch,
             in_one_transaction,
@@ -209,6 +210,7 @@ impl Request {
         if check {
             let owned = charges
                 .iter()
+                .filter(|charge| !charge.context.bypassed)
                 .map(|charge| (charge.owner, charge.bucket.limits()));
             check_capacities(owned, &cost, charges.own.bucket.key())?;
         }
@@ -276,7 +278,7 @@ fn check_capacities<'a>(
         entity, resource, ..
     }: KeyParts<'_>,
 ) -> Result<(), ExceedsCapacity> {
-    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
+    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity() && !limit.is_soft();
     let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));
     match found {
         None => Ok(()),

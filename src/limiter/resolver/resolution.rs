@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::{
     limiter::terms::ConfigVersion,
     model::{
-        ConfigScope, EntityId, InvalidLimits, Limits, ParentLink, ResolvedLimits, StoredConfig,
+        Access, ConfigScope, DisabledLevel, EntityId, InvalidLimits, LimitName, Limits, ParentLink,
+        ResolvedLimits, StoredConfig,
     },
     store::LookUp,
 };
@@ -24,8 +25,10 @@ pub(crate) struct Resolution {
     pub(crate) lineage: Option<Arc<ParentLink>>,
     /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
     pub(crate) shard_count: u32,
-    /// `true` if the resource is disabled for the entity.
-    pub(crate) disabled: bool,
+    /// The level that disables the resource for the entity.
+    pub(crate) disabled: Option<DisabledLevel>,
+    /// `true` if the acquires of the entity are only counted.
+    pub(crate) bypassed: bool,
     /// The attribute of the stored limits that this crate does not understand, if there is one. The
     /// attribute may change the meaning of the limits, so they are not used.
     pub(crate) not_understood: Option<String>,
@@ -40,9 +43,17 @@ impl Resolution {
             parent: None,
             lineage: None,
             shard_count: 1,
-            disabled: false,
+            disabled: None,
+            bypassed: false,
             not_understood: None,
         }
+    }
+
+    /// Returns the stored limits that refuse nothing.
+    pub(crate) fn soft_limits(&self) -> Vec<LimitName> {
+        let limits = self.stored.iter().flat_map(|stored| stored.limits.iter());
+        let soft = limits.filter(|limit| limit.is_soft());
+        soft.map(|limit| limit.name().clone()).collect()
     }
 
     /// Creates a resolution from a look-up whose limits have this version.
@@ -62,12 +73,8 @@ impl Resolution {
                 .zip(&configs)
                 .filter_map(|(scope, config)| Some((scope, config.as_ref()?)))
         };
-        let access = || {
-            levels()
-                .filter(|(scope, _)| **scope != ConfigScope::System)
-                .map(|(_, config)| config)
-        };
-        let cascade = access().find_map(|config| config.cascade);
+        let access = || levels().filter(|(scope, _)| **scope != ConfigScope::System);
+        let cascade = access().find_map(|(_, config)| config.cascade);
         let lineage = entity.and_then(|entity| {
             let cascade = cascade.unwrap_or(entity.cascade);
             Some(Arc::new(ParentLink {
@@ -79,7 +86,14 @@ impl Resolution {
             .as_ref()
             .filter(|lineage| lineage.cascade)
             .map(|lineage| lineage.parent.clone());
-        let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
+        let decided = access().find_map(|(scope, config)| Some((scope, config.access?)));
+        let disabled = decided.and_then(|(scope, access)| match (access, scope) {
+            (Access::Disabled, ConfigScope::EntityResource(..)) => Some(DisabledLevel::Entity),
+            (Access::Disabled, ConfigScope::Entity(_)) => Some(DisabledLevel::EntityDefault),
+            (Access::Disabled, _) => Some(DisabledLevel::Resource),
+            _ => None,
+        });
+        let bypassed = decided.is_some_and(|(_, access)| access == Access::Bypassed);
         let says_something =
             |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
@@ -89,6 +103,7 @@ impl Resolution {
                 lineage,
                 shard_count,
                 disabled,
+                bypassed,
                 ..Self::nothing()
             };
         };
@@ -111,6 +126,7 @@ impl Resolution {
             lineage,
             shard_count,
             disabled,
+            bypassed,
             not_understood,
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct ChargeContext {
     pub(crate) version: ConfigVersion,
     /// `true` if the limits are the entity's own: then the bucket never expires.
     pub(crate) own: bool,
+    /// `true` if the stored configs bypass the limits.
+    pub(crate) bypassed: bool,
     /// The parent of the bucket's entity, if one is known.
     pub(crate) lineage: Option<Arc<ParentLink>>,
     pub(crate) prefetch: Option<Prefetch>,

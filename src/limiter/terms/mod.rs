@@ -11,6 +11,7 @@ mod local_share;
 mod prefetch;
 mod refusal;
 mod settlement;
+mod stamp_ttl;
 mod started;
 mod stopwatch;
 
@@ -29,5 +30,6 @@ pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
 pub(super) use prefetch::Counters;
 pub(super) use refusal::BucketRefusal;
+pub(super) use stamp_ttl::StampTtl;
 pub(crate) use started::Started;
 pub(super) use stopwatch::{Stopwatch, left_until};

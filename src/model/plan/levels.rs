@@ -101,15 +101,25 @@ pub fn statuses(
                     )
                 }
             };
-            status(
-                limit,
-                rule,
-                level,
-                amount,
-                state.map_or(0, |state| ahead(state, now)),
-            )
+            let ahead = state.map_or(0, |state| ahead(state, now));
+            let status = status(limit, rule, level, amount, ahead);
+            match state {
+                Some(state) if state.waives(limit.name(), now) => waived(status, state, now),
+                _ => status,
+            }
         })
         .collect()
+}
+
+/// Returns the status of a limit that the bucket does not enforce, because of a stamp.
+#[cold]
+fn waived(status: LimitStatus, state: &BucketState, now: i64) -> LimitStatus {
+    let is_soft = status.limit.is_soft() || state.is_soft(status.limit.name(), now);
+    LimitStatus {
+        limit: status.limit.with_softness(is_soft),
+        retry_after: Some(Duration::ZERO),
+        ..status
+    }
 }
 
 /// Returns the time until the anchor, ms, if the anchor is in the future. The refill begins at the
@@ -157,7 +167,11 @@ pub fn status(
         limit: limit.clone(),
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
-        retry_after: wait(amount).map(millis),
+        retry_after: if limit.is_soft() {
+            Some(Duration::ZERO)
+        } else {
+            wait(amount).map(millis)
+        },
         reset_after: millis(reset_after),
     }
 }
@@ -196,7 +210,8 @@ pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
         return None;
     }
     let own = |limit: &Limit| match known(limit) {
-        Some(known) => Limit::from_parameters(limit.name(), known.parameters, known.renewal()),
+        Some(known) => Limit::from_parameters(limit.name(), known.parameters, known.renewal())
+            .map(|own| own.with_softness(limit.is_soft())),
         None => Some(limit.clone()),
     };
     Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()

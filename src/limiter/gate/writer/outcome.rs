@@ -247,7 +247,8 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
         .zip(&waiter.amounts)
         .filter(|(_, amount)| **amount > 0)
     {
-        let enforced = waiter.patience.is_some() && !bucket.is_soft(limit.name(), now);
+        let is_soft = limit.is_soft() || bucket.is_soft(limit.name(), now);
+        let enforced = waiter.patience.is_some() && !is_soft;
         if let Some(known) = bucket.limit(limit.name()).filter(|_| enforced) {
             let later = behind.get(limit.name()).map_or(0, |change| change.spend);
             let level = Level {

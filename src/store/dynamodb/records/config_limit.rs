@@ -29,6 +29,8 @@ const REFILL_AMOUNT: &str = "ra";
 const REFILL_PERIOD: &str = "rp";
 const RESET_SCHEDULE: &str = "rsched";
 const SCHEDULE: &str = "sched";
+/// Present and true if the limit refuses nothing.
+const SOFT: &str = "soft";
 /// Seconds.
 const SESSION_LENGTH: &str = "rsa";
 
@@ -96,7 +98,8 @@ fn limit(item: &Item, prefix: &str, name: &str) -> Result<Result<Limit, String>,
         Limit::new(name, capacity, read(REFILL_AMOUNT)?, period)
     };
     let limit = limit.map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))?;
-    Ok(Ok(limit))
+    let is_soft = matches!(item.get(&attribute(SOFT)), Some(AttributeValue::Bool(true)));
+    Ok(Ok(limit.with_softness(is_soft)))
 }
 
 /// Returns the reset schedule in an attribute. `Some(None)` if it is not understood.
@@ -169,6 +172,9 @@ fn attributes(limit: &Limit) -> Result<Vec<(String, AttributeValue)>, StoreError
             fields.push((RESET_SCHEDULE, text(calendar.compact())));
         }
         Some(Renewal::Session(length)) => fields.push((SESSION_LENGTH, number(length / 1000))),
+    }
+    if limit.is_soft() {
+        fields.push((SOFT, AttributeValue::Bool(true)));
     }
     let name = limit.name().as_str();
     let named = fields

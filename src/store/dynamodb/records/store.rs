@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
-        StoredConfig, UsageQuery, UsageSnapshot,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
+        EntityId, Resource, StoredConfig, UsageQuery, UsageSnapshot,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
@@ -54,6 +54,16 @@ impl Records for DynamoDbStore {
             &self.namespace,
             scope,
             config,
+        ))
+    }
+
+    fn put_flag<'a>(&'a self, scope: &'a ConfigScope, flag: ConfigFlag) -> StoreFuture<'a, ()> {
+        Box::pin(configs::put_flag(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            scope,
+            flag,
         ))
     }
 

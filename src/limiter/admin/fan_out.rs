@@ -74,14 +74,14 @@ struct FanOut<'a> {
     limiter: &'a RateLimiter,
     scope: &'a ConfigScope,
     flag: CarriedFlag,
-    /// What applies to each entity and resource.
+    /// The configs of each entity and resource.
     resolved: HashMap<(EntityId, Resource), Arc<FreshConfig>>,
     write_ids: WriteIds,
     /// The number of buckets that were written.
     done: u64,
 }
 
-/// What applies to an entity and a resource, read from the store just now.
+/// The configs of an entity and a resource, read from the store just now.
 #[derive(Debug)]
 struct FreshConfig {
     resolution: Resolution,
@@ -239,7 +239,7 @@ async fn read(limiter: &RateLimiter, key: &BucketKey) -> Result<FreshConfig, Err
         access == Some(Access::Bypassed),
     );
     Ok(FreshConfig {
-        resolution: Resolution::new(&scopes, found, ConfigVersion::NEWEST),
+        resolution: Resolution::new(&scopes, found, ConfigVersion::NEWEST, read_at),
         is_created,
         of_resource,
         stamp_end: limiter.engine().settings().gate.stamp_ttl.end(read_at),

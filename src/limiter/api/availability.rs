@@ -103,7 +103,7 @@ async fn look(request: Request) -> Result<Availability, Error> {
     let mut bypassed = false;
     for charge in charges.iter() {
         let (statuses, stamped) = charge.bucket.statuses(&charge.amounts).await?;
-        let waived = charge.context.bypassed || stamped;
+        let waived = charge.context.flags.bypassed || stamped;
         bypassed |= waived && charge.owner == Owner::Entity;
         limits.extend(statuses.into_iter().map(|mut status| {
             status.owner = charge.owner;

@@ -102,7 +102,7 @@ impl MemoryBucket {
         };
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
-        if context.bypassed {
+        if context.flags.bypassed {
             entry.count(home, limits, &mut shares, home.now());
             return BucketDecision::Granted(MemoryCharge {
                 shares,

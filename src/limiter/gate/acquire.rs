@@ -123,7 +123,7 @@ impl Gate {
         }
         // A bucket that was disabled grants nothing, even if the image is old: the store decides.
         let prefetch = context.prefetch;
-        let prefetch = prefetch.filter(|_| !context.bypassed && state.refusal(now).is_none());
+        let prefetch = prefetch.filter(|_| !context.flags.bypassed && state.refusal(now).is_none());
         if let Some(prefetch) = prefetch {
             state = match self.serve_prefetched(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,

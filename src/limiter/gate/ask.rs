@@ -35,6 +35,8 @@ pub(crate) struct RequestedAmounts<'a> {
     /// The most that the bucket may owe of each limit after the grant; all shards together, if it
     /// has several.
     pub(crate) debts: Option<&'a [i64]>,
+    /// `true` if the stored configs bypass the limits.
+    pub(crate) bypassed: bool,
 }
 
 impl<'a> RequestedAmounts<'a> {
@@ -46,6 +48,7 @@ impl<'a> RequestedAmounts<'a> {
                 .patience
                 .as_deref()
                 .map(|patience| &patience.debts[..]),
+            bypassed: context.flags.bypassed,
         }
     }
 

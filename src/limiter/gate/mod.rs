@@ -57,6 +57,8 @@ mod shard_writes;
 mod shards;
 mod slot;
 mod split;
+mod stamp_check;
+mod stamps;
 mod state;
 pub(super) mod transaction;
 mod writer;

@@ -232,7 +232,7 @@ impl Gate {
         let count = self.shard_count();
         limits.iter().zip(amounts).all(|(limit, amount)| {
             let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
-            rule.is_ok_and(|rule| rule.capacity() >= *amount)
+            limit.is_soft() || rule.is_ok_and(|rule| rule.capacity() >= *amount)
         })
     }
 

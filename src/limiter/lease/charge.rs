@@ -4,7 +4,7 @@ use crate::{
     error::ExceedsCapacity,
     limiter::{
         bucket::{Bucket, Grant},
-        terms::{Amounts, ChargeContext, ConfigVersion},
+        terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags},
     },
     model::{KeyParts, Owner, to_milli},
 };
@@ -52,7 +52,7 @@ impl Charge {
         let context = ChargeContext {
             version: ConfigVersion::OLDEST,
             own,
-            bypassed: false,
+            flags: KnownFlags::default(),
             lineage: None,
             prefetch: None,
             in_one_transaction: false,
@@ -70,7 +70,7 @@ impl Charge {
     /// Returns a charge of `tokens` more for the bucket of `grant`, which a lease holds.
     pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
-        charge.context.bypassed = grant.is_bypassed();
+        charge.context.flags.bypassed = grant.is_bypassed();
         charge.context.in_one_transaction = grant.is_in_one_transaction();
         Ok(charge)
     }

@@ -10,7 +10,7 @@ use crate::{
         lease::charge::{Charge, Charges},
         request::{LimitsSource, Request, RequestOptions, Target},
         resolver::{NOTHING, Resolution, Resolving, nothing},
-        terms::{Amounts, ChargeContext, ConfigVersion, Patience, Started},
+        terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags, Patience, Started},
     },
     model::{
         ConfigSource, Cost, EntityId, KeyParts, Limit, LimitName, Limits, Owner, ResolvedLimits,
@@ -158,7 +158,11 @@ impl Request {
                 resolution.version
             },
             own,
-            bypassed: resolution.bypassed,
+            flags: KnownFlags {
+                bypassed: resolution.bypassed,
+                soft: resolution.has_soft && !explicit,
+                looked_at: resolution.looked_at,
+            },
             lineage: resolution.lineage.clone(),
             prefetch,
             in_one_transaction,
@@ -210,7 +214,7 @@ impl Request {
         if check {
             let owned = charges
                 .iter()
-                .filter(|charge| !charge.context.bypassed)
+                .filter(|charge| !charge.context.flags.bypassed)
                 .map(|charge| (charge.owner, charge.bucket.limits()));
             check_capacities(owned, &cost, charges.own.bucket.key())?;
         }

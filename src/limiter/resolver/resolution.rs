@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::{
     limiter::terms::ConfigVersion,
     model::{
-        Access, ConfigScope, DisabledLevel, EntityId, InvalidLimits, LimitName, Limits, ParentLink,
-        ResolvedLimits, StoredConfig,
+        Access, ConfigScope, DisabledLevel, EntityId, InvalidLimits, Limit, LimitName, Limits,
+        ParentLink, ResolvedLimits, StoredConfig,
     },
     store::LookUp,
 };
@@ -29,6 +29,10 @@ pub(crate) struct Resolution {
     pub(crate) disabled: Option<DisabledLevel>,
     /// `true` if the acquires of the entity are only counted.
     pub(crate) bypassed: bool,
+    /// `true` if some of the stored limits are soft.
+    pub(crate) has_soft: bool,
+    /// The time at which it was looked up, epoch ms; 0 if nothing was looked up.
+    pub(crate) looked_at: i64,
     /// The attribute of the stored limits that this crate does not understand, if there is one. The
     /// attribute may change the meaning of the limits, so they are not used.
     pub(crate) not_understood: Option<String>,
@@ -45,6 +49,8 @@ impl Resolution {
             shard_count: 1,
             disabled: None,
             bypassed: false,
+            has_soft: false,
+            looked_at: 0,
             not_understood: None,
         }
     }
@@ -56,11 +62,16 @@ impl Resolution {
         soft.map(|limit| limit.name().clone()).collect()
     }
 
-    /// Creates a resolution from a look-up whose limits have this version.
+    /// Creates a resolution from a look-up at `looked_at` (epoch ms) whose limits have this version.
     ///
     /// The limits come from the first of `scopes` that has any. The first scope that says if the
     /// resource is disabled, or if the parent is charged, decides that.
-    pub(crate) fn new(scopes: &[ConfigScope], found: LookUp, version: ConfigVersion) -> Self {
+    pub(crate) fn new(
+        scopes: &[ConfigScope],
+        found: LookUp,
+        version: ConfigVersion,
+        looked_at: i64,
+    ) -> Self {
         let LookUp {
             entity,
             configs,
@@ -104,6 +115,7 @@ impl Resolution {
                 shard_count,
                 disabled,
                 bypassed,
+                looked_at,
                 ..Self::nothing()
             };
         };
@@ -127,6 +139,8 @@ impl Resolution {
             shard_count,
             disabled,
             bypassed,
+            has_soft: config.limits.iter().any(Limit::is_soft),
+            looked_at,
             not_understood,
         }
     }

@@ -7,6 +7,7 @@ mod config_version;
 mod deadline;
 mod decision;
 mod fallback_options;
+mod known_flags;
 mod local_share;
 mod prefetch;
 mod refusal;
@@ -28,6 +29,7 @@ pub(super) use amounts::{
 pub(super) use config_version::ConfigVersion;
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
+pub(super) use known_flags::KnownFlags;
 pub(super) use prefetch::Counters;
 pub(super) use refusal::BucketRefusal;
 pub(super) use stamp_ttl::StampTtl;

@@ -251,6 +251,17 @@ pub(super) fn item(
     if let Some(end) = create.first_end() {
         put(VALID_UNTIL, number(end));
     }
+    if let Some(stamps) = &create.stamps {
+        if stamps.disabled {
+            put(DISABLED, AttributeValue::Bool(true));
+        }
+        if let Some(until) = stamps.bypassed_until {
+            put(BYPASS, number(until));
+        }
+        for (limit, until) in &stamps.soft_until {
+            put(&soft_attribute(limit.as_str()), number(*until));
+        }
+    }
     for (attribute, value) in quota::attributes(create) {
         put(&attribute, value);
     }

@@ -16,10 +16,12 @@
 //! | registers namespaces | the same ids; nothing of another namespace | `records` |
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
+//! | disables, bypasses, makes soft or cascading | the refusal, the bypass, the debt, the parent charged | `flags` |
 //! | evaluates and decodes schedules | the same answers | `schedules` |
 
 mod buckets;
 mod cascade;
+mod flags;
 mod flood;
 mod leases;
 mod mixed;

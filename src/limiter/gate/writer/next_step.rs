@@ -9,6 +9,7 @@ use crate::{
         gate::{
             batch::Batch,
             gate::Gate,
+            stamps::{StampStep, refuse_all},
             state::{GateState, Seen},
             writer::{
                 outcome::{drop_pending, fail},
@@ -18,7 +19,7 @@ use crate::{
         terms::BucketDecision,
     },
     model::{
-        BucketKey,
+        BucketKey, Create,
         plan::{self, Others},
     },
     telemetry::{self, StoreCall},
@@ -31,6 +32,8 @@ pub(super) enum NextStep {
     Look(Batch),
     /// Creates a shard that is missing although other shards exist.
     Begin(Batch),
+    /// Reads the stored configs, to renew the bucket's stamps.
+    ReadFlags,
     /// There is nothing to write.
     Nothing,
 }
@@ -58,6 +61,21 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         }
         if let Some(write) = take_anyway(gate, &mut state, now) {
             return NextStep::Write(write);
+        }
+        match state.stamp_step(now, || gate.context.write_ids.next()) {
+            None => {}
+            Some(StampStep::Read) => return NextStep::ReadFlags,
+            Some(StampStep::Write(update)) => {
+                return NextStep::Write(Write {
+                    batch: Batch::default(),
+                    pending_write: PendingWrite::Update(update),
+                });
+            }
+            Some(StampStep::Refuse(level)) => {
+                drop(state);
+                refuse_all(gate, level);
+                continue;
+            }
         }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
@@ -101,12 +119,10 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                             id,
                         )))
                     }
-                    None => PendingWrite::Create(Box::new(plan::create(
-                        &batch.changes,
-                        desired,
-                        now,
-                        id,
-                    ))),
+                    None => {
+                        let create = plan::create(&batch.changes, desired, now, id);
+                        PendingWrite::Create(Box::new(stamped(create, &mut state)))
+                    }
                 };
                 NextStep::Write(Write {
                     batch,
@@ -122,6 +138,14 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
             waiter.answer(decision);
         }
         return next;
+    }
+}
+
+/// Returns the creation with the stamps that the configs say, if they were read for it.
+fn stamped(create: Create, state: &mut GateState) -> Create {
+    match state.take_fresh_flags() {
+        Some(fresh) => create.with_stamps(fresh.stamps()),
+        None => create,
     }
 }
 
@@ -201,6 +225,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         now,
         gate.context.write_ids.next(),
     );
+    let create = stamped(create, &mut state);
     // The contents of the new shard decide these requests.
     state.await_turn(std::mem::take(&mut batch.waiters));
     Some(Write {

@@ -20,7 +20,7 @@ use crate::{
         terms::{Amounts, BucketDecision},
     },
     model::{
-        BucketState, Level, Limit, Limits,
+        BucketState, Level, Limit, Limits, PeerFlags,
         plan::{self, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
@@ -51,7 +51,10 @@ pub(super) fn refuse(
     // changed the limits.
     let limits = batch.limits.as_deref().unwrap_or_default();
     let shows = |bucket: &&BucketState| {
-        !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits)
+        let has_ended = |stamps: &PeerFlags| stamps.has_ended(time.at);
+        !bucket.stamps.as_deref().is_some_and(has_ended)
+            && !time.is_far_before(bucket.refilled_at)
+            && !plan::differs(bucket, limits)
     };
     match bucket
         .as_ref()

@@ -18,6 +18,7 @@ names! {
     DEGRADED_DECISIONS = "degraded_decisions_total";
     EXEMPTIONS = "exemptions_total";
     SHADOW_DENIALS = "shadow_denials_total";
+    SOFT_OVERDRAFTS = "soft_overdrafts_total";
     WAIT_DURATION = "wait_duration_seconds";
     WAITERS = "waiters";
     SETTLED_TOKENS = "settled_tokens_total";

@@ -105,6 +105,15 @@ impl Grant {
         }
     }
 
+    /// Reports the soft limits that the grant has left in debt.
+    #[inline]
+    pub(crate) fn report_overdraft(&self) {
+        if self.shares().iter().any(|share| share.left < 0) && !self.is_bypassed() {
+            let left = self.shares().iter().map(|share| share.left);
+            telemetry::soft_overdrawn(self.key().resource, self.limits(), left);
+        }
+    }
+
     /// Returns `true` if the charge was only counted, because the bucket is bypassed.
     pub(crate) fn is_bypassed(&self) -> bool {
         match &self.charged {

@@ -38,14 +38,12 @@ impl FreshFlags {
 
     /// Returns the stamps of a new bucket.
     pub(super) fn stamps(&self) -> PeerFlags {
-        let mut stamps = PeerFlags::default();
-        stamps.bypassed_until = self.bypassed.then_some(self.end);
-        stamps.soft_until = self
-            .soft
-            .iter()
-            .map(|name| (name.clone(), self.end))
-            .collect();
-        stamps
+        let soft = self.soft.iter();
+        PeerFlags {
+            bypassed_until: self.bypassed.then_some(self.end),
+            soft_until: soft.map(|name| (name.clone(), self.end)).collect(),
+            ..PeerFlags::default()
+        }
     }
 
     /// Returns the change of a bucket's stamps, on condition that they are still as `state` shows

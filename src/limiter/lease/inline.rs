@@ -198,6 +198,21 @@ impl InlineBucket {
         }
     }
 
+    /// Reports the soft limits that a grant has left in debt. `limits` is `None` if they are those of
+    /// the bucket.
+    #[cold]
+    pub(crate) fn report_overdraft(
+        &self,
+        limits: Option<&Limits>,
+        left: impl Iterator<Item = i64>,
+    ) {
+        let (key, own) = match self {
+            Self::Entry(entry) => (entry.key(), entry.limits()),
+            Self::Pinned(pinned) => (pinned.entry.key(), &pinned.limits),
+        };
+        telemetry::soft_overdrawn(key.resource, limits.unwrap_or(own), left);
+    }
+
     /// Settles at once, because the bucket is in memory.
     #[cold]
     fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {

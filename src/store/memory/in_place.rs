@@ -182,6 +182,11 @@ impl Entry {
         {
             state.refill(now);
             if let Some(left) = state.take_one(limits, amount) {
+                drop(slot);
+                // Only a soft limit grants below zero.
+                if left < 0 {
+                    telemetry::soft_overdrawn(self.key().resource, limits, [left].into_iter());
+                }
                 return Some(Ok(left));
             }
         }

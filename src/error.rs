@@ -1,15 +1,17 @@
 //! The error types.
 
 pub(crate) mod code;
+mod fan_out;
 pub(crate) mod store_error;
 
 use std::{convert::Infallible, time::Duration};
 
 use crate::model::{
-    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceId,
-    NamespaceStatus, OperationKind, Owner, Resource, UnusableKey,
+    Denied, DisabledLevel, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName,
+    NamespaceId, NamespaceStatus, OperationKind, Owner, Resource, UnusableKey,
 };
 
+pub use fan_out::FanOutIncomplete;
 use store_error::{StoreError, StoreErrorKind};
 
 #[cfg(feature = "dynamodb")]
@@ -41,6 +43,9 @@ pub enum Error {
     /// An argument is wrong. Nothing was charged.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A change was stored, but did not reach all buckets. The same call finishes it.
+    #[error(transparent)]
+    FanOut(Box<FanOutIncomplete>),
     /// A lease was not settled.
     #[error(transparent)]
     Settle(#[from] SettleError),
@@ -88,6 +93,7 @@ impl Error {
             {
                 ErrorCategory::Infrastructure
             }
+            Self::FanOut(incomplete) => incomplete.error.category(),
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
@@ -161,11 +167,17 @@ pub struct Disabled {
     pub entity: EntityId,
     /// The resource that is disabled.
     pub resource: Resource,
+    /// The level that disables it.
+    pub level: DisabledLevel,
 }
 
 impl Disabled {
-    pub(crate) fn new(entity: EntityId, resource: Resource) -> Self {
-        Self { entity, resource }
+    pub(crate) fn new(entity: EntityId, resource: Resource, level: DisabledLevel) -> Self {
+        Self {
+            entity,
+            resource,
+            level,
+        }
     }
 }
 
@@ -371,6 +383,9 @@ pub enum Invalid {
     /// The store has no namespaces. Memory stores have none.
     #[error("the store has no namespaces")]
     NoNamespaces,
+    /// The system's config was given an access or a cascade rule. It can have none.
+    #[error("the system's config has neither an access nor a cascade rule")]
+    NoFlags,
     /// The store keeps only buckets.
     #[error("the store does not keep limits or entities")]
     NoRecords,

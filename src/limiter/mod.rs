@@ -63,8 +63,8 @@
 //! bucket of several shards has a gate for each shard. One shard serves a request, or several
 //! shards do in one transaction. A bucket that is written more often than one item can be is split
 //! ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket up once for many
-//! acquires. If a Python client has disabled a bucket, its acquires fail with
-//! [`Error::Disabled`](crate::Error::Disabled).
+//! acquires. If a stored config or a Python client has disabled a
+//! bucket, its acquires fail with [`Error::Disabled`](crate::Error::Disabled).
 //!
 //! The guide lists what every kind of request costs in round trips and units
 //! (`docs/guide/performance-modes.md`).

@@ -156,7 +156,7 @@ impl BucketState {
     }
 
     /// Returns `true` if a write should give the bucket this link, because the bucket has none.
-    pub(super) fn lacks(&self, link: &ParentLink) -> bool {
+    pub(crate) fn lacks(&self, link: &ParentLink) -> bool {
         self.lacks_parent() && (link.parent.is_some() || link.stamp.is_some())
     }
 
@@ -233,6 +233,13 @@ impl BucketState {
         self.stamps
             .as_ref()
             .is_some_and(|stamps| stamps.is_soft(limit, now))
+    }
+
+    /// Returns `true` if the bucket does not enforce the limit at `now` (epoch ms).
+    pub(crate) fn waives(&self, limit: &LimitName, now: i64) -> bool {
+        self.stamps
+            .as_ref()
+            .is_some_and(|stamps| stamps.is_bypassed(now) || stamps.is_soft(limit, now))
     }
 
     /// Returns the first level, in millitokens, of a limit that the bucket does not have yet:

@@ -54,6 +54,7 @@ pub struct Limit {
     refill_period: Duration,
     renewal: Option<Renewal>,
     timetable: Option<Timetable>,
+    is_soft: bool,
 }
 
 /// The refill period of a quota, which does not refill. The same as in the Python client.
@@ -108,13 +109,14 @@ impl Limit {
     #[must_use]
     #[track_caller]
     pub fn with_burst(self, capacity: u64) -> Self {
+        let is_soft = self.is_soft;
         let limit = Self::check(self.name, capacity, self.refill_amount, self.refill_period);
         let limit = match self.timetable {
             None => limit,
             Some(timetable) => limit.and_then(|limit| limit.with_timetable(timetable)),
         };
         match limit {
-            Ok(limit) => limit,
+            Ok(limit) => Self { is_soft, ..limit },
             Err(error) => panic!("with_burst: {error}"),
         }
     }
@@ -174,6 +176,7 @@ impl Limit {
             refill_period,
             renewal: None,
             timetable: None,
+            is_soft: false,
         })
     }
 
@@ -215,7 +218,41 @@ impl Limit {
             refill_period: Duration::from_millis(period),
             renewal: self.renewal.clone(),
             timetable: None,
+            is_soft: self.is_soft,
         }
+    }
+
+    /// Returns the same limit, made soft: it is charged like any other, but refuses nothing. Its
+    /// level may become negative: then [`LimitStatus::overdrawn`](super::LimitStatus::overdrawn) is
+    /// `true`.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let plan = Limit::per_day("tokens", 10).soft();
+    /// let lease = limiter.acquire("user-1", "api").limits(plan).cost("tokens", 12).await?;
+    /// assert!(lease.is_overdrawn());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn soft(mut self) -> Self {
+        self.is_soft = true;
+        self
+    }
+
+    /// Returns the same limit, soft or not.
+    pub(crate) fn with_softness(mut self, is_soft: bool) -> Self {
+        self.is_soft = is_soft;
+        self
+    }
+
+    /// Returns `true` if the limit is [soft](Self::soft).
+    pub fn is_soft(&self) -> bool {
+        self.is_soft
     }
 
     /// Returns `true` if the limit is a [quota](Self::quota).

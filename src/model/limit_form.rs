@@ -22,6 +22,8 @@ pub(super) struct LimitForm {
     reset_schedule: Vec<ResetForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reset_after_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    soft: bool,
 }
 
 /// The serialized form of one cron expression of a quota.
@@ -135,7 +137,9 @@ impl TryFrom<LimitForm> for Limit {
                 .and_then(|name| Self::renewed(name, fields.capacity, renewal)),
             Err(error) => Err(error),
         };
+        let soft = fields.soft;
         let limit = limit.and_then(|limit| fields.scheduled(limit));
+        let limit = limit.map(|limit| limit.with_softness(soft));
         limit.map_err(|error| format!("limit {:?}: {error}", fields.name))
     }
 }
@@ -167,6 +171,7 @@ impl From<Limit> for LimitForm {
             schedule,
             reset_schedule,
             reset_after_seconds,
+            soft: limit.is_soft(),
             refill_period_seconds: limit.refill_period().as_secs_f64(),
             capacity: limit.capacity(),
             refill_amount: limit.refill_amount(),

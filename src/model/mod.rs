@@ -10,6 +10,7 @@
 //! writes are planned from a state and a batch of charges, and are exact for any content of the
 //! store when the write arrives.
 
+mod access;
 mod audit;
 mod bucket;
 mod calendar;
@@ -50,6 +51,9 @@ mod usage;
 mod version;
 mod write;
 
+#[cfg(feature = "dynamodb")]
+pub(crate) use access::BYPASS;
+pub use access::{Access, ConfigFlag, DisabledLevel};
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
 pub use bucket::{BucketState, LimitState, OwnerStamp, ParentLink, Pressure};
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
@@ -89,8 +93,8 @@ pub use usage::{
 };
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{
-    Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, ScheduleChange, Split, TokenChange,
-    Update, WriteId,
+    Anchor, Boundary, CascadeChange, Create, Expiry, Guard, Line, NewLimit, ScheduleChange, Split,
+    StampChange, TokenChange, Update, WriteId,
 };
 
 pub(crate) use audit::{new_id, new_incarnation};

@@ -52,6 +52,19 @@ impl PeerFlags {
             .any(|(name, until)| name == limit && *until > now)
     }
 
+    /// Returns the time of the limit's stamp (epoch ms), even if it has passed.
+    pub fn soft_stamp(&self, limit: &LimitName) -> Option<i64> {
+        let (_, until) = self.soft_until.iter().find(|(name, _)| name == limit)?;
+        Some(*until)
+    }
+
+    /// Returns `true` if the stamp of a bypass or of a soft limit has ended at `now` (epoch ms). It
+    /// must be renewed or removed.
+    pub fn has_ended(&self, now: i64) -> bool {
+        self.bypassed_until.is_some_and(|until| until <= now)
+            || self.soft_until.iter().any(|(_, until)| *until <= now)
+    }
+
     /// Returns `true` if the level must be reduced to the capacity before anything is spent at
     /// `now` (epoch ms).
     pub fn is_outdated(&self, now: i64) -> bool {

@@ -41,14 +41,22 @@ pub struct LimitStatus {
 }
 
 impl LimitStatus {
-    /// Returns `true` if the request asks for more than is available.
+    /// Returns `true` if the request asks for more than is available. Never for a soft limit.
     pub fn exceeded(&self) -> bool {
         self.retry_after != Some(Duration::ZERO)
+    }
+
+    /// Returns `true` if the limit is soft and in debt.
+    pub fn overdrawn(&self) -> bool {
+        self.limit.is_soft() && self.available < 0
     }
 
     /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because
     /// `available` counts whole tokens. `None` if `tokens` is above the capacity.
     pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
+        if self.limit.is_soft() {
+            return Some(Duration::ZERO);
+        }
         if self.limit.is_quota() {
             let fits = i128::from(tokens) <= i128::from(self.available);
             let wait = if fits {
@@ -63,8 +71,11 @@ impl LimitStatus {
         Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
     }
 
-    /// Returns the number of missing tokens.
+    /// Returns the number of missing tokens. 0 for a soft limit.
     pub fn deficit(&self) -> u64 {
+        if self.limit.is_soft() {
+            return 0;
+        }
         let missing = i128::from(self.requested) - i128::from(self.available);
         u64::try_from(missing).unwrap_or(0)
     }
@@ -76,6 +87,10 @@ impl LimitStatus {
 pub struct Availability {
     /// Every limit of the bucket.
     pub limits: Vec<LimitStatus>,
+    /// `true` if acquires of the entity are granted and only counted now. Its parent may refuse
+    /// nevertheless.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bypassed: bool,
 }
 
 impl Availability {

@@ -4,8 +4,8 @@ use std::{fmt::Debug, future::ready};
 
 use super::{StoreError, StoreErrorKind, StoreFuture};
 use crate::model::{
-    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
-    OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
+    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity, EntityId,
+    Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
 };
 
 /// One page of a listing.
@@ -107,13 +107,21 @@ pub trait Records: Debug + Send + Sync + 'static {
         consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp>;
 
-    /// Stores a config. The config replaces the limits and the mode of the scope. Other attributes
-    /// that Python clients have stored there stay, except schedules of limits.
+    /// Stores a config. The config replaces the limits and the mode of the scope. Its access and
+    /// its cascade rule replace those of the scope if they are set. Other attributes that Python
+    /// clients have stored there stay, except schedules of limits.
     fn put_config<'a>(
         &'a self,
         scope: &'a ConfigScope,
         config: &'a StoredConfig,
     ) -> StoreFuture<'a, ()>;
+
+    /// Stores or removes one flag of a config, and leaves the rest of it. Creates a config without
+    /// limits if there is none. The default, for a store without flags, is an error.
+    fn put_flag<'a>(&'a self, _: &'a ConfigScope, _: ConfigFlag) -> StoreFuture<'a, ()> {
+        let error = StoreError::new(StoreErrorKind::Rejected, "the store keeps no flags");
+        Box::pin(ready(Err(error)))
+    }
 
     /// Deletes a config. Returns `false` if there is none.
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool>;

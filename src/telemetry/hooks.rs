@@ -70,6 +70,21 @@ pub(crate) fn limit_nearly_used(resource: &Resource, limit: &LimitName, threshol
     }
 }
 
+/// Counts a soft limit that was in debt after a grant.
+pub(crate) fn soft_overdrawn(resource: &Resource, limit: &LimitName) {
+    #[cfg(not(feature = "metrics"))]
+    let _ = (resource, limit);
+    #[cfg(feature = "metrics")]
+    {
+        let series = super::series::ResourceSeries::of(resource);
+        let labels = [
+            ("resource", series.label()),
+            ("limit", series.limit(limit).label()),
+        ];
+        count(names::SOFT_OVERDRAFTS, &labels, 1);
+    }
+}
+
 super::held::counted! {
     /// A request that waits for capacity.
     CountedWaiter, WAITERS

@@ -24,6 +24,7 @@
 //! | `breaker closed` | info | the store answers again |
 //! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
 //! | `shadow denial` | info | limits that only observe would have denied a request |
+//! | `soft limit overdrawn` | warn | a request was granted, and a soft limit is in debt (sampled) |
 //! | `refill time in the future` | warn | another process's wrong clock had set a refill time in the future: it is corrected |
 //! | `limit nearly used` | info | a limit was used up to a threshold of its policy |
 //! | `bucket split` | info | the number of a bucket's shards was doubled |
@@ -88,7 +89,7 @@ pub(crate) use self::{
         Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored,
         limit_nearly_used, not_driven, nothing_charged, refill_time_ahead, same_policy_twice,
         settle_value_absurd, settle_value_ignored, settle_value_missing, settled_without_cost,
-        settlement_dropped, setup, shadow_denial, shadow_denial_of, stale_config,
+        settlement_dropped, setup, shadow_denial, shadow_denial_of, soft_overdrawn, stale_config,
         store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},

@@ -20,6 +20,7 @@ names! {
     UNCHARGED = "uncharged_requests_total";
     LIMIT_WARNINGS = "limit_warnings_total";
     SHADOW_DENIALS = "shadow_denials_total";
+    SOFT_OVERDRAFTS = "soft_overdrafts_total";
     WAIT_DURATION = "wait_duration_seconds";
     WAITERS = "waiters";
     SETTLED_TOKENS = "settled_tokens_total";

@@ -2,10 +2,13 @@
 //! and for the health of the store.
 
 mod audit;
+mod bucket_walk;
 mod buckets;
 mod carry;
 mod config;
 mod entities;
+mod fan_out;
+mod flags;
 mod health;
 mod listing;
 mod moves;

@@ -204,7 +204,7 @@ async fn link_of(
     let scopes = ConfigScope::levels(id, resource);
     let found = records.look_up(Some(id), &scopes, None, ReadConsistency::Strong);
     let found = limiter.asked(found).await?;
-    let lineage = Resolution::new(&scopes, found, ConfigVersion::NEWEST).lineage;
+    let lineage = Resolution::new(&scopes, found, ConfigVersion::NEWEST, limiter.now()).lineage;
     Ok(lineage.map(|link| ParentLink::clone(&link)))
 }
 

@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         let found = records.look_up(Some(entity), &scopes, None, ReadConsistency::Strong);
         let found = limiter.asked(found).await?;
         let entity = found.entity.clone();
-        let resolution = Resolution::new(&scopes, found, ConfigVersion::NEWEST);
+        let resolution = Resolution::new(&scopes, found, ConfigVersion::NEWEST, limiter.now());
         if let Some(attribute) = resolution.not_understood {
             return Err(Invalid::NotUnderstood(attribute).into());
         }
@@ -301,11 +301,13 @@ impl<'a> Run<'a> {
             let done = limiter.asked(self.records.operate(&operation)).await?;
             return Ok(done.then_some(result));
         }
-        if self.resolution.disabled {
+        if let Some(level) = self.resolution.disabled {
             let BucketKey {
                 entity, resource, ..
             } = self.call.bucket.clone();
-            return Err(Error::Disabled(Box::new(Disabled::new(entity, resource))));
+            return Err(Error::Disabled(Box::new(Disabled::new(
+                entity, resource, level,
+            ))));
         }
         limiter.asked(self.records.allow_top_up()).await?;
         let create = self.create(&amounts, now);

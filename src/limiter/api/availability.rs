@@ -10,7 +10,7 @@ use std::{
 use crate::{
     error::{Error, Unavailable},
     limiter::request::{LimitsSource, Request, Target},
-    model::{Availability, Cost, IntoLimits, IntoName, LimitName},
+    model::{Availability, Cost, IntoLimits, IntoName, LimitName, Owner},
 };
 
 /// Builds a query: await it for an [`Availability`].
@@ -100,14 +100,20 @@ impl AvailabilityRequest {
 async fn look(request: Request) -> Result<Availability, Error> {
     let mut limits = Vec::new();
     let charges = request.look_up(false).await?;
+    let mut bypassed = false;
     for charge in charges.iter() {
-        let statuses = charge.bucket.statuses(&charge.amounts).await?;
+        let (statuses, stamped) = charge.bucket.statuses(&charge.amounts).await?;
+        let waived = charge.context.flags.bypassed || stamped;
+        bypassed |= waived && charge.owner == Owner::Entity;
         limits.extend(statuses.into_iter().map(|mut status| {
             status.owner = charge.owner;
+            if waived {
+                status.retry_after = Some(Duration::ZERO);
+            }
             status
         }));
     }
-    Ok(Availability { limits })
+    Ok(Availability { limits, bypassed })
 }
 
 impl WaitRequest {

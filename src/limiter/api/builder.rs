@@ -12,6 +12,7 @@ use crate::{
         bucket::Script,
         engine::{Engine, Settings},
         runtime::Breaker,
+        terms::StampTtl,
     },
     model::plan::Peers,
     store::{MemoryStore, Store},
@@ -178,6 +179,16 @@ impl RateLimiterBuilder {
         self
     }
 
+    /// Sets the time for which the stamps hold that this limiter writes to bypassed buckets and to
+    /// buckets with soft limits. After 80 to 100 % of this time, the next acquire from the bucket
+    /// reads the config with strong consistency, and renews or removes the stamp: one read and one
+    /// write more. If a change of the config did not reach a bucket, the bucket behaves as before
+    /// for at most this time. Default: 60 s; at least 10 s.
+    pub fn stamp_ttl(mut self, time: Duration) -> Self {
+        self.settings.gate.stamp_ttl = StampTtl(time);
+        self
+    }
+
     /// Sets how many store calls may be in flight at once, at least 1. At most as many connections
     /// are open. Other requests wait for their turn, but not beyond their deadlines. Default: 256.
     pub fn max_store_calls(mut self, calls: usize) -> Self {
@@ -212,8 +223,8 @@ impl RateLimiterBuilder {
     ///
     /// # Errors
     /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one;
-    /// [`Invalid::Setting`] if a deadline is zero, or [`max_shards`](Self::max_shards) no power of
-    /// two up to 32.
+    /// [`Invalid::Setting`] if a deadline is zero, [`max_shards`](Self::max_shards) no power of two
+    /// up to 32, or [`stamp_ttl`](Self::stamp_ttl) below 10 s.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }

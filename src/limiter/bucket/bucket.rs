@@ -158,17 +158,22 @@ impl Bucket {
         }
     }
 
-    /// Reads the statuses of the limits for a request of `amounts`. One round trip; none in memory.
-    pub(crate) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+    /// Reads the statuses of the limits for a request of `amounts`, and `true` if a stamp bypasses
+    /// the bucket. One round trip; none in memory.
+    pub(crate) async fn statuses(
+        &self,
+        amounts: &[i64],
+    ) -> Result<(Vec<LimitStatus>, bool), Unavailable> {
         match self {
             Self::Gated { gate, limits } => {
-                let statuses = gate.statuses(limits, amounts).await?;
-                match split(gate) {
-                    Some(first) => router::read(&first, limits, amounts).await,
-                    None => Ok(statuses),
-                }
+                let (statuses, bypassed) = gate.statuses(limits, amounts).await?;
+                let statuses = match split(gate) {
+                    Some(first) => router::read(&first, limits, amounts).await?,
+                    None => statuses,
+                };
+                Ok((statuses, bypassed))
             }
-            _ => Ok(self.glance(amounts)),
+            _ => Ok((self.glance(amounts), false)),
         }
     }
 

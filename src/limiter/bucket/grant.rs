@@ -105,6 +105,23 @@ impl Grant {
         }
     }
 
+    /// Reports the soft limits that the grant has left in debt.
+    #[inline]
+    pub(crate) fn report_overdraft(&self) {
+        if self.shares().iter().any(|share| share.left < 0) && !self.is_bypassed() {
+            let left = self.shares().iter().map(|share| share.left);
+            telemetry::soft_overdrawn(self.key().resource, self.limits(), left);
+        }
+    }
+
+    /// Returns `true` if the charge was only counted, because the bucket is bypassed.
+    pub(crate) fn is_bypassed(&self) -> bool {
+        match &self.charged {
+            Charged::Memory(charge) => charge.bypassed,
+            Charged::Gate(grant) => grant.is_bypassed(),
+        }
+    }
+
     /// Records that the request has waited for `millis` ms: adds the refill of that time to the
     /// tokens that are left.
     pub(crate) fn has_waited(&mut self, millis: i64) {
@@ -155,6 +172,10 @@ impl Grant {
         match (&mut self.charged, &mut other.charged) {
             (Charged::Gate(own), Charged::Gate(more)) => own.absorb(more),
             (own, more) => {
+                // Never mint tokens: nothing is given back if one of them was only counted.
+                if let (Charged::Memory(own), Charged::Memory(more)) = (&mut *own, &*more) {
+                    own.bypassed |= more.bypassed;
+                }
                 absorb(own.shares_mut(), more.shares_mut());
                 other.settled = true;
             }
@@ -197,6 +218,13 @@ impl Grant {
             self.limits(),
             differences.iter().copied(),
         );
+        if self.is_bypassed() {
+            match &self.bucket {
+                Bucket::Memory(bucket) => bucket.count(&differences),
+                Bucket::Scripted(_) | Bucket::Gated { .. } => {}
+            }
+            return;
+        }
         let periods: Amounts = self.shares().iter().map(|share| share.period).collect();
         match &self.bucket {
             Bucket::Memory(bucket) => bucket.settle(&differences, &periods),

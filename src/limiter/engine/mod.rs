@@ -106,6 +106,13 @@ impl Engine {
         }
     }
 
+    /// Notes a bucket as a write that no gate has made has left it.
+    pub(super) fn was_written(&self, key: &BucketKey, state: BucketState) {
+        if let Backend::Gated(gates) = &self.backend {
+            gates.was_written(key, state);
+        }
+    }
+
     /// Returns a bucket.
     pub(super) fn bucket(&self, key: BucketKey, limits: Limits) -> Bucket {
         match &self.backend {

@@ -7,7 +7,11 @@ use tokio::runtime::Handle;
 use crate::{
     clock::Clock,
     error::Invalid,
-    limiter::{gate, runtime::Breaker, terms::Deadline},
+    limiter::{
+        gate,
+        runtime::Breaker,
+        terms::{Deadline, StampTtl},
+    },
     model::{Split, plan::Peers},
 };
 
@@ -49,6 +53,7 @@ impl Default for Settings {
                 store_deadline: Duration::from_secs(1),
                 max_shards: 32,
                 peers: Peers::Unknown,
+                stamp_ttl: StampTtl::default(),
             },
             deadline: Duration::from_millis(250).into(),
             principal: None,
@@ -84,6 +89,9 @@ impl Settings {
         }
         if !(self.gate.max_shards.is_power_of_two() && self.gate.max_shards <= Split::MOST_SHARDS) {
             return refused("max_shards", "1, 2, 4, 8, 16 or 32");
+        }
+        if self.gate.stamp_ttl.0 < StampTtl::LEAST {
+            return refused("stamp_ttl", "at least 10 s");
         }
         Ok(())
     }

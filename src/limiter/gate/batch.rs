@@ -173,7 +173,10 @@ impl GateState {
         let fresh = std::mem::take(&mut self.shown) || self.is_fresh(now, trusted_for);
         let refusal = self.refusal(now);
         let state = self.seen.live(now);
-        let bypassed = state.is_some_and(|state| state.is_bypassed(now));
+        let bypassed = match state {
+            Some(state) => state.is_bypassed(now),
+            None => self.creates_bypassed(),
+        };
         let shards = state.map_or(1, |state| state.shard_count);
         let enter = |changes: &mut LedgerDelta, waiter: &Waiter| {
             if bypassed {

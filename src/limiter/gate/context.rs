@@ -25,7 +25,7 @@ use crate::{
         gate::interner::Interner,
         resolver::Resolver,
         runtime::{Background, CircuitBreaker, StoreCallPermits},
-        terms::Counters,
+        terms::{Counters, StampTtl},
     },
     model::{ClockReading, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
@@ -204,6 +204,8 @@ pub(crate) struct GateSettings {
     pub(crate) max_shards: u32,
     /// The Python clients that may spend from the same buckets.
     pub(crate) peers: Peers,
+    /// The time for which stamps hold.
+    pub(crate) stamp_ttl: StampTtl,
 }
 
 /// The mean round trip of the last bucket writes. All gates share it, because they write to one

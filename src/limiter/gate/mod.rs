@@ -61,6 +61,8 @@ mod shown;
 mod siblings;
 mod slot;
 mod split;
+mod stamp_check;
+mod stamps;
 mod state;
 pub(super) mod transaction;
 mod writer;

@@ -8,7 +8,7 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
-            ask::ShardedRequest,
+            ask::{SOFT_DEBT, ShardedRequest},
             gate::Gate,
             grant::GateGrant,
             shard_reads::{Image, ShardReads, seen, statuses},
@@ -158,11 +158,11 @@ impl ShardSet<'_> {
         if bucket.is_bypassed(self.now) {
             return Some(Allocation::Bypassed);
         }
-        // If a Python client has turned off the enforcement of a limit, the cost of that limit is
-        // taken from the first shard, even if that shard does not have it.
+        // The cost of a soft limit is taken from the first shard, even if that shard does not have
+        // it.
         let waived = limits
             .iter()
-            .map(|limit| bucket.is_soft(limit.name(), self.now));
+            .map(|limit| limit.is_soft() || bucket.is_soft(limit.name(), self.now));
         let waived: SmallVec<[bool; 2]> = waived.collect();
         let strict: Amounts = amounts
             .iter()
@@ -260,10 +260,10 @@ impl ShardSet<'_> {
                             .for_each(|(limit, amount)| changes.admit(limit.name(), *amount));
                     }
                     Allocation::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
-                        limits
-                            .iter()
-                            .zip(&parts[shard])
-                            .for_each(|(limit, part)| changes.spend(limit.name(), *part));
+                        limits.iter().zip(&parts[shard]).for_each(|(limit, part)| {
+                            let debt = if limit.is_soft() { SOFT_DEBT } else { 0 };
+                            changes.reserve(limit.name(), *part, debt);
+                        });
                     }
                     Allocation::Reserved { parts, debts, .. }
                         if parts[shard].iter().any(|amount| *amount > 0) =>

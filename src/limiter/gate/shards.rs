@@ -46,6 +46,17 @@ impl Gate {
         }
     }
 
+    /// Notes a shard as a write that no gate has made has left it. Must be called on the gate of the
+    /// first shard.
+    pub(super) fn was_written(self: &Arc<Self>, shard: u32, state: BucketState) {
+        let now = self.context.now();
+        if shard == 0 {
+            self.lock().saw(Some(state), now);
+        } else if let Some(gate) = self.all().get(shard as usize) {
+            gate.lock().saw(Some(state), now);
+        }
+    }
+
     /// Returns the gates of all shards. Must be called on the gate of the first shard.
     pub(crate) fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
         let shards = self.shards();
@@ -231,7 +242,9 @@ impl Gate {
                     period.map(|_| known.rule_at(now).capacity())
                 };
                 let share = rule.map_or(0, |rule| rule.capacity());
-                share >= *amount || granted().is_some_and(|granted| granted >= *amount)
+                limit.is_soft()
+                    || share >= *amount
+                    || granted().is_some_and(|granted| granted >= *amount)
             })
         })
     }

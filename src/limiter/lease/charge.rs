@@ -4,7 +4,7 @@ use crate::{
     error::ExceedsCapacity,
     limiter::{
         bucket::{Bucket, Grant},
-        terms::{Amounts, ChargeContext, ConfigVersion},
+        terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags},
     },
     model::{KeyParts, Owner, to_milli},
 };
@@ -35,7 +35,8 @@ impl Charge {
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
         if let Some(index) = limits.index(name) {
             let limit = &limits[index];
-            if tokens > limit.greatest_capacity() && !bucket.is_topped_up(limit, tokens) {
+            let fits = limit.is_soft() || tokens <= limit.greatest_capacity();
+            if !fits && !bucket.is_topped_up(limit, tokens) {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
@@ -52,6 +53,7 @@ impl Charge {
         let context = ChargeContext {
             version: ConfigVersion::OLDEST,
             own,
+            flags: KnownFlags::default(),
             lineage: None,
             prefetch: None,
             in_one_transaction: false,
@@ -69,6 +71,7 @@ impl Charge {
     /// Returns a charge of `tokens` more for the bucket of `grant`, which a lease holds.
     pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
         let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
+        charge.context.flags.bypassed = grant.is_bypassed();
         charge.context.in_one_transaction = grant.is_in_one_transaction();
         Ok(charge)
     }

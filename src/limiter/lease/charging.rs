@@ -50,12 +50,9 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     Started::Now(match decision {
         BucketDecision::Granted(charged) => {
             let own = charge.context.own;
-            Ok(Grants::one(Grant::new(
-                charge.bucket,
-                charged,
-                charge.owner,
-                own,
-            )))
+            let grant = Grant::new(charge.bucket, charged, charge.owner, own);
+            grant.report_overdraft();
+            Ok(Grants::one(grant))
         }
         BucketDecision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
         BucketDecision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
@@ -170,13 +167,15 @@ impl ChargeState {
 
     fn decided(charge: &Charge, decision: BucketDecision<Charged>) -> Self {
         let grant = |charged| {
-            Grant::new(
+            let grant = Grant::new(
                 charge.bucket.clone(),
                 charged,
                 charge.owner,
                 charge.context.own,
             )
-            .in_one_transaction(charge.context.in_one_transaction)
+            .in_one_transaction(charge.context.in_one_transaction);
+            grant.report_overdraft();
+            grant
         };
         Self::Decided(decision.map(grant))
     }
@@ -324,7 +323,9 @@ fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
         entity, resource, ..
     } = bucket.key();
     match refusal {
-        BucketRefusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
+        BucketRefusal::Disabled(level) => {
+            Disabled::new(entity.clone(), resource.clone(), level).into()
+        }
         BucketRefusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
         BucketRefusal::Scripted(error) => *error,
     }

@@ -156,6 +156,7 @@ impl InlineLease {
         let charged = Charged::Memory(MemoryCharge {
             shares: self.shares().copied().collect(),
             starts_at: 0,
+            bypassed: false,
         });
         let bucket = Bucket::Memory(bucket);
         Some(Grants::one(Grant::new(
@@ -195,6 +196,21 @@ impl InlineBucket {
                 limits,
             },
         }
+    }
+
+    /// Reports the soft limits that a grant has left in debt. `limits` is `None` if they are those of
+    /// the bucket.
+    #[cold]
+    pub(crate) fn report_overdraft(
+        &self,
+        limits: Option<&Limits>,
+        left: impl Iterator<Item = i64>,
+    ) {
+        let (key, own) = match self {
+            Self::Entry(entry) => (entry.key(), entry.limits()),
+            Self::Pinned(pinned) => (pinned.entry.key(), &pinned.limits),
+        };
+        telemetry::soft_overdrawn(key.resource, limits.unwrap_or(own), left);
     }
 
     /// Settles at once, because the bucket is in memory.

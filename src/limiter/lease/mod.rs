@@ -192,6 +192,22 @@ impl Lease {
         self.extras().is_some_and(|extras| extras.degraded)
     }
 
+    /// Returns `true` if the entity's limits are bypassed: the request was granted and only counted.
+    /// The parent, if it is charged too, may enforce its own.
+    pub fn is_bypassed(&self) -> bool {
+        match &self.form {
+            LeaseForm::Inline(_) => false,
+            LeaseForm::Boxed(boxed) => boxed.grants.own.is_bypassed(),
+        }
+    }
+
+    /// Returns `true` if a soft limit of the entity or of its parent is in debt after the grant and
+    /// the adjustments since. The [statuses](Self::statuses) tell which:
+    /// [`LimitStatus::overdrawn`].
+    pub fn is_overdrawn(&self) -> bool {
+        self.each_status().any(|status| status.overdrawn())
+    }
+
     /// Returns the limits that only observe and would have denied the request or a later
     /// [`consume`](Self::consume): see
     /// [`Acquire::shadow_limit`](crate::limiter::Acquire::shadow_limit). Their use is not charged.

@@ -101,6 +101,10 @@ impl Request {
             },
             _ => return None,
         };
+        if shares.iter().any(|share| share.left < 0) {
+            let left = shares.iter().map(|share| share.left);
+            bucket.report_overdraft(limits.as_ref(), left);
+        }
         if shares.len() <= 2 {
             return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::inline);
         }
@@ -108,6 +112,7 @@ impl Request {
         let charged = Charged::Memory(MemoryCharge {
             shares,
             starts_at: 0,
+            bypassed: false,
         });
         let grant = Grant::new(bucket, charged, Owner::Entity, false);
         Some(Lease::new(Grants::one(grant), deadline))

@@ -10,7 +10,7 @@ use crate::{
         lease::charge::{Charge, Charges},
         request::{LimitsSource, Request, RequestOptions, Target},
         resolver::{NOTHING, Resolution, Resolving, nothing},
-        terms::{Amounts, ChargeContext, ConfigVersion, Patience, Started},
+        terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags, Patience, Started},
     },
     model::{
         ConfigSource, Cost, EntityId, KeyParts, Limit, LimitName, Limits, Owner, ResolvedLimits,
@@ -118,12 +118,12 @@ impl Request {
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
-        let disabled = |entity: &EntityId, resolution: &Resolution| {
-            if resolution.disabled {
-                Err(Disabled::new(entity.clone(), target.key().resource.clone()))
-            } else {
-                Ok(())
+        let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
+            Some(level) => {
+                let resource = target.key().resource.clone();
+                Err(Disabled::new(entity.clone(), resource, level))
             }
+            None => Ok(()),
         };
         disabled(target.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
@@ -141,7 +141,7 @@ impl Request {
         let patience = |limits: &Limits| {
             let most = patience?;
             let debt = |limit: &Limit| {
-                if observes(limit) {
+                if observes(limit) || limit.is_soft() {
                     0
                 } else {
                     limit.refill_in(most, now)
@@ -159,6 +159,11 @@ impl Request {
                 resolution.version
             },
             own,
+            flags: KnownFlags {
+                bypassed: resolution.bypassed,
+                soft: resolution.has_soft && !explicit,
+                looked_at: resolution.looked_at,
+            },
             lineage: resolution.lineage.clone(),
             prefetch,
             in_one_transaction,
@@ -270,9 +275,14 @@ fn check_names<'a>(
 fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacity> {
     let exceeded = |charge: &Charge, limit: &Limit| {
         let asked = asked(cost, limit);
-        asked > limit.greatest_capacity() && !charge.bucket.is_topped_up(limit, asked)
+        asked > limit.greatest_capacity()
+            && !limit.is_soft()
+            && !charge.bucket.is_topped_up(limit, asked)
     };
-    let found = charges.iter().find_map(|charge| {
+    let charged = charges
+        .iter()
+        .filter(|charge| !charge.context.flags.bypassed);
+    let found = charged.into_iter().find_map(|charge| {
         let mut limits = charge.bucket.limits().iter();
         Some((charge.owner, limits.find(|limit| exceeded(charge, limit))?))
     });

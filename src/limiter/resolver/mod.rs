@@ -140,6 +140,20 @@ impl Resolver {
         }
     }
 
+    /// Looks up a bucket's entity and configs now, with strong consistency, and caches the result.
+    /// Returns `None` if the store keeps none, or gives no answer.
+    pub(super) async fn read(&self, bucket: &BucketKey) -> Option<Arc<Resolution>> {
+        self.store.records()?;
+        let key = (bucket.entity.clone(), bucket.resource.clone());
+        let writes = self.own_writes.count();
+        let found = self.ask(&key, ReadConsistency::Strong, || true).await?;
+        let resolution = found.inspect_err(telemetry::stale_config).ok()?;
+        if self.own_writes.count() == writes {
+            self.cache.put(key, resolution.clone(), self.clock.now());
+        }
+        Some(resolution)
+    }
+
     /// Returns the last known resolution, even if it is old.
     pub(super) fn last_known(
         &self,
@@ -299,7 +313,8 @@ impl Resolver {
         }
         Some(found.map(|(begun, found)| {
             let version = begun.version(&*self.clock, consistency);
-            self.resolution(&scopes, found, version)
+            let looked_at = begun.at(&*self.clock);
+            self.resolution(&scopes, found, (version, looked_at))
         }))
     }
 
@@ -307,7 +322,7 @@ impl Resolver {
         &self,
         scopes: &[ConfigScope],
         found: LookUp,
-        version: ConfigVersion,
+        (version, looked_at): (ConfigVersion, i64),
     ) -> Arc<Resolution> {
         // The system's config is the last one.
         if let Some(system) = found.configs.last() {
@@ -322,6 +337,6 @@ impl Resolver {
             shard: found.shard.filter(|shard| !shard.is_expired(now)),
             ..found
         };
-        Arc::new(Resolution::new(scopes, found, version))
+        Arc::new(Resolution::new(scopes, found, version, looked_at))
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    limiter::terms::{Amounts, ConfigVersion, Prefetch},
+    limiter::terms::{Amounts, ConfigVersion, KnownFlags, Prefetch},
     model::{Limits, ParentLink},
 };
 
@@ -14,6 +14,8 @@ pub(crate) struct ChargeContext {
     pub(crate) version: ConfigVersion,
     /// `true` if the limits are the entity's own: then the bucket never expires.
     pub(crate) own: bool,
+    /// The flags of the stored configs.
+    pub(crate) flags: KnownFlags,
     /// The parent of the bucket's entity, if one is known.
     pub(crate) lineage: Option<Arc<ParentLink>>,
     pub(crate) prefetch: Option<Prefetch>,

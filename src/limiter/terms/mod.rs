@@ -7,10 +7,12 @@ mod config_version;
 mod deadline;
 mod decision;
 mod fallback_options;
+mod known_flags;
 mod local_share;
 mod prefetch;
 mod refusal;
 mod settlement;
+mod stamp_ttl;
 mod started;
 mod stopwatch;
 
@@ -27,7 +29,9 @@ pub(super) use amounts::{
 pub(super) use config_version::ConfigVersion;
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
+pub(super) use known_flags::KnownFlags;
 pub(super) use prefetch::Counters;
 pub(super) use refusal::BucketRefusal;
+pub(super) use stamp_ttl::StampTtl;
 pub(crate) use started::Started;
 pub(super) use stopwatch::{Stopwatch, left_until};

@@ -2,14 +2,14 @@
 
 use crate::{
     error::Error,
-    model::{BucketState, Calendar, Limits, Renewal, Timetable},
+    model::{BucketState, Calendar, DisabledLevel, Limits, Renewal, Timetable},
 };
 
 /// The reason why a bucket grants nothing, even if it is full.
 #[derive(Clone, Debug)]
 pub(crate) enum BucketRefusal {
     /// The resource is disabled for the entity.
-    Disabled,
+    Disabled(DisabledLevel),
     /// The bucket has this attribute, which changes the meaning of its limits.
     NotUnderstood(String),
     /// A script decided so.
@@ -21,7 +21,7 @@ impl BucketRefusal {
     pub(crate) fn of(state: &BucketState) -> Option<Self> {
         let stamps = state.stamps.as_deref()?;
         match &stamps.not_understood {
-            _ if stamps.disabled => Some(Self::Disabled),
+            _ if stamps.disabled => Some(Self::Disabled(DisabledLevel::Bucket)),
             Some(attribute) => Some(Self::NotUnderstood(attribute.clone())),
             None => None,
         }

@@ -55,6 +55,7 @@ pub fn create_shard<'a>(
         expires_at: expires_at.filter(|_| !stays),
         shard_count,
         lineage: lineage.cloned(),
+        stamps: None,
     }
 }
 

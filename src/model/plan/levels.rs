@@ -103,9 +103,24 @@ pub fn statuses(
             };
             let shard = state.map_or((0, 1), |state| (state.shard, state.shard_count));
             let ahead = state.map_or(0, |state| ahead(state, now));
-            status(limit, rule, level, amount, ahead, (now, shard))
+            let status = status(limit, rule, level, amount, ahead, (now, shard));
+            match state {
+                Some(state) if state.waives(limit.name(), now) => waived(status, state, now),
+                _ => status,
+            }
         })
         .collect()
+}
+
+/// Returns the status of a limit that the bucket does not enforce, because of a stamp.
+#[cold]
+fn waived(status: LimitStatus, state: &BucketState, now: i64) -> LimitStatus {
+    let is_soft = status.limit.is_soft() || state.is_soft(status.limit.name(), now);
+    LimitStatus {
+        limit: status.limit.with_softness(is_soft),
+        retry_after: Some(Duration::ZERO),
+        ..status
+    }
 }
 
 /// Returns the time until the anchor, ms, if the anchor is in the future. The refill begins at the
@@ -156,7 +171,11 @@ pub fn status(
         limit: limit.at(now).into_owned(),
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
-        retry_after: wait(amount).map(millis),
+        retry_after: if limit.is_soft() {
+            Some(Duration::ZERO)
+        } else {
+            wait(amount).map(millis)
+        },
         reset_after: millis(reset_after),
     }
 }
@@ -231,7 +250,8 @@ pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
             known.parameters,
             known.renewal(),
             known.timetable(),
-        ),
+        )
+        .map(|own| own.with_softness(limit.is_soft())),
         None => Some(limit.clone()),
     };
     Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{NewLimit, WriteId};
-use crate::model::{BucketState, InvalidParameters, LimitState, ParentLink};
+use crate::model::{BucketState, InvalidParameters, LimitState, ParentLink, PeerFlags};
 
 /// Creates a bucket if none exists or if the existing one has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Create {
     pub shard_count: u32,
     /// The entity's parent, if the entity has one.
     pub lineage: Option<ParentLink>,
+    /// The stamps of the bucket, except those that its quotas set.
+    pub stamps: Option<Box<PeerFlags>>,
 }
 
 impl Create {
@@ -33,6 +35,7 @@ impl Create {
             expires_at: None,
             shard_count: 1,
             lineage: None,
+            stamps: None,
         }
     }
 
@@ -79,6 +82,13 @@ impl Create {
         self
     }
 
+    /// Returns the same creation with stamps.
+    #[must_use]
+    pub fn with_stamps(mut self, stamps: PeerFlags) -> Self {
+        self.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
+        self
+    }
+
     /// Returns shard `shard` of the bucket as the creation leaves it, without the internal limit
     /// that counts writes.
     ///
@@ -97,6 +107,7 @@ impl Create {
             .iter()
             .map(|new| new.state((shard, self.shard_count), self.now));
         state.limits = limits.collect::<Result<_, _>>()?;
+        state.stamps = self.stamps.clone();
         state.set_valid_until(state.first_end());
         if let Some(stamps) = &mut state.stamps {
             let calendar = |known: &LimitState| known.renewal()?.calendar().map(|_| ());

@@ -11,6 +11,7 @@ mod create;
 mod id;
 mod line;
 mod split;
+mod stamp_change;
 mod update;
 
 pub use self::{
@@ -19,5 +20,6 @@ pub use self::{
     id::WriteId,
     line::{Line, NewLimit, ScheduleChange, TokenChange},
     split::Split,
+    stamp_change::{CascadeChange, StampChange},
     update::Update,
 };

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
+use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, StampChange, TokenChange, WriteId};
 use crate::model::{
     BucketState, InvalidParameters, LimitName, MILLI, ParentLink, PeerFlags, PeriodChange,
     StampGuard, Validity,
@@ -37,6 +37,8 @@ pub struct Update {
     pub guard: Guard,
     /// The conditions on the stamps of Python clients.
     pub stamps: StampGuard,
+    /// The change of the stamps.
+    pub stamp_change: Option<Box<StampChange>>,
     /// The number of shards that the bucket must have, by which capacity and refill were divided;
     /// `None` for no such condition.
     pub shard_count: Option<u32>,
@@ -61,6 +63,7 @@ impl Update {
             lineage: None,
             guard: Guard::None,
             stamps: StampGuard::default(),
+            stamp_change: None,
             shard_count: None,
             raises_to: None,
         }
@@ -155,6 +158,13 @@ impl Update {
         self
     }
 
+    /// Returns the same update with a change of the stamps.
+    #[must_use]
+    pub fn with_stamp_change(mut self, change: StampChange) -> Self {
+        self.stamp_change = Some(Box::new(change));
+        self
+    }
+
     /// Returns the same update on condition that the bucket has `count` shards.
     #[must_use]
     pub fn with_shard_count(mut self, count: u32) -> Self {
@@ -181,6 +191,10 @@ impl Update {
                 state.stamps.as_deref().unwrap_or(&PeerFlags::default()),
                 self.now,
             )
+            && self
+                .stamp_change
+                .as_ref()
+                .is_none_or(|change| change.holds(state, self.now))
             && self.lines.iter().all(|line| {
                 state
                     .limit(&line.limit)
@@ -220,6 +234,9 @@ impl Update {
         state.set_lineage(self.lineage.as_ref());
         if let (Validity::Ends(_), Some(stamps)) = (self.stamps.validity, &mut state.stamps) {
             stamps.valid_until = None;
+        }
+        if let Some(change) = &self.stamp_change {
+            change.apply(state);
         }
         match self.boundary {
             Boundary::Keep => {}

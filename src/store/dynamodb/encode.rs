@@ -15,8 +15,8 @@ use super::{
     quota, timetable,
 };
 use crate::model::{
-    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, ParentLink,
-    PeriodMark, StampGuard, TokenChange, Update, Validity,
+    Boundary, BucketKey, CascadeChange, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters,
+    ParentLink, PeriodMark, StampChange, StampGuard, TokenChange, Update, Validity,
 };
 
 pub(super) fn update(update: &Update) -> Expression {
@@ -50,6 +50,9 @@ pub(super) fn update(update: &Update) -> Expression {
         link(&mut expression, lineage);
     }
     stamps(&mut expression, &update.stamps, update.now);
+    if let Some(change) = &update.stamp_change {
+        stamp_change(&mut expression, change, update.now);
+    }
     match update.shard_count {
         None => {}
         // The oldest items have no shard count.
@@ -140,6 +143,40 @@ fn stamps(expression: &mut Expression, guard: &StampGuard, now: i64) {
             expression.require(VALID_UNTIL, "=", number(seen));
             expression.remove(VALID_UNTIL);
         }
+    }
+}
+
+fn stamp_change(expression: &mut Expression, change: &StampChange, now: i64) {
+    match change.disabled {
+        None => {}
+        Some(true) => expression.set(DISABLED, AttributeValue::Bool(true)),
+        Some(false) => expression.remove(DISABLED),
+    }
+    let soft = change.soft.iter().map(|(name, until)| {
+        let seen = change.seen.as_deref().map(|seen| seen.soft_stamp(name));
+        (soft_attribute(name.as_str()), *until, seen)
+    });
+    let bypass = change.bypass.map(|until| {
+        let seen = change.seen.as_deref().map(|seen| seen.bypassed_until);
+        (BYPASS.to_owned(), until, seen)
+    });
+    for (attribute, until, seen) in bypass.into_iter().chain(soft) {
+        match until {
+            Some(until) => expression.set(&attribute, number(until)),
+            None => expression.remove(&attribute),
+        }
+        match seen {
+            None => {}
+            Some(Some(seen)) => expression.require(&attribute, "=", number(seen)),
+            Some(None) => expression.require_not(&attribute, ">", number(now)),
+        }
+    }
+    if let Some(CascadeChange { cascade, parent }) = &change.cascade {
+        match parent {
+            Some(parent) => expression.require(PARENT_ID, "=", text(parent.as_str())),
+            None => expression.require_absent(PARENT_ID),
+        }
+        expression.set(CASCADE, AttributeValue::Bool(*cascade));
     }
 }
 
@@ -264,6 +301,17 @@ pub(super) fn item(
     }
     if let Some(end) = create.first_end() {
         put(VALID_UNTIL, number(end));
+    }
+    if let Some(stamps) = &create.stamps {
+        if stamps.disabled {
+            put(DISABLED, AttributeValue::Bool(true));
+        }
+        if let Some(until) = stamps.bypassed_until {
+            put(BYPASS, number(until));
+        }
+        for (limit, until) in &stamps.soft_until {
+            put(&soft_attribute(limit.as_str()), number(*until));
+        }
     }
     let schedules = timetable::attributes(create);
     for (attribute, value) in schedules.into_iter().chain(quota::attributes(create)) {

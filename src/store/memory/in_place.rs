@@ -182,6 +182,11 @@ impl Entry {
         {
             state.refill(now);
             if let Some(left) = state.take_one(limits, amount) {
+                drop(slot);
+                // Only a soft limit grants below zero.
+                if left < 0 {
+                    telemetry::soft_overdrawn(self.key().resource, limits, [left].into_iter());
+                }
                 return Some(Ok(left));
             }
         }
@@ -243,6 +248,25 @@ impl Entry {
             home.hurry(self.key());
         }
         result
+    }
+
+    /// Counts all `spends` (in the order of `limits`) as consumed, for a bypassed bucket, and takes
+    /// nothing.
+    pub(crate) fn count(&self, home: &Home, limits: &Limits, spends: &mut [impl Spend], now: i64) {
+        let mut slot = self.lock();
+        let (state, changed) = self.bucket(home, &mut slot, limits, now);
+        state.count(limits, spends);
+        drop(slot);
+        if changed {
+            home.hurry(self.key());
+        }
+    }
+
+    /// Counts differences (millitokens, in the order of the limits) as consumed.
+    pub(crate) fn count_differences(&self, limits: &Limits, differences: &[i64]) {
+        if let Some(state) = &mut self.lock().bucket {
+            state.count_differences(limits, differences);
+        }
     }
 
     /// Settles differences (millitokens, in the order of the limits). A positive difference takes

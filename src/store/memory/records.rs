@@ -5,8 +5,8 @@ use std::future::ready;
 use super::MemoryStore;
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
-        OperationRecord, ParentLink, Resource, StoredConfig,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
+        EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture,
@@ -37,10 +37,28 @@ impl Records for MemoryStore {
         let mut tables = self.tables.write();
         let mut config = config.clone();
         if let Some(before) = tables.configs.get(scope) {
-            // These fields are not part of what the caller stores.
-            (config.disabled, config.cascade) = (before.disabled, before.cascade);
+            config.access = config.access.or(before.access);
+            config.cascade = config.cascade.or(before.cascade);
         }
         tables.configs.insert(scope.clone(), config);
+        done(())
+    }
+
+    fn put_flag<'a>(&'a self, scope: &'a ConfigScope, flag: ConfigFlag) -> StoreFuture<'a, ()> {
+        let mut tables = self.tables.write();
+        match flag {
+            ConfigFlag::Access(None) | ConfigFlag::Cascade(None)
+                if !tables.configs.contains_key(scope) =>
+            {
+                return done(());
+            }
+            _ => {}
+        }
+        let config = tables.configs.entry(scope.clone()).or_default();
+        match flag {
+            ConfigFlag::Access(access) => config.access = access,
+            ConfigFlag::Cascade(cascade) => config.cascade = cascade,
+        }
         done(())
     }
 

@@ -23,6 +23,12 @@ pub(crate) trait Spend {
     fn leave(&mut self, left: i64, period: i64);
 }
 
+/// Returns `true` if the limit at `index` refuses nothing. Asked only if the bucket is short.
+#[cold]
+fn is_soft(limits: &Limits, index: usize) -> bool {
+    limits.get(index).is_some_and(Limit::is_soft)
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct CompactState {
     /// The time of the last refill of all limits: epoch ms.
@@ -168,7 +174,7 @@ impl CompactState {
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
         let place = LimitIndexes::of(&self.schema, limits).at(limits, 0)?;
         let held = self.levels.get_mut(place)?;
-        if amount > 0 && held.level.tokens < amount {
+        if amount > 0 && held.level.tokens < amount && !is_soft(limits, 0) {
             return None;
         }
         held.level.tokens = held.level.tokens.saturating_sub(amount);
@@ -185,7 +191,10 @@ impl CompactState {
             let held = places
                 .at(limits, index)
                 .and_then(|place| self.levels.get(place));
-            if spend.amount() > 0 && held.is_none_or(|held| held.level.tokens < spend.amount()) {
+            if spend.amount() > 0
+                && held.is_none_or(|held| held.level.tokens < spend.amount())
+                && !is_soft(limits, index)
+            {
                 return false;
             }
         }
@@ -225,6 +234,7 @@ impl CompactState {
             let debt = debts.get(index).copied().unwrap_or(0);
             if spend.amount() > 0
                 && held.is_none_or(|held| held.level.tokens.saturating_add(debt) < spend.amount())
+                && !is_soft(limits, index)
             {
                 return None;
             }
@@ -246,12 +256,41 @@ impl CompactState {
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
             spend.leave(held.level.tokens, known.period_id(held, resets));
-            let owes = spend.amount() > 0 && held.level.tokens < 0;
+            let owes = spend.amount() > 0 && held.level.tokens < 0 && !is_soft(limits, index);
             if let Some(wait) = known.wait(held, 0, self.refilled_at).filter(|_| owes) {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
             }
         }
         Some(starts_at)
+    }
+
+    /// Counts all `spends` (in the order of `limits`) as consumed, and takes nothing. The bucket
+    /// must be refilled first.
+    pub(super) fn count(&mut self, limits: &Limits, spends: &mut [impl Spend]) {
+        let places = LimitIndexes::of(&self.schema, limits);
+        for (index, spend) in spends.iter_mut().enumerate() {
+            let Some(place) = places.at(limits, index) else {
+                continue;
+            };
+            let resets = self.resets(place);
+            if let (Some(known), Some(held)) =
+                (self.schema.known().get(place), self.levels.get_mut(place))
+            {
+                held.consumed = held.consumed.saturating_add(spend.amount());
+                spend.leave(held.level.tokens, known.period_id(held, resets));
+            }
+        }
+    }
+
+    /// Counts differences (millitokens, in the order of `limits`) as consumed.
+    pub(super) fn count_differences(&mut self, limits: &Limits, differences: &[i64]) {
+        let places = LimitIndexes::of(&self.schema, limits);
+        for (index, difference) in differences.iter().enumerate() {
+            let place = places.at(limits, index);
+            if let Some(held) = place.and_then(|place| self.levels.get_mut(place)) {
+                held.consumed = held.consumed.saturating_add(*difference);
+            }
+        }
     }
 
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled

@@ -220,6 +220,30 @@ async fn decisions_that_wait_are_counted() {
 }
 
 #[tokio::test]
+async fn grants_that_overdraw_a_soft_limit_are_counted() {
+    for limiter in [world::memory().0, world::gated().0] {
+        let recording = Recording::start();
+        let soft = Limit::per_hour("rph", 2).soft();
+        let alone = hello(layer(&limiter, per_user(soft.clone())));
+        for _ in 0..4 {
+            assert_eq!(status(&alone, "alice").await, 200);
+        }
+        let two = per_user(soft).limit(Limit::per_hour("spare", 100));
+        let two = hello(layer(&limiter, two));
+        for _ in 0..3 {
+            assert_eq!(status(&two, "bob").await, 200);
+        }
+        let overdrafts = |limit| {
+            let labels = [("resource", "api"), ("limit", limit)];
+            recording.get("soft_overdrafts_total", &labels)
+        };
+        assert_eq!(overdrafts("rph"), Some(3.0));
+        assert_eq!(overdrafts("spare"), None);
+        assert_eq!(outcome(&recording, "granted"), Some(7.0));
+    }
+}
+
+#[tokio::test]
 async fn decisions_of_a_shadow_policy_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();

@@ -16,12 +16,14 @@
 //! | registers namespaces | the same ids; nothing of another namespace | `records` |
 //! | changes anything that the history records | the same events, newest first | `records` |
 //! | any of these calls | the same attributes, types and values in each item | `same_items` |
+//! | disables, bypasses, makes soft or cascading | the refusal, the bypass, the debt, the parent charged | `flags` |
 //! | evaluates and decodes schedules | the same answers | `schedules` |
 //! | charges, holds and settles for a month | exact sums in every period | `month` |
 //! | charges and stores limits with schedules | the numbers of now, the same items | `tariffs` |
 
 mod buckets;
 mod cascade;
+mod flags;
 mod flood;
 mod leases;
 mod mixed;

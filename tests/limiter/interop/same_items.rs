@@ -224,6 +224,8 @@ fn timeless(item: &Item, namespace: &str) -> Item {
                 assert!((3 * 86_400 - 60..=3 * 86_400).contains(&left), "{left}");
                 N("three days".into())
             }
+            // Stamps end at random times.
+            (name, N(_)) if name == "bypass" || name.ends_with("_soft") => N("END".into()),
             ("ttl", N(seconds)) => N((seconds.parse::<i64>().unwrap() - from).to_string()),
             ("timestamp" | "created_at" | "deleted_at" | "updated_at", S(time)) => {
                 assert!(time.len() == 20 && time.ends_with('Z'), "{time}");

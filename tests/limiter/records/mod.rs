@@ -5,6 +5,7 @@ mod capacity;
 mod cascade;
 mod entities;
 mod fixture;
+mod flags;
 mod history;
 mod items;
 mod listings;

@@ -51,6 +51,7 @@ mod silent_store;
 mod slow_store;
 mod speeds;
 mod speeds_in_virtual_time;
+mod stamps;
 mod throttled_store;
 mod transactions;
 mod waiting;

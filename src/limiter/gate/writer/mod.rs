@@ -24,6 +24,7 @@ use crate::{
         gate::Gate,
         pacing,
         split::{SPLIT_AFTER, grow},
+        stamps::read_flags,
         state::Seen,
         writer::{
             departure::{gather, pace, put_back_throttled, reject_overdue},
@@ -125,6 +126,11 @@ async fn write_all(gate: Arc<Gate>) {
             }
             NextStep::Survey(batch, limits) => {
                 survey(gate, batch, &limits).await;
+                continue;
+            }
+            NextStep::ReadFlags => {
+                drop(permit);
+                read_flags(gate).await;
                 continue;
             }
             NextStep::Nothing => continue,

@@ -9,6 +9,7 @@ use crate::{
         gate::{
             batch::Batch,
             gate::Gate,
+            stamps::{StampStep, refuse_all},
             state::{GateState, Seen},
             writer::{
                 outcome::{drop_pending, fail},
@@ -18,7 +19,7 @@ use crate::{
         terms::BucketDecision,
     },
     model::{
-        BucketKey, BucketState, Limit, Limits,
+        BucketKey, BucketState, Create, Limit, Limits,
         plan::{self, Others},
     },
     telemetry::{self, StoreCall},
@@ -35,6 +36,8 @@ pub(super) enum NextStep {
     Raise(Batch, Box<BucketState>),
     /// Reads the other shards, because a quota is added to this one.
     Survey(Batch, Limits),
+    /// Reads the stored configs, to renew the bucket's stamps.
+    ReadFlags,
     /// There is nothing to write.
     Nothing,
 }
@@ -70,6 +73,21 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         }
         if let Some(write) = take_anyway(gate, &mut state, now) {
             return NextStep::Write(write);
+        }
+        match state.stamp_step(now, || gate.context.write_ids.next()) {
+            None => {}
+            Some(StampStep::Read) => return NextStep::ReadFlags,
+            Some(StampStep::Write(update)) => {
+                return NextStep::Write(Write {
+                    batch: Batch::default(),
+                    pending_write: PendingWrite::Update(update),
+                });
+            }
+            Some(StampStep::Refuse(level)) => {
+                drop(state);
+                refuse_all(gate, level);
+                continue;
+            }
         }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
@@ -132,12 +150,10 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                             id,
                         )))
                     }
-                    None => PendingWrite::Create(Box::new(plan::create(
-                        &batch.changes,
-                        desired,
-                        now,
-                        id,
-                    ))),
+                    None => {
+                        let create = plan::create(&batch.changes, desired, now, id);
+                        PendingWrite::Create(Box::new(stamped(create, &mut state)))
+                    }
                 };
                 NextStep::Write(Write {
                     batch,
@@ -186,6 +202,14 @@ pub(super) async fn survey(gate: &Arc<Gate>, batch: Batch, limits: &Limits) {
             telemetry::store_call_failed(&gate.key, &error);
             fail(gate, batch, &Unavailable::Store(error), true);
         }
+    }
+}
+
+/// Returns the creation with the stamps that the configs say, if they were read for it.
+fn stamped(create: Create, state: &mut GateState) -> Create {
+    match state.take_fresh_flags() {
+        Some(fresh) => create.with_stamps(fresh.stamps()),
+        None => create,
     }
 }
 
@@ -280,6 +304,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         now,
         gate.context.write_ids.next(),
     );
+    let create = stamped(create, &mut state);
     // The contents of the new shard decide these requests.
     state.await_turn(std::mem::take(&mut batch.waiters));
     Some(Write {

@@ -20,7 +20,7 @@ use crate::{
         terms::{Amounts, BucketDecision, ConfigVersion},
     },
     model::{
-        BucketState, Level, Limit, Limits, ParentLink,
+        BucketState, Level, Limit, Limits, ParentLink, PeerFlags,
         plan::{self, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
@@ -51,7 +51,10 @@ pub(super) fn refuse(
     // changed the limits.
     let limits = batch.limits.as_deref().unwrap_or_default();
     let shows = |bucket: &&BucketState| {
-        !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits)
+        let has_ended = |stamps: &PeerFlags| stamps.has_ended(time.at);
+        !bucket.stamps.as_deref().is_some_and(has_ended)
+            && !time.is_far_before(bucket.refilled_at)
+            && !plan::differs(bucket, limits)
     };
     match bucket
         .as_ref()
@@ -277,7 +280,8 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
         .zip(&waiter.amounts)
         .filter(|(_, amount)| **amount > 0)
     {
-        let enforced = waiter.patience.is_some() && !bucket.is_soft(limit.name(), now);
+        let is_soft = limit.is_soft() || bucket.is_soft(limit.name(), now);
+        let enforced = waiter.patience.is_some() && !is_soft;
         if let Some(known) = bucket.limit(limit.name()).filter(|_| enforced) {
             let later = behind.get(limit.name()).map_or(0, |change| change.spend);
             let level = Level {

@@ -29,6 +29,8 @@ const REFILL_AMOUNT: &str = "ra";
 const REFILL_PERIOD: &str = "rp";
 const RESET_SCHEDULE: &str = "rsched";
 const SCHEDULE: &str = "sched";
+/// Present and true if the limit refuses nothing.
+const SOFT: &str = "soft";
 /// Seconds.
 const SESSION_LENGTH: &str = "rsa";
 
@@ -88,6 +90,8 @@ fn limit(item: &Item, prefix: &str, name: &str) -> Result<Result<Limit, String>,
         None => Some(limit),
         Some(timetable) => timetable.and_then(|timetable| limit.with_timetable(timetable).ok()),
     };
+    let is_soft = matches!(item.get(&attribute(SOFT)), Some(AttributeValue::Bool(true)));
+    let limit = limit.map(|limit| limit.with_softness(is_soft));
     Ok(limit.ok_or_else(|| attribute(SCHEDULE)))
 }
 
@@ -180,6 +184,9 @@ fn attributes(limit: &Limit) -> Result<Vec<(String, AttributeValue)>, StoreError
             fields.push((RESET_SCHEDULE, text(calendar.compact())));
         }
         Some(Renewal::Session(length)) => fields.push((SESSION_LENGTH, number(length / 1000))),
+    }
+    if limit.is_soft() {
+        fields.push((SOFT, AttributeValue::Bool(true)));
     }
     let name = limit.name().as_str();
     let named = fields

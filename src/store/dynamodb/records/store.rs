@@ -17,14 +17,16 @@ use super::{
     },
     audit,
     batch::{self, Item, corrupt, text_of},
-    client_version, configs, deletion, entities, look_up, moves,
+    client_version::{self, Feature},
+    configs, deletion, entities, look_up, moves,
     pages::{self, PartitionQuery},
     usage,
 };
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Operation,
-        OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
+        EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery,
+        UsageSnapshot,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
@@ -54,6 +56,16 @@ impl Records for DynamoDbStore {
             &self.namespace,
             scope,
             config,
+        ))
+    }
+
+    fn put_flag<'a>(&'a self, scope: &'a ConfigScope, flag: ConfigFlag) -> StoreFuture<'a, ()> {
+        Box::pin(configs::put_flag(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            scope,
+            flag,
         ))
     }
 
@@ -178,9 +190,10 @@ impl Records for DynamoDbStore {
     }
 
     fn allow_moves(&self) -> StoreFuture<'_, ()> {
-        Box::pin(client_version::require_for_moves(
+        Box::pin(client_version::ratchet(
             &self.control,
             &self.table,
+            Feature::Moves,
         ))
     }
 
@@ -201,9 +214,10 @@ impl Records for DynamoDbStore {
     }
 
     fn allow_top_up(&self) -> StoreFuture<'_, ()> {
-        Box::pin(client_version::require_for_top_up(
+        Box::pin(client_version::ratchet(
             &self.control,
             &self.table,
+            Feature::TopUps,
         ))
     }
 

@@ -90,11 +90,11 @@ pub use api::{
 // Used by the scripted limiter of the testkit.
 #[doc(hidden)]
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
-pub use lease::Lease;
+pub use lease::{Lease, LeasePart, LeasePartMut};
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use runtime::Breaker;
 pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
-pub(crate) use lease::More;
+pub(crate) use lease::{More, PartIndex};
 pub(crate) use terms::{FallbackOptions, LeftOfOne, Shadow, Started, WaitOptions};

@@ -5,6 +5,7 @@
 //! | who sends the request, and what does it use | `subject` |
 //! | is it exempt | `exempt` |
 //! | which limits apply | `limits` |
+//! | which resources are charged in addition | `resource_charge` |
 //! | what is it charged first | `cost` |
 //! | how is it decided | `decision` |
 //! | what did it really use | `settlement` |
@@ -16,6 +17,7 @@ mod cost;
 mod decision;
 mod exempt;
 mod limits;
+mod resource_charge;
 mod rules;
 mod settlement;
 mod subject;
@@ -37,11 +39,13 @@ use crate::model::{Limit, Limits};
 
 pub use builder::PolicyBuilder;
 pub use decision::OnUnavailable;
+pub use resource_charge::ResourceCharge;
 pub use subject::OnMissingKey;
 
 pub(super) use answers::AnswerRules;
 pub(super) use cost::{CostRules, LEAST};
 pub(super) use decision::DecisionRules;
+pub(super) use resource_charge::ChargeRules;
 pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;
@@ -92,6 +96,7 @@ impl Policy {
             },
             SettlementRules::default(),
             AnswerRules::new(&limits),
+            Box::default(),
         );
         Self {
             rules: Arc::new(rules),

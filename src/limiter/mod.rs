@@ -38,6 +38,12 @@
 //! [concepts](crate::guide::concepts) and on [what a request
 //! costs](crate::guide::performance_modes) say more about the rest of this page.
 //!
+//! # Several resources
+//!
+//! [`Acquire::also`] charges further resources of the entity in the same acquire, all or none: a
+//! model, and a budget over all models. [`Lease::part`] and [`Lease::part_mut`] reach what was
+//! charged for each of them.
+//!
 //! # Waiting, local decisions, shadow mode
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first

@@ -14,7 +14,7 @@ use tollgate::{
     error::Invalid,
     layer::{
         BoundLimiter, InvalidPolicy, Learn, LeaseHandle, Outcome, PolicyBuilder, RateLimitStatus,
-        ReportLimits, ResourceCharge, Settle, ShadowVerdict, keys,
+        ReportLimits, ResourceCharge, Settle, ShadowVerdict, Usage, keys,
     },
     limiter::Acquire,
 };
@@ -446,6 +446,44 @@ fn a_policy_checks_the_resources_that_it_charges() {
         build(expensive),
         InvalidPolicy::CostExceedsCapacity { cost: 41, .. }
     ));
+}
+
+/// Each resource reads what it needs of the same stream, also if the client goes in the middle.
+#[tokio::test]
+async fn the_usage_in_a_stream_settles_each_resource() {
+    const EVENTS: &str = concat!(
+        "data: {\"text\":\"Hi\"}\n\n",
+        "data: {\"usage\":{\"total_tokens\":27},\"price\":7}\n\n",
+    );
+    let policy = model().settle("tpm", Settle::usage(Usage::total())).also(
+        budget()
+            .settle("cents", Settle::events(|events| events * 5))
+            .settle("cents", Settle::usage(Usage::pointer("/price"))),
+    );
+    for (reads_all, left_then) in [(true, (73, 33)), (false, (90, 35))] {
+        let (limiter, _) = memory();
+        let app = Router::new()
+            .fallback(async || {
+                let (feed, body) = fed();
+                let (first, second) = EVENTS.split_at(EVENTS.find("\n\n").unwrap() + 2);
+                for piece in [first, second] {
+                    feed.send(data(piece)).unwrap();
+                }
+                let mut response = Response::new(Body::new(body));
+                let kind = "text/event-stream".parse().unwrap();
+                response.headers_mut().insert("content-type", kind);
+                response
+            })
+            .layer(layer(&limiter, policy.clone()));
+        let mut body = ask(&app, to("small")).await.into_body();
+        if reads_all {
+            body.collect().await.unwrap();
+        } else {
+            body.frame().await.unwrap().unwrap();
+            drop(body);
+        }
+        assert_eq!(left(&limiter, "small").await, left_then);
+    }
 }
 
 #[tokio::test]

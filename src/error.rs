@@ -348,6 +348,19 @@ pub enum Invalid {
     /// A cost or an adjustment names a limit that was not acquired.
     #[error("unknown limit {0}")]
     UnknownLimit(String),
+    /// A resource was named that the request does not charge.
+    #[error("unknown resource {0}")]
+    UnknownResource(String),
+    /// A request names the same resource twice.
+    #[error("the resource {0} is charged twice")]
+    ResourceRepeated(Resource),
+    /// A request charges more resources than an acquire can charge:
+    /// [`Acquire::MAX_RESOURCES`](crate::limiter::Acquire::MAX_RESOURCES).
+    #[error("an acquire can charge at most {most} resources")]
+    TooManyResources {
+        /// The number of resources that an acquire can charge.
+        most: usize,
+    },
     /// The request has acquired its lease before. More tokens can be asked of that lease.
     #[error("the request already holds a lease")]
     LeaseHeld,

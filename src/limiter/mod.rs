@@ -38,6 +38,12 @@
 //! [concepts](crate::guide::concepts) and on [what a request
 //! costs](crate::guide::performance_modes) say more about the rest of this page.
 //!
+//! # Several resources
+//!
+//! [`Acquire::also`] charges further resources of the entity in the same acquire, all or none: a
+//! model, and a budget over all models. [`Lease::part`] and [`Lease::part_mut`] reach what was
+//! charged for each of them.
+//!
 //! # Waiting, local decisions, shadow mode
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first
@@ -93,11 +99,11 @@ pub use api::{
 // Used by the scripted limiter of the testkit.
 #[doc(hidden)]
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
-pub use lease::Lease;
+pub use lease::{Lease, LeasePart, LeasePartMut};
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use runtime::Breaker;
 pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
-pub(crate) use lease::More;
+pub(crate) use lease::{More, PartIndex};
 pub(crate) use terms::{FallbackOptions, LeftOfOne, Shadow, Started, WaitOptions};

@@ -24,6 +24,10 @@ pub enum Owner {
 pub struct LimitStatus {
     /// The owner of the limit's bucket.
     pub owner: Owner,
+    /// The resource of the limit's bucket if the request has [added](crate::limiter::Acquire::also)
+    /// it; `None` for the request's own resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Resource>,
     /// The limit.
     pub limit: Limit,
     /// The whole tokens that are available now. Negative if there is a debt.
@@ -85,7 +89,7 @@ impl LimitStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Availability {
-    /// Every limit of the bucket.
+    /// Every limit of all buckets that were asked about.
     pub limits: Vec<LimitStatus>,
     /// `true` if acquires of the entity are granted and only counted now. Its parent may refuse
     /// nevertheless.
@@ -94,7 +98,7 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Returns the status of the limit `name`.
+    /// Returns the status of the limit `name`: that of the request's own resource, if it has one.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
         self.limits
             .iter()
@@ -122,8 +126,8 @@ pub struct Denied {
     pub entity: EntityId,
     /// The resource that was requested.
     pub resource: Resource,
-    /// Every limit of the bucket, passed and violated. For a degraded decision, the local limits of
-    /// this process.
+    /// Every limit of all buckets of the request, passed and violated. For a degraded decision, the
+    /// local limits of this process.
     pub limits: Vec<LimitStatus>,
     /// `true` if the store gave no decision and this process decided by its share of the limits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -189,11 +193,11 @@ impl fmt::Display for Short<'_> {
             } else {
                 ""
             };
-            write!(
-                f,
-                "{comma}{owner}{} has {available} of the {requested} requested",
-                limit.name()
-            )?;
+            write!(f, "{comma}{owner}{}", limit.name())?;
+            if let Some(resource) = &status.resource {
+                write!(f, " of {resource}")?;
+            }
+            write!(f, " has {available} of the {requested} requested")?;
         }
         match latest(self.0) {
             Some(wait) => write!(f, " (retry after {:.3} s)", wait.as_secs_f64()),

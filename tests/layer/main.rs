@@ -23,6 +23,7 @@ mod routes;
 mod servers;
 mod settle;
 mod setup_codes;
+mod several_resources;
 mod shadow;
 mod shortcuts;
 mod sockets;

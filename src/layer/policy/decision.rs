@@ -100,7 +100,13 @@ pub(super) struct DecisionDraft {
 }
 
 impl DecisionDraft {
-    pub(super) fn check(self, limits: &PolicyLimits) -> Result<DecisionRules, InvalidPolicy> {
+    /// Checks the settings. `also` are the limits of the resources that the policy charges in
+    /// addition.
+    pub(super) fn check(
+        self,
+        limits: &PolicyLimits,
+        also: &[&PolicyLimits],
+    ) -> Result<DecisionRules, InvalidPolicy> {
         let local = match self.on_unavailable {
             OnUnavailable::Local { share } if !share.is_valid() => {
                 return Err(InvalidPolicy::Share);
@@ -108,7 +114,7 @@ impl DecisionDraft {
             OnUnavailable::Local { share } => Some(share),
             _ => None,
         };
-        let shadow = shadow(self.shadow, self.shadow_limits, limits)?;
+        let shadow = shadow(self.shadow, self.shadow_limits, limits, also)?;
         let waiters = self.max_waiters.unwrap_or(WaitOptions::WAITERS);
         // A policy in shadow mode delays no request.
         let wait = self
@@ -134,17 +140,28 @@ impl DecisionDraft {
     }
 }
 
-fn shadow(all: bool, names: Vec<String>, limits: &PolicyLimits) -> Result<Shadow, InvalidPolicy> {
+fn shadow(
+    all: bool,
+    names: Vec<String>,
+    limits: &PolicyLimits,
+    also: &[&PolicyLimits],
+) -> Result<Shadow, InvalidPolicy> {
     let names = names
         .into_iter()
-        .map(|name| limits.known(name))
+        .map(|name| limits.known_among(also, name))
         .collect::<Result<Vec<_>, _>>()?;
-    let covered =
-        |limits: &crate::model::Limits| limits.iter().all(|limit| names.contains(limit.name()));
-    Ok(match limits {
-        _ if all => Shadow::All,
-        _ if names.is_empty() => Shadow::None,
-        PolicyLimits::Exactly(limits) if covered(limits) => Shadow::All,
-        _ => Shadow::Limits(names),
+    let is_covered = |limits: &PolicyLimits| {
+        limits
+            .exactly()
+            .is_some_and(|limits| limits.iter().all(|limit| names.contains(limit.name())))
+    };
+    Ok(if all {
+        Shadow::All
+    } else if names.is_empty() {
+        Shadow::None
+    } else if is_covered(limits) && also.iter().all(|limits| is_covered(limits)) {
+        Shadow::All
+    } else {
+        Shadow::Limits(names)
     })
 }

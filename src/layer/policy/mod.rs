@@ -5,6 +5,7 @@
 //! | who sends the request, and what does it use | `subject` |
 //! | is it exempt | `exempt` |
 //! | which limits apply | `limits` |
+//! | which resources are charged in addition | `resource_charge` |
 //! | what is it charged first | `cost` |
 //! | how is it decided | `decision` |
 //! | what did it really use | `settlement` |
@@ -17,6 +18,7 @@ mod cost;
 mod decision;
 mod exempt;
 mod limits;
+mod resource_charge;
 mod rules;
 mod settlement;
 mod subject;
@@ -39,12 +41,14 @@ use crate::model::{Limit, Limits};
 
 pub use builder::PolicyBuilder;
 pub use decision::OnUnavailable;
+pub use resource_charge::ResourceCharge;
 pub use subject::OnMissingKey;
 pub use warnings::LimitWarning;
 
 pub(super) use answers::AnswerRules;
 pub(super) use cost::{CostRules, LEAST};
 pub(super) use decision::DecisionRules;
+pub(super) use resource_charge::ChargeRules;
 pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;
@@ -96,7 +100,7 @@ impl Policy {
             },
             SettlementRules::default(),
             AnswerRules::new(&limits),
-            None,
+            Box::default(),
         );
         Self {
             rules: Arc::new(rules),

@@ -87,13 +87,14 @@ impl WarningRules {
     #[cold]
     pub(crate) fn see(&self, lease: &Lease) {
         let now = lease.now();
-        for status in lease.each_status() {
+        for status in lease.each_status_of_all() {
             let entity = match status.owner {
                 Owner::Parent => lease.parent(),
                 _ => Some(lease.entity()),
             };
+            let resource = status.resource.as_ref().unwrap_or(lease.resource());
             if let Some(entity) = entity {
-                self.see_one(entity, lease.resource(), &status, now);
+                self.see_one(entity, resource, &status, now);
             }
         }
     }
@@ -103,7 +104,8 @@ impl WarningRules {
     pub(crate) fn see_denied(&self, denied: &Denied, now: i64) {
         let own = |status: &&LimitStatus| status.owner == Owner::Entity;
         for status in denied.limits.iter().filter(own) {
-            self.see_one(&denied.entity, &denied.resource, status, now);
+            let resource = status.resource.as_ref().unwrap_or(&denied.resource);
+            self.see_one(&denied.entity, resource, status, now);
         }
     }
 

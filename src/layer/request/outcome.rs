@@ -48,7 +48,9 @@ impl Policy {
         error: Error,
     ) -> Decision {
         if let Error::ExceedsCapacity(error) = &error {
-            self.rules.cost.unlearn(error);
+            for (_, cost) in self.rules.costs() {
+                cost.unlearn(error);
+            }
         }
         match self.passes(limiter, &error) {
             Some(status) => Decision::Pass(LeaseSlot::uncharged(status, self.clone())),

@@ -23,12 +23,21 @@ pub(crate) struct Grant {
     settled: bool,
 }
 
-/// The grants of a request: that of the entity's bucket, and that of its parent's if the parent is
-/// charged too.
+/// The grants of one resource: that of the entity's bucket, and those of its parents' buckets that
+/// are charged too.
 #[derive(Debug)]
 pub(crate) struct Grants {
     pub(crate) own: Grant,
-    pub(crate) parent: Option<Box<Grant>>,
+    pub(crate) parents: Vec<Grant>,
+}
+
+/// The grants of all resources of a request.
+#[derive(Debug)]
+pub(crate) struct GrantedResources {
+    /// The grants of the request's own resource.
+    pub(crate) own: Grants,
+    /// The grants of the resources that the request has added, in their order.
+    pub(crate) also: Vec<Grants>,
 }
 
 impl Charged {
@@ -246,30 +255,118 @@ impl Drop for Grant {
 impl Grants {
     #[inline]
     pub(crate) fn one(own: Grant) -> Self {
-        Self { own, parent: None }
-    }
-
-    /// Collects the grants, of which the entity's is the first.
-    pub(crate) fn new(mut grants: impl Iterator<Item = Grant>) -> Option<Self> {
-        Some(Self {
-            own: grants.next()?,
-            parent: grants.next().map(Box::new),
-        })
+        Self {
+            own,
+            parents: Vec::new(),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Grant> {
-        std::iter::once(&self.own).chain(self.parent.as_deref())
+        std::iter::once(&self.own).chain(&self.parents)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Grant> {
-        std::iter::once(&mut self.own).chain(self.parent.as_deref_mut())
+        std::iter::once(&mut self.own).chain(&mut self.parents)
     }
 
-    /// Adds further grants of the same request.
+    /// Returns the use of the limit `name`, in millitokens.
+    pub(crate) fn used(&self, name: &str) -> Option<i64> {
+        self.iter()
+            .find_map(|grant| Some(grant.shares()[grant.index(name)?].used))
+    }
+
+    /// Changes the use of the limit `name` in every bucket that has it. Returns `false` if none has
+    /// it.
+    pub(crate) fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> bool {
+        let mut found = false;
+        for grant in self.iter_mut() {
+            if let Some(index) = grant.index(name) {
+                let share = &mut grant.shares_mut()[index];
+                share.used = change(share.used);
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Returns the use of the limit `name` beyond its charge, in millitokens: the largest such debt
+    /// among the buckets.
+    pub(crate) fn overdraft(&self, name: &str) -> u64 {
+        self.iter()
+            .filter_map(|grant| Some(grant.shares()[grant.index(name)?].overdraft()))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Returns the capacity of the limit `name` in tokens: the smallest one among the buckets.
+    pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
+        self.iter()
+            .filter_map(|grant| Some(grant.limits()[grant.index(name)?].capacity()))
+            .min()
+    }
+
+    /// Returns the position of the limit `name` among all limits. The entity's own limits come
+    /// first.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let mut before = 0;
+        for grant in self.iter() {
+            match grant.index(name) {
+                Some(index) => return Some(before + index),
+                None => before += grant.limits().len(),
+            }
+        }
+        None
+    }
+
+    /// Returns the statuses of the limits after the grant, as those of a resource that the request
+    /// has added.
+    pub(crate) fn statuses_of_added(&self) -> impl Iterator<Item = LimitStatus> {
+        let resource = self.own.key().resource;
+        let added = move |status| LimitStatus {
+            resource: Some(resource.clone()),
+            ..status
+        };
+        self.iter().flat_map(Grant::statuses_now).map(added)
+    }
+
+    /// Settles the real use of all buckets, and ends the grants.
+    pub(crate) fn settle(&mut self) -> Settlement {
+        let own = self.own.settle();
+        self.parents
+            .iter_mut()
+            .fold(own, |all, parent| all.and(parent.settle()))
+    }
+
+    /// Adds further grants of the same buckets.
     pub(crate) fn absorb(&mut self, more: Self) {
         self.own.absorb(more.own);
-        if let (Some(parent), Some(more)) = (&mut self.parent, more.parent) {
-            parent.absorb(*more);
+        for (parent, more) in self.parents.iter_mut().zip(more.parents) {
+            parent.absorb(more);
         }
+    }
+}
+
+impl GrantedResources {
+    #[inline]
+    pub(crate) fn one(own: Grants) -> Self {
+        Self {
+            own,
+            also: Vec::new(),
+        }
+    }
+
+    /// Collects grants, of which the first one is that of the request's own bucket. A grant of the
+    /// entity's bucket is followed by those of its parents for the same resource.
+    pub(crate) fn new(mut grants: impl Iterator<Item = Grant>) -> Option<Self> {
+        let mut all = Self::one(Grants::one(grants.next()?));
+        for grant in grants {
+            if grant.owner == Owner::Entity {
+                all.also.push(Grants::one(grant));
+            } else {
+                let resource = all.also.last_mut().unwrap_or(&mut all.own);
+                resource.parents.push(grant);
+            }
+        }
+        Some(all)
     }
 }

@@ -1,8 +1,9 @@
-//! One transaction for several items: for a cost that only several shards together hold, and for a
-//! child's bucket with its parent's.
+//! One transaction for several items: for a cost that only several shards together hold, and for
+//! all buckets of a request, which are those of its resources and of the entity's parents.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
+use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::writer::retry::{MOST_TRANSACTION_TRIES, pause_of_transaction};
@@ -23,25 +24,21 @@ use crate::{
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(crate) type TransactionPart = (Arc<Gate>, ShardedRequest);
 
-/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason
-/// why the store may not be asked.
-pub(crate) fn start(
-    child: TransactionPart,
-    parent: TransactionPart,
-) -> Result<[oneshot::Receiver<GateDecision>; 2], Unavailable> {
-    let first = child.0.clone();
+/// The decisions that are still to come, one for each part of a transaction.
+pub(crate) type PendingParts = SmallVec<[oneshot::Receiver<GateDecision>; 2]>;
+
+/// Asks for all charges in one transaction. Returns a receiver for each decision, or the reason why
+/// the store may not be asked.
+pub(crate) fn start(parts: Vec<TransactionPart>) -> Result<PendingParts, Unavailable> {
+    let Some((first, request)) = parts.first() else {
+        return Ok(PendingParts::new());
+    };
+    let (first, until) = (first.clone(), request.until);
     first.admits()?;
-    for (
-        first,
-        ShardedRequest {
-            limits, amounts, ..
-        },
-    ) in [&child, &parent]
-    {
-        first.note_asked(limits, amounts);
+    for (gate, request) in &parts {
+        gate.note_asked(&request.limits, &request.amounts);
     }
-    let until = child.1.until;
-    Ok(spawn_charge(&first, until, [child, parent]))
+    Ok(spawn_charge(&first, until, parts))
 }
 
 /// Charges all of `parts` in one transaction, or none of them, for a request that waits until
@@ -49,17 +46,13 @@ pub(crate) fn start(
 ///
 /// The transaction runs in a task of its own, so that dropping the caller does not cancel it. A
 /// grant that nobody takes gives itself back, or is kept.
-pub(super) fn spawn_charge<const N: usize>(
+pub(super) fn spawn_charge(
     first: &Gate,
     until: Instant,
-    parts: [TransactionPart; N],
-) -> [oneshot::Receiver<GateDecision>; N] {
-    let mut replies = Vec::with_capacity(N);
-    let answers = std::array::from_fn(|_| {
-        let (reply, answer) = oneshot::channel();
-        replies.push(reply);
-        answer
-    });
+    parts: Vec<TransactionPart>,
+) -> PendingParts {
+    let (mut replies, answers): (Vec<_>, PendingParts) =
+        parts.iter().map(|_| oneshot::channel()).unzip();
     first.spawn(async move {
         let decisions = charge(&parts, &mut replies).await;
         for (reply, decision) in replies.into_iter().zip(decisions) {

@@ -1,12 +1,12 @@
 //! The charges of a request or of a lease that asks for more: the amounts for each bucket.
 
 use crate::{
-    error::ExceedsCapacity,
+    error::{Error, ExceedsCapacity, Unavailable},
     limiter::{
         bucket::{Bucket, Grant},
         terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags},
     },
-    model::{KeyParts, Owner, to_milli},
+    model::{KeyParts, LimitStatus, Owner, Resource, to_milli},
 };
 
 /// A charge of one bucket.
@@ -77,15 +77,75 @@ impl Charge {
     }
 }
 
-/// The charges of a request.
+/// The charges of a request: all of them are granted, or none.
 #[derive(Debug)]
 pub(crate) struct Charges {
+    /// The charge of the request's own bucket.
     pub(crate) own: Charge,
-    pub(crate) parent: Option<Box<Charge>>,
+    /// The charges of the other buckets: those of the parents for the same resource, then for each
+    /// further resource that of the entity's bucket, followed by those of the parents.
+    pub(crate) others: Vec<Charge>,
 }
 
 impl Charges {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
-        std::iter::once(&self.own).chain(self.parent.as_deref())
+        std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// Combines the charges of all resources of a request, its own one first. Returns an error if
+    /// there is one: that of a disabled resource, if there is one, or else the first one.
+    pub(crate) fn combined(
+        resources: impl IntoIterator<Item = Result<Self, Error>>,
+    ) -> Result<Self, Error> {
+        let (mut all, mut first): (Option<Self>, _) = (None, None);
+        for charges in resources {
+            match (charges, &mut all) {
+                (Ok(charges), None) => all = Some(charges),
+                (Ok(charges), Some(all)) => {
+                    all.others.push(charges.own);
+                    all.others.extend(charges.others);
+                }
+                (Err(error @ Error::Disabled(_)), _) => return Err(error),
+                (Err(error), _) => drop(first.get_or_insert(error)),
+            }
+        }
+        match (first, all) {
+            (Some(error), _) => Err(error),
+            (None, Some(all)) => Ok(all),
+            // Cannot happen: every request has a resource.
+            (None, None) => Err(Unavailable::Internal("a request without a resource").into()),
+        }
+    }
+
+    /// Returns an owner and a resource for the statuses of a charge of this request.
+    pub(crate) fn labels(&self, charge: &Charge) -> StatusLabels {
+        StatusLabels::new(charge, &self.own)
+    }
+}
+
+/// The labels of a charge in the statuses of a request.
+#[derive(Debug)]
+pub(crate) struct StatusLabels {
+    owner: Owner,
+    /// `None` for the request's own resource.
+    resource: Option<Resource>,
+}
+
+impl StatusLabels {
+    /// Returns the labels of `charge`. `own` is the charge of the request's own bucket.
+    pub(crate) fn new(charge: &Charge, own: &Charge) -> Self {
+        let resource = charge.bucket.key().resource;
+        Self {
+            owner: charge.owner,
+            resource: (resource != own.bucket.key().resource).then(|| resource.clone()),
+        }
+    }
+
+    pub(crate) fn on(&self, status: LimitStatus) -> LimitStatus {
+        LimitStatus {
+            owner: self.owner,
+            resource: self.resource.clone(),
+            ..status
+        }
     }
 }

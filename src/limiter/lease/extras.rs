@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     limiter::terms::{FallbackOptions, Shadow},
-    model::{LimitName, LimitStatus},
+    model::{LimitName, LimitStatus, Resource},
 };
 
 /// The data that most leases do not have.
@@ -34,9 +34,12 @@ impl LeaseExtras {
             .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All))
     }
 
-    /// Returns `true` if the use of the limit is not charged.
-    pub(super) fn leaves_alone(&self, name: &str) -> bool {
-        (self.outside && self.covers(name))
-            || self.short.iter().any(|status| *status.limit.name() == name)
+    /// Returns `true` if the use of the limit is not charged. `resource` is `None` for the
+    /// request's own resource.
+    pub(super) fn leaves_alone(&self, resource: Option<&Resource>, name: &str) -> bool {
+        let is_it = |status: &LimitStatus| {
+            status.resource.as_ref() == resource && *status.limit.name() == name
+        };
+        (self.outside && self.covers(name)) || self.short.iter().any(is_it)
     }
 }

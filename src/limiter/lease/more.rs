@@ -9,10 +9,11 @@ use crate::{
             charge::{Charge, Charges},
             charging::charge,
             extras::LeaseExtras,
+            part::PartIndex,
         },
         terms::Started,
     },
-    model::{LimitName, LimitStatus, Owner},
+    model::{LimitName, LimitStatus, Owner, Resource},
     telemetry,
 };
 
@@ -20,6 +21,8 @@ use crate::{
 /// back.
 #[derive(Debug)]
 pub(crate) struct More {
+    /// The part of the lease for which the tokens are.
+    part: PartIndex,
     /// `None` if the limit only observes and was not charged.
     granted: Option<Grants>,
     /// The observing limit, if it was short.
@@ -27,24 +30,26 @@ pub(crate) struct More {
 }
 
 impl Lease {
-    /// Asks the buckets for more. The future does not borrow the lease.
+    /// Asks the buckets of a part for more. The future does not borrow the lease.
     pub(crate) fn ask(
         &self,
+        part: PartIndex,
         name: &str,
         tokens: u64,
     ) -> Result<impl Future<Output = Result<More, Error>> + Send + use<>, Error> {
-        if self.position(name).is_none() {
+        if self.part_at(part).position(name).is_none() {
             return Err(Invalid::UnknownLimit(name.into()).into());
         }
         let extras = self.extras();
         let observes = extras.is_some_and(|extras| extras.covers(name));
         let passes_all = extras.is_some_and(LeaseExtras::covers_all);
         let mut short = Vec::new();
-        let started = if extras.is_some_and(|extras| extras.leaves_alone(name)) {
+        let resource = (part > 0).then(|| self.part_at(part).resource());
+        let started = if extras.is_some_and(|extras| extras.leaves_alone(resource, name)) {
             None
         } else {
             Some(
-                self.charges(name, tokens)
+                self.charges(part, name, tokens)
                     .map(|charges| charge(charges, self.deadline())),
             )
         };
@@ -56,7 +61,9 @@ impl Lease {
                     ..status
                 };
                 short.extend(
-                    self.each_status()
+                    self.part_at(part)
+                        .statuses()
+                        .into_iter()
                         .filter(|status| *status.limit.name() == name)
                         .map(asked),
                 );
@@ -65,10 +72,12 @@ impl Lease {
             started => started.transpose()?,
         };
         let name = LimitName::new(name)?;
+        let resource = resource.cloned();
         Ok(async move {
             let more = match started {
                 None => {
                     return Ok(More {
+                        part,
                         granted: None,
                         short,
                     });
@@ -77,9 +86,10 @@ impl Lease {
                 Some(Started::Later(charging)) => charging.await,
             };
             telemetry::topped_up(more.as_ref().err());
-            match more {
+            match more.map_err(|error| labelled(error, resource)) {
                 Ok(granted) => Ok(More {
-                    granted: Some(granted),
+                    part,
+                    granted: Some(granted.own),
                     short: Vec::new(),
                 }),
                 Err(Error::Denied(denied)) if observes => {
@@ -88,11 +98,13 @@ impl Lease {
                         .into_iter()
                         .filter(|status| *status.limit.name() == name);
                     Ok(More {
+                        part,
                         granted: None,
                         short: short.filter(LimitStatus::exceeded).collect(),
                     })
                 }
                 Err(Error::Unavailable(_)) if passes_all => Ok(More {
+                    part,
                     granted: None,
                     short,
                 }),
@@ -101,36 +113,47 @@ impl Lease {
         })
     }
 
-    fn charges(&self, name: &str, tokens: u64) -> Result<Charges, Error> {
-        match &self.form {
+    fn charges(&self, part: PartIndex, name: &str, tokens: u64) -> Result<Charges, Error> {
+        let grants = match &self.form {
             LeaseForm::Inline(inline) => {
                 let bucket = inline.bucket().ok_or(Invalid::LeaseClosed)?;
                 let own = Charge::more(&bucket, Owner::Entity, false, name, tokens)?;
-                Ok(Charges { own, parent: None })
+                let others = Vec::new();
+                return Ok(Charges { own, others });
             }
-            LeaseForm::Boxed(boxed) => {
-                let parent = boxed.grants.parent.as_deref();
-                Ok(Charges {
-                    own: Charge::more_of(&boxed.grants.own, name, tokens)?,
-                    parent: parent
-                        .map(|parent| Charge::more_of(parent, name, tokens))
-                        .transpose()?
-                        .map(Box::new),
-                })
-            }
-        }
+            LeaseForm::Boxed(boxed) => self.also_at(part).unwrap_or(&boxed.grants),
+        };
+        let parents = grants.parents.iter();
+        Ok(Charges {
+            own: Charge::more_of(&grants.own, name, tokens)?,
+            others: parents
+                .map(|parent| Charge::more_of(parent, name, tokens))
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     /// Adds the tokens that were granted in addition.
     pub(crate) fn absorb(&mut self, more: More) {
-        if let Some(granted) = more.granted
-            && let Some(boxed) = self.boxed_mut()
-        {
-            boxed.grants.absorb(granted);
+        if let Some(granted) = more.granted {
+            if let Some(also) = self.also_at_mut(more.part) {
+                also.absorb(granted);
+            } else if let Some(boxed) = self.boxed_mut() {
+                boxed.grants.absorb(granted);
+            }
         }
         if !more.short.is_empty() {
             telemetry::shadow_denial(self.resource(), &more.short);
             self.observe(more.short, false);
         }
     }
+}
+
+/// Returns the error with the resource of its statuses, as a denial of the whole request has them.
+fn labelled(mut error: Error, resource: Option<Resource>) -> Error {
+    if let Error::Denied(denied) = &mut error {
+        for status in &mut denied.limits {
+            status.resource.clone_from(&resource);
+        }
+    }
+    error
 }

@@ -69,7 +69,7 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
 
 fn begin(charges: Charges, deadline: Deadline) -> StartedAttempt {
     charge(charges, deadline)
-        .map(|grants| Ok(Lease::new(grants?, deadline)))
+        .map(|granted| Ok(Lease::new(granted?, deadline)))
         .map_later(|charging| Attempt::Charging(charging, deadline))
 }
 
@@ -81,8 +81,8 @@ impl Future for Attempt {
         match &mut *self {
             Self::Boxed(future) => future.as_mut().poll(cx),
             Self::Charging(charging, deadline) => {
-                let grants = Pin::new(charging).poll(cx);
-                grants.map(|grants| Ok(Lease::new(grants?, *deadline)))
+                let granted = Pin::new(charging).poll(cx);
+                granted.map(|granted| Ok(Lease::new(granted?, *deadline)))
             }
         }
     }
@@ -162,7 +162,7 @@ async fn without_shadow(
     };
     let mut rest = request.clone();
     for status in limits.iter().filter(|status| covers(status)) {
-        rest.leave_alone(status.limit.name().clone());
+        rest.leave_alone(status);
     }
     rest.set_deadline(begun.left(request.deadline()).into());
     let lease = match locally_if_down(&rest, fallback, ask(rest.clone())).await {

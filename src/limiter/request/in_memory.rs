@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::{
     error::Error,
     limiter::{
-        bucket::{Bucket, Charged, Grant, Grants, LimitsRef, MemoryCharge, MemoryPlace},
+        bucket::{
+            Bucket, Charged, Grant, GrantedResources, Grants, LimitsRef, MemoryCharge, MemoryPlace,
+        },
         engine::{Backend, Engine},
         lease::{InlineBucket, InlineLease, Lease},
         request::{LimitsSource, Request, Target, resolve::asked},
@@ -23,7 +25,10 @@ impl Request {
     /// [`grant`](Self::grant) makes the lease.
     #[inline]
     pub(crate) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
-        if self.options.fallback.is_some() || !self.options.cost.is_empty() {
+        if self.options.fallback.is_some()
+            || !self.options.cost.is_empty()
+            || self.options.also.is_some()
+        {
             return None;
         }
         match (&self.target, &self.options.limits) {
@@ -62,7 +67,7 @@ impl Request {
     /// Decides like [`decide`](Self::decide), for any limits and costs. This decision allocates no
     /// future, and never waits.
     pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
-        if self.options.fallback.is_some() {
+        if self.options.fallback.is_some() || self.options.also.is_some() {
             return None;
         }
         let (entry, home, limits) = match (&self.target, &self.options.limits) {
@@ -115,7 +120,8 @@ impl Request {
             bypassed: false,
         });
         let grant = Grant::new(bucket, charged, Owner::Entity, false);
-        Some(Lease::new(Grants::one(grant), deadline))
+        let granted = GrantedResources::one(Grants::one(grant));
+        Some(Lease::new(granted, deadline))
     }
 }
 

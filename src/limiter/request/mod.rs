@@ -3,6 +3,7 @@
 //! [`target`] finds the bucket, [`resolve`] the limits and the parent. [`in_memory`] decides
 //! requests for which nothing has to be looked up.
 
+mod also;
 mod attempt;
 mod future;
 mod in_memory;
@@ -45,6 +46,23 @@ pub(super) struct RequestOptions {
     fallback: Option<Arc<FallbackOptions>>,
     /// The time in ms for which the request waits until the debt that it leaves is refilled.
     patience: Option<i64>,
+    /// The resources that are charged in addition. `None` for nearly all requests.
+    also: Option<Box<AlsoCharges>>,
+}
+
+/// The most resources that one acquire can charge, the request's own one included.
+pub(crate) const MAX_RESOURCES: usize = 16;
+
+/// The resources that a request charges in addition to its own one.
+#[derive(Clone, Debug, Default)]
+struct AlsoCharges(Vec<AlsoCharge>);
+
+/// A resource that a request charges in addition to its own one.
+#[derive(Clone, Debug)]
+struct AlsoCharge {
+    target: Target,
+    limits: LimitsSource,
+    cost: Cost,
 }
 
 /// The source of the limits.
@@ -68,6 +86,7 @@ impl Request {
                 deadline,
                 fallback: None,
                 patience: None,
+                also: None,
             },
         }
     }
@@ -102,7 +121,7 @@ impl Request {
         }
     }
 
-    /// In memory both buckets are always charged at once.
+    /// In memory all buckets are always charged at once.
     pub(super) fn set_in_one_transaction(&mut self) {
         if let Target::Gated(gated) = &mut self.target {
             gated.in_one_transaction = true;
@@ -217,8 +236,14 @@ impl Request {
     }
 
     /// Sets the cost of a limit to zero.
-    pub(super) fn leave_alone(&mut self, name: LimitName) {
-        self.options.cost.set(name, 0);
+    pub(super) fn leave_alone(&mut self, status: &LimitStatus) {
+        let cost = match &status.resource {
+            None => Some(&mut self.options.cost),
+            Some(resource) => self.also_cost_mut(resource),
+        };
+        if let Some(cost) = cost {
+            cost.set(status.limit.name().clone(), 0);
+        }
     }
 
     /// Returns the statuses of the limits for the request, as far as they are known without asking
@@ -226,11 +251,13 @@ impl Request {
     pub(super) async fn glance(self) -> Result<Vec<LimitStatus>, Error> {
         let charges = self.look_up(false).await?;
         let statuses = charges.iter().flat_map(|charge| {
-            let owned = move |status| LimitStatus {
-                owner: charge.owner,
-                ..status
-            };
-            charge.bucket.glance(&charge.amounts).into_iter().map(owned)
+            let labels = charges.labels(charge);
+            let labelled = move |status| labels.on(status);
+            charge
+                .bucket
+                .glance(&charge.amounts)
+                .into_iter()
+                .map(labelled)
         });
         Ok(statuses.collect())
     }

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid},
     limiter::{
         bucket::{Bucket, LimitsRef, MemoryBucket},
         lease::charge::{Charge, Charges},
-        request::{LimitsSource, Request, RequestOptions, Target},
+        request::{LimitsSource, Request, RequestOptions, Target, also::Requests},
         resolver::{NOTHING, Resolution, Resolving, nothing},
         terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags, Patience, Started},
     },
@@ -23,6 +25,9 @@ impl Request {
     /// request, for which something must be looked up.
     #[inline]
     pub(super) fn plan(self) -> Result<Started<Charges, Self>, Error> {
+        if self.options.also.is_some() {
+            return self.plan_several();
+        }
         if self.nothing_stored() {
             self.charges(&NOTHING, None, true).map(Started::Now)
         } else {
@@ -48,13 +53,29 @@ impl Request {
     /// Looks up everything that the charges depend on, and returns them. With `check`, refuses a
     /// cost that can never be granted.
     pub(crate) async fn look_up(self, check: bool) -> Result<Charges, Error> {
-        let request = self.unpinned();
-        let own = request.look(request.target.key().entity).found().await?;
-        let parent = match request.parent_of(&own) {
-            None => None,
-            Some(parent) => Some((parent.clone(), request.look(parent).found().await?)),
-        };
-        request.charges(&own, parent, check)
+        let requests: Requests = self.split().into_iter().map(Self::unpinned).collect();
+        // All look-ups begin before the first one is awaited.
+        let owns: SmallVec<[_; 1]> = requests
+            .iter()
+            .map(|request| request.look(request.target.key().entity))
+            .collect();
+        let mut found: SmallVec<[_; 1]> = SmallVec::new();
+        for (request, own) in requests.into_iter().zip(owns) {
+            let own = own.found().await?;
+            let parent = request
+                .parent_of(&own)
+                .map(|parent| (parent.clone(), request.look(parent)));
+            found.push((request, own, parent));
+        }
+        let mut all: SmallVec<[_; 1]> = SmallVec::new();
+        for (request, own, parent) in found {
+            let parent = match parent {
+                None => None,
+                Some((entity, parent)) => Some((entity, parent.found().await?)),
+            };
+            all.push(request.charges(&own, parent, check));
+        }
+        Charges::combined(all)
     }
 
     /// Returns `true` if only the request's own limits matter, and nothing stored.
@@ -114,7 +135,11 @@ impl Request {
                 },
         } = self;
         let (prefetch, in_one_transaction) = match &target {
-            Target::Gated(gated) if gated.in_one_transaction && parent.is_some() => (None, true),
+            Target::Gated(gated)
+                if gated.in_one_transaction && (parent.is_some() || gated.is_one_of_several) =>
+            {
+                (None, true)
+            }
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
@@ -179,12 +204,12 @@ impl Request {
                 let bucket = target.other(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
                 let context = context(own, &resolution, bucket.limits());
-                Some(Box::new(Charge {
+                Some(Charge {
                     bucket,
                     owner: Owner::Parent,
                     context,
                     amounts,
-                }))
+                })
             }
         };
         let (bucket, context) = match (target, limits) {
@@ -208,7 +233,7 @@ impl Request {
                 context,
                 amounts,
             },
-            parent,
+            others: parent.into_iter().collect(),
         };
         let limits = || charges.iter().map(|charge| charge.bucket.limits());
         check_names(limits(), &cost)?;

@@ -168,6 +168,7 @@ pub fn status(
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
     LimitStatus {
         owner: Owner::Entity,
+        resource: None,
         limit: limit.at(now).into_owned(),
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),

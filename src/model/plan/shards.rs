@@ -60,6 +60,7 @@ pub fn statuses_of_shards(
         };
         LimitStatus {
             owner: Owner::Entity,
+            resource: None,
             limit: limit.at(now).into_owned(),
             available: whole_tokens(clamp(held)),
             requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),

@@ -9,6 +9,7 @@
 //! | acquires, is denied | tokens, the denial | `buckets` |
 //! | adjusts, consumes, releases, commits, rolls back, goes into debt | tokens of both limits, buckets | `leases` |
 //! | acquires for a child | the parent charged, whichever client made the buckets; a denial undone | `cascade` |
+//! | acquires several resources | the tokens of each, the parent's too; a denial undone; each settled on its own | `several_resources` |
 //! | creates, deletes entities | the entity, its children; nothing after a deletion | `records` |
 //! | sets, replaces, deletes limits of the four levels | the limits, their source, the lists | `records` |
 //! | sets an entity's limits | them in buckets that already exist | `records` |
@@ -35,5 +36,6 @@ mod quotas_of_shards;
 mod records;
 mod same_items;
 mod schedules;
+mod several_resources;
 mod tariffs;
 mod usage;

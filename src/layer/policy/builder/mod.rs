@@ -1,5 +1,6 @@
 //! The builder of a policy, and its settings by aspect.
 
+mod also;
 mod answers;
 mod cost;
 mod decision;

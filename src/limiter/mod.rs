@@ -94,7 +94,7 @@ pub use lease::Lease;
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use runtime::Breaker;
-pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
+pub use terms::{LocalShare, OnUnavailable, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
 pub(crate) use lease::More;
 pub(crate) use terms::{FallbackOptions, LeftOfOne, Shadow, Started, WaitOptions};

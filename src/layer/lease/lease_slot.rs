@@ -341,11 +341,11 @@ impl LeaseSlot {
         (tracked.fixed, tracked.known) = (u32::MAX, 0);
     }
 
-    /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request
-    /// passed uncharged.
-    pub(crate) fn ask(&self, name: &str, tokens: u64) -> Result<Option<TopUpFuture>, Error> {
+    /// Asks for more of these limits, all or none. The future does not hold the lock. Returns `None`
+    /// if the request passed uncharged.
+    pub(crate) fn ask(&self, cost: &[(&str, u64)]) -> Result<Option<TopUpFuture>, Error> {
         match &*self.lock() {
-            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask(name, tokens)?))),
+            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask_all(cost)?))),
             State::Uncharged(_) => Ok(None),
             State::Open | State::Closed => Err(Invalid::LeaseClosed.into()),
         }

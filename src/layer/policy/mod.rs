@@ -35,8 +35,8 @@ use super::{
 };
 use crate::model::{Limit, Limits};
 
+pub use crate::limiter::OnUnavailable;
 pub use builder::PolicyBuilder;
-pub use decision::OnUnavailable;
 pub use subject::OnMissingKey;
 
 pub(super) use answers::AnswerRules;

@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct LeaseExtras {
     /// `true` if this process decided without the store.
     pub(super) degraded: bool,
+    /// `true` if the lease charges nothing, because the store gave no decision.
+    pub(super) uncharged: bool,
     /// The options that say which limits only observe.
     pub(super) fallback: Option<Arc<FallbackOptions>>,
     /// `true` if none of the observing limits is charged, because one of them would have denied the
@@ -36,7 +38,8 @@ impl LeaseExtras {
 
     /// Returns `true` if the use of the limit is not charged.
     pub(super) fn leaves_alone(&self, name: &str) -> bool {
-        (self.outside && self.covers(name))
+        self.uncharged
+            || (self.outside && self.covers(name))
             || self.short.iter().any(|status| *status.limit.name() == name)
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Request, Target,
     attempt::{Attempt, StartedAttempt, ask, attempt, marked},
     in_memory::refused,
-    waiting,
+    outage, waiting,
 };
 use crate::{
     error::{Error, Unavailable},
@@ -184,6 +184,14 @@ fn start_observed(request: Request, begun: Begun) -> Started<Result<Lease, Error
 
 /// Starts a request as its options say, and returns the result at once if it needs no waiting.
 fn start(request: Request) -> StartedAttempt {
+    if request.passes_outages() {
+        outage::start(request, start_limited)
+    } else {
+        start_limited(request)
+    }
+}
+
+fn start_limited(request: Request) -> StartedAttempt {
     let Some(fallback) = request.fallback().cloned() else {
         return ask(request);
     };

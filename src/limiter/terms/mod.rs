@@ -8,6 +8,7 @@ mod deadline;
 mod decision;
 mod fallback_options;
 mod local_share;
+mod on_unavailable;
 mod prefetch;
 mod refusal;
 mod settlement;
@@ -15,6 +16,7 @@ mod started;
 mod stopwatch;
 
 pub use local_share::LocalShare;
+pub use on_unavailable::OnUnavailable;
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 

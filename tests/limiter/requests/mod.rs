@@ -31,6 +31,7 @@ mod local_limits;
 mod many_limits;
 mod memory;
 mod memory_full;
+mod outages;
 mod overload;
 mod peer_flags;
 mod prefetch;

@@ -7,6 +7,7 @@ mod config;
 mod entities;
 mod health;
 mod listing;
+mod location;
 mod namespaces;
 mod records;
 mod usage;

@@ -75,15 +75,17 @@ impl RateLimiter {
         time.unwrap_or(UNIX_EPOCH)
     }
 
-    /// Adds an event to the history.
+    /// Adds an event to the history. If it names no principal, the limiter's is recorded.
     pub(crate) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
         let records = records_of(&*store)?;
-        event.principal = match &self.engine().settings().principal {
-            Some(principal) => Some(principal.clone()),
-            // An event without a principal is better than none.
-            None => records.principal().await.unwrap_or_default(),
-        };
+        if event.principal.is_none() {
+            event.principal = match &self.engine().settings().principal {
+                Some(principal) => Some(principal.clone()),
+                // An event without a principal is better than none.
+                None => records.principal().await.unwrap_or_default(),
+            };
+        }
         let kept =
             i64::try_from(self.engine().settings().audit_retention.as_secs()).unwrap_or(i64::MAX);
         let expires_at = to_seconds(event.timestamp).saturating_add(kept);

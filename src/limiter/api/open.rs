@@ -265,11 +265,12 @@ impl OpenOptions {
             }
         };
         let store = table.scoped(&namespace.id);
-        let builder = if own_table {
+        let mut builder = if own_table {
             self.builder.own_table()
         } else {
             self.builder
         };
+        builder.settings.namespace = Some(namespace.name);
         Ok(builder.build_shared(store)?)
     }
 }

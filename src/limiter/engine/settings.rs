@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) deadline: Deadline,
     /// The name that the history records for changes of stored limits and entities.
     pub(crate) principal: Option<String>,
+    /// The name of the namespace, if it is known.
+    pub(crate) namespace: Option<String>,
     /// The time for which the history is kept.
     pub(crate) audit_retention: Duration,
     pub(crate) config_ttl: Duration,
@@ -52,6 +54,7 @@ impl Default for Settings {
             },
             deadline: Duration::from_millis(250).into(),
             principal: None,
+            namespace: None,
             audit_retention: Duration::from_secs(90 * 86_400),
             config_ttl: Duration::from_secs(60),
             breaker: Some(Breaker::new()),

@@ -3,12 +3,15 @@
 mod cache;
 mod capacity;
 mod cascade;
+mod cursors;
 mod entities;
 mod fixture;
 mod history;
 mod items;
 mod listings;
+mod location;
 mod namespaces;
+mod principals;
 mod read_consistency;
 mod stale_limits;
 mod stored_limits;

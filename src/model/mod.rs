@@ -12,10 +12,12 @@
 
 mod audit;
 mod bucket;
+mod bucket_ttl;
 mod calendar;
 mod config;
 mod cost;
 mod definition;
+mod denied_json;
 mod entity;
 mod health;
 mod invalid_limit;
@@ -48,6 +50,7 @@ mod write;
 
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
 pub use bucket::{BucketState, LimitState, ParentLink, Pressure};
+pub use bucket_ttl::BucketTtl;
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;

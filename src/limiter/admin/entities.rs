@@ -40,6 +40,10 @@ impl RateLimiter {
 }
 
 impl Entities {
+    pub(super) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
     /// Sets the name that the history records for changes through this value, as
     /// [`Config::by`](crate::limiter::Config::by) does.
     #[must_use]

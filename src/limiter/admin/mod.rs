@@ -2,6 +2,7 @@
 //! and for the health of the store.
 
 mod audit;
+mod bucket_state;
 mod carry;
 mod config;
 mod entities;

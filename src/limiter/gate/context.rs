@@ -27,7 +27,7 @@ use crate::{
         runtime::{Background, CircuitBreaker, StoreCallPermits},
         terms::Counters,
     },
-    model::{ClockReading, WriteId, plan::Peers},
+    model::{BucketTtl, ClockReading, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
     telemetry::Refusals,
 };
@@ -204,6 +204,8 @@ pub(crate) struct GateSettings {
     pub(crate) max_shards: u32,
     /// The Python clients that may spend from the same buckets.
     pub(crate) peers: Peers,
+    /// The time after which unused buckets are deleted.
+    pub(crate) bucket_ttl: BucketTtl,
 }
 
 /// The mean round trip of the last bucket writes. All gates share it, because they write to one

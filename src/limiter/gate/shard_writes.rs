@@ -84,9 +84,11 @@ impl Gate {
         let desired = {
             let state = self.lock();
             let others = self.others(&state, time.at);
+            let ttl = self.context.settings.bucket_ttl;
             if context.version.is_older_than(state.version) {
                 Desired {
                     others,
+                    ttl,
                     ..Desired::default()
                 }
             } else {
@@ -95,6 +97,7 @@ impl Gate {
                     own: Some(context.own),
                     lineage: context.lineage.as_deref(),
                     others,
+                    ttl,
                 }
             }
         };

@@ -18,7 +18,7 @@ use crate::{
         lease::charge::{Charge, Charges},
         terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
     },
-    model::{Denied, KeyParts, LimitStatus},
+    model::{Denied, KeyParts, LimitStatus, Owner},
 };
 
 /// The grants of all buckets of a request; or the request, if the store was asked and has not
@@ -346,6 +346,7 @@ fn denied_among<'a>(
     charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>,
 ) -> Error {
     let mut first = None;
+    let mut parent = None;
     let mut limits = Vec::new();
     for (charge, known) in charges {
         let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.amounts));
@@ -356,10 +357,20 @@ fn denied_among<'a>(
             status.owner = charge.owner;
             status
         }));
+        if charge.owner == Owner::Parent {
+            parent = Some(charge.bucket.key().entity.clone());
+        }
         first.get_or_insert(&charge.bucket);
     }
     match first {
-        Some(bucket) => denied(bucket.key(), limits),
+        Some(bucket) => {
+            let KeyParts {
+                entity, resource, ..
+            } = bucket.key();
+            let mut denied = Denied::new(entity.clone(), resource.clone(), limits);
+            denied.parent = parent;
+            denied.into()
+        }
         // Cannot happen: every request has a bucket.
         None => Unavailable::Internal("a denial without a bucket").into(),
     }

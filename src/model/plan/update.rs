@@ -174,7 +174,7 @@ impl Planner<'_> {
                 .stamps
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
-            || expiry::is_due(state, desired.own, now)
+            || expiry::is_due(state, (desired.own, desired.ttl), now)
             || (desired.others.peers != Peers::Absent && few_writes())
             || state.limits.iter().any(large)
     }

@@ -39,6 +39,7 @@ impl Records for MemoryStore {
         if let Some(before) = tables.configs.get(scope) {
             // These fields are not part of what the caller stores.
             (config.disabled, config.cascade) = (before.disabled, before.cascade);
+            config.audit_retention_days = before.audit_retention_days;
         }
         tables.configs.insert(scope.clone(), config);
         done(())

@@ -13,6 +13,7 @@ mod location;
 mod namespaces;
 mod principals;
 mod read_consistency;
+mod retention;
 mod stale_limits;
 mod stored_limits;
 pub(crate) mod usage;

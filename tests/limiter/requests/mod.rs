@@ -3,6 +3,8 @@
 
 mod breaker;
 mod bucket_handles;
+mod bucket_reads;
+mod bucket_ttl;
 mod cancelled;
 mod cascade;
 mod changed_limits;
@@ -12,6 +14,7 @@ mod connections;
 mod deadlines;
 mod debt;
 mod denial;
+mod denial_json;
 mod extremes;
 mod faults;
 mod fixture;

@@ -23,6 +23,7 @@ mod cascade;
 mod flood;
 mod leases;
 mod mixed;
+mod one_table;
 mod peer;
 mod quotas;
 mod records;

@@ -103,8 +103,8 @@ impl RateLimiterBuilder {
     /// Sets the time after which buckets that nobody uses are deleted from the table. Default: 7
     /// times the time in which they fill. A longer or shorter time reaches a bucket when its expiry
     /// is renewed, and no write makes an expiry earlier. Limiters with different settings over one
-    /// table work: the last renewal counts. No effect in memory, where a bucket that is full again
-    /// may be evicted.
+    /// table work: the last renewal counts. No effect in memory: a full bucket may be evicted
+    /// there at any time.
     ///
     /// ```
     /// use tollgate::{RateLimiter, model::BucketTtl, store::MemoryStore};

@@ -36,6 +36,19 @@ pub(super) enum Attempt {
     Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
 }
 
+/// Starts a request that passes if the store is down.
+pub(super) fn start_or_pass(
+    request: Request,
+    start: impl FnOnce(Request) -> StartedAttempt,
+) -> StartedAttempt {
+    match start(request.clone()) {
+        Started::Now(result) => Started::Now(outage::decided(&request, result)),
+        Started::Later(attempt) => Started::Later(Attempt::Boxed(Box::pin(async move {
+            outage::decided(&request, attempt.await)
+        }))),
+    }
+}
+
 /// Asks once.
 pub(super) fn ask(request: Request) -> StartedAttempt {
     let deadline = request.deadline();

@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     Request, Target,
-    attempt::{Attempt, StartedAttempt, ask, attempt, marked},
+    attempt::{Attempt, StartedAttempt, ask, attempt, marked, start_or_pass},
     in_memory::refused,
-    outage, waiting,
+    waiting,
 };
 use crate::{
     error::{Error, Unavailable},
@@ -185,7 +185,7 @@ fn start_observed(request: Request, begun: Begun) -> Started<Result<Lease, Error
 /// Starts a request as its options say, and returns the result at once if it needs no waiting.
 fn start(request: Request) -> StartedAttempt {
     if request.passes_outages() {
-        outage::start(request, start_limited)
+        start_or_pass(request, start_limited)
     } else {
         start_limited(request)
     }

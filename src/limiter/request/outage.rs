@@ -1,15 +1,11 @@
 //! Requests that pass although the store gives no decision.
 
-use super::{
-    Request, Target,
-    attempt::{Attempt, StartedAttempt},
-};
+use super::{Request, Target};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::{Bucket, Charged, Grant, Grants, MemoryBucket, MemoryCharge},
         lease::Lease,
-        terms::Started,
     },
     model::{Limits, Owner, StoredOnUnavailable},
     telemetry,
@@ -46,19 +42,6 @@ impl Request {
             }
             _ => Err(error.into()),
         }
-    }
-}
-
-/// Starts a request that passes if the store is down.
-pub(super) fn start(
-    request: Request,
-    start: impl FnOnce(Request) -> StartedAttempt,
-) -> StartedAttempt {
-    match start(request.clone()) {
-        Started::Now(result) => Started::Now(decided(&request, result)),
-        Started::Later(attempt) => Started::Later(Attempt::Boxed(Box::pin(async move {
-            decided(&request, attempt.await)
-        }))),
     }
 }
 

@@ -51,7 +51,7 @@ async fn a_listing_is_resumed_after_any_row(limiter: RateLimiter, _: ManualClock
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         );
         let resumed = children().start_at(&cursor).unwrap();
-        // Before it is asked, the listing is where it was resumed.
+        // The cursor stays the same until rows are taken.
         assert_eq!(resumed.cursor(), Some(cursor));
         assert_eq!(resumed.all().await.unwrap(), all[taken..]);
     }

@@ -402,6 +402,9 @@ pub enum Invalid {
     /// The store keeps only buckets.
     #[error("the store does not keep limits or entities")]
     NoRecords,
+    /// The text is no cursor of this listing.
+    #[error("the cursor does not belong to this listing")]
+    Cursor,
     /// A share of the limits that is zero, or more than the whole.
     #[error("a share must be more than zero and at most the whole")]
     Share,

@@ -103,7 +103,7 @@ pub use lease::{Lease, LeasePart, LeasePartMut};
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use runtime::Breaker;
-pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
+pub use terms::{LocalShare, OnUnavailable, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
 pub(crate) use lease::{More, PartIndex};
 pub(crate) use terms::{FallbackOptions, LeftOfOne, Shadow, Started, WaitOptions};

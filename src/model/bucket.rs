@@ -535,6 +535,29 @@ impl LimitState {
         self
     }
 
+    /// Returns the limit, for all shards together. `None` if the stored parameters are not those of a
+    /// limit that this crate could have: a capacity that is no whole number of tokens, for example.
+    ///
+    /// ```
+    /// use tollgate::{EntityId, Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limit = Limit::per_minute("rpm", 60).with_burst(90);
+    /// limiter.acquire("user-1", "api").limits(limit.clone()).await?.commit();
+    ///
+    /// let mut buckets = limiter.entities().buckets(&EntityId::new("user-1")?);
+    /// let (_, bucket) = buckets.next().await.expect("there is one")?;
+    /// assert_eq!(bucket.limits()[0].limit(), Some(limit));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn limit(&self) -> Option<Limit> {
+        let timetable = self.timetable();
+        Limit::from_parameters(&self.name, self.parameters, self.renewal(), timetable)
+    }
+
     /// Returns the current period, if the limit is a quota.
     pub fn period(&self) -> Option<&Period> {
         self.period.as_deref()

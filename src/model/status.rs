@@ -1,6 +1,9 @@
 //! The status of limits, for callers.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Serialize, Serializer};
 
@@ -53,6 +56,31 @@ impl LimitStatus {
     /// Returns `true` if the limit is soft and in debt.
     pub fn overdrawn(&self) -> bool {
         self.limit.is_soft() && self.available < 0
+    }
+
+    /// Returns the time at which the bucket is full again, if nobody takes tokens; for a quota, the
+    /// end of its period. `now` is the time of the status.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limit = Limit::per_minute("rpm", 60);
+    /// let lease = RateLimiter::memory().acquire("user-1", "api").limits(limit).cost("rpm", 30).await?;
+    /// let now = SystemTime::now();
+    /// let resets_at = lease.statuses()[0].resets_at(now);
+    /// assert_eq!(resets_at.duration_since(now).expect("later"), Duration::from_secs(30));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resets_at(&self, now: SystemTime) -> SystemTime {
+        // A time that cannot be represented is later than any wait.
+        let year = Duration::from_secs(31_536_000);
+        now.checked_add(self.reset_after)
+            .or_else(|| now.checked_add(year.saturating_mul(1000)))
+            .unwrap_or(now)
     }
 
     /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because
@@ -126,6 +154,10 @@ pub struct Denied {
     pub entity: EntityId,
     /// The resource that was requested.
     pub resource: Resource,
+    /// The parent, if its bucket was asked too. Not serialized, and in no answer of the layer:
+    /// clients need not know it.
+    #[serde(skip)]
+    pub parent: Option<EntityId>,
     /// Every limit of all buckets of the request, passed and violated. For a degraded decision, the
     /// local limits of this process.
     pub limits: Vec<LimitStatus>,
@@ -139,6 +171,7 @@ impl Denied {
         Self {
             entity,
             resource,
+            parent: None,
             limits,
             degraded: false,
         }

@@ -4,6 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use super::{
     Cursor, Diagnostics, Page, Records, StatusChange, StoreError, StoreErrorKind, StoreFuture,
+    StoreLocation,
 };
 use crate::{
     clock::StoreTime,
@@ -92,6 +93,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Returns the store's time, as learned from its answers. `None` if they contain no time.
     fn time(&self) -> Option<Arc<StoreTime>> {
+        None
+    }
+
+    /// Returns the place of the buckets. Default: `None`, for a store without tables.
+    fn location(&self) -> Option<StoreLocation> {
         None
     }
 

@@ -9,6 +9,7 @@ use crate::layer::{RateLimitStatus, lease::lease_slot::LeaseSlot};
 use crate::{
     error::{Error, Invalid},
     limiter::{Lease, LeasePartMut, PartIndex},
+    model::Cost,
 };
 
 /// A handle to the lease of the current request.
@@ -165,10 +166,23 @@ impl LeaseHandle {
     /// feature `axum` a handler can answer with the error: the client gets the answer that the
     /// layer itself would have given, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
+        self.ask(&[(name, tokens)]).await
+    }
+
+    /// Asks for more of several limits, as [`consume`](Self::consume) does, all of it or nothing.
+    /// Limits that `cost` does not name are charged nothing.
+    ///
+    /// # Errors
+    /// The errors of [`consume`](Self::consume).
+    pub async fn consume_all(&self, cost: &Cost) -> Result<(), Error> {
+        self.ask(&cost.named()).await
+    }
+
+    async fn ask(&self, cost: &[(&str, u64)]) -> Result<(), Error> {
         let Some(slot) = &self.slot else {
             return Ok(());
         };
-        let Some(more) = slot.ask(self.part, name, tokens)? else {
+        let Some(more) = slot.ask(self.part, cost)? else {
             return Ok(());
         };
         slot.absorb(more.await?)?;

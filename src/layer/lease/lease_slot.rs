@@ -401,16 +401,15 @@ impl LeaseSlot {
         }
     }
 
-    /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request
-    /// passed uncharged.
+    /// Asks for more of these limits of a part, all or none. The future does not hold the lock.
+    /// Returns `None` if the request passed uncharged.
     pub(crate) fn ask(
         &self,
         part: PartIndex,
-        name: &str,
-        tokens: u64,
+        cost: &[(&str, u64)],
     ) -> Result<Option<TopUpFuture>, Error> {
         match &*self.lock() {
-            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask(part, name, tokens)?))),
+            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask_all(part, cost)?))),
             State::Uncharged(_) => Ok(None),
             State::Open | State::Closed => Err(Invalid::LeaseClosed.into()),
         }

@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{InvalidPolicy, PolicyLimits};
 use crate::{
-    error::Unavailable,
-    limiter::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
-    model::{LimitName, StoredOnUnavailable},
+    limiter::{FallbackOptions, OnUnavailable, Prefetch, Shadow, WaitOptions},
+    model::LimitName,
 };
 
 /// The rules for the decision about a request.
@@ -42,45 +41,6 @@ impl DecisionRules {
         self.fallback
             .as_ref()
             .is_some_and(|fallback| fallback.shadow.covers(limit))
-    }
-}
-
-/// The action for a request if the store gives no decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnUnavailable {
-    /// Passes the request or answers it with 503, as the system's stored config said when it was
-    /// last read. If nothing is stored, the answer is 503.
-    #[default]
-    Stored,
-    /// Answers the request with 503.
-    Block,
-    /// Passes the request on unlimited, with a [`LeaseHandle`](crate::layer::LeaseHandle) that
-    /// charges nothing.
-    Allow,
-    /// Lets this process decide alone, by its share of the limits, as
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If a local decision
-    /// is not possible, the request is answered with 503: no limits are known, or the request asks
-    /// for more than the share of a capacity.
-    Local {
-        /// The share of this process: [`LocalShare::one_of`] the number of processes.
-        share: LocalShare,
-    },
-}
-
-impl OnUnavailable {
-    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the
-    /// action in the stored config.
-    pub(crate) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
-        // Any other error does not go away by itself, so it would switch the limits off
-        // permanently.
-        error.is_outage()
-            && match self {
-                Self::Stored => stored == Some(StoredOnUnavailable::Allow),
-                // `error` then says that a local decision was not possible either.
-                Self::Block | Self::Local { .. } => false,
-                Self::Allow => true,
-            }
     }
 }
 

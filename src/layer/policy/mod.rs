@@ -39,8 +39,8 @@ use super::{
 };
 use crate::model::{Limit, Limits};
 
+pub use crate::limiter::OnUnavailable;
 pub use builder::PolicyBuilder;
-pub use decision::OnUnavailable;
 pub use resource_charge::ResourceCharge;
 pub use subject::OnMissingKey;
 pub use warnings::LimitWarning;

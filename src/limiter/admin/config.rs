@@ -45,11 +45,39 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Config {
     limiter: RateLimiter,
+    /// The name that the history records, instead of the limiter's.
+    principal: Option<String>,
 }
 
 impl Config {
     pub(crate) fn new(limiter: RateLimiter) -> Self {
-        Self { limiter }
+        Self {
+            limiter,
+            principal: None,
+        }
+    }
+
+    /// Sets the name that the history records for changes through this value, instead of the
+    /// limiter's [`principal`](crate::limiter::RateLimiterBuilder::principal). Use it in a service
+    /// that changes limits for several people.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, model::{AuditSubject, ConfigScope}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let config = limiter.config().by("alice");
+    /// config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60)]).await?;
+    /// let events = limiter.audit().events(&AuditSubject::System).all().await?;
+    /// assert_eq!(events[0].principal.as_deref(), Some("alice"));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn by(mut self, principal: impl Into<String>) -> Self {
+        self.principal = Some(principal.into());
+        self
     }
 
     /// Stores limits for a scope, and replaces the limits that it had. Four round trips: two reads (one
@@ -175,6 +203,8 @@ impl Config {
     /// that have limits for all resources at once ([`ConfigScope::Entity`]). One round trip per
     /// page.
     pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
+        let named = resource.as_ref().map_or("", Resource::as_str);
+        let identity = ["entities with limits", named].map(str::to_owned);
         Listing::of_records(self.limiter.store(), move |records, from| {
             let resource = resource.clone();
             Box::pin(async move {
@@ -183,6 +213,7 @@ impl Config {
                     .await
             })
         })
+        .identified(&identity, EntityId::to_string)
     }
 
     /// Returns the limits that apply to an acquire without limits of its own, and their source.
@@ -250,6 +281,7 @@ impl Config {
         };
         let mut event = AuditEvent::new(&subject, action, self.limiter.system_time());
         event.resource = resource;
+        event.principal = self.principal.clone();
         event
     }
 }

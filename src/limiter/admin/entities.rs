@@ -6,7 +6,7 @@ use crate::{
     error::{EntityError, Error},
     limiter::{
         admin::{
-            listing::Listing,
+            listing::{Listing, bucket_row},
             records::{answered, records_of},
         },
         api::RateLimiter,
@@ -25,6 +25,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Entities {
     limiter: RateLimiter,
+    /// The name that the history records, instead of the limiter's.
+    principal: Option<String>,
 }
 
 impl RateLimiter {
@@ -32,6 +34,7 @@ impl RateLimiter {
     pub fn entities(&self) -> Entities {
         Entities {
             limiter: self.clone(),
+            principal: None,
         }
     }
 }
@@ -39,6 +42,14 @@ impl RateLimiter {
 impl Entities {
     pub(super) fn limiter(&self) -> &RateLimiter {
         &self.limiter
+    }
+
+    /// Sets the name that the history records for changes through this value, as
+    /// [`Config::by`](crate::limiter::Config::by) does.
+    #[must_use]
+    pub fn by(mut self, principal: impl Into<String>) -> Self {
+        self.principal = Some(principal.into());
+        self
     }
 
     /// Creates an entity, with the current time as its creation time. Two round trips: the entity,
@@ -76,6 +87,7 @@ impl Entities {
             return Ok(entity);
         };
         event.details = details;
+        event.principal = self.principal.clone();
         self.limiter.note(event).await?;
         Ok(entity)
     }
@@ -150,6 +162,7 @@ impl Entities {
                 .details
                 .insert("records_deleted".into(), json!(deleted));
             event.details.insert("complete".into(), json!(true));
+            event.principal = self.principal.clone();
             self.limiter.note(event).await?;
         }
         Ok(deleted)
@@ -159,10 +172,12 @@ impl Entities {
     /// children do not cascade. One round trip per page.
     pub fn children(&self, parent: &EntityId) -> Listing<Entity> {
         let parent = parent.clone();
+        let identity = ["children".to_owned(), parent.to_string()];
         Listing::of_records(self.limiter.store(), move |records, from| {
             let parent = parent.clone();
             Box::pin(async move { records.list_children(&parent, from).await })
         })
+        .identified(&identity, |entity| entity.id.to_string())
     }
 
     /// Lists the entity's buckets, shard by shard, as they were last written: without what was
@@ -173,5 +188,9 @@ impl Entities {
             let listing = listing.clone();
             Box::pin(async move { records.list_buckets(&listing, from).await })
         })
+        .identified(
+            &["buckets of an entity".to_owned(), id.to_string()],
+            bucket_row,
+        )
     }
 }

@@ -2,6 +2,7 @@
 //! and for the health of the store.
 
 mod audit;
+mod bucket_state;
 mod bucket_walk;
 mod buckets;
 mod carry;
@@ -11,6 +12,7 @@ mod fan_out;
 mod flags;
 mod health;
 mod listing;
+mod location;
 mod moves;
 mod namespaces;
 mod operation;

@@ -235,7 +235,8 @@ impl<'a> Run<'a> {
         }
         let own = self.resolution.stored.as_ref();
         let own = own.map(|stored| stored.source.is_own());
-        let plan = plan::operation(&shards, self.wanted.as_plan(), own, now);
+        let ttl = limiter.engine().settings().gate.bucket_ttl;
+        let plan = plan::operation(&shards, self.wanted.as_plan(), (own, ttl), now);
         let plan = plan.map_err(Invalid::NotInBucket)?;
         if plan.tops_up_a_quota {
             limiter.asked(self.records.allow_top_up()).await?;

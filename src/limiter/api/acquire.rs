@@ -7,9 +7,11 @@ use crate::{
     limiter::{
         lease::Lease,
         request::{AcquireFuture, MAX_RESOURCES, Request},
-        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Started, WaitOptions},
+        terms::{
+            FallbackOptions, LocalShare, OnUnavailable, Prefetch, Shadow, Started, WaitOptions,
+        },
     },
-    model::{Cost, IntoLimits, IntoName, LimitName, Resource},
+    model::{Cost, IntoLimits, IntoName, LimitName, Resource, StoredOnUnavailable},
 };
 
 /// Builds an acquire: await it for a [`Lease`].
@@ -18,8 +20,9 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Denied`] if a limit is short, [`Error::ExceedsCapacity`] if the cost is above the
-/// capacity of a limit, [`Error::Unavailable`] if the store gave no answer in time,
-/// [`Error::Invalid`] if an argument is wrong.
+/// capacity of a limit, [`Error::Unavailable`] if the store gave no answer in time and
+/// [`on_unavailable`](Self::on_unavailable) lets no request pass, [`Error::Invalid`] if an argument
+/// is wrong.
 ///
 /// # Dropping
 /// If the future is dropped while its write is in flight, another write normally gives the charge
@@ -286,7 +289,52 @@ impl Acquire {
                 return Err(crate::error::Invalid::Share.into());
             }
             request.fallback_mut().local = Some(share);
+            request.set_on_unavailable(Some(StoredOnUnavailable::Block));
             Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Sets the action if the store gives no decision because it is down or busy. Default:
+    /// [`OnUnavailable::Stored`], the action that is stored with the system's limits
+    /// ([`StoredConfig::with_on_unavailable`](crate::model::StoredConfig::with_on_unavailable)).
+    /// If nothing is stored, the acquire fails.
+    ///
+    /// A request that passes gets a [degraded](Lease::is_degraded) lease, which charges nothing. A
+    /// failure that lasts until somebody repairs it
+    /// ([`Unavailable::is_outage`](crate::error::Unavailable::is_outage)) is an error with every
+    /// action. [`Local`](OnUnavailable::Local) is the same as [`or_locally`](Self::or_locally).
+    /// The action has no effect in memory.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, limiter::OnUnavailable};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let acquire = limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60));
+    /// let lease = acquire.on_unavailable(OnUnavailable::Allow).await?;
+    /// assert!(!lease.is_degraded());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid::Share`](crate::error::Invalid::Share) if the share of
+    /// [`Local`](OnUnavailable::Local) is not valid.
+    ///
+    /// # Cost
+    /// None. The stored action comes with the stored limits.
+    pub fn on_unavailable(mut self, action: OnUnavailable) -> Self {
+        let decided = match action {
+            OnUnavailable::Local { share } => return self.or_locally(share),
+            OnUnavailable::Stored => None,
+            OnUnavailable::Block => Some(StoredOnUnavailable::Block),
+            OnUnavailable::Allow => Some(StoredOnUnavailable::Allow),
+        };
+        self.edit(|request| {
+            request.set_on_unavailable(decided);
+            request.clear_local();
         });
         self
     }
@@ -399,12 +447,21 @@ impl Acquire {
         self
     }
 
-    /// Sets all options that a policy gives.
+    /// Sets all options that a policy gives. If the store gives no decision, the acquire fails, and
+    /// the policy decides.
     pub(crate) fn fallback(mut self, fallback: Option<&Arc<FallbackOptions>>) -> Self {
-        if let Some(fallback) = fallback {
-            self.edit(|request| request.set_fallback(fallback.clone()));
-        }
+        self.edit(|request| {
+            request.set_on_unavailable(Some(StoredOnUnavailable::Block));
+            if let Some(fallback) = fallback {
+                request.set_fallback(fallback.clone());
+            }
+        });
         self
+    }
+
+    /// Fails if the store gives no decision, also if requests pass then by default.
+    pub(crate) fn or_fail(self) -> Self {
+        self.fallback(None)
     }
 
     /// Changes the request, unless an argument was wrong before.

@@ -14,7 +14,7 @@ use crate::{
         runtime::Breaker,
         terms::StampTtl,
     },
-    model::plan::Peers,
+    model::{BucketTtl, plan::Peers},
     store::{MemoryStore, Store},
 };
 
@@ -92,9 +92,36 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets the time for which the history of changes is kept in a table. Default: 90 days.
+    /// Sets the time for which the history of changes is kept in a table. Default: the
+    /// `audit_retention_days` that a Python client has stored with the table's system defaults,
+    /// else 90 days. To find the default, the first change in each [`config_ttl`](Self::config_ttl)
+    /// costs one more round trip.
     pub fn audit_retention(mut self, time: Duration) -> Self {
-        self.settings.audit_retention = time;
+        self.settings.audit_retention = Some(time);
+        self
+    }
+
+    /// Sets the time after which buckets that nobody uses are deleted from the table. Default: 7
+    /// times the time in which they fill. A longer or shorter time reaches a bucket when its expiry
+    /// is renewed, and no write makes an expiry earlier. Limiters with different settings over one
+    /// table work: the last renewal counts. No effect in memory: a full bucket may be evicted
+    /// there at any time.
+    ///
+    /// ```
+    /// use tollgate::{RateLimiter, model::BucketTtl, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate::Error> {
+    /// let builder = RateLimiter::builder().bucket_ttl(BucketTtl::Times(30));
+    /// let limiter = builder.build(MemoryStore::new())?; // or `RateLimiter::open().settings(..)`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// With `Times(0)`, building the limiter fails with [`Invalid::Setting`].
+    pub fn bucket_ttl(mut self, ttl: BucketTtl) -> Self {
+        self.settings.gate.bucket_ttl = ttl;
         self
     }
 

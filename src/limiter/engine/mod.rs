@@ -1,6 +1,7 @@
 //! The engine of a limiter: the buckets, and the state that all parts of the limiter use.
 
 mod build;
+mod retention;
 mod settings;
 
 use std::{
@@ -26,6 +27,7 @@ use crate::{
     store::{Home, MemoryStore, Store, Waiters},
 };
 
+use retention::StoredRetention;
 pub(super) use settings::Settings;
 
 /// The buckets of a limiter, and its settings. Clones of the limiter share it.
@@ -38,6 +40,7 @@ pub(crate) struct Engine {
     /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The buckets are
     /// kept from one outage to the next: otherwise each short outage would start with full buckets.
     local: OnceLock<Arc<Memory>>,
+    retention: StoredRetention,
 }
 
 /// The place where buckets live.
@@ -68,6 +71,7 @@ impl Engine {
             settings,
             waiters: Arc::default(),
             local: OnceLock::new(),
+            retention: StoredRetention::default(),
         }
     }
 
@@ -77,6 +81,11 @@ impl Engine {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Returns the stored time for which the history is kept, as far as it is known.
+    pub(super) fn retention(&self) -> &StoredRetention {
+        &self.retention
     }
 
     /// Returns the time: epoch ms.

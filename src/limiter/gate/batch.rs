@@ -17,7 +17,7 @@ use crate::{
         terms::{BucketDecision, BucketRefusal, ConfigVersion},
     },
     model::{
-        Limits, ParentLink,
+        BucketTtl, Limits, ParentLink,
         plan::{self, Desired, LedgerDelta, Others, Siblings},
     },
 };
@@ -45,8 +45,9 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Returns the limits and the parent that the bucket has after the write, and the `others` to
-    /// expect.
-    pub(super) fn desired(&self, others: Others) -> Desired<'_> {
+    /// expect. An unused bucket
+    /// is deleted after `ttl`.
+    pub(super) fn desired(&self, others: Others, ttl: BucketTtl) -> Desired<'_> {
         let limits = self.limits.as_deref().unwrap_or_default();
         Desired {
             limits,
@@ -54,6 +55,7 @@ impl Batch {
             lineage: self.lineage.as_deref(),
             others,
             siblings: self.siblings.clone(),
+            ttl,
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         runtime::{Background, CircuitBreaker, StoreCallPermits},
         terms::{Counters, StampTtl},
     },
-    model::{ClockReading, WriteId, plan::Peers},
+    model::{BucketTtl, ClockReading, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
     telemetry::Refusals,
 };
@@ -206,6 +206,8 @@ pub(crate) struct GateSettings {
     pub(crate) peers: Peers,
     /// The time for which stamps hold.
     pub(crate) stamp_ttl: StampTtl,
+    /// The time after which unused buckets are deleted.
+    pub(crate) bucket_ttl: BucketTtl,
 }
 
 /// The mean round trip of the last bucket writes. All gates share it, because they write to one

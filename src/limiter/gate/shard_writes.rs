@@ -90,9 +90,11 @@ impl Gate {
         let mut desired = {
             let state = self.lock();
             let others = self.others(&state, time.at);
+            let ttl = self.context.settings.bucket_ttl;
             if context.version.is_older_than(state.version) {
                 Desired {
                     others,
+                    ttl,
                     ..Desired::default()
                 }
             } else {
@@ -102,6 +104,7 @@ impl Gate {
                     lineage: context.lineage.as_deref(),
                     others,
                     siblings: Siblings::default(),
+                    ttl,
                 }
             }
         };

@@ -6,7 +6,7 @@ use crate::{
         bucket::{Bucket, Grant},
         terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags},
     },
-    model::{KeyParts, LimitStatus, Owner, Resource, to_milli},
+    model::{KeyParts, LimitName, LimitStatus, Owner, Resource, to_milli},
 };
 
 /// A charge of one bucket.
@@ -19,34 +19,36 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// Returns a charge of `tokens` more of the limit `name` for a lease, and of nothing of the
+    /// Returns a charge of more tokens of the `asked` limits for a lease, and of nothing of the
     /// other limits. The limits belong to `owner`, and are the entity's own if `own` is `true`.
     pub(crate) fn more(
         bucket: &Bucket,
         owner: Owner,
         own: bool,
-        name: &str,
-        tokens: u64,
+        asked: &[(LimitName, u64)],
     ) -> Result<Self, ExceedsCapacity> {
         let limits = bucket.limits();
         let KeyParts {
             entity, resource, ..
         } = bucket.key();
         let mut amounts: Amounts = limits.iter().map(|_| 0).collect();
-        if let Some(index) = limits.index(name) {
+        for (name, tokens) in asked {
+            let Some(index) = limits.index(name.as_str()) else {
+                continue;
+            };
             let limit = &limits[index];
-            let fits = limit.is_soft() || tokens <= limit.greatest_capacity();
-            if !fits && !bucket.is_topped_up(limit, tokens) {
+            let fits = limit.is_soft() || *tokens <= limit.greatest_capacity();
+            if !fits && !bucket.is_topped_up(limit, *tokens) {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
                     owner,
                     limit: limit.name().clone(),
-                    requested: tokens,
+                    requested: *tokens,
                     capacity: limit.greatest_capacity(),
                 });
             }
-            amounts[index] = to_milli(tokens);
+            amounts[index] = to_milli(*tokens);
         }
         // By now the bucket may have other limits than those that granted the lease. This charge
         // does not change them.
@@ -68,9 +70,12 @@ impl Charge {
         })
     }
 
-    /// Returns a charge of `tokens` more for the bucket of `grant`, which a lease holds.
-    pub(crate) fn more_of(grant: &Grant, name: &str, tokens: u64) -> Result<Self, ExceedsCapacity> {
-        let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), name, tokens)?;
+    /// Returns a charge of more tokens for the bucket of `grant`, which a lease holds.
+    pub(crate) fn more_of(
+        grant: &Grant,
+        asked: &[(LimitName, u64)],
+    ) -> Result<Self, ExceedsCapacity> {
+        let mut charge = Self::more(grant.bucket(), grant.owner(), grant.own(), asked)?;
         charge.context.flags.bypassed = grant.is_bypassed();
         charge.context.in_one_transaction = grant.is_in_one_transaction();
         Ok(charge)
@@ -78,7 +83,7 @@ impl Charge {
 }
 
 /// The charges of a request: all of them are granted, or none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Charges {
     /// The charge of the request's own bucket.
     pub(crate) own: Charge,
@@ -90,6 +95,21 @@ pub(crate) struct Charges {
 impl Charges {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Charge> + Clone {
         std::iter::once(&self.own).chain(&self.others)
+    }
+
+    /// Returns `true` if some amount is not zero.
+    pub(crate) fn asks_for_something(&self) -> bool {
+        self.iter()
+            .any(|charge| charge.amounts.iter().any(|amount| *amount > 0))
+    }
+
+    /// Charges nothing of a limit.
+    pub(crate) fn leave_out(&mut self, name: &LimitName) {
+        for charge in std::iter::once(&mut self.own).chain(&mut self.others) {
+            if let Some(index) = charge.bucket.limits().index(name.as_str()) {
+                charge.amounts[index] = 0;
+            }
+        }
     }
 
     /// Combines the charges of all resources of a request, its own one first. Returns an error if

@@ -19,7 +19,7 @@ use crate::{
         lease::charge::{Charge, Charges, StatusLabels},
         terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
     },
-    model::{Denied, KeyParts, LimitStatus},
+    model::{Denied, KeyParts, LimitStatus, Owner},
 };
 
 /// The grants of all buckets of a request; or the request, if the store was asked and has not
@@ -357,6 +357,7 @@ fn denied_among<'a>(
     charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>,
 ) -> Error {
     let mut own = None;
+    let mut parent = None;
     let mut limits = Vec::new();
     for (charge, known) in charges {
         let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.amounts));
@@ -365,9 +366,19 @@ fn denied_among<'a>(
         }
         let labels = StatusLabels::new(charge, own.get_or_insert(charge));
         limits.extend(known.into_iter().map(|status| labels.on(status)));
+        if charge.owner == Owner::Parent {
+            parent = Some(charge.bucket.key().entity.clone());
+        }
     }
     match own {
-        Some(own) => denied(own.bucket.key(), limits),
+        Some(own) => {
+            let KeyParts {
+                entity, resource, ..
+            } = own.bucket.key();
+            let mut denied = Denied::new(entity.clone(), resource.clone(), limits);
+            denied.parent = parent;
+            denied.into()
+        }
         // Cannot happen: every request has a bucket.
         None => Unavailable::Internal("a denial without a bucket").into(),
     }

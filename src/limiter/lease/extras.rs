@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct LeaseExtras {
     /// `true` if this process decided without the store.
     pub(super) degraded: bool,
+    /// `true` if the lease charges nothing, because the store gave no decision.
+    pub(super) uncharged: bool,
     /// The options that say which limits only observe.
     pub(super) fallback: Option<Arc<FallbackOptions>>,
     /// `true` if none of the observing limits is charged, because one of them would have denied the
@@ -40,6 +42,6 @@ impl LeaseExtras {
         let is_it = |status: &LimitStatus| {
             status.resource.as_ref() == resource && *status.limit.name() == name
         };
-        (self.outside && self.covers(name)) || self.short.iter().any(is_it)
+        self.uncharged || (self.outside && self.covers(name)) || self.short.iter().any(is_it)
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         lease::extras::LeaseExtras,
         terms::{Deadline, FallbackOptions, LeftOfOne, LimitShare, MOST_USED, Settlement},
     },
-    model::{EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
+    model::{Cost, EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
 };
 
 pub(super) use crate::limiter::lease::inline::{InlineBucket, InlineLease};
@@ -71,6 +71,16 @@ impl Lease {
                 extras: None,
             })),
         }
+    }
+
+    /// Creates a lease of a request that passes without a decision: it charges nothing.
+    pub(crate) fn of_nothing(grants: Grants, deadline: Deadline) -> Self {
+        let mut lease = Self::new(GrantedResources::one(grants), deadline);
+        lease.note(|extras| {
+            extras.degraded = true;
+            extras.uncharged = true;
+        });
+        lease
     }
 
     #[inline]
@@ -194,11 +204,18 @@ impl Lease {
         }
     }
 
-    /// Returns `true` if the store gave no decision, and this process decided by its share of the
-    /// limits: [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not
-    /// charged to the store.
+    /// Returns `true` if the store gave no decision. Then the use is not charged to the store. This
+    /// process decided by its share of the limits
+    /// ([`Acquire::or_locally`](crate::limiter::Acquire::or_locally)), or the request passed
+    /// ([`Acquire::on_unavailable`](crate::limiter::Acquire::on_unavailable)). In the second case
+    /// the lease has no limits and counts nothing, and every name of a limit can be settled.
     pub fn is_degraded(&self) -> bool {
         self.extras().is_some_and(|extras| extras.degraded)
+    }
+
+    /// Returns `true` if the request passed without a decision, so that nothing is charged.
+    pub(crate) fn is_uncharged(&self) -> bool {
+        self.extras().is_some_and(|extras| extras.uncharged)
     }
 
     /// Returns `true` if the entity's limits are bypassed: the request was granted and only counted.
@@ -298,6 +315,34 @@ impl Lease {
     /// The errors of an acquire. The lease then stays as it is.
     pub async fn consume(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
         let more = self.ask(0, name, tokens)?.await?;
+        self.absorb(more);
+        Ok(())
+    }
+
+    /// Asks for more of several limits, and fails if the bucket does not have all of it: then
+    /// nothing more is charged. Limits that `cost` does not name are charged nothing. One round
+    /// trip, one write unit for each bucket. If only limits that observe are short, another round
+    /// trip charges the rest.
+    ///
+    /// ```
+    /// use tollgate::{Cost, Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limits = [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)];
+    /// let mut lease = limiter.acquire("user-1", "gpt-4").limits(limits).await?;
+    /// lease.consume_all(&Cost::new().with("rpm", 1)?.with("tpm", 400)?).await?;
+    /// assert!(lease.consume_all(&Cost::new().with("rpm", 1)?.with("tpm", 700)?).await.is_err());
+    /// assert_eq!((lease.consumed("rpm"), lease.consumed("tpm")), (Some(2), Some(401)));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of an acquire. The lease then stays as it is.
+    pub async fn consume_all(&mut self, cost: &Cost) -> Result<(), Error> {
+        let more = self.ask_all(0, &cost.named())?.await?;
         self.absorb(more);
         Ok(())
     }

@@ -87,6 +87,8 @@ impl Lease {
     pub(crate) fn part_index(&self, resource: &str) -> Result<PartIndex, Invalid> {
         self.resources()
             .position(|name| *name == resource)
+            // A lease that charges nothing accepts every name.
+            .or_else(|| self.is_uncharged().then_some(0))
             .ok_or_else(|| Invalid::UnknownResource(resource.to_owned()))
     }
 

@@ -110,6 +110,7 @@ impl Request {
                 limits,
                 cost,
                 parent: self.options.parent,
+                on_unavailable: self.options.on_unavailable,
                 deadline: self.options.deadline,
                 fallback: self.options.fallback.clone(),
                 patience: self.options.patience,

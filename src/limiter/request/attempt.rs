@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Request, local_limits};
+use super::{Request, local_limits, outage};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
@@ -36,6 +36,19 @@ pub(super) enum Attempt {
     Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
 }
 
+/// Starts a request that passes if the store is down.
+pub(super) fn start_or_pass(
+    request: Request,
+    start: impl FnOnce(Request) -> StartedAttempt,
+) -> StartedAttempt {
+    match start(request.clone()) {
+        Started::Now(result) => Started::Now(outage::decided(&request, result)),
+        Started::Later(attempt) => Started::Later(Attempt::Boxed(Box::pin(async move {
+            outage::decided(&request, attempt.await)
+        }))),
+    }
+}
+
 /// Asks once.
 pub(super) fn ask(request: Request) -> StartedAttempt {
     let deadline = request.deadline();
@@ -46,8 +59,14 @@ pub(super) fn ask(request: Request) -> StartedAttempt {
     }
 }
 
-/// Looks up what is not cached yet, then charges, all within the deadline.
+/// Looks up what is not cached yet, then charges, all within the deadline. The look-up may be the
+/// first one that shows that requests pass if the store is down.
 async fn resolve(request: Request) -> Result<Lease, Error> {
+    let asked = request.clone();
+    outage::decided(&asked, looked_up(request).await)
+}
+
+async fn looked_up(request: Request) -> Result<Lease, Error> {
     let mut timeout = request.timeout();
     let (begun, deadline) = (Stopwatch::start(), request.deadline());
     let missed = request.clone();

@@ -8,6 +8,7 @@ mod attempt;
 mod future;
 mod in_memory;
 mod local_limits;
+mod outage;
 mod resolve;
 mod target;
 mod waiting;
@@ -21,7 +22,9 @@ use crate::{
         runtime::{Timeout, Timer},
         terms::{Deadline, FallbackOptions, Prefetch, Shadow},
     },
-    model::{Cost, IntoLimits, InvalidLimits, KeyParts, LimitName, LimitStatus},
+    model::{
+        Cost, IntoLimits, InvalidLimits, KeyParts, LimitName, LimitStatus, StoredOnUnavailable,
+    },
     store::Waiters,
     telemetry::{Begun, ObservedAcquire},
 };
@@ -42,6 +45,8 @@ pub(super) struct RequestOptions {
     limits: LimitsSource,
     cost: Cost,
     parent: bool,
+    /// The action if the store gives no decision. `None` for the stored one.
+    on_unavailable: Option<StoredOnUnavailable>,
     deadline: Deadline,
     fallback: Option<Arc<FallbackOptions>>,
     /// The time in ms for which the request waits until the debt that it leaves is refilled.
@@ -83,6 +88,7 @@ impl Request {
                 limits,
                 cost: Cost::new(),
                 parent: true,
+                on_unavailable: None,
                 deadline,
                 fallback: None,
                 patience: None,
@@ -141,6 +147,11 @@ impl Request {
         self.options
             .cost
             .extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
+    }
+
+    /// Sets the action if the store gives no decision: `None` for the stored one.
+    pub(super) fn set_on_unavailable(&mut self, action: Option<StoredOnUnavailable>) {
+        self.options.on_unavailable = action;
     }
 
     /// Starts to observe the request until it is decided.
@@ -225,6 +236,13 @@ impl Request {
 
     pub(super) fn fallback(&self) -> Option<&Arc<FallbackOptions>> {
         self.options.fallback.as_ref()
+    }
+
+    /// Removes this process's share of the limits from the options.
+    pub(super) fn clear_local(&mut self) {
+        if let Some(fallback) = &mut self.options.fallback {
+            Arc::make_mut(fallback).local = None;
+        }
     }
 
     pub(super) fn set_fallback(&mut self, fallback: Arc<FallbackOptions>) {

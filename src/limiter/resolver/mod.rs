@@ -13,10 +13,11 @@ mod look_up_time;
 mod own_writes;
 mod promise;
 mod resolution;
+mod stored_mode;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -35,6 +36,7 @@ use self::{
     look_up_time::LookUpTime,
     own_writes::OwnWrites,
     promise::Promise,
+    stored_mode::StoredMode,
 };
 use crate::{
     clock::Clock,
@@ -67,7 +69,7 @@ pub(crate) struct Resolver {
     missing: AtomicBool,
     /// The last known setting of the system's config for an unavailable store. This setting must be
     /// known while the store is down.
-    on_unavailable: Mutex<Option<StoredOnUnavailable>>,
+    on_unavailable: StoredMode,
 }
 
 /// The purpose of a look-up.
@@ -105,7 +107,7 @@ impl Resolver {
             own_writes: OwnWrites::default(),
             strict: ttl.is_zero(),
             missing: AtomicBool::new(false),
-            on_unavailable: Mutex::new(None),
+            on_unavailable: StoredMode::default(),
         }
     }
 
@@ -190,10 +192,7 @@ impl Resolver {
 
     /// Returns the setting of the system's config for an unavailable store, as it was last seen.
     pub(super) fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
-        *self
-            .on_unavailable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.on_unavailable.get()
     }
 
     /// Looks up a key in a task of its own: if the first caller gives up, the others still wait for
@@ -327,10 +326,7 @@ impl Resolver {
         // The system's config is the last one.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
-            *self
-                .on_unavailable
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = mode;
+            self.on_unavailable.set(mode);
         }
         let now = self.clock.now();
         let found = LookUp {

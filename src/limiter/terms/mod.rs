@@ -9,6 +9,7 @@ mod decision;
 mod fallback_options;
 mod known_flags;
 mod local_share;
+mod on_unavailable;
 mod prefetch;
 mod refusal;
 mod settlement;
@@ -17,6 +18,7 @@ mod started;
 mod stopwatch;
 
 pub use local_share::LocalShare;
+pub use on_unavailable::OnUnavailable;
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 

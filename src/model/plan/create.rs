@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 
 use super::{Desired, LedgerDelta, Siblings, expiry::gone_at};
 use crate::model::{
-    BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, Renewal, WriteId,
+    BucketState, BucketTtl, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule,
+    Renewal, WriteId,
 };
 
 /// Returns the bucket of a first request: full, minus what `changes` spend and take.
@@ -32,6 +33,7 @@ pub fn create_shard<'a>(
         own,
         lineage,
         siblings,
+        ttl,
         ..
     } = desired.into();
     let new = |limit: &Limit| {
@@ -45,9 +47,9 @@ pub fn create_shard<'a>(
     let limits: SmallVec<[NewLimit; 2]> = desired.iter().map(new).collect();
     let expires_at = limits
         .iter()
-        .map(|new| gone_at(new.rule_at(now), new.course(), new.level.tokens, now))
+        .map(|new| gone_at(new.rule_at(now), new.course(), new.level.tokens, ttl, now))
         .max();
-    let stays = own == Some(true) || (shard == 0 && shard_count > 1);
+    let stays = own == Some(true) || ttl == BucketTtl::Never || (shard == 0 && shard_count > 1);
     Create {
         id,
         now,

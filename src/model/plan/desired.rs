@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::model::{Limit, LimitName, Limits, ParentLink};
+use crate::model::{BucketTtl, Limit, LimitName, Limits, ParentLink};
 
 /// The state that a write changes a bucket to, and the expected other writers.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Desired<'a> {
     pub lineage: Option<&'a ParentLink>,
     /// The other writers of the bucket.
     pub others: Others,
+    /// The time after which the bucket is deleted if nobody uses it.
+    pub ttl: BucketTtl,
     /// The known facts about the bucket's other shards, if it has some.
     pub siblings: Siblings,
 }

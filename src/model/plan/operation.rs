@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{clamp, expiry};
 use crate::model::{
-    BucketState, Expiry, Level, LimitChange, LimitName, LimitState, MILLI, Period, PeriodWrite,
-    Renewal, ShardChange, TokenChange,
+    BucketState, BucketTtl, Expiry, Level, LimitChange, LimitName, LimitState, MILLI, Period,
+    PeriodWrite, Renewal, ShardChange, TokenChange,
 };
 
 /// The operation that is planned.
@@ -29,14 +29,14 @@ pub struct OperationPlan {
 }
 
 /// Plans the operation on the bucket's `shards`, which all have the same shard count. `own` is as
-/// in [`Desired::own`](super::Desired::own). `now` is epoch ms.
+/// in [`Desired::own`](super::Desired::own), and so is `ttl`. `now` is epoch ms.
 ///
 /// # Errors
 /// The name of a limit that no shard has.
 pub fn operation(
     shards: &[BucketState],
     wanted: WantedOperation<'_>,
-    own: Option<bool>,
+    (own, ttl): (Option<bool>, BucketTtl),
     now: i64,
 ) -> Result<OperationPlan, LimitName> {
     // A shard may not know yet that the bucket has more shards.
@@ -75,7 +75,9 @@ pub fn operation(
             }
         }
     }
-    let changes = shards.into_iter().map(|shard| shard.change(own, now));
+    let changes = shards
+        .into_iter()
+        .map(|shard| shard.change((own, ttl), now));
     Ok(OperationPlan {
         changes: changes.collect(),
         amounts,
@@ -171,15 +173,15 @@ impl<'a> Shard<'a> {
         limits.find(|limit| limit.known.name == *name)
     }
 
-    fn change(self, own: Option<bool>, now: i64) -> ShardChange {
+    fn change(self, (own, ttl): (Option<bool>, BucketTtl), now: i64) -> ShardChange {
         let Self {
             state,
             stated,
             to,
             limits,
         } = self;
-        let gone = limits.iter().map(|limit| limit.gone_at(to)).max();
-        let expiry = match gone.filter(|_| expiry::expires(state, own)) {
+        let gone = limits.iter().map(|limit| limit.gone_at(to, ttl)).max();
+        let expiry = match gone.filter(|_| expiry::expires(state, own, ttl)) {
             Some(gone) => Expiry::At(state.expires_at.map_or(gone, |before| before.max(gone))),
             None if state.expires_at.is_some() => Expiry::Never,
             None => Expiry::Keep,
@@ -375,7 +377,7 @@ impl<'a> LimitPlan<'a> {
         }
     }
 
-    fn gone_at(&self, to: i64) -> i64 {
+    fn gone_at(&self, to: i64, ttl: BucketTtl) -> i64 {
         let rule = match &self.period {
             None => self.known.numbers_at(to),
             Some(write) => {
@@ -384,7 +386,7 @@ impl<'a> LimitPlan<'a> {
             }
         };
         let course = self.known.course();
-        expiry::gone_at(rule, course, self.level.tokens, to)
+        expiry::gone_at(rule, course, self.level.tokens, ttl, to)
     }
 
     /// Returns the change of the limit in a shard that states this number of shards.

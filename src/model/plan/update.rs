@@ -206,7 +206,7 @@ impl Planner<'_> {
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
             || state.is_past_a_change(now)
-            || expiry::is_due(state, desired.own, now)
+            || expiry::is_due(state, (desired.own, desired.ttl), now)
             || (desired.others.peers != Peers::Absent && few_writes())
             || state
                 .limits

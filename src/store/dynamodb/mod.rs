@@ -41,6 +41,7 @@ mod timetable;
 mod version;
 
 pub use client::load_config;
+pub(crate) use client::{AwsOptions, load_config_from};
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use stack::Stack;
 pub use store::DynamoDbStore;

@@ -39,6 +39,7 @@ impl Records for MemoryStore {
         if let Some(before) = tables.configs.get(scope) {
             config.access = config.access.or(before.access);
             config.cascade = config.cascade.or(before.cascade);
+            config.audit_retention_days = before.audit_retention_days;
         }
         tables.configs.insert(scope.clone(), config);
         done(())

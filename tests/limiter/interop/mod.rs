@@ -29,6 +29,7 @@ mod flood;
 mod leases;
 mod mixed;
 mod month;
+mod one_table;
 mod operations;
 mod peer;
 mod quotas;

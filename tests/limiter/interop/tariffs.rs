@@ -91,7 +91,7 @@ async fn limiter_at(engine: &TestEngine, shift: i64) -> RateLimiter {
 }
 
 impl Table {
-    async fn they_do(&self, hour: i64, code: &str) {
+    async fn they_do_at(&self, hour: i64, code: &str) {
         let limits = THEIRS.replace("HOUR", &hour.to_string());
         self.python(&format!("{limits}\n{code}")).await;
     }
@@ -101,7 +101,7 @@ impl Table {
         let code = format!(
             "async with limiter.acquire('u1', 'api', {{'slow': {amount}}}, limits=[{limit}]): pass"
         );
-        self.they_do(hour, &code).await;
+        self.they_do_at(hour, &code).await;
     }
 
     /// Asserts that the Python client denies the charge.
@@ -112,7 +112,7 @@ impl Table {
     raise AssertionError('granted')
 except RateLimitExceeded: pass"
         );
-        self.they_do(hour, &code).await;
+        self.they_do_at(hour, &code).await;
     }
 
     async fn stored(&self) -> Item {
@@ -207,13 +207,13 @@ async fn either_client_gives_a_bucket_of_the_other_a_schedule() {
     assert_eq!(item["sched_tz"], S("UTC".into()));
     let acquire =
         "async with limiter.acquire('u1', 'api', {'slow': 60}, use_stored_limits=True): pass";
-    table.they_do(hour, acquire).await;
+    table.they_do_at(hour, acquire).await;
     assert_eq!(number(&table.stored().await, "b_slow_tk"), 40_000);
     table.they_are_denied(hour, "slow", 41).await;
 
     // Back to a plain limit, by the Python client. The tokens stay.
     table
-        .they_do(
+        .they_do_at(
             hour,
             "await limiter.set_limits('u1', [plain], resource='api')",
         )
@@ -222,7 +222,7 @@ async fn either_client_gives_a_bucket_of_the_other_a_schedule() {
     assert!(ask(41).await.unwrap_err().denied().is_some());
     ask(10).await.unwrap().commit().await.unwrap();
     table
-        .they_do(
+        .they_do_at(
             hour,
             "await limiter.set_limits('u1', [slow], resource='api')",
         )
@@ -265,7 +265,7 @@ async fn both_clients_store_the_same_schedules_and_buckets() {
             .collect();
         limiter.config().set(scope(id), limits).await.unwrap();
         let set = format!("await limiter.set_limits('{id}', {theirs}, resource='api')");
-        twins.table.they_do(hour, &set).await;
+        twins.table.they_do_at(hour, &set).await;
         twins.same(&format!("{id} stored")).await;
         let mut acquire = limiter.acquire(id, "api");
         for name in &names {
@@ -275,7 +275,7 @@ async fn both_clients_store_the_same_schedules_and_buckets() {
         let consume: Vec<String> = names.iter().map(|name| format!("'{name}': 3")).collect();
         let consume = consume.join(", ");
         let acquire = format!("async with limiter.acquire('{id}', 'api', {{{consume}}}): pass");
-        twins.table.they_do(hour, &acquire).await;
+        twins.table.they_do_at(hour, &acquire).await;
         twins.same(&format!("{id} charged")).await;
     }
 }

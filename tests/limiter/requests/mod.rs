@@ -3,6 +3,8 @@
 
 mod breaker;
 mod bucket_handles;
+mod bucket_reads;
+mod bucket_ttl;
 mod cancelled;
 mod cascade;
 mod changed_limits;
@@ -12,6 +14,7 @@ mod connections;
 mod deadlines;
 mod debt;
 mod denial;
+mod denial_json;
 mod extremes;
 mod faults;
 mod faults_of_split_quotas;
@@ -34,6 +37,7 @@ mod local_limits;
 mod many_limits;
 mod memory;
 mod memory_full;
+mod outages;
 mod overload;
 mod peer_flags;
 mod prefetch;

@@ -133,7 +133,7 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                     }
                 }
                 let id = gate.context.write_ids.next();
-                let desired = batch.desired(others);
+                let desired = batch.desired(others, gate.context.settings.bucket_ttl);
                 let pending_write = match state.seen.live(now) {
                     Some(known) => {
                         if state.refill_in_future {
@@ -294,7 +294,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     let now = gate.context.clock.now();
     let mut state = gate.lock();
     let full = matches!(state.seen, Seen::Present(_));
-    let desired = batch.desired(Others::default());
+    let desired = batch.desired(Others::default(), gate.context.settings.bucket_ttl);
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(
         &batch.pending,

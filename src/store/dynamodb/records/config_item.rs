@@ -22,6 +22,7 @@ use crate::{
 
 const VERSION: &str = "config_version";
 const ON_UNAVAILABLE: &str = "on_unavailable";
+const AUDIT_RETENTION_DAYS: &str = "audit_retention_days";
 
 /// Returns the key of a scope's config.
 pub(super) fn key(namespace: &str, scope: &ConfigScope) -> Item {
@@ -43,6 +44,10 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     config.cascade = item
         .get(CASCADE)
         .and_then(|value| value.as_bool().ok().copied());
+    config.audit_retention_days = match item.get(AUDIT_RETENTION_DAYS) {
+        Some(AttributeValue::N(days)) => days.parse().ok(),
+        _ => None,
+    };
     config.on_unavailable = match item.get(ON_UNAVAILABLE) {
         Some(AttributeValue::S(word)) if word == "allow" => Some(StoredOnUnavailable::Allow),
         Some(AttributeValue::S(word)) if word == "block" => Some(StoredOnUnavailable::Block),

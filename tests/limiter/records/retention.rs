@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{RateLimiter, clock::ManualClock, model::ConfigScope};
+use tollgate_testkit::{ErrorAnswer, Fault};
 
 use super::fixture::{START, Table, rpm, settings};
 
@@ -67,4 +68,18 @@ async fn without_stored_days_it_is_90_or_what_the_builder_says() {
     let calls = table.proxy.count("BatchGetItem");
     assert_eq!(change(&table, &limiter, START).await, [7, 90]);
     assert_eq!(table.proxy.count("BatchGetItem"), calls);
+}
+
+/// An event that is kept for the usual time is better than none.
+#[tokio::test]
+async fn an_event_is_kept_if_the_stored_days_cannot_be_read() {
+    let (table, clock) = (Table::create().await, ManualClock::at(START));
+    let limiter = table.limiter(&clock).await;
+    store_days(&table, "30").await;
+    let refused = ErrorAnswer::access_denied("dynamodb:BatchGetItem");
+    let fault = Fault::answer(refused).on("BatchGetItem");
+    table.proxy.set_fault(fault);
+    assert_eq!(change(&table, &limiter, START).await, [90]);
+    table.proxy.clear_faults();
+    assert_eq!(change(&table, &limiter, START).await, [30, 90]);
 }

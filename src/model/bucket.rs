@@ -566,7 +566,13 @@ impl LimitState {
     /// Returns `true` if the limit is a session that another shard has begun, and whose tokens the
     /// next write grants.
     pub(crate) fn is_owed(&self) -> bool {
-        self.period.as_ref().is_some_and(|period| period.is_owed)
+        self.stored_tokens().is_some()
+    }
+
+    /// Returns the millitokens that the store holds in place of the level, if the limit
+    /// [is owed](Self::is_owed) a session.
+    pub(crate) fn stored_tokens(&self) -> Option<i64> {
+        self.period.as_ref()?.stored_tokens
     }
 
     /// Returns `true` if the limit may join a session of this length (ms) that began at `begun`: the

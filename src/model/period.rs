@@ -18,9 +18,9 @@ pub struct Period {
     /// The shard and the number of shards for which this period was granted. `None` if that is the
     /// number of shards that the bucket has.
     pub(crate) grant: Option<(u32, u32)>,
-    /// `true` if another shard has begun this session, and no write has granted this shard's tokens
-    /// for it. The level counts as if they were granted.
-    pub(crate) is_owed: bool,
+    /// The millitokens that the store holds, if another shard has begun this session, and no write
+    /// has granted this shard's tokens for it. The level counts as if they were granted.
+    pub(crate) stored_tokens: Option<i64>,
 }
 
 impl Period {
@@ -32,7 +32,7 @@ impl Period {
             topped_up: 0,
             resets: 0,
             grant: None,
-            is_owed: false,
+            stored_tokens: None,
         }
     }
 
@@ -54,7 +54,10 @@ impl Period {
     /// Returns `true` if a compact image of the bucket has to keep the whole period, and not only
     /// its end.
     pub(crate) fn is_special(&self) -> bool {
-        self.grant.is_some() || self.is_owed || self.topped_up != 0 || self.resets != 0
+        self.grant.is_some()
+            || self.stored_tokens.is_some()
+            || self.topped_up != 0
+            || self.resets != 0
     }
 
     /// Returns the most that the shard may hold until the period ends, millitokens: its share of

@@ -312,7 +312,7 @@ fn donor(images: &[Image], name: &LimitName, slot: u32, now: i64) -> Option<usiz
         let known = image.bucket.limit(name)?;
         let period = known.period()?;
         let granted = period.granted_count().unwrap_or(image.bucket.shard_count);
-        let current = period.ends_at > now && !period.is_owed;
+        let current = period.ends_at > now && period.stored_tokens.is_none();
         let covers = slot % granted == image.bucket.shard % granted;
         (current && covers).then_some((std::cmp::Reverse(granted), image.bucket.shard, index))
     };

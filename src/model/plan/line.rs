@@ -142,15 +142,19 @@ impl Rows<'_> {
         // full bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
-        let owed = moves && known.is_owed() && !rule.is_renewed();
-        let row = if owed {
+        let owed = known
+            .stored_tokens()
+            .filter(|_| moves && !rule.is_renewed())
+            .map(i128::from);
+        let row = if let Some(held) = owed {
             // The store does not hold the tokens of the image yet: they replace those that it holds.
+            // Use that is settled meanwhile must not be lost.
             let level = cap.min(i128::from(known.level.tokens) + give);
             let never = floor.is_some_and(|floor| level - debit < floor);
-            let floor = never.then_some(i128::from(i64::MAX));
+            let floor = if never { i128::from(i64::MAX) } else { held };
             let tokens = TokenChange::Set(clamp(level - debit));
             PlannedLine {
-                line: line(known, tokens, (floor, None), consumed),
+                line: line(known, tokens, (Some(floor), Some(held)), consumed),
                 relies_on_anchor: true,
                 is_at_cap: false,
                 is_uncovered: false,

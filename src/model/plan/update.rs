@@ -131,7 +131,8 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
 pub fn take_overdue(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let mut update = take_anyway(state, changes, now, id);
     for line in &mut update.lines {
-        line.ceiling = state.limit(&line.limit).map(|known| known.level.tokens);
+        let known = state.limit(&line.limit);
+        line.ceiling = known.map(|known| known.stored_tokens().unwrap_or(known.level.tokens));
     }
     update
 }

@@ -223,7 +223,7 @@ impl Line {
                 if let Some(period) = &mut limit.period {
                     period.topped_up = 0;
                     period.grant = None;
-                    period.is_owed = false;
+                    period.stored_tokens = None;
                 }
             }
             PeriodChange::Becomes(renewal) => {

@@ -89,7 +89,7 @@ pub(super) fn period(
     };
     period.resets = number(LimitField::Resets)?.unwrap_or(0).max(0);
     if is_owed {
-        period.is_owed = true;
+        period.stored_tokens = Some(level.tokens);
         let spent = match number(LimitField::SessionMark)? {
             Some(mark) => consumed.saturating_sub(mark).max(0),
             None => 0,

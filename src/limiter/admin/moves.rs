@@ -77,7 +77,7 @@ impl Entities {
         if parent == Some(id) {
             return Err(cycle(id, id));
         }
-        limiter.asked(records.allow_moves()).await?;
+        repeated(|| limiter.asked(records.allow_moves())).await?;
         if let Some(parent) = parent {
             self.check_ancestors(id, parent).await?;
         }

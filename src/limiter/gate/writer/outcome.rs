@@ -186,11 +186,11 @@ pub(super) fn apply(
     );
     state.takes_refused = 0;
     state.failures = 0;
-    compare_links(gate, batch.lineage.as_ref(), &bucket, now);
     gate.learn(Some(&bucket));
     state.saw(Some(bucket.clone()), time);
     state.shown |= carried && !state.queue.is_empty();
     drop(state);
+    compare_links(gate, batch.lineage.as_ref(), &bucket, now);
     // Most waiters have the same limits.
     let mut last: Option<(Limits, Amounts)> = None;
     let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());

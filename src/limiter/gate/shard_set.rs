@@ -14,6 +14,7 @@ use crate::{
             shard_reads::{Image, ShardReads, seen, statuses},
             shard_writes::ShardWrite,
             siblings::sessions,
+            stamp_check::misses_a_stamp,
         },
         terms::{Amounts, BucketRefusal},
     },
@@ -120,6 +121,19 @@ impl ShardSet<'_> {
             .filter(outdated)
             .map(|(gate, _)| gate)
             .collect()
+    }
+
+    /// Returns the shards whose stamps must be renewed, set or removed.
+    pub(super) fn awaiting_stamps(&self) -> Vec<&Arc<Gate>> {
+        let flags = self.request.context.flags;
+        let limits = &self.request.limits;
+        let awaits = |(_, image): &(&Arc<Gate>, &Image)| {
+            let stamps = image.bucket.stamps.as_deref();
+            stamps.is_some_and(|stamps| stamps.has_ended(self.now))
+                || misses_a_stamp(&image.bucket, flags, limits, self.now)
+        };
+        let awaiting = self.gates.iter().zip(&self.images).filter(awaits);
+        awaiting.map(|(gate, _)| gate).collect()
     }
 
     /// Returns `true` if tokens that leases give back are not written yet.

@@ -1,8 +1,8 @@
 //! The flags of the stored configs that were read for the stamps of a bucket.
 
 use crate::{
-    limiter::resolver::Resolution,
-    model::{BucketState, DisabledLevel, LimitName, PeerFlags, StampChange},
+    limiter::{resolver::Resolution, terms::KnownFlags},
+    model::{BucketState, DisabledLevel, LimitName, Limits, PeerFlags, StampChange},
 };
 
 /// The flags of the stored configs that apply to a bucket, from a strong read.
@@ -75,4 +75,20 @@ impl FreshFlags {
         }
         (!change.is_empty()).then_some(change)
     }
+}
+
+/// Returns `true` if a request with `limits` knows of a flag for which the bucket has no stamp.
+pub(super) fn misses_a_stamp(
+    state: &BucketState,
+    flags: KnownFlags,
+    limits: &Limits,
+    now: i64,
+) -> bool {
+    let is_disabled = || state.stamps.as_ref().is_some_and(|stamps| stamps.disabled);
+    let bypass = flags.bypassed && !state.is_bypassed(now) && !is_disabled();
+    let missing = || {
+        let mut limits = limits.iter().filter(|limit| limit.is_soft());
+        limits.any(|limit| !state.is_soft(limit.name(), now))
+    };
+    bypass || (flags.soft && missing())
 }

@@ -13,12 +13,12 @@ use crate::{
     limiter::{
         gate::{
             gate::Gate,
-            stamp_check::{FreshFlags, StampCheck},
-            state::{GateState, Seen, Waiter},
+            stamp_check::{FreshFlags, StampCheck, misses_a_stamp},
+            state::{GateState, Seen},
         },
         terms::{BucketDecision, BucketRefusal, KnownFlags},
     },
-    model::{BucketState, DisabledLevel, MILLI, PeerFlags, TokenChange, Update, WriteId},
+    model::{DisabledLevel, MILLI, PeerFlags, TokenChange, Update, WriteId},
 };
 
 /// The age above which a look-up does not count for the creation of a bucket: ms. A bucket that is
@@ -62,7 +62,7 @@ impl GateState {
                     .stamps
                     .as_deref()
                     .is_some_and(|stamps| stamps.has_ended(now))
-                    || misses_a_stamp(state, waiter, now)
+                    || misses_a_stamp(state, waiter.flags, &waiter.limits, now)
             }),
             None => self
                 .queue
@@ -137,18 +137,6 @@ impl GateState {
         let fresh = check.and_then(|check| check.fresh.as_ref());
         fresh.is_some_and(|fresh| fresh.bypassed)
     }
-}
-
-/// Returns `true` if the request knows of a flag for which the bucket has no stamp.
-fn misses_a_stamp(state: &BucketState, waiter: &Waiter, now: i64) -> bool {
-    let KnownFlags { bypassed, soft, .. } = waiter.flags;
-    let is_disabled = || state.stamps.as_ref().is_some_and(|stamps| stamps.disabled);
-    let bypass = bypassed && !state.is_bypassed(now) && !is_disabled();
-    let missing = || {
-        let mut limits = waiter.limits.iter().filter(|limit| limit.is_soft());
-        limits.any(|limit| !state.is_soft(limit.name(), now))
-    };
-    bypass || (soft && missing())
 }
 
 /// Reads the configs that apply to the gate's bucket. Holds no permit.

@@ -74,7 +74,7 @@ async fn charge(
             .map(|_| BucketDecision::Unavailable(error.clone()))
             .collect()
     };
-    let (mut pending, mut carries) = (true, true);
+    let (mut pending, mut carries, mut renews) = (true, true, true);
     for attempt in 0..MOST_TRANSACTION_TRIES {
         let sets = match unless_gone(replies, look(parts, attempt > 0)).await {
             Some(Ok(sets)) => sets,
@@ -109,6 +109,15 @@ async fn charge(
             for (gate, bucket) in lagging {
                 if let Err(error) = gate.raise(bucket.clone()).await {
                     return unavailable(Unavailable::Store(error));
+                }
+            }
+            continue;
+        }
+        if sets.iter().any(|set| !set.awaiting_stamps().is_empty()) && std::mem::take(&mut renews) {
+            // A write to the shard alone renews its stamps.
+            for set in &sets {
+                for gate in set.awaiting_stamps() {
+                    unless_gone(replies, ask_for_nothing(gate, set.request)).await;
                 }
             }
             continue;

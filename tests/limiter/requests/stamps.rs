@@ -389,6 +389,13 @@ async fn a_transaction_obeys_the_stamps() {
     assert!(lease.is_bypassed());
     lease.commit().await.unwrap();
     assert_eq!(world.raw().await, (4, 12));
+    // The stamp has ended, and a write of its own renews it.
+    world.advance(61);
+    let lease = acquire().await.unwrap();
+    assert!(lease.is_bypassed());
+    lease.commit().await.unwrap();
+    is_a_minute(world.left("bypass").await);
+    assert_eq!(world.raw().await.1, 18);
 }
 
 #[tokio::test]

@@ -125,11 +125,12 @@ impl Acquire {
     /// request starts when all buckets are refilled), [local share](Self::or_locally),
     /// [transaction](Self::in_one_transaction).
     ///
-    /// A denial lists the limits of all resources, of which [`LimitStatus::resource`] names those of
-    /// the added ones. If a resource is known to be disabled, the error is
-    /// [`Error::Disabled`], even if another one is short. If one bucket is short or gives no
-    /// decision, the others get their charges back. [`Lease::part`] and [`Lease::part_mut`] reach
-    /// what was charged for each resource.
+    /// A denial lists the limits of all resources, of which
+    /// [`LimitStatus::resource`](crate::model::LimitStatus::resource) names those of the added
+    /// ones. If a resource is known to be disabled, the error is [`Error::Disabled`], even if
+    /// another one is short. If one bucket is short or gives no decision, the others get their
+    /// charges back. [`Lease::part`] and [`Lease::part_mut`] reach what was charged for each
+    /// resource.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, model::ConfigScope};
@@ -417,10 +418,10 @@ impl Acquire {
 
     /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All
     /// requests of this limiter and its clones count; in memory, those of all limiters over one
-    /// store. With [`also`](Self::also), those that wait for the request's own resource count. If the
-    /// bucket is short and this number of requests wait already, the next request is
-    /// refused with [`Error::QueueFull`]. The `retry_after` of this error takes all waiting
-    /// requests into account. Default: 100.
+    /// store. With [`also`](Self::also), those that wait for the request's own resource count. If
+    /// the bucket is short and this number of requests wait already, the next request is refused
+    /// with [`Error::QueueFull`]. The `retry_after` of this error takes all waiting requests into
+    /// account. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.fallback_mut().wait;

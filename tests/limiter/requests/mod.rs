@@ -20,6 +20,7 @@ mod foreign_items;
 mod histories_of_all_features;
 mod histories_of_one_bucket;
 mod histories_of_quotas;
+mod histories_of_schedules;
 mod histories_of_shards;
 mod hot_keys;
 mod idle_callers;

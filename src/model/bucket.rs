@@ -287,17 +287,24 @@ impl BucketState {
 
     /// Returns the level of `known`, one of the bucket's limits, at `now` (epoch ms).
     pub fn level_at(&self, known: &LimitState, now: i64) -> Level {
-        self.refilled(known, known.level, now)
+        self.refilled(known, 0, now)
     }
 
-    /// Returns the level at `now` (epoch ms) if `known` had this level at the anchor.
-    pub(crate) fn refilled(&self, known: &LimitState, level: Level, now: i64) -> Level {
+    /// Returns the level at `now` (epoch ms) after `give` millitokens are given back. They never
+    /// raise it above the capacity of that time.
+    pub(crate) fn refilled(&self, known: &LimitState, give: i64, now: i64) -> Level {
         let rule = known.rule_at(now);
+        let level = Level {
+            tokens: known.level.tokens.saturating_add(give),
+            ..known.level
+        };
         match known.course_at(now).filter(|_| !rule.is_quota()) {
             None => rule.refill(level, self.age_for(rule, now)),
             Some(course) => {
                 let span = course.refill(self.refilled_at, now, level.remainder);
-                span.apply(level)
+                // An earlier window cuts what was there then, and not what is given back now.
+                let span = span.with_more(give);
+                rule.refill(span.apply(level), 0)
             }
         }
     }

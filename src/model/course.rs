@@ -29,6 +29,14 @@ pub(crate) struct SpanRefill {
 }
 
 impl SpanRefill {
+    /// Returns the same refill if the limit gets `give` millitokens at the end of the span.
+    pub(crate) fn with_more(self, give: i64) -> Self {
+        Self {
+            ceiling: self.ceiling.saturating_add(give),
+            ..self
+        }
+    }
+
     /// Returns the level at the end of the span.
     pub(crate) fn apply(self, level: Level) -> Level {
         let tokens = i128::from(level.tokens) + self.refill.raw;

@@ -88,6 +88,17 @@ impl Limits {
         self.0.iter().any(has)
     }
 
+    /// Finds the windows of their schedules at `now` (epoch ms), so that nobody searches them while
+    /// a bucket is locked.
+    #[inline]
+    pub(crate) fn prepare(&self, now: i64) {
+        for limit in self.0.iter() {
+            if let Some(timetable) = limit.timetable() {
+                timetable.window(now);
+            }
+        }
+    }
+
     /// Returns the time zone of their calendars and schedules, if there are any.
     pub(crate) fn zone(&self) -> Option<&str> {
         self.0.iter().flat_map(Limit::zones).next()

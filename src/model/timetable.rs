@@ -9,8 +9,8 @@ use std::{
 
 use super::{InvalidSchedule, LimitNumbers, Parameters, Schedule, ScheduleEntry};
 
-/// The number of timetables that are remembered after they were decoded.
-const MOST_DECODED: usize = 1024;
+/// The number of timetables that are remembered, so that limits and buckets share them.
+const MOST_SHARED: usize = 1024;
 
 /// The number of windows that a timetable remembers: some buckets are still in an earlier one.
 const REMEMBERED: usize = 4;
@@ -44,13 +44,27 @@ pub(crate) struct Window {
 }
 
 impl Timetable {
-    /// Returns the timetable of a schedule.
+    /// Returns the timetable of a schedule. Limits with the same schedule share it.
     pub fn new(schedule: Schedule) -> Self {
-        Self(Arc::new(TimetableState {
-            compact: schedule.encode().into(),
+        let compact: Box<str> = schedule.encode().into();
+        let key = (compact.clone(), Box::<str>::from(schedule.zone()));
+        let mut shared = shared();
+        if let Some(known) = shared
+            .get(&key)
+            .filter(|known| known.0.schedule == schedule)
+        {
+            return known.clone();
+        }
+        let timetable = Self(Arc::new(TimetableState {
             schedule,
+            compact,
             windows: Mutex::default(),
-        }))
+        }));
+        if shared.len() >= MOST_SHARED {
+            shared.clear();
+        }
+        shared.insert(key, timetable.clone());
+        timetable
     }
 
     /// Decodes the form that a table stores. Buckets with the same schedule share it.
@@ -59,16 +73,10 @@ impl Timetable {
     /// Those of [`Schedule::decode`].
     pub fn decode(compact: &str, zone: &str) -> Result<Self, InvalidSchedule> {
         let key = (Box::<str>::from(compact), Box::<str>::from(zone));
-        if let Some(known) = decoded().get(&key) {
+        if let Some(known) = shared().get(&key) {
             return Ok(known.clone());
         }
-        let timetable = Schedule::decode(compact, zone).map(Self::new)?;
-        let mut decoded = decoded();
-        if decoded.len() >= MOST_DECODED {
-            decoded.clear();
-        }
-        decoded.insert(key, timetable.clone());
-        Ok(timetable)
+        Schedule::decode(compact, zone).map(Self::new)
     }
 
     /// Returns the schedule.
@@ -154,12 +162,12 @@ impl Parameters {
     }
 }
 
-/// The timetables that were decoded, by their compact form and zone.
+/// The timetables by their compact form and zone.
 type TimetablesByText = HashMap<(Box<str>, Box<str>), Timetable>;
 
-fn decoded() -> MutexGuard<'static, TimetablesByText> {
-    static DECODED: LazyLock<Mutex<TimetablesByText>> = LazyLock::new(Mutex::default);
-    DECODED.lock().unwrap_or_else(PoisonError::into_inner)
+fn shared() -> MutexGuard<'static, TimetablesByText> {
+    static SHARED: LazyLock<Mutex<TimetablesByText>> = LazyLock::new(Mutex::default);
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl PartialEq for Timetable {

@@ -43,6 +43,7 @@ impl Gate {
             self.context.clock.now(),
             self.context.settings.deny_from_memory,
         );
+        limits.prepare(now);
         let mut state = self.lock();
         if context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now) {
             return None;
@@ -116,6 +117,7 @@ impl Gate {
         }
         let now = self.context.clock.now();
         let trusted_for = self.context.settings.deny_from_memory;
+        limits.prepare(now);
         let mut state = self.lock();
         if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
             state.denied_at = now;

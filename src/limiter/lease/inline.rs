@@ -137,7 +137,7 @@ impl InlineLease {
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus {
             owner: Owner::Entity,
-            // It has no quotas, so the time does not matter.
+            // It has no quotas and no schedules, so the time does not matter.
             ..status_now(limit, share, 0)
         };
         self.limits().iter().zip(self.shares()).map(status)
@@ -230,7 +230,7 @@ impl InlineBucket {
             bucket.limits(),
             differences.iter().copied(),
         );
-        // An inline lease has no quotas.
+        // An inline lease has no quotas and no schedules.
         bucket.settle(differences, &[0, 0]);
     }
 }

@@ -22,11 +22,7 @@ pub fn projected(
     let change = changes.get(&limit.name);
     let give = change.map_or(0, |change| change.give_to(limit));
     let gone = change.map_or(0, super::Change::debit);
-    let credited = Level {
-        tokens: limit.level.tokens.saturating_add(give),
-        ..limit.level
-    };
-    let level = state.refilled(limit, credited, now);
+    let level = state.refilled(limit, give, now);
     Level {
         tokens: level.tokens.saturating_sub(gone),
         ..level

@@ -114,8 +114,10 @@ impl Rows<'_> {
         let cap = i128::from(if anew {
             after.capacity()
         } else {
-            after.capacity().min(rule.capacity()).min(ceiling)
+            after.capacity().min(rule.capacity())
         });
+        // An earlier window cuts what was there then, and not what is given back now.
+        let cap = cap.min(i128::from(ceiling) + give);
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
@@ -371,9 +373,10 @@ pub(super) fn after(
         _ => rule,
     };
     let (due, ceiling) = state.due_with_ceiling(before, known, at);
-    let cap = rule.capacity().min(before.capacity()).min(ceiling);
+    let ceiling = i128::from(ceiling) + give;
+    let cap = i128::from(rule.capacity().min(before.capacity())).min(ceiling);
     let held = i128::from(known.level.tokens) + due.raw + give;
-    (rule, clamp(held.min(cap.into()) - debit))
+    (rule, clamp(held.min(cap) - debit))
 }
 
 /// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone`

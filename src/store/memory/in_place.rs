@@ -99,6 +99,7 @@ impl Entry {
         spends: &mut [impl Spend],
         now: i64,
     ) -> Result<(), Vec<LimitStatus>> {
+        limits.prepare(now);
         let mut slot = self.lock();
         if let Some(state) = &mut slot.bucket
             && !state.differs(limits)
@@ -123,6 +124,7 @@ impl Entry {
         spends: &mut [impl Spend],
         now: i64,
     ) -> Result<(), Vec<LimitStatus>> {
+        limits.prepare(now);
         let mut slot = self.lock();
         let known = slot.bucket.as_mut().filter(|state| state.has_all(limits));
         let Some(state) = known else {
@@ -238,6 +240,7 @@ impl Entry {
         debts: &[i64],
         now: i64,
     ) -> Result<i64, Vec<LimitStatus>> {
+        limits.prepare(now);
         let mut slot = self.lock();
         let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let starts_at = state.reserve(limits, spends, debts);
@@ -280,6 +283,7 @@ impl Entry {
         periods: &[i64],
         now: i64,
     ) {
+        limits.prepare(now);
         let mut slot = self.lock();
         match &mut slot.bucket {
             Some(state) => {

@@ -24,6 +24,7 @@ mod foreign_items;
 mod histories_of_all_features;
 mod histories_of_one_bucket;
 mod histories_of_quotas;
+mod histories_of_schedules;
 mod histories_of_several_resources;
 mod histories_of_shards;
 mod histories_of_split_quotas;

@@ -8,7 +8,7 @@ use tollgate::{
     model::{InvalidLimit, ResetSchedule, Schedule, ScheduleEntry},
 };
 
-use super::fixture::{Fixture, START, on_every_limiter, on_table};
+use super::fixture::{Fixture, START, on_every_limiter, on_table, settings};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -464,6 +464,40 @@ async fn the_item_says_when_its_numbers_change() {
     // The numbers on the item stay the limit's own.
     assert_eq!(number(&item, "b_tokens_cp"), 100_000);
     assert_eq!(number(&item, "b_tokens_tk"), 49_000);
+}
+
+#[tokio::test]
+async fn the_shards_of_a_bucket_shrink_and_grow_together() {
+    let (table, clock, limiter) = on_table(|settings| settings).await;
+    let limit = halved_at_night();
+    let first = limiter.acquire("user", "api").limits(limit.clone());
+    let lease = first.cost("tokens", 0).await.unwrap();
+    lease.commit().await.unwrap();
+    assert!(table.split("user", "api", 1).await && table.split("user", "api", 2).await);
+    let limiter = table.limiter(settings(&clock)).await;
+    let ask = |amount| {
+        let acquire = limiter.acquire("user", "api").limits(limit.clone());
+        acquire.cost("tokens", amount)
+    };
+    let left = async || {
+        let available = limiter.available("user", "api").limits(limit.clone());
+        available.await.unwrap().get("tokens").unwrap().available
+    };
+    let advance = |millis: u64| clock.advance(Duration::from_millis(millis));
+    ask(0).await.unwrap().commit().await.unwrap();
+    assert_eq!(left().await, 100);
+    advance((MIDNIGHT - START) as u64);
+    assert!(ask(51).await.unwrap_err().denied().is_some());
+    ask(50).await.unwrap().commit().await.unwrap();
+    assert!(ask(1).await.unwrap_err().denied().is_some());
+    assert_eq!(left().await, 0);
+    advance(4 * MINUTE);
+    assert_eq!(left().await, 2);
+    advance(6 * HOUR - 4 * MINUTE);
+    assert_eq!(left().await, 50);
+    advance(100 * MINUTE);
+    ask(100).await.unwrap().commit().await.unwrap();
+    assert!(ask(1).await.unwrap_err().denied().is_some());
 }
 
 #[test]

@@ -29,6 +29,10 @@ const OLD: i64 = 1000;
 /// read, or do not have the flag that a cached look-up has, the bucket is used as it is meanwhile.
 const PAUSE: i64 = 1000;
 
+/// The age above which configs that were read set no stamp: ms. The requests that needed them have
+/// given up.
+const READ_LONG_AGO: i64 = 5000;
+
 /// The next step for the stamps of a bucket.
 pub(super) enum StampStep {
     /// The configs must be read.
@@ -52,8 +56,8 @@ impl GateState {
         }
         let check = self.stamp_check.as_deref_mut();
         let fresh = check.and_then(|check| check.fresh.take());
-        // What was read a while ago sets no stamp: the requests that needed it have given up.
-        if let Some(fresh) = fresh.filter(|fresh| now.saturating_sub(fresh.read_at) <= OLD) {
+        let is_recent = |fresh: &FreshFlags| now.saturating_sub(fresh.read_at) <= READ_LONG_AGO;
+        if let Some(fresh) = fresh.filter(is_recent) {
             return self.write_stamps(fresh, now, id);
         }
         let due = match self.seen.live(now) {

@@ -375,6 +375,11 @@ impl BucketState {
         scheduled.map(|scheduled| scheduled.until).min()
     }
 
+    /// Returns `true` if one of the limits is a quota.
+    pub(crate) fn has_a_quota(&self) -> bool {
+        self.limits.iter().any(|known| known.period.is_some())
+    }
+
     /// Returns `true` if a schedule has changed the numbers of a limit since the anchor, or if the
     /// bucket does not tell other clients when it will.
     pub(crate) fn is_past_a_change(&self, now: i64) -> bool {

@@ -339,10 +339,7 @@ impl ShardSet<'_> {
 
     /// Returns the grant after `writes` were done.
     pub(super) fn grant(self, drawn: Allocation, writes: &[ShardWrite]) -> GateGrant {
-        let has_quota = self
-            .images
-            .iter()
-            .any(|image| image.bucket.first_end().is_some());
+        let has_quota = self.images.iter().any(|image| image.bucket.has_a_quota());
         // All shards that are charged are then in the same period.
         let of_this = |write: &&ShardWrite| self.gates.iter().any(|gate| write.is_of(gate));
         let after = has_quota

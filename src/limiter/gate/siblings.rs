@@ -59,7 +59,7 @@ impl Gate {
         let count = self.shard_count();
         // The item of the first shard is authoritative.
         let lags = self.key.shard > 0 && state.shard_count < count;
-        (lags && state.first_end().is_some()).then_some(count)
+        (lags && state.has_a_quota()).then_some(count)
     }
 
     /// Reads the other shards, and returns the facts for new quotas of this shard of `count`. A

@@ -1,11 +1,10 @@
 //! The change of one shard by an operation.
 
-use crate::model::{BucketState, Expiry, InvalidParameters, LimitName, Period, TokenChange};
+use crate::model::{BucketState, Expiry, InvalidParameters, LimitName, Period};
 
 /// The change of one shard by an operation, on condition that the anchor and the shard count are
-/// those that were read. Tokens are added: what others have spent since the read stays spent. Only
-/// the tokens of a session that another shard has begun are set, because nobody can spend them
-/// before.
+/// those that were read. Tokens are added, not set: what others have spent since the read stays
+/// spent.
 ///
 /// The write also sets [`PeerFlags::valid_until`](crate::model::PeerFlags::valid_until) to 0, so
 /// that the next spend cuts what is above the capacity.
@@ -36,8 +35,8 @@ pub struct ShardChange {
 pub struct LimitChange {
     /// The limit.
     pub limit: LimitName,
-    /// The change of the tokens.
-    pub tokens: TokenChange,
+    /// The millitokens that are added.
+    pub tokens: i64,
     /// The new remainder of the refill's division; `None` if it stays.
     pub remainder: Option<i64>,
     /// The change of a quota's period.
@@ -92,10 +91,8 @@ impl ShardChange {
             let Some(limit) = limits.find(|limit| limit.name == change.limit) else {
                 continue;
             };
-            limit.level.tokens = match change.tokens {
-                TokenChange::Add(tokens) => limit.level.tokens.saturating_add(tokens),
-                TokenChange::Set(tokens) => tokens,
-            };
+            let stored = limit.stored_tokens().unwrap_or(limit.level.tokens);
+            limit.level.tokens = stored.saturating_add(change.tokens);
             if let Some(remainder) = change.remainder {
                 limit.level.remainder = remainder;
             }

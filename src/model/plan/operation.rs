@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{clamp, expiry};
 use crate::model::{
     BucketState, BucketTtl, Expiry, Level, LimitChange, LimitName, LimitState, MILLI, Period,
-    PeriodWrite, Renewal, ShardChange, TokenChange,
+    PeriodWrite, Renewal, ShardChange,
 };
 
 /// The operation that is planned.
@@ -300,7 +300,7 @@ impl<'a> LimitPlan<'a> {
             // The session has ended. The next charge begins one, with the whole amount. Tokens that
             // were given here could be spent before that too.
             (Some(write), Some(length)) => {
-                write.period.is_owed = false;
+                write.period.stored_tokens = None;
                 write.period.ends_at = self.now;
                 write.session = Some(self.now.saturating_sub(length));
             }
@@ -314,6 +314,13 @@ impl<'a> LimitPlan<'a> {
             Renewal::Session(length) => Some(*length),
             Renewal::Calendar(_) => None,
         }
+    }
+
+    /// Returns `true` if another shard has begun the session, and the shard's tokens are not granted
+    /// for it yet.
+    fn is_owed(&self) -> bool {
+        let period = self.period.as_ref().map(|write| &write.period);
+        period.is_some_and(|period| period.stored_tokens.is_some())
     }
 
     /// Returns the start of the current session, if the limit has one: epoch ms.
@@ -344,9 +351,9 @@ impl<'a> LimitPlan<'a> {
 
     /// Grants the tokens of a session that another shard has begun.
     fn join(&mut self) {
-        let start = self.session_start();
-        if let Some(write) = self.period.as_mut().filter(|write| write.period.is_owed) {
-            write.period.is_owed = false;
+        let start = self.session_start().filter(|_| self.is_owed());
+        if let Some(write) = self.period.as_mut().filter(|_| start.is_some()) {
+            write.period.stored_tokens = None;
             write.session = start;
             write.grants = Some(write.period.granted_count().unwrap_or(self.shard_count));
         }
@@ -395,22 +402,15 @@ impl<'a> LimitPlan<'a> {
         if let Some(write) = self.period.as_mut().filter(|_| stated != self.shard_count) {
             write.grants = write.grants.or(write.period.granted_count());
         }
-        let difference = i128::from(self.level.tokens) - i128::from(self.known.level.tokens);
-        let joins = self.known.is_owed()
-            && self
-                .period
-                .as_ref()
-                .is_some_and(|write| write.session.is_some() && write.period.ends_at > self.to);
         // The store does not hold the tokens of a session yet that another shard has begun.
-        let tokens = if joins {
-            TokenChange::Set(self.level.tokens)
-        } else {
-            TokenChange::Add(clamp(difference))
-        };
+        let joins = self.known.is_owed() && !self.is_owed();
+        let stored = self.known.stored_tokens().filter(|_| joins);
+        let before = stored.unwrap_or(self.known.level.tokens);
+        let tokens = i128::from(self.level.tokens) - i128::from(before);
         let remainder = Some(self.level.remainder);
         LimitChange {
             limit: self.known.name.clone(),
-            tokens,
+            tokens: clamp(tokens),
             remainder: remainder.filter(|remainder| *remainder != self.known.level.remainder),
             period: self.period,
         }

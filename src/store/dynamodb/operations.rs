@@ -20,7 +20,7 @@ use super::{
 use crate::{
     model::{
         BucketKey, BucketState, Create, Expiry, LimitChange, LimitName, Operation, OperationKind,
-        OperationRecord, PeriodWrite, Renewal, ShardChange, Split, TokenChange,
+        OperationRecord, PeriodWrite, Renewal, ShardChange, Split,
     },
     store::StoreError,
     telemetry::StoreCall,
@@ -226,16 +226,11 @@ fn shard(change: &ShardChange, now: i64) -> Expression {
 
 fn limit_change(expression: &mut Expression, change: &LimitChange) {
     let attribute = |field| limit_attribute(change.limit.as_str(), field);
-    let tokens = attribute(LimitField::Tokens);
-    match change.tokens {
-        TokenChange::Add(added) if added != 0 => expression.add(&tokens, added),
-        change => {
-            // Otherwise the write of a deleted limit's period would leave a part of a limit.
-            expression.require_present(&tokens);
-            if let TokenChange::Set(level) = change {
-                expression.set(&tokens, number(level));
-            }
-        }
+    if change.tokens != 0 {
+        expression.add(&attribute(LimitField::Tokens), change.tokens);
+    } else {
+        // Otherwise the write of a deleted limit's period would leave a part of a limit.
+        expression.require_present(&attribute(LimitField::Tokens));
     }
     if let Some(remainder) = change.remainder {
         expression.set(&attribute(LimitField::Remainder), number(remainder));
@@ -262,7 +257,7 @@ fn limit_change(expression: &mut Expression, change: &LimitChange) {
         }
         if period.is_open() {
             // The tokens of a session that another shard has begun stay owed.
-            let applied = start.saturating_sub(i64::from(period.is_owed));
+            let applied = start.saturating_sub(i64::from(period.stored_tokens.is_some()));
             expression.set(&attribute(LimitField::SessionApplied), number(applied));
         }
     }

@@ -145,8 +145,11 @@ impl QueueFull {
 pub struct ExceedsCapacity {
     /// The entity of the request.
     pub entity: EntityId,
-    /// The resource of the request.
+    /// The resource of the limit's bucket.
     pub resource: Resource,
+    /// The same resource, if the request has [added](crate::limiter::Acquire::also) it. `None` for
+    /// the request's own one.
+    pub added: Option<Resource>,
     /// The owner of the limit's bucket.
     pub owner: Owner,
     /// The limit whose capacity the cost exceeds.

@@ -8,7 +8,7 @@
 #[non_exhaustive]
 pub enum BucketTtl {
     /// This many times the longest time in which one of its limits fills or is renewed, at least an
-    /// hour.
+    /// hour. 1 counts as 2: a bucket that was emptied must be full before it is deleted.
     Times(u32),
     /// The bucket stays.
     Never,

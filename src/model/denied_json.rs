@@ -79,7 +79,7 @@ impl Denied {
         };
         let mut json = json!({
             "entity_id": entity,
-            "resource": self.resource,
+            "resource": status.resource.as_ref().unwrap_or(&self.resource),
             "limit_name": limit.name(),
             "kind": if limit.is_quota() { "quota" } else { "rate" },
             "capacity": limit.capacity(),
@@ -87,7 +87,7 @@ impl Denied {
             "requested": status.requested,
             "exceeded": status.exceeded(),
             "retry_after_seconds": status.retry_after.map(|wait| wait.as_secs_f64()),
-            "soft": false,
+            "soft": limit.is_soft(),
         });
         if limit.is_quota() {
             let resets_at = status.resets_at(now).duration_since(UNIX_EPOCH);

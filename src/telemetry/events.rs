@@ -128,7 +128,10 @@ pub(crate) fn nothing_charged(resource: &Resource) {
 
 /// Warns that a limit is used up to a threshold, percent.
 pub(crate) fn limit_nearly_used(resource: &Resource, limit: &LimitName, threshold: u8) {
-    tracing::info!(target: "tollgate", %resource, %limit, threshold, "limit nearly used");
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::info!(target: "tollgate", %resource, %limit, threshold, suppressed, "limit nearly used");
+    }
     hooks::limit_nearly_used(resource, limit, threshold);
 }
 
@@ -196,7 +199,7 @@ pub(crate) fn soft_overdrawn(
     for (limit, left) in overdrawn {
         let (limit, available) = (limit.name(), whole_tokens(left));
         if let Some(suppressed) = LINES.with(Sampled::line) {
-            tracing::warn!(target: "tollgate", %resource, %limit, available, suppressed, "soft limit overdrawn");
+            tracing::info!(target: "tollgate", %resource, %limit, available, suppressed, "soft limit overdrawn");
         }
         hooks::soft_overdrawn(resource, limit);
     }

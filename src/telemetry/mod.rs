@@ -24,7 +24,7 @@
 //! | `breaker closed` | info | the store answers again |
 //! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
 //! | `shadow denial` | info | limits that only observe would have denied a request |
-//! | `soft limit overdrawn` | warn | a request was granted, and a soft limit is in debt (sampled) |
+//! | `soft limit overdrawn` | info | a request was granted, and a soft limit is in debt (sampled) |
 //! | `refill time in the future` | warn | another process's wrong clock had set a refill time in the future: it is corrected |
 //! | `limit nearly used` | info | a limit was used up to a threshold of its policy |
 //! | `bucket split` | info | the number of a bucket's shards was doubled |

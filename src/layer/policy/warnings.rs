@@ -23,6 +23,9 @@ use crate::{
 /// The number of buckets' limits that a policy remembers. An entry has about 32 bytes.
 const MOST_REMEMBERED: usize = 65_536;
 
+/// The pause between searches for quotas whose period has ended, ms.
+const SWEEPS_EVERY: i64 = 60_000;
+
 /// The points of percent by which the use must fall below a threshold before a limit that refills
 /// reaches it again. Without it, a bucket at the threshold would warn with most requests.
 const FALLS: u64 = 10;
@@ -69,9 +72,16 @@ pub(crate) struct WarningRules {
 struct Reached {
     hasher: foldhash::fast::RandomState,
     /// By the hash of the bucket and the limit.
-    limits: Mutex<HashMap<u64, ReachedThreshold>>,
+    limits: Mutex<ReachedLimits>,
     /// The number of entries, to be read without the lock.
     count: AtomicUsize,
+}
+
+#[derive(Default)]
+struct ReachedLimits {
+    of: HashMap<u64, ReachedThreshold>,
+    /// The time at which quotas whose period had ended were forgotten: epoch ms.
+    swept_at: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -102,10 +112,15 @@ impl WarningRules {
     /// Warns of the limits of a request that was denied at `now` (epoch ms).
     #[cold]
     pub(crate) fn see_denied(&self, denied: &Denied, now: i64) {
-        let own = |status: &&LimitStatus| status.owner == Owner::Entity;
-        for status in denied.limits.iter().filter(own) {
+        for status in &denied.limits {
+            let entity = match status.owner {
+                Owner::Parent => denied.parent.as_ref(),
+                _ => Some(&denied.entity),
+            };
             let resource = status.resource.as_ref().unwrap_or(&denied.resource);
-            self.see_one(&denied.entity, resource, status, now);
+            if let Some(entity) = entity {
+                self.see_one(entity, resource, status, now);
+            }
         }
     }
 
@@ -171,38 +186,43 @@ impl Reached {
             return Thresholds::new();
         }
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = limits.get(&key).filter(|before| now < before.ends_at);
+        let before = limits.of.get(&key).filter(|before| now < before.ends_at);
         let before = before.map_or(0, |before| match ends_at {
             Some(_) => before.count,
             None => before.count.min(count(FALLS)),
         });
         let after = reached.max(before);
         if after == 0 {
-            limits.remove(&key);
+            limits.of.remove(&key);
         } else {
-            if limits.len() >= MOST_REMEMBERED && !limits.contains_key(&key) {
-                make_room(&mut limits, now);
+            if limits.of.len() >= MOST_REMEMBERED && !limits.of.contains_key(&key) {
+                limits.make_room(now);
             }
             let ends_at = ends_at.unwrap_or(i64::MAX);
             let entry = ReachedThreshold {
                 count: after,
                 ends_at,
             };
-            limits.insert(key, entry);
+            limits.of.insert(key, entry);
         }
-        self.count.store(limits.len(), Ordering::Relaxed);
+        self.count.store(limits.of.len(), Ordering::Relaxed);
         thresholds.get(before..after).unwrap_or_default().into()
     }
 }
 
-/// Forgets the quotas whose period has ended. If there are none, forgets any entry: its limit may
-/// warn twice.
-fn make_room(limits: &mut HashMap<u64, ReachedThreshold>, now: i64) {
-    limits.retain(|_, reached| now < reached.ends_at);
-    if limits.len() >= MOST_REMEMBERED
-        && let Some(any) = limits.keys().next().copied()
-    {
-        limits.remove(&any);
+impl ReachedLimits {
+    /// Forgets an entry, whose limit may then warn twice. Once a minute, all quotas whose period
+    /// has ended are forgotten.
+    fn make_room(&mut self, now: i64) {
+        if now >= self.swept_at.saturating_add(SWEEPS_EVERY) {
+            self.swept_at = now;
+            self.of.retain(|_, reached| now < reached.ends_at);
+        }
+        if self.of.len() >= MOST_REMEMBERED
+            && let Some(any) = self.of.keys().next().copied()
+        {
+            self.of.remove(&any);
+        }
     }
 }
 
@@ -227,9 +247,11 @@ impl WarningDraft {
     pub(super) fn check(
         self,
         limits: &PolicyLimits,
+        also: &[&PolicyLimits],
     ) -> Result<Option<Box<WarningRules>>, InvalidPolicy> {
         let of_all = checked(self.of_all)?;
-        let of_limit = |(name, thresholds)| Ok((limits.known(name)?, checked(thresholds)?));
+        let of_limit =
+            |(name, thresholds)| Ok((limits.known_among(also, name)?, checked(thresholds)?));
         // The thresholds that were set last are found first.
         let of_limits = self.of_limits.into_iter().rev().map(of_limit);
         let of_limits = of_limits.collect::<Result<Vec<_>, InvalidPolicy>>()?;

@@ -113,11 +113,15 @@ impl Policy {
         {
             return Admission::Decided(self.decide(limiter, head, decision));
         }
-        let also = match rules.also_charges(head, entity.as_text(), &resource) {
+        let also = match rules.also_charges(head, entity.as_text()) {
             Ok(also) => also,
             Err(missing) if rules.subject.skips(&missing) => return without_key(),
             Err(missing) => return self.missing_key(limiter, head, &missing),
         };
+        if repeats(&also, &resource) {
+            // The client has chosen the resource, so this must never pass.
+            return self.missing_key(limiter, head, &MissingKey::absent("resource"));
+        }
         let learned = rules.cost.key(|| entity.as_text(), resource.as_str());
         let acquire = match entity {
             RequestEntity::Address(text) => limiter.acquire(text, &*resource),
@@ -284,7 +288,6 @@ impl Rules {
         &self,
         head: &RequestHead<'_>,
         entity: &str,
-        own: &Resource,
     ) -> Result<Vec<AddedCharge<'_>>, MissingKey> {
         let mut charges: Vec<AddedCharge<'_>> = Vec::new();
         for rules in &self.also {
@@ -295,10 +298,6 @@ impl Rules {
                     .extract(head)
                     .and_then(|key| named("resource", key.into_resource()))?,
             };
-            let is_repeated = charges.iter().any(|charge| charge.resource == resource);
-            if is_repeated || resource == *own {
-                return Err(MissingKey::absent("resource"));
-            }
             let learned = rules.cost.key(|| entity, resource.as_str());
             let cost = if rules.cost.is_fixed() {
                 rules.cost.fixed.clone()
@@ -313,6 +312,14 @@ impl Rules {
         }
         Ok(charges)
     }
+}
+
+/// Returns `true` if a resource is charged twice.
+fn repeats(charges: &[AddedCharge<'_>], own: &Resource) -> bool {
+    charges.iter().enumerate().any(|(index, charge)| {
+        let mut before = charges.iter().take(index);
+        charge.resource == *own || before.any(|other| other.resource == charge.resource)
+    })
 }
 
 /// The entity that asks.

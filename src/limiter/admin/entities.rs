@@ -52,6 +52,11 @@ impl Entities {
         self
     }
 
+    /// Returns the name that the history records for changes through this value, if it is set.
+    pub(super) fn principal(&self) -> Option<String> {
+        self.principal.clone()
+    }
+
     /// Creates an entity, with the current time as its creation time. Two round trips: the entity,
     /// and the event of the history. Its parent need not exist.
     ///

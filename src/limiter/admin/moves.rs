@@ -92,7 +92,9 @@ impl Entities {
         let result = stamp_all(limiter, records, id, &mut buckets).await;
         // A look-up that began before the move must not be cached.
         limiter.engine().forget(&ConfigScope::Entity(id.clone()));
-        let noted = limiter.note(event(limiter, &before, &after, buckets)).await;
+        let mut event = event(limiter, &before, &after, buckets);
+        event.principal = self.principal();
+        let noted = limiter.note(event).await;
         match result {
             Ok(()) => noted.map(|()| buckets),
             Err(error) => Err(EntityError::MoveIncomplete {

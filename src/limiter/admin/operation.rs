@@ -14,7 +14,7 @@ use crate::{
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketOperation, BucketState,
         ConfigScope, Create, Entity, LimitName, MILLI, Operation, OperationKind, OperationRecord,
-        Renewal, WriteId, new_id,
+        PeerFlags, Renewal, WriteId, new_id,
         plan::{self, Desired, LedgerDelta, WantedOperation},
     },
     pause,
@@ -323,11 +323,13 @@ impl<'a> Run<'a> {
 
     /// Returns the creation of a bucket with its whole amounts and the added tokens.
     fn create(&self, amounts: &BTreeMap<LimitName, i64>, now: i64) -> Create {
+        let gates = &self.call.limiter.engine().settings().gate;
         let stored = self.resolution.stored.as_ref();
         let desired = Desired {
             limits: stored.map_or(&[], |stored| &*stored.limits),
             own: stored.map(|stored| stored.source.is_own()),
             lineage: self.resolution.lineage.as_deref(),
+            ttl: gates.bucket_ttl,
             ..Desired::default()
         };
         // The end of the text is random.
@@ -345,7 +347,14 @@ impl<'a> Run<'a> {
             period.topped_up = added;
             new.level.tokens = new.level.tokens.saturating_add(added);
         }
-        create
+        // Python clients see a bypass and soft limits by the stamps only.
+        let end = gates.stamp_ttl.end(now);
+        let soft = self.resolution.soft_limits().into_iter();
+        create.with_stamps(PeerFlags {
+            bypassed_until: self.resolution.bypassed.then_some(end),
+            soft_until: soft.map(|name| (name, end)).collect(),
+            ..PeerFlags::default()
+        })
     }
 
     /// Returns the operation with its record and its event, without the changes.

@@ -197,6 +197,7 @@ impl ScriptedBucket {
         ExceedsCapacity {
             entity: entity.clone(),
             resource: resource.clone(),
+            added: None,
             owner: Owner::Entity,
             limit: limit.name().clone(),
             requested: limit.capacity().saturating_add(1),

@@ -42,6 +42,7 @@ impl Charge {
                 return Err(ExceedsCapacity {
                     entity: entity.clone(),
                     resource: resource.clone(),
+                    added: None,
                     owner,
                     limit: limit.name().clone(),
                     requested: *tokens,
@@ -118,7 +119,7 @@ impl Charges {
         resources: impl IntoIterator<Item = Result<Self, Error>>,
     ) -> Result<Self, Error> {
         let (mut all, mut first): (Option<Self>, _) = (None, None);
-        for charges in resources {
+        for (index, charges) in resources.into_iter().enumerate() {
             match (charges, &mut all) {
                 (Ok(charges), None) => all = Some(charges),
                 (Ok(charges), Some(all)) => {
@@ -126,6 +127,10 @@ impl Charges {
                     all.others.extend(charges.others);
                 }
                 (Err(error @ Error::Disabled(_)), _) => return Err(error),
+                (Err(Error::ExceedsCapacity(mut error)), _) => {
+                    error.added = (index > 0).then(|| error.resource.clone());
+                    first.get_or_insert(Error::ExceedsCapacity(error));
+                }
                 (Err(error), _) => drop(first.get_or_insert(error)),
             }
         }

@@ -227,11 +227,11 @@ impl Lease {
         }
     }
 
-    /// Returns `true` if a soft limit of the entity or of its parent is in debt after the grant and
-    /// the adjustments since. The [statuses](Self::statuses) tell which:
-    /// [`LimitStatus::overdrawn`].
+    /// Returns `true` if a soft limit of the entity or of its parent, for any resource of the
+    /// request, is in debt after the grant and the adjustments since. The
+    /// [statuses](Self::all_statuses) tell which: [`LimitStatus::overdrawn`].
     pub fn is_overdrawn(&self) -> bool {
-        self.each_status().any(|status| status.overdrawn())
+        self.each_status_of_all().any(|status| status.overdrawn())
     }
 
     /// Returns the limits that only observe and would have denied the request or a later

@@ -163,6 +163,20 @@ impl<'a> LeasePart<'a> {
         }
     }
 
+    /// Returns `true` if the entity's limits for this resource are bypassed: see
+    /// [`Lease::is_bypassed`].
+    pub fn is_bypassed(&self) -> bool {
+        match self.also() {
+            None => self.lease.is_bypassed(),
+            Some(also) => also.own.is_bypassed(),
+        }
+    }
+
+    /// Returns `true` if a soft limit of this resource is in debt: see [`Lease::is_overdrawn`].
+    pub fn is_overdrawn(&self) -> bool {
+        self.statuses().iter().any(LimitStatus::overdrawn)
+    }
+
     /// Returns the statuses of the limits: see [`Lease::statuses`].
     pub fn statuses(&self) -> Vec<LimitStatus> {
         match self.also() {

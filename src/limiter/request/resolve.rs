@@ -319,6 +319,7 @@ fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacit
         Some((owner, limit)) => Err(ExceedsCapacity {
             entity: entity.clone(),
             resource: resource.clone(),
+            added: None,
             owner,
             limit: limit.name().clone(),
             requested: asked(cost, limit),

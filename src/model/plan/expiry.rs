@@ -1,7 +1,7 @@
 //! Computes the time from which a bucket counts as gone.
 
 use super::{Desired, LedgerDelta, levels::new_definition, line};
-use crate::model::{BucketState, BucketTtl, Course, Level, NewLimit, RefillRule};
+use crate::model::{BucketState, BucketTtl, Course, Level, LimitState, NewLimit, RefillRule};
 
 /// The shortest time until a bucket expires, ms. Without this minimum, a bucket that fills in a
 /// second would have to be renewed every few seconds.
@@ -19,19 +19,18 @@ pub(super) fn expires(state: &BucketState, own: Option<bool>, ttl: BucketTtl) ->
 }
 
 /// Returns `true` if the expiry must be renewed: less than half of the bucket's time is left, or
-/// the bucket has an expiry and should have none, or the reverse.
+/// less than it takes to fill the bucket, or the bucket has an expiry and should have none, or the reverse.
 pub(super) fn is_due(state: &BucketState, (own, ttl): (Option<bool>, BucketTtl), now: i64) -> bool {
     match (expires(state, own, ttl), state.expires_at) {
         (false, before) => before.is_some(),
         (true, None) => true,
         (true, Some(before)) => {
-            let longest = state
-                .limits
-                .iter()
-                .map(|known| idle(time_to_fill(known.rule_at(now), known.course()), ttl))
-                .max()
-                .unwrap_or(AT_LEAST);
-            before.saturating_mul(1000).saturating_sub(now) < longest / 2
+            let least = |known: &LimitState| {
+                let time_to_fill = time_to_fill(known.rule_at(now), known.course());
+                (idle(time_to_fill, ttl) / 2).max(time_to_fill)
+            };
+            let least = state.limits.iter().map(least).max();
+            before.saturating_mul(1000).saturating_sub(now) < least.unwrap_or(AT_LEAST / 2)
         }
     }
 }
@@ -107,7 +106,9 @@ fn time_to_fill(rule: RefillRule, course: Option<Course<'_>>) -> i64 {
 
 /// Returns the time that a limit may be unused, ms.
 fn idle(time_to_fill: i64, ttl: BucketTtl) -> i64 {
-    ttl.of(time_to_fill).max(AT_LEAST)
+    ttl.of(time_to_fill)
+        .max(time_to_fill.saturating_mul(2))
+        .max(AT_LEAST)
 }
 
 /// Converts milliseconds to seconds, rounded up.

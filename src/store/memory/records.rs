@@ -126,9 +126,11 @@ impl Records for MemoryStore {
         });
         let configs = before - tables.configs.len();
         let entities = usize::from(tables.entities.remove(entity).is_some());
+        let operations = tables.operations.len();
         tables.operations.retain(|(id, ..), _| id != entity);
+        let operations = operations - tables.operations.len();
         let buckets = self.buckets.remove_of(entity);
-        done((configs + entities + buckets) as u64)
+        done((configs + entities + operations + buckets) as u64)
     }
 
     fn list_children<'a>(

@@ -56,18 +56,8 @@ impl CompactState {
         if now > self.refilled_at {
             self.refill_all(now);
         } else if self.levels.rest().is_some() {
-            self.renew_all(now);
-        }
-    }
-
-    /// Renews the quotas whose period has ended. An operation may end a session at the time of the
-    /// last refill.
-    #[cold]
-    fn renew_all(&mut self, now: i64) {
-        for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
-            if known.renewal.is_some() {
-                known.refill(held, 0, now, None);
-            }
+            // An operation may end a session at the time of the last refill.
+            self.refill_each(0, now);
         }
     }
 

@@ -67,7 +67,7 @@ impl PolicyBuilder {
         let decision = self.decision.check(&limits, &also_limits)?;
         let settlement = self.settlement.check(&limits, &also_limits)?;
         let answers = self.answers.check(&limits)?;
-        let warnings = self.warnings.check(&limits)?;
+        let warnings = self.warnings.check(&limits, &also_limits)?;
         // If the handler sets the cost, or if more is acquired while the body streams, no cost is
         // needed here.
         if !decision.in_handler && settlement.top_up.is_none() {

@@ -95,7 +95,7 @@ fn denied(denied: &Denied, status: StatusCode, wait: Option<Duration>) -> Proble
 }
 
 fn exceeds_capacity(error: &ExceedsCapacity, status: StatusCode) -> Problem<'_> {
-    let limit = policy_name(error.owner, None, &error.limit);
+    let limit = policy_name(error.owner, error.added.as_ref(), &error.limit);
     Problem {
         kind: COST_EXCEEDS_CAPACITY,
         title: "The request costs more than its limit holds",

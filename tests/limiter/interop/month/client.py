@@ -38,17 +38,16 @@ class Client:
         await context.__aexit__(None, None, None)
 
     async def reset(self, command):
-        await self.limiter.reset_bucket(command["entity"], "api", limits=command["limits"])
+        await self.repository.reset_bucket(command["entity"], "api", limits=command["limits"])
 
     async def top_up(self, command):
-        await self.limiter.top_up(command["entity"], "api", command["amounts"])
+        await self.repository.top_up(command["entity"], "api", command["amounts"])
 
     async def move(self, command):
         await self.limiter.set_parent(command["entity"], command["parent"])
 
     async def grow(self, command):
-        count = await self.repository.get_shard_count(command["entity"], "api")
-        await self.repository.bump_shard_count(command["entity"], "api", count)
+        await self.repository.bump_shard_count(command["entity"], "api", command["count"])
 
 
 async def main():

@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
-use tollgate::{Lease, RateLimiter};
+use tollgate::{EntityId, Lease, RateLimiter};
 
 use super::{
     super::peer::{STACK, Table},
@@ -91,6 +91,52 @@ impl Member {
             Self::Theirs(python) => {
                 let command = json!({"entity": entity, "costs": costs, "hold": hold});
                 python.ask(now, "take", command).await == json!(true)
+            }
+        }
+    }
+
+    /// Gives a bucket the whole amounts of some limits again.
+    pub(super) async fn reset(&mut self, now: i64, entity: &str, limits: &[&str]) {
+        match self {
+            Self::Ours(limiter, _) => {
+                let reset = limiter.buckets().reset(entity, "api");
+                reset.limits(limits.iter().copied()).await.unwrap();
+            }
+            Self::Theirs(python) => {
+                let command = json!({"entity": entity, "limits": limits});
+                python.ask(now, "reset", command).await;
+            }
+        }
+    }
+
+    /// Adds to a quota.
+    pub(super) async fn top_up(&mut self, now: i64, entity: &str, limit: &str, amount: u64) {
+        match self {
+            Self::Ours(limiter, _) => {
+                let top_up = limiter.buckets().top_up(entity, "api", [(limit, amount)]);
+                top_up.await.unwrap();
+            }
+            Self::Theirs(python) => {
+                let command = json!({"entity": entity, "amounts": {limit: amount}});
+                python.ask(now, "top_up", command).await;
+            }
+        }
+    }
+
+    /// Gives an entity another parent.
+    pub(super) async fn move_to(&mut self, now: i64, entity: &str, parent: &str) {
+        match self {
+            Self::Ours(limiter, _) => {
+                let id = |name: &str| EntityId::new(name).unwrap();
+                let entities = limiter.entities();
+                entities
+                    .set_parent(&id(entity), Some(&id(parent)))
+                    .await
+                    .unwrap();
+            }
+            Self::Theirs(python) => {
+                let command = json!({"entity": entity, "parent": parent});
+                python.ask(now, "move", command).await;
             }
         }
     }

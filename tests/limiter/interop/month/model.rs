@@ -42,6 +42,8 @@ pub(super) struct Level {
     pub(super) amount: i64,
     pub(super) left: i64,
     pub(super) period: i64,
+    /// The number of times that an operator has reset the limit.
+    pub(super) resets: i64,
 }
 
 impl Level {
@@ -59,14 +61,30 @@ impl Level {
     }
 
     /// Takes an amount, and returns the period that it was taken from.
-    pub(super) fn take(&mut self, name: &str, amount: i64, now: i64) -> i64 {
+    pub(super) fn take(&mut self, name: &str, amount: i64, now: i64) -> PeriodId {
         if name == "session" && amount > 0 && self.period < 0 {
             self.period = now;
         }
         self.left -= amount;
-        self.period
+        self.id()
+    }
+
+    pub(super) fn id(&self) -> PeriodId {
+        (self.period, self.resets)
+    }
+
+    /// Gives the whole amount back. A session ends.
+    pub(super) fn reset(&mut self, name: &str) {
+        self.left = self.amount;
+        self.resets += 1;
+        if name == "session" {
+            self.period = i64::MIN / 2;
+        }
     }
 }
+
+/// A period of a limit, and the number of resets before it.
+pub(super) type PeriodId = (i64, i64);
 
 pub(super) type Bucket = BTreeMap<&'static str, Level>;
 pub(super) type Costs = BTreeMap<&'static str, i64>;
@@ -80,6 +98,7 @@ pub(super) fn full() -> Bucket {
                 amount,
                 left,
                 period,
+                resets: 0,
             },
         )
     });

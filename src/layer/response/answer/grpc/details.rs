@@ -63,7 +63,10 @@ fn quota_failure(reason: RefusalReason<'_>) -> Option<Message> {
             let description = format!("{} requested, {} at most", error.requested, error.capacity);
             Message::default().bytes(
                 1,
-                violation(&policy_name(error.owner, None, &error.limit), &description),
+                violation(
+                    &policy_name(error.owner, error.added.as_ref(), &error.limit),
+                    &description,
+                ),
             )
         }
         _ => return None,

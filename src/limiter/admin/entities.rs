@@ -13,7 +13,7 @@ use crate::{
     },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity,
-        EntityId, from_millis,
+        EntityId, Resource, from_millis,
     },
     store::{BucketListing, ReadConsistency},
 };
@@ -166,5 +166,44 @@ impl Entities {
             let listing = listing.clone();
             Box::pin(async move { records.list_buckets(&listing, from).await })
         })
+    }
+
+    /// Returns the shards of one bucket as they were last written, read with strong consistency.
+    /// Empty if the bucket does not exist. One round trip for each shard.
+    ///
+    /// ```
+    /// use tollgate::{EntityId, Limit, RateLimiter, Resource};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 5)).await?.commit();
+    ///
+    /// let (user, api) = (EntityId::new("user-1")?, Resource::new("api")?);
+    /// let shards = limiter.entities().shards(&user, &api).await?;
+    /// assert_eq!(shards[0].1.limits()[0].level.tokens, 4000); // millitokens
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store fails.
+    pub async fn shards(
+        &self,
+        id: &EntityId,
+        resource: &Resource,
+    ) -> Result<Vec<(BucketKey, BucketState)>, Error> {
+        let store = self.limiter.store();
+        let (mut shards, mut next, mut count) = (Vec::new(), 0, 1);
+        // A shard that was read later may know of more shards.
+        while next < count {
+            let key = BucketKey::new(id.clone(), resource.clone()).with_shard(next);
+            if let Some(state) = self.limiter.asked(store.read(&key)).await? {
+                count = count.max(state.shard_count);
+                shards.push((key, state));
+            }
+            next += 1;
+        }
+        Ok(shards)
     }
 }

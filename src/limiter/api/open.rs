@@ -10,7 +10,7 @@ use crate::{
     error::{Error, StackError},
     limiter::api::{
         builder::RateLimiterBuilder,
-        opening::{Opening, told_the_way, way_to},
+        opening::{Opening, told_the_way, way_of, way_to},
         rate_limiter::RateLimiter,
     },
     model::{IntoName, NamespaceName, StackName},
@@ -40,6 +40,7 @@ pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
     namespace: Option<Result<NamespaceName, Error>>,
     client: Option<Client>,
+    config: Option<SdkConfig>,
     caller: Option<CallerIdentity>,
     provision: Arc<dyn Provision>,
     builder: RateLimiterBuilder,
@@ -79,6 +80,7 @@ impl RateLimiter {
             stack: None,
             namespace: None,
             client: None,
+            config: None,
             caller: None,
             provision: Arc::new(CreateTable::new()),
             builder: Self::builder(),
@@ -110,6 +112,14 @@ impl OpenOptions {
     /// bucket writes are sent once.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
+        self
+    }
+
+    /// Sets the SDK's configuration, instead of the one from the environment. Unlike a
+    /// [`client`](Self::client), it also tells whose credentials the history names. See
+    /// [`config_loader`](crate::store::dynamodb::config_loader).
+    pub fn aws_config(mut self, config: SdkConfig) -> Self {
+        self.config = Some(config);
         self
     }
 
@@ -168,12 +178,22 @@ impl OpenOptions {
             None => {
                 // If no region is set, the SDK asks the metadata service of the machine for it.
                 // The answer may take long.
-                let config = async { Ok::<_, StackError>(load_config().await) };
+                let given = self.config.is_some();
+                let config = async {
+                    Ok::<_, StackError>(match self.config {
+                        Some(config) => config,
+                        None => load_config().await,
+                    })
+                };
                 let config = opening
                     .step("loading the AWS configuration", config)
                     .await?;
                 let region = config.region().ok_or(StackError::NoRegion)?;
-                way = way_to(region.as_ref());
+                way = if given {
+                    way_of(region.as_ref(), config.endpoint_url())
+                } else {
+                    way_to(region.as_ref())
+                };
                 if caller.is_none() && asks_for_caller(&config) {
                     caller = Some(CallerIdentity::new(&config));
                 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -20,13 +20,26 @@ use aws_types::service_config::ServiceConfigKey;
 /// [`RateLimiter::open`](crate::RateLimiter::open), which loads the configuration itself by
 /// default.
 pub async fn load_config() -> SdkConfig {
+    config_loader().load().await
+}
+
+/// Returns the loader of [`load_config`], to set a region, a profile or an endpoint before it
+/// loads. Pass the result to [`OpenOptions::aws_config`](crate::limiter::OpenOptions::aws_config).
+///
+/// ```no_run
+/// # async fn open() -> Result<(), tollgate::Error> {
+/// use tollgate::{RateLimiter, store::dynamodb::config_loader};
+///
+/// let config = config_loader().profile_name("operations").load().await;
+/// let limiter = RateLimiter::open().aws_config(config).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn config_loader() -> ConfigLoader {
     let http = Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http)
 }
 
 /// Returns `true` if STS may be asked for the owner of the credentials: if DynamoDB's endpoint is

@@ -38,7 +38,7 @@ mod store;
 mod table;
 mod version;
 
-pub use client::load_config;
+pub use client::{config_loader, load_config};
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use stack::Stack;
 pub use store::DynamoDbStore;

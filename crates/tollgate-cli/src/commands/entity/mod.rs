@@ -1,0 +1,47 @@
+//! `tollgate entity`: entities, and limits of their own.
+
+mod children;
+mod create;
+mod delete;
+mod delete_limits;
+mod get_limits;
+mod list;
+mod list_resources;
+mod record;
+mod scope;
+mod set_limits;
+mod show;
+
+use clap::Subcommand;
+
+use crate::{context::Context, failure::Failure};
+
+/// The commands of `tollgate entity`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Create(create::Create),
+    Show(show::Show),
+    List(list::List),
+    ListResources(list_resources::ListResources),
+    Children(children::Children),
+    SetLimits(set_limits::SetLimits),
+    GetLimits(get_limits::GetLimits),
+    DeleteLimits(delete_limits::DeleteLimits),
+    Delete(delete::Delete),
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        match self {
+            Self::Create(command) => command.run(context).await,
+            Self::Show(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
+            Self::ListResources(command) => command.run(context).await,
+            Self::Children(command) => command.run(context).await,
+            Self::SetLimits(command) => command.run(context).await,
+            Self::GetLimits(command) => command.run(context).await,
+            Self::DeleteLimits(command) => command.run(context).await,
+            Self::Delete(command) => command.run(context).await,
+        }
+    }
+}

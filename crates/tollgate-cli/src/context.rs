@@ -1,0 +1,34 @@
+//! Everything that a command needs to run.
+
+use tollgate::RateLimiter;
+
+use crate::{connect, failure::Failure, options::Options, output::Output};
+
+/// The options and the output of a command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) options: Options,
+    pub(crate) out: Output,
+}
+
+impl Context {
+    pub(crate) fn new(options: Options) -> Self {
+        let out = Output::new(options.output);
+        Self { options, out }
+    }
+
+    /// Opens the namespace. Creates nothing. Two round trips.
+    pub(crate) async fn open(&self) -> Result<RateLimiter, Failure> {
+        connect::namespace(&self.options).await
+    }
+
+    /// Opens the stack for its namespaces alone. Four round trips.
+    pub(crate) async fn open_registry(&self) -> Result<RateLimiter, Failure> {
+        connect::registry(&self.options).await
+    }
+
+    /// Opens the stack for its status alone, whatever its version is. One round trip.
+    pub(crate) async fn open_stack(&self) -> Result<RateLimiter, Failure> {
+        connect::stack(&self.options).await
+    }
+}

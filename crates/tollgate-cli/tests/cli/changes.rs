@@ -1,0 +1,139 @@
+//! Commands that change entities and limits.
+
+use serde_json::json;
+
+use crate::stage::Stage;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entity_is_created_shown_and_deleted() {
+    let stage = Stage::with_stack().await;
+    let created = stage
+        .ok("entity create key-1 --display-name Key --parent org-1 --cascade --metadata plan=pro");
+    assert_eq!(
+        created,
+        "Created entity 'key-1'\n  Name:    Key\n  Parent:  org-1\n  Cascade: yes\n"
+    );
+    let mut shown = stage.json("entity show key-1");
+    let time = shown["created_at"].take();
+    assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+    assert_eq!(
+        shown,
+        json!({"entity": "key-1", "name": "Key", "parent": "org-1", "cascade": true, "created_at": null, "metadata": {"plan": "pro"}})
+    );
+    assert_eq!(stage.json("entity children org-1")[0]["entity"], "key-1");
+
+    let again = stage.run("entity create key-1");
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.err.contains("key-1"), "{again:?}");
+
+    stage.ok("entity set-limits key-1 -r api -l rpm:5");
+    let deleted = stage.json("entity delete key-1 --yes");
+    assert_eq!(deleted["items_deleted"], 2, "{deleted}");
+    let gone = stage.run("entity show key-1");
+    assert_eq!(
+        (gone.code, gone.err.as_str()),
+        (1, "error: there is no entity key-1\n")
+    );
+    assert!(
+        stage
+            .ok("entity delete key-1 -y")
+            .starts_with("Nothing to delete")
+    );
+    let audit = stage.ok("audit list -e key-1 -o csv");
+    let actions: Vec<_> = audit
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap())
+        .collect();
+    assert_eq!(actions, ["entity_deleted", "limits_set", "entity_created"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_set_on_all_levels_and_printed_as_the_peer_prints_them() {
+    let stage = Stage::with_stack().await;
+    let set = stage.ok("system set-defaults -l rpm:1000:2000 -l tpd:5/2day --on-unavailable allow");
+    let body = "  rpm: 1,000/min (burst: 2,000)\n  tpd: 5/2day\n  on_unavailable: allow\n";
+    assert_eq!(set, format!("Set 2 system-wide default(s):\n{body}"));
+    assert_eq!(
+        stage.ok("system get-defaults"),
+        "System-wide defaults:\n  Limits:\n    rpm: 1,000/min (burst: 2,000)\n    tpd: 5/2day\n  on_unavailable: allow\n"
+    );
+
+    stage.ok("resource set-defaults api -l rpm:10");
+    assert_eq!(
+        stage.ok("resource get-defaults api"),
+        "Defaults for resource 'api':\n  rpm: 10/min\n"
+    );
+    assert_eq!(
+        stage.ok("resource list"),
+        "Resources with configured defaults:\n  api\n"
+    );
+
+    stage.ok("entity set-limits user-1 -r api -l rpm:20");
+    stage.ok("entity set-limits user-1 -l rpm:30/sec");
+    assert_eq!(
+        stage.ok("entity get-limits user-1"),
+        "Limits for entity 'user-1' on resource '_default_':\n  rpm: 30/sec\n"
+    );
+    assert_eq!(
+        stage.ok("entity list-resources -o csv"),
+        "name\n_default_\napi\n"
+    );
+    assert_eq!(stage.ok("entity list --with-custom-limits api"), "user-1\n");
+    assert_eq!(
+        stage.ok("entity list --with-custom-limits _default_"),
+        "user-1\n"
+    );
+    assert_eq!(
+        stage.ok("entity get-limits user-1 -r api -o csv"),
+        "scope,limit,capacity,refill_amount,refill_period_seconds\nentity/user-1/api,rpm,20,20,60\n"
+    );
+
+    for (delete, get, none) in [
+        (
+            "entity delete-limits user-1 -r api",
+            "entity get-limits user-1 -r api",
+            "No custom limits",
+        ),
+        (
+            "entity delete-limits user-1",
+            "entity get-limits user-1",
+            "No custom limits",
+        ),
+        (
+            "resource delete-defaults api",
+            "resource get-defaults api",
+            "No defaults configured",
+        ),
+        (
+            "system delete-defaults",
+            "system get-defaults",
+            "No system defaults configured",
+        ),
+    ] {
+        assert!(
+            stage.ok(&format!("{delete} -y")).starts_with("Deleted"),
+            "{delete}"
+        );
+        assert!(stage.ok(get).starts_with(none), "{get}");
+        assert!(
+            stage.ok(&format!("{delete} -y")).starts_with(none),
+            "{delete}"
+        );
+        assert_eq!(stage.json(get)["limits"], json!([]), "{get}");
+    }
+    assert_eq!(
+        stage.ok("resource list"),
+        "No resources with configured defaults\n"
+    );
+    assert_eq!(stage.json("resource list"), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_twice_is_refused_and_stores_nothing() {
+    let stage = Stage::with_stack().await;
+    let before = stage.items().await;
+    let ran = stage.run("system set-defaults -l rpm:1 -l rpm:2");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(stage.items().await, before);
+}

@@ -1,0 +1,44 @@
+//! What is made from the definitions of the commands.
+
+use std::{env, fs, path::Path};
+
+use crate::stage::{bare, ran};
+
+#[test]
+fn the_reference_is_up_to_date() {
+    let mut command = bare();
+    command.arg("reference");
+    let reference = ran(command).out;
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+    let written = fs::read_to_string(&page).unwrap_or_default();
+    assert!(
+        written == reference,
+        "{} is not up to date. Run\n    target/debug/tollgate reference > docs/cli.md\nThis test has built that program",
+        page.display()
+    );
+}
+
+#[test]
+fn completions_exist_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let mut command = bare();
+        command.args(["completions", shell]);
+        let ran = ran(command);
+        assert!(
+            ran.code == 0 && ran.out.contains("set-limits"),
+            "{shell}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn man_pages_are_written_into_a_folder() {
+    let folder = env::temp_dir().join(format!("tollgate-man-{}", std::process::id()));
+    let mut command = bare();
+    command.arg("man").arg(&folder);
+    let ran = ran(command);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(folder.join("tollgate-bucket-show.1").exists());
+    assert!(folder.join("tollgate.1").exists());
+    fs::remove_dir_all(&folder).unwrap();
+}

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use aws_config::{Region, SdkConfig};
-use aws_sdk_dynamodb::Client;
+use aws_config::{
+    Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+};
+use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider};
 use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
@@ -117,9 +119,29 @@ async fn load(options: &Options) -> Result<SdkConfig, Failure> {
             DEADLINE.as_secs()
         ))
     };
-    tokio::time::timeout(DEADLINE, loader.load())
+    let config = tokio::time::timeout(DEADLINE, loader.load())
         .await
-        .map_err(late)
+        .map_err(late)?;
+    Ok(match &options.profile {
+        Some(profile) => with_profile(config, profile),
+        None => config,
+    })
+}
+
+/// Returns the configuration with the credentials of a profile. As with the AWS command, a profile
+/// that is named counts more than credentials in the environment.
+fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
+    let mut provider = ProviderConfig::without_region().with_region(config.region().cloned());
+    if let Some(client) = config.http_client() {
+        provider = provider.with_http_client(client);
+    }
+    let credentials = ProfileFileCredentialsProvider::builder()
+        .configure(&provider)
+        .profile_name(profile)
+        .build();
+    let credentials = SharedCredentialsProvider::new(credentials);
+    let config = config.into_builder().credentials_provider(credentials);
+    config.build()
 }
 
 fn no_stack(table: &str, config: &SdkConfig) -> Failure {

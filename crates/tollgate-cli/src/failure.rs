@@ -41,6 +41,14 @@ impl Failure {
         ExitCode::from(self.code())
     }
 
+    /// Returns the same failure with a hint, if AWS failed and there is one.
+    pub(crate) fn with_hint(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) if self.code() == 3 => Self::Aws(format!("{self}; {hint}")),
+            _ => self,
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Library(error) => code_of(error),

@@ -1,11 +1,11 @@
 //! The options of all commands.
 
-use std::env;
+use std::{env, fmt::Display, str::FromStr};
 
 use clap::Args;
 use tollgate::model::{InvalidName, NamespaceName, StackName};
 
-use crate::output::Format;
+use crate::{failure::Failure, output::Format};
 
 /// The options that every command takes.
 #[derive(Clone, Debug, Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     pub(crate) region: Option<String>,
     /// Endpoint of DynamoDB, such as http://127.0.0.1:8000
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     pub(crate) endpoint_url: Option<String>,
     /// Profile of the AWS configuration [default: AWS_PROFILE]
     #[arg(long, global = true)]
@@ -56,27 +56,44 @@ pub(crate) struct Options {
 
 impl Options {
     /// Returns the stack.
-    pub(crate) fn stack(&self) -> Result<StackName, InvalidName> {
-        match &self.stack {
-            Some(stack) => Ok(stack.clone()),
-            None => first_of(["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter").parse(),
-        }
+    pub(crate) fn stack(&self) -> Result<StackName, Failure> {
+        named(&self.stack, ["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter")
     }
 
     /// Returns the namespace.
-    pub(crate) fn namespace(&self) -> Result<NamespaceName, InvalidName> {
-        match &self.namespace {
-            Some(namespace) => Ok(namespace.clone()),
-            None => first_of(["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"], "default").parse(),
-        }
+    pub(crate) fn namespace(&self) -> Result<NamespaceName, Failure> {
+        let variables = ["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"];
+        named(&self.namespace, variables, "default")
     }
 }
 
-/// Returns the first variable that is set and not empty, else `default`.
-fn first_of(variables: [&str; 2], default: &str) -> String {
-    variables
-        .into_iter()
-        .filter_map(|variable| env::var(variable).ok())
-        .find(|value| !value.is_empty())
-        .unwrap_or_else(|| default.to_owned())
+/// Returns what the arguments say, else the first variable that is set and not empty, else
+/// `default`.
+fn named<T>(given: &Option<T>, variables: [&str; 2], default: &str) -> Result<T, Failure>
+where
+    T: Clone + FromStr<Err = InvalidName>,
+{
+    if let Some(given) = given {
+        return Ok(given.clone());
+    }
+    for variable in variables {
+        let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let wrong = |error: &dyn Display| Failure::Usage(format!("{variable}: {error}"));
+        let text = value.to_str().ok_or_else(|| wrong(&"it is not UTF-8"))?;
+        return text.parse().map_err(|error: InvalidName| wrong(&error));
+    }
+    Ok(default.parse()?)
+}
+
+/// Reads an endpoint, whose scheme the SDK would ask for when it is too late.
+fn endpoint(text: &str) -> Result<String, &'static str> {
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("it must begin with http:// or https://, and name a host"),
+    }
 }

@@ -10,6 +10,7 @@ mod items;
 mod listings;
 mod namespaces;
 mod read_consistency;
+mod shards;
 mod stale_limits;
 mod stored_limits;
 pub(crate) mod usage;

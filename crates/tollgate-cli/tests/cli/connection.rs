@@ -1,6 +1,11 @@
 //! How the command opens a stack, and what it says if it cannot.
 
-use std::{ffi::OsStr, io::Read, os::unix::ffi::OsStrExt, process::Stdio};
+use std::{
+    ffi::OsStr,
+    io::Read,
+    os::unix::ffi::OsStrExt,
+    process::{Command, Stdio},
+};
 
 use tollgate_testkit::{ErrorAnswer, Fault};
 
@@ -212,6 +217,7 @@ fn arguments_that_are_wrong_exit_2() {
         "audit list",
         "resource list --name 9",
         "resource list --output xml",
+        "resource list --endpoint-url 127.0.0.1:8000",
     ] {
         let mut command = bare();
         command.args(arguments.split_whitespace());
@@ -230,6 +236,46 @@ fn arguments_that_are_wrong_exit_2() {
     let ran = ran(command);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.err.contains("invalid UTF-8"), "{ran:?}");
+}
+
+#[test]
+fn a_wrong_name_in_the_environment_is_told_with_its_variable() {
+    for value in [&b"9"[..], b"\xff"] {
+        let mut command = bare();
+        command.args(["resource", "list"]);
+        command.env("TOLLGATE_STACK", OsStr::from_bytes(value));
+        let ran = ran(command);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(line(&ran).starts_with("error: TOLLGATE_STACK: "), "{ran:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_does_not_exist_is_told_despite_credentials_in_the_environment() {
+    let stage = Stage::with_stack().await;
+    let mut command = stage.command(["resource", "list", "--profile", "nobody"]);
+    command.env("HOME", "/nonexistent");
+    let ran = ran(command);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(line(&ran).contains("nobody"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_command_says_so() {
+    let stage = Stage::with_stack().await;
+    stage.proxy.set_fault(Fault::black_hole());
+    let mut command = stage.command(["namespace", "list"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    stage.proxy.until_received("GetItem", 1).await;
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signal.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.starts_with("error: interrupted"), "{err}");
 }
 
 #[test]

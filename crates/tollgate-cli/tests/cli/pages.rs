@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::Path};
 
-use crate::stage::{bare, ran};
+use crate::stage::{Stage, bare, ran};
 
 #[test]
 fn the_reference_is_up_to_date() {
@@ -41,4 +41,48 @@ fn man_pages_are_written_into_a_folder() {
     assert!(folder.join("tollgate-bucket-show.1").exists());
     assert!(folder.join("tollgate.1").exists());
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Returns the commands of a section of the operator's page.
+fn commands(section: &str) -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/operating.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let commands = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ tollgate "));
+    commands.map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_the_page_works() {
+    let first = Stage::with_stack().await;
+    for command in commands("A first look") {
+        first.ok(&command);
+    }
+    let stage = Stage::with_stack().await;
+    let examples = commands("Every command once");
+    for command in &examples {
+        let mut command = command.clone();
+        if command.contains(" ID") {
+            let orphans = stage.json("namespace orphans");
+            command = command.replace("ID", orphans[0]["namespace_id"].as_str().unwrap());
+        }
+        stage.ok(&command);
+    }
+    let mut command = bare();
+    command.arg("reference");
+    let reference = ran(command).out;
+    let all = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("### tollgate "));
+    let missing: Vec<_> = all
+        .filter(|name| !examples.iter().any(|example| example.starts_with(name)))
+        .collect();
+    assert_eq!(
+        missing,
+        ["man"],
+        "these commands have no example in the page"
+    );
 }

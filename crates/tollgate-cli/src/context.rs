@@ -9,12 +9,18 @@ use crate::{connect, failure::Failure, options::Options, output::Output};
 pub(crate) struct Context {
     pub(crate) options: Options,
     pub(crate) out: Output,
+    /// True if the command goes on until it is interrupted.
+    pub(crate) watches: bool,
 }
 
 impl Context {
     pub(crate) fn new(options: Options) -> Self {
         let out = Output::new(options.output);
-        Self { options, out }
+        Self {
+            options,
+            out,
+            watches: false,
+        }
     }
 
     /// Opens the namespace. Creates nothing. Two round trips.

@@ -28,6 +28,13 @@ pub(crate) enum Failure {
     Interrupted,
 }
 
+/// Returns the failure of a call that changes something. If the store failed midway, a part of the
+/// change may have been made: for example the limits, without the event of the history.
+pub(crate) fn midway(error: Error) -> Failure {
+    let hint = "the change may have been made, with or without its event in the history: look before you repeat it";
+    Failure::from(error).with_hint(Some(hint.to_owned()))
+}
+
 impl Failure {
     /// Prints the failure as one line, and returns its exit code.
     pub(crate) fn exit(self) -> ExitCode {

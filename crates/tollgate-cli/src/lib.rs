@@ -61,6 +61,7 @@ pub fn main() -> ExitCode {
     let result = result.and_then(|()| Ok(context.out.flush()?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Interrupted) if context.watches => ExitCode::SUCCESS,
         Err(failure) => failure.exit(),
     }
 }

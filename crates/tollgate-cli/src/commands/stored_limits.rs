@@ -7,7 +7,13 @@ use tollgate::{
     model::{ConfigScope, StoredConfig, StoredOnUnavailable},
 };
 
-use crate::{confirm::confirm, context::Context, failure::Failure, limits, output::Row};
+use crate::{
+    confirm::confirm,
+    context::Context,
+    failure::{Failure, midway},
+    limits,
+    output::Row,
+};
 
 /// The limits of a command that stores some.
 #[derive(Debug, Args)]
@@ -95,7 +101,8 @@ pub(super) async fn set(
     heading: &str,
 ) -> Result<(), Failure> {
     let limiter = context.open().await?;
-    limiter.config().set(scope.clone(), config.clone()).await?;
+    let set = limiter.config().set(scope.clone(), config.clone()).await;
+    set.map_err(midway)?;
     limiter.shutdown().await;
     print(context, &scope, &config, heading)
 }
@@ -131,7 +138,7 @@ pub(super) async fn delete(
 ) -> Result<(), Failure> {
     confirm(&context.options, question)?;
     let limiter = context.open().await?;
-    let deleted = limiter.config().delete(scope).await?;
+    let deleted = limiter.config().delete(scope).await.map_err(midway)?;
     limiter.shutdown().await;
     let scope = &named(scope);
     let deletion = Deletion { scope, deleted };

@@ -1,5 +1,10 @@
 //! `tollgate bucket show`
 
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
 use tollgate::Limit;
 
 use crate::stage::Stage;
@@ -83,4 +88,34 @@ async fn a_bucket_of_limits_that_are_not_stored_is_shown() {
     let shown = stage.json("bucket show user-1 api");
     assert_eq!(shown["limits_from"], serde_json::Value::Null);
     assert_eq!(shown["shards"][0]["limits"][0]["limit"], "rpd");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_watched_until_the_command_is_interrupted() {
+    let stage = Stage::with_stack().await;
+    let mut command = stage.command([
+        "bucket",
+        "show",
+        "user-1",
+        "api",
+        "--watch=1",
+        "-o",
+        "jsonl",
+    ]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next =
+        || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["limits_from"], serde_json::Value::Null);
+    stage.ok("resource set-defaults api -l rpm:5");
+    let mut changed = next();
+    while changed["limits_from"].is_null() {
+        changed = next();
+    }
+    assert_eq!(changed["stored_limits"][0]["capacity"], 5);
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signal.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

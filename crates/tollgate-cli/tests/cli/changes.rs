@@ -1,6 +1,7 @@
 //! Commands that change entities and limits.
 
 use serde_json::json;
+use tollgate_testkit::{ErrorAnswer, Fault};
 
 use crate::stage::Stage;
 
@@ -136,4 +137,44 @@ async fn a_name_twice_is_refused_and_stores_nothing() {
     let ran = stage.run("system set-defaults -l rpm:1 -l rpm:2");
     assert_eq!(ran.code, 1, "{ran:?}");
     assert_eq!(stage.items().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_stops_halfway_is_told() {
+    let stage = Stage::with_stack().await;
+    // The event of the history is put after the limits were stored.
+    let denied = ErrorAnswer::access_denied("dynamodb:PutItem");
+    stage.proxy.set_fault(Fault::answer(denied).on("PutItem"));
+    let ran = stage.run("system set-defaults -l rpm:5");
+    assert_eq!((ran.code, ran.err.lines().count()), (3, 1), "{ran:?}");
+    for part in ["dynamodb:PutItem", "the change may have been made"] {
+        assert!(ran.err.contains(part), "{ran:?}");
+    }
+    assert_eq!(
+        stage.json("system get-defaults")["limits"][0]["capacity"],
+        5
+    );
+    stage.proxy.clear_faults();
+    stage.ok("system set-defaults -l rpm:5");
+
+    // A purge goes on after its first page of deletions was refused.
+    stage.ok("namespace register tenant");
+    for entity in ["user-1", "user-2"] {
+        stage.ok(&format!("entity create {entity} -N tenant"));
+    }
+    stage.ok("namespace delete tenant --yes");
+    let id = stage.json("namespace orphans")[0]["namespace_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let denied = ErrorAnswer::access_denied("dynamodb:BatchWriteItem");
+    stage
+        .proxy
+        .set_fault(Fault::answer(denied).on("BatchWriteItem"));
+    let purge = format!("namespace purge {id} --yes");
+    let ran = stage.run(&purge);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert_eq!(stage.json("namespace orphans")[0]["status"], "purging");
+    stage.proxy.clear_faults();
+    assert_eq!(stage.json(&purge)["items_deleted"], 4);
 }

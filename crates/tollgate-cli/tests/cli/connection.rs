@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate_testkit::{ErrorAnswer, Fault};
 
 use crate::stage::{Ran, STACK, Stage, bare, ran};
@@ -198,6 +199,55 @@ async fn stack_and_namespace_come_from_the_environment() {
     let mut command = stage.command(["entity", "show", "user-1", "-N", "tenant"]);
     command.envs([("TOLLGATE_STACK", "other"), ("TOLLGATE_NAMESPACE", "other")]);
     assert_eq!(ran(command).code, 0, "arguments come first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_of_another_version_is_refused_by_all_but_status() {
+    let stage = Stage::with_stack().await;
+    let client = stage.engine.client();
+    let key = [("PK", "_/SYSTEM#"), ("SK", "#VERSION")];
+    let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.into())));
+    for version in [Some("9.0.0"), None] {
+        let request = client
+            .update_item()
+            .table_name(STACK)
+            .set_key(Some(key.clone().into()));
+        match version {
+            Some(version) => {
+                let request = request.update_expression("SET schema_version = :version");
+                let version = AttributeValue::S(version.into());
+                request
+                    .expression_attribute_values(":version", version)
+                    .send()
+                    .await
+                    .unwrap();
+            }
+            None => {
+                let request = client.delete_item().table_name(STACK);
+                request
+                    .set_key(Some(key.clone().into()))
+                    .send()
+                    .await
+                    .unwrap();
+            }
+        }
+        for arguments in READING.iter().chain(&CHANGING) {
+            let ran = stage.run(arguments);
+            let status = *arguments == "status";
+            // The namespace is joined if a table without a version record is one of ours.
+            if version.is_none()
+                && !["namespace", "version", "check"]
+                    .iter()
+                    .any(|word| arguments.starts_with(word))
+            {
+                continue;
+            }
+            assert_eq!(ran.code, i32::from(!status), "{arguments}: {ran:?}");
+            if !status {
+                line(&ran);
+            }
+        }
+    }
 }
 
 #[test]

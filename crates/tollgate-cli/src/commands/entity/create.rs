@@ -4,7 +4,10 @@ use clap::Args;
 use tollgate::{EntityId, model::Entity};
 
 use super::record::EntityRecord;
-use crate::{context::Context, failure::Failure};
+use crate::{
+    context::Context,
+    failure::{Failure, midway},
+};
 
 /// Creates an entity
 #[derive(Debug, Args)]
@@ -49,7 +52,7 @@ impl Create {
             entity = entity.with_metadata(key, value);
         }
         let limiter = context.open().await?;
-        let entity = limiter.entities().create(entity).await?;
+        let entity = limiter.entities().create(entity).await.map_err(midway)?;
         let record = EntityRecord::new(&entity);
         context
             .out

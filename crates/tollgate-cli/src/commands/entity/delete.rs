@@ -4,7 +4,12 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::EntityId;
 
-use crate::{confirm::confirm, context::Context, failure::Failure, output::Row};
+use crate::{
+    confirm::confirm,
+    context::Context,
+    failure::{Failure, midway},
+    output::Row,
+};
 
 /// Deletes an entity with its limits and buckets; its history stays
 ///
@@ -38,7 +43,7 @@ impl Delete {
             &format!("Delete entity '{entity}' with its limits and buckets?"),
         )?;
         let limiter = context.open().await?;
-        let items_deleted = limiter.entities().delete(&entity).await?;
+        let items_deleted = limiter.entities().delete(&entity).await.map_err(midway)?;
         let sentence = match items_deleted {
             0 => format!(
                 "Nothing to delete: there is no entity '{entity}', and it has no limits or buckets"

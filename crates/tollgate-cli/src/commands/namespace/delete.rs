@@ -4,7 +4,11 @@ use clap::Args;
 use tollgate::model::NamespaceName;
 
 use super::record::NamespaceRecord;
-use crate::{confirm::confirm, context::Context, failure::Failure};
+use crate::{
+    confirm::confirm,
+    context::Context,
+    failure::{Failure, midway},
+};
 
 /// Deletes a namespace; its items stay until it is purged
 ///
@@ -22,7 +26,7 @@ impl Delete {
             &format!("Delete namespace '{}'?", self.name),
         )?;
         let namespaces = context.open_registry().await?.namespaces();
-        let info = namespaces.delete(&self.name).await?;
+        let info = namespaces.delete(&self.name).await.map_err(midway)?;
         let sentence = format!(
             "Deleted namespace '{}' (ID: {id}): `tollgate namespace recover {id}` takes it back",
             info.name,

@@ -8,7 +8,12 @@ use tollgate::{
 };
 
 use super::record::any_id;
-use crate::{confirm::confirm, context::Context, failure::Failure, output::Row};
+use crate::{
+    confirm::confirm,
+    context::Context,
+    failure::{Failure, midway},
+    output::Row,
+};
 
 /// Deletes all items of a deleted namespace for ever
 ///
@@ -45,7 +50,7 @@ impl Purge {
         )?;
         let namespaces = context.open_registry().await?.namespaces();
         let known = find(namespaces.orphans(), &id).await?;
-        let items_deleted = namespaces.purge(&id).await?;
+        let items_deleted = namespaces.purge(&id).await.map_err(midway)?;
         if !known && items_deleted == 0 {
             return Err(Failure::Refused(format!(
                 "there is no namespace with the id {id}"

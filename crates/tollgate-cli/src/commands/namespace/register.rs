@@ -4,7 +4,10 @@ use clap::Args;
 use tollgate::model::NamespaceName;
 
 use super::record::NamespaceRecord;
-use crate::{context::Context, failure::Failure};
+use crate::{
+    context::Context,
+    failure::{Failure, midway},
+};
 
 /// Registers namespaces; one that exists stays as it is
 #[derive(Debug, Args)]
@@ -20,7 +23,7 @@ impl Register {
         let text = context.out.is_text();
         let mut registered = Vec::new();
         for name in &self.names {
-            let info = namespaces.register(name).await?;
+            let info = namespaces.register(name).await.map_err(midway)?;
             context
                 .out
                 .line(format!("Registered namespace '{name}': {}", info.id))?;

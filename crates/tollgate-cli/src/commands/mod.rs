@@ -12,6 +12,7 @@ mod resource;
 mod status;
 mod stored_limits;
 mod system;
+mod usage;
 mod version;
 mod versions;
 
@@ -50,6 +51,9 @@ pub(crate) enum Online {
     /// Buckets: their levels, and what they would tell a request
     #[command(subcommand)]
     Bucket(bucket::Command),
+    /// Consumption in windows of time
+    #[command(subcommand)]
+    Usage(usage::Command),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
@@ -64,6 +68,7 @@ impl Online {
             Self::Namespace(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
             Self::Bucket(command) => command.run(context).await,
+            Self::Usage(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,

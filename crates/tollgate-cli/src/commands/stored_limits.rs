@@ -1,4 +1,4 @@
-//! What the commands for stored limits of all levels share.
+//! The parts that the commands for stored limits of all levels share.
 
 use clap::Args;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! How the command opens a stack, and what it says if it cannot.
+//! Opening of a stack, and the errors if it cannot be opened.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 16] = [
+pub(crate) const READING: [&str; 18] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -27,6 +27,8 @@ pub(crate) const READING: [&str; 16] = [
     "namespace orphans",
     "audit list --entity-id user-1",
     "bucket show user-1 api --cost rpm:5",
+    "usage list --entity-id user-1",
+    "usage summary --resource api --window daily",
     "status",
     "version",
     "check",

@@ -9,3 +9,4 @@ mod pages;
 mod peer;
 mod reading;
 mod stage;
+mod usage;

@@ -1,4 +1,4 @@
-//! What is made from the definitions of the commands.
+//! Pages that are made from the definitions of the commands, or show them.
 
 use std::{env, fs, path::Path};
 

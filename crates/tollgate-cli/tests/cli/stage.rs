@@ -35,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) proxy: Proxy,
 }
 
-/// What a run of the command printed.
+/// The result of a run of the command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,

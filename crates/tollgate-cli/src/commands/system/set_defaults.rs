@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct SetDefaults {
     #[command(flatten)]
     limits: NewLimits,
-    /// What happens to requests while the table cannot be reached
+    /// Answer to requests while the table cannot be reached
     #[arg(long, value_enum, value_name = "ACTION")]
     on_unavailable: Option<Action>,
 }

@@ -115,9 +115,9 @@ impl OpenOptions {
         self
     }
 
-    /// Sets the SDK's configuration, instead of the one from the environment. Unlike a
-    /// [`client`](Self::client), it also tells whose credentials the history names. See
-    /// [`config_loader`](crate::store::dynamodb::config_loader).
+    /// Sets the SDK's configuration, instead of the one from the environment: see
+    /// [`config_loader`](crate::store::dynamodb::config_loader). The history names the owner of its
+    /// credentials, by the same rules. Not used if a [`client`](Self::client) is set.
     pub fn aws_config(mut self, config: SdkConfig) -> Self {
         self.config = Some(config);
         self

@@ -1,15 +1,17 @@
 //! The error types.
 
 pub(crate) mod code;
+mod fan_out;
 pub(crate) mod store_error;
 
 use std::{convert::Infallible, time::Duration};
 
 use crate::model::{
-    Denied, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName, NamespaceId,
-    NamespaceStatus, Owner, Resource, UnusableKey,
+    Denied, DisabledLevel, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName,
+    NamespaceId, NamespaceStatus, OperationKind, Owner, Resource, UnusableKey,
 };
 
+pub use fan_out::FanOutIncomplete;
 use store_error::{StoreError, StoreErrorKind};
 
 #[cfg(feature = "dynamodb")]
@@ -41,6 +43,9 @@ pub enum Error {
     /// An argument is wrong. Nothing was charged.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A change was stored, but did not reach all buckets. The same call finishes it.
+    #[error(transparent)]
+    FanOut(Box<FanOutIncomplete>),
     /// A lease was not settled.
     #[error(transparent)]
     Settle(#[from] SettleError),
@@ -88,6 +93,7 @@ impl Error {
             {
                 ErrorCategory::Infrastructure
             }
+            Self::FanOut(incomplete) => incomplete.error.category(),
             Self::Unavailable(_) | Self::Settle(_) => ErrorCategory::Unavailable,
             Self::Invalid(_) => ErrorCategory::Validation,
             Self::Entity(_) => ErrorCategory::Entity,
@@ -161,11 +167,17 @@ pub struct Disabled {
     pub entity: EntityId,
     /// The resource that is disabled.
     pub resource: Resource,
+    /// The level that disables it.
+    pub level: DisabledLevel,
 }
 
 impl Disabled {
-    pub(crate) fn new(entity: EntityId, resource: Resource) -> Self {
-        Self { entity, resource }
+    pub(crate) fn new(entity: EntityId, resource: Resource, level: DisabledLevel) -> Self {
+        Self {
+            entity,
+            resource,
+            level,
+        }
     }
 }
 
@@ -284,6 +296,34 @@ pub enum EntityError {
     /// The entity exists already.
     #[error("the entity {0} already exists")]
     Exists(EntityId),
+    /// The entity was not created.
+    #[error("there is no entity {0}")]
+    NotFound(EntityId),
+    /// The entity is the new parent, or one of its ancestors.
+    #[error("{entity} cannot get the parent {parent}, because that is {entity} or below it")]
+    Cycle {
+        /// The entity.
+        entity: EntityId,
+        /// The parent that it cannot get.
+        parent: EntityId,
+    },
+    /// The new parent has more than 32 ancestors.
+    #[error("{0} has more than 32 ancestors")]
+    TooDeep(EntityId),
+    /// The entity has its new parent, but some of its buckets still name the old one. Clients of
+    /// these buckets may charge the old parent. Repeat the call to finish it.
+    #[error(
+        "{entity} has its new parent, but only {buckets} of its buckets name it: repeat the call: \
+         {problem}"
+    )]
+    MoveIncomplete {
+        /// The entity.
+        entity: EntityId,
+        /// The number of buckets that were written.
+        buckets: u64,
+        /// The error that has stopped the call.
+        problem: String,
+    },
 }
 
 /// An argument that is invalid.
@@ -308,6 +348,19 @@ pub enum Invalid {
     /// A cost or an adjustment names a limit that was not acquired.
     #[error("unknown limit {0}")]
     UnknownLimit(String),
+    /// A resource was named that the request does not charge.
+    #[error("unknown resource {0}")]
+    UnknownResource(String),
+    /// A request names the same resource twice.
+    #[error("the resource {0} is charged twice")]
+    ResourceRepeated(Resource),
+    /// A request charges more resources than an acquire can charge:
+    /// [`Acquire::MAX_RESOURCES`](crate::limiter::Acquire::MAX_RESOURCES).
+    #[error("an acquire can charge at most {most} resources")]
+    TooManyResources {
+        /// The number of resources that an acquire can charge.
+        most: usize,
+    },
     /// The request has acquired its lease before. More tokens can be asked of that lease.
     #[error("the request already holds a lease")]
     LeaseHeld,
@@ -318,15 +371,40 @@ pub enum Invalid {
     /// that this crate does not understand.
     #[error("the limits use {0}, which this version does not understand")]
     NotUnderstood(String),
+    /// An idempotency key of an operation on a bucket is invalid.
+    #[error("an idempotency key has 1 to 64 letters, digits, '.', '_', ':' or '-', unlike {0:?}")]
+    IdempotencyKey(String),
+    /// The idempotency key was used for an operation of another kind on the same bucket, less than
+    /// three days ago. Nothing was changed.
+    #[error("the idempotency key {key} was used for a {kind} of the same bucket")]
+    KeyUsed {
+        /// The key.
+        key: String,
+        /// The kind of the operation that has used it.
+        kind: OperationKind,
+    },
+    /// A top-up adds from 1 to 10^15 tokens to each limit that it names, and names at least one.
+    #[error("a top-up adds from 1 to 10^15 tokens to at least one limit")]
+    TopUp,
+    /// The limit is stored, but the bucket does not have it yet. Acquire once, then repeat the
+    /// call.
+    #[error("the bucket does not have the limit {0} yet: acquire once, then repeat the call")]
+    NotInBucket(LimitName),
     /// The refill period of a stored limit must be a whole number of seconds.
     #[error("the refill period of {0} cannot be stored: it is not a whole number of seconds")]
     PeriodNotStored(LimitName),
     /// The store has no namespaces. Memory stores have none.
     #[error("the store has no namespaces")]
     NoNamespaces,
+    /// The system's config was given an access or a cascade rule. It can have none.
+    #[error("the system's config has neither an access nor a cascade rule")]
+    NoFlags,
     /// The store keeps only buckets.
     #[error("the store does not keep limits or entities")]
     NoRecords,
+    /// The text is no cursor of this listing.
+    #[error("the cursor does not belong to this listing")]
+    Cursor,
     /// A share of the limits that is zero, or more than the whole.
     #[error("a share must be more than zero and at most the whole")]
     Share,

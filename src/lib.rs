@@ -89,6 +89,9 @@ mod pause;
 pub mod store;
 pub mod telemetry;
 
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub use error::Error;
 pub use layer::RateLimitLayer;
 #[cfg(feature = "tower")]

@@ -60,6 +60,7 @@ impl Error {
             {
                 Some(NOT_OURS)
             }
+            Self::FanOut(incomplete) => incomplete.error.code(),
             Self::Denied(_)
             | Self::QueueFull(_)
             | Self::ExceedsCapacity(_)

@@ -100,7 +100,9 @@ pub use cost::{Estimate, Learn};
 pub use headers::{Anthropic, Dialect, IetfDraft, OpenAi, QuotaUnit, ReportLimits, XRateLimit};
 pub use keys::{Key, KeyExtractor, MissingKey};
 pub use lease::{LeaseHandle, RateLimitStatus, ShadowVerdict};
-pub use policy::{OnMissingKey, OnUnavailable, Policy, PolicyBuilder};
+pub use policy::{
+    LimitWarning, OnMissingKey, OnUnavailable, Policy, PolicyBuilder, ResourceCharge,
+};
 pub use refusal::{Answer, Jitter, Misconfiguration, Refusal, RefusalReason, answer_fn};
 pub use request::BoundLimiter;
 pub use routes::{InvalidRoutes, Route, Routes, RoutesHandle, RoutesSource};

@@ -38,6 +38,12 @@
 //! [concepts](crate::guide::concepts) and on [what a request
 //! costs](crate::guide::performance_modes) say more about the rest of this page.
 //!
+//! # Several resources
+//!
+//! [`Acquire::also`] charges further resources of the entity in the same acquire, all or none: a
+//! model, and a budget over all models. [`Lease::part`] and [`Lease::part_mut`] reach what was
+//! charged for each of them.
+//!
 //! # Waiting, local decisions, shadow mode
 //!
 //! [`Acquire::until_ready`] takes a place in the bucket and waits for capacity, first come first
@@ -63,8 +69,8 @@
 //! bucket of several shards has a gate for each shard. One shard serves a request, or several
 //! shards do in one transaction. A bucket that is written more often than one item can be is split
 //! ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket up once for many
-//! acquires. If a Python client has disabled a bucket, its acquires fail with
-//! [`Error::Disabled`](crate::Error::Disabled).
+//! acquires. If a stored config or a Python client has disabled a
+//! bucket, its acquires fail with [`Error::Disabled`](crate::Error::Disabled).
 //!
 //! The guide lists what every kind of request costs in round trips and units
 //! (`docs/guide/performance-modes.md`).
@@ -81,7 +87,10 @@ mod runtime;
 mod terms;
 
 pub use crate::error::SettleError;
-pub use admin::{Audit, Config, Entities, Listing, Namespaces, Snapshots, UsageReports};
+pub use admin::{
+    Audit, BucketOperations, BucketReset, BucketTopUp, Config, Entities, Listing, Namespaces,
+    Snapshots, UsageReports,
+};
 #[cfg(feature = "dynamodb")]
 pub use api::OpenOptions;
 pub use api::{
@@ -90,11 +99,11 @@ pub use api::{
 // Used by the scripted limiter of the testkit.
 #[doc(hidden)]
 pub use bucket::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
-pub use lease::Lease;
+pub use lease::{Lease, LeasePart, LeasePartMut};
 pub use request::AcquireFuture;
 pub use resolver::CacheStats;
 pub use runtime::Breaker;
-pub use terms::{LocalShare, Prefetch, PrefetchStats, Settlement, SettlementFuture};
+pub use terms::{LocalShare, OnUnavailable, Prefetch, PrefetchStats, Settlement, SettlementFuture};
 
-pub(crate) use lease::More;
+pub(crate) use lease::{More, PartIndex};
 pub(crate) use terms::{FallbackOptions, LeftOfOne, Shadow, Started, WaitOptions};

@@ -1,5 +1,5 @@
 //! The audit history: changes of entities and limits, and who made them.
-#![allow(clippy::disallowed_methods, reason = "no owner yet: a random id")]
+#![allow(clippy::disallowed_methods, reason = "no owner yet: random ids")]
 
 use std::{
     fmt,
@@ -24,6 +24,12 @@ pub enum AuditAction {
     LimitsSet,
     /// Stored limits were deleted.
     LimitsDeleted,
+    /// An entity got another parent, or none.
+    EntityParentChanged,
+    /// A bucket was reset.
+    BucketReset,
+    /// Tokens were added to a bucket.
+    BucketToppedUp,
     /// An action of a newer Python client.
     Other(String),
 }
@@ -35,6 +41,9 @@ impl From<String> for AuditAction {
             "entity_deleted" => Self::EntityDeleted,
             "limits_set" => Self::LimitsSet,
             "limits_deleted" => Self::LimitsDeleted,
+            "entity_parent_changed" => Self::EntityParentChanged,
+            "bucket_reset" => Self::BucketReset,
+            "bucket_topped_up" => Self::BucketToppedUp,
             _ => Self::Other(word),
         }
     }
@@ -53,6 +62,9 @@ impl fmt::Display for AuditAction {
             Self::EntityDeleted => "entity_deleted",
             Self::LimitsSet => "limits_set",
             Self::LimitsDeleted => "limits_deleted",
+            Self::EntityParentChanged => "entity_parent_changed",
+            Self::BucketReset => "bucket_reset",
+            Self::BucketToppedUp => "bucket_topped_up",
             Self::Other(word) => word,
         })
     }
@@ -105,13 +117,8 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// Returns an event at `now`, without principal and details.
     pub fn new(subject: &AuditSubject, action: AuditAction, now: SystemTime) -> Self {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let mut random = [0; 16];
-        random[..8].copy_from_slice(&fastrand::u64(..).to_be_bytes());
-        random[8..].copy_from_slice(&fastrand::u64(..).to_be_bytes());
         Self {
-            event_id: ulid::Ulid::from_parts(millis, u128::from_be_bytes(random)).to_string(),
+            event_id: new_id(now),
             timestamp: seconds::from_seconds(seconds::to_seconds(now)),
             action,
             entity_id: subject.to_string(),
@@ -120,4 +127,19 @@ impl AuditEvent {
             details: Map::new(),
         }
     }
+}
+
+/// Returns a new ULID: ids that are made later are sorted after it.
+pub(crate) fn new_id(now: SystemTime) -> String {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    let mut random = [0; 16];
+    random[..8].copy_from_slice(&fastrand::u64(..).to_be_bytes());
+    random[8..].copy_from_slice(&fastrand::u64(..).to_be_bytes());
+    ulid::Ulid::from_parts(millis, u128::from_be_bytes(random)).to_string()
+}
+
+/// Returns the random text of a creation: 16 hexadecimal digits.
+pub(crate) fn new_incarnation() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }

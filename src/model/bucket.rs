@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags, Refill,
-    RefillRule, WriteId, definition::Definition, period::Period, quota::Renewal,
+    Course, Entity, EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags,
+    Refill, RefillRule, Timetable, WriteId, definition::Definition, period::Period, quota::Renewal,
 };
 
 /// The parent of an entity, as the entity's buckets store it. Python clients use this copy and do
@@ -13,15 +13,63 @@ use super::{
 #[non_exhaustive]
 pub struct ParentLink {
     /// The entity's parent.
-    pub parent: EntityId,
+    pub parent: Option<EntityId>,
     /// `true` if the parent's bucket is charged too.
     pub cascade: bool,
+    /// The generation of the link, and the incarnation of the entity. `None` if an old client has
+    /// created the entity.
+    pub stamp: Option<OwnerStamp>,
 }
 
 impl ParentLink {
     /// Returns the parent of an entity. If it cascades, the parent's bucket is charged too.
     pub fn new(parent: EntityId, cascade: bool) -> Self {
-        Self { parent, cascade }
+        Self {
+            parent: Some(parent),
+            cascade,
+            stamp: None,
+        }
+    }
+
+    /// Returns the link of an entity. `cascade` says if its parent is charged too, if it has one.
+    pub(crate) fn of(entity: Entity, cascade: bool) -> Self {
+        let cascade = cascade && entity.parent.is_some();
+        let stamp = entity.generation.zip(entity.incarnation);
+        Self {
+            parent: entity.parent,
+            cascade,
+            stamp: stamp.map(|(generation, incarnation)| OwnerStamp {
+                generation,
+                incarnation,
+            }),
+        }
+    }
+}
+
+/// The version of the link between an entity and its parent. A newer version never gives way to an
+/// older one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OwnerStamp {
+    /// The [generation](crate::model::Entity::generation) of the link.
+    pub generation: i64,
+    /// The [incarnation](crate::model::Entity::incarnation) of the entity. Generations of different
+    /// incarnations cannot be compared.
+    pub incarnation: String,
+}
+
+impl OwnerStamp {
+    /// Returns the stamp of a generation.
+    pub fn new(generation: i64, incarnation: impl Into<String>) -> Self {
+        Self {
+            generation,
+            incarnation: incarnation.into(),
+        }
+    }
+
+    /// Returns `true` if the other stamp is a later one of the same entity.
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
+        self.incarnation == other.incarnation && self.generation < other.generation
     }
 }
 
@@ -45,9 +93,11 @@ pub struct BucketState {
     pub cascade: bool,
     /// The entity's parent.
     pub parent: Option<EntityId>,
-    /// `true` if a Python client has stamped the bucket with the incarnation of its entity. Then
-    /// only Python clients change its parent.
+    /// `true` if the bucket has the incarnation of its entity. Then its parent changes only with a
+    /// newer [`stamp`](Self::stamp).
     pub stamped: bool,
+    /// The version of the link to the parent, if it is known.
+    pub stamp: Option<Box<OwnerStamp>>,
     /// The id of the last write by this crate.
     pub last_write: Option<WriteId>,
     pub(crate) limits: SmallVec<[LimitState; 2]>,
@@ -69,6 +119,7 @@ impl BucketState {
             cascade: false,
             parent: None,
             stamped: false,
+            stamp: None,
             last_write: None,
             limits: SmallVec::new(),
             pressure: None,
@@ -104,11 +155,51 @@ impl BucketState {
         self.parent.is_none() && !self.stamped
     }
 
-    pub(super) fn set_lineage(&mut self, lineage: Option<&ParentLink>) {
+    /// Returns `true` if a write should give the bucket this link, because the bucket has none.
+    pub(crate) fn lacks(&self, link: &ParentLink) -> bool {
+        self.lacks_parent() && (link.parent.is_some() || link.stamp.is_some())
+    }
+
+    /// Sets the parent, and the version of the link to it.
+    pub(crate) fn set_lineage(&mut self, lineage: Option<&ParentLink>) {
         if let Some(lineage) = lineage {
-            self.parent = Some(lineage.parent.clone());
+            self.parent.clone_from(&lineage.parent);
             self.cascade = lineage.cascade;
+            if let Some(stamp) = &lineage.stamp {
+                self.stamped = true;
+                self.stamp = Some(Box::new(stamp.clone()));
+            }
         }
+    }
+
+    /// Returns `true` if a move of the entity may give the bucket this link: the bucket has no
+    /// newer one of the same incarnation.
+    pub(crate) fn takes(&self, link: &ParentLink) -> bool {
+        let newer = |(own, new): (&OwnerStamp, &OwnerStamp)| new.is_older_than(own);
+        let both = self.stamp.as_deref().zip(link.stamp.as_ref());
+        !both.is_some_and(newer)
+    }
+
+    /// Makes this shard one of `count`, which is more than before. Quotas stay granted as they are.
+    ///
+    /// # Errors
+    /// [`InvalidParameters`] if a limit cannot be divided among so many shards.
+    pub(crate) fn raise(&mut self, count: u32) -> Result<(), InvalidParameters> {
+        let (shard, before) = (self.shard, self.shard_count);
+        for limit in &mut self.limits {
+            limit.rule = limit.parameters.shard(shard, count)?;
+            if let Some(scheduled) = &mut limit.scheduled {
+                scheduled.shard = (shard, count);
+            }
+            limit.set_anchor(self.refilled_at);
+            if let Some(period) = &mut limit.period
+                && count > before
+            {
+                period.grant.get_or_insert((shard, before));
+            }
+        }
+        self.shard_count = count;
+        Ok(())
     }
 
     /// Returns the time before which tokens may be spent: epoch ms. `None` for any time.
@@ -144,6 +235,13 @@ impl BucketState {
             .is_some_and(|stamps| stamps.is_soft(limit, now))
     }
 
+    /// Returns `true` if the bucket does not enforce the limit at `now` (epoch ms).
+    pub(crate) fn waives(&self, limit: &LimitName, now: i64) -> bool {
+        self.stamps
+            .as_ref()
+            .is_some_and(|stamps| stamps.is_bypassed(now) || stamps.is_soft(limit, now))
+    }
+
     /// Returns the first level, in millitokens, of a limit that the bucket does not have yet:
     /// `capacity`, or 0 if the bucket has a part of the limit.
     pub fn begins_with(&self, limit: &LimitName, capacity: i64) -> i64 {
@@ -162,10 +260,9 @@ impl BucketState {
         wanted: impl Into<Definition>,
         now: i64,
     ) -> RefillRule {
-        let Definition {
-            parameters,
-            renewal,
-        } = wanted.into();
+        let wanted = wanted.into();
+        let parameters = wanted.parameters_at(now.max(self.refilled_at));
+        let renewal = wanted.renewal;
         let Ok(rule) = parameters.shard(self.shard, self.shard_count) else {
             return known.rule_at(now);
         };
@@ -173,8 +270,12 @@ impl BucketState {
             None => rule,
             Some(renewal) if known.renewal() == Some(&renewal) => {
                 let before = known.rule_at(now);
-                let topped_up = before.capacity().saturating_sub(known.rule.capacity());
-                let capacity = rule.capacity().saturating_add(topped_up);
+                let capacity = match known.period() {
+                    Some(period) if !before.is_renewed() => {
+                        period.ceiling(parameters, rule.capacity())
+                    }
+                    _ => rule.capacity(),
+                };
                 RefillRule::quota(capacity, renewal.cycle(), before.renewed_in())
             }
             Some(renewal) => {
@@ -186,13 +287,26 @@ impl BucketState {
 
     /// Returns the level of `known`, one of the bucket's limits, at `now` (epoch ms).
     pub fn level_at(&self, known: &LimitState, now: i64) -> Level {
-        self.refilled(known, known.level, now)
+        self.refilled(known, 0, now)
     }
 
-    /// Returns the level at `now` (epoch ms) if `known` had this level at the anchor.
-    pub(crate) fn refilled(&self, known: &LimitState, level: Level, now: i64) -> Level {
+    /// Returns the level at `now` (epoch ms) after `give` millitokens are given back. They never
+    /// raise it above the capacity of that time.
+    pub(crate) fn refilled(&self, known: &LimitState, give: i64, now: i64) -> Level {
         let rule = known.rule_at(now);
-        rule.refill(level, self.age_for(rule, now))
+        let level = Level {
+            tokens: known.level.tokens.saturating_add(give),
+            ..known.level
+        };
+        match known.course_at(now).filter(|_| !rule.is_quota()) {
+            None => rule.refill(level, self.age_for(rule, now)),
+            Some(course) => {
+                let span = course.refill(self.refilled_at, now, level.remainder);
+                // An earlier window cuts what was there then, and not what is given back now.
+                let span = span.with_more(give);
+                rule.refill(span.apply(level), 0)
+            }
+        }
     }
 
     /// Returns the refill of `known` since the anchor, before the capacity limits it, at `now`
@@ -203,7 +317,35 @@ impl BucketState {
 
     /// Returns the refill as [`due_at`](Self::due_at) does, by this rule of the limit.
     pub(crate) fn due_by(&self, rule: RefillRule, known: &LimitState, now: i64) -> Refill {
-        rule.accrue(self.age_for(rule, now), known.level.remainder)
+        self.due_with_ceiling(rule, known, now).0
+    }
+
+    /// Returns the refill as [`due_by`](Self::due_by) does, and the most that the limit can hold at
+    /// `now` because of the capacities that its schedule has set since the anchor.
+    pub(crate) fn due_with_ceiling(
+        &self,
+        rule: RefillRule,
+        known: &LimitState,
+        now: i64,
+    ) -> (Refill, i64) {
+        match known.course_at(now).filter(|_| !rule.is_quota()) {
+            None => {
+                let refill = rule.accrue(self.age_for(rule, now), known.level.remainder);
+                (refill, i64::MAX)
+            }
+            Some(course) => {
+                let span = course.refill(self.refilled_at, now, known.level.remainder);
+                (span.refill, span.ceiling)
+            }
+        }
+    }
+
+    /// Moves the anchor to `to`: epoch ms. The rules of the limits are those of that time.
+    pub(crate) fn set_anchor(&mut self, to: i64) {
+        self.refilled_at = to;
+        for limit in &mut self.limits {
+            limit.set_anchor(to);
+        }
     }
 
     /// Returns the time that counts for the refill. A quota's rule is that of `now`, and the time
@@ -212,11 +354,38 @@ impl BucketState {
         if rule.is_quota() { 0 } else { self.age(now) }
     }
 
-    /// Returns the first time at which the period of a limit ends: epoch ms. `None` if the bucket
-    /// has no quota.
+    /// Returns the first time at which the period of a limit ends, or at which its schedule changes
+    /// its numbers: epoch ms. `None` if the bucket has neither quotas nor schedules.
     pub(crate) fn first_end(&self) -> Option<i64> {
-        let ends = self.limits.iter().filter_map(|known| known.period.as_ref());
-        ends.map(|period| period.ends_at).min()
+        let periods = self.limits.iter().filter_map(|known| known.period.as_ref());
+        let periods = periods.map(|period| period.ends_at).min();
+        match (periods, self.first_change()) {
+            (Some(period), Some(change)) => Some(period.min(change)),
+            (period, change) => period.or(change),
+        }
+    }
+
+    /// Returns the first time after the anchor at which a schedule changes the numbers of a limit:
+    /// epoch ms.
+    fn first_change(&self) -> Option<i64> {
+        let scheduled = self
+            .limits
+            .iter()
+            .filter_map(|known| known.scheduled.as_ref());
+        scheduled.map(|scheduled| scheduled.until).min()
+    }
+
+    /// Returns `true` if one of the limits is a quota.
+    pub(crate) fn has_a_quota(&self) -> bool {
+        self.limits.iter().any(|known| known.period.is_some())
+    }
+
+    /// Returns `true` if a schedule has changed the numbers of a limit since the anchor, or if the
+    /// bucket does not tell other clients when it will.
+    pub(crate) fn is_past_a_change(&self, now: i64) -> bool {
+        self.first_change().is_some_and(|change| {
+            change <= now || self.valid_until().is_none_or(|until| until > change)
+        })
     }
 
     /// Returns `true` if a Python client has moved the anchor since the last write of this crate.
@@ -261,7 +430,7 @@ pub struct LimitState {
     pub name: LimitName,
     /// The parameters of the limit, for all shards together.
     pub parameters: Parameters,
-    /// The rule of this shard, computed once.
+    /// The rule of this shard at the bucket's anchor, computed once.
     pub(crate) rule: RefillRule,
     /// The tokens at the last refill.
     pub level: Level,
@@ -269,6 +438,18 @@ pub struct LimitState {
     pub consumed: i64,
     /// The current period of a quota. Boxed, because most limits have none.
     pub(crate) period: Option<Box<Period>>,
+    /// The schedule of the parameters. Boxed, because most limits have none.
+    pub(crate) scheduled: Option<Box<Scheduled>>,
+}
+
+/// The schedule of a limit in one bucket shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scheduled {
+    pub(crate) timetable: Timetable,
+    /// The number of the shard, and the number of shards.
+    shard: (u32, u32),
+    /// The first time after the bucket's anchor at which the numbers change: epoch ms.
+    until: i64,
 }
 
 impl LimitState {
@@ -292,7 +473,71 @@ impl LimitState {
             level,
             consumed,
             period: None,
+            scheduled: None,
         })
+    }
+
+    /// Returns the same limit with this schedule of its parameters, in shard `shard` of `count` of a
+    /// bucket with this anchor (epoch ms).
+    #[must_use]
+    pub fn with_timetable(
+        mut self,
+        timetable: Option<Timetable>,
+        shard: (u32, u32),
+        anchor: i64,
+    ) -> Self {
+        self.scheduled = timetable.map(|timetable| {
+            Box::new(Scheduled {
+                timetable,
+                shard,
+                until: i64::MIN,
+            })
+        });
+        self.set_anchor(anchor);
+        self
+    }
+
+    /// Returns the schedule of the limit's parameters.
+    pub fn timetable(&self) -> Option<&Timetable> {
+        self.scheduled
+            .as_ref()
+            .map(|scheduled| &scheduled.timetable)
+    }
+
+    /// Sets the rule to that at the bucket's new anchor: epoch ms.
+    pub(crate) fn set_anchor(&mut self, anchor: i64) {
+        if let Some(scheduled) = &mut self.scheduled {
+            let window = scheduled.timetable.window(anchor);
+            scheduled.until = window.until;
+            let (shard, count) = scheduled.shard;
+            let parameters = scheduled.timetable.parameters_in(self.parameters, window);
+            self.rule = parameters.shard(shard, count).unwrap_or(self.rule);
+        }
+    }
+
+    /// Forgets the bucket's anchor, so that limits of buckets with other anchors are equal.
+    pub(crate) fn forget_anchor(&mut self) {
+        if let Some(scheduled) = &mut self.scheduled {
+            scheduled.until = i64::MIN;
+            let (shard, count) = scheduled.shard;
+            self.rule = self.parameters.shard(shard, count).unwrap_or(self.rule);
+        }
+    }
+
+    /// Returns the rules over time, if the limit has a schedule.
+    pub(crate) fn course(&self) -> Option<Course<'_>> {
+        self.scheduled.as_ref().map(|scheduled| Course {
+            timetable: &scheduled.timetable,
+            parameters: self.parameters,
+            shard: scheduled.shard,
+        })
+    }
+
+    /// Returns the rules over time if the numbers have changed since the anchor.
+    #[inline]
+    fn course_at(&self, now: i64) -> Option<Course<'_>> {
+        let scheduled = self.scheduled.as_ref()?;
+        (now >= scheduled.until).then(|| self.course()).flatten()
     }
 
     /// Returns the same limit in this period of a quota.
@@ -302,9 +547,54 @@ impl LimitState {
         self
     }
 
+    /// Returns the limit, for all shards together. `None` if the stored parameters are not those of a
+    /// limit that this crate could have: a capacity that is no whole number of tokens, for example.
+    ///
+    /// ```
+    /// use tollgate::{EntityId, Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limit = Limit::per_minute("rpm", 60).with_burst(90);
+    /// limiter.acquire("user-1", "api").limits(limit.clone()).await?.commit();
+    ///
+    /// let mut buckets = limiter.entities().buckets(&EntityId::new("user-1")?);
+    /// let (_, bucket) = buckets.next().await.expect("there is one")?;
+    /// assert_eq!(bucket.limits()[0].limit(), Some(limit));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn limit(&self) -> Option<Limit> {
+        let timetable = self.timetable();
+        Limit::from_parameters(&self.name, self.parameters, self.renewal(), timetable)
+    }
+
     /// Returns the current period, if the limit is a quota.
     pub fn period(&self) -> Option<&Period> {
         self.period.as_deref()
+    }
+
+    /// Returns `true` if the limit is a session that another shard has begun, and whose tokens the
+    /// next write grants.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.stored_tokens().is_some()
+    }
+
+    /// Returns the millitokens that the store holds in place of the level, if the limit
+    /// [is owed](Self::is_owed) a session.
+    pub(crate) fn stored_tokens(&self) -> Option<i64> {
+        self.period.as_ref()?.stored_tokens
+    }
+
+    /// Returns `true` if the limit may join a session of this length (ms) that began at `begun`: the
+    /// session has not ended at `now` (epoch ms), and the limit's last one had ended when it began.
+    pub(crate) fn may_join(&self, begun: i64, length: i64, now: i64) -> bool {
+        let ended = self
+            .period
+            .as_ref()
+            .is_none_or(|period| period.ends_at <= begun);
+        ended && begun <= now && begun.saturating_add(length) > now
     }
 
     /// Returns the periods of a quota.
@@ -320,26 +610,48 @@ impl LimitState {
 
     /// Returns `true` if the limit has this definition.
     pub(crate) fn is(&self, wanted: &Limit) -> bool {
-        self.parameters == Parameters::from(wanted) && self.renewal() == wanted.renewal()
+        self.parameters == Parameters::from(wanted)
+            && self.renewal() == wanted.renewal()
+            && self.timetable() == wanted.timetable()
     }
 
-    /// Returns the rule by which this shard's limit refills at `now` (epoch ms). A token bucket has
-    /// the same rule at any time.
+    /// Returns the numbers of the limit at `now` (epoch ms), for all shards together.
+    pub(crate) fn parameters_at(&self, now: i64) -> Parameters {
+        match self.timetable() {
+            None => self.parameters,
+            Some(timetable) => timetable.parameters_at(self.parameters, now),
+        }
+    }
+
+    /// Returns the rule by which this shard's limit refills at `now` (epoch ms). A token bucket
+    /// without a schedule has the same rule at any time.
     #[inline]
     pub fn rule_at(&self, now: i64) -> RefillRule {
+        let rule = self.numbers_at(now);
         match &self.period {
+            None => rule,
+            Some(period) => self.quota_at(rule, period, now),
+        }
+    }
+
+    /// Returns the rule of the limit's numbers at `now`: epoch ms. The periods of a quota are not
+    /// known to it.
+    #[inline]
+    pub(crate) fn numbers_at(&self, now: i64) -> RefillRule {
+        match self.course_at(now) {
             None => self.rule,
-            Some(period) => self.quota_at(period, now),
+            Some(course) => course.rule_at(now),
         }
     }
 
     #[cold]
-    fn quota_at(&self, period: &Period, now: i64) -> RefillRule {
+    fn quota_at(&self, rule: RefillRule, period: &Period, now: i64) -> RefillRule {
         let left = period.ends_at.saturating_sub(now).max(0);
-        let capacity = self.rule.capacity();
-        // What an operator has added is gone when the period ends.
+        let capacity = rule.capacity();
+        // What an operator has added is gone when the period ends, and so is the share of another
+        // number of shards.
         let capacity = if left > 0 {
-            capacity.saturating_add(period.topped_up)
+            period.ceiling(self.parameters_at(now), capacity)
         } else {
             capacity
         };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{EntityId, IntoName, InvalidName, Limit, Limits, Resource};
+use super::{Access, EntityId, IntoName, InvalidName, Limit, Limits, Resource};
 
 /// The entities and resources that stored limits apply to.
 ///
@@ -141,13 +141,17 @@ pub struct StoredConfig {
     pub limits: Vec<Limit>,
     /// The rule for requests while the store is unavailable. Only in the system's scope.
     pub on_unavailable: Option<StoredOnUnavailable>,
-    /// `true` if the resource is disabled in this scope; `None` if the next level decides. Only
-    /// newer Python clients store it, and writing a config keeps it. The system's scope has none.
-    pub disabled: Option<bool>,
+    /// The access to the resource in this scope; `None` if the next level decides. To store a
+    /// config with `None` keeps the access that is stored. The system's scope has none.
+    #[serde(rename = "disabled")]
+    pub access: Option<Access>,
     /// `true` if the parents of entities are charged too, even if the entities say otherwise;
-    /// `None` if the next level decides, and finally the entity. Only newer Python clients store
-    /// it, like `disabled`.
+    /// `None` if the next level decides, and finally the entity. To store a config with `None`
+    /// keeps what is stored. The system's scope has none.
     pub cascade: Option<bool>,
+    /// The days for which the history is kept. Only in the system's scope. Only Python clients
+    /// store it, and writing a config keeps it.
+    pub audit_retention_days: Option<u32>,
     /// An attribute of a newer Python client that changes the meaning of the limits. This crate
     /// does not understand it, so it cannot enforce the limits.
     pub not_understood: Option<String>,
@@ -159,8 +163,9 @@ impl StoredConfig {
         Self {
             limits: sort(limits.into_iter().collect()),
             on_unavailable: None,
-            disabled: None,
+            access: None,
             cascade: None,
+            audit_retention_days: None,
             not_understood: None,
         }
     }
@@ -181,6 +186,21 @@ impl StoredConfig {
     #[must_use]
     pub fn with_on_unavailable(mut self, action: StoredOnUnavailable) -> Self {
         self.on_unavailable = Some(action);
+        self
+    }
+
+    /// Returns the same config with an access to the resource. Not for the system's scope.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// Returns the same config with a rule if the parents of entities are charged too. Not for the
+    /// system's scope.
+    #[must_use]
+    pub fn with_cascade(mut self, cascade: bool) -> Self {
+        self.cascade = Some(cascade);
         self
     }
 }

@@ -82,6 +82,13 @@ impl Cost {
         Ok(self)
     }
 
+    /// Returns the amounts with the limits as texts.
+    pub(crate) fn named(&self) -> Vec<(&str, u64)> {
+        self.iter()
+            .map(|(name, tokens)| (name.as_str(), tokens))
+            .collect()
+    }
+
     /// Sets the amount of the limit `name`, in tokens.
     pub fn set(&mut self, name: LimitName, tokens: u64) {
         match self

@@ -1,6 +1,6 @@
 //! The kind and the numbers of a limit.
 
-use super::{Limit, Parameters, Renewal};
+use super::{Limit, Parameters, Renewal, Timetable};
 
 /// The kind and the numbers of a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(crate) struct Definition {
     pub(crate) parameters: Parameters,
     /// The periods of a quota; `None` for a token bucket.
     pub(crate) renewal: Option<Renewal>,
+    /// The schedule of its numbers.
+    pub(crate) timetable: Option<Timetable>,
 }
 
 impl From<&Limit> for Definition {
@@ -16,6 +18,17 @@ impl From<&Limit> for Definition {
         Self {
             parameters: Parameters::from(limit),
             renewal: limit.renewal().cloned(),
+            timetable: limit.timetable().cloned(),
+        }
+    }
+}
+
+impl Definition {
+    /// Returns the numbers at `now`: epoch ms.
+    pub(crate) fn parameters_at(&self, now: i64) -> Parameters {
+        match &self.timetable {
+            None => self.parameters,
+            Some(timetable) => timetable.parameters_at(self.parameters, now),
         }
     }
 }

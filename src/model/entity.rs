@@ -33,6 +33,14 @@ pub struct Entity {
     /// serialized form is epoch seconds.
     #[serde(with = "seconds::optional")]
     pub created_at: Option<SystemTime>,
+    /// The generation of the link to the parent: the creation time (epoch ms), plus one for each
+    /// move. `None` before the entity is created, and if an old client has created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// A random text of this creation of the entity. An entity that is deleted and created again
+    /// has another one. For an entity that an old client has created, its creation time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<String>,
 }
 
 impl Entity {
@@ -45,6 +53,8 @@ impl Entity {
             cascade: false,
             metadata: BTreeMap::new(),
             created_at: None,
+            generation: None,
+            incarnation: None,
         }
     }
 

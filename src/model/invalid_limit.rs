@@ -40,7 +40,7 @@ pub enum InvalidLimit {
         /// The refused period.
         period: Duration,
     },
-    /// The calendar of a quota is not valid.
+    /// The calendar of a quota, or the schedule of a limit, is not valid.
     #[error(transparent)]
     Schedule(#[from] InvalidSchedule),
     /// The length of a session is 0, has a fraction of a second, or is too long.
@@ -52,8 +52,8 @@ pub enum InvalidLimit {
         /// The refused length.
         length: Duration,
     },
-    /// The expressions of one calendar have different time zones.
-    #[error("all expressions of a reset schedule must have the same time zone")]
+    /// The expressions of the limit's calendar and schedule have different time zones.
+    #[error("all expressions of a limit's schedules must have the same time zone")]
     Zones,
     /// A quota has both a calendar and sessions, or a refill.
     #[error("a quota has either a reset schedule or sessions, and no refill")]

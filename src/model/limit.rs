@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    IntoName, InvalidLimit, LimitName, Renewal,
+    IntoName, InvalidLimit, LimitName, MILLI, Parameters, Renewal, Timetable,
     invalid_limit::{MAX_PERIOD, MOST_TOKENS},
 };
 
@@ -53,6 +53,8 @@ pub struct Limit {
     refill_amount: u64,
     refill_period: Duration,
     renewal: Option<Renewal>,
+    timetable: Option<Timetable>,
+    is_soft: bool,
 }
 
 /// The refill period of a quota, which does not refill. The same as in the Python client.
@@ -107,8 +109,14 @@ impl Limit {
     #[must_use]
     #[track_caller]
     pub fn with_burst(self, capacity: u64) -> Self {
-        match Self::check(self.name, capacity, self.refill_amount, self.refill_period) {
-            Ok(limit) => limit,
+        let is_soft = self.is_soft;
+        let limit = Self::check(self.name, capacity, self.refill_amount, self.refill_period);
+        let limit = match self.timetable {
+            None => limit,
+            Some(timetable) => limit.and_then(|limit| limit.with_timetable(timetable)),
+        };
+        match limit {
+            Ok(limit) => Self { is_soft, ..limit },
             Err(error) => panic!("with_burst: {error}"),
         }
     }
@@ -167,6 +175,8 @@ impl Limit {
             refill_amount,
             refill_period,
             renewal: None,
+            timetable: None,
+            is_soft: false,
         })
     }
 
@@ -182,6 +192,67 @@ impl Limit {
             renewal: Some(renewal),
             ..limit
         })
+    }
+
+    pub(super) fn replaced_timetable(self, timetable: Option<Timetable>) -> Self {
+        Self { timetable, ..self }
+    }
+
+    /// Returns the schedule of the limit's numbers, in the form that its buckets share.
+    pub(crate) fn timetable(&self) -> Option<&Timetable> {
+        self.timetable.as_ref()
+    }
+
+    /// Returns a limit with these numbers and without a schedule.
+    pub(super) fn with_numbers(&self, numbers: Parameters) -> Self {
+        let tokens = |amount: i64| u64::try_from(amount / MILLI).unwrap_or(0).max(1);
+        let period = u64::try_from(numbers.refill_period()).unwrap_or(1);
+        Self {
+            name: self.name.clone(),
+            capacity: tokens(numbers.capacity()),
+            refill_amount: if self.is_quota() {
+                0
+            } else {
+                tokens(numbers.refill_amount())
+            },
+            refill_period: Duration::from_millis(period),
+            renewal: self.renewal.clone(),
+            timetable: None,
+            is_soft: self.is_soft,
+        }
+    }
+
+    /// Returns the same limit, made soft: it is charged like any other, but refuses nothing. Its
+    /// level may become negative: then [`LimitStatus::overdrawn`](super::LimitStatus::overdrawn) is
+    /// `true`.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let plan = Limit::per_day("tokens", 10).soft();
+    /// let lease = limiter.acquire("user-1", "api").limits(plan).cost("tokens", 12).await?;
+    /// assert!(lease.is_overdrawn());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn soft(mut self) -> Self {
+        self.is_soft = true;
+        self
+    }
+
+    /// Returns the same limit, soft or not.
+    pub(crate) fn with_softness(mut self, is_soft: bool) -> Self {
+        self.is_soft = is_soft;
+        self
+    }
+
+    /// Returns `true` if the limit is [soft](Self::soft).
+    pub fn is_soft(&self) -> bool {
+        self.is_soft
     }
 
     /// Returns `true` if the limit is a [quota](Self::quota).

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Calendar, IntoName, InvalidLimit, Limit, Renewal, ResetSchedule, invalid_limit::MAX_PERIOD,
+    Calendar, IntoName, InvalidLimit, InvalidSchedule, Limit, Renewal, ResetSchedule, Schedule,
+    ScheduleEntry, invalid_limit::MAX_PERIOD,
 };
 
 /// The serialized form of a limit, with the words and units of the Python client.
@@ -16,9 +17,13 @@ pub(super) struct LimitForm {
     refill_amount: u64,
     refill_period_seconds: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    schedule: Vec<EntryForm>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     reset_schedule: Vec<ResetForm>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reset_after_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    soft: bool,
 }
 
 /// The serialized form of one cron expression of a quota.
@@ -29,11 +34,63 @@ struct ResetForm {
     tz: String,
 }
 
+/// The serialized form of one entry of a schedule.
+#[derive(Serialize, Deserialize)]
+struct EntryForm {
+    cron: String,
+    #[serde(default = "utc")]
+    tz: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    capacity: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refill_amount: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refill_period_seconds: Option<u64>,
+}
+
+impl EntryForm {
+    fn of(entry: &ScheduleEntry, zone: &str) -> Self {
+        Self {
+            cron: entry.cron().to_owned(),
+            tz: zone.to_owned(),
+            scale: entry.scale(),
+            capacity: entry.capacity(),
+            refill_amount: entry.refill_amount(),
+            refill_period_seconds: entry.refill_period().map(|period| period.as_secs()),
+        }
+    }
+
+    fn entry(&self) -> Result<ScheduleEntry, InvalidLimit> {
+        let (capacity, amount) = (self.capacity, self.refill_amount);
+        let period = self.refill_period_seconds.map(Duration::from_secs);
+        let replaces = capacity.is_some() || amount.is_some() || period.is_some();
+        Ok(match self.scale {
+            Some(_) if replaces => return Err(InvalidSchedule::ScaleAndNumbers.into()),
+            Some(scale) => ScheduleEntry::scaled(&self.cron, scale)?,
+            None => ScheduleEntry::replaced(&self.cron, capacity, amount, period)?,
+        })
+    }
+}
+
 fn utc() -> String {
     "UTC".into()
 }
 
 impl LimitForm {
+    /// Returns the same limit with the schedule of the form.
+    fn scheduled(&self, limit: Limit) -> Result<Limit, InvalidLimit> {
+        let Some(first) = self.schedule.first() else {
+            return Ok(limit);
+        };
+        if self.schedule.iter().any(|entry| entry.tz != first.tz) {
+            return Err(InvalidLimit::Zones);
+        }
+        let entries: Result<Vec<_>, _> = self.schedule.iter().map(EntryForm::entry).collect();
+        limit.with_schedule(Schedule::new(entries?, &first.tz)?)
+    }
+
     /// Returns the periods of a quota.
     fn renewal(&self) -> Result<Option<Renewal>, InvalidLimit> {
         let length = self.reset_after_seconds.map(Duration::from_secs);
@@ -80,6 +137,9 @@ impl TryFrom<LimitForm> for Limit {
                 .and_then(|name| Self::renewed(name, fields.capacity, renewal)),
             Err(error) => Err(error),
         };
+        let soft = fields.soft;
+        let limit = limit.and_then(|limit| fields.scheduled(limit));
+        let limit = limit.map(|limit| limit.with_softness(soft));
         limit.map_err(|error| format!("limit {:?}: {error}", fields.name))
     }
 }
@@ -101,9 +161,17 @@ impl From<Limit> for LimitForm {
                 reset_after_seconds = u64::try_from(length / 1000).ok();
             }
         }
+        let schedule = limit.schedule().map_or_else(Vec::new, |schedule| {
+            let entries = schedule.entries().iter();
+            entries
+                .map(|entry| EntryForm::of(entry, schedule.zone()))
+                .collect()
+        });
         Self {
+            schedule,
             reset_schedule,
             reset_after_seconds,
+            soft: limit.is_soft(),
             refill_period_seconds: limit.refill_period().as_secs_f64(),
             capacity: limit.capacity(),
             refill_amount: limit.refill_amount(),

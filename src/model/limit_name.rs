@@ -10,5 +10,7 @@ pub const RPH: &str = "rph";
 pub const RPD: &str = "rpd";
 /// Tokens (of a language model) per minute.
 pub const TPM: &str = "tpm";
+/// Tokens (of a language model) per hour.
+pub const TPH: &str = "tph";
 /// Tokens (of a language model) per day.
 pub const TPD: &str = "tpd";

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Calendar, Limit, LimitName, Sealed};
+use super::{Limit, LimitName, Sealed};
 
 /// An error for limits that cannot be combined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +26,8 @@ pub enum InvalidLimits {
     /// the size of a write.
     #[error("{0} limits are too many for one bucket: it takes at most {most}", most = Limits::MOST)]
     TooMany(usize),
-    /// The calendars of two quotas are in different time zones. A bucket has one zone.
-    #[error("quotas of one bucket cannot have calendars in two time zones: {0} and {1}")]
+    /// The calendars of quotas, or the schedules, are in different time zones. A bucket has one zone.
+    #[error("calendars and schedules of one bucket cannot be in two time zones: {0} and {1}")]
     Zones(Box<str>, Box<str>),
 }
 
@@ -74,20 +74,34 @@ impl Limits {
                 return Err(InvalidLimits::Duplicate(limit.name().clone()));
             }
         }
-        let mut zones = limits
-            .iter()
-            .filter_map(|limit| limit.renewal()?.calendar())
-            .map(Calendar::zone);
-        let first = zones.next().unwrap_or_default();
-        if let Some(other) = zones.find(|other| *other != first) {
-            return Err(InvalidLimits::Zones(first.into(), other.into()));
+        match two_zones(&limits) {
+            Some((one, other)) => Err(InvalidLimits::Zones(one, other)),
+            None => Ok(Self(Arc::new(limits))),
         }
-        Ok(Self(Arc::new(limits)))
     }
 
-    /// Returns `true` if one of them is a quota.
-    pub(crate) fn have_a_quota(&self) -> bool {
-        self.0.iter().any(Limit::is_quota)
+    /// Returns `true` if the numbers of one of them depend on the time: it is a quota, or it has a
+    /// schedule.
+    #[inline]
+    pub(crate) fn have_a_clock(&self) -> bool {
+        let has = |limit: &Limit| limit.is_quota() || limit.timetable().is_some();
+        self.0.iter().any(has)
+    }
+
+    /// Finds the windows of their schedules at `now` (epoch ms), so that nobody searches them while
+    /// a bucket is locked.
+    #[inline]
+    pub(crate) fn prepare(&self, now: i64) {
+        for limit in self.0.iter() {
+            if let Some(timetable) = limit.timetable() {
+                timetable.window(now);
+            }
+        }
+    }
+
+    /// Returns the time zone of their calendars and schedules, if there are any.
+    pub(crate) fn zone(&self) -> Option<&str> {
+        self.0.iter().flat_map(Limit::zones).next()
     }
 
     /// Returns the index of the limit `name`.
@@ -113,6 +127,14 @@ impl Limits {
         static UNKNOWN: LazyLock<Limits> = LazyLock::new(|| Limits(Arc::default()));
         &UNKNOWN
     }
+}
+
+/// Returns two time zones of the calendars and schedules of `limits`, if they have more than one.
+fn two_zones(limits: &[Limit]) -> Option<(Box<str>, Box<str>)> {
+    let mut zones = limits.iter().flat_map(Limit::zones);
+    let first = zones.next()?;
+    let other = zones.find(|other| *other != first)?;
+    Some((first.into(), other.into()))
 }
 
 /// A value that can become the limits of a bucket: a [`Limit`], an array, a slice or a vector of

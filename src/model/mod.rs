@@ -10,12 +10,16 @@
 //! writes are planned from a state and a batch of charges, and are exact for any content of the
 //! store when the write arrives.
 
+mod access;
 mod audit;
 mod bucket;
+mod bucket_ttl;
 mod calendar;
 mod config;
 mod cost;
+mod course;
 mod definition;
+mod denied_json;
 mod entity;
 mod health;
 mod invalid_limit;
@@ -24,12 +28,14 @@ mod limit;
 mod limit_form;
 pub mod limit_name;
 mod limit_rule;
+mod limit_schedule;
 mod limits;
 mod mapping;
 mod milli;
 mod name;
 mod namespace;
 mod now;
+mod operation;
 mod parameters;
 mod period;
 #[doc(hidden)]
@@ -42,12 +48,17 @@ mod sealed;
 mod seconds;
 mod stamps;
 mod status;
+mod timetable;
 mod usage;
 mod version;
 mod write;
 
+#[cfg(feature = "dynamodb")]
+pub(crate) use access::BYPASS;
+pub use access::{Access, ConfigFlag, DisabledLevel};
 pub use audit::{AuditAction, AuditEvent, AuditSubject};
-pub use bucket::{BucketState, LimitState, ParentLink, Pressure};
+pub use bucket::{BucketState, LimitState, OwnerStamp, ParentLink, Pressure};
+pub use bucket_ttl::BucketTtl;
 pub use config::{ConfigScope, ConfigSource, ResolvedLimits, StoredConfig, StoredOnUnavailable};
 pub use cost::Cost;
 pub use entity::Entity;
@@ -63,8 +74,12 @@ pub use name::{
     StackName,
 };
 pub use namespace::{NamespaceId, NamespaceInfo, NamespaceStatus};
+pub use operation::{
+    BucketOperation, LimitChange, Operation, OperationKind, OperationRecord, PeriodWrite,
+    ShardChange,
+};
 pub use parameters::{InvalidParameters, Parameters};
-pub use period::{Period, PeriodChange};
+pub use period::{Period, PeriodChange, PeriodMark};
 pub use quota::{Calendar, Renewal};
 pub use quota_builder::Quota;
 pub use refill::{Level, Refill, RefillRule};
@@ -74,16 +89,20 @@ pub use schedule::{
 };
 pub use stamps::{PeerFlags, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
+pub use timetable::Timetable;
 pub use usage::{
     EntityCapacity, ResourceCapacity, UsageQuery, UsageSnapshot, UsageSubject, UsageSummary,
     UsageWindow,
 };
 pub use version::{IncompatibleVersion, VersionRecord};
 pub use write::{
-    Anchor, Boundary, Create, Expiry, Guard, Line, NewLimit, Split, TokenChange, Update, WriteId,
+    Anchor, Boundary, CascadeChange, Create, Expiry, Guard, Line, NewLimit, ScheduleChange, Split,
+    StampChange, TokenChange, Update, WriteId,
 };
 
+pub(crate) use audit::{new_id, new_incarnation};
 pub(crate) use calendar::rfc3339;
+pub(crate) use course::Course;
 pub(crate) use definition::Definition;
 pub(crate) use key::KeyParts;
 pub(crate) use milli::{MILLI, to_milli, whole_tokens};

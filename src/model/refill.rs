@@ -85,6 +85,11 @@ impl RefillRule {
         }
     }
 
+    /// Returns the same rule with another capacity (millitokens).
+    pub(super) fn with_capacity(self, capacity: i64) -> Self {
+        Self { capacity, ..self }
+    }
+
     /// Returns `true` if the limit is a quota, which does not refill.
     pub fn is_quota(self) -> bool {
         self.refill_amount == 0

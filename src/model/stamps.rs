@@ -24,6 +24,9 @@ pub struct PeerFlags {
     pub incomplete: Vec<LimitName>,
     /// `true` if the item has a reset schedule that counts for every limit without one of its own.
     pub has_reset_schedule: bool,
+    /// `true` if the item has a schedule of parameters that counts for every limit without one of
+    /// its own.
+    pub has_schedule: bool,
 }
 
 impl PeerFlags {
@@ -37,11 +40,29 @@ impl PeerFlags {
         self.bypassed_until.is_some_and(|until| until > now)
     }
 
+    /// Returns `true` if a stamp may admit more than the bucket holds.
+    pub(crate) fn admits_more(&self) -> bool {
+        self.bypassed_until.is_some() || !self.soft_until.is_empty()
+    }
+
     /// Returns `true` if the limit refuses nothing at `now` (epoch ms).
     pub fn is_soft(&self, limit: &LimitName, now: i64) -> bool {
         self.soft_until
             .iter()
             .any(|(name, until)| name == limit && *until > now)
+    }
+
+    /// Returns the time of the limit's stamp (epoch ms), even if it has passed.
+    pub fn soft_stamp(&self, limit: &LimitName) -> Option<i64> {
+        let (_, until) = self.soft_until.iter().find(|(name, _)| name == limit)?;
+        Some(*until)
+    }
+
+    /// Returns `true` if the stamp of a bypass or of a soft limit has ended at `now` (epoch ms). It
+    /// must be renewed or removed.
+    pub fn has_ended(&self, now: i64) -> bool {
+        self.bypassed_until.is_some_and(|until| until <= now)
+            || self.soft_until.iter().any(|(_, until)| *until <= now)
     }
 
     /// Returns `true` if the level must be reduced to the capacity before anything is spent at

@@ -1,6 +1,9 @@
 //! The status of limits, for callers.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Serialize, Serializer};
 
@@ -24,6 +27,10 @@ pub enum Owner {
 pub struct LimitStatus {
     /// The owner of the limit's bucket.
     pub owner: Owner,
+    /// The resource of the limit's bucket if the request has [added](crate::limiter::Acquire::also)
+    /// it; `None` for the request's own resource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Resource>,
     /// The limit.
     pub limit: Limit,
     /// The whole tokens that are available now. Negative if there is a debt.
@@ -41,14 +48,47 @@ pub struct LimitStatus {
 }
 
 impl LimitStatus {
-    /// Returns `true` if the request asks for more than is available.
+    /// Returns `true` if the request asks for more than is available. Never for a soft limit.
     pub fn exceeded(&self) -> bool {
         self.retry_after != Some(Duration::ZERO)
+    }
+
+    /// Returns `true` if the limit is soft and in debt.
+    pub fn overdrawn(&self) -> bool {
+        self.limit.is_soft() && self.available < 0
+    }
+
+    /// Returns the time at which the bucket is full again, if nobody takes tokens; for a quota, the
+    /// end of its period. `now` is the time of the status.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limit = Limit::per_minute("rpm", 60);
+    /// let lease = RateLimiter::memory().acquire("user-1", "api").limits(limit).cost("rpm", 30).await?;
+    /// let now = SystemTime::now();
+    /// let resets_at = lease.statuses()[0].resets_at(now);
+    /// assert_eq!(resets_at.duration_since(now).expect("later"), Duration::from_secs(30));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resets_at(&self, now: SystemTime) -> SystemTime {
+        // A time that cannot be represented is later than any wait.
+        let year = Duration::from_secs(31_536_000);
+        now.checked_add(self.reset_after)
+            .or_else(|| now.checked_add(year.saturating_mul(1000)))
+            .unwrap_or(now)
     }
 
     /// Returns the time until `tokens` are available, if nobody takes any. Rounded up, because
     /// `available` counts whole tokens. `None` if `tokens` is above the capacity.
     pub(crate) fn wait_for(&self, tokens: u64) -> Option<Duration> {
+        if self.limit.is_soft() {
+            return Some(Duration::ZERO);
+        }
         if self.limit.is_quota() {
             let fits = i128::from(tokens) <= i128::from(self.available);
             let wait = if fits {
@@ -63,8 +103,11 @@ impl LimitStatus {
         Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
     }
 
-    /// Returns the number of missing tokens.
+    /// Returns the number of missing tokens. 0 for a soft limit.
     pub fn deficit(&self) -> u64 {
+        if self.limit.is_soft() {
+            return 0;
+        }
         let missing = i128::from(self.requested) - i128::from(self.available);
         u64::try_from(missing).unwrap_or(0)
     }
@@ -74,12 +117,16 @@ impl LimitStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Availability {
-    /// Every limit of the bucket.
+    /// Every limit of all buckets that were asked about.
     pub limits: Vec<LimitStatus>,
+    /// `true` if acquires of the entity are granted and only counted now. Its parent may refuse
+    /// nevertheless.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bypassed: bool,
 }
 
 impl Availability {
-    /// Returns the status of the limit `name`.
+    /// Returns the status of the limit `name`: that of the request's own resource, if it has one.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
         self.limits
             .iter()
@@ -107,8 +154,12 @@ pub struct Denied {
     pub entity: EntityId,
     /// The resource that was requested.
     pub resource: Resource,
-    /// Every limit of the bucket, passed and violated. For a degraded decision, the local limits of
-    /// this process.
+    /// The parent, if its bucket was asked too. Not serialized, and in no answer of the layer:
+    /// clients need not know it.
+    #[serde(skip)]
+    pub parent: Option<EntityId>,
+    /// Every limit of all buckets of the request, passed and violated. For a degraded decision, the
+    /// local limits of this process.
     pub limits: Vec<LimitStatus>,
     /// `true` if the store gave no decision and this process decided by its share of the limits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -120,6 +171,7 @@ impl Denied {
         Self {
             entity,
             resource,
+            parent: None,
             limits,
             degraded: false,
         }
@@ -174,11 +226,11 @@ impl fmt::Display for Short<'_> {
             } else {
                 ""
             };
-            write!(
-                f,
-                "{comma}{owner}{} has {available} of the {requested} requested",
-                limit.name()
-            )?;
+            write!(f, "{comma}{owner}{}", limit.name())?;
+            if let Some(resource) = &status.resource {
+                write!(f, " of {resource}")?;
+            }
+            write!(f, " has {available} of the {requested} requested")?;
         }
         match latest(self.0) {
             Some(wait) => write!(f, " (retry after {:.3} s)", wait.as_secs_f64()),

@@ -14,6 +14,7 @@
 //! store](crate::guide::stores).
 
 mod diagnostics;
+mod location;
 mod memory;
 mod records;
 mod status_change;
@@ -25,6 +26,7 @@ pub mod dynamodb;
 
 pub use crate::error::store_error::{StoreError, StoreErrorKind, StoreFuture};
 pub use diagnostics::Diagnostics;
+pub use location::{StoreCapabilities, StoreLocation};
 pub use memory::{MemoryStore, WhenFull};
 pub use records::{BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing};
 pub use status_change::StatusChange;

@@ -2,10 +2,10 @@
 
 use std::{fmt::Debug, future::ready};
 
-use super::StoreFuture;
+use super::{StoreError, StoreErrorKind, StoreFuture};
 use crate::model::{
-    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
-    StoredConfig, UsageQuery, UsageSnapshot,
+    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity, EntityId,
+    Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
 };
 
 /// One page of a listing.
@@ -107,13 +107,21 @@ pub trait Records: Debug + Send + Sync + 'static {
         consistency: ReadConsistency,
     ) -> StoreFuture<'a, LookUp>;
 
-    /// Stores a config. The config replaces the limits and the mode of the scope. Other attributes
-    /// that Python clients have stored there stay, except schedules of limits.
+    /// Stores a config. The config replaces the limits and the mode of the scope. Its access and
+    /// its cascade rule replace those of the scope if they are set. Other attributes that Python
+    /// clients have stored there stay, except schedules of limits.
     fn put_config<'a>(
         &'a self,
         scope: &'a ConfigScope,
         config: &'a StoredConfig,
     ) -> StoreFuture<'a, ()>;
+
+    /// Stores or removes one flag of a config, and leaves the rest of it. Creates a config without
+    /// limits if there is none. The default, for a store without flags, is an error.
+    fn put_flag<'a>(&'a self, _: &'a ConfigScope, _: ConfigFlag) -> StoreFuture<'a, ()> {
+        let error = StoreError::new(StoreErrorKind::Rejected, "the store keeps no flags");
+        Box::pin(ready(Err(error)))
+    }
 
     /// Deletes a config. Returns `false` if there is none.
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool>;
@@ -165,6 +173,69 @@ pub trait Records: Debug + Send + Sync + 'static {
         Box::pin(ready(Ok(None)))
     }
 
+    /// Gives an entity another parent, or none, and adds one to its
+    /// [generation](Entity::generation). Returns the entity before and after the move; `None` if it
+    /// was not created. One round trip. Default: the store supports no moves.
+    fn move_entity<'a>(
+        &'a self,
+        _entity: &'a EntityId,
+        _parent: Option<&'a EntityId>,
+    ) -> StoreFuture<'a, Option<(Entity, Entity)>> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Writes the link to its entity's parent to a bucket shard. Returns `false` if there is no such
+    /// shard, or if it has a newer link of the same incarnation. One round trip. Default: the store
+    /// supports no moves.
+    fn stamp_bucket<'a>(
+        &'a self,
+        _shard: &'a BucketKey,
+        _link: &'a ParentLink,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Makes sure that all clients of the store understand an entity that got another parent. The
+    /// default is for a store that only this crate uses.
+    ///
+    /// # Errors
+    /// [`Rejected`](StoreErrorKind::Rejected) if some client does not understand it.
+    fn allow_moves(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// Reads all shards of a bucket that exist, in their order, with strong consistency. One round
+    /// trip for up to two shards, two for more. Default: the store supports no operations.
+    fn read_shards<'a>(&'a self, _bucket: &'a BucketKey) -> StoreFuture<'a, Vec<BucketState>> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Reads the record of an operation on a bucket. One round trip. Default: the store supports no
+    /// operations.
+    fn find_operation<'a>(
+        &'a self,
+        _bucket: &'a BucketKey,
+        _key: &'a str,
+    ) -> StoreFuture<'a, Option<OperationRecord>> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Executes an operation on all shards of a bucket, completely or not at all. Returns `false`
+    /// if a condition failed: a shard has changed, the bucket to create exists, or there is a
+    /// record of the same key. One round trip. Default: the store supports no operations.
+    fn operate<'a>(&'a self, _operation: &'a Operation) -> StoreFuture<'a, bool> {
+        Box::pin(ready(Err(no_operations())))
+    }
+
+    /// Makes sure that all clients of the store understand a quota to which tokens were added. The
+    /// default is for a store that only this crate uses.
+    ///
+    /// # Errors
+    /// [`Rejected`](StoreErrorKind::Rejected) if some client does not understand it.
+    fn allow_top_up(&self) -> StoreFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
     /// Lists usage snapshots, newest windows first. Default: none.
     fn list_usage<'a>(
         &'a self,
@@ -173,4 +244,11 @@ pub trait Records: Debug + Send + Sync + 'static {
     ) -> StoreFuture<'a, Page<UsageSnapshot>> {
         Box::pin(ready(Ok(Page::new(Vec::new(), None))))
     }
+}
+
+fn no_operations() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Rejected,
+        "the store does not support operations on buckets",
+    )
 }

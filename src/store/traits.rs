@@ -4,6 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use super::{
     Cursor, Diagnostics, Page, Records, StatusChange, StoreError, StoreErrorKind, StoreFuture,
+    StoreLocation,
 };
 use crate::{
     clock::StoreTime,
@@ -61,7 +62,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     }
 
     /// Doubles the shards of a bucket, all of them or none. Shard `i` of `n` gives half of its
-    /// tokens to the new shard `i + n`, so the sum does not change. Returns `false` if the bucket
+    /// tokens to the new shard `i + n`, so the sum does not change; of a quota at most the new
+    /// shard's share. [`Split::halve`] is the reference. Returns `false` if the bucket
     /// has changed in the meantime. Two round trips, two write units for each shard after the
     /// split.
     ///
@@ -92,6 +94,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Returns the store's time, as learned from its answers. `None` if they contain no time.
     fn time(&self) -> Option<Arc<StoreTime>> {
+        None
+    }
+
+    /// Returns the place of the buckets. Default: `None`, for a store without tables.
+    fn location(&self) -> Option<StoreLocation> {
         None
     }
 

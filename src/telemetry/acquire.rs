@@ -173,6 +173,10 @@ fn record(
         }
         if let Some(denied) = error.and_then(Error::denied) {
             for status in denied.violated() {
+                let series = match &status.resource {
+                    Some(resource) => ResourceSeries::of(resource),
+                    None => series,
+                };
                 let limit = series.limit(status.limit.name());
                 meters
                     .denials(series, limit, status.owner == Owner::Parent)

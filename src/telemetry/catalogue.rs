@@ -81,6 +81,12 @@ metrics! {
         "Requests that passed the layer unlimited: `preflight`, `no_key`, `unlimited`, `exempt`";
     Counter SHADOW_DENIALS { resource, limit } in "requests",
         "Limits in shadow mode that would have denied a request";
+    Counter UNCHARGED { resource } in "requests",
+        "Requests that a policy with limits has granted and charged nothing, although nobody said that they use nothing";
+    Counter LIMIT_WARNINGS { resource, limit, threshold } in "warnings",
+        "Limits that were used up to a threshold of their policy, percent: once for each bucket and period";
+    Counter SOFT_OVERDRAFTS { resource, limit } in "requests",
+        "Requests that were granted although a soft limit was in debt afterwards";
     Histogram WAIT_DURATION { outcome } in "seconds",
         "Time that requests waited for capacity, until they start (`granted`) or are dropped (`cancelled`)";
     Gauge WAITERS {} in "requests",

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::Unavailable,
     error::store_error::{StoreError, StoreErrorKind},
-    model::{BucketKey, LimitName, LimitStatus, Resource},
+    model::{BucketKey, LimitName, LimitStatus, Limits, Resource, whole_tokens},
 };
 
 /// The reason why the difference of a lease was dropped.
@@ -117,6 +117,21 @@ pub(crate) fn settled_without_cost(limit: &LimitName) {
     tracing::warn!(target: "tollgate", %limit, "settled limit without a cost");
 }
 
+/// Warns that a request of a policy with limits was charged nothing.
+pub(crate) fn nothing_charged(resource: &Resource) {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    if let Some(suppressed) = LINES.with(Sampled::line) {
+        tracing::warn!(target: "tollgate", %resource, suppressed, "nothing charged");
+    }
+    hooks::nothing_charged(resource);
+}
+
+/// Warns that a limit is used up to a threshold, percent.
+pub(crate) fn limit_nearly_used(resource: &Resource, limit: &LimitName, threshold: u8) {
+    tracing::info!(target: "tollgate", %resource, %limit, threshold, "limit nearly used");
+    hooks::limit_nearly_used(resource, limit, threshold);
+}
+
 pub(crate) fn unavailable(error: &Unavailable, allowed: bool) {
     thread_local!(static LINES: Sampled = const { Sampled::new() });
     if let Some(suppressed) = LINES.with(Sampled::line) {
@@ -163,6 +178,28 @@ pub(crate) fn shadow_denial_of<'a>(
     let limits = names.join(", ");
     tracing::info!(target: "tollgate", %resource, limits, "shadow denial");
     denied.for_each(|limit| hooks::shadow_denied(resource, limit));
+}
+
+/// Emits the event `soft limit overdrawn` for each soft limit of `limits` that a grant has left in
+/// debt. `left` are the millitokens that it has left, in the order of the limits.
+#[cold]
+pub(crate) fn soft_overdrawn(
+    resource: &Resource,
+    limits: &Limits,
+    left: impl Iterator<Item = i64>,
+) {
+    thread_local!(static LINES: Sampled = const { Sampled::new() });
+    let overdrawn = limits
+        .iter()
+        .zip(left)
+        .filter(|(limit, left)| limit.is_soft() && *left < 0);
+    for (limit, left) in overdrawn {
+        let (limit, available) = (limit.name(), whole_tokens(left));
+        if let Some(suppressed) = LINES.with(Sampled::line) {
+            tracing::warn!(target: "tollgate", %resource, %limit, available, suppressed, "soft limit overdrawn");
+        }
+        hooks::soft_overdrawn(resource, limit);
+    }
 }
 
 #[cfg(feature = "dynamodb")]

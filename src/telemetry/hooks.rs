@@ -42,6 +42,49 @@ pub(crate) fn shadow_denied(resource: &Resource, limit: &LimitName) {
     }
 }
 
+/// Counts a request of a policy with limits that was charged nothing.
+pub(crate) fn nothing_charged(resource: &Resource) {
+    #[cfg(not(feature = "metrics"))]
+    let _ = resource;
+    #[cfg(feature = "metrics")]
+    {
+        let series = super::series::ResourceSeries::of(resource);
+        count(names::UNCHARGED, &[("resource", series.label())], 1);
+    }
+}
+
+/// Counts a limit that is used up to a threshold, percent.
+pub(crate) fn limit_nearly_used(resource: &Resource, limit: &LimitName, threshold: u8) {
+    #[cfg(not(feature = "metrics"))]
+    let _ = (resource, limit, threshold);
+    #[cfg(feature = "metrics")]
+    {
+        let series = super::series::ResourceSeries::of(resource);
+        let threshold = threshold.to_string();
+        let labels = [
+            ("resource", series.label()),
+            ("limit", series.limit(limit).label()),
+            ("threshold", threshold.as_str()),
+        ];
+        count(names::LIMIT_WARNINGS, &labels, 1);
+    }
+}
+
+/// Counts a soft limit that was in debt after a grant.
+pub(crate) fn soft_overdrawn(resource: &Resource, limit: &LimitName) {
+    #[cfg(not(feature = "metrics"))]
+    let _ = (resource, limit);
+    #[cfg(feature = "metrics")]
+    {
+        let series = super::series::ResourceSeries::of(resource);
+        let labels = [
+            ("resource", series.label()),
+            ("limit", series.limit(limit).label()),
+        ];
+        count(names::SOFT_OVERDRAFTS, &labels, 1);
+    }
+}
+
 super::held::counted! {
     /// A request that waits for capacity.
     CountedWaiter, WAITERS

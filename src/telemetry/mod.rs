@@ -19,11 +19,14 @@
 //! | `table not ready` | warn | opening waits for a `table` that is being created or deleted: its `status` |
 //! | `caller identity unknown` | warn | STS did not name the caller: the history does not name it for changes of limits and entities |
 //! | `limiter unavailable` | warn | a request was answered without the store's decision |
+//! | `nothing charged` | warn | a request of a policy with limits was charged nothing |
 //! | `breaker opened` | warn | the store keeps failing: requests do not wait for it for now |
 //! | `breaker closed` | info | the store answers again |
 //! | `decided locally` | debug | the store gave no decision: this process decided by its share of the limits |
 //! | `shadow denial` | info | limits that only observe would have denied a request |
+//! | `soft limit overdrawn` | warn | a request was granted, and a soft limit is in debt (sampled) |
 //! | `refill time in the future` | warn | another process's wrong clock had set a refill time in the future: it is corrected |
+//! | `limit nearly used` | info | a limit was used up to a threshold of its policy |
 //! | `bucket split` | info | the number of a bucket's shards was doubled |
 //! | `runtime not driven` | error | `shutdown` or `flush` (`action`) waited for a runtime that no thread drives: differences that are not written may be lost |
 //! | `policy applied twice` | warn | a policy denied a request that it had already granted: the layer was added twice |
@@ -84,9 +87,10 @@ pub(crate) use self::{
     ahead::{HeldAhead, prefetch_filled, prefetch_given_back, prefetch_served},
     events::{
         Dropped, breaker_closed, breaker_opened, bucket_split, decided_locally, estimate_ignored,
-        not_driven, refill_time_ahead, same_policy_twice, settle_value_absurd,
-        settle_value_ignored, settle_value_missing, settled_without_cost, settlement_dropped,
-        setup, shadow_denial, shadow_denial_of, stale_config, store_call_failed, unavailable,
+        limit_nearly_used, not_driven, nothing_charged, refill_time_ahead, same_policy_twice,
+        settle_value_absurd, settle_value_ignored, settle_value_missing, settled_without_cost,
+        settlement_dropped, setup, shadow_denial, shadow_denial_of, soft_overdrawn, stale_config,
+        store_call_failed, unavailable,
     },
     held::{LiveGate, PendingSettlement},
     hooks::{BreakerGauge, Waited, breaker, passed},

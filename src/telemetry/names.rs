@@ -17,7 +17,10 @@ names! {
     ACQUIRE_DURATION = "acquire_duration_seconds";
     DEGRADED_DECISIONS = "degraded_decisions_total";
     EXEMPTIONS = "exemptions_total";
+    UNCHARGED = "uncharged_requests_total";
+    LIMIT_WARNINGS = "limit_warnings_total";
     SHADOW_DENIALS = "shadow_denials_total";
+    SOFT_OVERDRAFTS = "soft_overdrafts_total";
     WAIT_DURATION = "wait_duration_seconds";
     WAITERS = "waiters";
     SETTLED_TOKENS = "settled_tokens_total";

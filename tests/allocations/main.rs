@@ -511,3 +511,29 @@ fn a_request_behind_proxies_allocates_no_more_than_one_without() {
     let proxies = Networks::new(["10.0.0.0/8"]).unwrap();
     assert_eq!(of(ClientIp::x_forwarded_for(proxies), "10.0.0.1:80"), ipv4);
 }
+
+/// The lease, its list of parts, the charges of the request, and one share list for each bucket.
+#[test]
+fn an_acquire_of_several_resources_allocates_little() {
+    let limiter = RateLimiter::memory();
+    let limits = Limits::from(Limit::per_second("rps", 1_000_000));
+    let acquire = |resources: usize| {
+        let mut acquire = limiter.acquire("user", "r0").limits(&limits);
+        for resource in ["r1", "r2", "r3"].into_iter().take(resources - 1) {
+            acquire = acquire
+                .also(resource, [("rps", 1)])
+                .also_limits(resource, &limits);
+        }
+        drop(now(acquire).unwrap().commit());
+    };
+    for resources in 1..=4 {
+        acquire(resources);
+    }
+    let counts: Vec<_> = (1..=4)
+        .map(|resources| measure(|| acquire(resources)).count_total)
+        .collect();
+    println!("acquires of 1 to 4 resources in memory: {counts:?} allocations");
+    assert_eq!(counts[0], 0);
+    assert!(counts[1] <= 16, "{counts:?}");
+    assert!(counts[3] <= counts[1] + 16, "{counts:?}");
+}

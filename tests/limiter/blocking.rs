@@ -44,6 +44,24 @@ fn use_it(limiter: &RateLimiter) {
     let available = limiter.available("key", "gpt-4").wait().unwrap();
     assert_eq!(available.get("tpm").unwrap().available, 60);
 
+    let buckets = limiter.buckets();
+    let top_up = buckets
+        .top_up("key", "gpt-4", [("tpm", 50)])
+        .wait()
+        .unwrap();
+    // The bucket has refilled a little.
+    assert!((39..=40).contains(&top_up.amount("tpm")));
+    let reset = buckets.reset("key", "gpt-4").by("ops").wait().unwrap();
+    assert_eq!(reset.amount("tpm"), 0);
+    limiter
+        .acquire("key", "gpt-4")
+        .cost("tpm", 40)
+        .wait()
+        .unwrap()
+        .commit()
+        .wait()
+        .unwrap();
+
     let found = limiter
         .config()
         .resolve("key", "gpt-4")

@@ -178,3 +178,45 @@ fn processes_share_an_exhausted_key_fairly() {
     assert!(outcome.denied > 0, "{outcome:?}");
     assert_fair(&outcome, 200);
 }
+
+/// The amount of a quota whose period ends 40 s after the simulation has begun.
+fn until_14_past_22(amount: u64) -> Limit {
+    let quota = Limit::quota("tokens", amount);
+    quota.calendar("14 22 * * *", "UTC").unwrap()
+}
+
+/// All of them have used up the quota, and come back in the millisecond in which its period ends.
+#[test]
+fn a_thousand_processes_at_the_edge_of_a_quota_get_all_of_it_and_no_more() {
+    let outcome = Fleet::new(1000)
+        .limit(until_14_past_22(2000))
+        .load(Load::closed(1))
+        .warm_up(Duration::from_secs(39))
+        .measure(Duration::from_secs(11))
+        .run();
+    assert_nothing_minted(&outcome);
+    assert_eq!(outcome.tokens, 2000.0, "{outcome:?}");
+    // One write for each request, and one for each shard that begins the period.
+    assert!((2000..2100).contains(&outcome.writes), "{outcome:?}");
+}
+
+#[test]
+fn a_thousand_processes_get_what_they_ask_for_after_the_edge_of_a_quota() {
+    // The first period is used up after some seconds.
+    let outcome = Fleet::new(1000)
+        .limit(until_14_past_22(6000))
+        .load(Load::open(500.0))
+        .warm_up(Duration::from_secs(41))
+        .measure(Duration::from_secs(10))
+        .run();
+    assert_nothing_minted(&outcome);
+    assert_eq!((outcome.denied, outcome.unavailable), (0, 0), "{outcome:?}");
+    assert_eq!(outcome.granted, outcome.requests);
+    let short = outcome.of_processes.iter();
+    assert!(
+        short
+            .clone()
+            .all(|process| process.granted == process.requests)
+    );
+    assert!(outcome.writes <= outcome.granted + 20, "{outcome:?}");
+}

@@ -10,6 +10,7 @@ mod health;
 mod interop;
 mod open;
 mod open_waits;
+mod operations;
 mod plan;
 mod principal;
 mod records;

@@ -27,7 +27,7 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
-use crate::model::{LimitName, LimitStatus, Owner};
+use crate::model::{LimitName, LimitStatus, Owner, Resource};
 
 pub use anthropic::Anthropic;
 pub use dialect::Dialect;
@@ -66,10 +66,21 @@ pub(crate) const SHADOW: HeaderName = HeaderName::from_static("x-ratelimit-shado
 const PARENT: &str = "parent.";
 
 /// Returns the name of a limit that clients see. A parent's limit has a prefix; the parent's id is
-/// never shown.
-pub(crate) fn policy_name(owner: Owner, limit: &LimitName) -> Cow<'_, str> {
-    match owner {
-        Owner::Parent => Cow::Owned(format!("{PARENT}{limit}")),
-        _ => Cow::Borrowed(limit.as_str()),
+/// never shown. A limit of a resource that the request has added has the resource as its prefix.
+pub(crate) fn policy_name<'a>(
+    owner: Owner,
+    resource: Option<&Resource>,
+    limit: &'a LimitName,
+) -> Cow<'a, str> {
+    let parent = if owner == Owner::Parent { PARENT } else { "" };
+    match resource {
+        Some(resource) => Cow::Owned(format!("{parent}{resource}.{limit}")),
+        None if parent.is_empty() => Cow::Borrowed(limit.as_str()),
+        None => Cow::Owned(format!("{parent}{limit}")),
     }
+}
+
+/// Returns the name of a limit that clients see: see [`policy_name`].
+pub(crate) fn name_of(status: &LimitStatus) -> Cow<'_, str> {
+    policy_name(status.owner, status.resource.as_ref(), status.limit.name())
 }

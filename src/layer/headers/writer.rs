@@ -4,7 +4,7 @@ use http::HeaderValue;
 use smallvec::SmallVec;
 
 use super::PARENT;
-use crate::model::{Limit, Owner};
+use crate::model::{Limit, Owner, Resource};
 
 /// The largest integer that a structured field can hold.
 const MOST: i64 = 999_999_999_999_999;
@@ -23,11 +23,15 @@ impl Writer {
     }
 
     /// Begins a member of a list with a limit's name.
-    pub(crate) fn limit(&mut self, owner: Owner, limit: &Limit) {
+    pub(crate) fn limit(&mut self, owner: Owner, resource: Option<&Resource>, limit: &Limit) {
         self.member();
         self.0.push(b'"');
         if owner == Owner::Parent {
             self.0.extend_from_slice(PARENT.as_bytes());
+        }
+        if let Some(resource) = resource {
+            self.0.extend_from_slice(resource.as_str().as_bytes());
+            self.0.push(b'.');
         }
         self.0.extend_from_slice(limit.name().as_str().as_bytes());
         self.0.push(b'"');

@@ -8,7 +8,8 @@ use std::{
 use crate::layer::{RateLimitStatus, lease::lease_slot::LeaseSlot};
 use crate::{
     error::{Error, Invalid},
-    limiter::Lease,
+    limiter::{Lease, LeasePartMut, PartIndex},
+    model::Cost,
 };
 
 /// A handle to the lease of the current request.
@@ -31,6 +32,8 @@ use crate::{
 pub struct LeaseHandle {
     /// `None` if the request is unlimited.
     slot: Option<Arc<LeaseSlot>>,
+    /// The part of the lease that the handle means.
+    part: PartIndex,
     /// The lease of a layer around the one that lets the request pass unlimited.
     outer: Option<Weak<LeaseSlot>>,
 }
@@ -46,6 +49,7 @@ impl LeaseHandle {
     pub(crate) fn new(slot: Arc<LeaseSlot>) -> Self {
         Self {
             slot: Some(slot),
+            part: 0,
             outer: None,
         }
     }
@@ -54,13 +58,18 @@ impl LeaseHandle {
     pub(crate) fn of_nothing() -> Self {
         Self {
             slot: None,
+            part: 0,
             outer: None,
         }
     }
 
     /// Creates the same handle for a request that a layer around this one has charged.
     pub(crate) fn of_nothing_inside(outer: Option<Weak<LeaseSlot>>) -> Self {
-        Self { slot: None, outer }
+        Self {
+            slot: None,
+            part: 0,
+            outer,
+        }
     }
 
     /// Returns the last lease with which the request was marked. The link does not keep the lease
@@ -87,11 +96,30 @@ impl LeaseHandle {
     fn change(
         &self,
         name: &str,
-        change: impl FnOnce(&mut Lease) -> Result<(), Invalid>,
+        change: impl FnOnce(LeasePartMut<'_>) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
         self.slot
             .as_ref()
-            .map_or(Ok(()), |slot| slot.change(name, change))
+            .map_or(Ok(()), |slot| slot.change(self.part, name, change))
+    }
+
+    /// Returns a handle whose methods mean the limits of `resource`, if the policy charges several
+    /// resources ([`PolicyBuilder::also`](crate::layer::PolicyBuilder::also)). The methods of the
+    /// request's own handle mean the policy's own resource. [`status`](Self::status) always shows
+    /// all resources. Like a clone, the handle keeps the lease open.
+    ///
+    /// # Errors
+    /// [`Invalid::UnknownResource`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is
+    /// not acquired yet.
+    pub fn for_resource(&self, resource: &str) -> Result<Self, Invalid> {
+        let part = match &self.slot {
+            Some(slot) => slot.part_index(resource)?,
+            None => 0,
+        };
+        Ok(Self {
+            part,
+            ..self.clone()
+        })
     }
 
     /// Returns `true` if the store gave no decision: the request passed without one, or this
@@ -107,7 +135,7 @@ impl LeaseHandle {
     /// [`Invalid::UnknownLimit`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is not
     /// acquired yet.
     pub fn adjust(&self, name: &str, tokens: i64) -> Result<(), Invalid> {
-        self.change(name, |lease| lease.adjust(name, tokens))
+        self.change(name, |mut lease| lease.adjust(name, tokens))
     }
 
     /// Sets the amount that was really used of the limit `name`, in tokens. Local.
@@ -115,7 +143,7 @@ impl LeaseHandle {
     /// # Errors
     /// The errors of [`adjust`](Self::adjust).
     pub fn settle(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.change(name, |lease| lease.settle(name, tokens))
+        self.change(name, |mut lease| lease.settle(name, tokens))
     }
 
     /// Gives back `tokens` of the limit `name` that the request does not need. Local.
@@ -123,7 +151,7 @@ impl LeaseHandle {
     /// # Errors
     /// The errors of [`adjust`](Self::adjust).
     pub fn release(&self, name: &str, tokens: u64) -> Result<(), Invalid> {
-        self.change(name, |lease| lease.release(name, tokens))
+        self.change(name, |mut lease| lease.release(name, tokens))
     }
 
     /// Asks for `tokens` more of the limit `name`, also from the parent if it is charged, and fails
@@ -138,10 +166,23 @@ impl LeaseHandle {
     /// feature `axum` a handler can answer with the error: the client gets the answer that the
     /// layer itself would have given, and the lease is committed.
     pub async fn consume(&self, name: &str, tokens: u64) -> Result<(), Error> {
+        self.ask(&[(name, tokens)]).await
+    }
+
+    /// Asks for more of several limits, as [`consume`](Self::consume) does, all of it or nothing.
+    /// Limits that `cost` does not name are charged nothing.
+    ///
+    /// # Errors
+    /// The errors of [`consume`](Self::consume).
+    pub async fn consume_all(&self, cost: &Cost) -> Result<(), Error> {
+        self.ask(&cost.named()).await
+    }
+
+    async fn ask(&self, cost: &[(&str, u64)]) -> Result<(), Error> {
         let Some(slot) = &self.slot else {
             return Ok(());
         };
-        let Some(more) = slot.ask(name, tokens)? else {
+        let Some(more) = slot.ask(self.part, cost)? else {
             return Ok(());
         };
         slot.absorb(more.await?)?;
@@ -151,7 +192,7 @@ impl LeaseHandle {
     /// Returns the tokens of the limit `name` that the lease counts as used; `None` if there is no
     /// such limit, if the request passed uncharged, or if the lease was rolled back.
     pub fn consumed(&self, name: &str) -> Option<u64> {
-        self.slot.as_ref()?.consumed(name)
+        self.slot.as_ref()?.consumed(self.part, name)
     }
 
     /// Returns the state of the limits when the lease was granted, minus the adjustments since. If

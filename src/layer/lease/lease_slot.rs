@@ -15,9 +15,9 @@ use crate::layer::{
 };
 use crate::{
     error::{Error, Invalid},
-    limiter::{Lease, LeftOfOne, More, RateLimiter},
+    limiter::{Lease, LeasePartMut, LeftOfOne, More, PartIndex, RateLimiter},
     model::{LimitName, LimitStatus, Limits},
-    telemetry::settle_value_absurd,
+    telemetry::{nothing_charged, settle_value_absurd},
 };
 
 /// The slot for a request's lease. Dropping it commits the lease.
@@ -40,9 +40,18 @@ enum State {
     Closed,
 }
 
-/// A lease, and three sets of its limits. A set has one bit for each [position](Lease::position).
+/// A lease, and the marks of its limits.
 struct TrackedLease {
     lease: Lease,
+    /// The marks of the request's own resource.
+    own: Marks,
+    /// The marks of the resources that the policy charges in addition.
+    also: Box<[Marks]>,
+}
+
+/// Three sets of limits of one resource. A set has one bit for each [position](Lease::position).
+#[derive(Clone, Copy, Default)]
+struct Marks {
     /// Limits that rules leave alone, because a handler has set them or because they were given
     /// back.
     fixed: u32,
@@ -57,24 +66,53 @@ pub(crate) type TopUpFuture = Pin<Box<dyn Future<Output = Result<More, Error>> +
 
 impl TrackedLease {
     fn new(lease: Lease) -> Self {
+        let also = (1..lease.parts()).map(|_| Marks::default()).collect();
         Self {
             lease,
-            fixed: 0,
-            known: 0,
-            absurd: 0,
+            own: Marks::default(),
+            also,
         }
     }
 
-    /// Returns the bit of a limit; 0 for limits beyond the first 32. Nothing is recorded about
-    /// those, so rules always settle them.
-    fn bit(&self, limit: &str) -> u32 {
+    /// Returns `true` if the request was charged nothing, and neither a rule nor a handler has said
+    /// that it has used nothing.
+    fn charges_nothing(&self) -> bool {
+        let told = |marks: &Marks| marks.fixed | marks.known | marks.absurd != 0;
+        let is_told = told(&self.own) || self.also.iter().any(told);
+        !is_told && self.lease.uses_nothing()
+    }
+
+    /// Returns the bit of a limit; 0 for limits beyond the first 32 of its resource. Nothing is
+    /// recorded about those, so rules always settle them.
+    fn bit(&self, part: PartIndex, limit: &str) -> u32 {
         let position = self
             .lease
+            .part_at(part)
             .position(limit)
             .and_then(|position| u32::try_from(position).ok());
         position
             .and_then(|position| 1_u32.checked_shl(position))
             .unwrap_or(0)
+    }
+
+    fn marks(&mut self, part: PartIndex) -> &mut Marks {
+        part.checked_sub(1)
+            .and_then(|index| self.also.get_mut(index))
+            .unwrap_or(&mut self.own)
+    }
+
+    fn all_marks(&mut self) -> impl Iterator<Item = &mut Marks> {
+        std::iter::once(&mut self.own).chain(&mut self.also)
+    }
+
+    /// Learns from the lease, which is about to be committed.
+    fn learn(&mut self, policy: &Policy) {
+        for (part, cost) in policy.rules.costs() {
+            let known = self.marks(part).known;
+            cost.learn(self.lease.part_at(part), |limit| {
+                known & self.bit(part, limit) != 0
+            });
+        }
     }
 }
 
@@ -88,10 +126,12 @@ impl fmt::Debug for LeaseSlot {
 impl Drop for LeaseSlot {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let State::Lease(tracked) = std::mem::replace(state, State::Closed) {
-            self.policy.rules.cost.learn(&tracked.lease, |limit| {
-                tracked.known & tracked.bit(limit) != 0
-            });
+        if let State::Lease(mut tracked) = std::mem::replace(state, State::Closed) {
+            // With a fixed cost of one token there is always a charge.
+            if !self.policy.rules.plain.decision && tracked.charges_nothing() {
+                nothing_charged(tracked.lease.resource());
+            }
+            tracked.learn(&self.policy);
             // The settlement is written even if its future is dropped.
             drop(tracked.lease.commit());
         }
@@ -160,6 +200,9 @@ impl LeaseSlot {
     }
 
     pub(crate) fn fill(&self, lease: Lease) -> Result<(), Invalid> {
+        if let Some(warnings) = &self.policy.rules.warnings {
+            warnings.see(&lease);
+        }
         self.fill_with(State::Lease(TrackedLease::new(lease)))
     }
 
@@ -195,18 +238,28 @@ impl LeaseSlot {
         }
     }
 
-    pub(crate) fn consumed(&self, name: &str) -> Option<u64> {
-        self.of_lease(|lease| lease.consumed(name))
+    /// Returns the number of the part of the lease that belongs to `resource`. Returns 0 if the
+    /// request passed uncharged: then the number has no effect.
+    pub(crate) fn part_index(&self, resource: &str) -> Result<PartIndex, Invalid> {
+        match &*self.lock() {
+            State::Lease(tracked) => tracked.lease.part_index(resource),
+            State::Uncharged(_) => Ok(0),
+            State::Open | State::Closed => Err(Invalid::LeaseClosed),
+        }
     }
 
-    /// Returns the state of the limits; empty if there is no lease.
+    pub(crate) fn consumed(&self, part: PartIndex, name: &str) -> Option<u64> {
+        self.of_lease(|lease| lease.part_at(part).consumed(name))
+    }
+
+    /// Returns the state of the limits of all resources; empty if there is no lease.
     pub(crate) fn statuses(&self) -> SmallVec<[LimitStatus; 1]> {
         let mut statuses = SmallVec::new();
         if let State::Lease(tracked) = &*self.lock() {
             // Faster than `collect`, because the loop runs inside the iterator.
             tracked
                 .lease
-                .each_status()
+                .each_status_of_all()
                 .for_each(|status| statuses.push(status));
         }
         statuses
@@ -255,64 +308,65 @@ impl LeaseSlot {
     /// Settles the limit to the amount that a rule has found, unless rules leave the limit alone,
     /// or the amount is more than a request can have used. Has no effect if the lease lacks the
     /// limit, as it may with stored limits.
-    pub(crate) fn found(&self, limit: &LimitName, tokens: u64) {
+    pub(crate) fn found(&self, part: PartIndex, limit: &LimitName, tokens: u64) {
         // The event is emitted after the lock is released, because its listeners may lock the
         // lease, too.
-        if let Some(most) = self.take_found(limit, tokens) {
+        if let Some(most) = self.take_found(part, limit, tokens) {
             settle_value_absurd(limit, most);
         }
     }
 
     /// Does what [`found`](Self::found) says. If the amount is more than a request can have used,
     /// and this was not reported before, returns the most that it can have used.
-    fn take_found(&self, limit: &LimitName, tokens: u64) -> Option<u64> {
+    fn take_found(&self, part: PartIndex, limit: &LimitName, tokens: u64) -> Option<u64> {
         let name = limit.as_str();
         let State::Lease(tracked) = &mut *self.lock() else {
             return None;
         };
-        let bit = tracked.bit(name);
-        if tracked.fixed & bit != 0 {
+        let bit = tracked.bit(part, name);
+        let capacity = tracked.lease.part_at(part).capacity(name);
+        let most = self.policy.rules.settlement(part).most(limit, capacity);
+        let marks = tracked.marks(part);
+        if marks.fixed & bit != 0 {
             return None;
         }
-        let most = self
-            .policy
-            .rules
-            .settlement
-            .most(limit, tracked.lease.capacity(name));
         if tokens > most {
             // Report it once, even if a streaming body exceeds the maximum with every frame.
-            let is_news = tracked.absurd & bit == 0;
-            tracked.absurd |= bit;
+            let is_news = marks.absurd & bit == 0;
+            marks.absurd |= bit;
             return is_news.then_some(most);
         }
-        if tracked.lease.settle(name, tokens).is_ok() {
-            tracked.known |= bit;
+        if tracked.lease.part_at_mut(part).settle(name, tokens).is_ok() {
+            tracked.marks(part).known |= bit;
         }
         None
     }
 
     /// Returns `true` if no rule has found an amount for the limit, and it was neither set by a
     /// handler nor given back.
-    pub(crate) fn is_untold(&self, name: &LimitName) -> bool {
-        let State::Lease(tracked) = &*self.lock() else {
+    pub(crate) fn is_untold(&self, part: PartIndex, name: &LimitName) -> bool {
+        let State::Lease(tracked) = &mut *self.lock() else {
             return false;
         };
-        let bit = tracked.bit(name.as_str());
-        bit != 0 && (tracked.known | tracked.fixed | tracked.absurd) & bit == 0
+        let bit = tracked.bit(part, name.as_str());
+        let marks = tracked.marks(part);
+        bit != 0 && (marks.known | marks.fixed | marks.absurd) & bit == 0
     }
 
     /// Applies a handler's change to the lease. Has no effect if the request passed uncharged.
     pub(crate) fn change(
         &self,
+        part: PartIndex,
         name: &str,
-        change: impl FnOnce(&mut Lease) -> Result<(), Invalid>,
+        change: impl FnOnce(LeasePartMut<'_>) -> Result<(), Invalid>,
     ) -> Result<(), Invalid> {
         match &mut *self.lock() {
             State::Lease(tracked) => {
-                change(&mut tracked.lease)?;
-                let bit = tracked.bit(name);
-                tracked.fixed |= bit;
-                tracked.known |= bit;
+                change(tracked.lease.part_at_mut(part))?;
+                let bit = tracked.bit(part, name);
+                let marks = tracked.marks(part);
+                marks.fixed |= bit;
+                marks.known |= bit;
                 Ok(())
             }
             State::Uncharged(_) => Ok(()),
@@ -320,16 +374,20 @@ impl LeaseSlot {
         }
     }
 
-    /// Gives a limit back. Amounts that rules have found, or will find, do not count.
+    /// Gives a limit back, for each resource that has it. Amounts that rules have found, or will
+    /// find, do not count.
     pub(crate) fn refund(&self, name: &str) {
         let State::Lease(tracked) = &mut *self.lock() else {
             return;
         };
-        let bit = tracked.bit(name);
-        // If the lease has no such limit, there is nothing to give back.
-        let _ = tracked.lease.settle(name, 0);
-        tracked.fixed |= bit;
-        tracked.known &= !bit;
+        for part in 0..tracked.lease.parts() {
+            let bit = tracked.bit(part, name);
+            // If the resource has no such limit, there is nothing to give back.
+            let _ = tracked.lease.part_at_mut(part).settle(name, 0);
+            let marks = tracked.marks(part);
+            marks.fixed |= bit;
+            marks.known &= !bit;
+        }
     }
 
     /// Gives everything back. Amounts that rules have found, or will find, do not count.
@@ -338,14 +396,20 @@ impl LeaseSlot {
             return;
         };
         tracked.lease.settle_all(0);
-        (tracked.fixed, tracked.known) = (u32::MAX, 0);
+        for marks in tracked.all_marks() {
+            (marks.fixed, marks.known) = (u32::MAX, 0);
+        }
     }
 
-    /// Asks for more of the limit. The future does not hold the lock. Returns `None` if the request
-    /// passed uncharged.
-    pub(crate) fn ask(&self, name: &str, tokens: u64) -> Result<Option<TopUpFuture>, Error> {
+    /// Asks for more of these limits of a part, all or none. The future does not hold the lock.
+    /// Returns `None` if the request passed uncharged.
+    pub(crate) fn ask(
+        &self,
+        part: PartIndex,
+        cost: &[(&str, u64)],
+    ) -> Result<Option<TopUpFuture>, Error> {
         match &*self.lock() {
-            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask(name, tokens)?))),
+            State::Lease(tracked) => Ok(Some(Box::pin(tracked.lease.ask_all(part, cost)?))),
             State::Uncharged(_) => Ok(None),
             State::Open | State::Closed => Err(Invalid::LeaseClosed.into()),
         }

@@ -18,8 +18,9 @@ pub struct RateLimitStatus {
     pub entity: Option<EntityId>,
     /// The resource that is used; `None` if the limits gave no decision.
     pub resource: Option<Resource>,
-    /// All limits of the bucket, followed by those of the parent's bucket. For a degraded decision
-    /// they are this process's share.
+    /// All limits of the bucket, followed by those of the parent's bucket, then in the same way
+    /// those of each resource that the policy [adds](crate::layer::PolicyBuilder::also). For a
+    /// degraded decision they are this process's share.
     pub limits: Vec<LimitStatus>,
     /// `true` if the store gave no decision: the request passed without one, or this process
     /// decided by its share of the limits.
@@ -109,13 +110,13 @@ impl RateLimitStatus {
         Self {
             entity: Some(lease.entity().clone()),
             resource: Some(lease.resource().clone()),
-            limits: lease.statuses(),
+            limits: lease.all_statuses(),
             degraded: lease.is_degraded(),
             shadow: ShadowVerdict::of(lease),
         }
     }
 
-    /// Returns the status of the limit `name`.
+    /// Returns the status of the limit `name`: that of the policy's own resource, if it has one.
     pub fn get(&self, name: &str) -> Option<&LimitStatus> {
         self.limits
             .iter()

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{InvalidPolicy, PolicyLimits};
 use crate::{
-    Lease,
     error::ExceedsCapacity,
     layer::{
         Estimate, Learn, RequestHead,
         cost::{KeyHasher, Learned},
     },
+    limiter::LeasePart,
     model::{Cost, LimitName, Limits},
 };
 
@@ -79,7 +79,7 @@ impl CostRules {
 
     /// Learns from a lease that is about to be committed. Only limits whose real use is `known`
     /// count.
-    pub(crate) fn learn(&self, lease: &Lease, known: impl Fn(&str) -> bool) {
+    pub(crate) fn learn(&self, lease: LeasePart<'_>, known: impl Fn(&str) -> bool) {
         for (limit, learned) in &self.learned {
             let limit = limit.as_str();
             if let (true, Some(used)) = (known(limit), lease.consumed(limit)) {

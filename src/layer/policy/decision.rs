@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{InvalidPolicy, PolicyLimits};
 use crate::{
-    error::Unavailable,
-    limiter::{FallbackOptions, LocalShare, Prefetch, Shadow, WaitOptions},
-    model::{LimitName, StoredOnUnavailable},
+    limiter::{FallbackOptions, OnUnavailable, Prefetch, Shadow, WaitOptions},
+    model::LimitName,
 };
 
 /// The rules for the decision about a request.
@@ -45,45 +44,6 @@ impl DecisionRules {
     }
 }
 
-/// The action for a request if the store gives no decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnUnavailable {
-    /// Passes the request or answers it with 503, as the system's stored config said when it was
-    /// last read. If nothing is stored, the answer is 503.
-    #[default]
-    Stored,
-    /// Answers the request with 503.
-    Block,
-    /// Passes the request on unlimited, with a [`LeaseHandle`](crate::layer::LeaseHandle) that
-    /// charges nothing.
-    Allow,
-    /// Lets this process decide alone, by its share of the limits, as
-    /// [`Acquire::or_locally`](crate::limiter::Acquire::or_locally) describes. If a local decision
-    /// is not possible, the request is answered with 503: no limits are known, or the request asks
-    /// for more than the share of a capacity.
-    Local {
-        /// The share of this process: [`LocalShare::one_of`] the number of processes.
-        share: LocalShare,
-    },
-}
-
-impl OnUnavailable {
-    /// Returns `true` if a request passes that has no decision because of `error`. `stored` is the
-    /// action in the stored config.
-    pub(crate) fn allows(self, error: &Unavailable, stored: Option<StoredOnUnavailable>) -> bool {
-        // Any other error does not go away by itself, so it would switch the limits off
-        // permanently.
-        error.is_outage()
-            && match self {
-                Self::Stored => stored == Some(StoredOnUnavailable::Allow),
-                // `error` then says that a local decision was not possible either.
-                Self::Block | Self::Local { .. } => false,
-                Self::Allow => true,
-            }
-    }
-}
-
 /// The settings of a builder, not yet checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DecisionDraft {
@@ -100,7 +60,13 @@ pub(super) struct DecisionDraft {
 }
 
 impl DecisionDraft {
-    pub(super) fn check(self, limits: &PolicyLimits) -> Result<DecisionRules, InvalidPolicy> {
+    /// Checks the settings. `also` are the limits of the resources that the policy charges in
+    /// addition.
+    pub(super) fn check(
+        self,
+        limits: &PolicyLimits,
+        also: &[&PolicyLimits],
+    ) -> Result<DecisionRules, InvalidPolicy> {
         let local = match self.on_unavailable {
             OnUnavailable::Local { share } if !share.is_valid() => {
                 return Err(InvalidPolicy::Share);
@@ -108,7 +74,7 @@ impl DecisionDraft {
             OnUnavailable::Local { share } => Some(share),
             _ => None,
         };
-        let shadow = shadow(self.shadow, self.shadow_limits, limits)?;
+        let shadow = shadow(self.shadow, self.shadow_limits, limits, also)?;
         let waiters = self.max_waiters.unwrap_or(WaitOptions::WAITERS);
         // A policy in shadow mode delays no request.
         let wait = self
@@ -134,17 +100,28 @@ impl DecisionDraft {
     }
 }
 
-fn shadow(all: bool, names: Vec<String>, limits: &PolicyLimits) -> Result<Shadow, InvalidPolicy> {
+fn shadow(
+    all: bool,
+    names: Vec<String>,
+    limits: &PolicyLimits,
+    also: &[&PolicyLimits],
+) -> Result<Shadow, InvalidPolicy> {
     let names = names
         .into_iter()
-        .map(|name| limits.known(name))
+        .map(|name| limits.known_among(also, name))
         .collect::<Result<Vec<_>, _>>()?;
-    let covered =
-        |limits: &crate::model::Limits| limits.iter().all(|limit| names.contains(limit.name()));
-    Ok(match limits {
-        _ if all => Shadow::All,
-        _ if names.is_empty() => Shadow::None,
-        PolicyLimits::Exactly(limits) if covered(limits) => Shadow::All,
-        _ => Shadow::Limits(names),
+    let is_covered = |limits: &PolicyLimits| {
+        limits
+            .exactly()
+            .is_some_and(|limits| limits.iter().all(|limit| names.contains(limit.name())))
+    };
+    Ok(if all {
+        Shadow::All
+    } else if names.is_empty() {
+        Shadow::None
+    } else if is_covered(limits) && also.iter().all(|limits| is_covered(limits)) {
+        Shadow::All
+    } else {
+        Shadow::Limits(names)
     })
 }

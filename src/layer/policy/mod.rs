@@ -5,10 +5,12 @@
 //! | who sends the request, and what does it use | `subject` |
 //! | is it exempt | `exempt` |
 //! | which limits apply | `limits` |
+//! | which resources are charged in addition | `resource_charge` |
 //! | what is it charged first | `cost` |
 //! | how is it decided | `decision` |
 //! | what did it really use | `settlement` |
 //! | what is the client told | `answers` |
+//! | is a limit nearly used up | `warnings` |
 
 mod answers;
 mod builder;
@@ -16,9 +18,11 @@ mod cost;
 mod decision;
 mod exempt;
 mod limits;
+mod resource_charge;
 mod rules;
 mod settlement;
 mod subject;
+mod warnings;
 
 use std::{fmt, sync::Arc};
 
@@ -35,16 +39,20 @@ use super::{
 };
 use crate::model::{Limit, Limits};
 
+pub use crate::limiter::OnUnavailable;
 pub use builder::PolicyBuilder;
-pub use decision::OnUnavailable;
+pub use resource_charge::ResourceCharge;
 pub use subject::OnMissingKey;
+pub use warnings::LimitWarning;
 
 pub(super) use answers::AnswerRules;
 pub(super) use cost::{CostRules, LEAST};
 pub(super) use decision::DecisionRules;
+pub(super) use resource_charge::ChargeRules;
 pub(super) use rules::Rules;
 pub(super) use settlement::SettlementRules;
 pub(super) use subject::Subject;
+pub(super) use warnings::WarningRules;
 
 /// The rules that the layer applies to the requests of a route: keys, limits, cost, settle rules,
 /// failure mode. Clones are cheap.
@@ -92,6 +100,7 @@ impl Policy {
             },
             SettlementRules::default(),
             AnswerRules::new(&limits),
+            Box::default(),
         );
         Self {
             rules: Arc::new(rules),

@@ -2,7 +2,11 @@
 
 use crate::layer::{ReportLimits, headers::OneLimitFields};
 
-use super::{AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject};
+use super::{
+    AnswerRules, CostRules, DecisionRules, PolicyLimits, SettlementRules, Subject, WarningRules,
+    resource_charge::ChargeRules,
+};
+use crate::limiter::PartIndex;
 
 /// The checked parts of a policy, one for each question about a request.
 ///
@@ -17,6 +21,10 @@ pub(crate) struct Rules {
     pub(crate) decision: DecisionRules,
     pub(crate) settlement: SettlementRules,
     pub(crate) answers: AnswerRules,
+    /// `None` if the policy never warns.
+    pub(crate) warnings: Option<Box<WarningRules>>,
+    /// The resources that are charged in addition.
+    pub(crate) also: Box<[ChargeRules]>,
 }
 
 /// Flags that show which parts of a policy are of the simplest kind. The flags are computed once,
@@ -40,6 +48,7 @@ impl Plain {
         decision: &DecisionRules,
         settlement: &SettlementRules,
         answers: &AnswerRules,
+        also: &[ChargeRules],
     ) -> Self {
         let one_limit = limits.own().is_some_and(|limits| limits.len() == 1);
         let one_token = cost.is_fixed() && cost.fixed.is_empty();
@@ -47,10 +56,10 @@ impl Plain {
             .dialects
             .one_limit()
             .filter(|_| answers.report != ReportLimits::Off && decision.is_plain());
-        let decision = one_limit && one_token && decision.is_plain();
+        let decision = one_limit && one_token && decision.is_plain() && also.is_empty();
         Self {
             decision,
-            settlement: settlement.is_plain(),
+            settlement: settlement.is_plain() && also.iter().all(|also| also.settlement.is_plain()),
             report,
         }
     }
@@ -64,8 +73,9 @@ impl Rules {
         decision: DecisionRules,
         settlement: SettlementRules,
         answers: AnswerRules,
+        also: Box<[ChargeRules]>,
     ) -> Self {
-        let plain = Plain::new(&limits, &cost, &decision, &settlement, &answers);
+        let plain = Plain::new(&limits, &cost, &decision, &settlement, &answers, &also);
         Self {
             subject,
             limits,
@@ -73,7 +83,37 @@ impl Rules {
             decision,
             settlement,
             answers,
+            warnings: None,
+            also,
             plain,
         }
+    }
+
+    /// Returns the rules for the cost of each part of a lease, with the number of the part.
+    pub(crate) fn costs(&self) -> impl Iterator<Item = (PartIndex, &CostRules)> {
+        let also = self.also.iter().map(|also| &also.cost);
+        std::iter::once(&self.cost).chain(also).enumerate()
+    }
+
+    /// Returns `true` if rules remove headers or trailers.
+    pub(crate) fn strip(&self) -> bool {
+        self.settlements().any(|(_, rules)| rules.strips())
+    }
+
+    /// Returns `true` if rules look at bodies.
+    pub(crate) fn look_at_bodies(&self) -> bool {
+        self.settlements().any(|(_, rules)| !rules.body.is_empty())
+    }
+
+    /// Returns the rules that settle a part of a lease.
+    pub(crate) fn settlement(&self, part: PartIndex) -> &SettlementRules {
+        let also = part.checked_sub(1).and_then(|index| self.also.get(index));
+        also.map_or(&self.settlement, |also| &also.settlement)
+    }
+
+    /// Returns the rules that settle each part of a lease, with the number of the part.
+    pub(crate) fn settlements(&self) -> impl Iterator<Item = (PartIndex, &SettlementRules)> {
+        let also = self.also.iter().map(|also| &also.settlement);
+        std::iter::once(&self.settlement).chain(also).enumerate()
     }
 }

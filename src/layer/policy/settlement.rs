@@ -175,7 +175,13 @@ pub(super) struct SettlementDraft {
 }
 
 impl SettlementDraft {
-    pub(super) fn check(self, limits: &PolicyLimits) -> Result<SettlementRules, InvalidPolicy> {
+    /// Checks the settings. `also` are the limits of the resources that the policy charges in
+    /// addition: an outcome can name them too.
+    pub(super) fn check(
+        self,
+        limits: &PolicyLimits,
+        also: &[&PolicyLimits],
+    ) -> Result<SettlementRules, InvalidPolicy> {
         let mut rules = SettlementRules {
             top_up: self.top_up,
             outcomes: self.outcomes,
@@ -209,7 +215,7 @@ impl SettlementDraft {
             .flat_map(OutcomeRule::names)
             .chain(of_failures)
         {
-            limits.known(name.clone())?;
+            limits.known_among(also, name.clone())?;
         }
         #[cfg(feature = "usage-body")]
         {

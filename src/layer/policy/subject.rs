@@ -92,7 +92,7 @@ impl SubjectDraft {
 }
 
 /// Refuses a constant key that is not a valid name: no request could be charged to it.
-fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy> {
+pub(super) fn is_name<N>(constant: Option<Result<N, Invalid>>) -> Result<(), InvalidPolicy> {
     match constant {
         Some(Err(Invalid::Name(error))) => Err(error.into()),
         _ => Ok(()),

@@ -16,14 +16,14 @@ use crate::layer::{
         peer,
     },
     lease::{lease_slot::LeaseSlot, status::Passed},
-    policy::{Rules, Subject},
+    policy::{ChargeRules, Rules, Subject},
     request::outcome::Decision,
     terms::PolicyLimits,
 };
 use crate::{
     error::{Invalid, code},
     limiter::{Acquire, AcquireFuture, RateLimiter, Started},
-    model::{EntityId, IntoName, Resource},
+    model::{Cost, EntityId, IntoName, Resource},
     telemetry::{self, Exempt},
 };
 
@@ -113,12 +113,18 @@ impl Policy {
         {
             return Admission::Decided(self.decide(limiter, head, decision));
         }
+        let also = match rules.also_charges(head, entity.as_text(), &resource) {
+            Ok(also) => also,
+            Err(missing) if rules.subject.skips(&missing) => return without_key(),
+            Err(missing) => return self.missing_key(limiter, head, &missing),
+        };
         let learned = rules.cost.key(|| entity.as_text(), resource.as_str());
         let acquire = match entity {
             RequestEntity::Address(text) => limiter.acquire(text, &*resource),
             RequestEntity::Id(id) => limiter.acquire(id, &*resource),
         };
         let acquire = rules.complete(acquire, head, learned);
+        let acquire = also.into_iter().fold(acquire, AddedCharge::on);
         if rules.decision.in_handler {
             return Admission::bound(BoundLimiter::new(acquire, limiter.clone(), self.clone()));
         }
@@ -242,6 +248,70 @@ impl Rules {
             (true, false) => acquire.costs(&self.cost.fixed),
             (false, _) => acquire.costs(&self.cost.estimate(learned, head, self.limits.exactly())),
         }
+    }
+}
+
+/// A resource that a request is charged for in addition to its own one.
+struct AddedCharge<'a> {
+    rules: &'a ChargeRules,
+    resource: Resource,
+    cost: Cost,
+}
+
+impl AddedCharge<'_> {
+    /// Adds the charge to the acquire.
+    fn on(acquire: Acquire, charge: Self) -> Acquire {
+        let Self {
+            rules,
+            resource,
+            cost,
+        } = charge;
+        let acquire = acquire.also(resource.clone(), cost);
+        match &rules.limits {
+            PolicyLimits::Stored => acquire,
+            PolicyLimits::StoredOr(limits) => {
+                acquire.also_default_limits(resource.as_str(), limits)
+            }
+            PolicyLimits::Exactly(limits) => acquire.also_limits(resource.as_str(), limits),
+        }
+    }
+}
+
+impl Rules {
+    /// Returns the resources that the request is charged for in addition to `own`.
+    #[inline]
+    fn also_charges(
+        &self,
+        head: &RequestHead<'_>,
+        entity: &str,
+        own: &Resource,
+    ) -> Result<Vec<AddedCharge<'_>>, MissingKey> {
+        let mut charges: Vec<AddedCharge<'_>> = Vec::new();
+        for rules in &self.also {
+            let resource = match &rules.fixed {
+                Some(resource) => resource.clone(),
+                None => rules
+                    .resource
+                    .extract(head)
+                    .and_then(|key| named("resource", key.into_resource()))?,
+            };
+            let is_repeated = charges.iter().any(|charge| charge.resource == resource);
+            if is_repeated || resource == *own {
+                return Err(MissingKey::absent("resource"));
+            }
+            let learned = rules.cost.key(|| entity, resource.as_str());
+            let cost = if rules.cost.is_fixed() {
+                rules.cost.fixed.clone()
+            } else {
+                rules.cost.estimate(learned, head, rules.limits.exactly())
+            };
+            charges.push(AddedCharge {
+                rules,
+                resource,
+                cost,
+            });
+        }
+        Ok(charges)
     }
 }
 

@@ -30,7 +30,12 @@ impl Policy {
         result: Result<crate::Lease, Error>,
     ) -> Decision {
         match result {
-            Ok(lease) => Decision::Pass(LeaseSlot::new(lease, self.clone())),
+            Ok(lease) => {
+                if let Some(warnings) = &self.rules.warnings {
+                    warnings.see(&lease);
+                }
+                Decision::Pass(LeaseSlot::new(lease, self.clone()))
+            }
             Err(error) => self.decide_failed(limiter, head, error),
         }
     }
@@ -43,7 +48,9 @@ impl Policy {
         error: Error,
     ) -> Decision {
         if let Error::ExceedsCapacity(error) = &error {
-            self.rules.cost.unlearn(error);
+            for (_, cost) in self.rules.costs() {
+                cost.unlearn(error);
+            }
         }
         match self.passes(limiter, &error) {
             Some(status) => Decision::Pass(LeaseSlot::uncharged(status, self.clone())),
@@ -62,6 +69,9 @@ impl Policy {
     /// Returns the status of a request that passes although it was not granted; `None` if it does
     /// not pass.
     pub(crate) fn passes(&self, limiter: &RateLimiter, error: &Error) -> Option<RateLimitStatus> {
+        if let (Some(warnings), Some(denied)) = (&self.rules.warnings, error.denied()) {
+            warnings.see_denied(denied, limiter.now());
+        }
         let decision = &self.rules.decision;
         let shadow = decision.is_shadow();
         let passed = match error {

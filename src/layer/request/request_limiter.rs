@@ -150,6 +150,14 @@ impl BoundLimiter {
         self.edit(|acquire| acquire.costs(&asked.collect()))
     }
 
+    /// Asks for `tokens` of the limit `name` of a resource that the policy charges in
+    /// [addition](crate::layer::PolicyBuilder::also), at least 1. The acquire fails with
+    /// [`Invalid::UnknownResource`](crate::error::Invalid::UnknownResource) if it charges no such
+    /// resource.
+    pub fn cost_of(self, resource: &str, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+        self.edit(|acquire| acquire.also_cost(resource, name, tokens.max(LEAST)))
+    }
+
     /// Acquires the request's lease. This works once for a request: ask the lease for more with
     /// [`LeaseHandle::consume`].
     ///

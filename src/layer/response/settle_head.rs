@@ -4,9 +4,10 @@
 use http::Response;
 
 use crate::layer::{
-    Outcome, Policy, ResponseHead, lease::lease_slot::LeaseSlot, response::answer::Refused,
-    response::shadow_header,
+    Outcome, Policy, ResponseHead, lease::lease_slot::LeaseSlot, policy::SettlementRules,
+    response::answer::Refused, response::shadow_header,
 };
+use crate::limiter::PartIndex;
 use crate::telemetry::{same_policy_twice, settle_value_missing};
 
 impl Policy {
@@ -38,21 +39,8 @@ impl Policy {
     /// Settles the amounts that the rules find in the head, and gives back what the response's
     /// outcome says.
     pub(crate) fn settle_by(&self, lease: &LeaseSlot, head: &ResponseHead<'_>) {
-        let mut wrong = false;
-        for (limit, rule) in &self.rules.settlement.head {
-            let estimate = || lease.consumed(limit.as_str()).unwrap_or(0);
-            match rule.in_head(limit, head, estimate) {
-                Ok(None) => {}
-                Ok(Some(used)) => lease.found(limit, used),
-                Err(_) => wrong = true,
-            }
-        }
-        if !wrong {
-            self.rules
-                .settlement
-                .only_in_head()
-                .filter(|limit| lease.is_untold(limit))
-                .for_each(settle_value_missing);
+        for (part, rules) in self.rules.settlements() {
+            settle_part(rules, lease, part, head);
         }
         self.apply_outcome(lease, head);
     }
@@ -76,6 +64,32 @@ impl Policy {
 
     /// Removes the headers that only the layer may see.
     pub(crate) fn strip<B>(&self, response: &mut Response<B>) {
-        self.rules.settlement.strip_headers(response.headers_mut());
+        for (_, rules) in self.rules.settlements() {
+            rules.strip_headers(response.headers_mut());
+        }
+    }
+}
+
+/// Settles the amounts that the rules of one resource find in the head.
+fn settle_part(
+    rules: &SettlementRules,
+    lease: &LeaseSlot,
+    part: PartIndex,
+    head: &ResponseHead<'_>,
+) {
+    let mut wrong = false;
+    for (limit, rule) in &rules.head {
+        let estimate = || lease.consumed(part, limit.as_str()).unwrap_or(0);
+        match rule.in_head(limit, head, estimate) {
+            Ok(None) => {}
+            Ok(Some(used)) => lease.found(part, limit, used),
+            Err(_) => wrong = true,
+        }
+    }
+    if !wrong {
+        rules
+            .only_in_head()
+            .filter(|limit| lease.is_untold(part, limit))
+            .for_each(settle_value_missing);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn report(headers: &mut HeaderMap, verdict: &ShadowVerdict) {
     }
     let mut list = Writer::default();
     for status in short {
-        list.limit(status.owner, &status.limit);
+        list.limit(status.owner, status.resource.as_ref(), &status.limit);
         if let Some(wait) = status.retry_after {
             list.parameter(b";t=", seconds_up(wait));
         }

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use crate::model::{InvalidLimits, InvalidName, LimitName};
+use crate::model::{InvalidLimits, InvalidName, LimitName, Resource};
 
 /// The error for a policy that cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,15 @@ pub enum InvalidPolicy {
     /// not have.
     #[error("the policy has no limit {0}")]
     UnknownLimit(String),
+    /// The policy charges the same resource twice.
+    #[error("the policy charges the resource {0} twice")]
+    ResourceRepeated(Resource),
+    /// The policy charges more resources than an acquire can charge.
+    #[error("a policy can charge at most {most} resources")]
+    TooManyResources {
+        /// The number of resources that a policy can charge.
+        most: usize,
+    },
     /// The share of the limits for store outages is nothing, or more than the whole.
     #[error("a share must be more than nothing, and no more than the whole")]
     Share,
@@ -53,6 +62,9 @@ pub enum InvalidPolicy {
     /// the rule has no pointer.
     #[error("{}", not_a_pointer(.0))]
     Pointer(String),
+    /// A threshold of a warning is not 1 to 100 percent.
+    #[error("a threshold has 1 to 100 percent, not {0}")]
+    Threshold(u8),
     /// The secret for partition keys is too short, so that it could be guessed.
     #[error("a secret for partition keys needs {shortest} bytes, not {length}")]
     ShortSecret {

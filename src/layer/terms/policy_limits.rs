@@ -28,6 +28,19 @@ impl PolicyLimits {
         }
     }
 
+    /// Checks that these limits or `others` can have a limit `name`, and returns the name.
+    pub(crate) fn known_among(
+        &self,
+        others: &[&Self],
+        name: String,
+    ) -> Result<LimitName, InvalidPolicy> {
+        let mut others = others.iter();
+        match others.find_map(|limits| limits.known(name.clone()).ok()) {
+            Some(name) => Ok(name),
+            None => self.known(name),
+        }
+    }
+
     /// Returns the limits that are set in the policy.
     pub(crate) fn own(&self) -> Option<&Limits> {
         match self {

@@ -40,7 +40,7 @@ impl Ending {
 
     /// Returns the ending of a request that passes unlimited by `policy`.
     pub(crate) fn unlimited(policy: &Policy) -> Self {
-        if policy.rules.settlement.strips() {
+        if policy.rules.strip() {
             Self::Strip(policy.clone())
         } else {
             Self::Nothing

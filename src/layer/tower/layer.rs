@@ -43,9 +43,28 @@ impl RateLimitLayer {
     ///
     /// Serve the router with `into_make_service_with_connect_info::<SocketAddr>()`, or put a
     /// [`PeerAddr`](crate::layer::keys::PeerAddr) into the requests' extensions. For a limit that
-    /// holds across machines, use [`new`](Self::new) with a shared limiter and [`Policy::per_ip`].
+    /// holds across machines, use [`per_ip_shared`](Self::per_ip_shared).
     pub fn per_ip(limit: Limit) -> Self {
-        Self::new(RateLimiter::memory(), Policy::per_ip(limit))
+        Self::per_ip_shared(RateLimiter::memory(), limit)
+    }
+
+    /// Applies `limit` to each peer address, through a limiter that all processes share. Otherwise
+    /// like [`per_ip`](Self::per_ip). For more settings, use [`new`](Self::new) with a [`Policy`].
+    ///
+    /// ```no_run
+    /// use axum::{Router, routing::get};
+    /// use tollgate::{Limit, RateLimitLayer, RateLimiter};
+    ///
+    /// # async fn serve() -> Result<(), tollgate::Error> {
+    /// let limiter = RateLimiter::open().stack("rate-limits").await?;
+    /// let app: Router = Router::new()
+    ///     .route("/", get(|| async { "hello" }))
+    ///     .layer(RateLimitLayer::per_ip_shared(limiter, Limit::per_second("rps", 10)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn per_ip_shared(limiter: RateLimiter, limit: Limit) -> Self {
+        Self::new(limiter, Policy::per_ip(limit))
     }
 
     /// Applies `limit` to each client address behind proxies. The buckets are in this process's

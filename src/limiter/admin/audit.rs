@@ -27,9 +27,11 @@ impl Audit {
     /// a memory store keeps them until it is dropped.
     pub fn events(&self, subject: &AuditSubject) -> Listing<AuditEvent> {
         let subject = subject.clone();
+        let identity = ["events".to_owned(), subject.to_string()];
         Listing::of_records(self.limiter.store(), move |records, from| {
             let subject = subject.clone();
             Box::pin(async move { records.list_audit(&subject, from).await })
         })
+        .identified(&identity, |event| event.event_id.clone())
     }
 }

@@ -39,7 +39,7 @@ async fn carry_to(limiter: &RateLimiter, key: BucketKey) -> Result<(), Error> {
     let Some(resolved) = &resolution.stored else {
         return Ok(());
     };
-    let acquire = limiter.acquire(entity, resource).without_parent();
+    let acquire = limiter.acquire(entity, resource).without_parent().or_fail();
     let nothing = resolved
         .limits
         .iter()

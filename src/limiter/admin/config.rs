@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        admin::{carry::carry, listing::Listing, records::records_of},
+        admin::{
+            carry::carry, fan_out::fan_out_differences, listing::Listing, records::records_of,
+        },
         api::RateLimiter,
         resolver::CacheStats,
     },
@@ -43,15 +45,43 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Config {
     limiter: RateLimiter,
+    /// The name that the history records, instead of the limiter's.
+    principal: Option<String>,
 }
 
 impl Config {
     pub(crate) fn new(limiter: RateLimiter) -> Self {
-        Self { limiter }
+        Self {
+            limiter,
+            principal: None,
+        }
     }
 
-    /// Stores limits for a scope, and replaces the limits that it had. Three round trips: a read, a
-    /// transaction, the event of the history. For limits of an entity, one more for every hundred
+    /// Sets the name that the history records for changes through this value, instead of the
+    /// limiter's [`principal`](crate::limiter::RateLimiterBuilder::principal). Use it in a service
+    /// that changes limits for several people.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, model::{AuditSubject, ConfigScope}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let config = limiter.config().by("alice");
+    /// config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60)]).await?;
+    /// let events = limiter.audit().events(&AuditSubject::System).all().await?;
+    /// assert_eq!(events[0].principal.as_deref(), Some("alice"));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn by(mut self, principal: impl Into<String>) -> Self {
+        self.principal = Some(principal.into());
+        self
+    }
+
+    /// Stores limits for a scope, and replaces the limits that it had. Four round trips: two reads (one
+    /// for the system's scope), a transaction, the event of the history. For limits of an entity, one more for every hundred
     /// buckets that the entity has, and two for each bucket to which the limits apply.
     ///
     /// # Errors
@@ -66,6 +96,14 @@ impl Config {
     ) -> Result<(), Error> {
         let config = config.into();
         config.check()?;
+        let sets_a_flag = config.access.is_some() || config.cascade.is_some();
+        if scope == ConfigScope::System && sets_a_flag {
+            return Err(Invalid::NoFlags.into());
+        }
+        let before = match &scope {
+            ConfigScope::System => None,
+            scope => self.get(scope).await?,
+        };
         self.limiter
             .asked(records_of(&*self.limiter.store())?.put_config(&scope, &config))
             .await?;
@@ -78,7 +116,14 @@ impl Config {
                 .insert("on_unavailable".into(), json!(config.on_unavailable));
         }
         self.limiter.note(event).await?;
-        carry(&self.limiter, &scope).await
+        carry(&self.limiter, &scope).await?;
+        // A flag that was stored before may not have reached all buckets yet.
+        let before = StoredConfig {
+            access: None,
+            cascade: None,
+            ..before.unwrap_or_default()
+        };
+        fan_out_differences(&self.limiter, &scope, &before, &config).await
     }
 
     /// Returns the config of a scope. One round trip: the cache is not used.
@@ -105,12 +150,7 @@ impl Config {
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
-        // The event of the history contains the limits of the system that are deleted.
-        let before = if *scope == ConfigScope::System {
-            self.get(scope).await?
-        } else {
-            None
-        };
+        let before = self.get(scope).await?;
         let deleted = self
             .limiter
             .asked(records_of(&*self.limiter.store())?.delete_config(scope))
@@ -118,7 +158,8 @@ impl Config {
         self.limiter.engine().forget(scope);
         if deleted {
             let mut event = self.event(scope, AuditAction::LimitsDeleted);
-            if let Some(before) = before {
+            // The event of the history contains the limits of the system that are deleted.
+            if let Some(before) = before.as_ref().filter(|_| *scope == ConfigScope::System) {
                 let names: Vec<_> = before.limits.iter().map(Limit::name).collect();
                 event.details.insert("limits".into(), json!(names));
                 event
@@ -127,6 +168,8 @@ impl Config {
             }
             self.limiter.note(event).await?;
             carry(&self.limiter, scope).await?;
+            let (before, after) = (before.unwrap_or_default(), StoredConfig::default());
+            fan_out_differences(&self.limiter, scope, &before, &after).await?;
         }
         Ok(deleted)
     }
@@ -160,6 +203,8 @@ impl Config {
     /// that have limits for all resources at once ([`ConfigScope::Entity`]). One round trip per
     /// page.
     pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
+        let named = resource.as_ref().map_or("", Resource::as_str);
+        let identity = ["entities with limits", named].map(str::to_owned);
         Listing::of_records(self.limiter.store(), move |records, from| {
             let resource = resource.clone();
             Box::pin(async move {
@@ -168,6 +213,7 @@ impl Config {
                     .await
             })
         })
+        .identified(&identity, EntityId::to_string)
     }
 
     /// Returns the limits that apply to an acquire without limits of its own, and their source.
@@ -213,7 +259,11 @@ impl Config {
         self.limiter.engine().forget(&ConfigScope::System);
     }
 
-    fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {
+    pub(super) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
+    pub(super) fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {
         let (subject, resource) = match scope {
             ConfigScope::System => (AuditSubject::System, None),
             ConfigScope::Resource(resource) => (
@@ -231,6 +281,7 @@ impl Config {
         };
         let mut event = AuditEvent::new(&subject, action, self.limiter.system_time());
         event.resource = resource;
+        event.principal = self.principal.clone();
         event
     }
 }

@@ -6,14 +6,14 @@ use crate::{
     error::{EntityError, Error},
     limiter::{
         admin::{
-            listing::Listing,
+            listing::{Listing, bucket_row},
             records::{answered, records_of},
         },
         api::RateLimiter,
     },
     model::{
         AuditAction, AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity,
-        EntityId, Resource, from_millis,
+        EntityId, from_millis, new_incarnation,
     },
     store::{BucketListing, ReadConsistency},
 };
@@ -25,6 +25,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Entities {
     limiter: RateLimiter,
+    /// The name that the history records, instead of the limiter's.
+    principal: Option<String>,
 }
 
 impl RateLimiter {
@@ -32,11 +34,24 @@ impl RateLimiter {
     pub fn entities(&self) -> Entities {
         Entities {
             limiter: self.clone(),
+            principal: None,
         }
     }
 }
 
 impl Entities {
+    pub(super) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
+    /// Sets the name that the history records for changes through this value, as
+    /// [`Config::by`](crate::limiter::Config::by) does.
+    #[must_use]
+    pub fn by(mut self, principal: impl Into<String>) -> Self {
+        self.principal = Some(principal.into());
+        self
+    }
+
     /// Creates an entity, with the current time as its creation time. Two round trips: the entity,
     /// and the event of the history. Its parent need not exist.
     ///
@@ -44,7 +59,10 @@ impl Entities {
     /// [`EntityError::Exists`]; [`Error::Unavailable`] if the store fails: then the entity may have
     /// been created.
     pub async fn create(&self, mut entity: Entity) -> Result<Entity, Error> {
-        entity.created_at = Some(from_millis(self.limiter.now()));
+        let now = self.limiter.now();
+        entity.created_at = Some(from_millis(now));
+        entity.generation = Some(now);
+        entity.incarnation = Some(new_incarnation());
         if !self
             .limiter
             .asked(records_of(&*self.limiter.store())?.create_entity(&entity))
@@ -69,6 +87,7 @@ impl Entities {
             return Ok(entity);
         };
         event.details = details;
+        event.principal = self.principal.clone();
         self.limiter.note(event).await?;
         Ok(entity)
     }
@@ -143,6 +162,7 @@ impl Entities {
                 .details
                 .insert("records_deleted".into(), json!(deleted));
             event.details.insert("complete".into(), json!(true));
+            event.principal = self.principal.clone();
             self.limiter.note(event).await?;
         }
         Ok(deleted)
@@ -152,10 +172,12 @@ impl Entities {
     /// children do not cascade. One round trip per page.
     pub fn children(&self, parent: &EntityId) -> Listing<Entity> {
         let parent = parent.clone();
+        let identity = ["children".to_owned(), parent.to_string()];
         Listing::of_records(self.limiter.store(), move |records, from| {
             let parent = parent.clone();
             Box::pin(async move { records.list_children(&parent, from).await })
         })
+        .identified(&identity, |entity| entity.id.to_string())
     }
 
     /// Lists the entity's buckets, shard by shard, as they were last written: without what was
@@ -166,44 +188,9 @@ impl Entities {
             let listing = listing.clone();
             Box::pin(async move { records.list_buckets(&listing, from).await })
         })
-    }
-
-    /// Returns the shards of one bucket as they were last written, read with strong consistency.
-    /// Empty if the bucket does not exist. One round trip for each shard.
-    ///
-    /// ```
-    /// use tollgate::{EntityId, Limit, RateLimiter, Resource};
-    ///
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// let limiter = RateLimiter::memory();
-    /// limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 5)).await?.commit();
-    ///
-    /// let (user, api) = (EntityId::new("user-1")?, Resource::new("api")?);
-    /// let shards = limiter.entities().shards(&user, &api).await?;
-    /// assert_eq!(shards[0].1.limits()[0].level.tokens, 4000); // millitokens
-    /// # Ok::<(), tollgate::Error>(())
-    /// # })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] if the store fails.
-    pub async fn shards(
-        &self,
-        id: &EntityId,
-        resource: &Resource,
-    ) -> Result<Vec<(BucketKey, BucketState)>, Error> {
-        let store = self.limiter.store();
-        let (mut shards, mut next, mut count) = (Vec::new(), 0, 1);
-        // A shard that was read later may know of more shards.
-        while next < count {
-            let key = BucketKey::new(id.clone(), resource.clone()).with_shard(next);
-            if let Some(state) = self.limiter.asked(store.read(&key)).await? {
-                count = count.max(state.shard_count);
-                shards.push((key, state));
-            }
-            next += 1;
-        }
-        Ok(shards)
+        .identified(
+            &["buckets of an entity".to_owned(), id.to_string()],
+            bucket_row,
+        )
     }
 }

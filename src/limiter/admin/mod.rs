@@ -2,16 +2,25 @@
 //! and for the health of the store.
 
 mod audit;
+mod bucket_state;
+mod bucket_walk;
+mod buckets;
 mod carry;
 mod config;
 mod entities;
+mod fan_out;
+mod flags;
 mod health;
 mod listing;
+mod location;
+mod moves;
 mod namespaces;
+mod operation;
 mod records;
 mod usage;
 
 pub use crate::limiter::admin::audit::Audit;
+pub use crate::limiter::admin::buckets::{BucketOperations, BucketReset, BucketTopUp};
 pub use crate::limiter::admin::config::Config;
 pub use crate::limiter::admin::entities::Entities;
 pub use crate::limiter::admin::listing::Listing;

@@ -47,10 +47,12 @@ impl RateLimiter {
         let known = known.ok_or_else(|| NamespaceError::NotFound(name.to_string()))?;
         match self.backend() {
             Backend::Memory(_) | Backend::Scripted(_) => Err(Invalid::NoNamespaces.into()),
-            Backend::Gated(_) => Ok(Self::of(Engine::over(
-                self.engine().settings().clone(),
-                namespaces.scoped(&known.id),
-            )?)),
+            Backend::Gated(_) => {
+                let mut settings = self.engine().settings().clone();
+                settings.namespace = Some(known.name);
+                let store = namespaces.scoped(&known.id);
+                Ok(Self::of(Engine::over(settings, store)?))
+            }
         }
     }
 }
@@ -95,6 +97,9 @@ impl Namespaces {
     /// Lists the active namespaces. One round trip per page.
     pub fn list(&self) -> Listing<NamespaceInfo> {
         Listing::of_namespaces(self.store(), |namespaces, from| namespaces.list(true, from))
+            .identified(&["namespaces".to_owned()], |namespace| {
+                namespace.id.to_string()
+            })
     }
 
     /// Lists the namespaces that were deleted and are not purged yet, or not completely.
@@ -102,6 +107,9 @@ impl Namespaces {
     pub fn orphans(&self) -> Listing<NamespaceInfo> {
         Listing::of_namespaces(self.store(), |namespaces, from| {
             namespaces.list(false, from)
+        })
+        .identified(&["orphans".to_owned()], |namespace| {
+            namespace.id.to_string()
         })
     }
 

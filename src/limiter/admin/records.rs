@@ -11,8 +11,8 @@ use std::{
 use crate::{
     error::{Error, Invalid, Unavailable},
     limiter::{api::RateLimiter, resolver::Resolution},
-    model::{AuditEvent, EntityId, Resource, StoredOnUnavailable, to_seconds},
-    store::{Records, Store, StoreError},
+    model::{AuditEvent, ConfigScope, EntityId, Resource, StoredOnUnavailable, to_seconds},
+    store::{ReadConsistency, Records, Store, StoreError},
 };
 
 impl RateLimiter {
@@ -75,19 +75,59 @@ impl RateLimiter {
         time.unwrap_or(UNIX_EPOCH)
     }
 
-    /// Adds an event to the history.
-    pub(crate) async fn note(&self, mut event: AuditEvent) -> Result<(), Error> {
+    /// Adds an event to the history. If it names no principal, the limiter's is recorded.
+    pub(crate) async fn note(&self, event: AuditEvent) -> Result<(), Error> {
         let store = self.store();
         let records = records_of(&*store)?;
-        event.principal = match &self.engine().settings().principal {
-            Some(principal) => Some(principal.clone()),
-            // An event without a principal is better than none.
-            None => records.principal().await.unwrap_or_default(),
-        };
-        let kept =
-            i64::try_from(self.engine().settings().audit_retention.as_secs()).unwrap_or(i64::MAX);
-        let expires_at = to_seconds(event.timestamp).saturating_add(kept);
+        let (event, expires_at) = self.signed(event, records).await;
         self.asked(records.append_audit(&event, expires_at)).await
+    }
+
+    /// Adds the principal to an event, unless it has one. Returns the event, and the time until
+    /// which it is kept: epoch seconds.
+    pub(crate) async fn signed(
+        &self,
+        mut event: AuditEvent,
+        records: &dyn Records,
+    ) -> (AuditEvent, i64) {
+        if event.principal.is_none() {
+            event.principal = match &self.engine().settings().principal {
+                Some(principal) => Some(principal.clone()),
+                // An event without a principal is better than none.
+                None => records.principal().await.unwrap_or_default(),
+            };
+        }
+        let kept = match self.engine().settings().audit_retention {
+            Some(kept) => kept,
+            None => self.stored_retention(records).await,
+        };
+        let kept = i64::try_from(kept.as_secs()).unwrap_or(i64::MAX);
+        let expires_at = to_seconds(event.timestamp).saturating_add(kept);
+        (event, expires_at)
+    }
+}
+
+impl RateLimiter {
+    /// Returns the time for which the history is kept according to the system's config. If it
+    /// cannot be read, the event is kept for the usual time: an event is better than none.
+    async fn stored_retention(&self, records: &dyn Records) -> Duration {
+        const DAY: Duration = Duration::from_secs(86_400);
+        const USUAL_DAYS: u32 = 90;
+        let (engine, now) = (self.engine(), self.now());
+        if let Some(days) = engine.retention().known_at(now) {
+            return DAY * days;
+        }
+        let system = [ConfigScope::System];
+        let found = records.look_up(None, &system, None, ReadConsistency::Eventual);
+        let Ok(found) = self.asked(found).await else {
+            return DAY * USUAL_DAYS;
+        };
+        let system = found.configs.into_iter().next().flatten();
+        let days = system.and_then(|system| system.audit_retention_days);
+        let days = days.filter(|days| *days > 0).unwrap_or(USUAL_DAYS);
+        let until = i64::try_from(engine.settings().config_ttl.as_millis()).unwrap_or(i64::MAX);
+        engine.retention().keep(days, now.saturating_add(until));
+        DAY * days
     }
 }
 

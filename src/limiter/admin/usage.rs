@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::SystemTime};
 use crate::{
     error::Error,
     limiter::{
-        admin::{listing::Listing, records::records_of},
+        admin::{
+            listing::{Listing, bucket_row},
+            records::records_of,
+        },
         api::RateLimiter,
     },
     model::{
@@ -78,6 +81,10 @@ impl UsageReports {
             let listing = listing.clone();
             Box::pin(async move { records.list_buckets(&listing, from).await })
         })
+        .identified(
+            &["buckets of a resource".to_owned(), resource.to_string()],
+            bucket_row,
+        )
     }
 
     /// Returns the state of a limit over all entities that have a bucket of `resource`, refilled to
@@ -198,9 +205,16 @@ impl Snapshots {
     /// resource. Items that are no snapshots are skipped.
     pub fn list(self) -> Listing<UsageSnapshot> {
         let query = self.query;
+        let identity = ["snapshots".to_owned(), identity_of(&query)];
         Listing::of_records(self.limiter.store(), move |records, from| {
             let query = query.clone();
             Box::pin(async move { records.list_usage(&query, from).await })
+        })
+        .identified(&identity, |row| {
+            format!(
+                "{}\0{}\0{:?}\0{:?}",
+                row.entity, row.resource, row.window, row.window_start
+            )
         })
     }
 
@@ -216,4 +230,16 @@ impl Snapshots {
         }
         Ok(tally.finish())
     }
+}
+
+/// Returns the name of a listing of snapshots, for cursors. The bounds in time are not part of it,
+/// because callers compute them anew for each page.
+fn identity_of(query: &UsageQuery) -> String {
+    let subject = match &query.subject {
+        UsageSubject::Entity(entity) => format!("{entity}\0"),
+        UsageSubject::EntityResource(entity, resource) => format!("{entity}\0{resource}"),
+        UsageSubject::Resource(resource) => format!("\0{resource}"),
+    };
+    let window = query.window.as_ref().map(ToString::to_string);
+    format!("{subject}\0{}", window.unwrap_or_default())
 }

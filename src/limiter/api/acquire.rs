@@ -6,10 +6,12 @@ use crate::{
     error::Error,
     limiter::{
         lease::Lease,
-        request::{AcquireFuture, Request},
-        terms::{FallbackOptions, LocalShare, Prefetch, Shadow, Started, WaitOptions},
+        request::{AcquireFuture, MAX_RESOURCES, Request},
+        terms::{
+            FallbackOptions, LocalShare, OnUnavailable, Prefetch, Shadow, Started, WaitOptions,
+        },
     },
-    model::{Cost, IntoLimits, IntoName, LimitName},
+    model::{Cost, IntoLimits, IntoName, LimitName, Resource, StoredOnUnavailable},
 };
 
 /// Builds an acquire: await it for a [`Lease`].
@@ -18,8 +20,9 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Denied`] if a limit is short, [`Error::ExceedsCapacity`] if the cost is above the
-/// capacity of a limit, [`Error::Unavailable`] if the store gave no answer in time,
-/// [`Error::Invalid`] if an argument is wrong.
+/// capacity of a limit, [`Error::Unavailable`] if the store gave no answer in time and
+/// [`on_unavailable`](Self::on_unavailable) lets no request pass, [`Error::Invalid`] if an argument
+/// is wrong.
 ///
 /// # Dropping
 /// If the future is dropped while its write is in flight, another write normally gives the charge
@@ -44,6 +47,10 @@ pub struct Acquire {
 }
 
 impl Acquire {
+    /// The most resources that one acquire can charge: its own one, and those that
+    /// [`also`](Self::also) adds.
+    pub const MAX_RESOURCES: usize = MAX_RESOURCES;
+
     #[inline]
     pub(crate) fn new(request: Result<Request, Box<Error>>) -> Self {
         Self { request }
@@ -83,25 +90,116 @@ impl Acquire {
         self
     }
 
-    /// Charges the entity and its parent in one transaction, instead of two writes at the same
-    /// time. If one bucket is short, the other bucket is never charged, not even for the short time
-    /// until it would be given back.
+    /// Charges the entity and its parent, and all resources that [`also`](Self::also) adds, in one
+    /// transaction, instead of several writes at the same time. If one bucket is short, the other
+    /// buckets are never charged, not even for the short time until they would be given back.
     ///
     /// Each acquire is a transaction of its own: it shares no write with others, and
     /// [prefetches](Self::prefetch) nothing. Transactions that conflict at a busy parent are
     /// repeated, up to twelve tries in all. Then the acquire fails with
     /// [`Unavailable::Contended`](crate::error::Unavailable::Contended). So use a transaction for
-    /// parents with a few acquires at a time. This option has no effect in memory, or if the entity
-    /// has no parent.
+    /// parents with a few acquires at a time. This option has no effect in memory, or if only one
+    /// bucket is charged.
     ///
-    /// With [`until_ready`](Self::until_ready) the transaction takes a place in both buckets. If
+    /// With [`until_ready`](Self::until_ready) the transaction takes a place in all buckets. If
     /// other requests have taken tokens after the transaction was planned, it is planned again.
     ///
     /// # Cost
-    /// One round trip and four write units instead of two. The first transaction of a bucket that
+    /// One round trip and two write units for each bucket instead of one. DynamoDB takes at most 100
+    /// items in a transaction, and each shard that is drawn from is one. The first transaction of a bucket that
     /// this process has not seen yet reads the bucket before, and creates it if it does not exist.
     pub fn in_one_transaction(mut self) -> Self {
         self.edit(Request::set_in_one_transaction);
+        self
+    }
+
+    /// Also charges `amounts` of another resource to the entity. All resources are charged or none.
+    ///
+    /// Use this for a budget that several resources share, such as the money that an account spends
+    /// on all models. A limit of the resource that `amounts` does not name is charged 1. The limits
+    /// are those that are stored for the entity and the resource, unless
+    /// [`also_limits`](Self::also_limits) or [`also_default_limits`](Self::also_default_limits) sets
+    /// them: [`limits`](Self::limits) applies only to the request's own resource. If the entity has
+    /// a parent that is charged too, it is charged for each resource. The other options of the
+    /// acquire apply to all resources: [prefetch](Self::prefetch), [wait](Self::until_ready) (the
+    /// request starts when all buckets are refilled), [local share](Self::or_locally),
+    /// [transaction](Self::in_one_transaction).
+    ///
+    /// A denial lists the limits of all resources, of which
+    /// [`LimitStatus::resource`](crate::model::LimitStatus::resource) names those of the added
+    /// ones. If a resource is known to be disabled, the error is [`Error::Disabled`], even if
+    /// another one is short. If one bucket is short or gives no decision, the others get their
+    /// charges back. [`Lease::part`] and [`Lease::part_mut`] reach what was charged for each
+    /// resource.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, model::ConfigScope};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let (model, budget) = (ConfigScope::resource("gpt-4")?, ConfigScope::resource("all-models")?);
+    /// limiter.config().set(model, Limit::per_minute("tpm", 1000)).await?;
+    /// limiter.config().set(budget, Limit::per_hour("cents", 7)).await?;
+    ///
+    /// let ask = || limiter.acquire("user-1", "gpt-4").cost("tpm", 100).also("all-models", [("cents", 5)]);
+    /// ask().await?.commit();
+    ///
+    /// // The budget is short, so no tokens of the model are charged either.
+    /// let error = ask().await.unwrap_err();
+    /// let denied = error.denied().expect("the budget is short");
+    /// let short: Vec<_> = denied.violated().map(|status| status.limit.name().as_str()).collect();
+    /// assert_eq!(short, ["cents"]);
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid::ResourceRepeated`](crate::error::Invalid::ResourceRepeated) if the request charges
+    /// the resource already, [`Invalid::TooManyResources`](crate::error::Invalid::TooManyResources)
+    /// if it charges [`MAX_RESOURCES`](Self::MAX_RESOURCES),
+    /// [`Invalid::Name`](crate::error::Invalid::Name).
+    ///
+    /// # Cost
+    /// One write unit for each bucket. All buckets are written at the same time, so this takes one
+    /// round trip. Each bucket's write is shared with other requests of the bucket.
+    /// [Prefetched](Self::prefetch) tokens serve each bucket of its own.
+    pub fn also<N>(
+        mut self,
+        resource: impl IntoName<Resource>,
+        amounts: impl IntoIterator<Item = (N, u64)>,
+    ) -> Self
+    where
+        N: IntoName<LimitName>,
+    {
+        self.try_edit(|request| {
+            let mut cost = Cost::new();
+            for (name, tokens) in amounts {
+                cost.set(name.into_name()?, tokens);
+            }
+            request.also(resource.into_name()?, cost)
+        });
+        self
+    }
+
+    /// Sets the limits of a resource that [`also`](Self::also) has added, instead of stored limits:
+    /// what [`limits`](Self::limits) is for the request's own resource.
+    ///
+    /// # Errors
+    /// [`Invalid::UnknownResource`](crate::error::Invalid::UnknownResource) if `also` has not added
+    /// the resource.
+    pub fn also_limits(mut self, resource: &str, limits: impl IntoLimits) -> Self {
+        self.try_edit(|request| request.set_also_limits(resource, limits));
+        self
+    }
+
+    /// Sets the limits of a resource that [`also`](Self::also) has added, for the case that none are
+    /// stored.
+    ///
+    /// # Errors
+    /// The errors of [`also_limits`](Self::also_limits).
+    pub fn also_default_limits(mut self, resource: &str, limits: impl IntoLimits) -> Self {
+        self.try_edit(|request| request.set_also_default_limits(resource, limits));
         self
     }
 
@@ -192,7 +290,52 @@ impl Acquire {
                 return Err(crate::error::Invalid::Share.into());
             }
             request.fallback_mut().local = Some(share);
+            request.set_on_unavailable(Some(StoredOnUnavailable::Block));
             Ok::<_, Error>(())
+        });
+        self
+    }
+
+    /// Sets the action if the store gives no decision because it is down or busy. Default:
+    /// [`OnUnavailable::Stored`], the action that is stored with the system's limits
+    /// ([`StoredConfig::with_on_unavailable`](crate::model::StoredConfig::with_on_unavailable)).
+    /// If nothing is stored, the acquire fails.
+    ///
+    /// A request that passes gets a [degraded](Lease::is_degraded) lease, which charges nothing. A
+    /// failure that lasts until somebody repairs it
+    /// ([`Unavailable::is_outage`](crate::error::Unavailable::is_outage)) is an error with every
+    /// action. [`Local`](OnUnavailable::Local) is the same as [`or_locally`](Self::or_locally).
+    /// The action has no effect in memory.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, limiter::OnUnavailable};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let acquire = limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60));
+    /// let lease = acquire.on_unavailable(OnUnavailable::Allow).await?;
+    /// assert!(!lease.is_degraded());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid::Share`](crate::error::Invalid::Share) if the share of
+    /// [`Local`](OnUnavailable::Local) is not valid.
+    ///
+    /// # Cost
+    /// None. The stored action comes with the stored limits.
+    pub fn on_unavailable(mut self, action: OnUnavailable) -> Self {
+        let decided = match action {
+            OnUnavailable::Local { share } => return self.or_locally(share),
+            OnUnavailable::Stored => None,
+            OnUnavailable::Block => Some(StoredOnUnavailable::Block),
+            OnUnavailable::Allow => Some(StoredOnUnavailable::Allow),
+        };
+        self.edit(|request| {
+            request.set_on_unavailable(decided);
+            request.clear_local();
         });
         self
     }
@@ -275,9 +418,10 @@ impl Acquire {
 
     /// Limits how many requests wait for the bucket with [`until_ready`](Self::until_ready). All
     /// requests of this limiter and its clones count; in memory, those of all limiters over one
-    /// store. If the bucket is short and this number of requests wait already, the next request is
-    /// refused with [`Error::QueueFull`]. The `retry_after` of this error takes all waiting
-    /// requests into account. Default: 100.
+    /// store. With [`also`](Self::also), those that wait for the request's own resource count. If
+    /// the bucket is short and this number of requests wait already, the next request is refused
+    /// with [`Error::QueueFull`]. The `retry_after` of this error takes all waiting requests into
+    /// account. Default: 100.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.edit(|request| {
             let wait = &mut request.fallback_mut().wait;
@@ -289,12 +433,36 @@ impl Acquire {
         self
     }
 
-    /// Sets all options that a policy gives.
-    pub(crate) fn fallback(mut self, fallback: Option<&Arc<FallbackOptions>>) -> Self {
-        if let Some(fallback) = fallback {
-            self.edit(|request| request.set_fallback(fallback.clone()));
-        }
+    /// Asks for `tokens` of the limit `name` of a resource that [`also`](Self::also) has added.
+    pub(crate) fn also_cost(
+        mut self,
+        resource: &str,
+        name: impl IntoName<LimitName>,
+        tokens: u64,
+    ) -> Self {
+        self.try_edit(|request| {
+            let cost = request.known_also_cost(resource)?;
+            cost.set(name.into_name()?, tokens);
+            Ok::<_, Error>(())
+        });
         self
+    }
+
+    /// Sets all options that a policy gives. If the store gives no decision, the acquire fails, and
+    /// the policy decides.
+    pub(crate) fn fallback(mut self, fallback: Option<&Arc<FallbackOptions>>) -> Self {
+        self.edit(|request| {
+            request.set_on_unavailable(Some(StoredOnUnavailable::Block));
+            if let Some(fallback) = fallback {
+                request.set_fallback(fallback.clone());
+            }
+        });
+        self
+    }
+
+    /// Fails if the store gives no decision, also if requests pass then by default.
+    pub(crate) fn or_fail(self) -> Self {
+        self.fallback(None)
     }
 
     /// Changes the request, unless an argument was wrong before.

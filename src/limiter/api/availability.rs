@@ -10,7 +10,7 @@ use std::{
 use crate::{
     error::{Error, Unavailable},
     limiter::request::{LimitsSource, Request, Target},
-    model::{Availability, Cost, IntoLimits, IntoName, LimitName},
+    model::{Availability, Cost, IntoLimits, IntoName, LimitName, Owner, Resource},
 };
 
 /// Builds a query: await it for an [`Availability`].
@@ -49,6 +49,39 @@ impl AvailabilityRequest {
     /// Sets the limits of the bucket for the case that none are stored.
     pub fn default_limits(mut self, limits: impl IntoLimits) -> Self {
         self.edit(|request| Ok(request.set_default_limits(limits)?));
+        self
+    }
+
+    /// Asks about another resource of the entity too, as [`Acquire::also`](super::Acquire::also)
+    /// does. One more read.
+    pub fn also<N>(
+        mut self,
+        resource: impl IntoName<Resource>,
+        amounts: impl IntoIterator<Item = (N, u64)>,
+    ) -> Self
+    where
+        N: IntoName<LimitName>,
+    {
+        self.edit(|request| {
+            let mut cost = Cost::new();
+            for (name, tokens) in amounts {
+                cost.set(name.into_name()?, tokens);
+            }
+            request.also(resource.into_name()?, cost)
+        });
+        self
+    }
+
+    /// Sets the limits of a resource that [`also`](Self::also) has added.
+    pub fn also_limits(mut self, resource: &str, limits: impl IntoLimits) -> Self {
+        self.edit(|request| request.set_also_limits(resource, limits));
+        self
+    }
+
+    /// Sets the limits of a resource that [`also`](Self::also) has added, for the case that none are
+    /// stored.
+    pub fn also_default_limits(mut self, resource: &str, limits: impl IntoLimits) -> Self {
+        self.edit(|request| request.set_also_default_limits(resource, limits));
         self
     }
 
@@ -100,14 +133,21 @@ impl AvailabilityRequest {
 async fn look(request: Request) -> Result<Availability, Error> {
     let mut limits = Vec::new();
     let charges = request.look_up(false).await?;
+    let mut bypassed = false;
     for charge in charges.iter() {
-        let statuses = charge.bucket.statuses(&charge.amounts).await?;
-        limits.extend(statuses.into_iter().map(|mut status| {
-            status.owner = charge.owner;
+        let (statuses, stamped) = charge.bucket.statuses(&charge.amounts).await?;
+        let waived = charge.context.flags.bypassed || stamped;
+        bypassed |= waived && charge.owner == Owner::Entity;
+        let labels = charges.labels(charge);
+        limits.extend(statuses.into_iter().map(|status| {
+            let mut status = labels.on(status);
+            if waived {
+                status.retry_after = Some(Duration::ZERO);
+            }
             status
         }));
     }
-    Ok(Availability { limits })
+    Ok(Availability { limits, bypassed })
 }
 
 impl WaitRequest {
@@ -119,6 +159,28 @@ impl WaitRequest {
     /// See [`AvailabilityRequest::default_limits`].
     pub fn default_limits(self, limits: impl IntoLimits) -> Self {
         Self(self.0.default_limits(limits))
+    }
+
+    /// See [`AvailabilityRequest::also`].
+    pub fn also<N>(
+        self,
+        resource: impl IntoName<Resource>,
+        amounts: impl IntoIterator<Item = (N, u64)>,
+    ) -> Self
+    where
+        N: IntoName<LimitName>,
+    {
+        Self(self.0.also(resource, amounts))
+    }
+
+    /// See [`AvailabilityRequest::also_limits`].
+    pub fn also_limits(self, resource: &str, limits: impl IntoLimits) -> Self {
+        Self(self.0.also_limits(resource, limits))
+    }
+
+    /// See [`AvailabilityRequest::also_default_limits`].
+    pub fn also_default_limits(self, resource: &str, limits: impl IntoLimits) -> Self {
+        Self(self.0.also_default_limits(resource, limits))
     }
 
     /// See [`AvailabilityRequest::cost`].

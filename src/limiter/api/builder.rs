@@ -12,8 +12,9 @@ use crate::{
         bucket::Script,
         engine::{Engine, Settings},
         runtime::Breaker,
+        terms::StampTtl,
     },
-    model::plan::Peers,
+    model::{BucketTtl, plan::Peers},
     store::{MemoryStore, Store},
 };
 
@@ -91,9 +92,36 @@ impl RateLimiterBuilder {
         self
     }
 
-    /// Sets the time for which the history of changes is kept in a table. Default: 90 days.
+    /// Sets the time for which the history of changes is kept in a table. Default: the
+    /// `audit_retention_days` that a Python client has stored with the table's system defaults,
+    /// else 90 days. To find the default, the first change in each [`config_ttl`](Self::config_ttl)
+    /// costs one more round trip.
     pub fn audit_retention(mut self, time: Duration) -> Self {
-        self.settings.audit_retention = time;
+        self.settings.audit_retention = Some(time);
+        self
+    }
+
+    /// Sets the time after which buckets that nobody uses are deleted from the table. Default: 7
+    /// times the time in which they fill. A longer or shorter time reaches a bucket when its expiry
+    /// is renewed, and no write makes an expiry earlier. Limiters with different settings over one
+    /// table work: the last renewal counts. No effect in memory: a full bucket may be evicted
+    /// there at any time.
+    ///
+    /// ```
+    /// use tollgate::{RateLimiter, model::BucketTtl, store::MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate::Error> {
+    /// let builder = RateLimiter::builder().bucket_ttl(BucketTtl::Times(30));
+    /// let limiter = builder.build(MemoryStore::new())?; // or `RateLimiter::open().settings(..)`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// With `Times(0)`, building the limiter fails with [`Invalid::Setting`].
+    pub fn bucket_ttl(mut self, ttl: BucketTtl) -> Self {
+        self.settings.gate.bucket_ttl = ttl;
         self
     }
 
@@ -178,6 +206,16 @@ impl RateLimiterBuilder {
         self
     }
 
+    /// Sets the time for which the stamps hold that this limiter writes to bypassed buckets and to
+    /// buckets with soft limits. After 80 to 100 % of this time, the next acquire from the bucket
+    /// reads the config with strong consistency, and renews or removes the stamp: one read and one
+    /// write more. If a change of the config did not reach a bucket, the bucket behaves as before
+    /// for at most this time. Default: 60 s; at least 10 s.
+    pub fn stamp_ttl(mut self, time: Duration) -> Self {
+        self.settings.gate.stamp_ttl = StampTtl(time);
+        self
+    }
+
     /// Sets how many store calls may be in flight at once, at least 1. At most as many connections
     /// are open. Other requests wait for their turn, but not beyond their deadlines. Default: 256.
     pub fn max_store_calls(mut self, calls: usize) -> Self {
@@ -212,8 +250,8 @@ impl RateLimiterBuilder {
     ///
     /// # Errors
     /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one;
-    /// [`Invalid::Setting`] if a deadline is zero, or [`max_shards`](Self::max_shards) no power of
-    /// two up to 32.
+    /// [`Invalid::Setting`] if a deadline is zero, [`max_shards`](Self::max_shards) no power of two
+    /// up to 32, or [`stamp_ttl`](Self::stamp_ttl) below 10 s.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }

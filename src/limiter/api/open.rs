@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 
 use crate::{
     clock::{Clock, SystemClock},
-    error::{Error, StackError},
+    error::{Error, Invalid, StackError},
     limiter::api::{
         builder::RateLimiterBuilder,
         opening::{Opening, told_the_way, way_of, way_to},
@@ -17,8 +17,8 @@ use crate::{
     store::{
         NamespaceStore, StoreError, StoreErrorKind,
         dynamodb::{
-            CallerIdentity, CreateTable, DynamoDbStore, Provision, Registry, Stack, VersionCheck,
-            asks_for_caller, check_definition, load_config,
+            AwsOptions, CallerIdentity, CreateTable, DynamoDbStore, Provision, Registry, Stack,
+            VersionCheck, asks_for_caller, check_definition, load_config_from,
         },
     },
 };
@@ -41,6 +41,7 @@ pub struct OpenOptions {
     namespace: Option<Result<NamespaceName, Error>>,
     client: Option<Client>,
     config: Option<SdkConfig>,
+    source: AwsOptions,
     caller: Option<CallerIdentity>,
     provision: Arc<dyn Provision>,
     builder: RateLimiterBuilder,
@@ -81,6 +82,7 @@ impl RateLimiter {
             namespace: None,
             client: None,
             config: None,
+            source: AwsOptions::default(),
             caller: None,
             provision: Arc::new(CreateTable::new()),
             builder: Self::builder(),
@@ -108,7 +110,9 @@ impl OpenOptions {
         self
     }
 
-    /// Sets the DynamoDB client, instead of one from the environment. Its retries apply to opening;
+    /// Sets the DynamoDB client, instead of one from the environment and from
+    /// [`region`](Self::region), [`endpoint_url`](Self::endpoint_url) and
+    /// [`profile`](Self::profile). Its retries apply to opening;
     /// bucket writes are sent once.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
@@ -120,6 +124,40 @@ impl OpenOptions {
     /// credentials, by the same rules. Not used if a [`client`](Self::client) is set.
     pub fn aws_config(mut self, config: SdkConfig) -> Self {
         self.config = Some(config);
+        self
+    }
+
+    /// Sets the region of the table, instead of the one from the environment.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.source.region = Some(region.into());
+        self
+    }
+
+    /// Sets the endpoint of DynamoDB, instead of AWS's own or the one from the environment, for
+    /// example `http://localhost:8000`. Then STS is not asked for the owner of the credentials,
+    /// unless [`caller_identity`](Self::caller_identity) or `AWS_ENDPOINT_URL_STS` is set.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.source.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sets the profile of the AWS configuration files, instead of the one that `AWS_PROFILE`
+    /// names.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), tollgate::Error> {
+    /// use tollgate::RateLimiter;
+    ///
+    /// let limiter = RateLimiter::open().profile("staging").region("eu-central-1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// With a [`client`](Self::client) or an [`aws_config`](Self::aws_config), `region`,
+    /// `endpoint_url` and `profile` are refused: [`Invalid::Setting`](crate::error::Invalid::Setting).
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.source.profile = Some(name.into());
         self
     }
 
@@ -160,6 +198,14 @@ impl OpenOptions {
 
     async fn open(self) -> Result<RateLimiter, Error> {
         self.builder.settings.check()?;
+        let given = self.client.is_some() || self.config.is_some();
+        if given && self.source.is_set() {
+            return Err(Invalid::Setting {
+                setting: "region, endpoint_url or profile",
+                must_be: "unset if a client or a configuration is given",
+            }
+            .into());
+        }
         let name = match self.stack {
             Some(stack) => stack?,
             None => from_environment(["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter").try_into()?,
@@ -182,7 +228,7 @@ impl OpenOptions {
                 let config = async {
                     Ok::<_, StackError>(match self.config {
                         Some(config) => config,
-                        None => load_config().await,
+                        None => load_config_from(&self.source).await,
                     })
                 };
                 let config = opening
@@ -192,7 +238,7 @@ impl OpenOptions {
                 way = if given {
                     way_of(region.as_ref(), config.endpoint_url())
                 } else {
-                    way_to(region.as_ref())
+                    way_to(region.as_ref(), self.source.endpoint.as_deref())
                 };
                 if caller.is_none() && asks_for_caller(&config) {
                     caller = Some(CallerIdentity::new(&config));
@@ -285,11 +331,12 @@ impl OpenOptions {
             }
         };
         let store = table.scoped(&namespace.id);
-        let builder = if own_table {
+        let mut builder = if own_table {
             self.builder.own_table()
         } else {
             self.builder
         };
+        builder.settings.namespace = Some(namespace.name);
         Ok(builder.build_shared(store)?)
     }
 }

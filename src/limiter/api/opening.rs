@@ -89,16 +89,19 @@ impl Opening {
     }
 }
 
-/// Describes the place of the table according to the environment: the endpoint with the variable
-/// that sets it, or the region.
-pub(crate) fn way_to(region: &str) -> String {
+/// Describes the place of the table: the endpoint that was set, or according to the environment the
+/// endpoint with the variable that sets it, or the region.
+pub(crate) fn way_to(region: &str, endpoint: Option<&str>) -> String {
+    if let Some(endpoint) = endpoint {
+        return format!("at {endpoint:?}, which `endpoint_url` names");
+    }
     let named = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
     let endpoint = named
         .into_iter()
         .find_map(|variable| Some((variable, env::var(variable).ok()?)));
     match endpoint {
         Some((variable, endpoint)) => format!("at {endpoint:?}, which {variable} names"),
-        None => format!("in region {region:?}, which AWS_REGION or the profile names"),
+        None => format!("in region {region:?}, which `region`, AWS_REGION or the profile names"),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         runtime::Timeout,
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
-    model::{KeyParts, LimitStatus, Limits},
+    model::{KeyParts, Limit, LimitStatus, Limits, to_milli},
 };
 
 /// A bucket that can be charged and settled, with the limits that it is charged by. Clones are the
@@ -126,6 +126,27 @@ impl Bucket {
         }
     }
 
+    /// Returns `true` if the bucket may hold `tokens` of `limit`, which are more than the limit's
+    /// capacity: a quota that was topped up holds more until its period ends. Decided from what is
+    /// known without asking.
+    pub(crate) fn is_topped_up(&self, limit: &Limit, tokens: u64) -> bool {
+        if !limit.is_quota() {
+            return false;
+        }
+        let asked = |other: &Limit| {
+            if other.name() == limit.name() {
+                to_milli(tokens)
+            } else {
+                0
+            }
+        };
+        let amounts: Amounts = self.limits().iter().map(asked).collect();
+        let statuses = self.glance(&amounts);
+        let mut statuses = statuses.iter();
+        let status = statuses.find(|status| status.limit.name() == limit.name());
+        status.is_some_and(|status| status.retry_after.is_some())
+    }
+
     /// Writes the debts of settled leases at once, because the wait that a denial states depends on
     /// them.
     pub(crate) fn write_debts(&self) {
@@ -137,17 +158,22 @@ impl Bucket {
         }
     }
 
-    /// Reads the statuses of the limits for a request of `amounts`. One round trip; none in memory.
-    pub(crate) async fn statuses(&self, amounts: &[i64]) -> Result<Vec<LimitStatus>, Unavailable> {
+    /// Reads the statuses of the limits for a request of `amounts`, and `true` if a stamp bypasses
+    /// the bucket. One round trip; none in memory.
+    pub(crate) async fn statuses(
+        &self,
+        amounts: &[i64],
+    ) -> Result<(Vec<LimitStatus>, bool), Unavailable> {
         match self {
             Self::Gated { gate, limits } => {
-                let statuses = gate.statuses(limits, amounts).await?;
-                match split(gate) {
-                    Some(first) => router::read(&first, limits, amounts).await,
-                    None => Ok(statuses),
-                }
+                let (statuses, bypassed) = gate.statuses(limits, amounts).await?;
+                let statuses = match split(gate) {
+                    Some(first) => router::read(&first, limits, amounts).await?,
+                    None => statuses,
+                };
+                Ok((statuses, bypassed))
             }
-            _ => Ok(self.glance(amounts)),
+            _ => Ok((self.glance(amounts), false)),
         }
     }
 

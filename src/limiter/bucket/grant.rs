@@ -23,12 +23,21 @@ pub(crate) struct Grant {
     settled: bool,
 }
 
-/// The grants of a request: that of the entity's bucket, and that of its parent's if the parent is
-/// charged too.
+/// The grants of one resource: that of the entity's bucket, and those of its parents' buckets that
+/// are charged too.
 #[derive(Debug)]
 pub(crate) struct Grants {
     pub(crate) own: Grant,
-    pub(crate) parent: Option<Box<Grant>>,
+    pub(crate) parents: Vec<Grant>,
+}
+
+/// The grants of all resources of a request.
+#[derive(Debug)]
+pub(crate) struct GrantedResources {
+    /// The grants of the request's own resource.
+    pub(crate) own: Grants,
+    /// The grants of the resources that the request has added, in their order.
+    pub(crate) also: Vec<Grants>,
 }
 
 impl Charged {
@@ -105,16 +114,40 @@ impl Grant {
         }
     }
 
+    /// Reports the soft limits that the grant has left in debt.
+    #[inline]
+    pub(crate) fn report_overdraft(&self) {
+        if self.shares().iter().any(|share| share.left < 0) && !self.is_bypassed() {
+            let left = self.shares().iter().map(|share| share.left);
+            telemetry::soft_overdrawn(self.key().resource, self.limits(), left);
+        }
+    }
+
+    /// Returns `true` if the charge was only counted, because the bucket is bypassed.
+    pub(crate) fn is_bypassed(&self) -> bool {
+        match &self.charged {
+            Charged::Memory(charge) => charge.bypassed,
+            Charged::Gate(grant) => grant.is_bypassed(),
+        }
+    }
+
     /// Records that the request has waited for `millis` ms: adds the refill of that time to the
     /// tokens that are left.
     pub(crate) fn has_waited(&mut self, millis: i64) {
+        let now = self.bucket.now();
         let shares = self.charged.shares_mut();
         for (limit, share) in self.bucket.limits().iter().zip(shares) {
             let level = Level {
                 tokens: share.left,
                 remainder: 0,
             };
-            share.left = limit.rule().refill(level, millis).tokens;
+            share.left = match limit.course((0, 1)).filter(|_| !limit.is_quota()) {
+                None => limit.rule().refill(level, millis).tokens,
+                Some(course) => {
+                    let span = course.refill(now.saturating_sub(millis), now, 0);
+                    span.apply(level).tokens
+                }
+            };
         }
     }
 
@@ -148,6 +181,10 @@ impl Grant {
         match (&mut self.charged, &mut other.charged) {
             (Charged::Gate(own), Charged::Gate(more)) => own.absorb(more),
             (own, more) => {
+                // Never mint tokens: nothing is given back if one of them was only counted.
+                if let (Charged::Memory(own), Charged::Memory(more)) = (&mut *own, &*more) {
+                    own.bypassed |= more.bypassed;
+                }
                 absorb(own.shares_mut(), more.shares_mut());
                 other.settled = true;
             }
@@ -190,6 +227,13 @@ impl Grant {
             self.limits(),
             differences.iter().copied(),
         );
+        if self.is_bypassed() {
+            match &self.bucket {
+                Bucket::Memory(bucket) => bucket.count(&differences),
+                Bucket::Scripted(_) | Bucket::Gated { .. } => {}
+            }
+            return;
+        }
         let periods: Amounts = self.shares().iter().map(|share| share.period).collect();
         match &self.bucket {
             Bucket::Memory(bucket) => bucket.settle(&differences, &periods),
@@ -211,30 +255,118 @@ impl Drop for Grant {
 impl Grants {
     #[inline]
     pub(crate) fn one(own: Grant) -> Self {
-        Self { own, parent: None }
-    }
-
-    /// Collects the grants, of which the entity's is the first.
-    pub(crate) fn new(mut grants: impl Iterator<Item = Grant>) -> Option<Self> {
-        Some(Self {
-            own: grants.next()?,
-            parent: grants.next().map(Box::new),
-        })
+        Self {
+            own,
+            parents: Vec::new(),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Grant> {
-        std::iter::once(&self.own).chain(self.parent.as_deref())
+        std::iter::once(&self.own).chain(&self.parents)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Grant> {
-        std::iter::once(&mut self.own).chain(self.parent.as_deref_mut())
+        std::iter::once(&mut self.own).chain(&mut self.parents)
     }
 
-    /// Adds further grants of the same request.
+    /// Returns the use of the limit `name`, in millitokens.
+    pub(crate) fn used(&self, name: &str) -> Option<i64> {
+        self.iter()
+            .find_map(|grant| Some(grant.shares()[grant.index(name)?].used))
+    }
+
+    /// Changes the use of the limit `name` in every bucket that has it. Returns `false` if none has
+    /// it.
+    pub(crate) fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> bool {
+        let mut found = false;
+        for grant in self.iter_mut() {
+            if let Some(index) = grant.index(name) {
+                let share = &mut grant.shares_mut()[index];
+                share.used = change(share.used);
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Returns the use of the limit `name` beyond its charge, in millitokens: the largest such debt
+    /// among the buckets.
+    pub(crate) fn overdraft(&self, name: &str) -> u64 {
+        self.iter()
+            .filter_map(|grant| Some(grant.shares()[grant.index(name)?].overdraft()))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Returns the capacity of the limit `name` in tokens: the smallest one among the buckets.
+    pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
+        self.iter()
+            .filter_map(|grant| Some(grant.limits()[grant.index(name)?].capacity()))
+            .min()
+    }
+
+    /// Returns the position of the limit `name` among all limits. The entity's own limits come
+    /// first.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let mut before = 0;
+        for grant in self.iter() {
+            match grant.index(name) {
+                Some(index) => return Some(before + index),
+                None => before += grant.limits().len(),
+            }
+        }
+        None
+    }
+
+    /// Returns the statuses of the limits after the grant, as those of a resource that the request
+    /// has added.
+    pub(crate) fn statuses_of_added(&self) -> impl Iterator<Item = LimitStatus> {
+        let resource = self.own.key().resource;
+        let added = move |status| LimitStatus {
+            resource: Some(resource.clone()),
+            ..status
+        };
+        self.iter().flat_map(Grant::statuses_now).map(added)
+    }
+
+    /// Settles the real use of all buckets, and ends the grants.
+    pub(crate) fn settle(&mut self) -> Settlement {
+        let own = self.own.settle();
+        self.parents
+            .iter_mut()
+            .fold(own, |all, parent| all.and(parent.settle()))
+    }
+
+    /// Adds further grants of the same buckets.
     pub(crate) fn absorb(&mut self, more: Self) {
         self.own.absorb(more.own);
-        if let (Some(parent), Some(more)) = (&mut self.parent, more.parent) {
-            parent.absorb(*more);
+        for (parent, more) in self.parents.iter_mut().zip(more.parents) {
+            parent.absorb(more);
         }
+    }
+}
+
+impl GrantedResources {
+    #[inline]
+    pub(crate) fn one(own: Grants) -> Self {
+        Self {
+            own,
+            also: Vec::new(),
+        }
+    }
+
+    /// Collects grants, of which the first one is that of the request's own bucket. A grant of the
+    /// entity's bucket is followed by those of its parents for the same resource.
+    pub(crate) fn new(mut grants: impl Iterator<Item = Grant>) -> Option<Self> {
+        let mut all = Self::one(Grants::one(grants.next()?));
+        for grant in grants {
+            if grant.owner == Owner::Entity {
+                all.also.push(Grants::one(grant));
+            } else {
+                let resource = all.also.last_mut().unwrap_or(&mut all.own);
+                resource.parents.push(grant);
+            }
+        }
+        Some(all)
     }
 }

@@ -81,6 +81,7 @@ pub(crate) fn resolve(home: &Home, entity: &EntityId, resource: &Resource) -> Re
         &scopes,
         found,
         ConfigVersion::NEWEST,
+        0,
     )))
 }
 

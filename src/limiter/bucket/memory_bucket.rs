@@ -28,6 +28,8 @@ pub(crate) struct MemoryCharge {
     pub(crate) shares: Shares,
     /// The time at which the request may start: epoch ms, 0 for at once.
     pub(crate) starts_at: i64,
+    /// `true` if the charge was only counted, because the bucket is bypassed.
+    pub(crate) bypassed: bool,
 }
 
 impl MemoryBucket {
@@ -100,6 +102,14 @@ impl MemoryBucket {
         };
         let (home, limits) = (self.home(), self.limits());
         let mut shares: Shares = amounts.iter().copied().map(LimitShare::asked).collect();
+        if context.flags.bypassed {
+            entry.count(home, limits, &mut shares, home.now());
+            return BucketDecision::Granted(MemoryCharge {
+                shares,
+                starts_at: 0,
+                bypassed: true,
+            });
+        }
         let spent = match &context.patience {
             None if context.is_top_up => entry
                 .spend_more(home, limits, &mut shares, home.now())
@@ -110,7 +120,11 @@ impl MemoryBucket {
             Some(patience) => entry.reserve(home, limits, &mut shares, &patience.debts, home.now()),
         };
         match spent {
-            Ok(starts_at) => BucketDecision::Granted(MemoryCharge { shares, starts_at }),
+            Ok(starts_at) => BucketDecision::Granted(MemoryCharge {
+                shares,
+                starts_at,
+                bypassed: false,
+            }),
             Err(statuses) => BucketDecision::Denied(statuses),
         }
     }
@@ -122,6 +136,14 @@ impl MemoryBucket {
         if let Some(entry) = self.entry() {
             let (home, limits) = (self.home(), self.limits());
             entry.settle(home, limits, differences, periods, home.now());
+        }
+    }
+
+    /// Counts differences in millitokens, in the order of the limits, as consumed: those of a charge
+    /// that was only counted.
+    pub(crate) fn count(&self, differences: &[i64]) {
+        if let Some(entry) = self.entry() {
+            entry.count_differences(self.limits(), differences);
         }
     }
 

@@ -14,7 +14,7 @@ mod scripted;
 pub use script::{Script, ScriptDecision, ScriptEvent, ScriptRequest};
 
 pub(super) use bucket::{Acquiring, Bucket, Charged};
-pub(super) use grant::{Grant, Grants};
+pub(super) use grant::{Grant, GrantedResources, Grants};
 pub(super) use memory::{LimitsRef, Memory, MemoryPlace, ResolvedBucket, resolve};
 pub(super) use memory_bucket::{MemoryBucket, MemoryCharge};
 pub(super) use scripted::Scripted;

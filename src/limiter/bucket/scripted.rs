@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Disabled, Error, ExceedsCapacity},
     limiter::terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, LimitShare},
-    model::{BucketKey, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner},
+    model::{BucketKey, DisabledLevel, KeyParts, LimitName, LimitStatus, Limits, MILLI, Owner},
 };
 
 /// A script, and the buckets in memory behind it.
@@ -128,7 +128,9 @@ impl ScriptedBucket {
                 let KeyParts {
                     entity, resource, ..
                 } = self.bucket.key();
-                refused(Disabled::new(entity.clone(), resource.clone()).into())
+                refused(
+                    Disabled::new(entity.clone(), resource.clone(), DisabledLevel::Bucket).into(),
+                )
             }
             ScriptDecision::Fail(error) => BucketDecision::Unavailable(error),
         }
@@ -157,6 +159,7 @@ impl ScriptedBucket {
                 ..LimitShare::asked(*amount)
             });
         BucketDecision::Granted(MemoryCharge {
+            bypassed: false,
             shares: shares.collect(),
             starts_at,
         })

@@ -1,6 +1,7 @@
 //! The engine of a limiter: the buckets, and the state that all parts of the limiter use.
 
 mod build;
+mod retention;
 mod settings;
 
 use std::{
@@ -22,10 +23,11 @@ use crate::{
         runtime::{Timeout, Timer},
         terms::Deadline,
     },
-    model::{BucketKey, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
+    model::{BucketKey, BucketState, ConfigScope, EntityId, Limits, Resource, StoredOnUnavailable},
     store::{Home, MemoryStore, Store, Waiters},
 };
 
+use retention::StoredRetention;
 pub(super) use settings::Settings;
 
 /// The buckets of a limiter, and its settings. Clones of the limiter share it.
@@ -38,6 +40,7 @@ pub(crate) struct Engine {
     /// The buckets of [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The buckets are
     /// kept from one outage to the next: otherwise each short outage would start with full buckets.
     local: OnceLock<Arc<Memory>>,
+    retention: StoredRetention,
 }
 
 /// The place where buckets live.
@@ -68,6 +71,7 @@ impl Engine {
             settings,
             waiters: Arc::default(),
             local: OnceLock::new(),
+            retention: StoredRetention::default(),
         }
     }
 
@@ -77,6 +81,11 @@ impl Engine {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Returns the stored time for which the history is kept, as far as it is known.
+    pub(super) fn retention(&self) -> &StoredRetention {
+        &self.retention
     }
 
     /// Returns the time: epoch ms.
@@ -103,6 +112,13 @@ impl Engine {
         match &self.backend {
             Backend::Memory(_) | Backend::Scripted(_) => None,
             Backend::Gated(gates) => Some(gates.get(key)),
+        }
+    }
+
+    /// Notes a bucket as a write that no gate has made has left it.
+    pub(super) fn was_written(&self, key: &BucketKey, state: BucketState) {
+        if let Backend::Gated(gates) = &self.backend {
+            gates.was_written(key, state);
         }
     }
 
@@ -175,6 +191,14 @@ impl Engine {
     pub(super) fn forget(&self, scope: &ConfigScope) {
         if let Backend::Gated(gates) = &self.backend {
             gates.resolver().forget(scope);
+        }
+    }
+
+    /// Replaces the images of a bucket's shards, which an own operation has changed. `None` if the
+    /// result of the operation is not known.
+    pub(super) fn show(&self, bucket: &BucketKey, shards: Option<Vec<BucketState>>) {
+        if let Backend::Gated(gates) = &self.backend {
+            gates.get(bucket.clone()).show(shards);
         }
     }
 

@@ -7,8 +7,12 @@ use tokio::runtime::Handle;
 use crate::{
     clock::Clock,
     error::Invalid,
-    limiter::{gate, runtime::Breaker, terms::Deadline},
-    model::{Split, plan::Peers},
+    limiter::{
+        gate,
+        runtime::Breaker,
+        terms::{Deadline, StampTtl},
+    },
+    model::{BucketTtl, Split, plan::Peers},
 };
 
 /// Everything from which a limiter is built, except its store.
@@ -25,8 +29,10 @@ pub(crate) struct Settings {
     pub(crate) deadline: Deadline,
     /// The name that the history records for changes of stored limits and entities.
     pub(crate) principal: Option<String>,
-    /// The time for which the history is kept.
-    pub(crate) audit_retention: Duration,
+    /// The name of the namespace, if it is known.
+    pub(crate) namespace: Option<String>,
+    /// The time for which the history is kept. `None` for the stored one.
+    pub(crate) audit_retention: Option<Duration>,
     pub(crate) config_ttl: Duration,
     pub(crate) breaker: Option<Breaker>,
     /// `true` if Python clients spend from the same buckets. `None` if it was not set.
@@ -49,10 +55,13 @@ impl Default for Settings {
                 store_deadline: Duration::from_secs(1),
                 max_shards: 32,
                 peers: Peers::Unknown,
+                stamp_ttl: StampTtl::default(),
+                bucket_ttl: BucketTtl::default(),
             },
             deadline: Duration::from_millis(250).into(),
             principal: None,
-            audit_retention: Duration::from_secs(90 * 86_400),
+            namespace: None,
+            audit_retention: None,
             config_ttl: Duration::from_secs(60),
             breaker: Some(Breaker::new()),
             mixed_fleet: None,
@@ -82,8 +91,14 @@ impl Settings {
         {
             return refused(setting, "longer than zero");
         }
+        if self.gate.bucket_ttl == BucketTtl::Times(0) {
+            return refused("bucket_ttl", "at least once, or `BucketTtl::Never`");
+        }
         if !(self.gate.max_shards.is_power_of_two() && self.gate.max_shards <= Split::MOST_SHARDS) {
             return refused("max_shards", "1, 2, 4, 8, 16 or 32");
+        }
+        if self.gate.stamp_ttl.0 < StampTtl::LEAST {
+            return refused("stamp_ttl", "at least 10 s");
         }
         Ok(())
     }

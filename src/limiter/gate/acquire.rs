@@ -43,6 +43,7 @@ impl Gate {
             self.context.clock.now(),
             self.context.settings.deny_from_memory,
         );
+        limits.prepare(now);
         let mut state = self.lock();
         if context.prefetch.is_some() && state.holds_prefetched(limits, amounts, now) {
             return None;
@@ -116,12 +117,16 @@ impl Gate {
         }
         let now = self.context.clock.now();
         let trusted_for = self.context.settings.deny_from_memory;
+        limits.prepare(now);
         let mut state = self.lock();
         if let Some(refusal) = state.refuse_from_memory(now, trusted_for) {
             state.denied_at = now;
             return Started::Now(BucketDecision::Refused(refusal));
         }
-        if let Some(prefetch) = context.prefetch {
+        // A bucket that was disabled grants nothing, even if the image is old: the store decides.
+        let prefetch = context.prefetch;
+        let prefetch = prefetch.filter(|_| !context.flags.bypassed && state.refusal(now).is_none());
+        if let Some(prefetch) = prefetch {
             state = match self.serve_prefetched(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,
                 Ok(left) => {
@@ -165,12 +170,13 @@ impl Gate {
         Started::Later(PendingDecision::new(decision))
     }
 
-    /// Returns the statuses of `limits` after a fresh read. One round trip, no write unit.
+    /// Returns the statuses of `limits` after a fresh read, and `true` if a stamp bypasses the
+    /// bucket. One round trip, no write unit.
     pub(crate) async fn statuses(
         self: &Arc<Self>,
         limits: &Limits,
         amounts: &[i64],
-    ) -> Result<Vec<LimitStatus>, Unavailable> {
+    ) -> Result<(Vec<LimitStatus>, bool), Unavailable> {
         let bucket = self
             .call_soon(|gate| async move { gate.read().await })
             .await
@@ -178,9 +184,12 @@ impl Gate {
             .map_err(Unavailable::Store)?;
         self.learn(bucket.as_ref());
         let now = self.context.clock.now();
-        Ok(self.peek(now, |state| {
+        let live = bucket.as_ref().filter(|bucket| !bucket.is_expired(now));
+        let bypassed = live.is_some_and(|bucket| bucket.is_bypassed(now));
+        let statuses = self.peek(now, |state| {
             plan::statuses(bucket.as_ref(), limits, amounts, &state.pending, now)
-        }))
+        });
+        Ok((statuses, bypassed))
     }
 
     /// Starts the write loop unless it runs already.

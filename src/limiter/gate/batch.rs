@@ -17,8 +17,8 @@ use crate::{
         terms::{BucketDecision, BucketRefusal, ConfigVersion},
     },
     model::{
-        Limits, ParentLink,
-        plan::{self, Desired, LedgerDelta, Others},
+        BucketTtl, Limits, ParentLink,
+        plan::{self, Desired, LedgerDelta, Others, Siblings},
     },
 };
 
@@ -39,19 +39,31 @@ pub(super) struct Batch {
     pub(super) bypassed: bool,
     pub(super) waiters: Vec<Waiter>,
     pub(super) confirmations: Vec<Confirmation>,
+    /// The known facts about the bucket's other shards.
+    pub(super) siblings: Siblings,
 }
 
 impl Batch {
     /// Returns the limits and the parent that the bucket has after the write, and the `others` to
-    /// expect.
-    pub(super) fn desired(&self, others: Others) -> Desired<'_> {
+    /// expect. An unused bucket
+    /// is deleted after `ttl`.
+    pub(super) fn desired(&self, others: Others, ttl: BucketTtl) -> Desired<'_> {
         let limits = self.limits.as_deref().unwrap_or_default();
         Desired {
             limits,
             own: self.own,
             lineage: self.lineage.as_deref(),
             others,
+            siblings: self.siblings.clone(),
+            ttl,
         }
+    }
+}
+
+impl Waiter {
+    /// Returns `true` if the request asks for more than a new bucket would hold.
+    fn misfits(&self, now: i64) -> bool {
+        self.limits.have_a_clock() && !fits(None, self.requested(), &LedgerDelta::new(), now)
     }
 }
 
@@ -71,7 +83,7 @@ impl GateState {
         {
             if let Some(limits) = plan::limits_of(state, &waiter.limits) {
                 if let Some(patience) = &mut waiter.patience {
-                    patience.follow(&limits);
+                    patience.follow(&limits, now);
                 }
                 waiter.limits = limits;
                 waiter.own = None;
@@ -112,24 +124,37 @@ impl GateState {
         }
     }
 
-    /// Refuses the requests with quotas that the bucket cannot have: if it has several `shards`, or
-    /// another calendar in another time zone.
-    pub(super) fn refuse_quotas(
-        &mut self,
-        shards: u32,
-        now: i64,
-        denied: &mut Vec<(Waiter, GateDecision)>,
-    ) {
-        if !self.queue.iter().any(|waiter| waiter.limits.have_a_quota()) {
+    /// Refuses the requests that the bucket cannot have, because it has another calendar or schedule
+    /// in another time zone.
+    pub(super) fn refuse_zones(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
+        if !self.queue.iter().any(|waiter| waiter.limits.have_a_clock()) {
             return;
         }
         for waiter in std::mem::take(&mut self.queue) {
-            let of_shards = || BucketRefusal::of_shards(&waiter.limits).filter(|_| shards > 1);
             let bucket = self.seen.live(now);
             let of_zones = |state| BucketRefusal::of_zones(state, &waiter.limits);
-            match of_shards().or_else(|| bucket.and_then(of_zones)) {
+            match bucket.and_then(of_zones) {
                 Some(refusal) => denied.push((waiter, BucketDecision::Refused(refusal))),
                 None => self.queue.push_back(waiter),
+            }
+        }
+    }
+
+    /// Returns `true` if the bucket does not exist, as far as is known, and a request asks for more
+    /// than a new one would hold: a schedule can make a capacity smaller than a valid cost.
+    pub(super) fn asks_too_much(&self, now: i64) -> bool {
+        self.seen.live(now).is_none() && self.queue.iter().any(|waiter| waiter.misfits(now))
+    }
+
+    /// Denies the requests that ask for more than a new bucket would hold.
+    pub(super) fn deny_misfits(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
+        for waiter in std::mem::take(&mut self.queue) {
+            if waiter.misfits(now) {
+                let nothing = LedgerDelta::new();
+                let statuses = plan::statuses(None, &waiter.limits, &waiter.amounts, &nothing, now);
+                denied.push((waiter, BucketDecision::Denied(statuses)));
+            } else {
+                self.queue.push_back(waiter);
             }
         }
     }
@@ -150,7 +175,10 @@ impl GateState {
         let fresh = std::mem::take(&mut self.shown) || self.is_fresh(now, trusted_for);
         let refusal = self.refusal(now);
         let state = self.seen.live(now);
-        let bypassed = state.is_some_and(|state| state.is_bypassed(now));
+        let bypassed = match state {
+            Some(state) => state.is_bypassed(now),
+            None => self.creates_bypassed(),
+        };
         let shards = state.map_or(1, |state| state.shard_count);
         let enter = |changes: &mut LedgerDelta, waiter: &Waiter| {
             if bypassed {
@@ -231,6 +259,7 @@ impl GateState {
             bypassed,
             waiters,
             confirmations,
+            siblings: Siblings::default(),
         })
     }
 

@@ -111,12 +111,15 @@ impl CompactImage {
                 if let Some(period) = &mut limit.period {
                     level.remainder = std::mem::take(&mut period.ends_at);
                 }
+                limit.forget_anchor();
                 (level, consumed)
             });
         record.first = numbers.next().unwrap_or_default();
         record.others = numbers.collect();
         bucket.last_write = None;
         bucket.own_anchor = None;
+        // Each entity has one of its own, so it would not be shared. The next write shows it again.
+        bucket.stamp = None;
         if let Some(pressure) = &mut bucket.pressure {
             // These numbers are not kept. A gate that writes the item often soon sees them again.
             pressure.level = Level {
@@ -149,7 +152,7 @@ impl CompactImage {
             return state;
         };
         let mut bucket = BucketState::clone(kind);
-        bucket.refilled_at = self.refilled_at;
+        bucket.set_anchor(self.refilled_at);
         bucket.expires_at = (self.expires_at != NEVER).then_some(self.expires_at);
         let numbers = std::iter::once(&self.first).chain(&self.others);
         for (limit, (level, consumed)) in bucket.limits.iter_mut().zip(numbers) {

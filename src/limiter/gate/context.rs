@@ -25,9 +25,9 @@ use crate::{
         gate::interner::Interner,
         resolver::Resolver,
         runtime::{Background, CircuitBreaker, StoreCallPermits},
-        terms::Counters,
+        terms::{Counters, StampTtl},
     },
-    model::{ClockReading, WriteId, plan::Peers},
+    model::{BucketTtl, ClockReading, WriteId, plan::Peers},
     store::{Store, StoreError, StoreErrorKind},
     telemetry::Refusals,
 };
@@ -204,6 +204,10 @@ pub(crate) struct GateSettings {
     pub(crate) max_shards: u32,
     /// The Python clients that may spend from the same buckets.
     pub(crate) peers: Peers,
+    /// The time for which stamps hold.
+    pub(crate) stamp_ttl: StampTtl,
+    /// The time after which unused buckets are deleted.
+    pub(crate) bucket_ttl: BucketTtl,
 }
 
 /// The mean round trip of the last bucket writes. All gates share it, because they write to one

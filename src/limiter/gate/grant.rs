@@ -117,6 +117,11 @@ impl GateGrant {
         self
     }
 
+    /// Returns `true` if some of the amounts were only counted, because the bucket is bypassed.
+    pub(crate) fn is_bypassed(&self) -> bool {
+        !self.counted.is_empty()
+    }
+
     pub(crate) fn starting_at(mut self, starts_at: i64) -> Self {
         self.starts_at = starts_at;
         self

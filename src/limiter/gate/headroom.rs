@@ -38,7 +38,7 @@ impl Headroom {
         let bypassed = state.is_some_and(|state| state.is_bypassed(now));
         let left = |limit: &Limit| {
             let gone = changes.get(limit.name()).map_or(0, plan::Change::debit);
-            let whole = limit.rule().capacity();
+            let whole = limit.rule_at(now).capacity();
             let Some(state) = state else {
                 return Some(whole.saturating_sub(gone));
             };

@@ -24,7 +24,9 @@
 //! |---|---|
 //! | [`shards`], [`router`] | finds the gates of the shards, and asks them for a request |
 //! | [`pressure`], [`split`] | notices that an item is written as often as it can be, and splits the bucket |
+//! | [`siblings`] | divides the periods of quotas among the shards |
 //! | [`transaction`] | charges several shards at once, or a child and its parent |
+//! | [`shown`] | what an operation on the whole bucket has left |
 //! | [`shard_reads`], [`shard_set`], [`shard_writes`] | reads the shards of a transaction, divides the cost among them, writes them |
 
 mod acquire;
@@ -55,8 +57,12 @@ mod shard_reads;
 mod shard_set;
 mod shard_writes;
 mod shards;
+mod shown;
+mod siblings;
 mod slot;
 mod split;
+mod stamp_check;
+mod stamps;
 mod state;
 pub(super) mod transaction;
 mod writer;

@@ -27,7 +27,7 @@ use crate::{
         },
         resolver::Resolver,
     },
-    model::BucketKey,
+    model::{BucketKey, BucketState},
 };
 
 /// Finds and caches gates. Evicting a gate loses no decision: the gate only had an image of its
@@ -71,6 +71,18 @@ impl Gates {
         match self.cache.get(&key) {
             Some(GateEntry::Awake(gate)) => gate,
             _ => self.wake(key),
+        }
+    }
+
+    /// Notes a bucket as a write that no gate has made has left it, if the bucket's gate is awake.
+    /// The records of other gates are too old to decide anything.
+    pub(crate) fn was_written(&self, key: &BucketKey, state: BucketState) {
+        let first = BucketKey {
+            shard: 0,
+            ..key.clone()
+        };
+        if let Some(GateEntry::Awake(gate)) = self.cache.peek(&first) {
+            gate.was_written(key.shard, state);
         }
     }
 

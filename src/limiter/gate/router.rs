@@ -224,8 +224,12 @@ fn with_waits(all: Vec<LimitStatus>, one: Vec<LimitStatus>) -> Vec<LimitStatus> 
 
 /// Draws the cost from several shards in one transaction.
 async fn draw(first: Arc<Gate>, request: ShardedRequest) -> GateDecision {
-    let [answer] = transaction::spawn_charge(&first, request.until, [(first.clone(), request)]);
-    PendingDecision::new(answer).await
+    let part = (first.clone(), request);
+    let mut answers = transaction::spawn_charge(&first, part.1.until, vec![part]);
+    match answers.pop() {
+        Some(answer) => PendingDecision::new(answer).await,
+        None => BucketDecision::Unavailable(Unavailable::Internal("a transaction without parts")),
+    }
 }
 
 async fn ask_one(first: &Gate, gate: &Arc<Gate>, request: &ShardedRequest) -> GateDecision {

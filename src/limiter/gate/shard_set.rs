@@ -8,16 +8,18 @@ use crate::{
     error::Unavailable,
     limiter::{
         gate::{
-            ask::ShardedRequest,
+            ask::{SOFT_DEBT, ShardedRequest},
             gate::Gate,
             grant::GateGrant,
             shard_reads::{Image, ShardReads, seen, statuses},
             shard_writes::ShardWrite,
+            siblings::sessions,
+            stamp_check::misses_a_stamp,
         },
         terms::{Amounts, BucketRefusal},
     },
     model::{
-        LimitStatus, MILLI,
+        BucketState, LimitName, LimitState, LimitStatus, MILLI, Renewal,
         plan::{self, LedgerDelta},
     },
 };
@@ -97,12 +99,9 @@ impl ShardSet<'_> {
     }
 
     pub(super) fn refusal(&self) -> Option<BucketRefusal> {
-        let of_shards =
-            || BucketRefusal::of_shards(&self.request.limits).filter(|_| self.shards > 1);
         self.images
             .iter()
             .find_map(|image| BucketRefusal::of(&image.bucket))
-            .or_else(of_shards)
             .or_else(|| {
                 let first = &self.images.first()?.bucket;
                 BucketRefusal::of_zones(first, &self.request.limits)
@@ -122,6 +121,19 @@ impl ShardSet<'_> {
             .filter(outdated)
             .map(|(gate, _)| gate)
             .collect()
+    }
+
+    /// Returns the shards whose stamps must be renewed, set or removed.
+    pub(super) fn awaiting_stamps(&self) -> Vec<&Arc<Gate>> {
+        let flags = self.request.context.flags;
+        let limits = &self.request.limits;
+        let awaits = |(_, image): &(&Arc<Gate>, &Image)| {
+            let stamps = image.bucket.stamps.as_deref();
+            stamps.is_some_and(|stamps| stamps.has_ended(self.now))
+                || misses_a_stamp(&image.bucket, flags, limits, self.now)
+        };
+        let awaiting = self.gates.iter().zip(&self.images).filter(awaits);
+        awaiting.map(|(gate, _)| gate).collect()
     }
 
     /// Returns `true` if tokens that leases give back are not written yet.
@@ -160,11 +172,11 @@ impl ShardSet<'_> {
         if bucket.is_bypassed(self.now) {
             return Some(Allocation::Bypassed);
         }
-        // If a Python client has turned off the enforcement of a limit, the cost of that limit is
-        // taken from the first shard, even if that shard does not have it.
+        // The cost of a soft limit is taken from the first shard, even if that shard does not have
+        // it.
         let waived = limits
             .iter()
-            .map(|limit| bucket.is_soft(limit.name(), self.now));
+            .map(|limit| limit.is_soft() || bucket.is_soft(limit.name(), self.now));
         let waived: SmallVec<[bool; 2]> = waived.collect();
         let strict: Amounts = amounts
             .iter()
@@ -247,6 +259,7 @@ impl ShardSet<'_> {
             amounts,
             ..
         } = self.request;
+        let sessions = self.sessions();
         self.gates
             .iter()
             .zip(&self.images)
@@ -261,10 +274,10 @@ impl ShardSet<'_> {
                             .for_each(|(limit, amount)| changes.admit(limit.name(), *amount));
                     }
                     Allocation::Parts(parts) if parts[shard].iter().any(|amount| *amount > 0) => {
-                        limits
-                            .iter()
-                            .zip(&parts[shard])
-                            .for_each(|(limit, part)| changes.spend(limit.name(), *part));
+                        limits.iter().zip(&parts[shard]).for_each(|(limit, part)| {
+                            let debt = if limit.is_soft() { SOFT_DEBT } else { 0 };
+                            changes.reserve(limit.name(), *part, debt);
+                        });
                     }
                     Allocation::Reserved { parts, debts, .. }
                         if parts[shard].iter().any(|amount| *amount > 0) =>
@@ -277,19 +290,60 @@ impl ShardSet<'_> {
                     }
                     _ => return None,
                 }
-                Some(gate.plan(image.bucket.clone(), limits, context, &changes))
+                let sessions = if self.shards > 1 {
+                    ended(&image.bucket, &sessions, self.now)
+                } else {
+                    Vec::new()
+                };
+                let from = image.bucket.clone();
+                Some(gate.plan(from, limits, context, &changes, &sessions))
             })
+    }
+
+    /// Returns the sessions that run, or that the transaction begins: the same one in all shards.
+    /// Empty if there is only one shard.
+    fn sessions(&self) -> Vec<(LimitName, i64)> {
+        if self.shards < 2 {
+            return Vec::new();
+        }
+        let mut sessions = sessions(&self.images, self.now);
+        let quotas = self.request.limits.iter().zip(&self.request.amounts);
+        for (limit, _) in quotas.filter(|(_, amount)| **amount > 0) {
+            let runs = sessions.iter().any(|(name, _)| name == limit.name());
+            if matches!(limit.renewal(), Some(Renewal::Session(_))) && !runs {
+                sessions.push((limit.name().clone(), self.now));
+            }
+        }
+        sessions
+    }
+
+    /// Returns the shards whose items state too few shards, with their images.
+    pub(super) fn lagging(&self) -> Vec<(&Arc<Gate>, &BucketState)> {
+        let shards = self.gates.iter().zip(&self.images);
+        let shards = shards.map(|(gate, image)| (gate, &image.bucket));
+        shards
+            .filter(|(gate, bucket)| gate.raises_to(bucket).is_some())
+            .collect()
+    }
+
+    /// Returns the gates of the shards that lack a quota of the request, if there are several shards.
+    pub(super) fn lacking(&self) -> Vec<&Arc<Gate>> {
+        let lacks = |image: &Image| {
+            let mut quotas = self.request.limits.iter().filter(|limit| limit.is_quota());
+            quotas.any(|limit| image.bucket.limit(limit.name()).is_none())
+        };
+        let shards = self.gates.iter().zip(&self.images);
+        let lacking = shards.filter(|(_, image)| self.shards > 1 && lacks(image));
+        lacking.map(|(gate, _)| gate).collect()
     }
 
     /// Returns the grant after `writes` were done.
     pub(super) fn grant(self, drawn: Allocation, writes: &[ShardWrite]) -> GateGrant {
-        // Buckets with quotas are not split.
-        let has_quota = self
-            .images
-            .first()
-            .is_some_and(|image| image.bucket.first_end().is_some());
+        let has_quota = self.images.iter().any(|image| image.bucket.has_a_quota());
+        // All shards that are charged are then in the same period.
+        let of_this = |write: &&ShardWrite| self.gates.iter().any(|gate| write.is_of(gate));
         let after = has_quota
-            .then(|| writes.iter().find(|write| write.is_of(self.first))?.after())
+            .then(|| writes.iter().find(of_this)?.after())
             .flatten();
         let ShardedRequest {
             limits,
@@ -336,4 +390,14 @@ impl ShardSet<'_> {
             None => grant,
         }
     }
+}
+
+/// Returns those of `sessions` whose limit is in no session in this shard.
+fn ended(bucket: &BucketState, sessions: &[(LimitName, i64)], now: i64) -> Vec<(LimitName, i64)> {
+    let ended = |known: &LimitState| known.rule_at(now).is_renewed();
+    let sessions = sessions.iter().filter(|(name, _)| {
+        let known = bucket.limit(name);
+        known.is_some_and(|known| known.is_owed() || ended(known))
+    });
+    sessions.cloned().collect()
 }

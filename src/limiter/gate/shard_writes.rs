@@ -8,8 +8,8 @@ use crate::{
         terms::ChargeContext,
     },
     model::{
-        BucketState, Limits, Update,
-        plan::{self, Desired, LedgerDelta},
+        BucketState, LimitName, Limits, Update,
+        plan::{self, Desired, LedgerDelta, Siblings},
     },
     store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
@@ -27,6 +27,11 @@ pub(crate) struct ShardWrite {
 impl ShardWrite {
     pub(crate) fn is_of(&self, gate: &Arc<Gate>) -> bool {
         Arc::ptr_eq(&self.gate, gate)
+    }
+
+    /// Tells the bucket's other shards of the sessions that the write has begun.
+    pub(crate) fn spread(&self) {
+        self.gate.spread(self.update.opened());
     }
 
     /// Returns the image of the shard after the write.
@@ -79,14 +84,17 @@ impl Gate {
         limits: &Limits,
         context: &ChargeContext,
         changes: &LedgerDelta,
+        sessions: &[(LimitName, i64)],
     ) -> ShardWrite {
         let time = self.context.now();
-        let desired = {
+        let mut desired = {
             let state = self.lock();
             let others = self.others(&state, time.at);
+            let ttl = self.context.settings.bucket_ttl;
             if context.version.is_older_than(state.version) {
                 Desired {
                     others,
+                    ttl,
                     ..Desired::default()
                 }
             } else {
@@ -95,8 +103,15 @@ impl Gate {
                     own: Some(context.own),
                     lineage: context.lineage.as_deref(),
                     others,
+                    siblings: Siblings::default(),
+                    ttl,
                 }
             }
+        };
+        desired.siblings = Siblings {
+            raises_to: None,
+            sessions: sessions.to_vec(),
+            covered: Vec::new(),
         };
         let update = plan::update(&from, changes, desired, time, self.context.write_ids.next());
         ShardWrite {

@@ -15,7 +15,7 @@ use crate::{
         terms::{Amounts, ChargeContext},
     },
     model::{
-        BucketKey, BucketState, Limit, Limits,
+        BucketKey, BucketState, Limit, Limits, PeerFlags,
         plan::{self, LedgerDelta},
     },
 };
@@ -43,6 +43,17 @@ impl Gate {
             Some(self.clone())
         } else {
             self.shards.get()?.first.upgrade()
+        }
+    }
+
+    /// Notes a shard as a write that no gate has made has left it. Must be called on the gate of the
+    /// first shard.
+    pub(super) fn was_written(self: &Arc<Self>, shard: u32, state: BucketState) {
+        let now = self.context.now();
+        if shard == 0 {
+            self.lock().saw(Some(state), now);
+        } else if let Some(gate) = self.all().get(shard as usize) {
+            gate.lock().saw(Some(state), now);
         }
     }
 
@@ -208,7 +219,8 @@ impl Gate {
             state
                 .seen
                 .live(now)
-                .is_some_and(|state| state.stamps.is_some())
+                .and_then(|state| state.stamps.as_deref())
+                .is_some_and(PeerFlags::admits_more)
         });
         // Stamps of a Python client may admit more than the shard holds.
         special
@@ -218,10 +230,22 @@ impl Gate {
 
     /// Returns `true` if the shard holds `amounts` when it is full.
     pub(crate) fn may_hold(&self, limits: &Limits, amounts: &[i64]) -> bool {
-        let count = self.shard_count();
-        limits.iter().zip(amounts).all(|(limit, amount)| {
-            let rule = crate::model::Parameters::from(limit).shard(self.key.shard, count);
-            rule.is_ok_and(|rule| rule.capacity() >= *amount)
+        let (now, count) = (self.context.clock.now(), self.shard_count());
+        self.peek(now, |state| {
+            let bucket = state.seen.live(now);
+            limits.iter().zip(amounts).all(|(limit, amount)| {
+                let rule = limit.parameters_at(now).shard(self.key.shard, count);
+                // A shard may have more than its share of a quota until the period ends.
+                let granted = || {
+                    let known = bucket?.limit(limit.name())?;
+                    let period = known.period().filter(|period| period.ends_at > now);
+                    period.map(|_| known.rule_at(now).capacity())
+                };
+                let share = rule.map_or(0, |rule| rule.capacity());
+                limit.is_soft()
+                    || share >= *amount
+                    || granted().is_some_and(|granted| granted >= *amount)
+            })
         })
     }
 

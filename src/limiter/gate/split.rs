@@ -79,9 +79,7 @@ impl GateState {
         let may_double = count
             .checked_mul(2)
             .is_some_and(|doubled| doubled <= most.min(Split::MOST_SHARDS));
-        // The shards of a quota would have to share each period.
-        let refills = state.first_end().is_none();
-        (due && understood && refills && may_double).then_some(count)
+        (due && understood && may_double).then_some(count)
     }
 
     /// Returns `true` if each of `parts` equal parts would still hold the amounts that are `asked`

@@ -11,13 +11,13 @@ use crate::{
     limiter::{
         gate::{
             ask::RequestedAmounts, confirmation::Confirmation, grant::GateDecision, headroom::fits,
-            prefetch_pool::PrefetchPool, pressure::WritePressure,
+            prefetch_pool::PrefetchPool, pressure::WritePressure, stamp_check::StampCheck,
         },
-        terms::{Amounts, BucketRefusal, ChargeContext, ConfigVersion, Patience},
+        terms::{Amounts, BucketRefusal, ChargeContext, ConfigVersion, KnownFlags, Patience},
     },
     model::{
         BucketState, ClockReading, LimitName, LimitStatus, Limits, ParentLink,
-        plan::{self, LedgerDelta},
+        plan::{self, LedgerDelta, Siblings},
     },
 };
 
@@ -64,6 +64,10 @@ pub(super) struct GateState {
     pub(super) pace: Pace,
     /// `true` if the store has just shown the bucket for the requests that wait.
     pub(super) shown: bool,
+    /// The facts about the other shards, read for the next write because it adds a quota.
+    pub(super) surveyed: Option<Box<Siblings>>,
+    /// The last read of the configs for the bucket's stamps, if there was one.
+    pub(super) stamp_check: Option<Box<StampCheck>>,
 }
 
 /// The bucket as the store last showed it.
@@ -93,6 +97,8 @@ pub(super) struct Waiter {
     /// The entity's parent, if the entity is known to have one.
     pub(super) lineage: Option<Arc<ParentLink>>,
     pub(super) amounts: Amounts,
+    /// The flags of the stored configs.
+    pub(super) flags: KnownFlags,
     /// Set for a request that waits until the debt that it causes is refilled.
     pub(super) patience: Option<Box<Patience>>,
     /// The deadline of the caller; `None` if there is none.
@@ -126,6 +132,7 @@ impl Waiter {
             own,
             lineage,
             amounts,
+            flags: context.flags,
             patience,
             until,
             races: 0,
@@ -146,6 +153,7 @@ impl Waiter {
             limits: &self.limits,
             amounts: &self.amounts,
             debts,
+            bypassed: self.flags.bypassed,
         }
     }
 }
@@ -248,6 +256,7 @@ impl GateState {
     ) -> Option<Vec<LimitStatus>> {
         let state = self.seen.live(now)?;
         if self.refill_in_future
+            || self.awaits_stamps(requested.bypassed, now)
             || plan::differs(state, requested.limits)
             || fits(Some(state), requested, changes, now)
         {

@@ -1,8 +1,9 @@
-//! One transaction for several items: for a cost that only several shards together hold, and for a
-//! child's bucket with its parent's.
+//! One transaction for several items: for a cost that only several shards together hold, and for
+//! all buckets of a request, which are those of its resources and of the entity's parents.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
+use smallvec::SmallVec;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::writer::retry::{MOST_TRANSACTION_TRIES, pause_of_transaction};
@@ -23,25 +24,21 @@ use crate::{
 /// A request for tokens of a bucket, with the gate of its first shard.
 pub(crate) type TransactionPart = (Arc<Gate>, ShardedRequest);
 
-/// Asks for both charges in one transaction. Returns a receiver for each decision, or the reason
-/// why the store may not be asked.
-pub(crate) fn start(
-    child: TransactionPart,
-    parent: TransactionPart,
-) -> Result<[oneshot::Receiver<GateDecision>; 2], Unavailable> {
-    let first = child.0.clone();
+/// The decisions that are still to come, one for each part of a transaction.
+pub(crate) type PendingParts = SmallVec<[oneshot::Receiver<GateDecision>; 2]>;
+
+/// Asks for all charges in one transaction. Returns a receiver for each decision, or the reason why
+/// the store may not be asked.
+pub(crate) fn start(parts: Vec<TransactionPart>) -> Result<PendingParts, Unavailable> {
+    let Some((first, request)) = parts.first() else {
+        return Ok(PendingParts::new());
+    };
+    let (first, until) = (first.clone(), request.until);
     first.admits()?;
-    for (
-        first,
-        ShardedRequest {
-            limits, amounts, ..
-        },
-    ) in [&child, &parent]
-    {
-        first.note_asked(limits, amounts);
+    for (gate, request) in &parts {
+        gate.note_asked(&request.limits, &request.amounts);
     }
-    let until = child.1.until;
-    Ok(spawn_charge(&first, until, [child, parent]))
+    Ok(spawn_charge(&first, until, parts))
 }
 
 /// Charges all of `parts` in one transaction, or none of them, for a request that waits until
@@ -49,17 +46,13 @@ pub(crate) fn start(
 ///
 /// The transaction runs in a task of its own, so that dropping the caller does not cancel it. A
 /// grant that nobody takes gives itself back, or is kept.
-pub(super) fn spawn_charge<const N: usize>(
+pub(super) fn spawn_charge(
     first: &Gate,
     until: Instant,
-    parts: [TransactionPart; N],
-) -> [oneshot::Receiver<GateDecision>; N] {
-    let mut replies = Vec::with_capacity(N);
-    let answers = std::array::from_fn(|_| {
-        let (reply, answer) = oneshot::channel();
-        replies.push(reply);
-        answer
-    });
+    parts: Vec<TransactionPart>,
+) -> PendingParts {
+    let (mut replies, answers): (Vec<_>, PendingParts) =
+        parts.iter().map(|_| oneshot::channel()).unzip();
     first.spawn(async move {
         let decisions = charge(&parts, &mut replies).await;
         for (reply, decision) in replies.into_iter().zip(decisions) {
@@ -81,7 +74,7 @@ async fn charge(
             .map(|_| BucketDecision::Unavailable(error.clone()))
             .collect()
     };
-    let (mut pending, mut carries) = (true, true);
+    let (mut pending, mut carries, mut renews) = (true, true, true);
     for attempt in 0..MOST_TRANSACTION_TRIES {
         let sets = match unless_gone(replies, look(parts, attempt > 0)).await {
             Some(Ok(sets)) => sets,
@@ -110,6 +103,36 @@ async fn charge(
                 Some(decision) => return one_for_all(parts, missing, Some(decision)),
                 None => return unavailable(Unavailable::Deadline),
             }
+        }
+        let lagging: Vec<_> = sets.iter().flat_map(ShardSet::lagging).collect();
+        if !lagging.is_empty() {
+            for (gate, bucket) in lagging {
+                if let Err(error) = gate.raise(bucket.clone()).await {
+                    return unavailable(Unavailable::Store(error));
+                }
+            }
+            continue;
+        }
+        if sets.iter().any(|set| !set.awaiting_stamps().is_empty()) && std::mem::take(&mut renews) {
+            // A write to the shard alone renews its stamps.
+            for set in &sets {
+                for gate in set.awaiting_stamps() {
+                    unless_gone(replies, ask_for_nothing(gate, set.request)).await;
+                }
+            }
+            continue;
+        }
+        // The shares of a quota that some shards lack are found one by one.
+        let lacking = sets.iter().flat_map(|set| {
+            let gates = set.lacking().into_iter();
+            gates.map(|gate| (gate, set.request))
+        });
+        let lacking: Vec<_> = lacking.collect();
+        if !lacking.is_empty() {
+            for (gate, request) in lacking {
+                unless_gone(replies, ask_for_nothing(gate, request)).await;
+            }
+            continue;
         }
         let drawn: Option<Vec<_>> = sets.iter().map(ShardSet::draw).collect();
         let Some(drawn) = drawn else {
@@ -147,6 +170,7 @@ async fn charge(
         drop(permit);
         match result {
             Ok(true) => {
+                writes.iter().for_each(ShardWrite::spread);
                 let grants = sets
                     .into_iter()
                     .zip(drawn)

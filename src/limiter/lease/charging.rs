@@ -1,4 +1,5 @@
-//! Charging the buckets of one request, all or none: the entity's, and its parent's if it cascades.
+//! Charging the buckets of one request, all or none: for each resource the entity's, and those of
+//! its parents if it cascades.
 
 use std::{
     pin::Pin,
@@ -10,30 +11,30 @@ use smallvec::SmallVec;
 use crate::{
     error::{Disabled, Error, Invalid, Unavailable},
     limiter::{
-        bucket::{Acquiring, Bucket, Charged, Grant, Grants},
+        bucket::{Acquiring, Bucket, Charged, Grant, GrantedResources, Grants},
         gate::{
             ShardedRequest,
             transaction::{self, TransactionPart},
         },
-        lease::charge::{Charge, Charges},
+        lease::charge::{Charge, Charges, StatusLabels},
         terms::{BucketDecision, BucketRefusal, Deadline, Started, Stopwatch},
     },
-    model::{Denied, KeyParts, LimitStatus},
+    model::{Denied, KeyParts, LimitStatus, Owner},
 };
 
 /// The grants of all buckets of a request; or the request, if the store was asked and has not
 /// answered yet.
-pub(crate) type StartedCharge = Started<Result<Grants, Error>, Box<Charging>>;
+pub(crate) type StartedCharge = Started<Result<GrantedResources, Error>, Box<Charging>>;
 
 /// Asks all buckets.
 #[inline]
 pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     let Charges {
         own: mut charge,
-        parent,
+        others,
     } = charges;
-    if let Some(parent) = parent {
-        return charge_both(charge, *parent, deadline);
+    if !others.is_empty() {
+        return charge_all(charge, others, deadline);
     }
     let asked = charge
         .bucket
@@ -50,12 +51,9 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
     Started::Now(match decision {
         BucketDecision::Granted(charged) => {
             let own = charge.context.own;
-            Ok(Grants::one(Grant::new(
-                charge.bucket,
-                charged,
-                charge.owner,
-                own,
-            )))
+            let grant = Grant::new(charge.bucket, charged, charge.owner, own);
+            grant.report_overdraft();
+            Ok(GrantedResources::one(Grants::one(grant)))
         }
         BucketDecision::Denied(statuses) => Err(denied(charge.bucket.key(), statuses)),
         BucketDecision::Refused(refusal) => Err(refused(&charge.bucket, refusal)),
@@ -66,25 +64,33 @@ pub(crate) fn charge(charges: Charges, deadline: Deadline) -> StartedCharge {
 /// The error of a transaction of a bucket that is not in a store. This error cannot happen.
 const WITHOUT_GATE: Unavailable = Unavailable::Internal("a transaction without a gate");
 
-fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge {
-    let charges = [own, parent];
+/// Asks the own bucket and others, which are charged all or not at all.
+fn charge_all(own: Charge, others: Vec<Charge>, deadline: Deadline) -> StartedCharge {
+    let mut charges: SmallVec<[Charge; 2]> = SmallVec::with_capacity(1 + others.len());
+    charges.push(own);
+    charges.extend(others);
     for charge in &charges {
         if let Some(refusal) = charge.bucket.known_refusal() {
             return Started::Now(Err(refused(&charge.bucket, refusal)));
         }
     }
-    // Check both before either is charged: if the parent is known to be short, the request costs
-    // nothing.
-    let known = charges
-        .each_ref()
-        .map(|charge| charge.bucket.known_denial(&charge.context, &charge.amounts));
+    // Check all before any is charged: if one is known to be short, the request costs nothing.
+    let known: SmallVec<[_; 2]> = charges
+        .iter()
+        .map(|charge| charge.bucket.known_denial(&charge.context, &charge.amounts))
+        .collect();
     if known.iter().any(Option::is_some) {
         return Started::Now(Err(denied_among(charges.iter().zip(known))));
     }
-    if charges[0].context.in_one_transaction
-        && let [Some(own), Some(parent)] = charges.each_ref().map(|charge| part(charge, deadline))
+    if charges
+        .first()
+        .is_some_and(|own| own.context.in_one_transaction)
+        && let Some(parts) = charges
+            .iter()
+            .map(|charge| part(charge, deadline))
+            .collect()
     {
-        let answers = match transaction::start(own, parent) {
+        let answers = match transaction::start(parts) {
             Ok(answers) => answers,
             Err(error) => return Started::Now(Err(error.into())),
         };
@@ -100,12 +106,12 @@ fn charge_both(own: Charge, parent: Charge, deadline: Deadline) -> StartedCharge
         return Started::Later(Box::new(Charging::new(asked, deadline)));
     }
     // If a bucket was short when it was last seen, but too long ago to deny by that image, ask this
-    // bucket alone. If this bucket is still short, the other bucket needs no charge and no
+    // bucket alone. If this bucket is still short, the other buckets need no charge and no
     // give-back.
     let first = charges
         .iter()
         .position(|charge| charge.bucket.seems_short(&charge.context, &charge.amounts));
-    let asked = [0, 1].into_iter().zip(charges).map(|(index, mut charge)| {
+    let asked = charges.into_iter().enumerate().map(|(index, mut charge)| {
         let later = first.is_some_and(|first| first != index);
         let answer = if later {
             ChargeState::Later
@@ -170,13 +176,15 @@ impl ChargeState {
 
     fn decided(charge: &Charge, decision: BucketDecision<Charged>) -> Self {
         let grant = |charged| {
-            Grant::new(
+            let grant = Grant::new(
                 charge.bucket.clone(),
                 charged,
                 charge.owner,
                 charge.context.own,
             )
-            .in_one_transaction(charge.context.in_one_transaction)
+            .in_one_transaction(charge.context.in_one_transaction);
+            grant.report_overdraft();
+            grant
         };
         Self::Decided(decision.map(grant))
     }
@@ -228,14 +236,14 @@ impl Charging {
     }
 
     /// Returns all grants. If one grant is missing, the others are given back.
-    fn conclude(mut self) -> Result<Grants, Error> {
+    fn conclude(mut self) -> Result<GrantedResources, Error> {
         let asked = std::mem::take(&mut self.asked);
         if asked.iter().all(|(_, answer)| answer.is_granted()) {
             let granted = asked.into_iter().filter_map(|(_, answer)| match answer {
                 ChargeState::Decided(BucketDecision::Granted(grant)) => Some(grant),
                 _ => None,
             });
-            return Grants::new(granted)
+            return GrantedResources::new(granted)
                 .ok_or(Unavailable::Internal("a grant without a bucket").into());
         }
         let mut statuses: SmallVec<[_; 2]> = SmallVec::new();
@@ -251,7 +259,8 @@ impl Charging {
                 BucketDecision::Granted(grant) => Some(grant.statuses()),
                 BucketDecision::Denied(status) => {
                     short = true;
-                    Some(status)
+                    // A transaction that was decided by another bucket has no statuses of this one.
+                    Some(status).filter(|status| !status.is_empty())
                 }
                 BucketDecision::Refused(why) => {
                     refusal.get_or_insert_with(|| refused(&charge.bucket, why));
@@ -290,7 +299,7 @@ impl Drop for Charging {
 }
 
 impl Future for Charging {
-    type Output = Result<Grants, Error>;
+    type Output = Result<GrantedResources, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
@@ -324,7 +333,9 @@ fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
         entity, resource, ..
     } = bucket.key();
     match refusal {
-        BucketRefusal::Disabled => Disabled::new(entity.clone(), resource.clone()).into(),
+        BucketRefusal::Disabled(level) => {
+            Disabled::new(entity.clone(), resource.clone(), level).into()
+        }
         BucketRefusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
         BucketRefusal::Scripted(error) => *error,
     }
@@ -345,21 +356,29 @@ fn denied(
 fn denied_among<'a>(
     charges: impl Iterator<Item = (&'a Charge, Option<Vec<LimitStatus>>)>,
 ) -> Error {
-    let mut first = None;
+    let mut own = None;
+    let mut parent = None;
     let mut limits = Vec::new();
     for (charge, known) in charges {
         let known = known.unwrap_or_else(|| charge.bucket.glance(&charge.amounts));
         if known.iter().any(LimitStatus::exceeded) {
             charge.bucket.write_debts();
         }
-        limits.extend(known.into_iter().map(|mut status| {
-            status.owner = charge.owner;
-            status
-        }));
-        first.get_or_insert(&charge.bucket);
+        let labels = StatusLabels::new(charge, own.get_or_insert(charge));
+        limits.extend(known.into_iter().map(|status| labels.on(status)));
+        if charge.owner == Owner::Parent {
+            parent = Some(charge.bucket.key().entity.clone());
+        }
     }
-    match first {
-        Some(bucket) => denied(bucket.key(), limits),
+    match own {
+        Some(own) => {
+            let KeyParts {
+                entity, resource, ..
+            } = own.bucket.key();
+            let mut denied = Denied::new(entity.clone(), resource.clone(), limits);
+            denied.parent = parent;
+            denied.into()
+        }
         // Cannot happen: every request has a bucket.
         None => Unavailable::Internal("a denial without a bucket").into(),
     }

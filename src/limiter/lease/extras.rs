@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     limiter::terms::{FallbackOptions, Shadow},
-    model::{LimitName, LimitStatus},
+    model::{LimitName, LimitStatus, Resource},
 };
 
 /// The data that most leases do not have.
@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct LeaseExtras {
     /// `true` if this process decided without the store.
     pub(super) degraded: bool,
+    /// `true` if the lease charges nothing, because the store gave no decision.
+    pub(super) uncharged: bool,
     /// The options that say which limits only observe.
     pub(super) fallback: Option<Arc<FallbackOptions>>,
     /// `true` if none of the observing limits is charged, because one of them would have denied the
@@ -34,9 +36,12 @@ impl LeaseExtras {
             .is_some_and(|fallback| matches!(fallback.shadow, Shadow::All))
     }
 
-    /// Returns `true` if the use of the limit is not charged.
-    pub(super) fn leaves_alone(&self, name: &str) -> bool {
-        (self.outside && self.covers(name))
-            || self.short.iter().any(|status| *status.limit.name() == name)
+    /// Returns `true` if the use of the limit is not charged. `resource` is `None` for the
+    /// request's own resource.
+    pub(super) fn leaves_alone(&self, resource: Option<&Resource>, name: &str) -> bool {
+        let is_it = |status: &LimitStatus| {
+            status.resource.as_ref() == resource && *status.limit.name() == name
+        };
+        self.uncharged || (self.outside && self.covers(name)) || self.short.iter().any(is_it)
     }
 }

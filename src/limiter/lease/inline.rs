@@ -137,7 +137,7 @@ impl InlineLease {
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LimitStatus> {
         let status = |(limit, share)| LimitStatus {
             owner: Owner::Entity,
-            // It has no quotas, so the time does not matter.
+            // It has no quotas and no schedules, so the time does not matter.
             ..status_now(limit, share, 0)
         };
         self.limits().iter().zip(self.shares()).map(status)
@@ -156,6 +156,7 @@ impl InlineLease {
         let charged = Charged::Memory(MemoryCharge {
             shares: self.shares().copied().collect(),
             starts_at: 0,
+            bypassed: false,
         });
         let bucket = Bucket::Memory(bucket);
         Some(Grants::one(Grant::new(
@@ -197,6 +198,21 @@ impl InlineBucket {
         }
     }
 
+    /// Reports the soft limits that a grant has left in debt. `limits` is `None` if they are those of
+    /// the bucket.
+    #[cold]
+    pub(crate) fn report_overdraft(
+        &self,
+        limits: Option<&Limits>,
+        left: impl Iterator<Item = i64>,
+    ) {
+        let (key, own) = match self {
+            Self::Entry(entry) => (entry.key(), entry.limits()),
+            Self::Pinned(pinned) => (pinned.entry.key(), &pinned.limits),
+        };
+        telemetry::soft_overdrawn(key.resource, limits.unwrap_or(own), left);
+    }
+
     /// Settles at once, because the bucket is in memory.
     #[cold]
     fn settle(self, limits: Option<Limits>, differences: [i64; 2], are_two: bool) {
@@ -214,7 +230,7 @@ impl InlineBucket {
             bucket.limits(),
             differences.iter().copied(),
         );
-        // An inline lease has no quotas.
+        // An inline lease has no quotas and no schedules.
         bucket.settle(differences, &[0, 0]);
     }
 }

@@ -5,24 +5,32 @@ pub(super) mod charging;
 mod extras;
 mod inline;
 mod more;
+mod part;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, Invalid},
     limiter::{
-        bucket::{Bucket, Grant, Grants},
+        bucket::{Bucket, Grant, GrantedResources, Grants},
         engine::{Backend, Engine},
         lease::extras::LeaseExtras,
         terms::{Deadline, FallbackOptions, LeftOfOne, LimitShare, MOST_USED, Settlement},
     },
-    model::{EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
+    model::{Cost, EntityId, KeyParts, LimitStatus, Limits, MILLI, Resource, to_milli},
 };
 
 pub(super) use crate::limiter::lease::inline::{InlineBucket, InlineLease};
 pub(crate) use more::More;
+pub(crate) use part::PartIndex;
+pub use part::{LeasePart, LeasePartMut};
 
 /// A granted cost: it can be adjusted while the work runs, then it is committed or rolled back.
+///
+/// If the acquire has [added](crate::limiter::Acquire::also) resources, the methods that name a
+/// limit mean the limits of the request's own resource. The other resources are reached by
+/// [`part`](Self::part) and [`part_mut`](Self::part_mut). [`commit`](Self::commit),
+/// [`rollback`](Self::rollback) and dropping the lease apply to all resources.
 ///
 /// # Dropping
 /// A lease that is dropped without [`commit`](Self::commit) is rolled back: its charge is given
@@ -44,21 +52,35 @@ enum LeaseForm {
 
 #[derive(Debug)]
 struct BoxedLease {
+    /// The grants of the request's own resource.
     grants: Grants,
+    /// The grants of the resources that the request has added.
+    also: Vec<Grants>,
     deadline: Deadline,
     extras: Option<Box<LeaseExtras>>,
 }
 
 impl Lease {
     #[inline]
-    pub(crate) fn new(grants: Grants, deadline: Deadline) -> Self {
+    pub(crate) fn new(granted: GrantedResources, deadline: Deadline) -> Self {
         Self {
             form: LeaseForm::Boxed(Box::new(BoxedLease {
-                grants,
+                grants: granted.own,
+                also: granted.also,
                 deadline,
                 extras: None,
             })),
         }
+    }
+
+    /// Creates a lease of a request that passes without a decision: it charges nothing.
+    pub(crate) fn of_nothing(grants: Grants, deadline: Deadline) -> Self {
+        let mut lease = Self::new(GrantedResources::one(grants), deadline);
+        lease.note(|extras| {
+            extras.degraded = true;
+            extras.uncharged = true;
+        });
+        lease
     }
 
     #[inline]
@@ -99,8 +121,7 @@ impl Lease {
         match &self.form {
             LeaseForm::Inline(_) => 0,
             LeaseForm::Boxed(boxed) => boxed
-                .grants
-                .iter()
+                .all()
                 .map(|grant| grant.starts_at())
                 .max()
                 .unwrap_or(0),
@@ -110,10 +131,7 @@ impl Lease {
     /// Records that the request has waited for `millis` ms.
     pub(crate) fn has_waited(&mut self, millis: i64) {
         if let Some(boxed) = self.boxed_mut() {
-            boxed
-                .grants
-                .iter_mut()
-                .for_each(|grant| grant.has_waited(millis));
+            boxed.all_mut().for_each(|grant| grant.has_waited(millis));
         }
     }
 
@@ -121,7 +139,7 @@ impl Lease {
     /// only a limited number of times for each bucket.
     pub(crate) fn cancel(mut self) {
         if let LeaseForm::Boxed(boxed) = &mut self.form {
-            boxed.grants.iter_mut().for_each(|grant| grant.cancel());
+            boxed.all_mut().for_each(Grant::cancel);
         }
     }
 
@@ -138,6 +156,7 @@ impl Lease {
             let (grants, deadline) = (inline.take()?, inline.deadline());
             self.form = LeaseForm::Boxed(Box::new(BoxedLease {
                 grants,
+                also: Vec::new(),
                 deadline,
                 extras: None,
             }));
@@ -179,17 +198,40 @@ impl Lease {
             LeaseForm::Inline(_) => None,
             LeaseForm::Boxed(boxed) => boxed
                 .grants
-                .parent
-                .as_deref()
+                .parents
+                .first()
                 .map(|parent| parent.key().entity),
         }
     }
 
-    /// Returns `true` if the store gave no decision, and this process decided by its share of the
-    /// limits: [`Acquire::or_locally`](crate::limiter::Acquire::or_locally). The use is then not
-    /// charged to the store.
+    /// Returns `true` if the store gave no decision. Then the use is not charged to the store. This
+    /// process decided by its share of the limits
+    /// ([`Acquire::or_locally`](crate::limiter::Acquire::or_locally)), or the request passed
+    /// ([`Acquire::on_unavailable`](crate::limiter::Acquire::on_unavailable)). In the second case
+    /// the lease has no limits and counts nothing, and every name of a limit can be settled.
     pub fn is_degraded(&self) -> bool {
         self.extras().is_some_and(|extras| extras.degraded)
+    }
+
+    /// Returns `true` if the request passed without a decision, so that nothing is charged.
+    pub(crate) fn is_uncharged(&self) -> bool {
+        self.extras().is_some_and(|extras| extras.uncharged)
+    }
+
+    /// Returns `true` if the entity's limits are bypassed: the request was granted and only counted.
+    /// The parent, if it is charged too, may enforce its own.
+    pub fn is_bypassed(&self) -> bool {
+        match &self.form {
+            LeaseForm::Inline(_) => false,
+            LeaseForm::Boxed(boxed) => boxed.grants.own.is_bypassed(),
+        }
+    }
+
+    /// Returns `true` if a soft limit of the entity or of its parent is in debt after the grant and
+    /// the adjustments since. The [statuses](Self::statuses) tell which:
+    /// [`LimitStatus::overdrawn`].
+    pub fn is_overdrawn(&self) -> bool {
+        self.each_status().any(|status| status.overdrawn())
     }
 
     /// Returns the limits that only observe and would have denied the request or a later
@@ -227,10 +269,7 @@ impl Lease {
     pub fn consumed(&self, name: &str) -> Option<u64> {
         let used = match &self.form {
             LeaseForm::Inline(inline) => inline.share(name).map(|share| share.used),
-            LeaseForm::Boxed(boxed) => boxed
-                .grants
-                .iter()
-                .find_map(|grant| Some(grant.shares()[grant.index(name)?].used)),
+            LeaseForm::Boxed(boxed) => boxed.grants.used(name),
         }?;
         u64::try_from(used / MILLI).ok()
     }
@@ -275,7 +314,35 @@ impl Lease {
     /// # Errors
     /// The errors of an acquire. The lease then stays as it is.
     pub async fn consume(&mut self, name: &str, tokens: u64) -> Result<(), Error> {
-        let more = self.ask(name, tokens)?.await?;
+        let more = self.ask(0, name, tokens)?.await?;
+        self.absorb(more);
+        Ok(())
+    }
+
+    /// Asks for more of several limits, and fails if the bucket does not have all of it: then
+    /// nothing more is charged. Limits that `cost` does not name are charged nothing. One round
+    /// trip, one write unit for each bucket. If only limits that observe are short, another round
+    /// trip charges the rest.
+    ///
+    /// ```
+    /// use tollgate::{Cost, Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let limits = [Limit::per_minute("rpm", 60), Limit::per_minute("tpm", 1000)];
+    /// let mut lease = limiter.acquire("user-1", "gpt-4").limits(limits).await?;
+    /// lease.consume_all(&Cost::new().with("rpm", 1)?.with("tpm", 400)?).await?;
+    /// assert!(lease.consume_all(&Cost::new().with("rpm", 1)?.with("tpm", 700)?).await.is_err());
+    /// assert_eq!((lease.consumed("rpm"), lease.consumed("tpm")), (Some(2), Some(401)));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of an acquire. The lease then stays as it is.
+    pub async fn consume_all(&mut self, cost: &Cost) -> Result<(), Error> {
+        let more = self.ask_all(0, &cost.named())?.await?;
         self.absorb(more);
         Ok(())
     }
@@ -285,6 +352,21 @@ impl Lease {
     /// trip, so the statuses do not include other requests.
     pub fn statuses(&self) -> Vec<LimitStatus> {
         self.each_status().collect()
+    }
+
+    /// Returns the statuses of the limits of all resources: of the request's own one, then of those
+    /// that it has [added](crate::limiter::Acquire::also). Like [`statuses`](Self::statuses).
+    pub fn all_statuses(&self) -> Vec<LimitStatus> {
+        self.each_status_of_all().collect()
+    }
+
+    /// Returns the statuses of the limits of all resources.
+    pub(crate) fn each_status_of_all(&self) -> impl Iterator<Item = LimitStatus> {
+        let also = match &self.form {
+            LeaseForm::Inline(_) => None,
+            LeaseForm::Boxed(boxed) => Some(boxed.also.iter().flat_map(Grants::statuses_of_added)),
+        };
+        self.each_status().chain(also.into_iter().flatten())
     }
 
     pub(crate) fn each_status(&self) -> impl Iterator<Item = LimitStatus> {
@@ -318,17 +400,22 @@ impl Lease {
             .shares()
             .map(|share| u64::try_from(share.charged / MILLI).unwrap_or(0));
         let mut waits = self
-            .each_status()
+            .each_status_of_all()
             .zip(charged)
             .map(|(status, charged)| status.wait_for(charged));
         waits.try_fold(Duration::ZERO, |most, wait| Some(most.max(wait?)))
     }
 
-    /// Returns the shares, in the order of the [statuses](Self::statuses).
+    /// Returns `true` if the lease counts nothing as used, of any resource.
+    pub(crate) fn uses_nothing(&self) -> bool {
+        self.shares().all(|share| share.used == 0)
+    }
+
+    /// Returns the shares of all resources, in the order of [`all_statuses`](Self::all_statuses).
     fn shares(&self) -> impl Iterator<Item = &LimitShare> {
         let (inline, boxed) = match &self.form {
             LeaseForm::Inline(inline) => (Some(inline.shares()), None),
-            LeaseForm::Boxed(boxed) => (None, Some(boxed.grants.iter().flat_map(Grant::shares))),
+            LeaseForm::Boxed(boxed) => (None, Some(boxed.all().flat_map(Grant::shares))),
         };
         inline
             .into_iter()
@@ -363,15 +450,15 @@ impl Lease {
         self.commit()
     }
 
-    /// Sets the use of every limit.
+    /// Sets the use of every limit of all resources.
     pub(crate) fn settle_all(&mut self, tokens: u64) {
         let used = to_milli(tokens).min(MOST_USED);
         match &mut self.form {
             LeaseForm::Inline(inline) => inline.shares_mut().for_each(|share| share.used = used),
-            LeaseForm::Boxed(boxed) => {
-                let shares = boxed.grants.iter_mut().flat_map(|grant| grant.shares_mut());
-                shares.for_each(|share| share.used = used);
-            }
+            LeaseForm::Boxed(boxed) => boxed
+                .all_mut()
+                .flat_map(Grant::shares_mut)
+                .for_each(|share| share.used = used),
         }
     }
 
@@ -379,31 +466,19 @@ impl Lease {
     fn edit(&mut self, name: &str, change: impl Fn(i64) -> i64) -> Result<(), Invalid> {
         if self
             .extras()
-            .is_some_and(|extras| extras.leaves_alone(name))
+            .is_some_and(|extras| extras.leaves_alone(None, name))
         {
             // This limit only observes and is not charged: if it were enforced, it would have
             // denied the request.
             return Ok(());
         }
-        let mut found = false;
-        let mut change = |share: &mut LimitShare| {
-            share.used = change(share.used);
-            found = true;
+        let found = match &mut self.form {
+            LeaseForm::Inline(inline) => inline
+                .share_mut(name)
+                .map(|share| share.used = change(share.used))
+                .is_some(),
+            LeaseForm::Boxed(boxed) => boxed.grants.edit(name, change),
         };
-        match &mut self.form {
-            LeaseForm::Inline(inline) => {
-                if let Some(share) = inline.share_mut(name) {
-                    change(share);
-                }
-            }
-            LeaseForm::Boxed(boxed) => {
-                for grant in boxed.grants.iter_mut() {
-                    if let Some(index) = grant.index(name) {
-                        change(&mut grant.shares_mut()[index]);
-                    }
-                }
-            }
-        }
         if found {
             Ok(())
         } else {
@@ -421,54 +496,52 @@ impl Lease {
     /// Returns the use of the limit `name` beyond its charge, in tokens, rounded up: the largest
     /// such debt among the buckets.
     pub(crate) fn overdraft(&self, name: &str) -> u64 {
-        let beyond = |share: &LimitShare| {
-            u64::try_from(share.used.saturating_sub(share.charged)).unwrap_or(0)
-        };
         let most = match &self.form {
-            LeaseForm::Inline(inline) => inline.share(name).map(beyond),
-            LeaseForm::Boxed(boxed) => boxed
-                .grants
-                .iter()
-                .filter_map(|h| Some(beyond(&h.shares()[h.index(name)?])))
-                .max(),
+            LeaseForm::Inline(inline) => inline.share(name).map_or(0, LimitShare::overdraft),
+            LeaseForm::Boxed(boxed) => boxed.grants.overdraft(name),
         };
-        most.unwrap_or(0).div_ceil(MILLI.unsigned_abs())
+        most.div_ceil(MILLI.unsigned_abs())
     }
 
     /// Returns the capacity of the limit `name` in tokens: the smallest one among the buckets.
     pub(crate) fn capacity(&self, name: &str) -> Option<u64> {
-        let capacity = |limits: &Limits| Some(limits[limits.index(name)?].capacity());
         match &self.form {
-            LeaseForm::Inline(inline) => capacity(inline.limits()),
-            LeaseForm::Boxed(boxed) => boxed
-                .grants
-                .iter()
-                .filter_map(|grant| capacity(grant.limits()))
-                .min(),
+            LeaseForm::Inline(inline) => {
+                let limits = inline.limits();
+                Some(limits[limits.index(name)?].greatest_capacity())
+            }
+            LeaseForm::Boxed(boxed) => boxed.grants.capacity(name),
         }
     }
 
     /// Returns the position of the limit `name` among all limits of the lease. The entity's own
     /// limits come first.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        let in_parent = || match &self.form {
-            LeaseForm::Inline(_) => None,
-            LeaseForm::Boxed(boxed) => {
-                Some(self.limits().len() + boxed.grants.parent.as_deref()?.index(name)?)
-            }
-        };
-        self.limits().index(name).or_else(in_parent)
+        match &self.form {
+            LeaseForm::Inline(inline) => inline.limits().index(name),
+            LeaseForm::Boxed(boxed) => boxed.grants.position(name),
+        }
     }
 }
 
 impl BoxedLease {
+    /// Returns the grants of all resources.
+    fn all(&self) -> impl Iterator<Item = &Grant> {
+        let also = self.also.iter().flat_map(Grants::iter);
+        self.grants.iter().chain(also)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Grant> {
+        let also = self.also.iter_mut().flat_map(Grants::iter_mut);
+        self.grants.iter_mut().chain(also)
+    }
+
     /// Settles the real use of all buckets, and ends the lease.
     #[inline(never)]
     fn settle(mut self: Box<Self>) -> Settlement {
-        let own = self.grants.own.settle();
-        match &mut self.grants.parent {
-            None => own,
-            Some(parent) => own.and(parent.settle()),
-        }
+        let own = self.grants.settle();
+        self.also
+            .iter_mut()
+            .fold(own, |all, grants| all.and(grants.settle()))
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Request, local_limits};
+use super::{Request, local_limits, outage};
 use crate::{
     error::{Error, Unavailable},
     limiter::{
@@ -36,6 +36,19 @@ pub(super) enum Attempt {
     Boxed(Pin<Box<dyn Future<Output = Result<Lease, Error>> + Send>>),
 }
 
+/// Starts a request that passes if the store is down.
+pub(super) fn start_or_pass(
+    request: Request,
+    start: impl FnOnce(Request) -> StartedAttempt,
+) -> StartedAttempt {
+    match start(request.clone()) {
+        Started::Now(result) => Started::Now(outage::decided(&request, result)),
+        Started::Later(attempt) => Started::Later(Attempt::Boxed(Box::pin(async move {
+            outage::decided(&request, attempt.await)
+        }))),
+    }
+}
+
 /// Asks once.
 pub(super) fn ask(request: Request) -> StartedAttempt {
     let deadline = request.deadline();
@@ -46,8 +59,14 @@ pub(super) fn ask(request: Request) -> StartedAttempt {
     }
 }
 
-/// Looks up what is not cached yet, then charges, all within the deadline.
+/// Looks up what is not cached yet, then charges, all within the deadline. The look-up may be the
+/// first one that shows that requests pass if the store is down.
 async fn resolve(request: Request) -> Result<Lease, Error> {
+    let asked = request.clone();
+    outage::decided(&asked, looked_up(request).await)
+}
+
+async fn looked_up(request: Request) -> Result<Lease, Error> {
     let mut timeout = request.timeout();
     let (begun, deadline) = (Stopwatch::start(), request.deadline());
     let missed = request.clone();
@@ -69,7 +88,7 @@ async fn resolve(request: Request) -> Result<Lease, Error> {
 
 fn begin(charges: Charges, deadline: Deadline) -> StartedAttempt {
     charge(charges, deadline)
-        .map(|grants| Ok(Lease::new(grants?, deadline)))
+        .map(|granted| Ok(Lease::new(granted?, deadline)))
         .map_later(|charging| Attempt::Charging(charging, deadline))
 }
 
@@ -81,8 +100,8 @@ impl Future for Attempt {
         match &mut *self {
             Self::Boxed(future) => future.as_mut().poll(cx),
             Self::Charging(charging, deadline) => {
-                let grants = Pin::new(charging).poll(cx);
-                grants.map(|grants| Ok(Lease::new(grants?, *deadline)))
+                let granted = Pin::new(charging).poll(cx);
+                granted.map(|granted| Ok(Lease::new(granted?, *deadline)))
             }
         }
     }
@@ -162,7 +181,7 @@ async fn without_shadow(
     };
     let mut rest = request.clone();
     for status in limits.iter().filter(|status| covers(status)) {
-        rest.leave_alone(status.limit.name().clone());
+        rest.leave_alone(status);
     }
     rest.set_deadline(begun.left(request.deadline()).into());
     let lease = match locally_if_down(&rest, fallback, ask(rest.clone())).await {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Request, Target,
-    attempt::{Attempt, StartedAttempt, ask, attempt, marked},
+    attempt::{Attempt, StartedAttempt, ask, attempt, marked, start_or_pass},
     in_memory::refused,
     waiting,
 };
@@ -184,6 +184,14 @@ fn start_observed(request: Request, begun: Begun) -> Started<Result<Lease, Error
 
 /// Starts a request as its options say, and returns the result at once if it needs no waiting.
 fn start(request: Request) -> StartedAttempt {
+    if request.passes_outages() {
+        start_or_pass(request, start_limited)
+    } else {
+        start_limited(request)
+    }
+}
+
+fn start_limited(request: Request) -> StartedAttempt {
     let Some(fallback) = request.fallback().cloned() else {
         return ask(request);
     };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::{
     error::Error,
     limiter::{
-        bucket::{Bucket, Charged, Grant, Grants, LimitsRef, MemoryCharge, MemoryPlace},
+        bucket::{
+            Bucket, Charged, Grant, GrantedResources, Grants, LimitsRef, MemoryCharge, MemoryPlace,
+        },
         engine::{Backend, Engine},
         lease::{InlineBucket, InlineLease, Lease},
         request::{LimitsSource, Request, Target, resolve::asked},
@@ -23,7 +25,10 @@ impl Request {
     /// [`grant`](Self::grant) makes the lease.
     #[inline]
     pub(crate) fn decide(&self) -> Option<Result<i64, Box<Denied>>> {
-        if self.options.fallback.is_some() || !self.options.cost.is_empty() {
+        if self.options.fallback.is_some()
+            || !self.options.cost.is_empty()
+            || self.options.also.is_some()
+        {
             return None;
         }
         match (&self.target, &self.options.limits) {
@@ -62,7 +67,7 @@ impl Request {
     /// Decides like [`decide`](Self::decide), for any limits and costs. This decision allocates no
     /// future, and never waits.
     pub(crate) fn decide_any(&self) -> Option<Result<Shares, Box<Denied>>> {
-        if self.options.fallback.is_some() {
+        if self.options.fallback.is_some() || self.options.also.is_some() {
             return None;
         }
         let (entry, home, limits) = match (&self.target, &self.options.limits) {
@@ -75,7 +80,7 @@ impl Request {
             }
             _ => return None,
         };
-        if home.has_records() || limits.have_a_quota() {
+        if home.has_records() || limits.have_a_clock() {
             return None;
         }
         let mut shares = shares(&self.options.cost, limits)?;
@@ -101,6 +106,10 @@ impl Request {
             },
             _ => return None,
         };
+        if shares.iter().any(|share| share.left < 0) {
+            let left = shares.iter().map(|share| share.left);
+            bucket.report_overdraft(limits.as_ref(), left);
+        }
         if shares.len() <= 2 {
             return InlineLease::of(bucket, limits, &shares, deadline).map(Lease::inline);
         }
@@ -108,9 +117,11 @@ impl Request {
         let charged = Charged::Memory(MemoryCharge {
             shares,
             starts_at: 0,
+            bypassed: false,
         });
         let grant = Grant::new(bucket, charged, Owner::Entity, false);
-        Some(Lease::new(Grants::one(grant), deadline))
+        let granted = GrantedResources::one(Grants::one(grant));
+        Some(Lease::new(granted, deadline))
     }
 }
 
@@ -120,7 +131,7 @@ fn shares(cost: &Cost, limits: &Limits) -> Option<Shares> {
     let fits = |(name, tokens): (&LimitName, u64)| {
         limits
             .index(name.as_str())
-            .is_some_and(|index| tokens <= limits[index].capacity())
+            .is_some_and(|index| tokens <= limits[index].greatest_capacity())
     };
     let asked = |limit: &Limit| LimitShare::asked(to_milli(asked(cost, limit)));
     cost.iter()

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Unavailable},
     limiter::{
         bucket::LimitsRef,
-        lease::{Lease, charging::charge},
+        lease::{Lease, charge::Charges, charging::charge},
         resolver::Resolution,
         terms::{LocalShare, Started},
     },
@@ -47,6 +47,21 @@ impl Request {
     /// Charges the local buckets of a limiter over a store, by the share of the limits that were
     /// last known. Returns `None` in memory.
     fn charge_locally(&self, share: LocalShare) -> Option<Result<Lease, Error>> {
+        let all = self.clone().split().into_iter();
+        let all: Vec<_> = all
+            .map(|request| request.local_charges(share))
+            .collect::<Option<_>>()?;
+        let charged = Charges::combined(all).map(|charges| charge(charges, self.deadline()));
+        Some(match charged {
+            Ok(Started::Now(result)) => result.map(|granted| Lease::new(granted, self.deadline())),
+            // A bucket in memory never waits.
+            Ok(Started::Later(_)) => Err(Unavailable::Internal("a local bucket that waits").into()),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Returns the charges of the local buckets of one resource. Returns `None` in memory.
+    fn local_charges(&self, share: LocalShare) -> Option<Result<Charges, Error>> {
         let Target::Gated(gated) = &self.target else {
             return None;
         };
@@ -64,19 +79,7 @@ impl Request {
             ..self.options.clone()
         };
         let target = Target::Memory(engine.local().place(self.key().to_key()));
-        let charged = Self { target, options }.charges(&own, parent, true);
-        Some(
-            match charged.map(|charges| charge(charges, self.deadline())) {
-                Ok(Started::Now(result)) => {
-                    result.map(|grants| Lease::new(grants, self.deadline()))
-                }
-                // A bucket in memory never waits.
-                Ok(Started::Later(_)) => {
-                    Err(Unavailable::Internal("a local bucket that waits").into())
-                }
-                Err(error) => Err(error),
-            },
-        )
+        Some(Self { target, options }.charges(&own, parent, true))
     }
 }
 

@@ -3,10 +3,12 @@
 //! [`target`] finds the bucket, [`resolve`] the limits and the parent. [`in_memory`] decides
 //! requests for which nothing has to be looked up.
 
+mod also;
 mod attempt;
 mod future;
 mod in_memory;
 mod local_limits;
+mod outage;
 mod resolve;
 mod target;
 mod waiting;
@@ -20,7 +22,9 @@ use crate::{
         runtime::{Timeout, Timer},
         terms::{Deadline, FallbackOptions, Prefetch, Shadow},
     },
-    model::{Cost, IntoLimits, InvalidLimits, KeyParts, LimitName, LimitStatus},
+    model::{
+        Cost, IntoLimits, InvalidLimits, KeyParts, LimitName, LimitStatus, StoredOnUnavailable,
+    },
     store::Waiters,
     telemetry::{Begun, ObservedAcquire},
 };
@@ -41,10 +45,29 @@ pub(super) struct RequestOptions {
     limits: LimitsSource,
     cost: Cost,
     parent: bool,
+    /// The action if the store gives no decision. `None` for the stored one.
+    on_unavailable: Option<StoredOnUnavailable>,
     deadline: Deadline,
     fallback: Option<Arc<FallbackOptions>>,
     /// The time in ms for which the request waits until the debt that it leaves is refilled.
     patience: Option<i64>,
+    /// The resources that are charged in addition. `None` for nearly all requests.
+    also: Option<Box<AlsoCharges>>,
+}
+
+/// The most resources that one acquire can charge, the request's own one included.
+pub(crate) const MAX_RESOURCES: usize = 16;
+
+/// The resources that a request charges in addition to its own one.
+#[derive(Clone, Debug, Default)]
+struct AlsoCharges(Vec<AlsoCharge>);
+
+/// A resource that a request charges in addition to its own one.
+#[derive(Clone, Debug)]
+struct AlsoCharge {
+    target: Target,
+    limits: LimitsSource,
+    cost: Cost,
 }
 
 /// The source of the limits.
@@ -65,9 +88,11 @@ impl Request {
                 limits,
                 cost: Cost::new(),
                 parent: true,
+                on_unavailable: None,
                 deadline,
                 fallback: None,
                 patience: None,
+                also: None,
             },
         }
     }
@@ -102,7 +127,7 @@ impl Request {
         }
     }
 
-    /// In memory both buckets are always charged at once.
+    /// In memory all buckets are always charged at once.
     pub(super) fn set_in_one_transaction(&mut self) {
         if let Target::Gated(gated) = &mut self.target {
             gated.in_one_transaction = true;
@@ -122,6 +147,11 @@ impl Request {
         self.options
             .cost
             .extend(cost.iter().map(|(name, tokens)| (name.clone(), tokens)));
+    }
+
+    /// Sets the action if the store gives no decision: `None` for the stored one.
+    pub(super) fn set_on_unavailable(&mut self, action: Option<StoredOnUnavailable>) {
+        self.options.on_unavailable = action;
     }
 
     /// Starts to observe the request until it is decided.
@@ -208,6 +238,13 @@ impl Request {
         self.options.fallback.as_ref()
     }
 
+    /// Removes this process's share of the limits from the options.
+    pub(super) fn clear_local(&mut self) {
+        if let Some(fallback) = &mut self.options.fallback {
+            Arc::make_mut(fallback).local = None;
+        }
+    }
+
     pub(super) fn set_fallback(&mut self, fallback: Arc<FallbackOptions>) {
         self.options.fallback = Some(fallback);
     }
@@ -217,8 +254,14 @@ impl Request {
     }
 
     /// Sets the cost of a limit to zero.
-    pub(super) fn leave_alone(&mut self, name: LimitName) {
-        self.options.cost.set(name, 0);
+    pub(super) fn leave_alone(&mut self, status: &LimitStatus) {
+        let cost = match &status.resource {
+            None => Some(&mut self.options.cost),
+            Some(resource) => self.also_cost_mut(resource),
+        };
+        if let Some(cost) = cost {
+            cost.set(status.limit.name().clone(), 0);
+        }
     }
 
     /// Returns the statuses of the limits for the request, as far as they are known without asking
@@ -226,11 +269,13 @@ impl Request {
     pub(super) async fn glance(self) -> Result<Vec<LimitStatus>, Error> {
         let charges = self.look_up(false).await?;
         let statuses = charges.iter().flat_map(|charge| {
-            let owned = move |status| LimitStatus {
-                owner: charge.owner,
-                ..status
-            };
-            charge.bucket.glance(&charge.amounts).into_iter().map(owned)
+            let labels = charges.labels(charge);
+            let labelled = move |status| labels.on(status);
+            charge
+                .bucket
+                .glance(&charge.amounts)
+                .into_iter()
+                .map(labelled)
         });
         Ok(statuses.collect())
     }

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::{
     error::{Disabled, Error, ExceedsCapacity, Invalid},
     limiter::{
         bucket::{Bucket, LimitsRef, MemoryBucket},
         lease::charge::{Charge, Charges},
-        request::{LimitsSource, Request, RequestOptions, Target},
+        request::{LimitsSource, Request, RequestOptions, Target, also::Requests},
         resolver::{NOTHING, Resolution, Resolving, nothing},
-        terms::{Amounts, ChargeContext, ConfigVersion, Patience, Started},
+        terms::{Amounts, ChargeContext, ConfigVersion, KnownFlags, Patience, Started},
     },
     model::{
         ConfigSource, Cost, EntityId, KeyParts, Limit, LimitName, Limits, Owner, ResolvedLimits,
@@ -23,6 +25,9 @@ impl Request {
     /// request, for which something must be looked up.
     #[inline]
     pub(super) fn plan(self) -> Result<Started<Charges, Self>, Error> {
+        if self.options.also.is_some() {
+            return self.plan_several();
+        }
         if self.nothing_stored() {
             self.charges(&NOTHING, None, true).map(Started::Now)
         } else {
@@ -48,13 +53,29 @@ impl Request {
     /// Looks up everything that the charges depend on, and returns them. With `check`, refuses a
     /// cost that can never be granted.
     pub(crate) async fn look_up(self, check: bool) -> Result<Charges, Error> {
-        let request = self.unpinned();
-        let own = request.look(request.target.key().entity).found().await?;
-        let parent = match request.parent_of(&own) {
-            None => None,
-            Some(parent) => Some((parent.clone(), request.look(parent).found().await?)),
-        };
-        request.charges(&own, parent, check)
+        let requests: Requests = self.split().into_iter().map(Self::unpinned).collect();
+        // All look-ups begin before the first one is awaited.
+        let owns: SmallVec<[_; 1]> = requests
+            .iter()
+            .map(|request| request.look(request.target.key().entity))
+            .collect();
+        let mut found: SmallVec<[_; 1]> = SmallVec::new();
+        for (request, own) in requests.into_iter().zip(owns) {
+            let own = own.found().await?;
+            let parent = request
+                .parent_of(&own)
+                .map(|parent| (parent.clone(), request.look(parent)));
+            found.push((request, own, parent));
+        }
+        let mut all: SmallVec<[_; 1]> = SmallVec::new();
+        for (request, own, parent) in found {
+            let parent = match parent {
+                None => None,
+                Some((entity, parent)) => Some((entity, parent.found().await?)),
+            };
+            all.push(request.charges(&own, parent, check));
+        }
+        Charges::combined(all)
     }
 
     /// Returns `true` if only the request's own limits matter, and nothing stored.
@@ -101,6 +122,7 @@ impl Request {
         parent: Option<(EntityId, Arc<Resolution>)>,
         check: bool,
     ) -> Result<Charges, Error> {
+        let now = self.options.patience.map_or(0, |_| self.now());
         let Self {
             target,
             options:
@@ -113,16 +135,20 @@ impl Request {
                 },
         } = self;
         let (prefetch, in_one_transaction) = match &target {
-            Target::Gated(gated) if gated.in_one_transaction && parent.is_some() => (None, true),
+            Target::Gated(gated)
+                if gated.in_one_transaction && (parent.is_some() || gated.is_one_of_several) =>
+            {
+                (None, true)
+            }
             Target::Gated(gated) => (gated.prefetch, false),
             _ => (None, false),
         };
-        let disabled = |entity: &EntityId, resolution: &Resolution| {
-            if resolution.disabled {
-                Err(Disabled::new(entity.clone(), target.key().resource.clone()))
-            } else {
-                Ok(())
+        let disabled = |entity: &EntityId, resolution: &Resolution| match resolution.disabled {
+            Some(level) => {
+                let resource = target.key().resource.clone();
+                Err(Disabled::new(entity.clone(), resource, level))
             }
+            None => Ok(()),
         };
         disabled(target.key().entity, own)?;
         if let Some((entity, resolution)) = &parent {
@@ -140,10 +166,10 @@ impl Request {
         let patience = |limits: &Limits| {
             let most = patience?;
             let debt = |limit: &Limit| {
-                if observes(limit) {
+                if observes(limit) || limit.is_soft() {
                     0
                 } else {
-                    limit.refill_in(most)
+                    limit.refill_in(most, now)
                 }
             };
             Some(Box::new(Patience {
@@ -158,6 +184,11 @@ impl Request {
                 resolution.version
             },
             own,
+            flags: KnownFlags {
+                bypassed: resolution.bypassed,
+                soft: resolution.has_soft && !explicit,
+                looked_at: resolution.looked_at,
+            },
             lineage: resolution.lineage.clone(),
             prefetch,
             in_one_transaction,
@@ -173,12 +204,12 @@ impl Request {
                 let bucket = target.other(entity, limits)?;
                 bucket.has_shards(resolution.shard_count);
                 let context = context(own, &resolution, bucket.limits());
-                Some(Box::new(Charge {
+                Some(Charge {
                     bucket,
                     owner: Owner::Parent,
                     context,
                     amounts,
-                }))
+                })
             }
         };
         let (bucket, context) = match (target, limits) {
@@ -202,15 +233,12 @@ impl Request {
                 context,
                 amounts,
             },
-            parent,
+            others: parent.into_iter().collect(),
         };
         let limits = || charges.iter().map(|charge| charge.bucket.limits());
         check_names(limits(), &cost)?;
         if check {
-            let owned = charges
-                .iter()
-                .map(|charge| (charge.owner, charge.bucket.limits()));
-            check_capacities(owned, &cost, charges.own.bucket.key())?;
+            check_capacities(&charges, &cost)?;
         }
         Ok(charges)
     }
@@ -269,15 +297,23 @@ fn check_names<'a>(
 
 /// Refuses a cost that can never be granted.
 #[inline]
-fn check_capacities<'a>(
-    mut limits: impl Iterator<Item = (Owner, &'a Limits)>,
-    cost: &Cost,
-    KeyParts {
+fn check_capacities(charges: &Charges, cost: &Cost) -> Result<(), ExceedsCapacity> {
+    let exceeded = |charge: &Charge, limit: &Limit| {
+        let asked = asked(cost, limit);
+        asked > limit.greatest_capacity()
+            && !limit.is_soft()
+            && !charge.bucket.is_topped_up(limit, asked)
+    };
+    let charged = charges
+        .iter()
+        .filter(|charge| !charge.context.flags.bypassed);
+    let found = charged.into_iter().find_map(|charge| {
+        let mut limits = charge.bucket.limits().iter();
+        Some((charge.owner, limits.find(|limit| exceeded(charge, limit))?))
+    });
+    let KeyParts {
         entity, resource, ..
-    }: KeyParts<'_>,
-) -> Result<(), ExceedsCapacity> {
-    let exceeded = |limit: &&Limit| asked(cost, limit) > limit.capacity();
-    let found = limits.find_map(|(owner, limits)| Some((owner, limits.iter().find(exceeded)?)));
+    } = charges.own.bucket.key();
     match found {
         None => Ok(()),
         Some((owner, limit)) => Err(ExceedsCapacity {
@@ -286,7 +322,7 @@ fn check_capacities<'a>(
             owner,
             limit: limit.name().clone(),
             requested: asked(cost, limit),
-            capacity: limit.capacity(),
+            capacity: limit.greatest_capacity(),
         }),
     }
 }

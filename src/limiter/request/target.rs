@@ -34,8 +34,10 @@ pub(crate) struct Gated {
     pub(crate) key: BucketKey,
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) prefetch: Option<Prefetch>,
-    /// `true` if a child and its parent are charged in one transaction.
+    /// `true` if all buckets of the request are charged in one transaction.
     pub(crate) in_one_transaction: bool,
+    /// `true` if the request charges several resources.
+    pub(crate) is_one_of_several: bool,
 }
 
 impl Target {
@@ -88,6 +90,7 @@ impl Target {
                     gate: None,
                     prefetch: None,
                     in_one_transaction: false,
+                    is_one_of_several: false,
                 }))
             }
         }
@@ -147,6 +150,16 @@ impl Target {
             Self::Gated(gated) => return Ok(gated.engine.bucket(key, limits)),
         };
         Ok(Bucket::Memory(MemoryBucket::new(place, limits)))
+    }
+
+    /// Returns the target of the same entity for another resource.
+    pub(super) fn beside(&self, resource: Resource) -> Result<Self, Unavailable> {
+        let key = BucketKey::new(self.key().entity.clone(), resource);
+        Ok(match self {
+            Self::Memory(place) => Self::Memory(place.beside(key)?),
+            Self::Pinned(pinned) => Self::Memory(pinned.place().beside(key)?),
+            Self::Gated(gated) => Self::of(&gated.engine, key),
+        })
     }
 
     /// Returns the limits that `limits_ref` stands for.

@@ -5,9 +5,13 @@
 //! when that debt is refilled. So the bucket keeps the order over all processes, and no request
 //! asks twice. Requests that do not wait are denied while the bucket is in debt.
 //!
+//! A quota has no refill to take in advance. A request that waits for one sleeps until the period ends
+//! and asks again then, without a place in the order.
+//!
 //! | event | store calls |
 //! |---|---|
 //! | the bucket has the tokens, or will have them in time | those of an acquire |
+//! | a quota is short, and its period ends in time | those of an acquire, and of another one at that time |
 //! | the bucket will not have them in time | none if that is known, else those of an acquire |
 //! | the request is dropped while it waits | the next write of the bucket gives its place back, but not without limit |
 
@@ -24,9 +28,14 @@ use crate::{
         runtime::sleep_here,
         terms::{FallbackOptions, Started, Stopwatch, WaitOptions},
     },
+    model::LimitStatus,
     store::Ticket,
     telemetry,
 };
+
+/// The number of times that one request asks again because a period has ended: others may have taken
+/// the tokens of the new one.
+const MOST_EDGES: usize = 16;
 
 /// Asks the buckets, and returns the result at once if it needs no waiting.
 pub(super) fn start(
@@ -45,20 +54,35 @@ pub(super) fn start(
         }
         first => first,
     };
-    let lease = wait_for(request, fallback, ticket, begun, first);
+    let lease = wait_for(request, fallback, wait, ticket, begun, first);
     Started::Later(Attempt::Boxed(Box::pin(lease)))
 }
 
 /// Waits until the request may start. `ticket` is its place in the queue, or the number of requests
 /// that wait already.
 async fn wait_for(
-    request: Request,
+    mut request: Request,
     fallback: Arc<FallbackOptions>,
+    wait: WaitOptions,
     ticket: Result<Ticket, usize>,
     begun: Stopwatch,
     first: StartedAttempt,
 ) -> Result<Lease, Error> {
-    let mut lease = match (attempt(&request, &fallback, begun, first).await, &ticket) {
+    let mut result = attempt(&request, &fallback, begun, first).await;
+    for _ in 0..MOST_EDGES {
+        let left = begun.left(wait.most.into());
+        let Some(edge) = edge(&result, left).filter(|_| ticket.is_ok()) else {
+            break;
+        };
+        let waited = telemetry::Waited::begin();
+        sleep(&request, edge).await?;
+        waited.end();
+        request.set_patience(left.saturating_sub(edge));
+        let begun = Stopwatch::start();
+        let again = ask(request.clone());
+        result = attempt(&request, &fallback, begun, again).await;
+    }
+    let mut lease = match (result, &ticket) {
         (Err(Error::Denied(denied)), Err(waiters)) => {
             return Err(QueueFull::new(*waiters, *denied).into());
         }
@@ -74,6 +98,21 @@ async fn wait_for(
         lease.has_waited(wait);
     }
     Ok(lease)
+}
+
+/// Returns the time after which a denied request asks again: if it is short of a quota whose period
+/// ends within `left`, or asks for more than the capacity that a limit's schedule allows now.
+fn edge(result: &Result<Lease, Error>, left: Duration) -> Option<Duration> {
+    let Err(Error::Denied(denied)) = result else {
+        return None;
+    };
+    let comes_at_once = |status: &LimitStatus| {
+        status.limit.is_quota() || status.requested > status.limit.capacity()
+    };
+    if denied.degraded || !denied.violated().any(comes_at_once) {
+        return None;
+    }
+    denied.retry_after().filter(|wait| *wait <= left)
 }
 
 /// Sleeps until the request may start.

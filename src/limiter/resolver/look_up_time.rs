@@ -40,7 +40,7 @@ impl LookUpTime {
     }
 
     /// Returns the time, corrected by what is known of the clock now, epoch ms.
-    fn at(&self, clock: &dyn Clock) -> i64 {
+    pub(super) fn at(&self, clock: &dyn Clock) -> i64 {
         if self.known || clock.error().is_none() {
             return self.showed;
         }

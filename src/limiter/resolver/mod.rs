@@ -13,10 +13,11 @@ mod look_up_time;
 mod own_writes;
 mod promise;
 mod resolution;
+mod stored_mode;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -35,6 +36,7 @@ use self::{
     look_up_time::LookUpTime,
     own_writes::OwnWrites,
     promise::Promise,
+    stored_mode::StoredMode,
 };
 use crate::{
     clock::Clock,
@@ -67,7 +69,7 @@ pub(crate) struct Resolver {
     missing: AtomicBool,
     /// The last known setting of the system's config for an unavailable store. This setting must be
     /// known while the store is down.
-    on_unavailable: Mutex<Option<StoredOnUnavailable>>,
+    on_unavailable: StoredMode,
 }
 
 /// The purpose of a look-up.
@@ -105,7 +107,7 @@ impl Resolver {
             own_writes: OwnWrites::default(),
             strict: ttl.is_zero(),
             missing: AtomicBool::new(false),
-            on_unavailable: Mutex::new(None),
+            on_unavailable: StoredMode::default(),
         }
     }
 
@@ -138,6 +140,20 @@ impl Resolver {
         if let Some(known) = self.cache.take_older(&key, version) {
             drop(self.look_up(key, Some(known), For::Refresh));
         }
+    }
+
+    /// Looks up a bucket's entity and configs now, with strong consistency, and caches the result.
+    /// Returns `None` if the store keeps none, or gives no answer.
+    pub(super) async fn read(&self, bucket: &BucketKey) -> Option<Arc<Resolution>> {
+        self.store.records()?;
+        let key = (bucket.entity.clone(), bucket.resource.clone());
+        let writes = self.own_writes.count();
+        let found = self.ask(&key, ReadConsistency::Strong, || true).await?;
+        let resolution = found.inspect_err(telemetry::stale_config).ok()?;
+        if self.own_writes.count() == writes {
+            self.cache.put(key, resolution.clone(), self.clock.now());
+        }
+        Some(resolution)
     }
 
     /// Returns the last known resolution, even if it is old.
@@ -176,10 +192,7 @@ impl Resolver {
 
     /// Returns the setting of the system's config for an unavailable store, as it was last seen.
     pub(super) fn on_unavailable(&self) -> Option<StoredOnUnavailable> {
-        *self
-            .on_unavailable
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.on_unavailable.get()
     }
 
     /// Looks up a key in a task of its own: if the first caller gives up, the others still wait for
@@ -299,7 +312,8 @@ impl Resolver {
         }
         Some(found.map(|(begun, found)| {
             let version = begun.version(&*self.clock, consistency);
-            self.resolution(&scopes, found, version)
+            let looked_at = begun.at(&*self.clock);
+            self.resolution(&scopes, found, (version, looked_at))
         }))
     }
 
@@ -307,21 +321,18 @@ impl Resolver {
         &self,
         scopes: &[ConfigScope],
         found: LookUp,
-        version: ConfigVersion,
+        (version, looked_at): (ConfigVersion, i64),
     ) -> Arc<Resolution> {
         // The system's config is the last one.
         if let Some(system) = found.configs.last() {
             let mode = system.as_ref().and_then(|config| config.on_unavailable);
-            *self
-                .on_unavailable
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = mode;
+            self.on_unavailable.set(mode);
         }
         let now = self.clock.now();
         let found = LookUp {
             shard: found.shard.filter(|shard| !shard.is_expired(now)),
             ..found
         };
-        Arc::new(Resolution::new(scopes, found, version))
+        Arc::new(Resolution::new(scopes, found, version, looked_at))
     }
 }

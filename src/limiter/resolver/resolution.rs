@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::{
     limiter::terms::ConfigVersion,
     model::{
-        ConfigScope, EntityId, InvalidLimits, Limits, ParentLink, ResolvedLimits, StoredConfig,
+        Access, ConfigScope, DisabledLevel, EntityId, InvalidLimits, Limit, LimitName, Limits,
+        ParentLink, ResolvedLimits, StoredConfig,
     },
     store::LookUp,
 };
@@ -19,13 +20,19 @@ pub(crate) struct Resolution {
     pub(crate) stored: Option<ResolvedLimits>,
     /// The entity's parent, if the parent's bucket is charged too.
     pub(crate) parent: Option<EntityId>,
-    /// The link to the entity's parent, as a bucket stores it. The link is set even if the parent
-    /// is not charged.
+    /// The link to the entity's parent, as a bucket stores it. The link is set for every entity
+    /// that was created.
     pub(crate) lineage: Option<Arc<ParentLink>>,
     /// The number of shards of the bucket, as its second shard says; 1 if it has no second shard.
     pub(crate) shard_count: u32,
-    /// `true` if the resource is disabled for the entity.
-    pub(crate) disabled: bool,
+    /// The level that disables the resource for the entity.
+    pub(crate) disabled: Option<DisabledLevel>,
+    /// `true` if the acquires of the entity are only counted.
+    pub(crate) bypassed: bool,
+    /// `true` if some of the stored limits are soft.
+    pub(crate) has_soft: bool,
+    /// The time at which it was looked up, epoch ms; 0 if nothing was looked up.
+    pub(crate) looked_at: i64,
     /// The attribute of the stored limits that this crate does not understand, if there is one. The
     /// attribute may change the meaning of the limits, so they are not used.
     pub(crate) not_understood: Option<String>,
@@ -40,16 +47,31 @@ impl Resolution {
             parent: None,
             lineage: None,
             shard_count: 1,
-            disabled: false,
+            disabled: None,
+            bypassed: false,
+            has_soft: false,
+            looked_at: 0,
             not_understood: None,
         }
     }
 
-    /// Creates a resolution from a look-up whose limits have this version.
+    /// Returns the stored limits that refuse nothing.
+    pub(crate) fn soft_limits(&self) -> Vec<LimitName> {
+        let limits = self.stored.iter().flat_map(|stored| stored.limits.iter());
+        let soft = limits.filter(|limit| limit.is_soft());
+        soft.map(|limit| limit.name().clone()).collect()
+    }
+
+    /// Creates a resolution from a look-up at `looked_at` (epoch ms) whose limits have this version.
     ///
     /// The limits come from the first of `scopes` that has any. The first scope that says if the
     /// resource is disabled, or if the parent is charged, decides that.
-    pub(crate) fn new(scopes: &[ConfigScope], found: LookUp, version: ConfigVersion) -> Self {
+    pub(crate) fn new(
+        scopes: &[ConfigScope],
+        found: LookUp,
+        version: ConfigVersion,
+        looked_at: i64,
+    ) -> Self {
         let LookUp {
             entity,
             configs,
@@ -62,24 +84,24 @@ impl Resolution {
                 .zip(&configs)
                 .filter_map(|(scope, config)| Some((scope, config.as_ref()?)))
         };
-        let access = || {
-            levels()
-                .filter(|(scope, _)| **scope != ConfigScope::System)
-                .map(|(_, config)| config)
-        };
-        let cascade = access().find_map(|config| config.cascade);
-        let lineage = entity.and_then(|entity| {
+        let access = || levels().filter(|(scope, _)| **scope != ConfigScope::System);
+        let cascade = access().find_map(|(_, config)| config.cascade);
+        let lineage = entity.map(|entity| {
             let cascade = cascade.unwrap_or(entity.cascade);
-            Some(Arc::new(ParentLink {
-                parent: entity.parent?,
-                cascade,
-            }))
+            Arc::new(ParentLink::of(entity, cascade))
         });
         let parent = lineage
             .as_ref()
             .filter(|lineage| lineage.cascade)
-            .map(|lineage| lineage.parent.clone());
-        let disabled = access().find_map(|config| config.disabled).unwrap_or(false);
+            .and_then(|lineage| lineage.parent.clone());
+        let decided = access().find_map(|(scope, config)| Some((scope, config.access?)));
+        let disabled = decided.and_then(|(scope, access)| match (access, scope) {
+            (Access::Disabled, ConfigScope::EntityResource(..)) => Some(DisabledLevel::Entity),
+            (Access::Disabled, ConfigScope::Entity(_)) => Some(DisabledLevel::EntityDefault),
+            (Access::Disabled, _) => Some(DisabledLevel::Resource),
+            _ => None,
+        });
+        let bypassed = decided.is_some_and(|(_, access)| access == Access::Bypassed);
         let says_something =
             |config: &StoredConfig| !config.limits.is_empty() || config.not_understood.is_some();
         let Some((scope, config)) = levels().find(|(_, config)| says_something(config)) else {
@@ -89,6 +111,8 @@ impl Resolution {
                 lineage,
                 shard_count,
                 disabled,
+                bypassed,
+                looked_at,
                 ..Self::nothing()
             };
         };
@@ -111,6 +135,9 @@ impl Resolution {
             lineage,
             shard_count,
             disabled,
+            bypassed,
+            has_soft: config.limits.iter().any(Limit::is_soft),
+            looked_at,
             not_understood,
         }
     }

@@ -6,7 +6,10 @@ use crate::{
     clock::{Clock, StoreTime},
     limiter::runtime::CircuitBreaker,
     model::{BucketKey, BucketState, Create, Split, Update},
-    store::{Diagnostics, NamespaceStore, Records, Store, StoreError, StoreFuture, WriteOutcome},
+    store::{
+        Diagnostics, NamespaceStore, Records, Store, StoreError, StoreFuture, StoreLocation,
+        WriteOutcome,
+    },
 };
 
 /// Passes every call on, and reports the outcome of the calls that requests wait for.
@@ -118,6 +121,10 @@ impl Store for MonitoredStore {
 
     fn time(&self) -> Option<Arc<StoreTime>> {
         self.inner.time()
+    }
+
+    fn location(&self) -> Option<StoreLocation> {
+        self.inner.location()
     }
 
     fn diagnostics(&self) -> Option<&dyn Diagnostics> {

@@ -85,6 +85,11 @@ impl LimitShare {
             period: 0,
         }
     }
+
+    /// Returns the use beyond the charge.
+    pub(crate) fn overdraft(&self) -> u64 {
+        u64::try_from(self.used.saturating_sub(self.charged)).unwrap_or(0)
+    }
 }
 
 impl Spend for LimitShare {
@@ -173,5 +178,6 @@ pub(crate) fn status(
         },
         amount,
         0,
+        (now, (0, 1)),
     )
 }

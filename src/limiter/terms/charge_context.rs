@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    limiter::terms::{Amounts, ConfigVersion, Prefetch},
+    limiter::terms::{Amounts, ConfigVersion, KnownFlags, Prefetch},
     model::{Limits, ParentLink},
 };
 
@@ -14,6 +14,8 @@ pub(crate) struct ChargeContext {
     pub(crate) version: ConfigVersion,
     /// `true` if the limits are the entity's own: then the bucket never expires.
     pub(crate) own: bool,
+    /// The flags of the stored configs.
+    pub(crate) flags: KnownFlags,
     /// The parent of the bucket's entity, if one is known.
     pub(crate) lineage: Option<Arc<ParentLink>>,
     pub(crate) prefetch: Option<Prefetch>,
@@ -37,14 +39,14 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// Computes the debts for other parameters of the limits. A limit without a debt gets none.
-    pub(crate) fn follow(&mut self, limits: &Limits) {
+    pub(crate) fn follow(&mut self, limits: &Limits, now: i64) {
         for (debt, limit) in self
             .debts
             .iter_mut()
             .zip(limits.iter())
             .filter(|(debt, _)| **debt > 0)
         {
-            *debt = limit.refill_in(self.most);
+            *debt = limit.refill_in(self.most, now);
         }
     }
 

@@ -45,6 +45,7 @@ impl LocalShare {
         Limits::new(limits.iter().map(|limit| {
             limit
                 .part(self.parts, self.of)
+                .map(|part| part.with_softness(limit.is_soft()))
                 .unwrap_or_else(|| limit.clone())
         }))
         .unwrap_or_else(|_| limits.clone())
@@ -82,6 +83,8 @@ mod tests {
             part(LocalShare::percent(75), Limit::per_minute("rpm", 10)),
             (7, 10, minute * 4 / 3)
         );
+        let soft = Limits::from(Limit::per_minute("rpm", 100).soft());
+        assert!(LocalShare::one_of(4).of(&soft)[0].is_soft());
         // Even the smallest share can grant one token.
         assert_eq!(
             part(LocalShare::one_of(8), Limit::per_minute("rpm", 3)),

@@ -7,14 +7,18 @@ mod config_version;
 mod deadline;
 mod decision;
 mod fallback_options;
+mod known_flags;
 mod local_share;
+mod on_unavailable;
 mod prefetch;
 mod refusal;
 mod settlement;
+mod stamp_ttl;
 mod started;
 mod stopwatch;
 
 pub use local_share::LocalShare;
+pub use on_unavailable::OnUnavailable;
 pub use prefetch::{Prefetch, PrefetchStats};
 pub use settlement::{Settlement, SettlementFuture};
 
@@ -27,7 +31,9 @@ pub(super) use amounts::{
 pub(super) use config_version::ConfigVersion;
 pub(super) use deadline::{Deadline, Marked};
 pub(super) use decision::BucketDecision;
+pub(super) use known_flags::KnownFlags;
 pub(super) use prefetch::Counters;
 pub(super) use refusal::BucketRefusal;
+pub(super) use stamp_ttl::StampTtl;
 pub(crate) use started::Started;
 pub(super) use stopwatch::{Stopwatch, left_until};

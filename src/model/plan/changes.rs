@@ -4,6 +4,10 @@ use smallvec::SmallVec;
 
 use crate::model::{LimitName, LimitState};
 
+/// The largest debt that settled leases leave, millitokens: four times the largest capacity. Half of
+/// what an `i64` holds is left for other processes that settle at the same time.
+const MOST_OWED: i64 = 1 << 62;
+
 /// The changes of a batch to one limit of a bucket. Millitokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -64,6 +68,13 @@ impl Change {
     /// Returns the amount that leaves the bucket: spend and take.
     pub fn debit(&self) -> i64 {
         self.spend.saturating_add(self.take)
+    }
+
+    /// Returns the amount that leaves a bucket that holds `tokens`. The debt that settled leases
+    /// leave is bounded: many large ones would exceed what an item can store.
+    pub(super) fn debit_of(&self, tokens: i64) -> i64 {
+        let most = tokens.saturating_add(MOST_OWED).max(0);
+        self.spend.saturating_add(self.take.min(most))
     }
 
     pub(super) fn is_none(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::{Desired, LedgerDelta, expiry::gone_at};
+use super::{Desired, LedgerDelta, Siblings, expiry::gone_at};
 use crate::model::{
-    BucketState, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule, Renewal, WriteId,
+    BucketState, BucketTtl, Create, Level, Limit, NewLimit, Parameters, Period, RefillRule,
+    Renewal, WriteId,
 };
 
 /// Returns the bucket of a first request: full, minus what `changes` spend and take.
@@ -31,11 +32,14 @@ pub fn create_shard<'a>(
         limits: desired,
         own,
         lineage,
+        siblings,
+        ttl,
         ..
     } = desired.into();
-    let new = |limit| {
-        let mut new = new_limit(limit, changes, (shard, shard_count), now);
-        if !full {
+    let new = |limit: &Limit| {
+        let mut new = new_limit(limit, changes, (shard, shard_count), &siblings, now);
+        // The other shards show which shares of a quota are granted.
+        if !full && !limit.is_quota() {
             new.level.tokens = new.level.tokens.min(0);
         }
         new
@@ -43,9 +47,9 @@ pub fn create_shard<'a>(
     let limits: SmallVec<[NewLimit; 2]> = desired.iter().map(new).collect();
     let expires_at = limits
         .iter()
-        .map(|new| gone_at(new.rule_at(now), new.level.tokens, now))
+        .map(|new| gone_at(new.rule_at(now), new.course(), new.level.tokens, ttl, now))
         .max();
-    let stays = own == Some(true) || (shard == 0 && shard_count > 1);
+    let stays = own == Some(true) || ttl == BucketTtl::Never || (shard == 0 && shard_count > 1);
     Create {
         id,
         now,
@@ -53,6 +57,7 @@ pub fn create_shard<'a>(
         expires_at: expires_at.filter(|_| !stays),
         shard_count,
         lineage: lineage.cloned(),
+        stamps: None,
     }
 }
 
@@ -60,13 +65,15 @@ pub fn create_shard<'a>(
 pub(super) fn added_limits(
     state: &BucketState,
     changes: &LedgerDelta,
-    desired: &[Limit],
+    desired: &Desired<'_>,
     now: i64,
 ) -> Vec<NewLimit> {
     let missing = desired
+        .limits
         .iter()
         .filter(|limit| state.limit(limit.name()).is_none());
-    let new = |limit: &Limit| new_limit(limit, changes, (state.shard, state.shard_count), now);
+    let shard = (state.shard, state.shard_count);
+    let new = |limit: &Limit| new_limit(limit, changes, shard, &desired.siblings, now);
     missing
         .map(|limit| {
             let mut new = new(limit);
@@ -85,13 +92,24 @@ fn new_limit(
     limit: &Limit,
     changes: &LedgerDelta,
     (shard, shard_count): (u32, u32),
+    siblings: &Siblings,
     now: i64,
 ) -> NewLimit {
     let parameters = Parameters::from(limit);
     // The shard count makes no valid rule, so the limit begins empty.
-    let capacity = parameters
-        .shard(shard, shard_count)
-        .map_or(0, RefillRule::capacity);
+    let capacity = if siblings.covered.contains(limit.name()) {
+        0
+    } else {
+        limit
+            .parameters_at(now)
+            .shard(shard, shard_count)
+            .map_or(0, RefillRule::capacity)
+    };
+    let begun = siblings
+        .sessions
+        .iter()
+        .find(|(name, _)| name == limit.name())
+        .map(|(_, begun)| *begun);
     let change = changes.get(limit.name());
     let gone = change.map_or(0, super::Change::debit);
     let give = change.map_or(0, |change| change.give);
@@ -104,12 +122,17 @@ fn new_limit(
             remainder: 0,
         },
         consumed: gone.saturating_sub(give).saturating_add(count),
+        timetable: limit.timetable().cloned(),
         period: limit.renewal().map(|renewal| {
-            let period = Period::at(renewal.clone(), now);
-            // A session begins with the first charge.
-            match renewal {
-                Renewal::Session(_) if gone == 0 => period.with_end(0),
-                _ => period,
+            match (renewal, begun) {
+                (Renewal::Session(length), Some(begun)) if begun.saturating_add(*length) > now => {
+                    Period::at(renewal.clone(), begun)
+                }
+                // A session begins with the first charge.
+                (Renewal::Session(_), _) if gone == 0 => {
+                    Period::at(renewal.clone(), now).with_end(0)
+                }
+                _ => Period::at(renewal.clone(), now),
             }
         }),
     }

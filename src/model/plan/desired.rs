@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::model::{Limit, Limits, ParentLink};
+use crate::model::{BucketTtl, Limit, LimitName, Limits, ParentLink};
 
 /// The state that a write changes a bucket to, and the expected other writers.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,22 @@ pub struct Desired<'a> {
     pub lineage: Option<&'a ParentLink>,
     /// The other writers of the bucket.
     pub others: Others,
+    /// The time after which the bucket is deleted if nobody uses it.
+    pub ttl: BucketTtl,
+    /// The known facts about the bucket's other shards, if it has some.
+    pub siblings: Siblings,
+}
+
+/// The facts about a bucket's other shards that a write of one shard needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Siblings {
+    /// The number of shards of the bucket, if the shard's item states fewer.
+    pub raises_to: Option<u32>,
+    /// The sessions that other shards have begun, and the times at which they did: epoch ms.
+    pub sessions: Vec<(LimitName, i64)>,
+    /// The quotas of which another shard holds this shard's share of the period. A new shard has
+    /// none of them until the period ends.
+    pub covered: Vec<LimitName>,
 }
 
 /// The expected other writers of a bucket. These expectations affect the choice of rows, and never

@@ -22,11 +22,7 @@ pub fn projected(
     let change = changes.get(&limit.name);
     let give = change.map_or(0, |change| change.give_to(limit));
     let gone = change.map_or(0, super::Change::debit);
-    let credited = Level {
-        tokens: limit.level.tokens.saturating_add(give),
-        ..limit.level
-    };
-    let level = state.refilled(limit, credited, now);
+    let level = state.refilled(limit, give, now);
     Level {
         tokens: level.tokens.saturating_sub(gone),
         ..level
@@ -44,7 +40,7 @@ pub fn projected_as(
     let level = projected(state, limit, changes, now);
     if limit.begins_anew(wanted.renewal(), now) {
         let more = wanted
-            .rule()
+            .rule_at(now)
             .capacity()
             .saturating_sub(limit.rule_at(now).capacity());
         return Level::new(level.tokens.saturating_add(more), 0);
@@ -101,15 +97,26 @@ pub fn statuses(
                     )
                 }
             };
-            status(
-                limit,
-                rule,
-                level,
-                amount,
-                state.map_or(0, |state| ahead(state, now)),
-            )
+            let shard = state.map_or((0, 1), |state| (state.shard, state.shard_count));
+            let ahead = state.map_or(0, |state| ahead(state, now));
+            let status = status(limit, rule, level, amount, ahead, (now, shard));
+            match state {
+                Some(state) if state.waives(limit.name(), now) => waived(status, state, now),
+                _ => status,
+            }
         })
         .collect()
+}
+
+/// Returns the status of a limit that the bucket does not enforce, because of a stamp.
+#[cold]
+fn waived(status: LimitStatus, state: &BucketState, now: i64) -> LimitStatus {
+    let is_soft = status.limit.is_soft() || state.is_soft(status.limit.name(), now);
+    LimitStatus {
+        limit: status.limit.with_softness(is_soft),
+        retry_after: Some(Duration::ZERO),
+        ..status
+    }
 }
 
 /// Returns the time until the anchor, ms, if the anchor is in the future. The refill begins at the
@@ -118,24 +125,27 @@ pub(super) fn ahead(state: &BucketState, now: i64) -> i64 {
     state.refilled_at.saturating_sub(now).max(0)
 }
 
-/// Returns the status of one limit. `level` is the level now, `amount` is requested (millitokens),
-/// and refills begin in `ahead` ms.
+/// Returns the status of one limit in one shard of a number of them, at `now` (epoch ms). `level` is
+/// the level now, `amount` is requested (millitokens), and refills begin in `ahead` ms.
 pub fn status(
     limit: &Limit,
     rule: RefillRule,
     level: Level,
     amount: i64,
     ahead: i64,
+    (now, shard): (i64, (u32, u32)),
 ) -> LimitStatus {
     let level = Level {
         tokens: level.tokens.min(rule.capacity()),
         ..level
     };
+    let course = limit.course(shard);
     let wait = |amount: i64| {
-        let wait = if amount <= 0 {
-            Some(0)
-        } else {
-            rule.wait(level, amount)
+        let wait = match course {
+            _ if amount <= 0 => Some(0),
+            None => rule.wait(level, amount),
+            Some(_) if rule.is_quota() => wait_for_edge(limit, rule, level, amount, (now, shard)),
+            Some(course) => course.wait(level, amount, now),
         };
         // The end of a quota's period does not depend on the anchor.
         wait.map(|wait| {
@@ -146,20 +156,54 @@ pub fn status(
             }
         })
     };
-    let reset_after = if rule.is_quota() {
-        rule.renewed_in().max(0)
-    } else {
-        wait(rule.capacity()).unwrap_or(i64::MAX)
+    let reset_after = match course {
+        _ if rule.is_quota() => rule.renewed_in().max(0),
+        None => wait(rule.capacity()).unwrap_or(i64::MAX),
+        Some(course) => course.full_in(level, now).saturating_add(ahead),
     };
     let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
     LimitStatus {
         owner: Owner::Entity,
-        limit: limit.clone(),
+        resource: None,
+        limit: limit.at(now).into_owned(),
         available: whole_tokens(level.tokens),
         requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
-        retry_after: wait(amount).map(millis),
+        retry_after: if limit.is_soft() {
+            Some(Duration::ZERO)
+        } else {
+            wait(amount).map(millis)
+        },
         reset_after: millis(reset_after),
     }
+}
+
+/// The number of edges of a quota with a schedule that are looked at for one with enough capacity.
+const MOST_EDGES: usize = 64;
+
+/// Returns the time until a quota with a schedule holds `amount` (millitokens): until the first edge
+/// at which its capacity is enough. `None` if it never is.
+fn wait_for_edge(
+    limit: &Limit,
+    rule: RefillRule,
+    level: Level,
+    amount: i64,
+    (now, shard): (i64, (u32, u32)),
+) -> Option<i64> {
+    if level.tokens >= amount {
+        return Some(0);
+    }
+    let course = limit.course(shard)?;
+    if amount > course.greatest_capacity() {
+        return None;
+    }
+    let mut edge = now.saturating_add(rule.renewed_in().max(0));
+    for _ in 0..MOST_EDGES {
+        if course.rule_at(edge).capacity() >= amount {
+            break;
+        }
+        edge = limit.renewal()?.end_after(edge);
+    }
+    Some(edge.saturating_sub(now))
 }
 
 /// Returns `true` if the bucket has other parameters than `desired`, or lacks one of these limits.
@@ -180,7 +224,9 @@ pub(super) fn new_definition(known: &LimitState, desired: &[Limit]) -> Option<De
 pub fn same_parameters(one: &BucketState, other: &BucketState) -> bool {
     let same = |limit: &LimitState| {
         one.limit(&limit.name).is_none_or(|known| {
-            known.parameters == limit.parameters && known.renewal() == limit.renewal()
+            known.parameters == limit.parameters
+                && known.renewal() == limit.renewal()
+                && known.timetable() == limit.timetable()
         })
     };
     other.limits.iter().all(same)
@@ -196,7 +242,13 @@ pub fn limits_of(state: &BucketState, limits: &[Limit]) -> Option<Limits> {
         return None;
     }
     let own = |limit: &Limit| match known(limit) {
-        Some(known) => Limit::from_parameters(limit.name(), known.parameters, known.renewal()),
+        Some(known) => Limit::from_parameters(
+            limit.name(),
+            known.parameters,
+            known.renewal(),
+            known.timetable(),
+        )
+        .map(|own| own.with_softness(limit.is_soft())),
         None => Some(limit.clone()),
     };
     Limits::new(limits.iter().map(own).collect::<Option<Vec<_>>>()?).ok()

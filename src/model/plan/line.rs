@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::{Change, LedgerDelta, clamp};
 use crate::model::{
-    BucketState, Definition, LimitState, Line, PeriodChange, Refill, RefillRule, Renewal,
-    TokenChange,
+    BucketState, Course, Definition, LimitName, LimitState, Line, Period, PeriodChange, Refill,
+    RefillRule, Renewal, ScheduleChange, TokenChange,
 };
 
 /// The amounts of a change, millitokens.
@@ -28,15 +28,13 @@ impl LineAmounts {
             return Self::default();
         };
         let give = change.give_to(known);
+        let debit = change.debit_of(known.level.tokens);
         let granted = change.spend > 0 && !state.is_soft(&change.limit, now);
         Self {
             give: give.into(),
-            debit: change.debit().into(),
+            debit: debit.into(),
             floor: granted.then_some(change.floor.into()),
-            consumed: change
-                .debit()
-                .saturating_sub(give)
-                .saturating_add(change.count),
+            consumed: debit.saturating_sub(give).saturating_add(change.count),
         }
     }
 }
@@ -54,6 +52,10 @@ pub(super) struct Rows<'a> {
     /// The time from which the bucket counts as gone after the write: epoch ms. `None` if it never
     /// expires.
     pub(super) gone: Option<i64>,
+    /// The sessions that other shards have begun, and the times at which they did: epoch ms.
+    pub(super) sessions: &'a [(LimitName, i64)],
+    /// `true` if the write raises the number of shards that the item states.
+    pub(super) raises: bool,
 }
 
 /// The planned change of one limit, and the facts that it relies on.
@@ -97,10 +99,11 @@ impl Rows<'_> {
         let rule = known.rule_at(self.moves_to.unwrap_or(self.now));
         // The refill counts only up to `now`, even if the anchor moves further, so that no tokens
         // are minted.
+        let (refill, ceiling) = self.state.due_with_ceiling(rule, known, self.now);
         let Refill {
             raw: due,
             remainder,
-        } = self.state.due_by(rule, known, self.now);
+        } = refill;
         let after = new.map_or(rule, |new| {
             self.state.rule_with(known, new.clone(), self.now)
         });
@@ -113,6 +116,8 @@ impl Rows<'_> {
         } else {
             after.capacity().min(rule.capacity())
         });
+        // An earlier window cuts what was there then, and not what is given back now.
+        let cap = cap.min(i128::from(ceiling) + give);
         // With at most `top` tokens, the level does not exceed the capacity.
         let top = cap - due - i128::from(remainder > 0);
         let expected = i128::from(known.level.tokens) - i128::from(taken.max(0));
@@ -124,17 +129,40 @@ impl Rows<'_> {
         // The grant of a waiting request may leave a debt, and so may a settlement. The debt must
         // be refilled before the bucket expires.
         let owes = floor.is_none_or(|floor| floor < 0) && (debit > 0 || new.is_some());
-        let lowest = self
-            .gone
-            .filter(|_| owes)
-            .and_then(|gone| covered(self.state, after, self.now, gone));
+        let lowest = self.gone.filter(|_| owes).and_then(|gone| {
+            covered(
+                self.state,
+                after,
+                course_after(self.state, known, new),
+                self.now,
+                gone,
+            )
+        });
         // With `cap - due` tokens, the level is the capacity plus a fraction of a millitoken,
         // because `due` is rounded down. If `due` were rounded up, a full bucket would deny a
         // request for its whole capacity. The fractions do not add up, because the next write of a
         // full bucket starts from the capacity again.
         let fills = cap - due;
         let full = expected + give - if debit == 0 { fills } else { top + slack + 1 } >= 0;
-        let row = if full {
+        let owed = known
+            .stored_tokens()
+            .filter(|_| moves && !rule.is_renewed())
+            .map(i128::from);
+        let row = if let Some(held) = owed {
+            // The store does not hold the tokens of the image yet: they replace those that it holds.
+            // Use that is settled meanwhile must not be lost.
+            let level = cap.min(i128::from(known.level.tokens) + give);
+            let never = floor.is_some_and(|floor| level - debit < floor);
+            let floor = if never { i128::from(i64::MAX) } else { held };
+            let tokens = TokenChange::Set(clamp(level - debit));
+            PlannedLine {
+                line: line(known, tokens, (Some(floor), Some(held)), consumed),
+                relies_on_anchor: true,
+                is_at_cap: false,
+                is_uncovered: false,
+                due,
+            }
+        } else if full {
             // Rows S2, S4, S6, M2, M4: every level at or above the capacity becomes the capacity.
             let never = floor.is_some_and(|floor| cap - debit < floor);
             let floor = if never {
@@ -182,16 +210,25 @@ impl Rows<'_> {
         } else {
             remainder
         };
+        // What is given back must not reach the time after an operator's reset. What is taken must
+        // not reach a session that was ended, because the next session would forgive it. For
+        // grants, the condition on the time until which tokens may be spent says that.
+        let is_session = matches!(known.renewal(), Some(Renewal::Session(_)));
+        let pinned = give > 0 || (is_session && debit > 0 && floor.is_none() && !moves);
+        let period = known.period().filter(|_| pinned);
         let line = Line {
+            in_period: period.and_then(Period::mark),
             remainder: moves.then_some(remainder),
             parameters: new.map(|new| new.parameters),
             period: self.period(known, rule, debit > 0, new),
+            schedule: schedule(known, new),
             ..row.line
         };
         Some(PlannedLine { line, ..row })
     }
 
-    /// Returns the change of the limit's period. A session begins only if something is charged.
+    /// Returns the change of the limit's period. A session begins only if something is charged, or
+    /// if another shard has begun it.
     fn period(
         &self,
         known: &LimitState,
@@ -204,13 +241,55 @@ impl Rows<'_> {
                 PeriodChange::Becomes(new.renewal.clone())
             }
             (Some(to), _) if rule.is_renewed() => match known.renewal() {
-                Some(Renewal::Session(_)) if charges => PeriodChange::Opens(to),
+                Some(Renewal::Session(length)) => {
+                    let begun = self.sessions.iter().find(|(name, _)| *name == known.name);
+                    let begun = begun.map(|(_, begun)| *begun);
+                    match begun.filter(|begun| known.may_join(*begun, *length, to)) {
+                        Some(begun) => PeriodChange::Opens(begun),
+                        None if charges => PeriodChange::Opens(to),
+                        None => PeriodChange::Keep,
+                    }
+                }
                 Some(Renewal::Calendar(_)) => PeriodChange::Renews(to),
-                _ => PeriodChange::Keep,
+                None => PeriodChange::Keep,
             },
+            (Some(_), _) if known.is_owed() => {
+                let start = known.period().and_then(Period::session_start);
+                start.map_or(PeriodChange::Keep, PeriodChange::Joins)
+            }
+            _ if self.raises => {
+                let granted = known.period().and_then(Period::granted_count);
+                granted.map_or(PeriodChange::Keep, PeriodChange::Stays)
+            }
             _ => PeriodChange::Keep,
         }
     }
+}
+
+/// Returns the change of the limit's schedule.
+fn schedule(known: &LimitState, new: Option<&Definition>) -> ScheduleChange {
+    match new {
+        Some(new) if new.timetable.as_ref() != known.timetable() => {
+            ScheduleChange::Becomes(new.timetable.clone())
+        }
+        _ => ScheduleChange::Keep,
+    }
+}
+
+/// Returns the rules over time after a write that sets the definition `new`, if it has a schedule.
+fn course_after<'a>(
+    state: &BucketState,
+    known: &'a LimitState,
+    new: Option<&'a Definition>,
+) -> Option<Course<'a>> {
+    let Some(new) = new else {
+        return known.course();
+    };
+    Some(Course {
+        timetable: new.timetable.as_ref()?,
+        parameters: new.parameters,
+        shard: (state.shard, state.shard_count),
+    })
 }
 
 impl PlannedLine {
@@ -242,7 +321,7 @@ pub(super) fn settling(
         let give = change
             .give_to(known)
             .min(cap.saturating_sub(known.level.tokens).max(0));
-        let debit = change.debit();
+        let debit = change.debit_of(known.level.tokens);
         let consumed = debit.saturating_sub(give).saturating_add(change.count);
         let ceiling = (give > 0).then_some(i128::from(cap) - i128::from(give));
         line(
@@ -293,16 +372,27 @@ pub(super) fn after(
         }
         _ => rule,
     };
-    let cap = rule.capacity().min(before.capacity());
-    let raw = state.due_at(known, at).raw;
-    let held = i128::from(known.level.tokens) + raw + give;
-    (rule, clamp(held.min(cap.into()) - debit))
+    let (due, ceiling) = state.due_with_ceiling(before, known, at);
+    let ceiling = i128::from(ceiling) + give;
+    let cap = i128::from(rule.capacity().min(before.capacity())).min(ceiling);
+    let held = i128::from(known.level.tokens) + due.raw + give;
+    (rule, clamp(held.min(cap) - debit))
 }
 
 /// Returns the lowest level at `at` from which the bucket is full again before it expires at `gone`
 /// (epoch ms). An expired bucket comes back full, so it must not expire earlier. `None` if it never
 /// expires.
-fn covered(state: &BucketState, rule: RefillRule, at: i64, gone: i64) -> Option<i128> {
-    let left = gone.saturating_sub(at.max(state.refilled_at.saturating_add(1)));
-    (gone < i64::MAX).then(|| i128::from(rule.capacity()) - rule.accrue(left, 0).raw)
+fn covered(
+    state: &BucketState,
+    rule: RefillRule,
+    course: Option<Course<'_>>,
+    at: i64,
+    gone: i64,
+) -> Option<i128> {
+    let from = at.max(state.refilled_at.saturating_add(1));
+    let refill = match course.filter(|_| !rule.is_quota()) {
+        None => rule.accrue(gone.saturating_sub(from), 0),
+        Some(course) => course.refill(from, gone, 0).refill,
+    };
+    (gone < i64::MAX).then(|| i128::from(rule.capacity()) - refill.raw)
 }

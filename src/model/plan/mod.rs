@@ -20,16 +20,18 @@ mod desired;
 mod expiry;
 mod levels;
 mod line;
+mod operation;
 mod shards;
 mod update;
 
 pub use self::{
     changes::{Change, LedgerDelta},
     create::{create, create_shard},
-    desired::{Desired, Others, Peers},
+    desired::{Desired, Others, Peers, Siblings},
     levels::{
         differs, is_short, limits_of, projected, projected_as, same_parameters, status, statuses,
     },
+    operation::{OperationPlan, WantedOperation, operation},
     shards::{ShardView, draw, statuses_of_shards},
     update::{take_anyway, take_overdue, update},
 };

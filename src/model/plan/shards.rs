@@ -35,11 +35,10 @@ pub fn statuses_of_shards(
                         capacity + i128::from(rule.capacity()),
                     )
                 });
-        let ahead = shards
-            .iter()
-            .map(|(state, _)| ahead(state, now))
-            .max()
-            .unwrap_or(0);
+        // The end of a quota's period does not depend on the anchor.
+        let anchors = shards.iter().filter(|_| !limit.is_quota());
+        let ahead = anchors.map(|(state, _)| ahead(state, now)).max();
+        let ahead = ahead.unwrap_or(0);
         let millis = |wait: i64| Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         let later = |wait: i64| {
             millis(if wait == 0 {
@@ -48,13 +47,30 @@ pub fn statuses_of_shards(
                 wait.saturating_add(ahead)
             })
         };
+        // A schedule changes the rules of all shards at once: they count as one bucket.
+        let course = limit.course((0, 1)).filter(|_| !limit.is_quota());
+        let level = Level::new(clamp(held), 0);
+        let wait_of = |amount: i64| match course {
+            Some(course) if i128::from(amount) > held => course.wait(level, amount, now),
+            _ => wait(&levels, amount),
+        };
+        let reset = match course {
+            Some(course) => Some(course.full_in(level, now)),
+            None => wait(&levels, clamp(capacity)),
+        };
         LimitStatus {
             owner: Owner::Entity,
-            limit: limit.clone(),
+            resource: None,
+            limit: limit.at(now).into_owned(),
             available: whole_tokens(clamp(held)),
             requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
-            retry_after: wait(&levels, amount).map(later),
-            reset_after: wait(&levels, clamp(capacity)).map_or(Duration::MAX, later),
+            retry_after: wait_of(amount).map(later),
+            reset_after: if limit.is_quota() {
+                let ends = levels.iter().map(|(rule, _)| rule.renewed_in().max(0));
+                ends.max().map_or(Duration::ZERO, millis)
+            } else {
+                reset.map_or(Duration::MAX, later)
+            },
         }
     };
     limits.iter().zip(requested).map(status).collect()
@@ -108,9 +124,17 @@ fn levels(shards: &[ShardView<'_>], limit: &Limit, now: i64) -> Vec<(RefillRule,
             ))
         }
         None => {
-            let rule = crate::model::Parameters::from(limit)
+            let rule = limit
+                .parameters_at(now.max(state.refilled_at))
                 .shard(state.shard, state.shard_count)
                 .ok()?;
+            let rule = match limit.renewal() {
+                None => rule,
+                Some(renewal) => {
+                    let left = renewal.end_after(now).saturating_sub(now);
+                    RefillRule::quota(rule.capacity(), renewal.cycle(), left)
+                }
+            };
             Some((
                 rule,
                 Level {

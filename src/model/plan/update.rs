@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Desired, LedgerDelta, Peers, clamp,
+    Desired, LedgerDelta, Peers, Siblings, clamp,
     create::added_limits,
     expiry,
     levels::new_definition,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     Anchor, Boundary, BucketState, ClockReading, Expiry, LimitState, Line, MILLI, PeriodChange,
-    StampGuard, TokenChange, Update, Validity, WriteId,
+    ScheduleChange, StampGuard, TokenChange, Update, Validity, WriteId,
 };
 
 /// The millitokens above which a number makes the write move the anchor, so that no `i64`
@@ -41,13 +41,40 @@ pub fn update<'a>(
     now: impl Into<ClockReading>,
     id: WriteId,
 ) -> Update {
-    let (desired, now) = (desired.into(), now.into());
+    let (mut desired, now) = (desired.into(), now.into());
     let seen = state.refilled_at;
+    if let Some(count) = desired
+        .siblings
+        .raises_to
+        .take_if(|count| *count > state.shard_count)
+    {
+        let mut raised = state.clone();
+        if raised.raise(count).is_ok() {
+            // The remainders are fractions for the number of shards before.
+            for limit in &mut raised.limits {
+                limit.level.remainder = 0;
+            }
+            let mut update = Planner {
+                state: &raised,
+                changes,
+                desired: Desired {
+                    siblings: Siblings {
+                        raises_to: Some(count),
+                        ..desired.siblings
+                    },
+                    ..desired
+                },
+                now: now.at,
+            }
+            .plan(id, None);
+            update.shard_count = Some(state.shard_count);
+            update.raises_to = Some(count);
+            return update;
+        }
+    }
     if now.is_far_before(seen) {
-        let corrected = BucketState {
-            refilled_at: now.at,
-            ..state.clone()
-        };
+        let mut corrected = state.clone();
+        corrected.set_anchor(now.at);
         return Planner {
             state: &corrected,
             changes,
@@ -75,16 +102,18 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
     let lines = state.limits.iter().filter_map(|known| {
         let take = changes
             .get(&known.name)
-            .map(|change| change.take)
+            .map(|change| change.debit_of(known.level.tokens) - change.spend)
             .filter(|take| *take > 0)?;
         let rule = known.rule_at(now);
         // A quota does not refill, and the end of its period forgives debts.
-        let due = if rule.is_quota() {
-            0
+        let (due, ceiling) = if rule.is_quota() {
+            (0, i64::MAX)
         } else {
-            state.due_at(known, now).raw
+            let (refill, ceiling) = state.due_with_ceiling(rule, known, now);
+            (refill.raw, ceiling)
         };
-        let overflow = i128::from(known.level.tokens) + due - i128::from(rule.capacity());
+        let capacity = rule.capacity().min(ceiling);
+        let overflow = i128::from(known.level.tokens) + due - i128::from(capacity);
         let tokens = TokenChange::Add(clamp(-i128::from(take) - overflow.max(0)));
         Some(Line::new(known.name.clone(), tokens).with_consumed(take))
     });
@@ -102,7 +131,8 @@ pub fn take_anyway(state: &BucketState, changes: &LedgerDelta, now: i64, id: Wri
 pub fn take_overdue(state: &BucketState, changes: &LedgerDelta, now: i64, id: WriteId) -> Update {
     let mut update = take_anyway(state, changes, now, id);
     for line in &mut update.lines {
-        line.ceiling = state.limit(&line.limit).map(|known| known.level.tokens);
+        let known = state.limit(&line.limit);
+        line.ceiling = known.map(|known| known.stored_tokens().unwrap_or(known.level.tokens));
     }
     update
 }
@@ -123,7 +153,7 @@ impl Planner<'_> {
         update.lineage = self
             .desired
             .lineage
-            .filter(|_| state.lacks_parent())
+            .filter(|link| state.lacks(link))
             .cloned();
         update.shard_count = Some(state.shard_count);
         let stamps = state.stamps.as_deref();
@@ -170,13 +200,19 @@ impl Planner<'_> {
                 .is_some_and(|pressure| pressure.level.tokens < FEW_WRITES)
         };
         super::differs(state, desired.limits)
+            || desired.siblings.raises_to.is_some()
+            || !desired.siblings.sessions.is_empty()
             || state
                 .stamps
                 .as_deref()
                 .is_some_and(|stamps| stamps.is_outdated(now))
-            || expiry::is_due(state, desired.own, now)
+            || state.is_past_a_change(now)
+            || expiry::is_due(state, (desired.own, desired.ttl), now)
             || (desired.others.peers != Peers::Absent && few_writes())
-            || state.limits.iter().any(large)
+            || state
+                .limits
+                .iter()
+                .any(|known| large(known) || known.is_owed())
     }
 
     /// Returns the rows of a write that does not move the anchor; `None` if a row requires the
@@ -211,6 +247,8 @@ impl Planner<'_> {
             // Python clients do not expect an anchor that stays. In a race with one, the refill
             // since the anchor is lost.
             Peers::Present => row.is_at_cap || row.relies_on_anchor,
+            // They compute the refill since the anchor by the rate of now.
+            Peers::Unknown if known.timetable().is_some() => row.is_at_cap || row.relies_on_anchor,
             Peers::Unknown => row.is_at_cap && row.due > cap,
             // If a process with a clock that is ahead moved the anchor, the bucket would look empty
             // to all others.
@@ -233,9 +271,10 @@ impl Planner<'_> {
         // changes it, because the rows of other writers rely on it.
         let (seen, to) = repair.unwrap_or((seen, now.max(seen.saturating_add(1))));
         update.anchor = Anchor::Moves { seen, to };
-        update.added = added_limits(state, changes, desired.limits, to);
+        update.added = added_limits(state, changes, desired, to);
         let stamps = state.stamps.as_deref();
         update.has_reset_schedule = stamps.is_some_and(|stamps| stamps.has_reset_schedule);
+        update.has_schedule = stamps.is_some_and(|stamps| stamps.has_schedule);
         let gone = expiry::after(state, changes, desired, &update.added, (now, to));
         update.expiry = match gone {
             Some(seconds) => Expiry::At(seconds),
@@ -256,22 +295,35 @@ impl Planner<'_> {
         update.boundary = self.boundary(update, to);
     }
 
-    /// Returns the first end of a period after the write, which moves the anchor to `to`. Nobody
-    /// may spend after it before the bucket is renewed.
+    /// Returns the first end of a period or change of a schedule after the write, which moves the
+    /// anchor to `to`. Nobody may spend after it before the anchor moves again.
     fn boundary(&self, update: &Update, to: i64) -> Boundary {
         let known = self.state.limits.iter().filter_map(|known| {
             let line = update.lines.iter().find(|line| line.limit == known.name);
             match line.map(|line| &line.period) {
-                Some(PeriodChange::Renews(at) | PeriodChange::Opens(at)) => {
-                    Some(known.renewal()?.end_after(*at))
-                }
+                Some(
+                    PeriodChange::Renews(at) | PeriodChange::Opens(at) | PeriodChange::Joins(at),
+                ) => Some(known.renewal()?.end_after(*at)),
                 Some(PeriodChange::Becomes(renewal)) => Some(renewal.as_ref()?.end_after(to)),
-                Some(PeriodChange::Keep) | None => Some(known.period()?.end_from(to)),
+                Some(PeriodChange::Keep | PeriodChange::Stays(_)) | None => {
+                    Some(known.period()?.end_from(to))
+                }
             }
         });
         let added = update.added.iter();
         let added = added.filter_map(|new| Some(new.period.as_ref()?.ends_at));
-        match known.chain(added).min() {
+        let changes = self.state.limits.iter().filter_map(|known| {
+            let line = update.lines.iter().find(|line| line.limit == known.name);
+            match line.map(|line| &line.schedule) {
+                Some(ScheduleChange::Becomes(timetable)) => timetable.as_ref(),
+                _ => known.timetable(),
+            }
+        });
+        let new = update.added.iter().filter_map(|new| new.timetable.as_ref());
+        let changes = changes
+            .chain(new)
+            .map(|timetable| timetable.window(to).until);
+        match known.chain(added).chain(changes).min() {
             Some(end) => Boundary::At(end),
             None if self.state.first_end().is_some() => Boundary::Never,
             None => Boundary::Keep,
@@ -285,6 +337,8 @@ impl Planner<'_> {
             moves_to,
             slack: self.desired.others.slack,
             gone,
+            sessions: &self.desired.siblings.sessions,
+            raises: self.desired.siblings.raises_to.is_some(),
         }
     }
 
@@ -318,17 +372,19 @@ impl Planner<'_> {
                 }
                 seen if moves => Validity::Seen(seen),
                 // What is given back must not reach a later period.
-                seen if self.gives_to_a_quota() => Validity::Seen(seen),
+                seen if self.gives_before_an_end() => Validity::Seen(seen),
                 _ if changes.grants() => Validity::Lasts,
                 _ => Validity::Any,
             },
         }
     }
 
-    fn gives_to_a_quota(&self) -> bool {
+    /// Returns `true` if something is given back to a quota, or to a limit with a schedule.
+    fn gives_before_an_end(&self) -> bool {
         let gives = |known: &LimitState| {
             let change = self.changes.get(&known.name);
-            known.period().is_some() && change.is_some_and(|change| change.give_to(known) > 0)
+            let ends = known.period().is_some() || known.timetable().is_some();
+            ends && change.is_some_and(|change| change.give_to(known) > 0)
         };
         self.state.limits.iter().any(gives)
     }

@@ -62,6 +62,30 @@ impl Adjustment {
         Ok(self)
     }
 
+    /// Returns the change of `parts` of `of` parts of a limit, whose refill period is longer and
+    /// whose refill amount is the same. Capacities are rounded down, but to at least one token.
+    pub(super) fn part(self, parts: u64, of: u64) -> Self {
+        let Self::Replace {
+            capacity,
+            refill_amount,
+            refill_period,
+        } = self
+        else {
+            return self;
+        };
+        let (parts, of) = (u128::from(parts.max(1)), u128::from(of.max(1)));
+        let whole = |number: u128, least: u64, most: u64| {
+            u64::try_from(number).unwrap_or(most).clamp(least, most)
+        };
+        Self::Replace {
+            capacity: capacity
+                .map(|capacity| whole(u128::from(capacity) * parts / of, 1, MOST_TOKENS)),
+            refill_amount,
+            refill_period: refill_period
+                .map(|period| whole((u128::from(period) * of).div_ceil(parts), 1, MOST_SECONDS)),
+        }
+    }
+
     pub(super) fn apply(self, base: LimitNumbers) -> LimitNumbers {
         match self {
             Self::Scale(thousandths) => LimitNumbers {

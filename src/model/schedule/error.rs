@@ -71,6 +71,9 @@ pub enum InvalidSchedule {
     /// An entry sets none of the limit's numbers.
     #[error("an entry sets a scale, or at least one of capacity, refill amount and refill period")]
     NothingSet,
+    /// An entry has a scale beside other numbers.
+    #[error("an entry has a scale, or other numbers, and not both")]
+    ScaleAndNumbers,
     /// The scale of an entry is not a number, or out of range.
     #[error("a scale is above 0 and at most {MOST_SCALE}")]
     Scale,

@@ -52,6 +52,19 @@ impl Schedule {
         Ok(Self { entries, zone })
     }
 
+    /// Returns the schedule of `parts` of `of` parts of the limit, of which the refill period is
+    /// longer and the refill amount is the same.
+    pub(crate) fn part(&self, parts: u32, of: u32) -> Self {
+        let part = |entry: &ScheduleEntry| ScheduleEntry {
+            cron: entry.cron.clone(),
+            adjustment: entry.adjustment.part(parts.into(), of.into()),
+        };
+        Self {
+            entries: self.entries.iter().map(part).collect(),
+            zone: self.zone.clone(),
+        }
+    }
+
     /// Returns the entries, of which the first that matches wins.
     pub fn entries(&self) -> &[ScheduleEntry] {
         &self.entries

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{NewLimit, WriteId};
-use crate::model::{BucketState, InvalidParameters, LimitState, ParentLink};
+use crate::model::{BucketState, InvalidParameters, LimitState, ParentLink, PeerFlags};
 
 /// Creates a bucket if none exists or if the existing one has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Create {
     pub shard_count: u32,
     /// The entity's parent, if the entity has one.
     pub lineage: Option<ParentLink>,
+    /// The stamps of the bucket, except those that its quotas set.
+    pub stamps: Option<Box<PeerFlags>>,
 }
 
 impl Create {
@@ -33,14 +35,18 @@ impl Create {
             expires_at: None,
             shard_count: 1,
             lineage: None,
+            stamps: None,
         }
     }
 
-    /// Returns the first end of a quota's period: epoch ms.
+    /// Returns the first time at which a quota's period ends or a schedule changes a limit's numbers:
+    /// epoch ms.
     #[cfg(feature = "dynamodb")]
     pub(crate) fn first_end(&self) -> Option<i64> {
         let periods = self.limits.iter().filter_map(|new| new.period.as_ref());
-        periods.map(|period| period.ends_at).min()
+        let changes = self.limits.iter().filter_map(|new| new.timetable.as_ref());
+        let changes = changes.map(|timetable| timetable.window(self.now).until);
+        periods.map(|period| period.ends_at).chain(changes).min()
     }
 
     /// Returns the limits of the bucket.
@@ -76,6 +82,13 @@ impl Create {
         self
     }
 
+    /// Returns the same creation with stamps.
+    #[must_use]
+    pub fn with_stamps(mut self, stamps: PeerFlags) -> Self {
+        self.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
+        self
+    }
+
     /// Returns shard `shard` of the bucket as the creation leaves it, without the internal limit
     /// that counts writes.
     ///
@@ -92,12 +105,14 @@ impl Create {
         let limits = self
             .limits
             .iter()
-            .map(|new| new.state((shard, self.shard_count)));
+            .map(|new| new.state((shard, self.shard_count), self.now));
         state.limits = limits.collect::<Result<_, _>>()?;
+        state.stamps = self.stamps.clone();
         state.set_valid_until(state.first_end());
         if let Some(stamps) = &mut state.stamps {
             let calendar = |known: &LimitState| known.renewal()?.calendar().map(|_| ());
             stamps.has_reset_schedule = state.limits.iter().find_map(calendar).is_some();
+            stamps.has_schedule = state.limits.iter().any(|known| known.timetable().is_some());
         }
         Ok(state)
     }

@@ -1,8 +1,8 @@
 //! The changes of one limit by a write.
 
 use crate::model::{
-    InvalidParameters, Level, LimitName, LimitState, Parameters, Period, PeriodChange, RefillRule,
-    Renewal,
+    Course, InvalidParameters, Level, LimitName, LimitState, Parameters, Period, PeriodChange,
+    PeriodMark, RefillRule, Renewal, Timetable,
 };
 
 /// The change of a limit's tokens, millitokens.
@@ -45,6 +45,8 @@ pub struct Line {
     pub ceiling: Option<i64>,
     /// The parameters that the limit must have; `None` for no such condition.
     pub expected: Option<Parameters>,
+    /// The period that the quota must be in; `None` for no such condition.
+    pub in_period: Option<PeriodMark>,
     /// The amount that is added to its consumption counter.
     pub consumed: i64,
     /// The new remainder of the limit's refill division.
@@ -53,6 +55,19 @@ pub struct Line {
     pub parameters: Option<Parameters>,
     /// The change of a quota's period.
     pub period: PeriodChange,
+    /// The change of the schedule of the parameters.
+    pub schedule: ScheduleChange,
+}
+
+/// The change of a limit's schedule by a write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScheduleChange {
+    /// It stays.
+    #[default]
+    Keep,
+    /// The parameters get another schedule, or none.
+    Becomes(Option<Timetable>),
 }
 
 impl Line {
@@ -64,10 +79,12 @@ impl Line {
             floor: None,
             ceiling: None,
             expected: None,
+            in_period: None,
             consumed: 0,
             remainder: None,
             parameters: None,
             period: PeriodChange::Keep,
+            schedule: ScheduleChange::Keep,
         }
     }
 
@@ -99,6 +116,13 @@ impl Line {
         self
     }
 
+    /// Returns the same line on condition that the quota is in this period.
+    #[must_use]
+    pub fn with_in_period(mut self, mark: PeriodMark) -> Self {
+        self.in_period = Some(mark);
+        self
+    }
+
     /// Returns the same line with an amount that is added to the consumption counter.
     #[must_use]
     pub fn with_consumed(mut self, consumed: i64) -> Self {
@@ -127,12 +151,22 @@ impl Line {
         self
     }
 
+    /// Returns the same line with a change of the limit's schedule.
+    #[must_use]
+    pub fn with_schedule(mut self, schedule: ScheduleChange) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
     /// Returns `true` if every condition holds for the limit.
     pub(super) fn holds(&self, limit: &LimitState) -> bool {
         self.holds_tokens(limit.level.tokens)
             && self
                 .expected
                 .is_none_or(|expected| limit.parameters == expected)
+            && self
+                .in_period
+                .is_none_or(|mark| limit.period().and_then(Period::mark) == Some(mark))
     }
 
     /// Returns `true` if floor and ceiling hold for `tokens` (millitokens).
@@ -156,14 +190,23 @@ impl Line {
         }
         if let Some(parameters) = self.parameters {
             let period = limit.period.take();
+            let timetable = limit.timetable().cloned();
             *limit = LimitState::new(
                 limit.name.clone(),
                 parameters,
                 shard,
                 limit.level,
                 limit.consumed,
-            )?;
+            )?
+            .with_timetable(timetable, shard, anchor);
             limit.period = period;
+        }
+        if let ScheduleChange::Becomes(timetable) = &self.schedule {
+            let base = limit.parameters.shard(shard.0, shard.1)?;
+            limit.rule = base;
+            *limit = limit
+                .clone()
+                .with_timetable(timetable.clone(), shard, anchor);
         }
         let resets = limit.period.as_ref().map_or(0, |period| period.resets);
         let renewed = |renewal: &Renewal, at| {
@@ -172,9 +215,16 @@ impl Line {
             Box::new(period)
         };
         match &self.period {
-            PeriodChange::Keep => {}
+            PeriodChange::Keep | PeriodChange::Stays(_) => {}
             PeriodChange::Renews(at) | PeriodChange::Opens(at) => {
                 limit.period = limit.renewal().map(|renewal| renewed(renewal, *at));
+            }
+            PeriodChange::Joins(_) => {
+                if let Some(period) = &mut limit.period {
+                    period.topped_up = 0;
+                    period.grant = None;
+                    period.stored_tokens = None;
+                }
             }
             PeriodChange::Becomes(renewal) => {
                 let new = |renewal: &Renewal| Box::new(Period::at(renewal.clone(), anchor));
@@ -199,6 +249,8 @@ pub struct NewLimit {
     pub consumed: i64,
     /// The first period of a quota.
     pub period: Option<Period>,
+    /// The schedule of the parameters.
+    pub timetable: Option<Timetable>,
 }
 
 impl NewLimit {
@@ -210,7 +262,15 @@ impl NewLimit {
             level,
             consumed: 0,
             period: None,
+            timetable: None,
         }
+    }
+
+    /// Returns the same limit with a schedule of its parameters.
+    #[must_use]
+    pub fn with_timetable(mut self, timetable: Timetable) -> Self {
+        self.timetable = Some(timetable);
+        self
     }
 
     /// Returns the same limit as a quota in this period.
@@ -222,7 +282,11 @@ impl NewLimit {
 
     /// Returns the rule of an unsharded bucket with the limit at `now` (epoch ms).
     pub(crate) fn rule_at(&self, now: i64) -> RefillRule {
-        let rule = self.parameters.whole();
+        let parameters = match &self.timetable {
+            None => self.parameters,
+            Some(timetable) => timetable.parameters_at(self.parameters, now),
+        };
+        let rule = parameters.whole();
         match &self.period {
             None => rule,
             Some(period) => {
@@ -230,6 +294,15 @@ impl NewLimit {
                 RefillRule::quota(rule.capacity(), period.renewal.cycle(), left)
             }
         }
+    }
+
+    /// Returns the rules of an unsharded bucket over time, if the limit has a schedule.
+    pub(crate) fn course(&self) -> Option<Course<'_>> {
+        Some(Course {
+            timetable: self.timetable.as_ref()?,
+            parameters: self.parameters,
+            shard: (0, 1),
+        })
     }
 
     /// Returns the same limit with other parameters.
@@ -253,8 +326,12 @@ impl NewLimit {
         self
     }
 
-    /// Returns the limit of shard `shard` of `count`.
-    pub(super) fn state(&self, shard: (u32, u32)) -> Result<LimitState, InvalidParameters> {
+    /// Returns the limit of shard `shard` of `count`, of a bucket with this anchor (epoch ms).
+    pub(super) fn state(
+        &self,
+        shard: (u32, u32),
+        anchor: i64,
+    ) -> Result<LimitState, InvalidParameters> {
         LimitState::new(
             self.limit.clone(),
             self.parameters,
@@ -262,6 +339,12 @@ impl NewLimit {
             self.level,
             self.consumed,
         )
-        .map(|limit| limit.with_period(self.period.clone()))
+        .map(|limit| {
+            limit.with_period(self.period.clone()).with_timetable(
+                self.timetable.clone(),
+                shard,
+                anchor,
+            )
+        })
     }
 }

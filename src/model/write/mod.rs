@@ -11,13 +11,15 @@ mod create;
 mod id;
 mod line;
 mod split;
+mod stamp_change;
 mod update;
 
 pub use self::{
     conditions::{Anchor, Boundary, Expiry, Guard},
     create::Create,
     id::WriteId,
-    line::{Line, NewLimit, TokenChange},
+    line::{Line, NewLimit, ScheduleChange, TokenChange},
     split::Split,
+    stamp_change::{CascadeChange, StampChange},
     update::Update,
 };

@@ -1,7 +1,7 @@
 //! The split of a bucket.
 
 use super::WriteId;
-use crate::model::{BucketState, InvalidParameters, LimitState};
+use crate::model::{BucketState, InvalidParameters, LimitState, RefillRule};
 
 /// Doubles the shards of a bucket: each shard gives half of its tokens to a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,9 @@ impl Split {
     /// Returns what a shard keeps and what its new shard gets. The new shard gets the smaller half
     /// of the tokens. Both keep the refill time and the remainder.
     ///
+    /// Of a quota, the new shard gets no more than its share of the period, and the old shard may
+    /// still hold all that it was granted for the period.
+    ///
     /// # Errors
     /// [`InvalidParameters`] if a limit cannot be divided among that number of shards.
     pub fn halve(
@@ -51,14 +54,23 @@ impl Split {
         state: &BucketState,
     ) -> Result<(BucketState, BucketState), InvalidParameters> {
         let count = self.shard_count.saturating_mul(2);
-        let share = |shard: u32,
-                     tokens: fn(i64) -> i64,
-                     counts: bool|
-         -> Result<BucketState, InvalidParameters> {
+        let added = state.shard.saturating_add(self.shard_count);
+        let share = |shard: u32| -> Result<BucketState, InvalidParameters> {
+            let is_new = shard == added;
             let limit = |limit: &LimitState| {
+                let moved = Self::moved(limit, (added, count));
                 let mut level = limit.level;
-                level.tokens = tokens(level.tokens);
-                let consumed = if counts { limit.consumed } else { 0 };
+                level.tokens = if is_new { moved } else { level.tokens - moved };
+                let consumed = if is_new { 0 } else { limit.consumed };
+                let period = limit.period().map(|period| {
+                    let mut period = period.clone();
+                    if is_new {
+                        (period.topped_up, period.grant) = (0, None);
+                    } else {
+                        period.grant.get_or_insert((shard, self.shard_count));
+                    }
+                    period
+                });
                 LimitState::new(
                     limit.name.clone(),
                     limit.parameters,
@@ -66,7 +78,13 @@ impl Split {
                     level,
                     consumed,
                 )
-                .map(|new| new.with_period(limit.period().cloned()))
+                .map(|new| {
+                    new.with_period(period).with_timetable(
+                        limit.timetable().cloned(),
+                        (shard, count),
+                        state.refilled_at,
+                    )
+                })
             };
             let limits = state.limits.iter().map(limit).collect::<Result<_, _>>()?;
             Ok(BucketState {
@@ -77,12 +95,8 @@ impl Split {
                 ..state.clone()
             })
         };
-        let mut kept = share(state.shard, |tokens| tokens - tokens.div_euclid(2), true)?;
-        let mut new = share(
-            state.shard.saturating_add(self.shard_count),
-            |tokens| tokens.div_euclid(2),
-            false,
-        )?;
+        let mut kept = share(state.shard)?;
+        let mut new = share(added)?;
         if kept.shard == 0 {
             // The first shard must not expire: without it, a request would create a new, full
             // bucket in addition to the other shards.
@@ -93,5 +107,15 @@ impl Split {
             pressure.consumed = 0;
         }
         Ok((kept, new))
+    }
+
+    /// Returns the millitokens of `limit` that move to the new `shard`, which is one of `count`.
+    pub(crate) fn moved(limit: &LimitState, (shard, count): (u32, u32)) -> i64 {
+        let half = limit.level.tokens.div_euclid(2);
+        if limit.period().is_none() {
+            return half;
+        }
+        let share = limit.parameters.shard(shard, count);
+        half.min(share.map_or(0, RefillRule::capacity))
     }
 }

@@ -2,9 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, TokenChange, WriteId};
+use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, StampChange, TokenChange, WriteId};
 use crate::model::{
-    BucketState, InvalidParameters, MILLI, ParentLink, PeerFlags, StampGuard, Validity,
+    BucketState, InvalidParameters, LimitName, MILLI, ParentLink, PeerFlags, PeriodChange,
+    StampGuard, Validity,
 };
 
 /// A conditional update of a bucket that exists and has not expired.
@@ -21,6 +22,8 @@ pub struct Update {
     pub(crate) added: Vec<NewLimit>,
     /// `true` if the bucket has a reset schedule that would count for added token buckets too.
     pub(crate) has_reset_schedule: bool,
+    /// `true` if the bucket has a schedule that would count for added limits too.
+    pub(crate) has_schedule: bool,
     /// The change of the internal limit that counts writes.
     pub pressure: Option<TokenChange>,
     /// The change of the expiry.
@@ -34,9 +37,13 @@ pub struct Update {
     pub guard: Guard,
     /// The conditions on the stamps of Python clients.
     pub stamps: StampGuard,
+    /// The change of the stamps.
+    pub stamp_change: Option<Box<StampChange>>,
     /// The number of shards that the bucket must have, by which capacity and refill were divided;
     /// `None` for no such condition.
     pub shard_count: Option<u32>,
+    /// The number of shards that the bucket's item states after the write, if that is more.
+    pub raises_to: Option<u32>,
 }
 
 impl Update {
@@ -49,13 +56,16 @@ impl Update {
             lines: SmallVec::new(),
             added: Vec::new(),
             has_reset_schedule: false,
+            has_schedule: false,
             pressure: None,
             expiry: Expiry::Keep,
             boundary: Boundary::Keep,
             lineage: None,
             guard: Guard::None,
             stamps: StampGuard::default(),
+            stamp_change: None,
             shard_count: None,
+            raises_to: None,
         }
     }
 
@@ -67,6 +77,15 @@ impl Update {
     /// Returns the limits that are added.
     pub fn added(&self) -> &[NewLimit] {
         &self.added
+    }
+
+    /// Returns the sessions that the update begins, with the times at which they begin: epoch ms.
+    pub(crate) fn opened(&self) -> Vec<(LimitName, i64)> {
+        let opened = |line: &Line| match line.period {
+            PeriodChange::Opens(at) => Some((line.limit.clone(), at)),
+            _ => None,
+        };
+        self.lines.iter().filter_map(opened).collect()
     }
 
     /// Returns the same update at another time (epoch ms).
@@ -139,6 +158,13 @@ impl Update {
         self
     }
 
+    /// Returns the same update with a change of the stamps.
+    #[must_use]
+    pub fn with_stamp_change(mut self, change: StampChange) -> Self {
+        self.stamp_change = Some(Box::new(change));
+        self
+    }
+
     /// Returns the same update on condition that the bucket has `count` shards.
     #[must_use]
     pub fn with_shard_count(mut self, count: u32) -> Self {
@@ -165,6 +191,10 @@ impl Update {
                 state.stamps.as_deref().unwrap_or(&PeerFlags::default()),
                 self.now,
             )
+            && self
+                .stamp_change
+                .as_ref()
+                .is_none_or(|change| change.holds(state, self.now))
             && self.lines.iter().all(|line| {
                 state
                     .limit(&line.limit)
@@ -184,8 +214,11 @@ impl Update {
     /// Then the bucket is changed in part, and must not be stored.
     pub fn apply(&self, state: &mut BucketState) -> Result<(), InvalidParameters> {
         state.last_write = Some(self.id.clone());
+        if let Some(count) = self.raises_to {
+            state.raise(count)?;
+        }
         if let Some(to) = self.anchor.moves_to() {
-            state.refilled_at = to;
+            state.set_anchor(to);
             state.own_anchor = Some(to);
             for limit in &mut state.limits {
                 if let Some(period) = &mut limit.period {
@@ -201,6 +234,9 @@ impl Update {
         state.set_lineage(self.lineage.as_ref());
         if let (Validity::Ends(_), Some(stamps)) = (self.stamps.validity, &mut state.stamps) {
             stamps.valid_until = None;
+        }
+        if let Some(change) = &self.stamp_change {
+            change.apply(state);
         }
         match self.boundary {
             Boundary::Keep => {}
@@ -222,7 +258,7 @@ impl Update {
             }
         }
         for new in &self.added {
-            state.limits.push(new.state(shard)?);
+            state.limits.push(new.state(shard, state.refilled_at)?);
         }
         Ok(())
     }

@@ -25,8 +25,9 @@ pub(super) const RESOURCE: &str = "resource";
 pub(super) const SHARD_COUNT: &str = "shard_count";
 pub(super) const CASCADE: &str = "cascade";
 pub(super) const PARENT_ID: &str = "parent_id";
-/// The incarnation of the entity that a peer has seen. Peers stamp it on the entity and on its
-/// buckets.
+/// The generation of an entity's link to its parent, on the entity and on its buckets.
+pub(super) const GENERATION: &str = "pgen";
+/// The incarnation of an entity, on the entity and on its buckets.
 pub(super) const INCARNATION: &str = "pinc";
 /// The time up to which the tokens of all limits of the item are refilled, epoch ms.
 pub(super) const REFILLED_AT: &str = "rf";
@@ -44,7 +45,7 @@ pub(super) const BYPASS: &str = "bypass";
 /// The time up to which tokens may be spent without a refill, epoch ms.
 pub(super) const VALID_UNTIL: &str = "vu";
 /// The schedule by which the parameters of the item's limits change.
-const SCHEDULE: &str = "sched";
+pub(super) const SCHEDULE: &str = "sched";
 /// The ending of a limit's own such schedule.
 const LIMIT_SCHEDULE: &str = "_sched";
 /// The reset schedule of the item's quotas that have none of their own.
@@ -90,6 +91,8 @@ pub(super) enum LimitField {
     Consumed,
     /// The remainder of the last refill's division. Only this crate writes the remainder.
     Remainder,
+    /// The limit's own schedule of parameters.
+    Schedule,
     /// The quota's own reset schedule.
     ResetSchedule,
     /// The length of the quota's sessions, seconds.
@@ -117,6 +120,7 @@ impl LimitField {
             Self::RefillPeriod => "rp",
             Self::Consumed => "tc",
             Self::Remainder => "fr",
+            Self::Schedule => "sched",
             Self::ResetSchedule => "rsched",
             Self::SessionLength => "rsa",
             Self::SessionStart => "ws",
@@ -210,6 +214,8 @@ pub(super) const ENTITY_CONFIG_RESOURCES: &str = "#ENTITY_CONFIG_RESOURCES";
 /// The prefix of the sort keys of audit events.
 pub(super) const AUDIT: &str = "#AUDIT#";
 
+/// The prefix of the sort keys of the records of operations.
+pub(super) const OPERATION: &str = "#OP#";
 /// The prefix of the sort keys of usage snapshots.
 pub(super) const USAGE: &str = "#USAGE#";
 /// The prefix of the index sort keys of a resource's usage snapshots.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -20,7 +20,7 @@ use aws_types::service_config::ServiceConfigKey;
 /// [`RateLimiter::open`](crate::RateLimiter::open), which loads the configuration itself by
 /// default.
 pub async fn load_config() -> SdkConfig {
-    config_loader().load().await
+    load_config_from(&AwsOptions::default()).await
 }
 
 /// Returns the loader of [`load_config`], to set a region, a profile or an endpoint before it
@@ -40,6 +40,36 @@ pub fn config_loader() -> ConfigLoader {
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
     aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http)
+}
+
+/// The parts of the SDK's configuration that do not come from the environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AwsOptions {
+    pub(crate) region: Option<String>,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) profile: Option<String>,
+}
+
+impl AwsOptions {
+    /// Returns `true` if some part is set.
+    pub(crate) fn is_set(&self) -> bool {
+        self.region.is_some() || self.endpoint.is_some() || self.profile.is_some()
+    }
+}
+
+/// Loads the configuration as [`load_config`] does, except for what `source` sets.
+pub(crate) async fn load_config_from(source: &AwsOptions) -> SdkConfig {
+    let mut loader = config_loader();
+    if let Some(region) = &source.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint) = &source.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(profile) = &source.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
 }
 
 /// Returns `true` if STS may be asked for the owner of the credentials: if DynamoDB's endpoint is

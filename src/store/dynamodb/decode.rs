@@ -5,14 +5,15 @@ use std::num::IntErrorKind;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::attributes::{
-    BYPASS, CASCADE, DISABLED, EXPIRES_AT, INCARNATION, Item, LAST_WRITE, LimitField, NO_SCHEDULE,
-    OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, RESET_SCHEDULE, SHARD_COUNT, VALID_UNTIL,
-    is_schedule, limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
+    BYPASS, CASCADE, DISABLED, EXPIRES_AT, GENERATION, INCARNATION, Item, LAST_WRITE, LimitField,
+    NO_SCHEDULE, OWN_ANCHOR, PARENT_ID, PRESSURE, REFILLED_AT, RESET_SCHEDULE, SHARD_COUNT,
+    VALID_UNTIL, limit_attribute, limit_of_capacity, limit_of_soft, limit_of_tokens, user_limit,
 };
-use super::quota;
+use super::{quota, timetable};
 use crate::{
     model::{
-        BucketState, EntityId, Level, LimitState, Parameters, PeerFlags, Pressure, Split, WriteId,
+        BucketState, EntityId, Level, LimitState, OwnerStamp, Parameters, PeerFlags, Pressure,
+        Split, WriteId,
     },
     store::{StoreError, StoreErrorKind},
 };
@@ -40,6 +41,11 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         _ => None,
     };
     state.stamped = item.contains_key(INCARNATION);
+    if let (Some(AttributeValue::S(incarnation)), Ok(Some(generation))) =
+        (item.get(INCARNATION), integer(item, GENERATION))
+    {
+        state.stamp = Some(Box::new(OwnerStamp::new(generation, incarnation)));
+    }
     state.last_write = match item.get(LAST_WRITE) {
         Some(AttributeValue::S(id)) => Some(WriteId::from_text(id.as_str())),
         _ => None,
@@ -82,7 +88,7 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             state.pressure = Some(Pressure::new(parameters.whole(), level, consumed));
             continue;
         }
-        let level = Level {
+        let mut level = Level {
             tokens: fields.required(LimitField::Tokens)?,
             remainder: fields.integer(LimitField::Remainder)?.unwrap_or(0),
         };
@@ -90,8 +96,21 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
             continue;
         };
         let shards = (shard, state.shard_count);
-        let period = quota::period(item, name, parameters, state.refilled_at, state.shard_count);
+        let level_and_consumed = (&mut level, consumed);
+        let period = quota::period(
+            item,
+            name,
+            parameters,
+            state.refilled_at,
+            shards,
+            level_and_consumed,
+        );
         let period = period.unwrap_or_else(|attribute| {
+            stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
+            None
+        });
+        let timetable = timetable::of_limit(item, name, parameters);
+        let timetable = timetable.unwrap_or_else(|attribute| {
             stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
             None
         });
@@ -100,7 +119,10 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         }
         let limit = LimitState::new(limit, parameters, shards, level, consumed);
         let limit = limit.map_err(|error| invalid(name, error))?;
-        state.limits.push(limit.with_period(period));
+        let limit = limit.with_period(period);
+        state
+            .limits
+            .push(limit.with_timetable(timetable, shards, state.refilled_at));
     }
     // Limits that have a capacity but no tokens are incomplete too.
     for name in item
@@ -127,12 +149,10 @@ fn stamps(item: &Item) -> Result<PeerFlags, StoreError> {
             stamps
                 .soft_until
                 .extend(time(value).map(|until| (limit, until)));
-        } else if is_schedule(attribute)
-            && !matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE)
-        {
-            stamps.not_understood = stamps.not_understood.max(Some(attribute.clone()));
         }
     }
+    stamps.not_understood = timetable::not_understood(item);
+    stamps.has_schedule = timetable::is_default(item);
     stamps.disabled = item.contains_key(DISABLED);
     stamps.bypassed_until = item.get(BYPASS).and_then(time);
     stamps.valid_until = integer(item, VALID_UNTIL)?;

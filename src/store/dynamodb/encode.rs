@@ -6,17 +6,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{
     attributes::{
-        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, INCARNATION, LAST_WRITE, LimitField,
-        OWN_ANCHOR, PARENT_ID, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD, REFILLED_AT,
-        RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
+        BYPASS, CASCADE, DISABLED, ENTITY_ID, EXPIRES_AT, GENERATION, INCARNATION, LAST_WRITE,
+        LimitField, OWN_ANCHOR, PARENT_ID, PK, PRESSURE, PRESSURE_CAPACITY, PRESSURE_PERIOD,
+        REFILLED_AT, RESOURCE, SHARD_COUNT, SK, STATE, VALID_UNTIL, bucket_index_keys, bucket_key,
         limit_attribute, soft_attribute,
     },
     expression::{Expression, number, text},
-    quota,
+    quota, timetable,
 };
 use crate::model::{
-    Boundary, BucketKey, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters, StampGuard,
-    TokenChange, Update, Validity,
+    Boundary, BucketKey, CascadeChange, Create, Expiry, Guard, Line, MILLI, NewLimit, Parameters,
+    ParentLink, PeriodMark, StampChange, StampGuard, TokenChange, Update, Validity,
 };
 
 pub(super) fn update(update: &Update) -> Expression {
@@ -47,15 +47,20 @@ pub(super) fn update(update: &Update) -> Expression {
     if let Some(lineage) = &update.lineage {
         expression.require_absent(PARENT_ID);
         expression.require_absent(INCARNATION);
-        expression.set(PARENT_ID, text(lineage.parent.as_str()));
-        expression.set(CASCADE, AttributeValue::Bool(lineage.cascade));
+        link(&mut expression, lineage);
     }
     stamps(&mut expression, &update.stamps, update.now);
+    if let Some(change) = &update.stamp_change {
+        stamp_change(&mut expression, change, update.now);
+    }
     match update.shard_count {
         None => {}
         // The oldest items have no shard count.
         Some(1) => expression.require_absent_or(SHARD_COUNT, "=", number(1)),
         Some(count) => expression.require(SHARD_COUNT, "=", number(count.into())),
+    }
+    if let Some(count) = update.raises_to {
+        expression.set(SHARD_COUNT, number(count.into()));
     }
     for line in &update.lines {
         limit_line(&mut expression, line);
@@ -81,12 +86,40 @@ pub(super) fn update(update: &Update) -> Expression {
             number(new.level.remainder),
         );
     }
-    quota::update(&mut expression, update);
+    let zone = timetable::update(&mut expression, update);
+    quota::update(&mut expression, update, zone);
     if let Some(change) = update.pressure {
         tokens(&mut expression, PRESSURE, change);
         expression.add(&limit_attribute(PRESSURE, LimitField::Consumed), MILLI);
     }
     expression
+}
+
+/// Returns the write that gives a bucket the link of a moved entity. A newer link of the same
+/// incarnation stays.
+pub(super) fn moved(lineage: &ParentLink) -> Expression {
+    let mut expression = Expression::default();
+    expression.require_present(PK);
+    if let Some(stamp) = &lineage.stamp {
+        expression.require_absent_or_any(&[
+            (INCARNATION, "<>", text(&stamp.incarnation)),
+            (GENERATION, "<=", number(stamp.generation)),
+        ]);
+    }
+    link(&mut expression, lineage);
+    expression
+}
+
+fn link(expression: &mut Expression, lineage: &ParentLink) {
+    match &lineage.parent {
+        Some(parent) => expression.set(PARENT_ID, text(parent.as_str())),
+        None => expression.remove(PARENT_ID),
+    }
+    expression.set(CASCADE, AttributeValue::Bool(lineage.cascade));
+    if let Some(stamp) = &lineage.stamp {
+        expression.set(GENERATION, number(stamp.generation));
+        expression.set(INCARNATION, text(&stamp.incarnation));
+    }
 }
 
 fn stamps(expression: &mut Expression, guard: &StampGuard, now: i64) {
@@ -113,6 +146,40 @@ fn stamps(expression: &mut Expression, guard: &StampGuard, now: i64) {
     }
 }
 
+fn stamp_change(expression: &mut Expression, change: &StampChange, now: i64) {
+    match change.disabled {
+        None => {}
+        Some(true) => expression.set(DISABLED, AttributeValue::Bool(true)),
+        Some(false) => expression.remove(DISABLED),
+    }
+    let soft = change.soft.iter().map(|(name, until)| {
+        let seen = change.seen.as_deref().map(|seen| seen.soft_stamp(name));
+        (soft_attribute(name.as_str()), *until, seen)
+    });
+    let bypass = change.bypass.map(|until| {
+        let seen = change.seen.as_deref().map(|seen| seen.bypassed_until);
+        (BYPASS.to_owned(), until, seen)
+    });
+    for (attribute, until, seen) in bypass.into_iter().chain(soft) {
+        match until {
+            Some(until) => expression.set(&attribute, number(until)),
+            None => expression.remove(&attribute),
+        }
+        match seen {
+            None => {}
+            Some(Some(seen)) => expression.require(&attribute, "=", number(seen)),
+            Some(None) => expression.require_not(&attribute, ">", number(now)),
+        }
+    }
+    if let Some(CascadeChange { cascade, parent }) = &change.cascade {
+        match parent {
+            Some(parent) => expression.require(PARENT_ID, "=", text(parent.as_str())),
+            None => expression.require_absent(PARENT_ID),
+        }
+        expression.set(CASCADE, AttributeValue::Bool(*cascade));
+    }
+}
+
 fn limit_line(expression: &mut Expression, line: &Line) {
     let limit = line.limit.as_str();
     let held = limit_attribute(limit, LimitField::Tokens);
@@ -130,6 +197,21 @@ fn limit_line(expression: &mut Expression, line: &Line) {
     if let Some(expected) = line.expected {
         for (field, value) in parameter_fields(expected) {
             expression.require(&limit_attribute(limit, field), "=", number(value));
+        }
+    }
+    match line.in_period {
+        None => {}
+        // Most quotas were never reset.
+        Some(PeriodMark::Resets(0)) => {
+            expression.require_absent(&limit_attribute(limit, LimitField::Resets));
+        }
+        Some(PeriodMark::Resets(resets)) => {
+            let attribute = limit_attribute(limit, LimitField::Resets);
+            expression.require(&attribute, "=", number(resets));
+        }
+        Some(PeriodMark::Begins(start)) => {
+            let attribute = limit_attribute(limit, LimitField::SessionStart);
+            expression.require(&attribute, "=", number(start));
         }
     }
     tokens(expression, limit, line.tokens);
@@ -202,7 +284,13 @@ pub(super) fn item(
         ),
     );
     if let Some(lineage) = &create.lineage {
-        put(PARENT_ID, text(lineage.parent.as_str()));
+        if let Some(parent) = &lineage.parent {
+            put(PARENT_ID, text(parent.as_str()));
+        }
+        if let Some(stamp) = &lineage.stamp {
+            put(GENERATION, number(stamp.generation));
+            put(INCARNATION, text(&stamp.incarnation));
+        }
     }
     put(SHARD_COUNT, number(create.shard_count.into()));
     put(REFILLED_AT, number(create.now));
@@ -214,7 +302,19 @@ pub(super) fn item(
     if let Some(end) = create.first_end() {
         put(VALID_UNTIL, number(end));
     }
-    for (attribute, value) in quota::attributes(create) {
+    if let Some(stamps) = &create.stamps {
+        if stamps.disabled {
+            put(DISABLED, AttributeValue::Bool(true));
+        }
+        if let Some(until) = stamps.bypassed_until {
+            put(BYPASS, number(until));
+        }
+        for (limit, until) in &stamps.soft_until {
+            put(&soft_attribute(limit.as_str()), number(*until));
+        }
+    }
+    let schedules = timetable::attributes(create);
+    for (attribute, value) in schedules.into_iter().chain(quota::attributes(create)) {
         put(&attribute, value);
     }
     for (attribute, value) in bucket_index_keys(namespace, bucket) {

@@ -102,6 +102,27 @@ impl Expression {
         );
     }
 
+    /// Requires that one of the attributes is absent, or compares with its value.
+    pub(super) fn require_absent_or_any(&mut self, terms: &[(&str, &str, AttributeValue)]) {
+        let mut before = "(attribute_not_exists(";
+        for (attribute, comparison, value) in terms {
+            let separator = if before.starts_with('(') { AND } else { "" };
+            let (name, value) = (self.name(attribute), self.value(value.clone()));
+            append(&mut self.conditions, separator, &[Text(before), name]);
+            let pieces = [
+                Text(") OR "),
+                name,
+                Text(" "),
+                Text(comparison),
+                Text(" "),
+                value,
+            ];
+            append(&mut self.conditions, "", &pieces);
+            before = " OR attribute_not_exists(";
+        }
+        self.conditions.push(')');
+    }
+
     pub(super) fn require_absent(&mut self, attribute: &str) {
         let pieces = [
             Text("attribute_not_exists("),

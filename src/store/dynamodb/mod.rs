@@ -26,6 +26,7 @@ mod expression;
 mod failure;
 mod namespace_record;
 mod namespaces;
+mod operations;
 mod provision;
 mod quota;
 mod records;
@@ -36,8 +37,10 @@ mod shards;
 mod stack;
 mod store;
 mod table;
+mod timetable;
 mod version;
 
+pub(crate) use client::{AwsOptions, load_config_from};
 pub use client::{config_loader, load_config};
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use stack::Stack;

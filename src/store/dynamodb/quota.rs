@@ -6,7 +6,7 @@ use super::{
     attributes::{Item, LimitField, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
     expression::{Expression, number, text},
 };
-use crate::model::{Calendar, Create, Parameters, Period, PeriodChange, Renewal, Update};
+use crate::model::{Calendar, Create, Level, Parameters, Period, PeriodChange, Renewal, Update};
 
 /// The attributes of a quota that a token bucket does not have.
 const OF_A_QUOTA: [LimitField; 7] = [
@@ -20,7 +20,8 @@ const OF_A_QUOTA: [LimitField; 7] = [
 ];
 
 /// Returns the period of a limit of an item with the anchor `refilled_at` (epoch ms); `None` if the
-/// limit has neither a calendar nor sessions.
+/// limit has neither a calendar nor sessions. `shards` is the shard and the number of shards.
+/// `level` becomes the level that the next write grants, if another shard has begun the session.
 ///
 /// # Errors
 /// The attribute that this crate does not understand.
@@ -29,7 +30,8 @@ pub(super) fn period(
     limit: &str,
     parameters: Parameters,
     refilled_at: i64,
-    shard_count: u32,
+    shards: (u32, u32),
+    (level, consumed): (&mut Level, i64),
 ) -> Result<Option<Period>, String> {
     let attribute = |field| limit_attribute(limit, field);
     // The attribute with the reset schedule that counts for the limit.
@@ -62,20 +64,17 @@ pub(super) fn period(
             .map(|value| whole(value).ok_or_else(|| attribute(field)))
             .transpose()
     };
-    // The shards of a quota divide each period by rules of their own.
-    if shard_count > 1 {
-        return Err(attribute(LimitField::GrantCount));
-    }
+    let (shard, shard_count) = shards;
+    let mut is_owed = false;
     let mut period = match number(LimitField::SessionLength)? {
         Some(seconds) => {
             let renewal = Renewal::Session(seconds.saturating_mul(1000));
             let start = number(LimitField::SessionStart)?;
             let applied = number(LimitField::SessionApplied)?.unwrap_or(refilled_at);
-            // A session that has not begun, and one whose tokens are still to be granted, begin
-            // with the next charge.
-            let end = start
-                .filter(|start| *start <= applied)
-                .map_or(0, |start| renewal.end_after(start));
+            // A session that has not begun begins with the next charge. A session that another
+            // shard has begun is applied to this shard with the next write.
+            is_owed = start.is_some_and(|start| start > applied);
+            let end = start.map_or(0, |start| renewal.end_after(start));
             Period::at(renewal, refilled_at).with_end(end)
         }
         None => {
@@ -88,9 +87,37 @@ pub(super) fn period(
             Period::at(Renewal::Calendar(calendar), refilled_at)
         }
     };
-    period.topped_up = number(LimitField::ToppedUp)?.unwrap_or(0).max(0);
     period.resets = number(LimitField::Resets)?.unwrap_or(0).max(0);
+    if is_owed {
+        period.stored_tokens = Some(level.tokens);
+        let spent = match number(LimitField::SessionMark)? {
+            Some(mark) => consumed.saturating_sub(mark).max(0),
+            None => 0,
+        };
+        let share = parameters.shard(shard, shard_count);
+        let share = share.map_or(0, |rule| rule.capacity());
+        level.tokens = share.saturating_sub(spent);
+        return Ok(Some(period));
+    }
+    period.topped_up = number(LimitField::ToppedUp)?.unwrap_or(0).max(0);
+    let granted = number(LimitField::GrantCount)?.and_then(|count| u32::try_from(count).ok());
+    let granted = granted.filter(|count| *count > 0);
+    let granted = granted.unwrap_or_else(|| largest_share(parameters, level.tokens, shards));
+    if granted != shard_count {
+        period = period.granted_for(shard, granted);
+    }
     Ok(Some(period))
+}
+
+/// Returns the number of shards for which an item was granted its tokens, if it does not say so. It
+/// is the number of shards, or fewer if the item has more than its share.
+fn largest_share(parameters: Parameters, tokens: i64, (shard, count): (u32, u32)) -> u32 {
+    let mut granted = count;
+    let share = |count| parameters.shard(shard % count, count);
+    while granted > 1 && share(granted).is_ok_and(|rule| tokens > rule.capacity()) {
+        granted /= 2;
+    }
+    granted
 }
 
 /// Returns the reset schedule of a limit: its own or that of the item.
@@ -104,11 +131,15 @@ fn whole(value: &AttributeValue) -> Option<i64> {
     value.as_n().ok()?.parse().ok()
 }
 
-/// Adds the changes of the limits' periods to an update.
-pub(super) fn update(expression: &mut Expression, update: &Update) {
-    let grants = i64::from(update.shard_count.unwrap_or(1));
+/// Adds the changes of the limits' periods to an update, and the item's time zone, which is `zone`
+/// if a schedule has set one.
+pub(super) fn update<'a>(
+    expression: &mut Expression,
+    update: &'a Update,
+    mut zone: Option<&'a str>,
+) {
+    let grants = i64::from(update.raises_to.or(update.shard_count).unwrap_or(1));
     let anchor = update.anchor.moves_to().unwrap_or(update.now);
-    let mut zone = None;
     for line in &update.lines {
         let limit = line.limit.as_str();
         match &line.period {
@@ -116,6 +147,14 @@ pub(super) fn update(expression: &mut Expression, update: &Update) {
             PeriodChange::Opens(at) => {
                 renewed(expression, limit, grants);
                 opened(expression, limit, *at);
+            }
+            PeriodChange::Stays(granted) => {
+                let grants = limit_attribute(limit, LimitField::GrantCount);
+                expression.set(&grants, number((*granted).into()));
+            }
+            PeriodChange::Joins(at) => {
+                renewed(expression, limit, grants);
+                joined(expression, limit, *at);
             }
             PeriodChange::Becomes(renewal) => {
                 begins(expression, limit, renewal.as_ref(), grants, Some(anchor));
@@ -126,7 +165,7 @@ pub(super) fn update(expression: &mut Expression, update: &Update) {
     }
     for new in &update.added {
         if let Some(period) = &new.period {
-            let start = period.is_open().then_some(anchor);
+            let start = period.session_start();
             let renewal = Some(&period.renewal);
             begins(expression, new.limit.as_str(), renewal, grants, start);
             zone = zone.or_else(|| zone_of(renewal));
@@ -154,6 +193,11 @@ fn opened(expression: &mut Expression, limit: &str, at: i64) {
         &limit_attribute(limit, LimitField::SessionStart),
         number(at),
     );
+    joined(expression, limit, at);
+}
+
+/// Notes that the tokens are those of the session that began at this time.
+fn joined(expression: &mut Expression, limit: &str, at: i64) {
     expression.set(
         &limit_attribute(limit, LimitField::SessionApplied),
         number(at),
@@ -197,6 +241,33 @@ fn begins(
     }
 }
 
+/// Divides a limit of an item that is split into `doubled` shards. The `old` item keeps its grant,
+/// which was for `granted` shards, and the `new` one has its share of the larger number of shards.
+pub(super) fn split(
+    limit: &str,
+    (old, new): (&mut Expression, &mut Item),
+    (granted_for, doubled): (u32, u32),
+) {
+    let attribute = |field| limit_attribute(limit, field);
+    let is_quota = new
+        .get(&attribute(LimitField::RefillAmount))
+        .and_then(whole)
+        == Some(0);
+    if !is_quota {
+        return;
+    }
+    let granted = attribute(LimitField::GrantCount);
+    if !new.contains_key(&granted) {
+        old.set(&granted, number(granted_for.into()));
+    }
+    new.insert(granted, number(doubled.into()));
+    new.remove(&attribute(LimitField::ToppedUp));
+    // The mark is a value of the consumption counter, which begins at 0.
+    if let Some(mark) = new.get_mut(&attribute(LimitField::SessionMark)) {
+        *mark = number(0);
+    }
+}
+
 fn zone_of(renewal: Option<&Renewal>) -> Option<&str> {
     match renewal {
         Some(Renewal::Calendar(calendar)) => Some(calendar.schedule().zone()),
@@ -236,11 +307,15 @@ pub(super) fn attributes(create: &Create) -> Vec<(String, AttributeValue)> {
         if renewal.is_some() {
             put(LimitField::GrantCount, number(create.shard_count.into()));
         }
+        let topped_up = new.period.as_ref().map_or(0, |period| period.topped_up);
+        if topped_up > 0 {
+            put(LimitField::ToppedUp, number(topped_up));
+        }
         if let Some(Renewal::Session(length)) = renewal {
             put(LimitField::SessionLength, number(length / 1000));
-            if new.period.as_ref().is_some_and(Period::is_open) {
-                put(LimitField::SessionStart, number(create.now));
-                put(LimitField::SessionApplied, number(create.now));
+            if let Some(start) = new.period.as_ref().and_then(Period::session_start) {
+                put(LimitField::SessionStart, number(start));
+                put(LimitField::SessionApplied, number(start));
             }
         }
     }

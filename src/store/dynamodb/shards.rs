@@ -15,11 +15,12 @@ use super::{
     consumed, decode, encode,
     expression::{Expression, number, text},
     failure::{store_error, transaction_failed},
+    quota,
     records::{Item, get_batch, unbuildable},
     retry::{MOST_SENDS, before_resend},
 };
 use crate::{
-    model::{BucketKey, Split, Update},
+    model::{BucketKey, BucketState, Split, Update},
     store::{StoreError, StoreErrorKind},
     telemetry::StoreCall,
 };
@@ -71,7 +72,7 @@ pub(super) async fn split(
     bucket: &BucketKey,
     split: &Split,
 ) -> Result<bool, StoreError> {
-    let doubled = split.doubled().ok_or_else(too_many)?;
+    split.doubled().ok_or_else(too_many)?;
     let shards: Vec<_> = (0..split.shard_count)
         .map(|shard| BucketKey {
             shard,
@@ -96,7 +97,7 @@ pub(super) async fn split(
         if !split.holds(&state) {
             return Ok(false);
         }
-        let (half, new) = halve(rows, key, item, split, doubled)?;
+        let (half, new) = halve(rows, key, item, &state, split)?;
         actions.push(action(rows, key, half)?);
         actions.push(new);
     }
@@ -111,9 +112,10 @@ fn halve(
     rows: ShardRows<'_>,
     key: &BucketKey,
     item: &Item,
+    state: &BucketState,
     split: &Split,
-    doubled: u32,
 ) -> Result<(Expression, TransactWriteItem), StoreError> {
+    let doubled = split.doubled().ok_or_else(too_many)?;
     let (before, after) = (number(split.shard_count.into()), number(doubled.into()));
     let mut half = Expression::default();
     half.require_present(PK);
@@ -151,7 +153,12 @@ fn halve(
         } else {
             // The new shard gets the smaller half. An odd millitoken stays in the old shard, which
             // has the larger part of the capacity.
-            let tokens = decode::required(item, &held)?.div_euclid(2);
+            let known = state.limits().iter().find(|known| known.name == *limit);
+            let known = known.filter(|known| known.period().is_some() && !known.is_owed());
+            let tokens = match known {
+                Some(known) => Split::moved(known, (new_key.shard, doubled)),
+                None => decode::required(item, &held)?.div_euclid(2),
+            };
             new.insert(held.clone(), number(tokens));
             if tokens != 0 {
                 half.add(&held, -tokens);
@@ -168,6 +175,10 @@ fn halve(
             }
         }
         new.insert(limit_attribute(limit, LimitField::Consumed), number(0));
+        let granted = state.limits().iter().find(|known| known.name == *limit);
+        let granted = granted.and_then(|known| known.period()?.granted_count());
+        let granted = (granted.unwrap_or(split.shard_count), doubled);
+        quota::split(limit, (&mut half, &mut new), granted);
     }
     let put = Put::builder()
         .table_name(rows.table)
@@ -198,7 +209,7 @@ fn action(
 
 /// Sends a transaction. Returns `false` if a condition failed. Without a token, the SDK generates
 /// one.
-async fn send(
+pub(super) async fn send(
     rows: ShardRows<'_>,
     call: StoreCall,
     actions: Vec<TransactWriteItem>,

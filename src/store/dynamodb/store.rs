@@ -23,10 +23,12 @@ use super::{
 };
 use crate::{
     clock::{MonotonicClock, StoreTime},
-    model::{BucketKey, BucketState, Create, Level, Parameters, Pressure, Split, Update},
+    model::{
+        BucketKey, BucketState, Create, Level, NamespaceId, Parameters, Pressure, Split, Update,
+    },
     store::{
         Diagnostics, NamespaceStore, Records, Store, StoreError, StoreErrorKind, StoreFuture,
-        WriteOutcome,
+        StoreLocation, WriteOutcome,
     },
     telemetry::StoreCall,
 };
@@ -120,7 +122,7 @@ impl DynamoDbStore {
         self
     }
 
-    fn rows(&self) -> ShardRows<'_> {
+    pub(super) fn rows(&self) -> ShardRows<'_> {
         ShardRows {
             client: &self.client,
             table: &self.table,
@@ -317,6 +319,14 @@ impl Store for DynamoDbStore {
 
     fn namespaces(&self) -> Option<&dyn NamespaceStore> {
         Some(self)
+    }
+
+    fn location(&self) -> Option<StoreLocation> {
+        let namespace = NamespaceId::new(&self.namespace);
+        let mut location = StoreLocation::new(&self.table, namespace);
+        let region = self.client.config().region();
+        location.region = region.map(|region| region.as_ref().to_owned());
+        Some(location)
     }
 
     fn diagnostics(&self) -> Option<&dyn Diagnostics> {

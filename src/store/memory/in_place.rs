@@ -99,6 +99,7 @@ impl Entry {
         spends: &mut [impl Spend],
         now: i64,
     ) -> Result<(), Vec<LimitStatus>> {
+        limits.prepare(now);
         let mut slot = self.lock();
         if let Some(state) = &mut slot.bucket
             && !state.differs(limits)
@@ -123,6 +124,7 @@ impl Entry {
         spends: &mut [impl Spend],
         now: i64,
     ) -> Result<(), Vec<LimitStatus>> {
+        limits.prepare(now);
         let mut slot = self.lock();
         let known = slot.bucket.as_mut().filter(|state| state.has_all(limits));
         let Some(state) = known else {
@@ -172,7 +174,7 @@ impl Entry {
         limits: &Limits,
         amount: i64,
     ) -> Option<Result<i64, Box<Denied>>> {
-        if limits.len() != 1 || home.has_records() || limits.have_a_quota() {
+        if limits.len() != 1 || home.has_records() || limits.have_a_clock() {
             return None;
         }
         let now = home.now();
@@ -182,6 +184,11 @@ impl Entry {
         {
             state.refill(now);
             if let Some(left) = state.take_one(limits, amount) {
+                drop(slot);
+                // Only a soft limit grants below zero.
+                if left < 0 {
+                    telemetry::soft_overdrawn(self.key().resource, limits, [left].into_iter());
+                }
                 return Some(Ok(left));
             }
         }
@@ -233,6 +240,7 @@ impl Entry {
         debts: &[i64],
         now: i64,
     ) -> Result<i64, Vec<LimitStatus>> {
+        limits.prepare(now);
         let mut slot = self.lock();
         let (state, changed) = self.bucket(home, &mut slot, limits, now);
         let starts_at = state.reserve(limits, spends, debts);
@@ -243,6 +251,25 @@ impl Entry {
             home.hurry(self.key());
         }
         result
+    }
+
+    /// Counts all `spends` (in the order of `limits`) as consumed, for a bypassed bucket, and takes
+    /// nothing.
+    pub(crate) fn count(&self, home: &Home, limits: &Limits, spends: &mut [impl Spend], now: i64) {
+        let mut slot = self.lock();
+        let (state, changed) = self.bucket(home, &mut slot, limits, now);
+        state.count(limits, spends);
+        drop(slot);
+        if changed {
+            home.hurry(self.key());
+        }
+    }
+
+    /// Counts differences (millitokens, in the order of the limits) as consumed.
+    pub(crate) fn count_differences(&self, limits: &Limits, differences: &[i64]) {
+        if let Some(state) = &mut self.lock().bucket {
+            state.count_differences(limits, differences);
+        }
     }
 
     /// Settles differences (millitokens, in the order of the limits). A positive difference takes
@@ -256,6 +283,7 @@ impl Entry {
         periods: &[i64],
         now: i64,
     ) {
+        limits.prepare(now);
         let mut slot = self.lock();
         match &mut slot.bucket {
             Some(state) => {

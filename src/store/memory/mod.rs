@@ -10,6 +10,7 @@ mod entry;
 mod eviction;
 mod in_place;
 mod levels;
+mod operations;
 mod overflow;
 mod recent;
 mod records;

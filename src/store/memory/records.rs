@@ -5,8 +5,8 @@ use std::future::ready;
 use super::MemoryStore;
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
-        StoredConfig,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
+        EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture,
@@ -37,10 +37,29 @@ impl Records for MemoryStore {
         let mut tables = self.tables.write();
         let mut config = config.clone();
         if let Some(before) = tables.configs.get(scope) {
-            // These fields are not part of what the caller stores.
-            (config.disabled, config.cascade) = (before.disabled, before.cascade);
+            config.access = config.access.or(before.access);
+            config.cascade = config.cascade.or(before.cascade);
+            config.audit_retention_days = before.audit_retention_days;
         }
         tables.configs.insert(scope.clone(), config);
+        done(())
+    }
+
+    fn put_flag<'a>(&'a self, scope: &'a ConfigScope, flag: ConfigFlag) -> StoreFuture<'a, ()> {
+        let mut tables = self.tables.write();
+        match flag {
+            ConfigFlag::Access(None) | ConfigFlag::Cascade(None)
+                if !tables.configs.contains_key(scope) =>
+            {
+                return done(());
+            }
+            _ => {}
+        }
+        let config = tables.configs.entry(scope.clone()).or_default();
+        match flag {
+            ConfigFlag::Access(access) => config.access = access,
+            ConfigFlag::Cascade(cascade) => config.cascade = cascade,
+        }
         done(())
     }
 
@@ -107,6 +126,7 @@ impl Records for MemoryStore {
         });
         let configs = before - tables.configs.len();
         let entities = usize::from(tables.entities.remove(entity).is_some());
+        tables.operations.retain(|(id, ..), _| id != entity);
         let buckets = self.buckets.remove_of(entity);
         done((configs + entities + buckets) as u64)
     }
@@ -159,6 +179,45 @@ impl Records for MemoryStore {
             .or_default()
             .push(event.clone());
         done(())
+    }
+
+    fn move_entity<'a>(
+        &'a self,
+        entity: &'a EntityId,
+        parent: Option<&'a EntityId>,
+    ) -> StoreFuture<'a, Option<(Entity, Entity)>> {
+        let mut tables = self.tables.write();
+        let moved = tables.entities.get_mut(entity).map(|entity| {
+            let before = entity.clone();
+            entity.parent = parent.cloned();
+            entity.generation = Some(entity.generation.unwrap_or(0).saturating_add(1));
+            (before, entity.clone())
+        });
+        done(moved)
+    }
+
+    fn stamp_bucket<'a>(
+        &'a self,
+        shard: &'a BucketKey,
+        link: &'a ParentLink,
+    ) -> StoreFuture<'a, bool> {
+        done(self.try_stamp(shard, link))
+    }
+
+    fn read_shards<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Vec<BucketState>> {
+        done(self.try_read_shards(bucket))
+    }
+
+    fn find_operation<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        key: &'a str,
+    ) -> StoreFuture<'a, Option<OperationRecord>> {
+        done(self.try_find_operation(bucket, key))
+    }
+
+    fn operate<'a>(&'a self, operation: &'a Operation) -> StoreFuture<'a, bool> {
+        Box::pin(ready(self.try_operate(operation)))
     }
 
     fn list_audit<'a>(

@@ -10,7 +10,7 @@ use super::{
     schema::{LimitSchema, Schema, Schemas},
 };
 use crate::model::{
-    BucketState, Level, Limit, LimitState, LimitStatus, Limits, Period, Renewal, plan,
+    BucketState, Level, Limit, LimitName, LimitState, LimitStatus, Limits, Period, Renewal, plan,
 };
 
 /// An amount that is requested from one limit, and the receiver of the level after a grant.
@@ -21,6 +21,12 @@ pub(crate) trait Spend {
     /// Receives the millitokens that are left, and the end of the quota's period that was charged:
     /// epoch ms, 0 for a token bucket.
     fn leave(&mut self, left: i64, period: i64);
+}
+
+/// Returns `true` if the limit at `index` refuses nothing. Asked only if the bucket is short.
+#[cold]
+fn is_soft(limits: &Limits, index: usize) -> bool {
+    limits.get(index).is_some_and(Limit::is_soft)
 }
 
 #[derive(Clone, Debug)]
@@ -49,14 +55,42 @@ impl CompactState {
     pub(super) fn refill(&mut self, now: i64) {
         if now > self.refilled_at {
             self.refill_all(now);
+        } else if self.levels.rest().is_some() {
+            self.renew_all(now);
+        }
+    }
+
+    /// Renews the quotas whose period has ended. An operation may end a session at the time of the
+    /// last refill.
+    #[cold]
+    fn renew_all(&mut self, now: i64) {
+        for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
+            if known.renewal.is_some() {
+                known.refill(held, 0, now, None);
+            }
         }
     }
 
     fn refill_all(&mut self, now: i64) {
         let age = now.saturating_sub(self.refilled_at);
         self.refilled_at = now;
+        if self.levels.rest().is_some() {
+            return self.refill_each(age, now);
+        }
         for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
-            known.refill(held, age, now);
+            known.refill(held, age, now, None);
+        }
+    }
+
+    /// Refills each limit as [`refill_all`](Self::refill_all) does, up to its own ceiling.
+    #[cold]
+    fn refill_each(&mut self, age: i64, now: i64) {
+        let places = 0..self.schema.known().len();
+        let ceilings: SmallVec<[Option<i64>; 2]> =
+            places.map(|place| self.ceiling(place, now)).collect();
+        let levels = self.schema.known().iter().zip(self.levels.iter_mut());
+        for ((known, held), ceiling) in levels.zip(ceilings) {
+            known.refill(held, age, now, ceiling);
         }
     }
 
@@ -140,7 +174,7 @@ impl CompactState {
     pub(super) fn take_one(&mut self, limits: &Limits, amount: i64) -> Option<i64> {
         let place = LimitIndexes::of(&self.schema, limits).at(limits, 0)?;
         let held = self.levels.get_mut(place)?;
-        if amount > 0 && held.level.tokens < amount {
+        if amount > 0 && held.level.tokens < amount && !is_soft(limits, 0) {
             return None;
         }
         held.level.tokens = held.level.tokens.saturating_sub(amount);
@@ -157,7 +191,10 @@ impl CompactState {
             let held = places
                 .at(limits, index)
                 .and_then(|place| self.levels.get(place));
-            if spend.amount() > 0 && held.is_none_or(|held| held.level.tokens < spend.amount()) {
+            if spend.amount() > 0
+                && held.is_none_or(|held| held.level.tokens < spend.amount())
+                && !is_soft(limits, index)
+            {
                 return false;
             }
         }
@@ -165,6 +202,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let resets = self.resets(place);
             if let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             {
@@ -173,7 +211,7 @@ impl CompactState {
                 }
                 held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
                 held.consumed = held.consumed.saturating_add(spend.amount());
-                spend.leave(held.level.tokens, known.period_id(held));
+                spend.leave(held.level.tokens, known.period_id(held, resets));
             }
         }
         true
@@ -196,6 +234,7 @@ impl CompactState {
             let debt = debts.get(index).copied().unwrap_or(0);
             if spend.amount() > 0
                 && held.is_none_or(|held| held.level.tokens.saturating_add(debt) < spend.amount())
+                && !is_soft(limits, index)
             {
                 return None;
             }
@@ -205,6 +244,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let resets = self.resets(place);
             let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             else {
@@ -215,17 +255,42 @@ impl CompactState {
             }
             held.level.tokens = held.level.tokens.saturating_sub(spend.amount());
             held.consumed = held.consumed.saturating_add(spend.amount());
-            spend.leave(held.level.tokens, known.period_id(held));
-            let owes = spend.amount() > 0 && held.level.tokens < 0;
-            if let Some(wait) = known
-                .rule_at(self.refilled_at, held.ends_at)
-                .wait(held.level, 0)
-                .filter(|_| owes)
-            {
+            spend.leave(held.level.tokens, known.period_id(held, resets));
+            let owes = spend.amount() > 0 && held.level.tokens < 0 && !is_soft(limits, index);
+            if let Some(wait) = known.wait(held, 0, self.refilled_at).filter(|_| owes) {
                 starts_at = starts_at.max(self.refilled_at.saturating_add(wait));
             }
         }
         Some(starts_at)
+    }
+
+    /// Counts all `spends` (in the order of `limits`) as consumed, and takes nothing. The bucket
+    /// must be refilled first.
+    pub(super) fn count(&mut self, limits: &Limits, spends: &mut [impl Spend]) {
+        let places = LimitIndexes::of(&self.schema, limits);
+        for (index, spend) in spends.iter_mut().enumerate() {
+            let Some(place) = places.at(limits, index) else {
+                continue;
+            };
+            let resets = self.resets(place);
+            if let (Some(known), Some(held)) =
+                (self.schema.known().get(place), self.levels.get_mut(place))
+            {
+                held.consumed = held.consumed.saturating_add(spend.amount());
+                spend.leave(held.level.tokens, known.period_id(held, resets));
+            }
+        }
+    }
+
+    /// Counts differences (millitokens, in the order of `limits`) as consumed.
+    pub(super) fn count_differences(&mut self, limits: &Limits, differences: &[i64]) {
+        let places = LimitIndexes::of(&self.schema, limits);
+        for (index, difference) in differences.iter().enumerate() {
+            let place = places.at(limits, index);
+            if let Some(held) = place.and_then(|place| self.levels.get_mut(place)) {
+                held.consumed = held.consumed.saturating_add(*difference);
+            }
+        }
     }
 
     /// Settles differences (millitokens, in the order of `limits`). The bucket must be refilled
@@ -236,6 +301,7 @@ impl CompactState {
             let Some(place) = places.at(limits, index) else {
                 continue;
             };
+            let (resets, ceiling) = (self.resets(place), self.ceiling(place, self.refilled_at));
             let (Some(known), Some(held)) =
                 (self.schema.known().get(place), self.levels.get_mut(place))
             else {
@@ -243,13 +309,14 @@ impl CompactState {
             };
             if *difference > 0 {
                 known.open(held, self.refilled_at);
-            } else if known.renewal.is_some() && known.period_id(held) != *period {
+            } else if known.renewal.is_some() && known.period_id(held, resets) != *period {
                 continue;
             }
             // A give-back stops at the capacity, so that no tokens are minted.
             let tokens = held.level.tokens.saturating_sub(*difference);
             held.level.tokens = if *difference < 0 {
-                tokens.min(known.rule.capacity())
+                let capacity = known.numbers_at(self.refilled_at).capacity();
+                tokens.min(ceiling.unwrap_or(capacity))
             } else {
                 tokens
             };
@@ -263,11 +330,46 @@ impl CompactState {
         let id = |index| {
             let place = places.at(limits, index)?;
             let held = self.levels.get(place)?;
-            Some(self.schema.known().get(place)?.period_id(held))
+            let known = self.schema.known().get(place)?;
+            Some(known.period_id(held, self.resets(place)))
         };
         (0..limits.len())
             .map(|index| id(index).unwrap_or(0))
             .collect()
+    }
+
+    /// Returns the number of times that an operator has reset a quota.
+    #[inline]
+    fn resets(&self, place: usize) -> i64 {
+        self.operated(place).map_or(0, |period| period.resets)
+    }
+
+    /// Returns the millitokens that an operator has added to a quota for its current period.
+    #[inline]
+    fn topped_up(&self, place: usize) -> i64 {
+        let ends_at = self.levels.get(place).map_or(0, |held| held.ends_at);
+        let period = self.operated(place);
+        period
+            .filter(|period| period.ends_at == ends_at)
+            .map_or(0, |period| period.topped_up)
+    }
+
+    /// Returns the most that a quota may hold at `now` (epoch ms), millitokens, if that is not its
+    /// capacity: an operator has added something, or its share is that of another number of
+    /// shards.
+    #[inline]
+    fn ceiling(&self, place: usize, now: i64) -> Option<i64> {
+        let period = self.operated(place)?;
+        let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
+        let share = known.numbers_at(now).capacity();
+        (period.ends_at == held.ends_at).then(|| period.ceiling(known.parameters_at(now), share))
+    }
+
+    /// Returns the period of a quota as the last operation left it. `None` if there was none.
+    #[inline]
+    fn operated(&self, place: usize) -> Option<&Period> {
+        let rest = self.levels.rest()?;
+        rest.limit(&self.schema.known().get(place)?.name)?.period()
     }
 
     /// Returns the status of `limits` for a request that asks for `amounts`, right after a refill
@@ -285,12 +387,14 @@ impl CompactState {
         let status = |(index, (limit, amount)): (usize, (_, i64))| {
             let place = places.at(limits, index)?;
             let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
+            let ceiling = self.ceiling(place, now);
             Some(plan::status(
                 limit,
-                known.rule_at(now, held.ends_at),
+                known.rule_with(ceiling, now, held.ends_at),
                 held.level,
                 amount,
                 ahead,
+                (now, known.shard),
             ))
         };
         limits
@@ -308,9 +412,16 @@ impl CompactState {
             .known()
             .iter()
             .zip(self.levels.iter())
-            .map(|(known, held)| {
-                let rule = known.rule_at(self.refilled_at, held.ends_at);
-                rule.wait(held.level, rule.capacity()).unwrap_or(i64::MAX)
+            .enumerate()
+            .map(|(place, (known, held))| {
+                if self.topped_up(place) > 0 {
+                    // A new bucket would not have what was added for this period.
+                    return known
+                        .rule_at(self.refilled_at, held.ends_at)
+                        .renewed_in()
+                        .max(0);
+                }
+                known.full_in(held, self.refilled_at)
             });
         self.refilled_at.saturating_add(wait.max().unwrap_or(0))
     }
@@ -320,6 +431,11 @@ impl CompactState {
         let mut bucket = match self.levels.rest() {
             Some(rest) => rest.clone(),
             None => BucketState::new(self.refilled_at),
+        };
+        let kept = std::mem::take(&mut bucket.limits);
+        let kept = |name: &LimitName| {
+            let kept = kept.iter().find(|kept| kept.name == *name);
+            kept.and_then(LimitState::period)
         };
         bucket.refilled_at = self.refilled_at;
         // A bucket in memory is refilled by this process only.
@@ -335,22 +451,34 @@ impl CompactState {
                     parameters,
                     rule,
                     renewal,
+                    timetable,
+                    shard,
                 } = known.clone();
                 let LimitLevel {
                     level,
                     consumed,
                     ends_at,
                 } = *held;
-                let period =
-                    renewal.map(|renewal| Period::at(renewal, self.refilled_at).with_end(ends_at));
-                LimitState {
+                let period = renewal.map(|renewal| {
+                    let kept = kept(&name);
+                    let same =
+                        kept.filter(|kept| kept.renewal == renewal && kept.ends_at == ends_at);
+                    same.cloned().unwrap_or_else(|| {
+                        let mut period = Period::at(renewal, self.refilled_at).with_end(ends_at);
+                        period.resets = kept.map_or(0, |kept| kept.resets);
+                        period
+                    })
+                });
+                let limit = LimitState {
                     name,
                     parameters,
                     rule,
                     level,
                     consumed,
                     period: period.map(Box::new),
-                }
+                    scheduled: None,
+                };
+                limit.with_timetable(timetable, shard, self.refilled_at)
             });
         bucket.limits = limits.collect();
         bucket
@@ -359,15 +487,23 @@ impl CompactState {
     pub(super) fn from_bucket(mut bucket: BucketState, schemas: &Schemas) -> Self {
         let mut known = SmallVec::new();
         let mut levels: SmallVec<[LimitLevel; 2]> = SmallVec::new();
-        for LimitState {
-            name,
-            parameters,
-            rule,
-            level,
-            consumed,
-            period,
-        } in std::mem::take(&mut bucket.limits)
-        {
+        let limits = std::mem::take(&mut bucket.limits);
+        // What a quota's period has besides its end is rare, and stays with the rest.
+        let special = |known: &&LimitState| known.period().is_some_and(Period::is_special);
+        bucket.limits = limits.iter().filter(special).cloned().collect();
+        let shard = (bucket.shard, bucket.shard_count);
+        for mut limit in limits {
+            // The rule in the schema is that of the limit's own numbers.
+            limit.forget_anchor();
+            let LimitState {
+                name,
+                parameters,
+                rule,
+                level,
+                consumed,
+                period,
+                scheduled,
+            } = limit;
             let (renewal, ends_at) = match period {
                 None => (None, 0),
                 Some(period) => (Some(period.renewal), period.ends_at),
@@ -377,6 +513,8 @@ impl CompactState {
                 parameters,
                 rule,
                 renewal,
+                timetable: scheduled.map(|scheduled| scheduled.timetable),
+                shard,
             });
             levels.push(LimitLevel {
                 level,
@@ -396,7 +534,7 @@ impl CompactState {
 fn full(known: &LimitSchema, now: i64) -> LimitLevel {
     LimitLevel {
         level: Level {
-            tokens: known.rule.capacity(),
+            tokens: known.numbers_at(now).capacity(),
             remainder: 0,
         },
         consumed: 0,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    model::{AuditEvent, ConfigScope, Entity, EntityId, StoredConfig},
+    model::{AuditEvent, ConfigScope, Entity, EntityId, OperationRecord, Resource, StoredConfig},
     store::LookUp,
 };
 
@@ -26,6 +26,9 @@ pub(super) struct Inner {
     pub(super) configs: HashMap<ConfigScope, StoredConfig>,
     pub(super) entities: BTreeMap<EntityId, Entity>,
     pub(super) audit: HashMap<String, Vec<AuditEvent>>,
+    /// The records of operations by bucket and key, each with the time until which it is kept:
+    /// epoch seconds.
+    pub(super) operations: HashMap<(EntityId, Resource, String), (OperationRecord, i64)>,
 }
 
 impl Tables {

@@ -220,6 +220,30 @@ async fn decisions_that_wait_are_counted() {
 }
 
 #[tokio::test]
+async fn grants_that_overdraw_a_soft_limit_are_counted() {
+    for limiter in [world::memory().0, world::gated().0] {
+        let recording = Recording::start();
+        let soft = Limit::per_hour("rph", 2).soft();
+        let alone = hello(layer(&limiter, per_user(soft.clone())));
+        for _ in 0..4 {
+            assert_eq!(status(&alone, "alice").await, 200);
+        }
+        let two = per_user(soft).limit(Limit::per_hour("spare", 100));
+        let two = hello(layer(&limiter, two));
+        for _ in 0..3 {
+            assert_eq!(status(&two, "bob").await, 200);
+        }
+        let overdrafts = |limit| {
+            let labels = [("resource", "api"), ("limit", limit)];
+            recording.get("soft_overdrafts_total", &labels)
+        };
+        assert_eq!(overdrafts("rph"), Some(3.0));
+        assert_eq!(overdrafts("spare"), None);
+        assert_eq!(outcome(&recording, "granted"), Some(7.0));
+    }
+}
+
+#[tokio::test]
 async fn decisions_of_a_shadow_policy_are_counted() {
     let recording = Recording::start();
     let (limiter, _) = world::memory();
@@ -354,4 +378,31 @@ async fn decisions_on_a_consume_are_counted() {
         recording.get("top_ups_total", &[("outcome", "denied")]),
         Some(1.0)
     );
+}
+
+#[tokio::test]
+async fn warnings_and_requests_without_a_charge_are_counted() {
+    let recording = Recording::start();
+    let (limiter, _) = world::memory();
+    let policy = per_user(Limit::per_hour("rph", 10)).warn_at([20, 30, 40]);
+    let app = hello(layer(&limiter, policy));
+    for user in ["alice", "alice", "alice", "bob", "bob"] {
+        assert_eq!(status(&app, user).await, 200);
+    }
+    let warnings = |threshold| {
+        let labels = [
+            ("resource", "api"),
+            ("limit", "rph"),
+            ("threshold", threshold),
+        ];
+        recording.get("limit_warnings_total", &labels)
+    };
+    let counts = ["20", "30", "40"].map(warnings);
+    assert_eq!(counts, [Some(2.0), Some(1.0), None]);
+
+    let uncharged = || recording.get("uncharged_requests_total", &[("resource", "api")]);
+    assert_eq!(uncharged(), None);
+    let policy = per_user(Limit::per_hour("rph", 10)).cost("rph", 0);
+    assert_eq!(status(&hello(layer(&limiter, policy)), "alice").await, 200);
+    assert_eq!(uncharged(), Some(1.0));
 }

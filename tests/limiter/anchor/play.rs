@@ -239,6 +239,7 @@ fn planned(
         own,
         lineage: None,
         others,
+        ..Desired::default()
     };
     Some(plan::update(
         image,

@@ -27,7 +27,6 @@ fn on_purpose(key: &str, attribute: &str) -> Option<&'static str> {
         _ if bucket && attribute.ends_with("_fr") => {
             "ours: what the last refill's division left over"
         }
-        "pgen" | "pinc" => "theirs: owner stamps, preserved where they stand",
         "vu" if bucket => {
             "theirs: asks its own next write to cut the tokens; ours do that before they spend"
         }
@@ -213,6 +212,20 @@ fn timeless(item: &Item, namespace: &str) -> Item {
             (name, N(time)) if name == "rf" || name.ends_with("_ws") || name.ends_with("_wa") => {
                 N(format!("{} digits", time.len()))
             }
+            (name, N(number)) if name == "pgen" => N(format!("{} digits", number.len())),
+            (name, S(text)) if ["pinc", "ent"].contains(&name) => {
+                S(format!("{} characters", text.len()))
+            }
+            ("writer", S(_)) => S("WRITER".into()),
+            ("ttl", N(seconds)) if item["SK"].as_s().unwrap().starts_with("#OP#") => {
+                let now = std::time::SystemTime::now();
+                let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+                let left = seconds.parse::<u64>().unwrap() - now;
+                assert!((3 * 86_400 - 60..=3 * 86_400).contains(&left), "{left}");
+                N("three days".into())
+            }
+            // Stamps end at random times.
+            (name, N(_)) if name == "bypass" || name.ends_with("_soft") => N("END".into()),
             ("ttl", N(seconds)) => N((seconds.parse::<i64>().unwrap() - from).to_string()),
             ("timestamp" | "created_at" | "deleted_at" | "updated_at", S(time)) => {
                 assert!(time.len() == 20 && time.ends_with('Z'), "{time}");
@@ -229,10 +242,14 @@ fn timeless(item: &Item, namespace: &str) -> Item {
     item.iter().map(change).collect()
 }
 
-/// Sorts the names of deleted limits, which come in any order.
+/// Sorts the names of deleted limits, which come in any order, and removes times.
 fn sorted(value: AttributeValue) -> AttributeValue {
     match value {
         AttributeValue::M(mut fields) => {
+            // The time of the creation, in the history of a move.
+            if let Some(N(generation)) = fields.get_mut("pgen") {
+                *generation = format!("{} digits", generation.len());
+            }
             if let Some(AttributeValue::L(rows)) = fields.get_mut("limits") {
                 rows.sort_by_key(|row| row.as_s().cloned().unwrap_or_default());
             }

@@ -1,7 +1,10 @@
 //! Opening by the environment: the stack, the region and the endpoint. Each case runs in a process
 //! of its own.
 
-use tollgate::{Error, RateLimiter, error::StackError};
+use tollgate::{
+    Error, RateLimiter,
+    error::{Invalid, StackError},
+};
 
 use super::{registry, text};
 use crate::engine::TestEngine;
@@ -204,5 +207,76 @@ async fn an_error_of_the_environment_is_one_line() {
         // The text is one line, in `Debug` too, because `main` prints an error with `Debug`.
         assert!(line("debug: ").len() < 1000, "{output}");
         assert!(!text.contains("\\n") && text.len() < 500, "{text}");
+    }
+}
+
+/// The limiter in the child process of [`options_take_precedence_over_the_environment`].
+#[tokio::test]
+#[ignore = "run by another test, with an environment"]
+async fn child_process_opens_what_the_options_name() {
+    let endpoint = std::env::var("THE_ENDPOINT").unwrap();
+    let limiter = RateLimiter::open()
+        .region("eu-west-1")
+        .endpoint_url(endpoint)
+        .profile("staging")
+        .await
+        .unwrap();
+    let region = limiter.location().unwrap().region;
+    assert_eq!(region.as_deref(), Some("eu-west-1"));
+    let config = limiter.config();
+    let limit = tollgate::Limit::per_minute("rpm", 60);
+    config
+        .set(tollgate::model::ConfigScope::system(), limit)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn options_take_precedence_over_the_environment() {
+    let engine = TestEngine::start().await;
+    let profiles = std::env::temp_dir().join(format!("tollgate-profiles-{}", std::process::id()));
+    let staging = format!(
+        "[default]\naws_access_key_id = no\naws_secret_access_key = no\n[staging]\n\
+         aws_access_key_id = {}\naws_secret_access_key = test\n",
+        engine.access_key()
+    );
+    std::fs::write(&profiles, staging).unwrap();
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args([
+        "--exact",
+        "open::environment::child_process_opens_what_the_options_name",
+        "--ignored",
+    ]);
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("AWS_")) {
+        child.env_remove(variable);
+    }
+    let output = child
+        .env("THE_ENDPOINT", engine.endpoint())
+        .env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_SHARED_CREDENTIALS_FILE", &profiles)
+        .output()
+        .await
+        .unwrap();
+    std::fs::remove_file(&profiles).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let tables = engine.client().list_tables().send().await.unwrap();
+    assert_eq!(tables.table_names(), ["zae-limiter"]);
+}
+
+#[tokio::test]
+async fn a_client_takes_no_region_endpoint_or_profile() {
+    let engine = TestEngine::start().await;
+    let open = || RateLimiter::open().client(engine.client());
+    for open in [
+        open().region("eu-west-1"),
+        open().endpoint_url("http://localhost:1"),
+        open().profile("staging"),
+    ] {
+        let error = open.await.unwrap_err();
+        assert!(
+            matches!(error, Error::Invalid(Invalid::Setting { .. })),
+            "{error}"
+        );
     }
 }

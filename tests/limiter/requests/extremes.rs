@@ -12,6 +12,7 @@ use tollgate::{
 use super::fixture::{Fixture, STACK, START, Table, key, on_every_limiter, settings};
 
 on_every_limiter! {
+    many_of_the_largest_debts_leave_a_bucket_that_works,
     the_greatest_amounts_are_decided,
     a_limit_that_comes_back_is_as_it_was,
 }
@@ -60,6 +61,26 @@ async fn the_greatest_amounts_are_decided(at: Fixture) {
         .await
         .unwrap();
     assert!(ask(1).await.unwrap_err().denied().is_some());
+}
+
+/// The item became invalid: its tokens were below what an `i64` holds.
+async fn many_of_the_largest_debts_leave_a_bucket_that_works(at: Fixture) {
+    let limit = Limit::new("tokens", 10, Limit::MAX_TOKENS, Duration::from_secs(1)).unwrap();
+    let ask = |cost| {
+        let acquire = at.limiter.acquire("user", "api").limits(limit.clone());
+        acquire.cost("tokens", cost)
+    };
+    let mut leases = Vec::new();
+    for _ in 0..12 {
+        leases.push(ask(0).await.unwrap());
+    }
+    for mut lease in leases {
+        lease.settle("tokens", u64::MAX).unwrap();
+        lease.commit().await.unwrap();
+    }
+    assert!(ask(1).await.unwrap_err().denied().is_some());
+    at.advance(10_000);
+    ask(10).await.unwrap().commit().await.unwrap();
 }
 
 async fn a_limit_that_comes_back_is_as_it_was(at: Fixture) {

@@ -143,6 +143,17 @@ impl Fixture {
         }
     }
 
+    /// Doubles the shards of a bucket that has `count` of them. Returns `false` if it has another
+    /// number, or if it is changed in place.
+    pub(super) async fn split(&self, entity: &str, resource: &str, count: u32) -> bool {
+        let split = Split::new(WriteId::from_number(7), self.clock.now(), count);
+        match &self.buckets {
+            Buckets::InMemory(_) => false,
+            Buckets::Gated(store) => store.split(&key(entity, resource), &split).await.unwrap(),
+            Buckets::DynamoDb(table) => table.split(entity, resource, count).await,
+        }
+    }
+
     /// Returns the whole tokens that the limiter reports as available.
     pub(super) async fn available(&self, limit: &tollgate::Limit) -> i64 {
         let available = self
@@ -238,7 +249,17 @@ impl Table {
         entity: &str,
         resource: &str,
     ) -> Option<HashMap<String, AttributeValue>> {
-        let key = format!("{}/BUCKET#{entity}#{resource}#0", self.namespace);
+        self.shard(entity, resource, 0).await
+    }
+
+    /// Returns the item of a shard of a bucket.
+    pub(super) async fn shard(
+        &self,
+        entity: &str,
+        resource: &str,
+        shard: u32,
+    ) -> Option<HashMap<String, AttributeValue>> {
+        let key = format!("{}/BUCKET#{entity}#{resource}#{shard}", self.namespace);
         self.engine.item(STACK, &key, "#STATE").await
     }
 
@@ -247,6 +268,24 @@ impl Table {
         let split = Split::new(WriteId::from_number(7), START, shard_count);
         let store = DynamoDbStore::new(&self.engine.client(), STACK, &self.namespace);
         store.split(&key(entity, resource), &split).await.unwrap()
+    }
+
+    /// Sets the number of shards in the items of the first `items` shards, as a Python client does.
+    /// It creates no shards.
+    pub(super) async fn state_shards(&self, entity: &str, resource: &str, items: u32, count: u32) {
+        let number = |count: u32| AttributeValue::N(count.to_string());
+        for shard in 0..items {
+            let key = format!("{}/BUCKET#{entity}#{resource}#{shard}", self.namespace);
+            let update = self.engine.client().update_item().table_name(STACK);
+            let update = update
+                .key("PK", AttributeValue::S(key))
+                .key("SK", AttributeValue::S("#STATE".into()))
+                .update_expression("SET shard_count = :new")
+                .condition_expression("shard_count < :new")
+                .expression_attribute_values(":new", number(count));
+            // The shard may not exist.
+            let _ = update.send().await;
+        }
     }
 
     /// Returns the number of bucket writes that reached the table.
@@ -324,5 +363,15 @@ impl Store for Counting {
     ) -> StoreFuture<'a, WriteOutcome> {
         self.writes.fetch_add(1, Ordering::SeqCst);
         self.inner.create(bucket, create)
+    }
+
+    fn transact<'a>(&'a self, updates: &'a [(BucketKey, Update)]) -> StoreFuture<'a, bool> {
+        self.writes
+            .fetch_add(updates.len() as u64, Ordering::SeqCst);
+        self.inner.transact(updates)
+    }
+
+    fn split<'a>(&'a self, bucket: &'a BucketKey, split: &'a Split) -> StoreFuture<'a, bool> {
+        self.inner.split(bucket, split)
     }
 }

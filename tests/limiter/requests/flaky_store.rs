@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +21,7 @@ pub(super) struct FlakyStore {
     calls: AtomicU64,
     writes: AtomicU64,
     fails: Mutex<Option<StoreErrorKind>>,
+    writes_fail: AtomicBool,
     takes: Mutex<Duration>,
 }
 
@@ -28,6 +29,12 @@ impl FlakyStore {
     /// Makes calls fail from now on; `None` ends the failure.
     pub(super) fn fail(&self, kind: impl Into<Option<StoreErrorKind>>) {
         *self.fails.lock().unwrap() = kind.into();
+    }
+
+    /// Makes writes of buckets fail from now on, and no reads.
+    pub(super) fn fail_writes(&self, kind: StoreErrorKind) {
+        self.writes_fail.store(true, Ordering::SeqCst);
+        self.fail(kind);
     }
 
     /// Sets how long calls take from now on.
@@ -67,6 +74,9 @@ impl FlakyStore {
 
 impl Store for FlakyStore {
     fn read<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Option<BucketState>> {
+        if self.writes_fail.load(Ordering::SeqCst) {
+            return self.inner.read(bucket);
+        }
         self.call(move || self.inner.read(bucket))
     }
 

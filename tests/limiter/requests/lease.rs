@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use tollgate::{
-    Error, Limit,
+    Cost, Error, Limit,
     error::{Invalid, Unavailable},
 };
 
@@ -18,6 +18,7 @@ on_every_limiter!(
     release_gives_back_no_more_than_was_charged,
     consume_asks_for_more,
     a_denied_consume_keeps_the_lease,
+    more_of_several_limits_is_all_or_nothing,
     unknown_limits_leave_the_lease_alone,
     run_commits_what_succeeds,
     run_rolls_back_what_fails,
@@ -120,6 +121,41 @@ async fn consume_asks_for_more(at: Fixture) {
     assert_eq!(raw(&at).await, (30_000, 70_000));
     lease.rollback().await.unwrap();
     assert_eq!(raw(&at).await, (100_000, 0));
+}
+
+async fn more_of_several_limits_is_all_or_nothing(at: Fixture) {
+    let limits = [Limit::per_hour("rph", 10), Limit::per_hour("tph", 100)];
+    let mut lease = at
+        .limiter
+        .acquire("user", "api")
+        .limits(limits.clone())
+        .await
+        .unwrap();
+    let more = |requests, tokens| {
+        let cost = Cost::new().with("rph", requests).unwrap();
+        cost.with("tph", tokens).unwrap()
+    };
+    lease.consume_all(&more(2, 50)).await.unwrap();
+    let error = lease.consume_all(&more(1, 50)).await.unwrap_err();
+    let denied = error.denied().unwrap();
+    assert_eq!(denied.primary().unwrap().limit.name(), "tph");
+    let error = lease.consume_all(&more(11, 1)).await.unwrap_err();
+    assert!(matches!(error, Error::ExceedsCapacity(_)), "{error}");
+    let unknown = Cost::new().with("rph", 1).unwrap().with("rpd", 1).unwrap();
+    assert!(lease.consume_all(&unknown).await.is_err());
+    lease.consume_all(&Cost::new()).await.unwrap();
+    assert_eq!(
+        (lease.consumed("rph"), lease.consumed("tph")),
+        (Some(3), Some(51))
+    );
+    lease.commit().await.unwrap();
+    assert_eq!(
+        (
+            at.available(&limits[0]).await,
+            at.available(&limits[1]).await
+        ),
+        (7, 49)
+    );
 }
 
 async fn a_denied_consume_keeps_the_lease(at: Fixture) {

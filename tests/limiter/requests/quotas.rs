@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue::N;
 use tollgate::{
-    Error, Limit, Limits,
+    Error, Limit,
     clock::{Clock, ManualClock},
     error::Invalid,
     model::{Calendar, ResetSchedule},
@@ -465,45 +465,29 @@ async fn what_an_operator_has_added_is_available() {
         available.await.unwrap().get("tokens").unwrap().available
     };
     assert_eq!(left(daily(100)).await, 120);
+    // A cost above the amount fits as long as what was added is there.
+    let ask = |amount| {
+        let acquire = other.acquire("user", "api").limits(daily(100));
+        acquire.cost("tokens", amount)
+    };
+    ask(0).await.unwrap().commit().await.unwrap();
+    let lease = ask(110).await.unwrap();
+    assert_eq!(lease.statuses()[0].available, 10);
+    lease.rollback().await.unwrap();
+    assert!(matches!(
+        ask(151).await.unwrap_err(),
+        Error::ExceedsCapacity(_)
+    ));
     let acquire = other.acquire("user", "api").limits(daily(110));
     let lease = acquire.cost("tokens", 0).await.unwrap();
     lease.commit().await.unwrap();
     assert_eq!(left(daily(110)).await, 120);
     clock.advance(Duration::from_millis(UNTIL_MIDNIGHT));
     assert_eq!(left(daily(110)).await, 110);
-}
-
-/// A quota that was added to a bucket with several shards made all of its limits unusable.
-#[tokio::test]
-async fn a_bucket_of_several_shards_gets_no_quota() {
-    let (table, clock, limiter) = on_table(|settings| settings).await;
-    let rate = Limit::per_minute("rpm", 600);
-    let with_quota = [rate.clone(), daily(100)];
-    let ask = |limits: Limits| {
-        let acquire = limiter.acquire("user", "api").limits(limits);
-        acquire.cost("rpm", 1)
-    };
-    ask(rate.clone().into())
-        .await
-        .unwrap()
-        .commit()
-        .await
-        .unwrap();
-    assert!(table.split("user", "api", 1).await);
-    for _ in 0..3 {
-        clock.advance(Duration::from_secs(2));
-        let quota = Limits::new(with_quota.clone()).unwrap();
-        match ask(quota).cost("tokens", 1).await.unwrap_err() {
-            Error::Invalid(Invalid::NotUnderstood(named)) => assert_eq!(named, "b_tokens_gc"),
-            error => panic!("{error}"),
-        }
-        ask(rate.clone().into())
-            .await
-            .unwrap()
-            .commit()
-            .await
-            .unwrap();
-    }
+    assert!(matches!(
+        ask(111).await.unwrap_err(),
+        Error::ExceedsCapacity(_)
+    ));
 }
 
 /// A clock that is known to be right to a second.
@@ -583,4 +567,33 @@ async fn a_bucket_has_calendars_in_one_time_zone() {
         .commit()
         .await
         .unwrap();
+}
+
+/// A request that waits was denied at once, although the period ended before its deadline.
+#[tokio::test]
+async fn a_request_waits_until_the_period_ends_if_that_is_before_its_deadline() {
+    let store = std::sync::Arc::new(tollgate::store::MemoryStore::new());
+    for limiter in [
+        tollgate::RateLimiter::memory(),
+        tollgate::RateLimiter::builder()
+            .build_shared(store)
+            .unwrap(),
+    ] {
+        let second = Duration::from_secs(1);
+        let limit = Limit::quota("tokens", 2).session(second).unwrap();
+        let ask = |amount| {
+            let acquire = limiter.acquire("user", "api").limits(limit.clone());
+            acquire.cost("tokens", amount)
+        };
+        ask(2).await.unwrap().commit().await.unwrap();
+        let begun = std::time::Instant::now();
+        let denied = ask(1).until_ready(second / 4).await.unwrap_err();
+        assert!(denied.denied().is_some(), "{denied:?}");
+        assert!(begun.elapsed() < second / 2);
+        let lease = ask(1).until_ready(5 * second).await.unwrap();
+        assert!(begun.elapsed() > second / 2);
+        lease.commit().await.unwrap();
+        ask(1).await.unwrap().commit().await.unwrap();
+        assert!(ask(1).await.unwrap_err().denied().is_some());
+    }
 }

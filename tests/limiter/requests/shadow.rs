@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::{
-    EntityId, Error, Lease, Limit,
+    Cost, EntityId, Error, Lease, Limit,
     limiter::Acquire,
     model::{ConfigScope, Entity, Owner},
 };
@@ -16,6 +16,7 @@ on_every_limiter!(
     a_request_that_other_limits_deny_is_charged_to_none,
     a_cost_above_the_capacity_of_shadow_limits_is_granted,
     a_consume_that_only_shadow_limits_deny_is_granted,
+    more_of_several_limits_is_charged_without_the_shadow_limits_that_deny,
     a_request_whose_shadow_limits_are_known_to_be_short_is_one_write,
 );
 
@@ -139,6 +140,25 @@ async fn a_cost_above_the_capacity_of_shadow_limits_is_granted(at: Fixture) {
         ask(&at, 101).await,
         Err(Error::ExceedsCapacity(_))
     ));
+}
+
+async fn more_of_several_limits_is_charged_without_the_shadow_limits_that_deny(at: Fixture) {
+    let mut lease = ask(&at, 8).await.unwrap();
+    let more = |tokens, seen, other| {
+        let cost = Cost::new().with("tokens", tokens).unwrap();
+        cost.with("seen", seen)
+            .unwrap()
+            .with("other", other)
+            .unwrap()
+    };
+    // Short of `seen` only; then above its capacity.
+    lease.consume_all(&more(5, 5, 5)).await.unwrap();
+    assert_eq!(short(&lease), [("seen", 2, 5)]);
+    lease.consume_all(&more(5, 50, 5)).await.unwrap();
+    assert!(lease.consume_all(&more(500, 1, 1)).await.is_err());
+    assert!(lease.consume_all(&more(90, 1, 1)).await.is_err());
+    lease.commit().await.unwrap();
+    assert_eq!(left(&at).await, [82, 2, 32]);
 }
 
 async fn a_consume_that_only_shadow_limits_deny_is_granted(at: Fixture) {

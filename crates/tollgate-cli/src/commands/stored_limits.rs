@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::{
     Limit,
-    model::{ConfigScope, StoredConfig, StoredOnUnavailable},
+    model::{Access, ConfigScope, StoredConfig, StoredOnUnavailable},
 };
 
 use crate::{
@@ -32,7 +32,7 @@ struct Stored<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     on_unavailable: Option<StoredOnUnavailable>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    disabled: Option<bool>,
+    disabled: Option<Access>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cascade: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,7 +165,7 @@ fn print(
     let StoredConfig {
         limits,
         on_unavailable,
-        disabled,
+        access,
         cascade,
         ..
     } = config;
@@ -173,7 +173,7 @@ fn print(
         scope,
         limits,
         on_unavailable: *on_unavailable,
-        disabled: *disabled,
+        disabled: *access,
         cascade: *cascade,
         not_understood: config.not_understood.as_deref(),
     })?;
@@ -193,11 +193,11 @@ fn print(
         };
         out.line(format!("  on_unavailable: {word}"))?;
     }
-    if let Some(disabled) = disabled {
-        let word = if *disabled {
-            "DISABLED"
-        } else {
-            "enabled (explicit override)"
+    if let Some(access) = access {
+        let word = match access {
+            Access::Disabled => "DISABLED",
+            Access::Bypassed => "BYPASSED",
+            _ => "enabled (explicit override)",
         };
         out.line(format!("Status: {word}"))?;
     }

@@ -17,6 +17,7 @@ trials! {
     a_split_of_a_bucket_that_is_gone_does_nothing
     a_bucket_can_be_split_up_to_the_maximum
     a_write_for_the_old_number_of_shards_is_refused
+    a_write_can_raise_the_number_of_shards
 }
 
 async fn read(store: &dyn Store, shard: u32) -> Option<BucketState> {
@@ -123,4 +124,14 @@ async fn a_write_for_the_old_number_of_shards_is_refused(store: &dyn Store) {
     );
     refuse(store, &write(1)).await;
     apply(store, &write(2)).await;
+}
+
+async fn a_write_can_raise_the_number_of_shards(store: &dyn Store) {
+    put(store, [limit("rpm", 5_000)]).await;
+    let mut write = update([spend("rpm", 1)]).with_shard_count(1);
+    write.raises_to = Some(2);
+    apply(store, &write).await;
+    assert_eq!(read(store, 0).await.unwrap().shard_count, 2);
+    assert_eq!(read(store, 1).await, None);
+    refuse(store, &write).await;
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tollgate::model::Parameters;
+use tollgate::model::{Parameters, Renewal};
 
 /// The charges of one bucket.
 #[derive(Debug, Default)]
@@ -73,6 +73,29 @@ impl Account {
         }
         i64::try_from((-lowest + period - 1) / period).unwrap_or(i64::MAX)
     }
+
+    /// Returns the millitokens that were granted beyond a quota of `amount` millitokens with these
+    /// periods. A write that was done up to [`widening`](Self::widening) after an edge may belong to
+    /// the period before it.
+    pub(super) fn over_quota(&self, amount: i64, renewal: &Renewal) -> i64 {
+        let wider = i64::try_from(self.widening().as_millis()).unwrap_or(i64::MAX);
+        let (mut from, mut end, mut periods) = (0, i64::MIN, 0i64);
+        let (mut all, mut sure, mut over) = (0i64, 0i64, 0i64);
+        for Charge { at, millitokens } in &self.charges {
+            if *at >= end {
+                (from, end, sure) = (*at, renewal.end_after(*at), 0);
+                periods += 1;
+            }
+            all += millitokens;
+            if at - from >= wider {
+                sure += millitokens;
+            }
+            over = over
+                .max(all - amount.saturating_mul(periods))
+                .max(sure - amount);
+        }
+        over
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +156,20 @@ mod tests {
                 .over_admitted(parameters(), Duration::ZERO),
             1
         );
+    }
+
+    #[test]
+    fn a_period_of_a_quota_has_its_amount() {
+        let hour = Renewal::Session(3_600_000);
+        let two = |second: i64| {
+            account(&[
+                (0, 0, 10_000),
+                (3_600_000, 3_600_000, 9000),
+                (3_700_000, 3_700_000, second),
+            ])
+            .over_quota(10_000, &hour)
+        };
+        assert_eq!([two(1000), two(1001)], [0, 1]);
     }
 
     #[test]

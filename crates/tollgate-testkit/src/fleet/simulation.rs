@@ -294,18 +294,18 @@ impl Simulation {
         let widening = self
             .worst(|_, account| account.widening())
             .unwrap_or_default();
-        let started = tally
-            .starts
-            .iter()
-            .map(|starts| starts.over_admitted(parameters, slack + widening));
+        let over = |account: &Account, slack| match self.fleet.limit.renewal() {
+            Some(renewal) => account.over_quota(parameters.capacity(), renewal),
+            None => account.over_admitted(parameters, slack),
+        };
+        let started = tally.starts.iter();
+        let started = started.map(|starts| over(starts, slack + widening));
         Outcome {
             processes: self.fleet.processes,
             time: self.fleet.measure,
             tokens,
             utilisation: tokens / self.possible(&tally.asked),
-            over_admitted: self
-                .worst(|_, account| account.over_admitted(parameters, slack))
-                .unwrap_or(0),
+            over_admitted: self.worst(|_, account| over(account, slack)).unwrap_or(0),
             unpaid: (tally.granted - net).max(0),
             over_started: started.max().unwrap_or(0),
             widening,
@@ -335,7 +335,8 @@ impl Simulation {
         (at(self.fleet.warm_up), at(self.end()))
     }
 
-    /// Returns the maximum number of tokens that could be granted in the measured time.
+    /// Returns the maximum number of tokens that could be granted in the measured time. Of a quota,
+    /// that is its amount: one period.
     fn possible(&self, asked: &[u64]) -> f64 {
         let Fleet {
             limit,
@@ -343,8 +344,12 @@ impl Simulation {
             measure,
             ..
         } = &self.fleet;
-        let refill = limit.refill_amount() as f64 * measure.as_secs_f64()
-            / limit.refill_period().as_secs_f64();
+        let refill = if limit.is_quota() {
+            limit.capacity() as f64
+        } else {
+            limit.refill_amount() as f64 * measure.as_secs_f64()
+                / limit.refill_period().as_secs_f64()
+        };
         let possible: f64 = asked
             .iter()
             .map(|asked| (*asked as f64 * load.cost as f64).min(refill))

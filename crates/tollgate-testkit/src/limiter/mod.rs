@@ -95,6 +95,33 @@ impl TestLimiter {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A month passes as fast as a minute. A denial says how long it takes until the next one begins.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate::Limit;
+    /// use tollgate_testkit::TestLimiter;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = TestLimiter::new();
+    /// let plan = Limit::quota("plan", 1000).monthly("Europe/Berlin")?;
+    /// let acquire = || limiter.limiter().acquire("alice", "api").limits(plan.clone());
+    /// for _month in 0..12 {
+    ///     acquire().cost("plan", 1000).await?.commit();
+    ///     let error = acquire().await.unwrap_err();
+    ///     let next_month = error.denied().and_then(|denied| denied.retry_after());
+    ///     let next_month = next_month.expect("a quota ends at some time");
+    ///     assert!(next_month <= Duration::from_secs(31 * 86_400 + 3600));
+    ///
+    ///     limiter.clock().advance(next_month - Duration::from_millis(1));
+    ///     assert!(acquire().await.is_err(), "the last millisecond of the month");
+    ///     limiter.clock().advance(Duration::from_millis(1));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn clock(&self) -> &ManualClock {
         &self.clock
     }

@@ -15,7 +15,7 @@ use crate::{
         time::seconds_up,
         writer::{Writer, capacity},
     },
-    model::{Limit, LimitName, LimitStatus, Limits, Owner},
+    model::{Limit, LimitName, LimitStatus, Limits, Owner, Resource},
 };
 
 /// Both fields, with the values that are made once.
@@ -38,7 +38,7 @@ impl ListFields {
     pub(crate) fn new(limits: Option<&Limits>, units: Vec<(LimitName, QuotaUnit)>) -> Self {
         let mut fields = Self { own: None, units };
         fields.own = limits.and_then(|limits| {
-            let owned = |limit| (Owner::Entity, limit);
+            let owned = |limit| (Owner::Entity, None, limit);
             let each = limits
                 .iter()
                 .map(|limit| fields.policy([owned(limit)], None));
@@ -55,12 +55,12 @@ impl ListFields {
         [RATE_LIMIT, RATE_LIMIT_POLICY]
     }
 
-    /// Returns the fields of a policy that has one limit; `None` for other policies, and for a
-    /// quota, whose reset depends on the calendar.
+    /// Returns the fields of a policy that has one limit; `None` for other policies, and for limits
+    /// that depend on the calendar: quotas and those with a schedule.
     pub(crate) fn one_limit(&self) -> Option<OneLimitFields> {
         let own = self.own.as_ref()?;
         match (&own.limits[..], &own.each[..]) {
-            ([limit], [policy]) if !limit.is_quota() => {
+            ([limit], [policy]) if !limit.is_quota() && limit.schedule().is_none() => {
                 Some(OneLimitFields::new(limit, policy.clone()))
             }
             _ => None,
@@ -100,7 +100,9 @@ impl ListFields {
         match made {
             Some(value) => Some(value.clone()),
             None => self.policy(
-                statuses.iter().map(|status| (status.owner, &status.limit)),
+                statuses
+                    .iter()
+                    .map(|status| (status.owner, status.resource.as_ref(), &status.limit)),
                 partition,
             ),
         }
@@ -108,12 +110,12 @@ impl ListFields {
 
     fn policy<'a>(
         &self,
-        limits: impl IntoIterator<Item = (Owner, &'a Limit)>,
+        limits: impl IntoIterator<Item = (Owner, Option<&'a Resource>, &'a Limit)>,
         partition: Option<&str>,
     ) -> Option<HeaderValue> {
         let mut writer = Writer::default();
-        for (owner, limit) in limits {
-            writer.limit(owner, limit);
+        for (owner, resource, limit) in limits {
+            writer.limit(owner, resource, limit);
             writer.parameter(b";q=", capacity(limit));
             if let Some(unit) = self.unit(limit) {
                 writer.text(b";qu=\"");
@@ -121,7 +123,7 @@ impl ListFields {
                 writer.text(b"\"");
             }
             writer.parameter(b";w=", seconds_up(limit.time_to_fill()).max(1));
-            write_partition(&mut writer, owner, partition);
+            write_partition(&mut writer, owner, resource, partition);
         }
         writer.finish()
     }
@@ -136,7 +138,7 @@ impl ListFields {
 impl Own {
     fn of(&self, statuses: &[LimitStatus]) -> Option<&HeaderValue> {
         let same = |limit: &Limit, status: &LimitStatus| {
-            status.owner == Owner::Entity && status.limit == *limit
+            status.owner == Owner::Entity && status.resource.is_none() && status.limit == *limit
         };
         if let [status] = statuses {
             let index = self.limits.iter().position(|limit| same(limit, status))?;
@@ -160,10 +162,11 @@ fn left(
 ) -> Option<HeaderValue> {
     let mut writer = Writer::default();
     for status in statuses {
-        writer.limit(status.owner, &status.limit);
+        let resource = status.resource.as_ref();
+        writer.limit(status.owner, resource, &status.limit);
         writer.parameter(b";r=", status.available);
         writer.parameter(b";t=", window(status, standing));
-        write_partition(&mut writer, status.owner, partition);
+        write_partition(&mut writer, status.owner, resource, partition);
     }
     writer.finish()
 }
@@ -178,9 +181,15 @@ fn window(status: &LimitStatus, standing: &Standing<'_>) -> i64 {
     }
 }
 
-/// Writes the key of the entity's own bucket. That of the parent's bucket is not revealed.
-fn write_partition(writer: &mut Writer, owner: Owner, partition: Option<&str>) {
-    if let (Owner::Entity, Some(key)) = (owner, partition) {
+/// Writes the key of the entity's own bucket. That of the parent's bucket is not revealed. The key
+/// is that of the request's own resource, so limits of other resources have none.
+fn write_partition(
+    writer: &mut Writer,
+    owner: Owner,
+    resource: Option<&Resource>,
+    partition: Option<&str>,
+) {
+    if let (Owner::Entity, None, Some(key)) = (owner, resource, partition) {
         writer.text(b";pk=:");
         writer.text(key.as_bytes());
         writer.text(b":");

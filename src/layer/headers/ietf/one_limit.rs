@@ -26,7 +26,7 @@ pub(crate) struct OneLimitFields {
 impl OneLimitFields {
     pub(super) fn new(limit: &Limit, policy: HeaderValue) -> Self {
         let mut name = Writer::default();
-        name.limit(Owner::Entity, limit);
+        name.limit(Owner::Entity, None, limit);
         name.text(b";r=");
         let name = name.as_bytes().into();
         Self { policy, name }

@@ -1,5 +1,6 @@
 //! The builder of a policy, and its settings by aspect.
 
+mod also;
 mod answers;
 mod cost;
 mod decision;
@@ -8,5 +9,6 @@ mod limits;
 mod policy_builder;
 mod settlement;
 mod subject;
+mod warnings;
 
 pub use policy_builder::PolicyBuilder;

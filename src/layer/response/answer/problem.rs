@@ -10,7 +10,7 @@ use crate::{
     error::ExceedsCapacity,
     layer::{
         Misconfiguration, RefusalReason,
-        headers::{go_duration, policy_name},
+        headers::{go_duration, name_of, policy_name},
         keys::missing::Reason,
     },
     model::Denied,
@@ -80,10 +80,7 @@ impl<'a> Problem<'a> {
 }
 
 fn denied(denied: &Denied, status: StatusCode, wait: Option<Duration>) -> Problem<'_> {
-    let violated: Vec<_> = denied
-        .violated()
-        .map(|status| policy_name(status.owner, status.limit.name()))
-        .collect();
+    let violated: Vec<_> = denied.violated().map(name_of).collect();
     Problem {
         kind: QUOTA_EXCEEDED,
         title: "Rate limit exceeded",
@@ -98,7 +95,7 @@ fn denied(denied: &Denied, status: StatusCode, wait: Option<Duration>) -> Proble
 }
 
 fn exceeds_capacity(error: &ExceedsCapacity, status: StatusCode) -> Problem<'_> {
-    let limit = policy_name(error.owner, &error.limit);
+    let limit = policy_name(error.owner, None, &error.limit);
     Problem {
         kind: COST_EXCEEDS_CAPACITY,
         title: "The request costs more than its limit holds",

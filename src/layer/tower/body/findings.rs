@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use crate::{
     layer::{ResponseHead, Settle, lease::lease_slot::LeaseSlot, terms::in_bounds},
+    limiter::PartIndex,
     model::LimitName,
     telemetry,
 };
@@ -32,11 +33,12 @@ impl Findings {
     pub(super) fn new(
         rules: &BodyRules,
         lease: Option<&LeaseSlot>,
+        part: PartIndex,
         head: &ResponseHead<'_>,
     ) -> Self {
         let consumed = |limit: &LimitName| {
             lease
-                .and_then(|lease| lease.consumed(limit.as_str()))
+                .and_then(|lease| lease.consumed(part, limit.as_str()))
                 .unwrap_or(0)
         };
         Self {
@@ -90,7 +92,7 @@ impl Findings {
 
     /// Settles the limits. While the body streams, the largest amount of a limit counts. When it is
     /// over, the amount of the last rule that has one counts.
-    pub(super) fn apply(&self, rules: &BodyRules, lease: &LeaseSlot, over: bool) {
+    pub(super) fn apply(&self, rules: &BodyRules, lease: &LeaseSlot, part: PartIndex, over: bool) {
         for limit in each(rules) {
             let of_limit = rules
                 .iter()
@@ -104,16 +106,16 @@ impl Findings {
             } else {
                 amounts.max()
             } {
-                lease.found(limit, used);
+                lease.found(part, limit, used);
             }
         }
     }
 
     /// Counts, when the body is over, the limits for which no amount was found.
-    pub(super) fn count_missing(&self, rules: &BodyRules, lease: &LeaseSlot) {
+    pub(super) fn count_missing(&self, rules: &BodyRules, lease: &LeaseSlot, part: PartIndex) {
         if !self.wrong {
             each(rules)
-                .filter(|limit| lease.is_untold(limit))
+                .filter(|limit| lease.is_untold(part, limit))
                 .for_each(telemetry::settle_value_missing);
         }
     }

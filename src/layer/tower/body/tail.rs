@@ -70,5 +70,5 @@ impl Tail {
 /// Returns `true` if there is a body that rules of the policy look at. After an upgrade there is
 /// none: the bytes that follow are not HTTP.
 fn watches<B>(policy: &Policy, response: &Response<B>) -> bool {
-    !policy.rules.settlement.body.is_empty() && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    policy.rules.look_at_bodies() && response.status() != StatusCode::SWITCHING_PROTOCOLS
 }

@@ -100,7 +100,7 @@ impl ToppingUp {
     }
 
     fn ask(&mut self, limit: LimitName, tokens: u64, lease: &LeaseSlot) {
-        match lease.ask(limit.as_str(), tokens) {
+        match lease.ask(0, &[(limit.as_str(), tokens)]) {
             // The request passed uncharged.
             Ok(None) => self.over = Some(Over::Unanswered),
             Ok(Some(more)) => {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     layer::{Policy, ResponseHead, lease::lease_slot::LeaseSlot, policy::SettlementRules},
+    limiter::PartIndex,
     telemetry,
 };
 #[cfg(feature = "usage-body")]
@@ -29,14 +30,22 @@ pub(crate) struct Watch {
     /// `None` if the request passed without a lease: then there are only trailers to strip.
     lease: Option<Arc<LeaseSlot>>,
     format: Format,
-    meters: BodyMeters,
-    findings: Findings,
+    /// The watch of the policy's own resource.
+    own: PartWatch,
+    /// The watches of the resources that the policy charges in addition.
+    also: Box<[PartWatch]>,
     topping_up: ToppingUp,
     may_end: bool,
     /// `true` if data has come.
     begun: bool,
     /// `true` if the body is over, and the lease is settled for the last time.
     over: bool,
+}
+
+/// Looks at the frames of a body for the rules of one resource.
+struct PartWatch {
+    meters: BodyMeters,
+    findings: Findings,
 }
 
 // As documented in `Usage`.
@@ -58,10 +67,19 @@ impl Watch {
             .is_some_and(|rule| rule.ending.is_some());
         let may_end = ends && !has_length;
         let head = ResponseHead::from(response);
+        let part = |part, may_end| {
+            let rules = policy.rules.settlement(part);
+            PartWatch {
+                meters: BodyMeters::new(rules, format, may_end),
+                findings: Findings::new(&rules.body, lease.as_deref(), part, &head),
+            }
+        };
         let mut watch = Self {
             format,
-            meters: BodyMeters::new(rules, format, may_end),
-            findings: Findings::new(&rules.body, lease.as_deref(), &head),
+            own: part(0, may_end),
+            also: (1..=policy.rules.also.len())
+                .map(|index| part(index, false))
+                .collect(),
             topping_up: ToppingUp::default(),
             may_end,
             begun: false,
@@ -70,7 +88,7 @@ impl Watch {
             policy,
         };
         if format == Format::Encoded {
-            watch.ignored(("encoded", "it has a content-encoding"));
+            watch.each_part(|part| part.ignored(("encoded", "it has a content-encoding")));
         }
         watch
     }
@@ -79,20 +97,24 @@ impl Watch {
         &self.policy.rules.settlement
     }
 
-    /// Reports a value that is not an amount, if a rule needs to read the body.
-    fn ignored(&mut self, (label, reason): Ignored) {
-        let is_news = self.findings.goes_wrong();
-        let mut rules = self.rules().body.iter();
-        let reads = rules.find(|(_, rule)| rule.source.reads());
-        if let (true, Some((limit, _)), Some(_)) = (is_news, reads, &self.lease) {
-            telemetry::settle_value_ignored(limit, BODY, label, reason);
+    /// Does something for each resource.
+    fn each_part(&mut self, mut act: impl FnMut(&mut WatchedPart<'_>)) {
+        let lease = self.lease.as_deref();
+        let watches = std::iter::once(&mut self.own).chain(&mut self.also);
+        for (watch, (index, rules)) in watches.zip(self.policy.rules.settlements()) {
+            act(&mut WatchedPart {
+                index,
+                rules,
+                lease,
+                watch,
+            });
         }
     }
 
     /// Returns the last frame of the body, if the body is to end now.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Option<Last> {
         self.top_up(context);
-        let cuts_event = self.format == Format::Events && !self.meters.is_between_events();
+        let cuts_event = self.format == Format::Events && !self.own.meters.is_between_events();
         if !self.may_end || cuts_event {
             return None;
         }
@@ -110,18 +132,20 @@ impl Watch {
 
     /// Looks at a frame that passes.
     pub(super) fn see(&mut self, frame: &mut Frame<impl Buf>, context: &mut Context<'_>) {
-        let rules = &self.policy.rules.settlement;
         if let Some(data) = frame.data_ref() {
             self.begun = true;
-            if let Err(ignored) = self.meters.frame(rules, data) {
-                self.ignored(ignored);
-            }
+            self.each_part(|part| {
+                if let Err(ignored) = part.watch.meters.frame(part.rules, data) {
+                    part.ignored(ignored);
+                }
+            });
             self.settle(false);
             // Ask for more at once, not with the next frame.
             self.top_up(context);
         } else if let Some(trailers) = frame.trailers_mut() {
-            self.findings.read(&rules.body, trailers);
-            rules.strip_trailers(trailers);
+            // All read the trailers before one of them strips some.
+            self.each_part(|part| part.watch.findings.read(&part.rules.body, trailers));
+            self.each_part(|part| part.rules.strip_trailers(trailers));
             self.end();
         }
     }
@@ -134,36 +158,70 @@ impl Watch {
         self.settle(true);
         #[cfg(feature = "usage-body")]
         self.tell_of_usage();
-        if let Some(lease) = &self.lease {
-            self.findings.count_missing(&self.rules().body, lease);
-        }
+        self.each_part(|part| {
+            if let Some(lease) = part.lease {
+                let findings = &part.watch.findings;
+                findings.count_missing(&part.rules.body, lease, part.index);
+            }
+        });
     }
 
     /// Counts the body in the metrics, by the result: usage was found, or the reason why not.
     #[cfg(feature = "usage-body")]
-    fn tell_of_usage(&self) {
-        let rules = &self.rules().body;
+    fn tell_of_usage(&mut self) {
         let is_usage = |rule: &Settle| matches!(rule.source, Source::Usage(_));
-        if !rules.iter().any(|(_, rule)| is_usage(rule)) {
+        let (mut wanted, mut found, mut malformed) = (false, false, false);
+        self.each_part(|part| {
+            let rules = &part.rules.body;
+            wanted |= rules.iter().any(|(_, rule)| is_usage(rule));
+            found |= part.watch.findings.any(rules, is_usage);
+            malformed |= part.watch.meters.is_usage_malformed();
+        });
+        if !wanted {
             return;
         }
         telemetry::usage_body(match self.format {
             Format::Encoded => UsageBody::Encoded,
-            _ if self.findings.any(rules, is_usage) => UsageBody::Found,
-            _ if self.meters.is_usage_malformed() => UsageBody::Malformed,
+            _ if found => UsageBody::Found,
+            _ if malformed => UsageBody::Malformed,
             _ => UsageBody::Absent,
         });
     }
 
     /// Settles the lease by what was found until now. `over` is `true` if the body is over.
     fn settle(&mut self, over: bool) {
-        let rules = &self.policy.rules.settlement.body;
-        if self.begun {
-            self.findings
-                .ask(rules, |rule, base| self.meters.amount(rule, base, over));
+        let begun = self.begun;
+        self.each_part(|part| part.settle(begun, over));
+    }
+}
+
+/// The watch of one resource, with the rules that it follows.
+struct WatchedPart<'a> {
+    index: PartIndex,
+    rules: &'a SettlementRules,
+    lease: Option<&'a LeaseSlot>,
+    watch: &'a mut PartWatch,
+}
+
+impl WatchedPart<'_> {
+    /// Reports a value that is not an amount, if a rule needs to read the body.
+    fn ignored(&mut self, (label, reason): Ignored) {
+        let is_news = self.watch.findings.goes_wrong();
+        let mut rules = self.rules.body.iter();
+        let reads = rules.find(|(_, rule)| rule.source.reads());
+        if let (true, Some((limit, _)), Some(_)) = (is_news, reads, self.lease) {
+            telemetry::settle_value_ignored(limit, BODY, label, reason);
         }
-        if let Some(lease) = &self.lease {
-            self.findings.apply(rules, lease, over);
+    }
+
+    /// Settles the part by what was found until now.
+    fn settle(&mut self, begun: bool, over: bool) {
+        let (rules, PartWatch { meters, findings }) = (&self.rules.body, &mut *self.watch);
+        if begun {
+            findings.ask(rules, |rule, base| meters.amount(rule, base, over));
+        }
+        if let Some(lease) = self.lease {
+            findings.apply(rules, lease, self.index, over);
         }
     }
 }

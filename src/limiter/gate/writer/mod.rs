@@ -24,10 +24,11 @@ use crate::{
         gate::Gate,
         pacing,
         split::{SPLIT_AFTER, grow},
+        stamps::read_flags,
         state::Seen,
         writer::{
             departure::{gather, pace, put_back_throttled, reject_overdue},
-            next_step::{NextStep, begin, next_step},
+            next_step::{NextStep, begin, next_step, raise, survey},
             outcome::{apply, fail, refuse},
             pending_write::execute,
         },
@@ -119,6 +120,19 @@ async fn write_all(gate: Arc<Gate>) {
                 Some(write) => write,
                 None => continue,
             },
+            NextStep::Raise(batch, known) => {
+                raise(gate, batch, *known).await;
+                continue;
+            }
+            NextStep::Survey(batch, limits) => {
+                survey(gate, batch, &limits).await;
+                continue;
+            }
+            NextStep::ReadFlags => {
+                drop(permit);
+                read_flags(gate).await;
+                continue;
+            }
             NextStep::Nothing => continue,
         };
         looked = false;
@@ -135,7 +149,13 @@ async fn write_all(gate: Arc<Gate>) {
                 refusals = 0;
                 woken = write.batch.waiters.len().max(1);
                 gate.context.round_trip.took(begun.elapsed());
+                let covered = std::mem::take(&mut write.batch.siblings.covered);
+                let sessions = write.pending_write.opened();
                 apply(gate, write, state);
+                gate.spread(sessions);
+                if !covered.is_empty() {
+                    gate.take_share(&covered).await;
+                }
                 grow(gate, false).await;
             }
             Ok(WriteOutcome::Refused(state)) => {

@@ -9,6 +9,7 @@ use crate::{
         gate::{
             batch::Batch,
             gate::Gate,
+            stamps::{StampStep, refuse_all},
             state::{GateState, Seen},
             writer::{
                 outcome::{drop_pending, fail},
@@ -18,7 +19,7 @@ use crate::{
         terms::BucketDecision,
     },
     model::{
-        BucketKey,
+        BucketKey, BucketState, Create, Limit, Limits,
         plan::{self, Others},
     },
     telemetry::{self, StoreCall},
@@ -31,6 +32,12 @@ pub(super) enum NextStep {
     Look(Batch),
     /// Creates a shard that is missing although other shards exist.
     Begin(Batch),
+    /// Corrects the number of shards in this shard's item.
+    Raise(Batch, Box<BucketState>),
+    /// Reads the other shards, because a quota is added to this one.
+    Survey(Batch, Limits),
+    /// Reads the stored configs, to renew the bucket's stamps.
+    ReadFlags,
     /// There is nothing to write.
     Nothing,
 }
@@ -47,10 +54,18 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         let time = gate.context.now();
         let now = time.at;
         let mut denied = Vec::new();
+        let sessions = gate.sessions_elsewhere(now);
         let mut state = gate.lock();
         let trusted_for = gate.context.settings.deny_from_memory;
         if let Some(batch) = state.suspended(now, trusted_for) {
             return NextStep::Look(batch);
+        }
+        if state.has_work()
+            && let Some(known) = state.seen.live(now)
+            && gate.raises_to(known).is_some()
+        {
+            let known = Box::new(known.clone());
+            return NextStep::Raise(state.all(), known);
         }
         let blind = timeless && matches!(state.seen, Seen::Unknown);
         if !looked && !state.queue.is_empty() && blind {
@@ -59,9 +74,30 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
         if let Some(write) = take_anyway(gate, &mut state, now) {
             return NextStep::Write(write);
         }
+        match state.stamp_step(now, || gate.context.write_ids.next()) {
+            None => {}
+            Some(StampStep::Read) => return NextStep::ReadFlags,
+            Some(StampStep::Write(update)) => {
+                return NextStep::Write(Write {
+                    batch: Batch::default(),
+                    pending_write: PendingWrite::Update(update),
+                });
+            }
+            Some(StampStep::Refuse(level)) => {
+                drop(state);
+                refuse_all(gate, level);
+                continue;
+            }
+        }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
-        state.refuse_quotas(gate.shard_count(), now, &mut denied);
+        state.refuse_zones(now, &mut denied);
+        if state.asks_too_much(now) {
+            if !looked && matches!(state.seen, Seen::Unknown) {
+                return NextStep::Look(state.all());
+            }
+            state.deny_misfits(now, &mut denied);
+        }
         let next = state.next(now, trusted_for, &mut denied);
         let next = match next {
             None => NextStep::Nothing,
@@ -82,9 +118,22 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                     _ => NextStep::Begin(batch),
                 }
             }
-            Some(batch) => {
+            Some(mut batch) => {
+                let surveyed = state.surveyed.take();
+                if gate.shard_count() > 1
+                    && let Some(known) = state.seen.live(now)
+                {
+                    match (lacks_a_quota(known, &batch), surveyed) {
+                        (Some(limits), None) => {
+                            drop(state);
+                            return NextStep::Survey(batch, limits);
+                        }
+                        (Some(_), Some(surveyed)) => batch.siblings = *surveyed,
+                        (None, _) => batch.siblings.sessions = sessions,
+                    }
+                }
                 let id = gate.context.write_ids.next();
-                let desired = batch.desired(others);
+                let desired = batch.desired(others, gate.context.settings.bucket_ttl);
                 let pending_write = match state.seen.live(now) {
                     Some(known) => {
                         if state.refill_in_future {
@@ -101,12 +150,10 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                             id,
                         )))
                     }
-                    None => PendingWrite::Create(Box::new(plan::create(
-                        &batch.changes,
-                        desired,
-                        now,
-                        id,
-                    ))),
+                    None => {
+                        let create = plan::create(&batch.changes, desired, now, id);
+                        PendingWrite::Create(Box::new(stamped(create, &mut state)))
+                    }
                 };
                 NextStep::Write(Write {
                     batch,
@@ -122,6 +169,47 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
             waiter.answer(decision);
         }
         return next;
+    }
+}
+
+/// Returns the limits of a batch, if the shard lacks one of them that is a quota.
+fn lacks_a_quota(known: &BucketState, batch: &Batch) -> Option<Limits> {
+    let limits = batch.limits.as_ref()?;
+    let lacks = |limit: &Limit| limit.is_quota() && known.limit(limit.name()).is_none();
+    limits.iter().any(lacks).then(|| limits.clone())
+}
+
+/// Corrects the number of shards in this shard's item before a batch is planned.
+pub(super) async fn raise(gate: &Arc<Gate>, batch: Batch, known: BucketState) {
+    match gate.raise(known).await {
+        Ok(()) => gate.lock().put_back(batch),
+        Err(error) => {
+            telemetry::store_call_failed(&gate.key, &error);
+            fail(gate, batch, &Unavailable::Store(error), true);
+        }
+    }
+}
+
+/// Reads the other shards for a batch that adds a quota to this shard. The next step adds it.
+pub(super) async fn survey(gate: &Arc<Gate>, batch: Batch, limits: &Limits) {
+    match gate.survey(limits, gate.shard_count()).await {
+        Ok(siblings) => {
+            let mut state = gate.lock();
+            state.surveyed = Some(Box::new(siblings));
+            state.put_back(batch);
+        }
+        Err(error) => {
+            telemetry::store_call_failed(&gate.key, &error);
+            fail(gate, batch, &Unavailable::Store(error), true);
+        }
+    }
+}
+
+/// Returns the creation with the stamps that the configs say, if they were read for it.
+fn stamped(create: Create, state: &mut GateState) -> Create {
+    match state.take_fresh_flags() {
+        Some(fresh) => create.with_stamps(fresh.stamps()),
+        None => create,
     }
 }
 
@@ -154,8 +242,9 @@ fn take_anyway(gate: &Gate, state: &mut GateState, now: i64) -> Option<Write> {
 
 /// Returns the write that creates a shard that is missing although other shards exist. A shard that
 /// was never seen begins empty, because its tokens may be spent already. A shard that was seen and
-/// has expired begins full, because it was unused for longer than it takes to fill. Returns `None`
-/// if there are no other shards any more, or the read fails.
+/// has expired begins full, because it was unused for longer than it takes to fill. A quota begins
+/// with its share of the period, unless another shard holds that. Returns `None` if there are no
+/// other shards any more, or a read fails.
 pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
     // The first shard says how many shards there are. If the bucket of this gate is the first
     // shard, ask the second shard.
@@ -188,10 +277,24 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         gate.lock().put_back(batch);
         return None;
     }
+    if let Some(limits) = batch
+        .limits
+        .clone()
+        .filter(|limits| limits.iter().any(Limit::is_quota))
+    {
+        batch.siblings = match gate.survey(&limits, count).await {
+            Ok(siblings) => siblings,
+            Err(error) => {
+                telemetry::store_call_failed(&gate.key, &error);
+                fail(gate, batch, &Unavailable::Store(error), true);
+                return None;
+            }
+        };
+    }
     let now = gate.context.clock.now();
     let mut state = gate.lock();
     let full = matches!(state.seen, Seen::Present(_));
-    let desired = batch.desired(Others::default());
+    let desired = batch.desired(Others::default(), gate.context.settings.bucket_ttl);
     let shard = (gate.key.shard, count);
     let create = plan::create_shard(
         &batch.pending,
@@ -201,6 +304,7 @@ pub(super) async fn begin(gate: &Arc<Gate>, mut batch: Batch) -> Option<Write> {
         now,
         gate.context.write_ids.next(),
     );
+    let create = stamped(create, &mut state);
     // The contents of the new shard decide these requests.
     state.await_turn(std::mem::take(&mut batch.waiters));
     Some(Write {

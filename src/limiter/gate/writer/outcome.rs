@@ -17,10 +17,10 @@ use crate::{
             state::Waiter,
             writer::pending_write::{PendingWrite, Write},
         },
-        terms::{Amounts, BucketDecision},
+        terms::{Amounts, BucketDecision, ConfigVersion},
     },
     model::{
-        BucketState, Level, Limit, Limits,
+        BucketState, Level, Limit, Limits, ParentLink, PeerFlags,
         plan::{self, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
@@ -51,7 +51,10 @@ pub(super) fn refuse(
     // changed the limits.
     let limits = batch.limits.as_deref().unwrap_or_default();
     let shows = |bucket: &&BucketState| {
-        !time.is_far_before(bucket.refilled_at) && !plan::differs(bucket, limits)
+        let has_ended = |stamps: &PeerFlags| stamps.has_ended(time.at);
+        !bucket.stamps.as_deref().is_some_and(has_ended)
+            && !time.is_far_before(bucket.refilled_at)
+            && !plan::differs(bucket, limits)
     };
     match bucket
         .as_ref()
@@ -187,6 +190,7 @@ pub(super) fn apply(
     state.saw(Some(bucket.clone()), time);
     state.shown |= carried && !state.queue.is_empty();
     drop(state);
+    compare_links(gate, batch.lineage.as_ref(), &bucket, now);
     // Most waiters have the same limits.
     let mut last: Option<(Limits, Amounts)> = None;
     let waits = !batch.bypassed && batch.waiters.iter().any(|waiter| waiter.patience.is_some());
@@ -236,6 +240,35 @@ pub(super) fn apply(
     confirm(batch.confirmations, &Ok(()));
 }
 
+/// Compares the link to the parent that requests have looked up with that of the bucket. If the
+/// entity was moved since, looks up its parent again in the background. If the move has missed the
+/// bucket, writes the newer link to it in the background.
+fn compare_links(
+    gate: &Arc<Gate>,
+    known: Option<&Arc<ParentLink>>,
+    bucket: &BucketState,
+    now: i64,
+) {
+    let stamp = known.and_then(|link| link.stamp.as_ref());
+    let (Some(link), Some(stamp), Some(shown)) = (known, stamp, &bucket.stamp) else {
+        return;
+    };
+    if stamp.is_older_than(shown) {
+        let version = ConfigVersion::as_of(now);
+        gate.context.resolver.refresh_older(&gate.key, version);
+    } else if shown.is_older_than(stamp) {
+        let (link, gate) = (link.clone(), gate.clone());
+        gate.clone().spawn(async move {
+            let _permit = gate.permit().await;
+            if let Some(records) = gate.context.store.records()
+                && let Err(error) = records.stamp_bucket(&gate.key, &link).await
+            {
+                telemetry::store_call_failed(&gate.key, &error);
+            }
+        });
+    }
+}
+
 /// Returns the time at which a granted request may start, epoch ms; 0 if at once. The request
 /// starts when the debt that it caused is refilled. `behind` sums up what was granted behind it in
 /// the batch; the amounts of this request are added to `behind`.
@@ -247,14 +280,19 @@ fn starts_at(bucket: &BucketState, waiter: &Waiter, behind: &mut LedgerDelta, no
         .zip(&waiter.amounts)
         .filter(|(_, amount)| **amount > 0)
     {
-        let enforced = waiter.patience.is_some() && !bucket.is_soft(limit.name(), now);
+        let is_soft = limit.is_soft() || bucket.is_soft(limit.name(), now);
+        let enforced = waiter.patience.is_some() && !is_soft;
         if let Some(known) = bucket.limit(limit.name()).filter(|_| enforced) {
             let later = behind.get(limit.name()).map_or(0, |change| change.spend);
             let level = Level {
                 tokens: known.level.tokens.saturating_add(later),
                 ..known.level
             };
-            let wait = known.rule_at(now).wait(level, 0).filter(|wait| *wait > 0);
+            let wait = match known.course().filter(|_| known.period().is_none()) {
+                None => known.rule_at(now).wait(level, 0),
+                Some(course) => course.wait(level, 0, bucket.refilled_at),
+            };
+            let wait = wait.filter(|wait| *wait > 0);
             starts = starts.max(wait.map_or(0, |wait| bucket.refilled_at.saturating_add(wait)));
         }
         behind.spend(limit.name(), *amount);

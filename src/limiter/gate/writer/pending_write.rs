@@ -2,7 +2,7 @@
 
 use crate::{
     limiter::gate::{batch::Batch, gate::Gate},
-    model::{BucketState, Create, Guard, Update, WriteId},
+    model::{BucketState, Create, Guard, LimitName, NewLimit, Update, WriteId},
     store::{StoreError, StoreErrorKind, WriteOutcome},
     telemetry::{self, Retry, StoreAnswer, StoreCall},
 };
@@ -32,6 +32,20 @@ impl PendingWrite {
         match self {
             Self::Update(update) => update.now,
             Self::Create(create) => create.now,
+        }
+    }
+
+    /// Returns the sessions that the write begins, with the times at which they begin: epoch ms.
+    pub(super) fn opened(&self) -> Vec<(LimitName, i64)> {
+        match self {
+            Self::Update(update) => update.opened(),
+            Self::Create(create) if create.shard_count > 1 => {
+                let opened = |new: &NewLimit| {
+                    Some((new.limit.clone(), new.period.as_ref()?.session_start()?))
+                };
+                create.limits().iter().filter_map(opened).collect()
+            }
+            Self::Create(_) => Vec::new(),
         }
     }
 

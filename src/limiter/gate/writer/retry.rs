@@ -37,6 +37,10 @@ pub(crate) const MOST_TRANSACTION_TRIES: u32 = 12;
 pub(crate) const MOST_REFUSED_TAKES: u32 = 3;
 pub(crate) const MOST_REFUSED_OVERDUE: u32 = 10;
 
+/// The number of tries of a write that divides quotas among shards. If all fail, the tokens stay
+/// where they are, and no request depends on it.
+pub(crate) const MOST_SHARE_TRIES: u32 = 3;
+
 /// Returns the time until pending differences are written again after `failures` failures in a row.
 /// `flush_after` is the time until they are written for the first time. Without a pause, the write
 /// loop would spin while the store is down.

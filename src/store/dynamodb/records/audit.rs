@@ -33,6 +33,22 @@ pub(super) async fn append(
     event: &AuditEvent,
     expires_at: i64,
 ) -> Result<(), StoreError> {
+    client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item(namespace, event, expires_at)?))
+        .send()
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+/// Returns the item of an event.
+pub(crate) fn item(
+    namespace: &str,
+    event: &AuditEvent,
+    expires_at: i64,
+) -> Result<Item, StoreError> {
     let hash = format!("{namespace}/AUDIT#{}", event.entity_id);
     let (index_hash, index_range) = INDEX_KEYS[3];
     let optional = |value: &Option<String>| value.as_ref().map_or(AttributeValue::Null(true), text);
@@ -40,7 +56,7 @@ pub(super) async fn append(
         .details
         .iter()
         .map(|(key, value)| (key.clone(), to_attribute(value)));
-    let item = HashMap::from([
+    Ok(HashMap::from([
         (PK.into(), text(&hash)),
         (SK.into(), text(format!("{AUDIT}{}", event.event_id))),
         (EVENT_ID.into(), text(&event.event_id)),
@@ -53,15 +69,7 @@ pub(super) async fn append(
         (EXPIRES_AT.into(), number(expires_at)),
         (index_hash.into(), text(namespace)),
         (index_range.into(), text(hash)),
-    ]);
-    client
-        .put_item()
-        .table_name(table)
-        .set_item(Some(item))
-        .send()
-        .await
-        .map_err(store_error)?;
-    Ok(())
+    ]))
 }
 
 /// Returns the listing of a subject's history, newest first.

@@ -13,15 +13,77 @@ use super::super::{
     version::{self, CLIENT_MIN_VERSION},
 };
 use crate::{
-    model::{Limit, StoredConfig},
+    model::{Access, ConfigFlag, Limit, StoredConfig},
     store::{StoreError, StoreErrorKind},
 };
 
-/// The first version of the Python client that knows sessions.
-const SESSIONS: &str = "0.15.0";
+/// A kind of stored data that older clients would misread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Feature {
+    Sessions,
+    CascadePolicy,
+    Bypass,
+    SoftLimits,
+    TopUps,
+    Moves,
+}
 
-/// Makes sure that all clients of the table understand `config`. One read if it has sessions, and a
-/// write if older clients were admitted.
+impl Feature {
+    /// Returns the first version of the Python client that knows the feature.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Sessions => "0.15.0",
+            Self::CascadePolicy => "0.16.0",
+            Self::Bypass | Self::SoftLimits | Self::TopUps | Self::Moves => "0.17.0",
+        }
+    }
+
+    /// Returns the feature's name for an error: a plural.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::CascadePolicy => "cascade rules of configs",
+            Self::Bypass => "bypasses",
+            Self::SoftLimits => "soft limits",
+            Self::TopUps => "quotas to which tokens are added",
+            Self::Moves => "entities that get another parent",
+        }
+    }
+
+    /// Returns the feature of a flag that is stored.
+    pub(super) fn of_flag(flag: ConfigFlag) -> Option<Self> {
+        match flag {
+            ConfigFlag::Access(Some(Access::Bypassed)) => Some(Self::Bypass),
+            ConfigFlag::Cascade(Some(_)) => Some(Self::CascadePolicy),
+            _ => None,
+        }
+    }
+
+    fn all_of(config: &StoredConfig) -> impl Iterator<Item = Self> {
+        let has_sessions = |limit: &Limit| {
+            limit
+                .renewal()
+                .is_some_and(|renewal| renewal.calendar().is_none())
+        };
+        let sessions = config.limits.iter().any(has_sessions);
+        let flags = [
+            ConfigFlag::Access(config.access),
+            ConfigFlag::Cascade(config.cascade),
+        ];
+        let soft = config.limits.iter().any(Limit::is_soft);
+        let of_limits = [
+            sessions.then_some(Self::Sessions),
+            soft.then_some(Self::SoftLimits),
+        ];
+        of_limits
+            .into_iter()
+            .flatten()
+            .chain(flags.into_iter().filter_map(Self::of_flag))
+    }
+}
+
+/// Makes sure that all clients of the table understand `config`. One read if it has features that
+/// older clients do not know, and a write if older clients were admitted.
 ///
 /// # Errors
 /// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
@@ -30,19 +92,23 @@ pub(super) async fn require_for(
     table: &str,
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
-    let has_sessions = |limit: &Limit| {
-        limit
-            .renewal()
-            .is_some_and(|renewal| renewal.calendar().is_none())
-    };
-    if config.limits.iter().any(has_sessions) {
-        require(client, table, SESSIONS).await
-    } else {
-        Ok(())
+    for feature in Feature::all_of(config) {
+        ratchet(client, table, feature).await?;
     }
+    Ok(())
 }
 
-async fn require(client: &Client, table: &str, required: &'static str) -> Result<(), StoreError> {
+/// Makes sure that all clients of the table know the feature, before it is stored. One read, and a
+/// write if older clients were admitted.
+///
+/// # Errors
+/// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
+pub(super) async fn ratchet(
+    client: &Client,
+    table: &str,
+    feature: Feature,
+) -> Result<(), StoreError> {
+    let required = feature.version();
     for attempt in 0..MOST_VERSION_TRIES {
         before_change(attempt).await;
         let read = client
@@ -61,7 +127,8 @@ async fn require(client: &Client, table: &str, required: &'static str) -> Result
         let record = version::decode(&item);
         if let Some(found) = record.functions_before(required).map_err(refused)? {
             return Err(refused(format!(
-                "the table's functions are of version {found}, and sessions need {required}"
+                "the table's functions are of version {found}, and {} need {required}",
+                feature.name()
             )));
         }
         if !record.admits_older_than(required).map_err(refused)? {

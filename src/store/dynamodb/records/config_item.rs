@@ -16,12 +16,13 @@ use super::{
     config_limit,
 };
 use crate::{
-    model::{ConfigScope, StoredConfig, StoredOnUnavailable},
+    model::{Access, BYPASS, ConfigFlag, ConfigScope, StoredConfig, StoredOnUnavailable},
     store::StoreError,
 };
 
 const VERSION: &str = "config_version";
 const ON_UNAVAILABLE: &str = "on_unavailable";
+const AUDIT_RETENTION_DAYS: &str = "audit_retention_days";
 
 /// Returns the key of a scope's config.
 pub(super) fn key(namespace: &str, scope: &ConfigScope) -> Item {
@@ -33,15 +34,20 @@ pub(super) fn decode(item: &Item) -> Result<StoredConfig, StoreError> {
     let (limits, not_understood) = config_limit::decode(item)?;
     let mut config = StoredConfig::new(limits);
     config.not_understood = not_understood;
-    config.disabled = match item.get(DISABLED) {
+    config.access = match item.get(DISABLED) {
         None => None,
-        Some(AttributeValue::Bool(disabled)) => Some(*disabled),
-        // The text `"bypass"` and unknown values: the limits are enforced.
-        Some(_) => Some(false),
+        Some(AttributeValue::Bool(true)) => Some(Access::Disabled),
+        Some(AttributeValue::S(word)) if word == BYPASS => Some(Access::Bypassed),
+        // The limits are enforced, also for a value that is unknown.
+        Some(_) => Some(Access::Enabled),
     };
     config.cascade = item
         .get(CASCADE)
         .and_then(|value| value.as_bool().ok().copied());
+    config.audit_retention_days = match item.get(AUDIT_RETENTION_DAYS) {
+        Some(AttributeValue::N(days)) => days.parse().ok(),
+        _ => None,
+    };
     config.on_unavailable = match item.get(ON_UNAVAILABLE) {
         Some(AttributeValue::S(word)) if word == "allow" => Some(StoredOnUnavailable::Allow),
         Some(AttributeValue::S(word)) if word == "block" => Some(StoredOnUnavailable::Block),
@@ -70,6 +76,15 @@ pub(super) fn write(
         Some(StoredOnUnavailable::Block) => expression.set(ON_UNAVAILABLE, text("block")),
         None => expression.remove(ON_UNAVAILABLE),
     }
+    for flag in [
+        config.access.map(Some).map(ConfigFlag::Access),
+        config.cascade.map(Some).map(ConfigFlag::Cascade),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        set_flag(&mut expression, flag);
+    }
     config_limit::write(&mut expression, &config.limits, known)?;
     for (attribute, value) in own_attributes(namespace, scope) {
         expression.set(attribute, text(value));
@@ -77,6 +92,47 @@ pub(super) fn write(
     expression
         .into_action(table, key(namespace, scope))
         .map_err(unbuildable)
+}
+
+/// Returns the write that stores or removes a flag, on condition that the item still exists, or
+/// still does not exist.
+pub(super) fn write_flag(
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    flag: ConfigFlag,
+    exists: bool,
+) -> Result<TransactWriteItem, StoreError> {
+    let mut expression = Expression::default();
+    set_flag(&mut expression, flag);
+    if exists {
+        expression.require_present(PK);
+    } else {
+        expression.require_absent(PK);
+        for (attribute, value) in own_attributes(namespace, scope) {
+            expression.set(attribute, text(value));
+        }
+    }
+    expression
+        .into_action(table, key(namespace, scope))
+        .map_err(unbuildable)
+}
+
+fn set_flag(expression: &mut Expression, flag: ConfigFlag) {
+    let (attribute, value) = match flag {
+        ConfigFlag::Access(access) => {
+            let value = access.map(|access| match access.as_disabled() {
+                Some(disabled) => AttributeValue::Bool(disabled),
+                None => text(BYPASS),
+            });
+            (DISABLED, value)
+        }
+        ConfigFlag::Cascade(cascade) => (CASCADE, cascade.map(AttributeValue::Bool)),
+    };
+    match value {
+        Some(value) => expression.set(attribute, value),
+        None => expression.remove(attribute),
+    }
 }
 
 /// Returns the item's attributes that name its scope and its index keys.

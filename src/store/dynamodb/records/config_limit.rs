@@ -12,7 +12,7 @@ use super::{
     batch::{Item, corrupt},
 };
 use crate::{
-    model::{Calendar, Limit, Renewal, ResetSchedule},
+    model::{Limit, Renewal, ResetSchedule, Timetable},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -29,6 +29,8 @@ const REFILL_AMOUNT: &str = "ra";
 const REFILL_PERIOD: &str = "rp";
 const RESET_SCHEDULE: &str = "rsched";
 const SCHEDULE: &str = "sched";
+/// Present and true if the limit refuses nothing.
+const SOFT: &str = "soft";
 /// Seconds.
 const SESSION_LENGTH: &str = "rsa";
 
@@ -37,10 +39,7 @@ const SESSION_LENGTH: &str = "rsa";
 pub(super) fn decode(item: &Item) -> Result<(Vec<Limit>, Option<String>), StoreError> {
     let mut limits: Vec<Limit> = Vec::new();
     let mut not_understood = None;
-    for (attribute, value) in item {
-        if is_schedule(attribute, value) {
-            not_understood = not_understood.max(Some(attribute.clone()));
-        }
+    for attribute in item.keys() {
         let Some((prefix, name)) = named(attribute) else {
             continue;
         };
@@ -53,15 +52,6 @@ pub(super) fn decode(item: &Item) -> Result<(Vec<Limit>, Option<String>), StoreE
         }
     }
     Ok((limits, not_understood))
-}
-
-/// Returns `true` if the attribute is a schedule of parameters.
-fn is_schedule(attribute: &str, value: &AttributeValue) -> bool {
-    let of_a_limit = [LASTING, SESSION]
-        .into_iter()
-        .any(|prefix| attribute.starts_with(prefix));
-    let is_none = matches!(value, AttributeValue::S(text) if text == NO_SCHEDULE);
-    of_a_limit && attribute.ends_with(&format!("_{SCHEDULE}")) && !is_none
 }
 
 /// Returns the prefix and the name of the limit whose capacity the attribute is.
@@ -96,7 +86,31 @@ fn limit(item: &Item, prefix: &str, name: &str) -> Result<Result<Limit, String>,
         Limit::new(name, capacity, read(REFILL_AMOUNT)?, period)
     };
     let limit = limit.map_err(|error| corrupt(&format!("{name} ({error})")).with_source(error))?;
-    Ok(Ok(limit))
+    let limit = match timetable(item, &attribute(SCHEDULE)) {
+        None => Some(limit),
+        Some(timetable) => timetable.and_then(|timetable| limit.with_timetable(timetable).ok()),
+    };
+    let is_soft = matches!(item.get(&attribute(SOFT)), Some(AttributeValue::Bool(true)));
+    let limit = limit.map(|limit| limit.with_softness(is_soft));
+    Ok(limit.ok_or_else(|| attribute(SCHEDULE)))
+}
+
+/// Returns the schedule of parameters in an attribute. `Some(None)` if it is not understood.
+fn timetable(item: &Item, attribute: &str) -> Option<Option<Timetable>> {
+    let value = item.get(attribute)?;
+    let Ok(compact) = value.as_s() else {
+        return Some(None);
+    };
+    if compact == NO_SCHEDULE {
+        return None;
+    }
+    Some(Timetable::decode(compact, zone_of(item)).ok())
+}
+
+/// Returns the time zone of all schedules of the item.
+fn zone_of(item: &Item) -> &str {
+    let zone = item.get(ZONE).and_then(|zone| zone.as_s().ok());
+    zone.map_or("UTC", String::as_str)
 }
 
 /// Returns the reset schedule in an attribute. `Some(None)` if it is not understood.
@@ -108,9 +122,7 @@ fn reset_schedule(item: &Item, attribute: &str) -> Option<Option<ResetSchedule>>
     if compact == NO_SCHEDULE {
         return None;
     }
-    let zone = item.get(ZONE).and_then(|zone| zone.as_s().ok());
-    let zone = zone.map_or("UTC", String::as_str);
-    Some(ResetSchedule::decode(compact, zone).ok())
+    Some(ResetSchedule::decode(compact, zone_of(item)).ok())
 }
 
 fn attribute(prefix: &str, name: &str, field: &str) -> String {
@@ -163,12 +175,18 @@ fn attributes(limit: &Limit) -> Result<Vec<(String, AttributeValue)>, StoreError
         (REFILL_AMOUNT, whole(limit.refill_amount())),
         (REFILL_PERIOD, whole(limit.refill_period().as_secs())),
     ];
+    if let Some(timetable) = limit.timetable() {
+        fields.push((SCHEDULE, text(timetable.compact())));
+    }
     match limit.renewal() {
         None => {}
         Some(Renewal::Calendar(calendar)) => {
             fields.push((RESET_SCHEDULE, text(calendar.compact())));
         }
         Some(Renewal::Session(length)) => fields.push((SESSION_LENGTH, number(length / 1000))),
+    }
+    if limit.is_soft() {
+        fields.push((SOFT, AttributeValue::Bool(true)));
     }
     let name = limit.name().as_str();
     let named = fields
@@ -177,18 +195,15 @@ fn attributes(limit: &Limit) -> Result<Vec<(String, AttributeValue)>, StoreError
     Ok(named.collect())
 }
 
-/// Returns the time zone of the calendars. An item has one for all of them.
+/// Returns the time zone of the calendars and schedules. An item has one for all of them.
 fn zone(limits: &[Limit]) -> Result<Option<&str>, StoreError> {
-    let mut zones = limits
-        .iter()
-        .filter_map(|limit| limit.renewal()?.calendar())
-        .map(Calendar::zone);
+    let mut zones = limits.iter().flat_map(Limit::zones);
     let first = zones.next();
     match first.and_then(|first| zones.find(|other| *other != first)) {
         None => Ok(first),
         Some(other) => Err(StoreError::new(
             StoreErrorKind::Rejected,
-            format!("calendars in two time zones: {first:?} and {other:?}"),
+            format!("calendars or schedules in two time zones: {first:?} and {other:?}"),
         )),
     }
 }

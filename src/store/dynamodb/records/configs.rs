@@ -16,10 +16,10 @@ use super::{
     },
     batch::{Item, unbuildable},
     client_version,
-    config_item::{key, resource_word, write},
+    config_item::{key, resource_word, write, write_flag},
 };
 use crate::{
-    model::{ConfigScope, StoredConfig},
+    model::{ConfigFlag, ConfigScope, StoredConfig},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -32,11 +32,55 @@ pub(super) async fn put(
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
     client_version::require_for(client, table, config).await?;
+    let write = |known: Option<&Item>| {
+        let mut actions = vec![write(table, namespace, scope, config, known)?];
+        actions.extend(listing(table, namespace, scope, known.is_some())?);
+        Ok(Some(actions))
+    };
+    replace(client, table, namespace, scope, write).await
+}
+
+/// Stores or removes one flag of a config. Creates a config without limits if there is none.
+pub(super) async fn put_flag(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    flag: ConfigFlag,
+) -> Result<(), StoreError> {
+    if let Some(feature) = client_version::Feature::of_flag(flag) {
+        client_version::ratchet(client, table, feature).await?;
+    }
+    let removes = matches!(flag, ConfigFlag::Access(None) | ConfigFlag::Cascade(None));
+    let write = |known: Option<&Item>| {
+        if removes && known.is_none() {
+            return Ok(None);
+        }
+        let exists = known.is_some();
+        let mut actions = vec![write_flag(table, namespace, scope, flag, exists)?];
+        if !removes {
+            actions.extend(listing(table, namespace, scope, exists)?);
+        }
+        Ok(Some(actions))
+    };
+    replace(client, table, namespace, scope, write).await
+}
+
+/// Reads the config of a scope and does the `write` for it, again and again while others write at
+/// the same time. Does nothing if `write` returns `None`.
+async fn replace(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    write: impl Fn(Option<&Item>) -> Result<Option<Vec<TransactWriteItem>>, StoreError>,
+) -> Result<(), StoreError> {
     for attempt in 0..MOST_CONFIG_TRIES {
         before_change(attempt).await;
         let known = get(client, table, namespace, scope).await?;
-        let mut actions = vec![write(table, namespace, scope, config, known.as_ref())?];
-        actions.extend(listing(table, namespace, scope, known.is_some())?);
+        let Some(actions) = write(known.as_ref())? else {
+            return Ok(());
+        };
         let result = client
             .transact_write_items()
             .set_transact_items(Some(actions))

@@ -16,9 +16,10 @@ use aws_sdk_dynamodb::{
 use super::{
     super::{
         attributes::{
-            CASCADE, ENTITY_ID, INDEX_KEYS, META, PARENT_ID, PK, SK, children_key, entity_key,
+            CASCADE, ENTITY_ID, GENERATION, INCARNATION, INDEX_KEYS, META, PARENT_ID, PK, SK,
+            children_key, entity_key,
         },
-        expression::text,
+        expression::{number, text},
         failure::store_error,
     },
     batch::{Item, corrupt, text_of},
@@ -53,6 +54,12 @@ pub(super) fn decode(item: &Item) -> Result<Entity, StoreError> {
     if let Some(name) = text_of(item, NAME) {
         entity.name = name.to_owned();
     }
+    entity.generation = match item.get(GENERATION) {
+        Some(AttributeValue::N(number)) => number.parse().ok(),
+        _ => None,
+    };
+    let incarnation = text_of(item, INCARNATION).or_else(|| text_of(item, CREATED_AT));
+    entity.incarnation = incarnation.map(str::to_owned);
     if let Some(created) = text_of(item, CREATED_AT) {
         let time = parse_timestamp(created).ok_or_else(|| corrupt(CREATED_AT))?;
         entity.created_at = Some(time);
@@ -72,6 +79,12 @@ fn encode(namespace: &str, entity: &Entity) -> Result<Item, StoreError> {
     put(ENTITY_ID, text(entity.id.as_str()));
     put(NAME, text(&entity.name));
     put(CASCADE, AttributeValue::Bool(entity.cascade));
+    if let Some(generation) = entity.generation {
+        put(GENERATION, number(generation));
+    }
+    if let Some(incarnation) = &entity.incarnation {
+        put(INCARNATION, text(incarnation));
+    }
     put(
         CREATED_AT,
         text(timestamp(entity.created_at.unwrap_or(UNIX_EPOCH))?),

@@ -19,10 +19,12 @@ mod configs;
 mod deletion;
 mod entities;
 mod look_up;
+mod moves;
 mod pages;
 mod store;
 mod usage;
 
+pub(super) use audit::item as audit_item;
 pub(super) use batch::{
     Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable,
 };

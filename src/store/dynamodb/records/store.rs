@@ -17,14 +17,16 @@ use super::{
     },
     audit,
     batch::{self, Item, corrupt, text_of},
-    configs, deletion, entities, look_up,
+    client_version::{self, Feature},
+    configs, deletion, entities, look_up, moves,
     pages::{self, PartitionQuery},
     usage,
 };
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigScope, Entity, EntityId, Resource,
-        StoredConfig, UsageQuery, UsageSnapshot,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
+        EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery,
+        UsageSnapshot,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
@@ -54,6 +56,16 @@ impl Records for DynamoDbStore {
             &self.namespace,
             scope,
             config,
+        ))
+    }
+
+    fn put_flag<'a>(&'a self, scope: &'a ConfigScope, flag: ConfigFlag) -> StoreFuture<'a, ()> {
+        Box::pin(configs::put_flag(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            scope,
+            flag,
         ))
     }
 
@@ -147,6 +159,66 @@ impl Records for DynamoDbStore {
             )
             .await
         })
+    }
+
+    fn move_entity<'a>(
+        &'a self,
+        entity: &'a EntityId,
+        parent: Option<&'a EntityId>,
+    ) -> StoreFuture<'a, Option<(Entity, Entity)>> {
+        Box::pin(moves::move_entity(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            entity,
+            parent,
+        ))
+    }
+
+    fn stamp_bucket<'a>(
+        &'a self,
+        shard: &'a BucketKey,
+        link: &'a ParentLink,
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(moves::stamp(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            shard,
+            link,
+        ))
+    }
+
+    fn allow_moves(&self) -> StoreFuture<'_, ()> {
+        Box::pin(client_version::ratchet(
+            &self.control,
+            &self.table,
+            Feature::Moves,
+        ))
+    }
+
+    fn read_shards<'a>(&'a self, bucket: &'a BucketKey) -> StoreFuture<'a, Vec<BucketState>> {
+        Box::pin(self.shards_of(bucket))
+    }
+
+    fn find_operation<'a>(
+        &'a self,
+        bucket: &'a BucketKey,
+        key: &'a str,
+    ) -> StoreFuture<'a, Option<OperationRecord>> {
+        Box::pin(self.operation_of(bucket, key))
+    }
+
+    fn operate<'a>(&'a self, operation: &'a Operation) -> StoreFuture<'a, bool> {
+        Box::pin(self.execute(operation))
+    }
+
+    fn allow_top_up(&self) -> StoreFuture<'_, ()> {
+        Box::pin(client_version::ratchet(
+            &self.control,
+            &self.table,
+            Feature::TopUps,
+        ))
     }
 
     fn principal(&self) -> StoreFuture<'_, Option<String>> {

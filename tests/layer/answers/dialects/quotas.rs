@@ -7,6 +7,7 @@ use http::Response;
 use tollgate::{
     Limit,
     layer::{Anthropic, Dialect, IetfDraft, OpenAi, XRateLimit},
+    model::{Schedule, ScheduleEntry},
 };
 
 use super::all;
@@ -79,4 +80,33 @@ async fn the_month_is_over_when_the_next_one_begins() {
     assert_eq!(policies, r#""month";q=1000;w=2678400, "rpm";q=60;w=60"#);
     // From the 14th, 22:13:20, to the 30th, 23:00 in UTC.
     assert_eq!(left, r#""month";r=1000;t=1385200, "rpm";r=59;t=1"#);
+}
+
+#[tokio::test]
+async fn a_limit_with_a_schedule_is_shown_with_the_numbers_of_now() {
+    let hour = ScheduleEntry::scaled("* 22 * * *", 0.5).unwrap();
+    let schedule = Schedule::new([hour], "UTC").unwrap();
+    let limit = Limit::per_hour("rph", 10).with_schedule(schedule).unwrap();
+    let (limiter, clock) = memory();
+    let policy = |cost| {
+        let policy = per_user(limit.clone()).cost("rph", cost);
+        policy.dialect(IetfDraft::Draft11)
+    };
+    let names = ["ratelimit-policy", "ratelimit"];
+    let response = ask(&hello(layer(&limiter, policy(4))), from("alice")).await;
+    // Full is 10 again: at 23:00, 46 minutes and 40 seconds from now, 4.888 are there.
+    assert_eq!(
+        all(&response, names),
+        [r#""rph";q=5;w=3600"#, r#""rph";r=1;t=4641"#]
+    );
+    // More than the capacity of this hour, and less than that of the next one.
+    let response = ask(&hello(layer(&limiter, policy(6))), from("alice")).await;
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "3201");
+    clock.advance(Duration::from_secs(3201));
+    let response = ask(&hello(layer(&limiter, policy(6))), from("alice")).await;
+    assert_eq!(
+        all(&response, names),
+        [r#""rph";q=10;w=3600"#, r#""rph";r=0;t=3600"#]
+    );
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tollgate::{
     EntityId, Resource,
-    model::{BucketKey, BucketState, ConfigSource, LimitState, ResolvedLimits},
+    model::{BucketState, ConfigSource, LimitState, ResolvedLimits},
 };
 
 use crate::{limits, output::Row, time};
@@ -60,7 +60,7 @@ impl BucketReport {
     /// Describes a bucket at `now` (epoch ms).
     pub(super) fn new(
         (entity, resource): (&EntityId, &Resource),
-        shards: &[(BucketKey, BucketState)],
+        shards: &[BucketState],
         stored: Option<&ResolvedLimits>,
         now: i64,
     ) -> Self {
@@ -70,7 +70,7 @@ impl BucketReport {
             resource: resource.to_string(),
             limits_from: stored.map(|stored| stored.source),
             stored_limits: stored_limits.unwrap_or_default(),
-            shards: shards.iter().map(|(_, state)| shard(state, now)).collect(),
+            shards: shards.iter().map(|state| shard(state, now)).collect(),
         }
     }
 }

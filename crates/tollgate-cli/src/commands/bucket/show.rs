@@ -67,7 +67,7 @@ impl Show {
 
     async fn show(&self, limiter: &RateLimiter, context: &mut Context) -> Result<(), Failure> {
         let key = (&self.entity, &self.resource);
-        let shards = limiter.entities().shards(key.0, key.1).await?;
+        let shards = limiter.entities().bucket(key.0, key.1).await?;
         let stored = limiter.config().resolve(key.0, key.1).await?;
         let verdict = self.ask(limiter).await?;
         let bucket = BucketReport::new(key, &shards, stored.as_ref(), time::now());

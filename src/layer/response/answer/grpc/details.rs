@@ -6,7 +6,11 @@ use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::HeaderValue;
 
 use super::protobuf::Message;
-use crate::layer::{RefusalReason, headers::policy_name, response::answer::codes::GrpcCode};
+use crate::layer::{
+    RefusalReason,
+    headers::{name_of, policy_name},
+    response::answer::codes::GrpcCode,
+};
 
 /// The most limits that are reported, because clients accept at most 8 KiB of headers.
 const MOST_VIOLATIONS: usize = 16;
@@ -52,20 +56,14 @@ fn quota_failure(reason: RefusalReason<'_>) -> Option<Message> {
                     let (requested, left, capacity) =
                         (status.requested, status.available, status.limit.capacity());
                     let description = format!("{requested} requested, {left} of {capacity} left");
-                    failure.bytes(
-                        1,
-                        violation(
-                            &policy_name(status.owner, status.limit.name()),
-                            &description,
-                        ),
-                    )
+                    failure.bytes(1, violation(&name_of(status), &description))
                 })
         }
         RefusalReason::ExceedsCapacity(error) => {
             let description = format!("{} requested, {} at most", error.requested, error.capacity);
             Message::default().bytes(
                 1,
-                violation(&policy_name(error.owner, &error.limit), &description),
+                violation(&policy_name(error.owner, None, &error.limit), &description),
             )
         }
         _ => return None,

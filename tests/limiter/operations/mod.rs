@@ -1,0 +1,10 @@
+//! Resets, top-ups and moves to another parent: in memory, on gates over it, and on gates over
+//! DynamoDB.
+
+mod faults;
+mod fixture;
+mod histories;
+mod parents;
+mod repeats;
+mod reset;
+mod top_up;

@@ -4,4 +4,4 @@ mod syntax;
 mod text;
 
 pub(crate) use syntax::parse;
-pub(crate) use text::{describe, period};
+pub(crate) use text::{describe, period, schedule};

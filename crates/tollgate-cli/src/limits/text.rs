@@ -4,8 +4,42 @@ use std::time::Duration;
 
 use tollgate::{Limit, model::Renewal};
 
-/// Describes a limit: `rpm: 1,000/min (burst: 2,000)`.
+/// Describes a limit: `rpm: 1,000/min (burst: 2,000) (soft)`.
 pub(crate) fn describe(limit: &Limit) -> String {
+    let soft = if limit.is_soft() { " (soft)" } else { "" };
+    format!("{}{soft}", numbers(limit))
+}
+
+/// Describes the schedule of a limit: a line for each entry, below a heading. Empty without one.
+pub(crate) fn schedule(limit: &Limit) -> Vec<String> {
+    let Some(schedule) = limit.schedule() else {
+        return Vec::new();
+    };
+    let mut lines = vec!["  Schedule:".to_owned()];
+    for entry in schedule.entries() {
+        let effect = match entry.scale() {
+            // Scales are stored in thousandths: twelve and a half per cent is one of them.
+            Some(scale) => format!("scale {}%", (scale * 1000.0).round() / 10.0),
+            None => {
+                let period = entry.refill_period().map(|period| period.as_secs());
+                let fields = [
+                    ("capacity", entry.capacity()),
+                    ("refill_amount", entry.refill_amount()),
+                    ("refill_period_seconds", period),
+                ];
+                let named = fields
+                    .into_iter()
+                    .filter_map(|(name, value)| Some(format!("{name} {}", thousands(value?))));
+                named.collect::<Vec<_>>().join(", ")
+            }
+        };
+        let (cron, zone) = (entry.cron(), schedule.zone());
+        lines.push(format!("    \"{cron}\" {zone}  → {effect}"));
+    }
+    lines
+}
+
+fn numbers(limit: &Limit) -> String {
     let (name, capacity) = (limit.name(), thousands(limit.capacity()));
     let resets = match limit.renewal() {
         None => None,
@@ -80,6 +114,8 @@ fn thousands(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tollgate::model::{Schedule, ScheduleEntry};
+
     use super::*;
 
     #[test]
@@ -95,6 +131,7 @@ mod tests {
                 "t: 5/2day",
             ),
             (Limit::per_second("t", 1_234_567), "t: 1,234,567/sec"),
+            (Limit::per_second("t", 5).soft(), "t: 5/sec (soft)"),
             (
                 Limit::quota("daily", 100).daily("UTC").unwrap(),
                 "daily: 100 quota (resets \"0 0 * * *\" UTC)",
@@ -108,5 +145,22 @@ mod tests {
         ] {
             assert_eq!(describe(&limit), text);
         }
+    }
+
+    #[test]
+    fn a_schedule_is_printed_below_its_limit() {
+        let half = ScheduleEntry::scaled("0-29 9-17 * * *", 0.125).unwrap();
+        let night = ScheduleEntry::replaced("* 0-5 * * *", Some(5000), Some(1), None).unwrap();
+        let schedule = Schedule::new([half, night], "Europe/Berlin").unwrap();
+        let limit = Limit::per_minute("rpm", 10)
+            .with_schedule(schedule)
+            .unwrap();
+        let lines = [
+            "  Schedule:",
+            "    \"0-29 9-17 * * *\" Europe/Berlin  → scale 12.5%",
+            "    \"* 0-5 * * *\" Europe/Berlin  → capacity 5,000, refill_amount 1",
+        ];
+        assert_eq!(super::schedule(&limit), lines);
+        assert!(super::schedule(&Limit::per_minute("rpm", 10)).is_empty());
     }
 }

@@ -90,6 +90,17 @@ async fn limits_are_set_on_all_levels_and_printed_as_the_peer_prints_them() {
         "scope,limit,capacity,refill_amount,refill_period_seconds\nentity/user-1/api,rpm,20,20,60\n"
     );
 
+    let soft = stage.ok("entity set-limits user-2 -l rpm:20 -l tpm:30 --soft tpm");
+    assert!(
+        soft.ends_with("  rpm: 20/min\n  tpm: 30/min (soft)\n"),
+        "{soft}"
+    );
+    assert_eq!(
+        stage.ok("entity get-limits user-2").lines().last(),
+        Some("  tpm: 30/min (soft)")
+    );
+    stage.ok("entity delete-limits user-2 --yes");
+
     for (delete, get, none) in [
         (
             "entity delete-limits user-1 -r api",
@@ -136,6 +147,8 @@ async fn a_name_twice_is_refused_and_stores_nothing() {
     let before = stage.items().await;
     let ran = stage.run("system set-defaults -l rpm:1 -l rpm:2");
     assert_eq!(ran.code, 1, "{ran:?}");
+    let ran = stage.run("system set-defaults -l rpm:1 --soft tpm");
+    assert_eq!(ran.code, 2, "{ran:?}");
     assert_eq!(stage.items().await, before);
 }
 

@@ -1,7 +1,7 @@
 //! `tollgate entity set-limits`
 
 use clap::Args;
-use tollgate::{EntityId, model::StoredConfig};
+use tollgate::EntityId;
 
 use super::scope::ResourceOrAll;
 use crate::{
@@ -29,11 +29,11 @@ impl SetLimits {
             resource,
             limits,
         } = self;
+        let config = limits.config()?;
         let heading = format!(
             "Set {} limit(s) for entity '{entity}' on resource '{resource}':",
-            limits.limits.len()
+            config.limits.len()
         );
-        let config = StoredConfig::new(limits.limits);
         stored_limits::set(context, resource.scope(entity), config, &heading).await
     }
 }

@@ -1,10 +1,7 @@
 //! `tollgate resource set-defaults`
 
 use clap::Args;
-use tollgate::{
-    Resource,
-    model::{ConfigScope, StoredConfig},
-};
+use tollgate::{Resource, model::ConfigScope};
 
 use crate::{
     commands::stored_limits::{self, NewLimits},
@@ -24,11 +21,11 @@ pub(crate) struct SetDefaults {
 impl SetDefaults {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let Self { resource, limits } = self;
+        let config = limits.config()?;
         let heading = format!(
             "Set {} default(s) for resource '{resource}':",
-            limits.limits.len()
+            config.limits.len()
         );
-        let config = StoredConfig::new(limits.limits);
         stored_limits::set(context, ConfigScope::Resource(resource), config, &heading).await
     }
 }

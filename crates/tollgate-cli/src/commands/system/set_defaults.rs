@@ -1,7 +1,7 @@
 //! `tollgate system set-defaults`
 
 use clap::{Args, ValueEnum};
-use tollgate::model::{ConfigScope, StoredConfig, StoredOnUnavailable};
+use tollgate::model::{ConfigScope, StoredOnUnavailable};
 
 use crate::{
     commands::stored_limits::{self, NewLimits},
@@ -30,8 +30,8 @@ enum Action {
 
 impl SetDefaults {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let heading = format!("Set {} system-wide default(s):", self.limits.limits.len());
-        let mut config = StoredConfig::new(self.limits.limits);
+        let mut config = self.limits.config()?;
+        let heading = format!("Set {} system-wide default(s):", config.limits.len());
         if let Some(action) = self.on_unavailable {
             config = config.with_on_unavailable(match action {
                 Action::Allow => StoredOnUnavailable::Allow,

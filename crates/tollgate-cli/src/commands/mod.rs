@@ -5,6 +5,7 @@ mod bucket;
 mod check;
 mod completions;
 mod entity;
+mod flags;
 mod man;
 mod names;
 mod namespace;

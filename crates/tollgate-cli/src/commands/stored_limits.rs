@@ -106,7 +106,7 @@ impl Row for Deletion<'_> {
 
 /// Returns the scope's name in JSON and CSV: `system`, `resource/gpt-4`, `entity/user-1`,
 /// `entity/user-1/gpt-4`.
-fn named(scope: &ConfigScope) -> String {
+pub(super) fn named(scope: &ConfigScope) -> String {
     match scope {
         ConfigScope::Resource(resource) => format!("resource/{resource}"),
         ConfigScope::Entity(entity) => format!("entity/{entity}"),

@@ -191,3 +191,74 @@ async fn a_change_that_stops_halfway_is_told() {
     stage.proxy.clear_faults();
     assert_eq!(stage.json(&purge)["items_deleted"], 4);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn access_and_parents_are_changed_on_buckets_too() {
+    let stage = Stage::with_stack().await;
+    for entity in ["org-1", "org-2"] {
+        stage.ok(&format!("entity create {entity}"));
+    }
+    stage.ok("entity create key-1 --parent org-1");
+    stage.ok("system set-defaults -l rpm:100");
+    let limiter = stage.limiter().await;
+    limiter.acquire("key-1", "api").await.unwrap().commit();
+    limiter.shutdown().await;
+
+    assert_eq!(
+        stage.ok("resource disable api"),
+        "Disabled resource 'api' (1 buckets stamped)\n"
+    );
+    assert!(
+        stage
+            .ok("resource get-defaults api")
+            .ends_with("Status: DISABLED\n")
+    );
+    assert!(
+        stage
+            .ok("bucket show key-1 api")
+            .contains("disabled: every request is refused")
+    );
+    assert!(
+        stage
+            .ok("bucket show key-1 api --cost rpm:1")
+            .contains("would be refused")
+    );
+    stage.ok("entity bypass key-1 -r api");
+    assert!(
+        stage
+            .ok("entity get-limits key-1 -r api")
+            .ends_with("Status: BYPASSED\n")
+    );
+    stage.ok("entity enable key-1 --resource api");
+    assert!(
+        stage
+            .ok("bucket show key-1 api --cost rpm:1")
+            .contains("granted now")
+    );
+    stage.ok("entity clear-disabled key-1 --resource api");
+    stage.ok("resource clear-disabled api");
+    assert!(!stage.ok("bucket show key-1 api").contains("disabled"));
+
+    let moved = stage.json("entity set-parent key-1 --parent org-2");
+    assert_eq!(
+        moved,
+        json!({"entity": "key-1", "parent": "org-2", "buckets": 1})
+    );
+    assert_eq!(
+        stage.json("bucket show key-1 api")["shards"][0]["parent"],
+        "org-2"
+    );
+    assert_eq!(
+        stage.run("entity set-parent org-2 --parent key-1").code,
+        1,
+        "a circle"
+    );
+    stage.ok("entity set-parent key-1 --none");
+    assert_eq!(stage.json("entity show key-1")["parent"], json!(null));
+    for wrong in [
+        "entity set-parent key-1",
+        "entity set-parent key-1 --none --parent org-1",
+    ] {
+        assert_eq!(stage.run(wrong).code, 2, "{wrong}");
+    }
+}

@@ -35,11 +35,14 @@ pub(crate) const READING: [&str; 18] = [
 ];
 
 /// Commands that change something.
-const CHANGING: [&str; 12] = [
+const CHANGING: [&str; 15] = [
     "entity create user-2",
     "entity set-limits user-1 -l rpm:5",
     "entity delete-limits user-1 --yes",
     "entity delete user-1 --yes",
+    "entity disable user-1",
+    "entity set-parent user-1 --none",
+    "resource bypass api",
     "resource set-defaults api -l rpm:5",
     "resource delete-defaults api --yes",
     "system set-defaults -l rpm:5",

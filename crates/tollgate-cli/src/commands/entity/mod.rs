@@ -1,15 +1,20 @@
 //! `tollgate entity`: entities, and limits of their own.
 
+mod bypass;
 mod children;
+mod clear_disabled;
 mod create;
 mod delete;
 mod delete_limits;
+mod disable;
+mod enable;
 mod get_limits;
 mod list;
 mod list_resources;
 mod record;
 mod scope;
 mod set_limits;
+mod set_parent;
 mod show;
 
 use clap::Subcommand;
@@ -28,6 +33,11 @@ pub(crate) enum Command {
     GetLimits(get_limits::GetLimits),
     DeleteLimits(delete_limits::DeleteLimits),
     Delete(delete::Delete),
+    Disable(disable::Disable),
+    Bypass(bypass::Bypass),
+    Enable(enable::Enable),
+    ClearDisabled(clear_disabled::ClearDisabled),
+    SetParent(set_parent::SetParent),
 }
 
 impl Command {
@@ -42,6 +52,11 @@ impl Command {
             Self::GetLimits(command) => command.run(context).await,
             Self::DeleteLimits(command) => command.run(context).await,
             Self::Delete(command) => command.run(context).await,
+            Self::Disable(command) => command.run(context).await,
+            Self::Bypass(command) => command.run(context).await,
+            Self::Enable(command) => command.run(context).await,
+            Self::ClearDisabled(command) => command.run(context).await,
+            Self::SetParent(command) => command.run(context).await,
         }
     }
 }

@@ -1,6 +1,10 @@
 //! `tollgate resource`: limits of a resource, for all entities.
 
+mod bypass;
+mod clear_disabled;
 mod delete_defaults;
+mod disable;
+mod enable;
 mod get_defaults;
 mod list;
 mod set_defaults;
@@ -16,6 +20,10 @@ pub(crate) enum Command {
     GetDefaults(get_defaults::GetDefaults),
     DeleteDefaults(delete_defaults::DeleteDefaults),
     List(list::List),
+    Disable(disable::Disable),
+    Bypass(bypass::Bypass),
+    Enable(enable::Enable),
+    ClearDisabled(clear_disabled::ClearDisabled),
 }
 
 impl Command {
@@ -25,6 +33,10 @@ impl Command {
             Self::GetDefaults(command) => command.run(context).await,
             Self::DeleteDefaults(command) => command.run(context).await,
             Self::List(command) => command.run(context).await,
+            Self::Disable(command) => command.run(context).await,
+            Self::Bypass(command) => command.run(context).await,
+            Self::Enable(command) => command.run(context).await,
+            Self::ClearDisabled(command) => command.run(context).await,
         }
     }
 }

@@ -262,3 +262,63 @@ async fn access_and_parents_are_changed_on_buckets_too() {
         assert_eq!(stage.run(wrong).code, 2, "{wrong}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_are_reset_and_topped_up() {
+    let stage = Stage::with_stack().await;
+    stage.ok("system set-defaults -l rpd:100/day");
+    let nothing = stage.ok("entity reset user-1 -r api");
+    assert!(nothing.starts_with("Nothing to do"), "{nothing}");
+    let limiter = stage.limiter().await;
+    limiter
+        .acquire("user-1", "api")
+        .cost("rpd", 60)
+        .await
+        .unwrap()
+        .commit();
+    limiter.shutdown().await;
+
+    let top_up = "entity top-up user-1 -r api --add rpd:1_0 --idempotency-key order-17";
+    assert_eq!(
+        stage.ok(top_up),
+        "Topped up 'user-1' on 'api' (1 shard; rpd: +10)\n"
+    );
+    assert_eq!(stage.json(top_up)["is_repeat"], true);
+    let level = || stage.json("bucket show user-1 api")["shards"][0]["limits"][0]["level"].as_f64();
+    assert!((50.0..50.5).contains(&level().unwrap()), "{:?}", level());
+
+    let more = stage.run("entity top-up user-1 -r api --add rpd:1,000");
+    assert_eq!(more.code, 0, "{more:?}");
+    assert!(
+        more.err.starts_with("note: rpd got ") && more.err.contains(" of 1000"),
+        "{more:?}"
+    );
+
+    limiter_spends(&stage).await;
+    let reset = stage.json("entity reset user-1 -r api -l rpd");
+    assert_eq!(reset["shards"], 1, "{reset}");
+    assert_eq!(level(), Some(100.0));
+    let actions = stage.json("audit list -e user-1");
+    let actions: Vec<_> = actions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["action"])
+        .collect();
+    assert_eq!(
+        actions,
+        ["bucket_reset", "bucket_topped_up", "bucket_topped_up"]
+    );
+    assert_eq!(stage.run("entity top-up user-1 -r api --add rpd:x").code, 2);
+}
+
+async fn limiter_spends(stage: &Stage) {
+    let limiter = stage.limiter().await;
+    limiter
+        .acquire("user-1", "api")
+        .cost("rpd", 30)
+        .await
+        .unwrap()
+        .commit();
+    limiter.shutdown().await;
+}

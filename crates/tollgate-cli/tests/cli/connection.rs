@@ -35,13 +35,15 @@ pub(crate) const READING: [&str; 18] = [
 ];
 
 /// Commands that change something.
-const CHANGING: [&str; 15] = [
+const CHANGING: [&str; 17] = [
     "entity create user-2",
     "entity set-limits user-1 -l rpm:5",
     "entity delete-limits user-1 --yes",
     "entity delete user-1 --yes",
     "entity disable user-1",
     "entity set-parent user-1 --none",
+    "entity reset user-1 -r api",
+    "entity top-up user-1 -r api --add rpm:5",
     "resource bypass api",
     "resource set-defaults api -l rpm:5",
     "resource delete-defaults api --yes",

@@ -69,7 +69,8 @@ async fn every_command_of_the_page_works() {
             let orphans = stage.json("namespace orphans");
             command = command.replace("ID", orphans[0]["namespace_id"].as_str().unwrap());
         }
-        stage.ok(&command);
+        let ran = stage.run(&command);
+        assert_eq!(ran.code, 0, "{command}: {ran:?}");
     }
     let mut command = bare();
     command.arg("reference");

@@ -11,11 +11,14 @@ mod enable;
 mod get_limits;
 mod list;
 mod list_resources;
+mod operation;
 mod record;
+mod reset;
 mod scope;
 mod set_limits;
 mod set_parent;
 mod show;
+mod top_up;
 
 use clap::Subcommand;
 
@@ -38,6 +41,8 @@ pub(crate) enum Command {
     Enable(enable::Enable),
     ClearDisabled(clear_disabled::ClearDisabled),
     SetParent(set_parent::SetParent),
+    Reset(reset::Reset),
+    TopUp(top_up::TopUp),
 }
 
 impl Command {
@@ -57,6 +62,8 @@ impl Command {
             Self::Enable(command) => command.run(context).await,
             Self::ClearDisabled(command) => command.run(context).await,
             Self::SetParent(command) => command.run(context).await,
+            Self::Reset(command) => command.run(context).await,
+            Self::TopUp(command) => command.run(context).await,
         }
     }
 }

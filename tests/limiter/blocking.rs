@@ -62,6 +62,9 @@ fn use_it(limiter: &RateLimiter) {
         .wait()
         .unwrap();
 
+    let reset = buckets.reset("project", "gpt-4").wait().unwrap();
+    assert!((79..=80).contains(&reset.amount("tpm")));
+
     let found = limiter
         .config()
         .resolve("key", "gpt-4")

@@ -23,6 +23,7 @@ pages! {
     keys: "keys.md",
     migrating: "migrating.md",
     namespaces: "namespaces.md",
+    operating: "operating.md",
     performance_modes: "performance-modes.md",
     quotas: "quotas.md",
     routes: "routes.md",

@@ -171,6 +171,35 @@ async fn the_principal_is_looked_up_once_by_the_first_change() {
 }
 
 #[tokio::test]
+async fn a_configuration_opens_the_table_and_tells_whose_credentials_it_has() {
+    let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
+    let open = |config| {
+        RateLimiter::open()
+            .stack("limits")
+            .aws_config(config)
+            .provision(CreateTable::new().without_stream())
+    };
+    let config = sts.config().await;
+    let elsewhere = config.to_builder().endpoint_url(engine.endpoint()).build();
+    let limiter = open(elsewhere).await.unwrap();
+    // Its endpoint is not AWS, and STS has none of its own: credentials may be made up.
+    assert_eq!(principals(&limiter).await, [None, None]);
+    assert_eq!(sts.asked(), 0);
+
+    let nowhere = config
+        .to_builder()
+        .endpoint_url("http://127.0.0.1:1")
+        .build();
+    let error = open(nowhere).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("DynamoDB was asked at \"http://127.0.0.1:1\""),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn a_principal_that_is_named_is_not_looked_up() {
     let (engine, sts) = (Engine::start().await, Sts::start(Answer::Arn).await);
     let settings = RateLimiter::builder().principal("deploy");

@@ -23,6 +23,7 @@ pages! {
     Keys: "docs/guide/keys.md",
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
+    Operating: "docs/guide/operating.md",
     PerformanceModes: "docs/guide/performance-modes.md",
     Quotas: "docs/guide/quotas.md",
     Routes: "docs/guide/routes.md",

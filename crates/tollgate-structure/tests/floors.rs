@@ -149,6 +149,17 @@ fn no_circle_of_files_grows() {
 }
 
 #[test]
+fn no_files_of_the_command_import_each_other_in_a_circle() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tollgate-cli/src");
+    let sources = Sources::read("tollgate_cli", &src).unwrap_or_else(|problem| panic!("{problem}"));
+    let found = circles(&imports(&sources));
+    assert!(
+        found.is_empty(),
+        "files of crates/tollgate-cli/src: {found:?}"
+    );
+}
+
+#[test]
 fn circles_of_the_limiter_stay_in_its_gate() {
     let found = circles(&inside(imports(&sources()), "limiter"));
     let outside: BTreeSet<_> = found

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Invalid, StackError},
     limiter::api::{
         builder::RateLimiterBuilder,
-        opening::{Opening, told_the_way, way_to},
+        opening::{Opening, told_the_way, way_of, way_to},
         rate_limiter::RateLimiter,
     },
     model::{IntoName, NamespaceName, StackName},
@@ -40,6 +40,7 @@ pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
     namespace: Option<Result<NamespaceName, Error>>,
     client: Option<Client>,
+    config: Option<SdkConfig>,
     source: AwsOptions,
     caller: Option<CallerIdentity>,
     provision: Arc<dyn Provision>,
@@ -80,6 +81,7 @@ impl RateLimiter {
             stack: None,
             namespace: None,
             client: None,
+            config: None,
             source: AwsOptions::default(),
             caller: None,
             provision: Arc::new(CreateTable::new()),
@@ -117,6 +119,14 @@ impl OpenOptions {
         self
     }
 
+    /// Sets the SDK's configuration, instead of the one from the environment: see
+    /// [`config_loader`](crate::store::dynamodb::config_loader). The history names the owner of its
+    /// credentials, by the same rules. Not used if a [`client`](Self::client) is set.
+    pub fn aws_config(mut self, config: SdkConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
     /// Sets the region of the table, instead of the one from the environment.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.source.region = Some(region.into());
@@ -144,8 +154,8 @@ impl OpenOptions {
     /// ```
     ///
     /// # Errors
-    /// With a [`client`](Self::client), which has its own configuration, `region`, `endpoint_url`
-    /// and `profile` are refused: [`Invalid::Setting`](crate::error::Invalid::Setting).
+    /// With a [`client`](Self::client) or an [`aws_config`](Self::aws_config), `region`,
+    /// `endpoint_url` and `profile` are refused: [`Invalid::Setting`](crate::error::Invalid::Setting).
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.source.profile = Some(name.into());
         self
@@ -188,10 +198,11 @@ impl OpenOptions {
 
     async fn open(self) -> Result<RateLimiter, Error> {
         self.builder.settings.check()?;
-        if self.client.is_some() && self.source.is_set() {
+        let given = self.client.is_some() || self.config.is_some();
+        if given && self.source.is_set() {
             return Err(Invalid::Setting {
                 setting: "region, endpoint_url or profile",
-                must_be: "unset if a client is given",
+                must_be: "unset if a client or a configuration is given",
             }
             .into());
         }
@@ -213,12 +224,22 @@ impl OpenOptions {
             None => {
                 // If no region is set, the SDK asks the metadata service of the machine for it.
                 // The answer may take long.
-                let config = async { Ok::<_, StackError>(load_config_from(&self.source).await) };
+                let given = self.config.is_some();
+                let config = async {
+                    Ok::<_, StackError>(match self.config {
+                        Some(config) => config,
+                        None => load_config_from(&self.source).await,
+                    })
+                };
                 let config = opening
                     .step("loading the AWS configuration", config)
                     .await?;
                 let region = config.region().ok_or(StackError::NoRegion)?;
-                way = way_to(region.as_ref(), self.source.endpoint.as_deref());
+                way = if given {
+                    way_of(region.as_ref(), config.endpoint_url())
+                } else {
+                    way_to(region.as_ref(), self.source.endpoint.as_deref())
+                };
                 if caller.is_none() && asks_for_caller(&config) {
                     caller = Some(CallerIdentity::new(&config));
                 }

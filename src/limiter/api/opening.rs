@@ -105,6 +105,14 @@ pub(crate) fn way_to(region: &str, endpoint: Option<&str>) -> String {
     }
 }
 
+/// Describes the place of the table according to a configuration that the caller gave.
+pub(crate) fn way_of(region: &str, endpoint: Option<&str>) -> String {
+    match endpoint {
+        Some(endpoint) => format!("at {endpoint:?}"),
+        None => format!("in region {region:?}"),
+    }
+}
+
 /// Adds a hint about the endpoint or the region to `error` if the table was not reached.
 pub(crate) fn told_the_way(error: Error, way: &str) -> Error {
     match error {

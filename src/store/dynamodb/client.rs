@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::{
     Client,
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -23,6 +23,25 @@ pub async fn load_config() -> SdkConfig {
     load_config_from(&AwsOptions::default()).await
 }
 
+/// Returns the loader of [`load_config`], to set a region, a profile or an endpoint before it
+/// loads. Pass the result to [`OpenOptions::aws_config`](crate::limiter::OpenOptions::aws_config).
+///
+/// ```no_run
+/// # async fn open() -> Result<(), tollgate::Error> {
+/// use tollgate::{RateLimiter, store::dynamodb::config_loader};
+///
+/// let config = config_loader().profile_name("operations").load().await;
+/// let limiter = RateLimiter::open().aws_config(config).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn config_loader() -> ConfigLoader {
+    let http = Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http)
+}
+
 /// The parts of the SDK's configuration that do not come from the environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AwsOptions {
@@ -40,10 +59,7 @@ impl AwsOptions {
 
 /// Loads the configuration as [`load_config`] does, except for what `source` sets.
 pub(crate) async fn load_config_from(source: &AwsOptions) -> SdkConfig {
-    let http = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http);
+    let mut loader = config_loader();
     if let Some(region) = &source.region {
         loader = loader.region(Region::new(region.clone()));
     }

@@ -40,8 +40,8 @@ mod table;
 mod timetable;
 mod version;
 
-pub use client::load_config;
 pub(crate) use client::{AwsOptions, load_config_from};
+pub use client::{config_loader, load_config};
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use stack::Stack;
 pub use store::DynamoDbStore;

@@ -1,0 +1,130 @@
+//! `tollgate bucket show`
+
+use std::time::Duration;
+
+use clap::{Args, value_parser};
+use serde::Serialize;
+use tollgate::{EntityId, Error, LimitName, RateLimiter, Resource};
+
+use super::{report::BucketReport, verdict::Verdict};
+use crate::{context::Context, failure::Failure, limits, time};
+
+/// Shows all shards of a bucket, and what a cost would be told now; writes nothing
+///
+/// Two round trips to open, one for each shard, one for the stored limits; with `--cost` one more
+/// for each bucket that would be charged. Shards are read with strong consistency.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Entity
+    entity: EntityId,
+    /// Resource
+    resource: Resource,
+    /// Ask what a request of this cost would be told now, repeatable; limits that are not named
+    /// count 1
+    #[arg(long = "cost", short = 'c', value_name = "LIMIT:TOKENS", value_parser = cost)]
+    costs: Vec<(LimitName, u64)>,
+    /// Show it again every 2 s, or as often as is given, until the command is interrupted
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+}
+
+/// Everything that the command shows.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    bucket: &'a BucketReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a Verdict>,
+}
+
+fn cost(text: &str) -> Result<(LimitName, u64), String> {
+    let (name, tokens) = text
+        .split_once(':')
+        .ok_or("a colon is missing: LIMIT:TOKENS")?;
+    let name: LimitName = name.parse().map_err(|error| format!("{error}"))?;
+    let tokens = tokens
+        .parse()
+        .map_err(|_| format!("{tokens:?} is not a whole number of tokens"))?;
+    Ok((name, tokens))
+}
+
+impl Show {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let limiter = context.open().await?;
+        self.show(&limiter, context).await?;
+        let Some(seconds) = self.watch else {
+            return Ok(());
+        };
+        context.watches = true;
+        loop {
+            context.out.flush()?;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            limiter.config().invalidate();
+            context.out.line("")?;
+            self.show(&limiter, context).await?;
+        }
+    }
+
+    async fn show(&self, limiter: &RateLimiter, context: &mut Context) -> Result<(), Failure> {
+        let key = (&self.entity, &self.resource);
+        let shards = limiter.entities().bucket(key.0, key.1).await?;
+        let stored = limiter.config().resolve(key.0, key.1).await?;
+        let verdict = self.ask(limiter).await?;
+        let bucket = BucketReport::new(key, &shards, stored.as_ref(), time::now());
+        print(context, &bucket, verdict.as_ref())
+    }
+
+    /// Asks what the cost would be told, if there is one.
+    async fn ask(&self, limiter: &RateLimiter) -> Result<Option<Verdict>, Failure> {
+        if self.costs.is_empty() {
+            return Ok(None);
+        }
+        let mut question = limiter.available(&self.entity, &self.resource);
+        for (name, tokens) in &self.costs {
+            question = question.cost(name, *tokens);
+        }
+        match question.await {
+            Err(error @ Error::Unavailable(_)) => Err(error.into()),
+            answer => Ok(Some(Verdict::new(answer))),
+        }
+    }
+}
+
+fn print(
+    context: &mut Context,
+    bucket: &BucketReport,
+    verdict: Option<&Verdict>,
+) -> Result<(), Failure> {
+    let out = &mut context.out;
+    out.value(&Shown { bucket, verdict })?;
+    let (entity, resource) = (&bucket.entity, &bucket.resource);
+    match bucket.limits_from {
+        None => out.line("No limits are stored for it.")?,
+        Some(source) => {
+            let named: Vec<_> = bucket.stored_limits.iter().map(limits::describe).collect();
+            out.line(format!("Stored limits ({source}): {}", named.join("; ")))?;
+        }
+    }
+    if bucket.shards.is_empty() {
+        out.line(format!(
+            "No bucket yet: '{entity}' has not used '{resource}', or it has expired"
+        ))?;
+    }
+    for shard in &bucket.shards {
+        out.line(shard.line())?;
+        for stamp in &shard.stamps {
+            out.line(format!("  {stamp}"))?;
+        }
+    }
+    if out.is_text() || out.is_csv() {
+        let mut rows = out.rows();
+        for limit in bucket.shards.iter().flat_map(|shard| &shard.limits) {
+            rows.push(limit)?;
+        }
+        rows.finish()?;
+    }
+    for line in verdict.map(Verdict::lines).unwrap_or_default() {
+        out.line(line)?;
+    }
+    Ok(())
+}

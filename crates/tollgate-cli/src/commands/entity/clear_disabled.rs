@@ -1,0 +1,31 @@
+//! `tollgate entity clear-disabled`
+
+use clap::Args;
+use tollgate::EntityId;
+
+use super::scope::ResourceOrAll;
+use crate::{
+    commands::flags::{self, AccessChange},
+    context::Context,
+    failure::Failure,
+};
+
+/// Removes what disable, bypass or enable have set: the next level decides
+///
+/// Existing buckets of the entity follow at once. If that fails midway, run it again to finish it.
+#[derive(Debug, Args)]
+pub(crate) struct ClearDisabled {
+    /// Entity
+    entity: EntityId,
+    /// Resource; `_default_` for all
+    #[arg(long, short = 'r', default_value_t, value_name = "RESOURCE")]
+    resource: ResourceOrAll,
+}
+
+impl ClearDisabled {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let whose = format!("entity '{}'", self.entity);
+        let scope = self.resource.scope(self.entity);
+        flags::change(context, &scope, AccessChange::Clear, &whose).await
+    }
+}

@@ -1,0 +1,64 @@
+//! `tollgate entity set-parent`
+
+use clap::Args;
+use serde::Serialize;
+use tollgate::EntityId;
+
+use crate::{
+    context::Context,
+    failure::{Failure, midway},
+    output::Row,
+};
+
+/// Gives an entity another parent, or none
+///
+/// The parent must exist. What was charged to the old parent stays there. If it fails midway, run
+/// it again to finish it.
+#[derive(Debug, Args)]
+pub(crate) struct SetParent {
+    /// Entity
+    entity: EntityId,
+    /// New parent
+    #[arg(long, value_name = "ENTITY", required_unless_present = "none")]
+    parent: Option<EntityId>,
+    /// No parent
+    #[arg(long, conflicts_with = "parent")]
+    none: bool,
+}
+
+/// A move that was made.
+#[derive(Debug, Serialize)]
+struct MoveRecord {
+    entity: String,
+    parent: Option<String>,
+    buckets: u64,
+}
+
+impl Row for MoveRecord {
+    const COLUMNS: &'static [&'static str] = &["entity", "parent", "buckets"];
+
+    fn cells(&self) -> Vec<String> {
+        let parent = self.parent.clone().unwrap_or_default();
+        vec![self.entity.clone(), parent, self.buckets.to_string()]
+    }
+}
+
+impl SetParent {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let limiter = context.open().await?;
+        let (entity, parent) = (&self.entity, self.parent.as_ref());
+        let moved = limiter.entities().set_parent(entity, parent).await;
+        let buckets = moved.map_err(midway)?;
+        let to = parent.map_or_else(
+            || "no parent".to_owned(),
+            |parent| format!("parent '{parent}'"),
+        );
+        let record = MoveRecord {
+            entity: entity.to_string(),
+            parent: parent.map(ToString::to_string),
+            buckets,
+        };
+        let sentence = format!("Moved entity '{entity}' to {to} ({buckets} buckets stamped)");
+        Ok(context.out.done(&sentence, &record)?)
+    }
+}

@@ -1,0 +1,23 @@
+//! `tollgate namespace list`
+
+use clap::Args;
+
+use super::record::NamespaceRecord;
+use crate::{context::Context, failure::Failure};
+
+/// Lists the active namespaces
+#[derive(Debug, Args)]
+pub(crate) struct List {}
+
+impl List {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let limiter = context.open_registry().await?;
+        let mut namespaces = limiter.namespaces().list();
+        let mut rows = context.out.rows();
+        while let Some(info) = namespaces.next().await {
+            rows.push(&NamespaceRecord::new(&info?))?;
+        }
+        let count = rows.finish()?;
+        Ok(context.out.line(format!("Total: {count} namespace(s)"))?)
+    }
+}

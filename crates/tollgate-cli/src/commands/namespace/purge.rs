@@ -1,0 +1,75 @@
+//! `tollgate namespace purge`
+
+use clap::Args;
+use serde::Serialize;
+use tollgate::{
+    limiter::Listing,
+    model::{NamespaceId, NamespaceInfo},
+};
+
+use super::record::any_id;
+use crate::{
+    confirm::confirm,
+    context::Context,
+    failure::{Failure, midway},
+    output::Row,
+};
+
+/// Deletes all items of a deleted namespace for ever
+///
+/// Shut down the services of the namespace first. An interrupted purge can be repeated: the
+/// namespace is listed by `tollgate namespace orphans` until it is done.
+#[derive(Debug, Args)]
+pub(crate) struct Purge {
+    /// Id of the namespace, as `tollgate namespace orphans` lists it
+    #[arg(value_parser = any_id)]
+    id: NamespaceId,
+}
+
+/// A purge that is done.
+#[derive(Debug, Serialize)]
+struct PurgeRecord {
+    namespace_id: String,
+    items_deleted: u64,
+}
+
+impl Row for PurgeRecord {
+    const COLUMNS: &'static [&'static str] = &["namespace_id", "items_deleted"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.namespace_id.clone(), self.items_deleted.to_string()]
+    }
+}
+
+impl Purge {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let id = self.id;
+        confirm(
+            &context.options,
+            &format!("Purge namespace {id}? This cannot be undone."),
+        )?;
+        let namespaces = context.open_registry().await?.namespaces();
+        let known = find(namespaces.orphans(), &id).await?;
+        let items_deleted = namespaces.purge(&id).await.map_err(midway)?;
+        if !known && items_deleted == 0 {
+            return Err(Failure::Refused(format!(
+                "there is no namespace with the id {id}"
+            )));
+        }
+        let record = PurgeRecord {
+            namespace_id: id.to_string(),
+            items_deleted,
+        };
+        let sentence = format!("Purged namespace {id} ({items_deleted} items)");
+        Ok(context.out.done(&sentence, &record)?)
+    }
+}
+
+async fn find(mut orphans: Listing<NamespaceInfo>, id: &NamespaceId) -> Result<bool, Failure> {
+    while let Some(info) = orphans.next().await {
+        if info?.id == *id {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,27 @@
+//! `tollgate namespace recover`
+
+use clap::Args;
+use tollgate::model::NamespaceId;
+
+use super::record::{NamespaceRecord, any_id};
+use crate::{
+    context::Context,
+    failure::{Failure, midway},
+};
+
+/// Makes a deleted namespace active again
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Id of the namespace, as `tollgate namespace orphans` lists it
+    #[arg(value_parser = any_id)]
+    id: NamespaceId,
+}
+
+impl Recover {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let namespaces = context.open_registry().await?.namespaces();
+        let info = namespaces.recover(&self.id).await.map_err(midway)?;
+        let sentence = format!("Recovered namespace '{}' (ID: {})", info.name, info.id);
+        Ok(context.out.done(&sentence, &NamespaceRecord::new(&info))?)
+    }
+}

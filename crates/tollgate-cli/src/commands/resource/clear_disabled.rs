@@ -1,0 +1,28 @@
+//! `tollgate resource clear-disabled`
+
+use clap::Args;
+use tollgate::{Resource, model::ConfigScope};
+
+use crate::{
+    commands::flags::{self, AccessChange},
+    context::Context,
+    failure::Failure,
+};
+
+/// Removes what disable, bypass or enable have set: the next level decides
+///
+/// Existing buckets of the resource follow at once. If that fails midway, run it again to finish
+/// it.
+#[derive(Debug, Args)]
+pub(crate) struct ClearDisabled {
+    /// Resource
+    resource: Resource,
+}
+
+impl ClearDisabled {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let whose = format!("resource '{}'", self.resource);
+        let scope = ConfigScope::Resource(self.resource);
+        flags::change(context, &scope, AccessChange::Clear, &whose).await
+    }
+}

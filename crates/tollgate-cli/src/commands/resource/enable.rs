@@ -1,0 +1,28 @@
+//! `tollgate resource enable`
+
+use clap::Args;
+use tollgate::{Resource, model::ConfigScope};
+
+use crate::{
+    commands::flags::{self, AccessChange},
+    context::Context,
+    failure::Failure,
+};
+
+/// Lets the limits decide, even if a lower level disables or bypasses
+///
+/// Existing buckets of the resource follow at once. If that fails midway, run it again to finish
+/// it.
+#[derive(Debug, Args)]
+pub(crate) struct Enable {
+    /// Resource
+    resource: Resource,
+}
+
+impl Enable {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let whose = format!("resource '{}'", self.resource);
+        let scope = ConfigScope::Resource(self.resource);
+        flags::change(context, &scope, AccessChange::Enable, &whose).await
+    }
+}

@@ -1,0 +1,103 @@
+//! `tollgate status`
+
+use clap::Args;
+use serde::Serialize;
+use tollgate::model::Status as StackStatus;
+
+use crate::{context::Context, failure::Failure, output::Row};
+
+/// Shows if the stack answers, its table and its versions
+#[derive(Debug, Args)]
+pub(crate) struct Status {}
+
+/// The status of a stack.
+#[derive(Debug, Serialize)]
+struct StatusRecord {
+    stack: String,
+    available: bool,
+    latency_ms: Option<f64>,
+    region: Option<String>,
+    table_status: Option<String>,
+    table_item_count: Option<u64>,
+    table_size_bytes: Option<u64>,
+    client_version: &'static str,
+    schema_version: Option<String>,
+    lambda_version: Option<String>,
+    problem: Option<String>,
+}
+
+impl StatusRecord {
+    fn new(stack: String, status: StackStatus) -> Self {
+        let (schema_version, lambda_version) = match status.store.version {
+            Some(record) => (record.schema_version, record.lambda_version),
+            None => (None, None),
+        };
+        Self {
+            stack,
+            available: status.available,
+            latency_ms: status.latency.map(|latency| latency.as_secs_f64() * 1000.0),
+            region: status.store.region,
+            table_status: status.store.table_status,
+            table_item_count: status.store.items,
+            table_size_bytes: status.store.bytes,
+            client_version: env!("CARGO_PKG_VERSION"),
+            schema_version,
+            lambda_version,
+            problem: status.store.problem,
+        }
+    }
+}
+
+impl Row for StatusRecord {
+    const COLUMNS: &'static [&'static str] = &[
+        "Stack",
+        "Available",
+        "Latency",
+        "Region",
+        "Table",
+        "Items (some hours old)",
+        "Size (some hours old)",
+        "Client version",
+        "Schema version",
+        "Lambda version",
+        "Problem",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        let count = |count: Option<u64>, unit: &str| {
+            count.map_or_else(|| "-".into(), |count| format!("{count}{unit}"))
+        };
+        let latency = self.latency_ms.map(|latency| format!("{latency:.1} ms"));
+        vec![
+            self.stack.clone(),
+            if self.available { "yes" } else { "no" }.into(),
+            text(&latency),
+            text(&self.region),
+            text(&self.table_status),
+            count(self.table_item_count, ""),
+            count(self.table_size_bytes, " bytes"),
+            self.client_version.to_owned(),
+            text(&self.schema_version),
+            text(&self.lambda_version),
+            text(&self.problem),
+        ]
+    }
+}
+
+impl Status {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let limiter = context.open_stack().await?;
+        let status = limiter.status().await;
+        let available = status.available;
+        let record = StatusRecord::new(context.options.stack()?.to_string(), status);
+        context.out.record(&record)?;
+        if available {
+            return Ok(());
+        }
+        let problem = record.problem.unwrap_or_default();
+        Err(Failure::Aws(format!(
+            "the stack does not answer: {problem}"
+        )))
+    }
+}

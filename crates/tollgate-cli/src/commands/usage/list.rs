@@ -1,0 +1,111 @@
+//! `tollgate usage list`
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+use tollgate::model::UsageSnapshot;
+
+use super::query::{Query, Window};
+use crate::{context::Context, failure::Failure, output::Row, time::rfc3339};
+
+/// Lists what was consumed in each window, newest windows first
+///
+/// The stack's aggregator writes these snapshots. Without one there are none.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    query: Query,
+    /// Length of the windows; without it, all lengths
+    #[arg(long, short = 'w', value_enum)]
+    window: Option<Window>,
+    /// Number of snapshots to list, after the selection
+    #[arg(long, short = 'l', default_value_t = 100)]
+    limit: u64,
+}
+
+/// A snapshot of consumption.
+#[derive(Debug, Serialize)]
+struct SnapshotRow {
+    window_start: String,
+    window_end: String,
+    window: String,
+    resource: String,
+    entity_id: String,
+    total_events: u64,
+    counters: BTreeMap<String, i64>,
+    overdrawn: BTreeMap<String, u64>,
+}
+
+impl From<UsageSnapshot> for SnapshotRow {
+    fn from(snapshot: UsageSnapshot) -> Self {
+        let named = |(name, count): (&tollgate::LimitName, &i64)| (name.to_string(), *count);
+        let overdrawn = snapshot.overdrawn.iter();
+        Self {
+            window_start: rfc3339(snapshot.window_start),
+            window_end: rfc3339(snapshot.window_end()),
+            window: snapshot.window.to_string(),
+            resource: snapshot.resource.to_string(),
+            entity_id: snapshot.entity.to_string(),
+            total_events: snapshot.total_events,
+            counters: snapshot.counters.iter().map(named).collect(),
+            overdrawn: overdrawn
+                .map(|(name, count)| (name.to_string(), *count))
+                .collect(),
+        }
+    }
+}
+
+impl Row for SnapshotRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "Window Start",
+        "Type",
+        "Resource",
+        "Entity",
+        "Events",
+        "Counters",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let counters = self
+            .counters
+            .iter()
+            .map(|(name, tokens)| format!("{name}={tokens}"));
+        vec![
+            self.window_start.clone(),
+            self.window.clone(),
+            self.resource.clone(),
+            self.entity_id.clone(),
+            self.total_events.to_string(),
+            counters.collect::<Vec<_>>().join(", "),
+        ]
+    }
+}
+
+impl List {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let limiter = context.open().await?;
+        let Some(snapshots) = self.query.snapshots(&limiter, self.window) else {
+            return Err(Failure::Usage("an entity or a resource is missing".into()));
+        };
+        let mut snapshots = snapshots.list();
+        let mut rows = context.out.rows();
+        let mut more = false;
+        while let Some(snapshot) = snapshots.next().await {
+            let snapshot = snapshot?;
+            if rows.count() == self.limit {
+                more = true;
+                break;
+            }
+            rows.push(&SnapshotRow::from(snapshot))?;
+        }
+        let count = rows.finish()?;
+        context.out.line(format!("Total: {count} snapshots"))?;
+        if more {
+            context
+                .out
+                .line("There are more: --limit, --start and --end select others")?;
+        }
+        Ok(())
+    }
+}

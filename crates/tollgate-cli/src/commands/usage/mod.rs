@@ -1,0 +1,25 @@
+//! `tollgate usage`: consumption in windows of time.
+
+mod list;
+mod query;
+mod summary;
+
+use clap::Subcommand;
+
+use crate::{context::Context, failure::Failure};
+
+/// The commands of `tollgate usage`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(list::List),
+    Summary(summary::Summary),
+}
+
+impl Command {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        match self {
+            Self::List(command) => command.run(context).await,
+            Self::Summary(command) => command.run(context).await,
+        }
+    }
+}

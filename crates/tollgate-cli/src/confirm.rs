@@ -1,0 +1,29 @@
+//! The question before something is deleted.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::{failure::Failure, options::Options};
+
+/// Asks if something may be deleted, unless `--yes` is given.
+///
+/// # Errors
+/// [`Failure::Usage`] without a terminal, [`Failure::Refused`] if the answer is not yes.
+pub(crate) fn confirm(options: &Options, question: &str) -> Result<(), Failure> {
+    if options.yes {
+        return Ok(());
+    }
+    let (input, mut prompt) = (io::stdin(), io::stderr());
+    if !input.is_terminal() || !prompt.is_terminal() {
+        return Err(Failure::Usage(format!(
+            "{question} There is no terminal to ask on: add --yes. Nothing was changed"
+        )));
+    }
+    write!(prompt, "{question} [y/N] ")?;
+    prompt.flush()?;
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::Refused("cancelled: nothing was changed".into())),
+    }
+}

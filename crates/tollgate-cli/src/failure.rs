@@ -1,0 +1,121 @@
+//! Errors of the command, and their exit codes.
+
+use std::{io, process::ExitCode};
+
+use tollgate::{
+    Error,
+    error::{StackError, Unavailable},
+    model::InvalidName,
+    store::StoreErrorKind,
+};
+
+/// The reason why a command did not succeed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library's error.
+    Library(Error),
+    /// The stack does not exist.
+    NoStack(String),
+    /// AWS could not be reached or asked.
+    Aws(String),
+    /// An argument is wrong.
+    Usage(String),
+    /// The stored data, or the user, refused.
+    Refused(String),
+    /// The output could not be written.
+    Output(io::Error),
+    /// The user interrupted the command.
+    Interrupted,
+}
+
+/// Returns the failure of a call that changes something. If the store failed midway, a part of the
+/// change may have been made: for example the limits, without the event of the history.
+pub(crate) fn midway(error: Error) -> Failure {
+    let hint = "the change may have been made, with or without its event in the history: look before you repeat it";
+    Failure::from(error).with_hint(Some(hint.to_owned()))
+}
+
+impl Failure {
+    /// Prints the failure as one line, and returns its exit code.
+    pub(crate) fn exit(self) -> ExitCode {
+        // The reader of the output has seen enough: `tollgate audit list … | head -1`.
+        if matches!(&self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        let text = self.to_string();
+        let line: Vec<&str> = text.lines().map(str::trim).collect();
+        eprintln!("error: {}", line.join(" "));
+        ExitCode::from(self.code())
+    }
+
+    /// Returns the same failure with a hint, if AWS failed and there is one.
+    pub(crate) fn with_hint(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) if self.code() == 3 => Self::Aws(format!("{self}; {hint}")),
+            _ => self,
+        }
+    }
+
+    fn code(&self) -> u8 {
+        match self {
+            Self::Library(error) => code_of(error),
+            Self::Refused(_) | Self::Output(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Aws(_) => 3,
+            Self::NoStack(_) => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+fn code_of(error: &Error) -> u8 {
+    match error {
+        Error::Stack(StackError::NotFound { .. }) => 4,
+        Error::Stack(
+            StackError::Call { .. }
+            | StackError::Deadline { .. }
+            | StackError::NoRegion
+            | StackError::NotReady { .. },
+        ) => 3,
+        Error::Unavailable(Unavailable::Store(error))
+            if error.kind() == StoreErrorKind::Missing =>
+        {
+            4
+        }
+        Error::Unavailable(_) => 3,
+        _ => 1,
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Library(error) => error.fmt(f),
+            Self::NoStack(text) | Self::Aws(text) | Self::Usage(text) | Self::Refused(text) => {
+                f.write_str(text)
+            }
+            Self::Output(error) => write!(f, "the output cannot be written: {error}"),
+            Self::Interrupted => f.write_str(
+                "interrupted: what was done until now stays; a deletion can be repeated to finish it",
+            ),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+impl From<InvalidName> for Failure {
+    fn from(error: InvalidName) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}

@@ -1,0 +1,99 @@
+//! The options of all commands.
+
+use std::{env, fmt::Display, str::FromStr};
+
+use clap::Args;
+use tollgate::model::{InvalidName, NamespaceName, StackName};
+
+use crate::{failure::Failure, output::Format};
+
+/// The options that every command takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub(crate) struct Options {
+    /// Stack, which is also the name of its table [default: TOLLGATE_STACK, ZAEL_STACK, or
+    /// zae-limiter]
+    #[arg(
+        id = "stack",
+        long = "name",
+        short = 'n',
+        global = true,
+        value_name = "STACK"
+    )]
+    stack: Option<StackName>,
+    /// Namespace in the table [default: TOLLGATE_NAMESPACE, ZAEL_NAMESPACE, or default]
+    #[arg(
+        id = "tenant",
+        long = "namespace",
+        short = 'N',
+        global = true,
+        value_name = "NAME"
+    )]
+    namespace: Option<NamespaceName>,
+    /// AWS region [default: AWS_REGION, or the profile's]
+    #[arg(long, global = true)]
+    pub(crate) region: Option<String>,
+    /// Endpoint of DynamoDB, such as http://127.0.0.1:8000
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
+    pub(crate) endpoint_url: Option<String>,
+    /// Profile of the AWS configuration [default: AWS_PROFILE]
+    #[arg(long, global = true)]
+    pub(crate) profile: Option<String>,
+    /// Format of the output
+    #[arg(
+        long,
+        short = 'o',
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    pub(crate) output: Format,
+    /// Do not ask before something is deleted
+    #[arg(long, short = 'y', global = true)]
+    pub(crate) yes: bool,
+}
+
+impl Options {
+    /// Returns the stack.
+    pub(crate) fn stack(&self) -> Result<StackName, Failure> {
+        named(&self.stack, ["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter")
+    }
+
+    /// Returns the namespace.
+    pub(crate) fn namespace(&self) -> Result<NamespaceName, Failure> {
+        let variables = ["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"];
+        named(&self.namespace, variables, "default")
+    }
+}
+
+/// Returns what the arguments say, else the first variable that is set and not empty, else
+/// `default`.
+fn named<T>(given: &Option<T>, variables: [&str; 2], default: &str) -> Result<T, Failure>
+where
+    T: Clone + FromStr<Err = InvalidName>,
+{
+    if let Some(given) = given {
+        return Ok(given.clone());
+    }
+    for variable in variables {
+        let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let wrong = |error: &dyn Display| Failure::Usage(format!("{variable}: {error}"));
+        let text = value.to_str().ok_or_else(|| wrong(&"it is not UTF-8"))?;
+        return text.parse().map_err(|error: InvalidName| wrong(&error));
+    }
+    Ok(default.parse()?)
+}
+
+/// Reads an endpoint, whose scheme the SDK would ask for when it is too late.
+fn endpoint(text: &str) -> Result<String, &'static str> {
+    let host = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("it must begin with http:// or https://, and name a host"),
+    }
+}

@@ -1,0 +1,28 @@
+//! Times as people read them: RFC 3339, in UTC.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+
+/// Formats a time to the second.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(|_| "?".into(), |time| time.to_string())
+}
+
+/// Formats epoch milliseconds.
+pub(crate) fn of_millis(millis: i64) -> String {
+    Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
+}
+
+/// Returns the current time of this machine, epoch ms.
+pub(crate) fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// Reads an RFC 3339 time from the arguments.
+pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
+    let time: Timestamp = text.parse().map_err(|error| format!("{error}"))?;
+    let seconds = u64::try_from(time.as_second()).map_err(|_| "it is before 1970".to_owned())?;
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    time.ok_or_else(|| "it is too late".to_owned())
+}

@@ -1,0 +1,12 @@
+//! The real command against the embedded engine.
+
+mod bucket;
+mod changes;
+mod connection;
+mod listings;
+mod namespaces;
+mod pages;
+mod peer;
+mod reading;
+mod stage;
+mod usage;

@@ -1,0 +1,89 @@
+//! Pages that are made from the definitions of the commands, or show them.
+
+use std::{env, fs, path::Path};
+
+use crate::stage::{Stage, bare, ran};
+
+#[test]
+fn the_reference_is_up_to_date() {
+    let mut command = bare();
+    command.arg("reference");
+    let reference = ran(command).out;
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+    let written = fs::read_to_string(&page).unwrap_or_default();
+    assert!(
+        written == reference,
+        "{} is not up to date. Run\n    target/debug/tollgate reference > docs/cli.md\nThis test has built that program",
+        page.display()
+    );
+}
+
+#[test]
+fn completions_exist_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let mut command = bare();
+        command.args(["completions", shell]);
+        let ran = ran(command);
+        assert!(
+            ran.code == 0 && ran.out.contains("set-limits"),
+            "{shell}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn man_pages_are_written_into_a_folder() {
+    let folder = env::temp_dir().join(format!("tollgate-man-{}", std::process::id()));
+    let mut command = bare();
+    command.arg("man").arg(&folder);
+    let ran = ran(command);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(folder.join("tollgate-bucket-show.1").exists());
+    assert!(folder.join("tollgate.1").exists());
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Returns the commands of a section of the operator's page.
+fn commands(section: &str) -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/operating.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let commands = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ tollgate "));
+    commands.map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_of_the_page_works() {
+    let first = Stage::with_stack().await;
+    for command in commands("A first look") {
+        first.ok(&command);
+    }
+    let stage = Stage::with_stack().await;
+    let examples = commands("Every command once");
+    for command in &examples {
+        let mut command = command.clone();
+        if command.contains(" ID") {
+            let orphans = stage.json("namespace orphans");
+            command = command.replace("ID", orphans[0]["namespace_id"].as_str().unwrap());
+        }
+        let ran = stage.run(&command);
+        assert_eq!(ran.code, 0, "{command}: {ran:?}");
+    }
+    let mut command = bare();
+    command.arg("reference");
+    let reference = ran(command).out;
+    let all = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("### tollgate "));
+    let missing: Vec<_> = all
+        .filter(|name| !examples.iter().any(|example| example.starts_with(name)))
+        .collect();
+    assert_eq!(
+        missing,
+        ["man"],
+        "these commands have no example in the page"
+    );
+}

@@ -1,0 +1,74 @@
+//! Commands for usage.
+
+use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+
+use crate::stage::{STACK, Stage};
+
+/// Puts a snapshot as aggregators do.
+async fn put(stage: &Stage, window: &str, key: &str, start: &str, tokens: u64) {
+    let namespace = stage.json("namespace show default");
+    let namespace = namespace["namespace_id"].as_str().unwrap();
+    let partition = format!("{namespace}/ENTITY#user-1");
+    let texts = [
+        ("PK", partition.clone()),
+        ("SK", format!("#USAGE#api#{key}")),
+        ("GSI2PK", format!("{namespace}/RESOURCE#api")),
+        ("GSI2SK", format!("USAGE#{key}#user-1")),
+        ("GSI4PK", namespace.to_owned()),
+        ("GSI4SK", partition),
+        ("entity_id", "user-1".into()),
+        ("resource", "api".into()),
+        ("window", window.into()),
+        ("window_start", start.into()),
+    ];
+    let mut request = stage.engine.client().put_item().table_name(STACK);
+    for (name, text) in texts {
+        request = request.item(name, S(text));
+    }
+    for (name, number) in [("tpm", tokens), ("total_events", 3)] {
+        request = request.item(name, N(number.to_string()));
+    }
+    request.send().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_is_listed_and_added_up() {
+    let stage = Stage::with_stack().await;
+    for (hour, tokens) in [("2026-01-31T09:00:00Z", 10), ("2026-01-31T10:00:00Z", 30)] {
+        put(&stage, "hourly", hour, hour, tokens).await;
+    }
+    put(&stage, "daily", "2026-01-31", "2026-01-31T00:00:00Z", 40).await;
+    for whose in ["--entity-id user-1", "--resource api", "-e user-1 -r api"] {
+        let rows = stage.json(&format!("usage list {whose} -w hourly"));
+        let rows = rows.as_array().unwrap();
+        let tokens: Vec<_> = rows.iter().map(|row| &row["counters"]["tpm"]).collect();
+        assert_eq!(tokens, [30, 10], "{whose}");
+        assert_eq!(rows[0]["window_end"], "2026-01-31T11:00:00Z", "{whose}");
+    }
+    assert_eq!(
+        stage.json("usage list -e user-1").as_array().unwrap().len(),
+        3
+    );
+    let first = stage.json("usage list -e user-1 -w hourly --end 2026-01-31T09:30:00Z");
+    assert_eq!(first[0]["counters"]["tpm"], 10);
+    let page = stage.ok("usage list -e user-1 -l 1");
+    assert!(
+        page.contains("Total: 1 snapshots\nThere are more"),
+        "{page}"
+    );
+    let csv = stage.ok("usage summary -e user-1 -w hourly -o csv");
+    assert_eq!(csv, "Limit,Total,Average\ntpm,40,20.00\n");
+    let text = stage.ok("usage summary -r api -w daily");
+    assert!(
+        text.starts_with("Snapshots: 1\nWindows: 2026-01-31T00:00:00Z to "),
+        "{text}"
+    );
+
+    for wrong in [
+        "usage list",
+        "usage summary -e user-1",
+        "usage list -e user-1 --start yesterday",
+    ] {
+        assert_eq!(stage.run(wrong).code, 2, "{wrong}");
+    }
+}

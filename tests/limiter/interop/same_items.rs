@@ -212,10 +212,8 @@ fn timeless(item: &Item, namespace: &str) -> Item {
             (name, N(time)) if name == "rf" || name.ends_with("_ws") || name.ends_with("_wa") => {
                 N(format!("{} digits", time.len()))
             }
-            (name, N(number)) if name == "pgen" => N(format!("{} digits", number.len())),
-            (name, S(text)) if ["pinc", "ent"].contains(&name) => {
-                S(format!("{} characters", text.len()))
-            }
+            ("pgen", N(number)) => N(format!("{} digits", number.len())),
+            ("pinc" | "ent", S(text)) => S(format!("{} characters", text.len())),
             ("writer", S(_)) => S("WRITER".into()),
             ("ttl", N(seconds)) if item["SK"].as_s().unwrap().starts_with("#OP#") => {
                 let now = std::time::SystemTime::now();

@@ -42,10 +42,10 @@
 //!
 //! If a stored config has disabled a resource, its acquires fail with
 //! [`Error::Disabled`](crate::Error::Disabled): see [`Config::disable`]. [`Config::bypass`] grants
-//! and counts everything instead. A [soft](crate::Limit::soft) limit is charged and refuses nothing.
-//! A [schedule](crate::Limit::with_schedule) changes the numbers of a limit by the time of day, week
-//! or month. [`RateLimiter::buckets`] resets buckets and adds tokens to them. The guide explains
-//! them on its pages on [stored limits](crate::guide::stored_limits) and
+//! and counts everything instead. A [soft](crate::Limit::soft) limit is charged and refuses
+//! nothing. A [schedule](crate::Limit::with_schedule) changes the numbers of a limit by the time of
+//! day, week or month. [`RateLimiter::buckets`] resets buckets and adds tokens to them. The guide
+//! explains them on its pages on [stored limits](crate::guide::stored_limits) and
 //! [quotas](crate::guide::quotas).
 //!
 //! # Several resources

@@ -21,10 +21,10 @@ use crate::{
 /// The limits, access and cascade rules that are stored in the table. Limits have four levels,
 /// access and cascade the first three of them. Returned by [`RateLimiter::config`].
 ///
-/// A change of limits reaches a bucket with the bucket's next write: at once for acquires of this limiter,
-/// within the cache's time to live for acquires of others. Limits of an entity are also written to
-/// its buckets at once, because the Python client uses the limits in a bucket as long as the bucket
-/// exists.
+/// A change of limits reaches a bucket with the bucket's next write: at once for acquires of this
+/// limiter, within the cache's time to live for acquires of others. Limits of an entity are also
+/// written to its buckets at once, because the Python client uses the limits in a bucket as long as
+/// the bucket exists. Access and cascade rules are written to all buckets at once.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, model::{ConfigScope, ConfigSource}};
@@ -188,8 +188,8 @@ impl Config {
         Ok(deleted)
     }
 
-    /// Returns the resources that have a config for everybody, by name: limits, or only an access or
-    /// a cascade rule. One round trip.
+    /// Returns the resources that have a config for everybody, by name: limits, or only an access
+    /// or a cascade rule. One round trip.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
@@ -201,8 +201,8 @@ impl Config {
             .await
     }
 
-    /// Returns the resources for which some entity has a config of its own, by name: limits, or only
-    /// an access or a cascade rule. One round trip.
+    /// Returns the resources for which some entity has a config of its own, by name: limits, or
+    /// only an access or a cascade rule. One round trip.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.

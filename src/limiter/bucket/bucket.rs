@@ -80,7 +80,7 @@ impl Bucket {
     pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         match self {
             // Nothing needs to be known before, because asking these buckets costs nothing. In
-            // memory, the stored access is looked up for every request before any bucket is asked.
+            // memory, the look-up of a request shows the stored access before any bucket is asked.
             // A script says that a bucket is disabled when it is asked.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),

@@ -348,7 +348,7 @@ pub enum Invalid {
     /// An acquire was given no limits, and none are stored for the entity, or for its parent.
     #[error("no limits were given, and none are stored")]
     NoLimits,
-    /// A cost or an adjustment names a limit that was not acquired.
+    /// A cost, an adjustment, a reset or a top-up names a limit that is not there.
     #[error("unknown limit {0}")]
     UnknownLimit(String),
     /// A resource was named that the request does not charge.

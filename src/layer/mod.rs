@@ -46,6 +46,7 @@
 //! | an inner layer denied the request | rolled back |
 //! | the handler acquires ([`BoundLimiter`]) | as above, from the acquire on |
 //! | the handler answers with an [`Error`](crate::Error) (feature `axum`) | as for any other response: the handler has run |
+//! | the policy charges [further resources](PolicyBuilder::also) | one lease for all of them; each is settled by its own rules |
 //! | the request is exempt or unlimited, passed without a decision, or would have been denied by a policy that only observes | a lease that charges nothing: adjusting it is accepted and has no effect |
 //! | the process ends | written charges stay, until the refill replaces them |
 //!
@@ -57,6 +58,8 @@
 //! | case | answer |
 //! |---|---|
 //! | a limit has too few tokens | 429 with `Retry-After`, `RateLimit`, `RateLimit-Policy`, a problem document |
+//! | a limit of a [further resource](PolicyBuilder::also) has too few tokens | the same; the limit is called `resource.limit` |
+//! | a limit is used up to a [threshold](PolicyBuilder::warn_at) | the usual one; there is an event, and a call of [`on_warning`](PolicyBuilder::on_warning) |
 //! | the cost is above a capacity | 429 without `Retry-After`, with [a problem type of its own](#cost-exceeds-capacity) |
 //! | the resource is disabled for the entity | 403 with a problem document |
 //! | the store does not answer | 503 with `Retry-After`, or the request passes, or this process decides by its share of the limits: see [`OnUnavailable`] |

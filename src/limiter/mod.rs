@@ -38,6 +38,16 @@
 //! [concepts](crate::guide::concepts) and on [what a request
 //! costs](crate::guide::performance_modes) say more about the rest of this page.
 //!
+//! # Access, soft limits, schedules, operations
+//!
+//! If a stored config has disabled a resource, its acquires fail with
+//! [`Error::Disabled`](crate::Error::Disabled): see [`Config::disable`]. [`Config::bypass`] grants
+//! and counts everything instead. A [soft](crate::Limit::soft) limit is charged and refuses
+//! nothing. A [schedule](crate::Limit::with_schedule) changes the numbers of a limit by the time of
+//! day, week or month. [`RateLimiter::buckets`] resets buckets and adds tokens to them. The guide
+//! explains them on its pages on [stored limits](crate::guide::stored_limits) and
+//! [quotas](crate::guide::quotas).
+//!
 //! # Several resources
 //!
 //! [`Acquire::also`] charges further resources of the entity in the same acquire, all or none: a
@@ -69,8 +79,7 @@
 //! bucket of several shards has a gate for each shard. One shard serves a request, or several
 //! shards do in one transaction. A bucket that is written more often than one item can be is split
 //! ([`RateLimiterBuilder::max_shards`]). A [`BucketHandle`] looks its bucket up once for many
-//! acquires. If a stored config or a Python client has disabled a
-//! bucket, its acquires fail with [`Error::Disabled`](crate::Error::Disabled).
+//! acquires.
 //!
 //! The guide lists what every kind of request costs in round trips and units
 //! (`docs/guide/performance-modes.md`).

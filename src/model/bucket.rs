@@ -103,7 +103,7 @@ pub struct BucketState {
     pub(crate) limits: SmallVec<[LimitState; 2]>,
     /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
-    /// The stamps of newer Python clients, if there are any.
+    /// The stamps, if there are any.
     pub stamps: Option<Box<PeerFlags>>,
 }
 

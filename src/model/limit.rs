@@ -32,7 +32,8 @@ use super::{
 ///
 /// With serde, a token bucket has four fields, which are the same as in the Python client. The
 /// period may have decimal places, down to a millisecond. A quota has `reset_schedule` or
-/// `reset_after_seconds` in addition, and no refill. A token bucket:
+/// `reset_after_seconds` in addition, and no refill. `schedule` and `soft` are left out if they are
+/// not set. A token bucket:
 ///
 /// ```
 /// use tollgate::Limit;

@@ -126,7 +126,7 @@ impl Period {
 pub enum PeriodMark {
     /// The number of resets of a calendar quota.
     Resets(i64),
-    /// The begin of a session: epoch ms.
+    /// The start of a session: epoch ms.
     Begins(i64),
 }
 

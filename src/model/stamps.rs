@@ -1,9 +1,10 @@
-//! Stamps: attributes that newer Python clients store in a bucket in addition to its limits.
+//! Stamps: attributes of a bucket that are stored in addition to its limits.
 
 use super::LimitName;
 
-/// The stamps of newer Python clients on a bucket. This crate obeys them, or refuses the bucket and
-/// names the stamp. Every write keeps them.
+/// The stamps of a bucket: what its stored configs say of it, and when it must be renewed. Python
+/// clients write the same ones. This crate obeys them, or refuses the bucket and names the stamp.
+/// Every write keeps the stamps that it does not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerFlags {

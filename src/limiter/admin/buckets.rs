@@ -41,8 +41,8 @@ impl BucketOperations {
     /// charge begins one. Await the returned [`BucketReset`].
     ///
     /// The parent's bucket and other resources stay as they are. A bucket that does not exist is
-    /// not created: its first request finds it full. What leases of before give back to a quota
-    /// is dropped.
+    /// not created: its first request finds it full. What leases that were granted before the reset
+    /// give back to a quota is dropped.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, model::ConfigScope};

@@ -18,12 +18,13 @@ use crate::{
     store::{ReadConsistency, ResourceListing},
 };
 
-/// The limits that are stored in the table, on four levels. Returned by [`RateLimiter::config`].
+/// The limits, access and cascade rules that are stored in the table. Limits have four levels,
+/// access and cascade the first three of them. Returned by [`RateLimiter::config`].
 ///
-/// A change reaches a bucket with the bucket's next write: at once for acquires of this limiter,
-/// within the cache's time to live for acquires of others. Limits of an entity are also written to
-/// its buckets at once, because the Python client uses the limits in a bucket as long as the bucket
-/// exists.
+/// A change of limits reaches a bucket with the bucket's next write: at once for acquires of this
+/// limiter, within the cache's time to live for acquires of others. Limits of an entity are also
+/// written to its buckets at once, because the Python client uses the limits in a bucket as long as
+/// the bucket exists. Access and cascade rules are written to all buckets at once.
 ///
 /// ```
 /// use tollgate::{Limit, RateLimiter, model::{ConfigScope, ConfigSource}};
@@ -80,15 +81,24 @@ impl Config {
         self
     }
 
-    /// Stores limits for a scope, and replaces the limits that it had. Four round trips: two reads (one
-    /// for the system's scope), a transaction, the event of the history. For limits of an entity, one more for every hundred
-    /// buckets that the entity has, and two for each bucket to which the limits apply.
+    /// Stores limits for a scope, and replaces the limits that it had.
     ///
     /// # Errors
     /// [`Invalid::Limits`] for a name that occurs twice or more limits than a bucket takes,
-    /// [`Invalid::PeriodNotStored`] for a refill period with a fraction of a second.
-    /// [`Error::Unavailable`] if the store fails: then the limits may be stored, with or without
-    /// their event, and the call can be repeated.
+    /// [`Invalid::PeriodNotStored`] for a refill period with a fraction of a second,
+    /// [`Invalid::NoFlags`] for an access or a cascade rule in the system's scope.
+    /// [`Error::FanOut`] if a flag or a soft limit did not reach all buckets: make the same call
+    /// again. [`Error::Unavailable`] if the store fails: then the limits may be stored, with or
+    /// without their event, and the call can be repeated. It also fails, with a
+    /// [`Rejected`](crate::store::StoreErrorKind::Rejected) store error, if the table's functions
+    /// are too old for a session, a bypass, a cascade rule or a soft limit: then nothing is stored.
+    ///
+    /// # Cost
+    /// Four round trips: two reads, a transaction, the event of the history. One read less for the
+    /// system's scope. Up to two more for each of these: sessions, a bypass, a cascade rule, soft
+    /// limits. For limits of an entity, two more for every hundred buckets that the entity has, and
+    /// two for each bucket to which the limits apply. If a flag is set, or a limit is or was soft,
+    /// the buckets are also written as by [`disable`](Self::disable).
     pub async fn set(
         &self,
         scope: ConfigScope,
@@ -144,11 +154,15 @@ impl Config {
         Ok(found.configs.into_iter().next().flatten())
     }
 
-    /// Deletes the config of a scope. Returns `false` if there is none. Up to four round trips, and
-    /// for limits of an entity also the round trips that [`set`](Self::set) makes for its buckets.
+    /// Deletes the config of a scope: its limits, its access and its cascade rule. Returns `false`
+    /// if there is none.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the store fails.
+    /// [`Error::FanOut`] if the change of a flag or of a soft limit did not reach all buckets: the
+    /// config is deleted. [`Error::Unavailable`] if the store fails.
+    ///
+    /// # Cost
+    /// Up to four round trips, and those that [`set`](Self::set) makes for buckets.
     pub async fn delete(&self, scope: &ConfigScope) -> Result<bool, Error> {
         let before = self.get(scope).await?;
         let deleted = self
@@ -174,7 +188,8 @@ impl Config {
         Ok(deleted)
     }
 
-    /// Returns the resources that have limits for everybody, by name. One round trip.
+    /// Returns the resources that have a config for everybody, by name: limits, or only an access
+    /// or a cascade rule. One round trip.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
@@ -186,7 +201,8 @@ impl Config {
             .await
     }
 
-    /// Returns the resources for which some entity has limits of its own, by name. One round trip.
+    /// Returns the resources for which some entity has a config of its own, by name: limits, or
+    /// only an access or a cascade rule. One round trip.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store fails.
@@ -199,9 +215,9 @@ impl Config {
             .await
     }
 
-    /// Lists the entities that have limits of their own for `resource`; with `None`, the entities
-    /// that have limits for all resources at once ([`ConfigScope::Entity`]). One round trip per
-    /// page.
+    /// Lists the entities that have a config of their own for `resource`: limits, or only an access
+    /// or a cascade rule. With `None`, lists the entities that have one for all resources at once
+    /// ([`ConfigScope::Entity`]). One round trip per page.
     pub fn entities_with_limits(&self, resource: Option<Resource>) -> Listing<EntityId> {
         let named = resource.as_ref().map_or("", Resource::as_str);
         let identity = ["entities with limits", named].map(str::to_owned);
@@ -287,7 +303,7 @@ impl Config {
 }
 
 impl RateLimiter {
-    /// Returns the stored limits.
+    /// Returns the stored limits, access and cascade rules.
     pub fn config(&self) -> Config {
         Config::new(self.clone())
     }

@@ -12,12 +12,15 @@ use crate::{
     model::{Access, AuditAction, ConfigFlag, ConfigScope},
 };
 
-/// Access and cascade of a scope. Each call stores the flag, writes stamps to the buckets that
-/// exist, and adds an event to the history: `limits_set`, as the Python client does.
+/// Access and cascade of a scope. Each change is stored, written to the buckets that exist, and
+/// added to the history as an event: `limits_set`, as the Python client does.
 impl Config {
     /// Disables a resource for an entity, an entity for all resources, or a resource for everybody:
     /// acquires are refused with [`Error::Disabled`]. What is left in the buckets stays. Returns
-    /// the number of buckets that were stamped; each shard counts.
+    /// the number of buckets that were written; each shard counts.
+    ///
+    /// Acquires of this limiter see the change at once. Acquires of others see it with their next
+    /// write to a bucket that was written, and without a bucket after their cache's time to live.
     ///
     /// ```
     /// use tollgate::{Error, Limit, RateLimiter, model::{ConfigScope, DisabledLevel}};
@@ -40,51 +43,92 @@ impl Config {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Three round trips, and for the buckets that exist: two for each page of a hundred, twice;
-    /// one for each entity and resource; one write for each bucket.
-    ///
-    /// Acquires of this limiter see the change at once. Acquires of others see it with their next
-    /// write to a stamped bucket, and without a bucket after their cache's time to live.
-    ///
     /// # Errors
     /// [`Error::FanOut`] if not all buckets could be written: make the same call again.
     /// [`Invalid::NoFlags`] for the system's scope. [`Error::Unavailable`] if the store fails: then
     /// the flag may be stored, with or without its event, and the call can be repeated.
+    ///
+    /// # Cost
+    /// Three round trips, and for the buckets that exist: four for every hundred, one for each
+    /// entity and resource, and one write for each bucket.
     pub async fn disable(&self, scope: &ConfigScope) -> Result<u64, Error> {
         self.set_access(scope, Some(Access::Disabled)).await
     }
 
     /// Bypasses the limits of a scope: acquires are granted and counted, and the buckets keep their
-    /// tokens. Returns the number of buckets that were stamped. The table then requires Python
+    /// tokens. Returns the number of buckets that were written. The table then requires Python
     /// clients of version 0.17.0.
     ///
-    /// The stamps hold for [`stamp_ttl`](crate::limiter::RateLimiterBuilder::stamp_ttl). The first
-    /// acquire after that reads the config, and renews or removes the stamp.
+    /// The stamps on the buckets hold for
+    /// [`stamp_ttl`](crate::limiter::RateLimiterBuilder::stamp_ttl). The first acquire after that
+    /// reads the config, and renews or removes the stamp.
     ///
-    /// Round trips as [`disable`](Self::disable), and up to two for the version.
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, model::ConfigScope};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let config = limiter.config();
+    /// config.set(ConfigScope::system(), [Limit::per_minute("rpm", 1)]).await?;
+    ///
+    /// config.bypass(&ConfigScope::resource("api")?).await?;
+    /// for _ in 0..3 {
+    ///     let lease = limiter.acquire("user-1", "api").await?;
+    ///     assert!(lease.is_bypassed());
+    ///     lease.commit();
+    /// }
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`disable`](Self::disable). [`Error::Unavailable`] also if the table's
     /// functions are of a version that does not know bypasses.
+    ///
+    /// # Cost
+    /// As for [`disable`](Self::disable), and up to two round trips for the version.
     pub async fn bypass(&self, scope: &ConfigScope) -> Result<u64, Error> {
         self.set_access(scope, Some(Access::Bypassed)).await
     }
 
     /// Enables a scope, even if a lower level disables or bypasses it: for one customer of a
     /// resource that is disabled for everybody. Returns the number of buckets that were written.
-    /// Round trips as [`disable`](Self::disable).
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, model::ConfigScope};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let config = limiter.config();
+    /// config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60)]).await?;
+    ///
+    /// config.disable(&ConfigScope::resource("search")?).await?;
+    /// config.enable(&ConfigScope::entity_resource("customer-7", "search")?).await?;
+    /// limiter.acquire("customer-7", "search").await?.commit();
+    /// assert!(limiter.acquire("customer-8", "search").await.is_err());
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`disable`](Self::disable).
+    ///
+    /// # Cost
+    /// As for [`disable`](Self::disable).
     pub async fn enable(&self, scope: &ConfigScope) -> Result<u64, Error> {
         self.set_access(scope, Some(Access::Enabled)).await
     }
 
     /// Removes the access of a scope: the next level decides again. Returns the number of buckets
-    /// that were written. Round trips as [`disable`](Self::disable).
+    /// that were written.
     ///
     /// # Errors
     /// The errors of [`disable`](Self::disable).
+    ///
+    /// # Cost
+    /// As for [`disable`](Self::disable).
     pub async fn clear_access(&self, scope: &ConfigScope) -> Result<u64, Error> {
         self.set_access(scope, None).await
     }
@@ -105,20 +149,43 @@ impl Config {
     /// The levels are those of [`Access`]. If none sets it, the entity decides
     /// ([`Entity::cascade`](crate::model::Entity::cascade)). Without a parent it has no effect.
     ///
-    /// Round trips as [`disable`](Self::disable), and up to two for the version.
+    /// ```
+    /// use tollgate::{EntityId, Limit, RateLimiter, model::{ConfigScope, Entity}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let (entities, config) = (limiter.entities(), limiter.config());
+    /// config.set(ConfigScope::system(), [Limit::per_minute("rpm", 60)]).await?;
+    /// let (key, project) = (EntityId::new("key-1")?, EntityId::new("project-1")?);
+    /// entities.create(Entity::new(key).with_parent(project.clone())).await?;
+    ///
+    /// // The entity does not cascade, but all uses of this resource do.
+    /// config.set_cascade(&ConfigScope::resource("api")?, true).await?;
+    /// let lease = limiter.acquire("key-1", "api").await?;
+    /// assert_eq!(lease.parent(), Some(&project));
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`disable`](Self::disable). [`Error::Unavailable`] also if the table's
     /// functions are of a version that does not know such rules.
+    ///
+    /// # Cost
+    /// As for [`disable`](Self::disable), and up to two round trips for the version.
     pub async fn set_cascade(&self, scope: &ConfigScope, cascade: bool) -> Result<u64, Error> {
         self.change_cascade(scope, Some(cascade)).await
     }
 
     /// Removes the cascade rule of a scope: the next level decides again. Returns the number of
-    /// buckets that were written. Round trips as [`disable`](Self::disable).
+    /// buckets that were written.
     ///
     /// # Errors
     /// The errors of [`disable`](Self::disable).
+    ///
+    /// # Cost
+    /// As for [`disable`](Self::disable).
     pub async fn clear_cascade(&self, scope: &ConfigScope) -> Result<u64, Error> {
         self.change_cascade(scope, None).await
     }

@@ -68,7 +68,7 @@ impl Entities {
     /// table's functions are older than 0.17.0.
     ///
     /// # Cost
-    /// One round trip for each ancestor of the new parent, six others, two for every hundred
+    /// One round trip for each ancestor of the new parent, six others, four for every hundred
     /// buckets, one for each resource and one for each bucket.
     pub async fn set_parent(&self, id: &EntityId, parent: Option<&EntityId>) -> Result<u64, Error> {
         let limiter = self.limiter();

@@ -19,8 +19,9 @@ use crate::{
 /// A limit that no cost names is charged 1.
 ///
 /// # Errors
-/// [`Error::Denied`] if a limit is short, [`Error::ExceedsCapacity`] if the cost is above the
-/// capacity of a limit, [`Error::Unavailable`] if the store gave no answer in time and
+/// [`Error::Denied`] if a limit is short, [`Error::QueueFull`] if too many requests wait,
+/// [`Error::ExceedsCapacity`] if the cost is above the capacity of a limit, [`Error::Disabled`] if
+/// the resource is disabled, [`Error::Unavailable`] if the store gave no answer in time and
 /// [`on_unavailable`](Self::on_unavailable) lets no request pass, [`Error::Invalid`] if an argument
 /// is wrong.
 ///
@@ -106,8 +107,9 @@ impl Acquire {
     ///
     /// # Cost
     /// One round trip and two write units for each bucket instead of one. DynamoDB takes at most 100
-    /// items in a transaction, and each shard that is drawn from is one. The first transaction of a bucket that
-    /// this process has not seen yet reads the bucket before, and creates it if it does not exist.
+    /// items in a transaction, and each shard that is drawn from is one. The first transaction of a
+    /// bucket that this process has not seen yet reads the bucket before, and creates it if it does
+    /// not exist.
     pub fn in_one_transaction(mut self) -> Self {
         self.edit(Request::set_in_one_transaction);
         self
@@ -163,7 +165,7 @@ impl Acquire {
     /// # Cost
     /// One write unit for each bucket. All buckets are written at the same time, so this takes one
     /// round trip. Each bucket's write is shared with other requests of the bucket.
-    /// [Prefetched](Self::prefetch) tokens serve each bucket of its own.
+    /// Each bucket is served from its own [prefetched](Self::prefetch) tokens.
     pub fn also<N>(
         mut self,
         resource: impl IntoName<Resource>,

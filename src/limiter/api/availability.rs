@@ -19,7 +19,8 @@ use crate::{
 /// [`Error::Unavailable`] if the store gave no answer, [`Error::Invalid`] if an argument is wrong.
 ///
 /// # Cost
-/// One consistent read, no write; in memory no round trip.
+/// One consistent read for each bucket: of the entity, its parent, and each resource that
+/// [`also`](Self::also) adds. No write. In memory no round trip.
 #[derive(Clone, Debug)]
 #[must_use = "a query does nothing until it is awaited"]
 pub struct AvailabilityRequest {

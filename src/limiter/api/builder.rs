@@ -251,7 +251,8 @@ impl RateLimiterBuilder {
     /// # Errors
     /// [`Invalid::NoRuntime`] outside a tokio runtime, unless [`runtime`](Self::runtime) sets one;
     /// [`Invalid::Setting`] if a deadline is zero, [`max_shards`](Self::max_shards) no power of two
-    /// up to 32, or [`stamp_ttl`](Self::stamp_ttl) below 10 s.
+    /// up to 32, [`stamp_ttl`](Self::stamp_ttl) below 10 s, or [`bucket_ttl`](Self::bucket_ttl)
+    /// `Times(0)`.
     pub fn build(self, store: impl Store) -> Result<RateLimiter, Invalid> {
         self.build_shared(Arc::new(store))
     }

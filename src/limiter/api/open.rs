@@ -35,6 +35,10 @@ use crate::{
 /// table is also refused if it requires a Python client above 0.17.0, the version that this crate
 /// is equivalent to: clients raise that requirement when they store what older clients would
 /// misread.
+///
+/// [`region`](Self::region), [`endpoint_url`](Self::endpoint_url) and [`profile`](Self::profile)
+/// are refused together with a [`client`](Self::client) or an [`aws_config`](Self::aws_config),
+/// which have their own: [`Invalid::Setting`].
 #[must_use = "nothing is opened until it is awaited"]
 pub struct OpenOptions {
     stack: Option<Result<StackName, Error>>,
@@ -66,7 +70,9 @@ impl RateLimiter {
     ///
     /// By default, stack and namespace come from the environment (`TOLLGATE_STACK` and
     /// `TOLLGATE_NAMESPACE`, else `ZAEL_STACK` and `ZAEL_NAMESPACE`, else `zae-limiter` and
-    /// `default`). Region, credentials and endpoint are those that the AWS SDK finds there.
+    /// `default`). Region, credentials and endpoint are those that the AWS SDK finds there, unless
+    /// [`region`](OpenOptions::region), [`profile`](OpenOptions::profile),
+    /// [`endpoint_url`](OpenOptions::endpoint_url) or [`client`](OpenOptions::client) is set.
     ///
     /// ```no_run
     /// # async fn open() -> Result<(), tollgate::Error> {
@@ -112,8 +118,7 @@ impl OpenOptions {
 
     /// Sets the DynamoDB client, instead of one from the environment and from
     /// [`region`](Self::region), [`endpoint_url`](Self::endpoint_url) and
-    /// [`profile`](Self::profile). Its retries apply to opening;
-    /// bucket writes are sent once.
+    /// [`profile`](Self::profile). Its retries apply to opening; bucket writes are sent once.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -152,10 +157,6 @@ impl OpenOptions {
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Errors
-    /// With a [`client`](Self::client) or an [`aws_config`](Self::aws_config), `region`,
-    /// `endpoint_url` and `profile` are refused: [`Invalid::Setting`](crate::error::Invalid::Setting).
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.source.profile = Some(name.into());
         self
@@ -166,8 +167,9 @@ impl OpenOptions {
     /// change of limits or entities. If STS does not answer within a second, no name is recorded.
     ///
     /// By default this uses the configuration from the environment. The look-up is off if a
-    /// [`client`](Self::client) is given, or if the environment sets an endpoint for DynamoDB but
-    /// none for STS (`AWS_ENDPOINT_URL_STS`).
+    /// [`client`](Self::client) is given. It is also off if [`endpoint_url`](Self::endpoint_url) or
+    /// the environment sets an endpoint for DynamoDB, and none is set for STS
+    /// (`AWS_ENDPOINT_URL_STS`).
     pub fn caller_identity(mut self, config: &SdkConfig) -> Self {
         self.caller = Some(CallerIdentity::new(config));
         self

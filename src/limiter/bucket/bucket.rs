@@ -79,7 +79,9 @@ impl Bucket {
     /// Returns the reason why the bucket grants nothing, if it is known without asking.
     pub(crate) fn known_refusal(&self) -> Option<BucketRefusal> {
         match self {
-            // Only other processes can disable a bucket, and they do not write to these buckets.
+            // Nothing needs to be known before, because asking these buckets costs nothing. In
+            // memory, the look-up of a request shows the stored access before any bucket is asked.
+            // A script says that a bucket is disabled when it is asked.
             Self::Memory(_) | Self::Scripted(_) => None,
             Self::Gated { gate, .. } => gate.known_refusal(),
         }

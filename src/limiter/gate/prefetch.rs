@@ -59,7 +59,7 @@ impl GateState {
     /// Returns the chunk to prefetch now, if one is due.
     fn chunk(&self, amounts: &[i64], prefetch: Prefetch, now: i64) -> Option<(Limits, Amounts)> {
         let pool = self.prefetch_pool.as_ref()?;
-        // Stamps of a Python client may change what tokens are worth.
+        // Stamps may change what tokens are worth.
         self.seen.live(now).filter(|state| state.stamps.is_none())?;
         let share = i128::from(prefetch.percent());
         pool.chunk(amounts, |limit| {

@@ -222,7 +222,7 @@ impl Gate {
                 .and_then(|state| state.stamps.as_deref())
                 .is_some_and(PeerFlags::admits_more)
         });
-        // Stamps of a Python client may admit more than the shard holds.
+        // A bypass or a soft limit may admit more than the shard holds.
         special
             || (self.may_hold(limits, amounts)
                 && self.known_denial(limits, context, amounts).is_none())

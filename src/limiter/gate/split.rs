@@ -70,8 +70,7 @@ impl GateState {
         let state = self.seen.live(now)?;
         let count = state.shard_count;
         let due = pressed && now.saturating_sub(self.split_at) >= PAUSE;
-        // A schedule of a Python client would have to be divided too, and this crate does not
-        // understand it.
+        // An attribute that is not understood would have to be divided too.
         let understood = state
             .stamps
             .as_ref()

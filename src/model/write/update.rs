@@ -35,7 +35,7 @@ pub struct Update {
     pub lineage: Option<ParentLink>,
     /// The condition of a repeat.
     pub guard: Guard,
-    /// The conditions on the stamps of Python clients.
+    /// The conditions on the stamps.
     pub stamps: StampGuard,
     /// The change of the stamps.
     pub stamp_change: Option<Box<StampChange>>,
@@ -151,7 +151,7 @@ impl Update {
         self
     }
 
-    /// Returns the same update with conditions on the stamps of Python clients.
+    /// Returns the same update with conditions on the stamps.
     #[must_use]
     pub fn with_stamps(mut self, stamps: StampGuard) -> Self {
         self.stamps = stamps;

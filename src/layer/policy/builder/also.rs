@@ -42,6 +42,17 @@ impl PolicyBuilder {
     ///     .build()?;
     /// # Ok::<(), tollgate::layer::InvalidPolicy>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`build`](Self::build) returns
+    /// [`InvalidPolicy::ResourceRepeated`](crate::layer::InvalidPolicy::ResourceRepeated) if two
+    /// fixed keys name the same resource, and
+    /// [`InvalidPolicy::TooManyResources`](crate::layer::InvalidPolicy::TooManyResources) if the
+    /// policy charges more than [`Acquire::MAX_RESOURCES`](crate::limiter::Acquire::MAX_RESOURCES).
+    ///
+    /// # Cost
+    /// One write unit for each bucket. All buckets are written at the same time, so there is no
+    /// further round trip.
     pub fn also(mut self, charge: ResourceCharge) -> Self {
         self.also.push(charge);
         self

@@ -24,9 +24,9 @@ impl PolicyBuilder {
         self
     }
 
-    /// Charges the entity and its parent in one transaction, like
-    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction), which also
-    /// describes the cost.
+    /// Charges all buckets of a request in one transaction: of the entity, its parent, and each
+    /// resource that [`also`](Self::also) adds. See
+    /// [`Acquire::in_one_transaction`](crate::limiter::Acquire::in_one_transaction) for the cost.
     pub fn in_one_transaction(mut self) -> Self {
         self.decision.in_one_transaction = true;
         self

@@ -42,6 +42,11 @@ impl PolicyBuilder {
     ///     .build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`build`](Self::build) returns
+    /// [`InvalidPolicy::Threshold`](crate::layer::InvalidPolicy::Threshold) for a threshold that is
+    /// not 1 to 100.
     pub fn warn_at(mut self, thresholds: impl IntoIterator<Item = u8>) -> Self {
         self.warnings.of_all = thresholds.into_iter().collect();
         self
@@ -49,6 +54,12 @@ impl PolicyBuilder {
 
     /// Warns when the limit `name` is used up to a threshold, in place of those of
     /// [`warn_at`](Self::warn_at). With no thresholds, the limit never warns.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) returns
+    /// [`InvalidPolicy::Threshold`](crate::layer::InvalidPolicy::Threshold) for a threshold that is
+    /// not 1 to 100, and [`InvalidPolicy::UnknownLimit`](crate::layer::InvalidPolicy::UnknownLimit)
+    /// if the policy has limits, but not this one.
     pub fn warn_limit_at(
         mut self,
         name: impl IntoName<LimitName>,

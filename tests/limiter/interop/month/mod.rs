@@ -166,7 +166,9 @@ impl Fleet {
         let held = self.held.swap_remove(random.usize(..self.held.len()));
         let mut changes = Costs::new();
         for (name, cost) in &held.costs {
-            let most = if *name == "session" { 0 } else { cost / 2 };
+            // A debt of one shard does not stop the others.
+            let may_owe = *name != "session" && !self.is_split;
+            let most = if may_owe { cost / 2 } else { 0 };
             changes.insert(name, random.i64(-cost..=most));
         }
         self.members[held.member]

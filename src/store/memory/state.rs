@@ -64,9 +64,13 @@ impl CompactState {
     /// last refill.
     #[cold]
     fn renew_all(&mut self, now: i64) {
-        for (known, held) in self.schema.known().iter().zip(self.levels.iter_mut()) {
+        // An operation is later than every refill, so its time may be ahead of the clock.
+        let now = now.max(self.refilled_at);
+        let ceilings = self.ceilings(now);
+        let levels = self.schema.known().iter().zip(self.levels.iter_mut());
+        for ((known, held), ceiling) in levels.zip(ceilings) {
             if known.renewal.is_some() {
-                known.refill(held, 0, now, None);
+                known.refill(held, 0, now, ceiling);
             }
         }
     }
@@ -85,9 +89,7 @@ impl CompactState {
     /// Refills each limit as [`refill_all`](Self::refill_all) does, up to its own ceiling.
     #[cold]
     fn refill_each(&mut self, age: i64, now: i64) {
-        let places = 0..self.schema.known().len();
-        let ceilings: SmallVec<[Option<i64>; 2]> =
-            places.map(|place| self.ceiling(place, now)).collect();
+        let ceilings = self.ceilings(now);
         let levels = self.schema.known().iter().zip(self.levels.iter_mut());
         for ((known, held), ceiling) in levels.zip(ceilings) {
             known.refill(held, age, now, ceiling);
@@ -363,6 +365,12 @@ impl CompactState {
         let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
         let share = known.numbers_at(now).capacity();
         (period.ends_at == held.ends_at).then(|| period.ceiling(known.parameters_at(now), share))
+    }
+
+    /// Returns the [ceilings](Self::ceiling) of all limits.
+    fn ceilings(&self, now: i64) -> SmallVec<[Option<i64>; 2]> {
+        let places = 0..self.schema.known().len();
+        places.map(|place| self.ceiling(place, now)).collect()
     }
 
     /// Returns the period of a quota as the last operation left it. `None` if there was none.

@@ -64,6 +64,7 @@ impl CompactState {
     /// last refill.
     #[cold]
     fn renew_all(&mut self, now: i64) {
+        self.keep();
         // An operation is later than every refill, so its time may be ahead of the clock.
         let now = now.max(self.refilled_at);
         let ceilings = self.ceilings(now);
@@ -89,10 +90,19 @@ impl CompactState {
     /// Refills each limit as [`refill_all`](Self::refill_all) does, up to its own ceiling.
     #[cold]
     fn refill_each(&mut self, age: i64, now: i64) {
+        self.keep();
         let ceilings = self.ceilings(now);
         let levels = self.schema.known().iter().zip(self.levels.iter_mut());
         for ((known, held), ceiling) in levels.zip(ceilings) {
             known.refill(held, age, now, ceiling);
+        }
+    }
+
+    /// Removes the expiry that an operation has set. Requests in place do not renew it, and the
+    /// bucket is evicted when it is full.
+    fn keep(&mut self) {
+        if let Some(rest) = self.levels.rest_mut() {
+            rest.expires_at = None;
         }
     }
 
@@ -144,7 +154,8 @@ impl CompactState {
                     let tokens = if anew {
                         new.level.tokens
                     } else {
-                        level.tokens.min(new.level.tokens)
+                        let added = if same { self.topped_up(index) } else { 0 };
+                        level.tokens.min(new.level.tokens.saturating_add(added))
                     };
                     LimitLevel {
                         level: Level {

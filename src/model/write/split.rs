@@ -58,7 +58,7 @@ impl Split {
         let share = |shard: u32| -> Result<BucketState, InvalidParameters> {
             let is_new = shard == added;
             let limit = |limit: &LimitState| {
-                let moved = Self::moved(limit, (added, count));
+                let moved = self.moved(limit, (added, count));
                 let mut level = limit.level;
                 level.tokens = if is_new { moved } else { level.tokens - moved };
                 let consumed = if is_new { 0 } else { limit.consumed };
@@ -110,12 +110,12 @@ impl Split {
     }
 
     /// Returns the millitokens of `limit` that move to the new `shard`, which is one of `count`.
-    pub(crate) fn moved(limit: &LimitState, (shard, count): (u32, u32)) -> i64 {
+    pub(crate) fn moved(&self, limit: &LimitState, (shard, count): (u32, u32)) -> i64 {
         let half = limit.level.tokens.div_euclid(2);
         if limit.period().is_none() {
             return half;
         }
-        let share = limit.parameters.shard(shard, count);
+        let share = limit.parameters_at(self.now).shard(shard, count);
         half.min(share.map_or(0, RefillRule::capacity))
     }
 }

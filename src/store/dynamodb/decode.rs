@@ -95,22 +95,22 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
         let Some(limit) = user_limit(name) else {
             continue;
         };
+        let timetable = timetable::of_limit(item, name, parameters);
+        let timetable = timetable.unwrap_or_else(|attribute| {
+            stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
+            None
+        });
         let shards = (shard, state.shard_count);
         let level_and_consumed = (&mut level, consumed);
         let period = quota::period(
             item,
             name,
-            parameters,
+            (parameters, timetable.as_ref()),
             state.refilled_at,
             shards,
             level_and_consumed,
         );
         let period = period.unwrap_or_else(|attribute| {
-            stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
-            None
-        });
-        let timetable = timetable::of_limit(item, name, parameters);
-        let timetable = timetable.unwrap_or_else(|attribute| {
             stamps.not_understood = stamps.not_understood.take().max(Some(attribute));
             None
         });

@@ -6,7 +6,9 @@ use super::{
     attributes::{Item, LimitField, NO_SCHEDULE, RESET_SCHEDULE, ZONE, limit_attribute},
     expression::{Expression, number, text},
 };
-use crate::model::{Calendar, Create, Level, Parameters, Period, PeriodChange, Renewal, Update};
+use crate::model::{
+    Calendar, Create, Level, Parameters, Period, PeriodChange, Renewal, Timetable, Update,
+};
 
 /// The attributes of a quota that a token bucket does not have.
 const OF_A_QUOTA: [LimitField; 7] = [
@@ -20,7 +22,7 @@ const OF_A_QUOTA: [LimitField; 7] = [
 ];
 
 /// Returns the period of a limit of an item with the anchor `refilled_at` (epoch ms); `None` if the
-/// limit has neither a calendar nor sessions. `shards` is the shard and the number of shards.
+/// limit has neither a calendar nor sessions. The timetable is that of its numbers. `shards` is the shard and the number of shards.
 /// `level` becomes the level that the next write grants, if another shard has begun the session.
 ///
 /// # Errors
@@ -28,7 +30,7 @@ const OF_A_QUOTA: [LimitField; 7] = [
 pub(super) fn period(
     item: &Item,
     limit: &str,
-    parameters: Parameters,
+    (parameters, timetable): (Parameters, Option<&Timetable>),
     refilled_at: i64,
     shards: (u32, u32),
     (level, consumed): (&mut Level, i64),
@@ -94,7 +96,12 @@ pub(super) fn period(
             Some(mark) => consumed.saturating_sub(mark).max(0),
             None => 0,
         };
-        let share = parameters.shard(shard, shard_count);
+        // All shards begin the session with the amount of its start.
+        let start = number(LimitField::SessionStart)?.unwrap_or(refilled_at);
+        let amount = timetable.map_or(parameters, |timetable| {
+            timetable.parameters_at(parameters, start)
+        });
+        let share = amount.shard(shard, shard_count);
         let share = share.map_or(0, |rule| rule.capacity());
         level.tokens = share.saturating_sub(spent);
         return Ok(Some(period));

@@ -156,7 +156,7 @@ fn halve(
             let known = state.limits().iter().find(|known| known.name == *limit);
             let known = known.filter(|known| known.period().is_some() && !known.is_owed());
             let tokens = match known {
-                Some(known) => Split::moved(known, (new_key.shard, doubled)),
+                Some(known) => split.moved(known, (new_key.shard, doubled)),
                 None => decode::required(item, &held)?.div_euclid(2),
             };
             new.insert(held.clone(), number(tokens));

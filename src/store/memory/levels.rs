@@ -75,6 +75,10 @@ impl Levels {
         self.rare.as_ref()?.rest.as_deref()
     }
 
+    pub(super) fn rest_mut(&mut self) -> Option<&mut BucketState> {
+        self.rare.as_mut()?.rest.as_deref_mut()
+    }
+
     pub(super) fn take_rest(&mut self) -> Option<Box<BucketState>> {
         self.rare.as_mut()?.rest.take()
     }

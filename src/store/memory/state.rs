@@ -56,8 +56,23 @@ impl CompactState {
         if now > self.refilled_at {
             self.refill_all(now);
         } else if self.levels.rest().is_some() {
-            // An operation may end a session at the time of the last refill.
-            self.refill_each(0, now);
+            self.renew_all(now);
+        }
+    }
+
+    /// Renews the quotas whose period has ended. An operation may end a session at the time of the
+    /// last refill.
+    #[cold]
+    fn renew_all(&mut self, now: i64) {
+        self.keep();
+        // An operation is later than every refill, so its time may be ahead of the clock.
+        let now = now.max(self.refilled_at);
+        let ceilings = self.ceilings(now);
+        let levels = self.schema.known().iter().zip(self.levels.iter_mut());
+        for ((known, held), ceiling) in levels.zip(ceilings) {
+            if known.renewal.is_some() {
+                known.refill(held, 0, now, ceiling);
+            }
         }
     }
 
@@ -75,12 +90,19 @@ impl CompactState {
     /// Refills each limit as [`refill_all`](Self::refill_all) does, up to its own ceiling.
     #[cold]
     fn refill_each(&mut self, age: i64, now: i64) {
-        let places = 0..self.schema.known().len();
-        let ceilings: SmallVec<[Option<i64>; 2]> =
-            places.map(|place| self.ceiling(place, now)).collect();
+        self.keep();
+        let ceilings = self.ceilings(now);
         let levels = self.schema.known().iter().zip(self.levels.iter_mut());
         for ((known, held), ceiling) in levels.zip(ceilings) {
             known.refill(held, age, now, ceiling);
+        }
+    }
+
+    /// Removes the expiry that an operation has set. Requests in place do not renew it, and the
+    /// bucket is evicted when it is full.
+    fn keep(&mut self) {
+        if let Some(rest) = self.levels.rest_mut() {
+            rest.expires_at = None;
         }
     }
 
@@ -132,7 +154,8 @@ impl CompactState {
                     let tokens = if anew {
                         new.level.tokens
                     } else {
-                        level.tokens.min(new.level.tokens)
+                        let added = if same { self.topped_up(index) } else { 0 };
+                        level.tokens.min(new.level.tokens.saturating_add(added))
                     };
                     LimitLevel {
                         level: Level {
@@ -353,6 +376,12 @@ impl CompactState {
         let (known, held) = (self.schema.known().get(place)?, self.levels.get(place)?);
         let share = known.numbers_at(now).capacity();
         (period.ends_at == held.ends_at).then(|| period.ceiling(known.parameters_at(now), share))
+    }
+
+    /// Returns the [ceilings](Self::ceiling) of all limits.
+    fn ceilings(&self, now: i64) -> SmallVec<[Option<i64>; 2]> {
+        let places = 0..self.schema.known().len();
+        places.map(|place| self.ceiling(place, now)).collect()
     }
 
     /// Returns the period of a quota as the last operation left it. `None` if there was none.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tollgate::{
     Error, Lease, Limit, LimitName, RateLimiter,
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     limiter::RateLimiterBuilder,
     model::{AuditEvent, AuditSubject, ConfigScope, EntityId, Split, WriteId},
     store::{
@@ -138,7 +138,7 @@ impl Fixture {
 
     /// Doubles the shards of the bucket. Returns `false` in memory, where buckets have one.
     pub(super) async fn split(&self, shard_count: u32) -> bool {
-        let split = Split::new(WriteId::from_number(7), START, shard_count);
+        let split = Split::new(WriteId::from_number(7), self.clock.now(), shard_count);
         let key = key("user", "api");
         match &self.store {
             Place::Memory => false,

@@ -4,7 +4,9 @@
 mod faults;
 mod fixture;
 mod histories;
+mod later_charges;
 mod parents;
 mod repeats;
 mod reset;
+mod several_resources;
 mod top_up;

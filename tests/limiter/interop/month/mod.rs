@@ -165,9 +165,15 @@ impl Fleet {
         }
         let held = self.held.swap_remove(random.usize(..self.held.len()));
         let mut changes = Costs::new();
+        let theirs = matches!(self.members[held.member], Member::Theirs(_));
         for (name, cost) in &held.costs {
+            let all = held.entities.iter().zip(&held.periods);
+            let mut all = all.map(|(entity, periods)| (*entity, periods[name]));
+            // A Python client takes more from a period that has ended, if nobody has charged the
+            // next one yet.
+            let ended = theirs && all.any(|(entity, id)| self.level(entity, name, now).id() != id);
             // A debt of one shard does not stop the others.
-            let may_owe = *name != "session" && !self.is_split;
+            let may_owe = *name != "session" && !self.is_split && !ended;
             let most = if may_owe { cost / 2 } else { 0 };
             changes.insert(name, random.i64(-cost..=most));
         }

@@ -35,7 +35,8 @@ async fn left(table: &Table, now: i64) -> Option<i64> {
 async fn a_bucket_lives_for_a_multiple_of_the_time_in_which_it_fills() {
     let cases = [
         (None, Some(7)),
-        (Some(BucketTtl::Times(1)), Some(1)),
+        // An emptied bucket must be full before it is deleted.
+        (Some(BucketTtl::Times(1)), Some(2)),
         (Some(BucketTtl::Times(30)), Some(30)),
         (Some(BucketTtl::Times(u32::MAX)), Some(i64::from(u32::MAX))),
         (Some(BucketTtl::Never), None),

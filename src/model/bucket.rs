@@ -183,7 +183,7 @@ impl BucketState {
     /// Makes this shard one of `count`, which is more than before. Quotas stay granted as they are.
     ///
     /// # Errors
-    /// [`InvalidParameters`] if a limit cannot be divided among so many shards.
+    /// [`InvalidParameters`] if a limit cannot be divided by `count`.
     pub(crate) fn raise(&mut self, count: u32) -> Result<(), InvalidParameters> {
         let (shard, before) = (self.shard, self.shard_count);
         for limit in &mut self.limits {

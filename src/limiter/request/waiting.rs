@@ -100,8 +100,8 @@ async fn wait_for(
     Ok(lease)
 }
 
-/// Returns the time after which a denied request asks again: if it is short of a quota whose period
-/// ends within `left`, or asks for more than the capacity that a limit's schedule allows now.
+/// Returns the time after which a denied request asks again, `None` if it does not. It asks again if
+/// the period of a quota ends within `left`, or if a schedule raises a capacity within that time.
 fn edge(result: &Result<Lease, Error>, left: Duration) -> Option<Duration> {
     let Err(Error::Denied(denied)) = result else {
         return None;

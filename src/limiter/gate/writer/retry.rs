@@ -38,7 +38,7 @@ pub(crate) const MOST_REFUSED_TAKES: u32 = 3;
 pub(crate) const MOST_REFUSED_OVERDUE: u32 = 10;
 
 /// The number of tries of a write that divides quotas among shards. If all fail, the tokens stay
-/// where they are, and no request depends on it.
+/// in their shard, and no request fails.
 pub(crate) const MOST_SHARE_TRIES: u32 = 3;
 
 /// Returns the time until pending differences are written again after `failures` failures in a row.

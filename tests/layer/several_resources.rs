@@ -504,3 +504,21 @@ async fn other_users_have_budgets_of_their_own() {
         .insert("x-model", "large".parse().unwrap());
     assert_eq!(ask(&app, bob).await.status(), StatusCode::OK);
 }
+
+/// A client that chooses the resource must not switch the limits off.
+#[tokio::test]
+async fn a_client_that_names_the_budget_is_refused_even_if_requests_without_a_key_pass() {
+    let (limiter, _) = memory();
+    let policy = tollgate::layer::Policy::builder()
+        .entity(keys::header("x-user"))
+        .resource(keys::header("x-model"))
+        .limit(tokens())
+        .on_missing_key(tollgate::layer::OnMissingKey::Skip)
+        .also(ResourceCharge::on(keys::fixed("all")).limit(cents()));
+    let app = Router::new()
+        .route("/", get(async || "hello"))
+        .layer(layer(&limiter, policy));
+    for (model, expected) in [("small", 200), ("all", 400)] {
+        assert_eq!(ask(&app, to(model)).await.status(), expected, "{model}");
+    }
+}

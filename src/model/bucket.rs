@@ -575,6 +575,20 @@ impl LimitState {
         self.period.as_deref()
     }
 
+    /// Returns the [id](Period::id) of the current period; 0 for a token bucket.
+    pub(crate) fn period_id(&self) -> i64 {
+        self.period().map_or(0, Period::id)
+    }
+
+    /// Returns the time at which the period ends, or at which the schedule changes the numbers:
+    /// epoch ms. `None` if the limit has neither, or if its session has not begun.
+    pub(crate) fn changes_at(&self) -> Option<i64> {
+        let end = self.period().filter(|period| period.is_open());
+        let end = end.map(|period| period.ends_at);
+        let change = self.scheduled.as_ref().map(|scheduled| scheduled.until);
+        end.into_iter().chain(change).min()
+    }
+
     /// Returns `true` if the limit is a session that another shard has begun, and whose tokens the
     /// next write grants.
     pub(crate) fn is_owed(&self) -> bool {

@@ -41,6 +41,17 @@ impl PeerFlags {
         self.bypassed_until.is_some_and(|until| until > now)
     }
 
+    /// Returns `true` if the stamps tell only when the numbers of the limits change.
+    pub(crate) fn only_date_the_numbers(&self) -> bool {
+        let dates = Self {
+            valid_until: self.valid_until,
+            has_reset_schedule: self.has_reset_schedule,
+            has_schedule: self.has_schedule,
+            ..Self::default()
+        };
+        *self == dates
+    }
+
     /// Returns `true` if a stamp may admit more than the bucket holds.
     pub(crate) fn admits_more(&self) -> bool {
         self.bypassed_until.is_some() || !self.soft_until.is_empty()

@@ -10,7 +10,7 @@ use crate::{
         gate::{
             ask::RequestedAmounts,
             gate::{Gate, LEAST_WAIT},
-            grant::{GateDecision, GateGrant, PendingDecision},
+            grant::{GateDecision, PendingDecision},
             pacing,
             slot::Locked,
             state::Waiter,
@@ -129,10 +129,7 @@ impl Gate {
         if let Some(prefetch) = prefetch {
             state = match self.serve_prefetched(state, limits, context, amounts, prefetch, now) {
                 Err(state) => state,
-                Ok(left) => {
-                    let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
-                    return Started::Now(BucketDecision::Granted(grant));
-                }
+                Ok(grant) => return Started::Now(BucketDecision::Granted(grant)),
             };
         }
         if let Some(statuses) = state.deny_from_memory(

@@ -30,7 +30,7 @@ impl Gate {
         }
         let mut state = self.lock();
         let mut differences = Amounts::from_slice(differences);
-        state.settle_prefetched(limits, &mut differences);
+        state.settle_prefetched(limits, &mut differences, periods);
         if differences
             .iter()
             .chain(counts)

@@ -15,7 +15,7 @@ use crate::{
         gate::gate::Gate,
         terms::{Amounts, BucketDecision, LimitShare, Settlement, Shares, absorb, left_until},
     },
-    model::{BucketState, Limits, Period},
+    model::{BucketState, LimitState, Limits},
     telemetry,
 };
 
@@ -110,9 +110,16 @@ impl GateGrant {
         if bucket.first_end().is_some() {
             for (limit, share) in self.limits.iter().zip(&mut *self.shares) {
                 let known = bucket.limit(limit.name());
-                let period = known.and_then(|known| known.period());
-                share.period = period.map_or(0, Period::id);
+                share.period = known.map_or(0, LimitState::period_id);
             }
+        }
+        self
+    }
+
+    /// Sets the periods of quotas that were charged, in the order of the limits.
+    pub(super) fn in_periods(mut self, periods: &[i64]) -> Self {
+        for (share, period) in self.shares.iter_mut().zip(periods) {
+            share.period = *period;
         }
         self
     }
@@ -140,14 +147,17 @@ impl GateGrant {
         &mut self.shares
     }
 
-    /// Turns the grant into prefetched tokens, and returns the charged amounts. If the tokens
-    /// cannot be kept, gives the tokens back and returns `None`.
-    pub(crate) fn into_chunk(mut self) -> Option<Amounts> {
+    /// Turns the grant into prefetched tokens, and returns the charged amounts and the periods in
+    /// which they were charged. If the tokens cannot be kept, gives the tokens back and returns
+    /// `None`.
+    pub(crate) fn into_chunk(mut self) -> Option<(Amounts, Amounts)> {
         if !self.counted.is_empty() || self.shards.len() > 1 {
             return None;
         }
         self.settled = true;
-        self.shards.pop().map(|(_, charged)| charged)
+        let periods = self.shares.iter().map(|share| share.period).collect();
+        let (_, charged) = self.shards.pop()?;
+        Some((charged, periods))
     }
 
     /// Marks the request as cancelled: its tokens are given back on drop, or stay charged if too

@@ -8,21 +8,23 @@ use crate::{
     limiter::{
         gate::{
             gate::Gate,
+            grant::GateGrant,
             prefetch_pool::PrefetchPool,
             slot::Locked,
             state::{GateState, Waiter},
         },
         terms::{Amounts, BucketDecision, ChargeContext, Prefetch},
     },
-    model::{Limit, Limits, Resource, plan},
+    model::{Limit, LimitState, Limits, Resource, plan},
 };
 
 /// The shortest time between two checks for chunks that nobody uses.
 const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
 impl GateState {
-    /// Grants `amounts` from the prefetched tokens. Returns what is left afterwards, or `None` if
-    /// there is not enough; and the number of chunks that were given back.
+    /// Grants `amounts` from the prefetched tokens. Returns what is left afterwards and the periods
+    /// in which the tokens were charged, or `None` if there is not enough; and the number of chunks
+    /// that were given back.
     fn serve(
         &mut self,
         resource: &Resource,
@@ -30,7 +32,7 @@ impl GateState {
         amounts: &[i64],
         prefetch: Prefetch,
         now: i64,
-    ) -> (Option<Amounts>, u64) {
+    ) -> (Option<(Amounts, Amounts)>, u64) {
         let pool = self
             .prefetch_pool
             .get_or_insert_with(|| Box::new(PrefetchPool::new(resource, limits, now)));
@@ -42,12 +44,13 @@ impl GateState {
         if !pool.serve(amounts, prefetch, now) {
             return (None, released);
         }
-        let held = pool.held().clone();
+        let (held, periods) = (pool.held().clone(), pool.periods().clone());
         let left = |(limit, held): (&Limit, &i64)| {
             let stored = self.stored(limit, now).unwrap_or(0);
             stored.max(0).saturating_add(*held)
         };
-        (Some(limits.iter().zip(&held).map(left).collect()), released)
+        let left = limits.iter().zip(&held).map(left).collect();
+        (Some((left, periods)), released)
     }
 
     /// Returns the tokens that the bucket holds of a limit by the last image, millitokens.
@@ -59,23 +62,50 @@ impl GateState {
     /// Returns the chunk to prefetch now, if one is due.
     fn chunk(&self, amounts: &[i64], prefetch: Prefetch, now: i64) -> Option<(Limits, Amounts)> {
         let pool = self.prefetch_pool.as_ref()?;
-        // Stamps may change what tokens are worth.
-        self.seen.live(now).filter(|state| state.stamps.is_none())?;
+        // With a stamp that admits more than the bucket holds, tokens are not worth the same.
+        let stamps = self.seen.live(now)?.stamps.as_deref();
+        if stamps.is_some_and(|stamps| !stamps.only_date_the_numbers()) {
+            return None;
+        }
         let share = i128::from(prefetch.percent());
         pool.chunk(amounts, |limit| {
             Some(i128::from(self.stored(limit, now)?.max(0)) * share / 100)
         })
     }
 
-    /// Settles differences with the tokens that were taken ahead, as far as possible. The rest
-    /// stays in `differences`.
-    pub(super) fn settle_prefetched(&mut self, limits: &Limits, differences: &mut Amounts) {
+    /// Returns the time until which tokens that were charged in `periods` may be granted: epoch ms.
+    /// Then a period ends, or a schedule changes the numbers. Returns `None` if the bucket is not in
+    /// these periods any more.
+    fn usable_until(&self, limits: &Limits, periods: &[i64], now: i64) -> Option<i64> {
+        let Some(bucket) = self.seen.live(now) else {
+            return (!limits.have_a_clock()).then_some(i64::MAX);
+        };
+        let mut until = i64::MAX;
+        for (limit, period) in limits.iter().zip(periods) {
+            let known = bucket.limit(limit.name());
+            if known.map_or(0, LimitState::period_id) != *period {
+                return None;
+            }
+            let end = known.and_then(LimitState::changes_at);
+            until = until.min(end.unwrap_or(i64::MAX));
+        }
+        Some(until)
+    }
+
+    /// Settles differences of charges in `periods` with the tokens that were taken ahead, as far as
+    /// possible. The rest stays in `differences`.
+    pub(super) fn settle_prefetched(
+        &mut self,
+        limits: &Limits,
+        differences: &mut Amounts,
+        periods: &[i64],
+    ) {
         if let Some(pool) = self
             .prefetch_pool
             .as_mut()
             .filter(|pool| pool.is_of(limits))
         {
-            pool.settle(differences);
+            pool.settle(differences, periods);
         }
     }
 
@@ -89,7 +119,7 @@ impl GateState {
 
 impl Gate {
     /// Grants `amounts` from the tokens that were taken ahead, and takes another chunk if they will
-    /// soon run out. Returns what is left afterwards, or the lock if there is not enough.
+    /// soon run out. Returns the grant, or the lock if there is not enough.
     pub(super) fn serve_prefetched<'a>(
         self: &'a Arc<Self>,
         mut state: Locked<'a>,
@@ -98,18 +128,21 @@ impl Gate {
         amounts: &Amounts,
         prefetch: Prefetch,
         now: i64,
-    ) -> Result<Amounts, Locked<'a>> {
-        let (left, released) = state.serve(&self.key.resource, limits, amounts, prefetch, now);
-        self.context.prefetched.served(left.is_some(), released);
+    ) -> Result<GateGrant, Locked<'a>> {
+        let (served, released) = state.serve(&self.key.resource, limits, amounts, prefetch, now);
+        self.context.prefetched.served(served.is_some(), released);
         if released > 0 {
             self.flush_later(state, self.context.settings.flush_after);
             state = self.lock();
         }
         // If there are too few tokens here, the request goes to the store itself, and the caller
         // queues the chunk behind the request.
-        let Some(left) = left else { return Err(state) };
+        let Some((left, periods)) = served else {
+            return Err(state);
+        };
         self.prefetch_chunk(state, context, amounts, prefetch, now);
-        Ok(left)
+        let grant = GateGrant::new(self.clone(), limits.clone(), amounts.clone(), left);
+        Ok(grant.in_periods(&periods))
     }
 
     /// Takes a chunk ahead, if one is due.
@@ -148,24 +181,45 @@ impl Gate {
     }
 
     /// Adds a chunk to the pool if it was granted.
-    fn hold(self: &Arc<Self>, limits: &Limits, granted: Option<Amounts>, prefetch: Prefetch) {
+    fn hold(
+        self: &Arc<Self>,
+        limits: &Limits,
+        granted: Option<(Amounts, Amounts)>,
+        prefetch: Prefetch,
+    ) {
         let now = self.context.clock.now();
-        let mut state = self.lock();
+        let mut guard = self.lock();
+        let state = &mut *guard;
         let Some(pool) = &mut state.prefetch_pool else {
             return;
         };
         pool.filling = false;
-        let Some(granted) = granted else { return };
-        if !pool.is_of(limits) {
-            // The pool has been started again with other limits, so give the chunk back.
-            for (limit, amount) in limits.iter().zip(&granted) {
-                state.pending.settle(limit.name(), amount.saturating_neg());
-            }
-            self.flush_later(state, self.context.settings.flush_after);
+        let Some((granted, periods)) = granted else {
             return;
+        };
+        let same = pool.is_of(limits);
+        let usable_until = state.usable_until(limits, &periods, now);
+        let pool = state.prefetch_pool.as_mut().filter(|_| same);
+        let (Some(pool), Some(usable_until)) = (pool, usable_until) else {
+            // The pool has been started again with other limits, or the period is over, so give the
+            // chunk back.
+            let granted = granted.iter().zip(&periods);
+            for (limit, (amount, period)) in limits.iter().zip(granted) {
+                let pending = &mut state.pending;
+                pending.settle_in(limit.name(), amount.saturating_neg(), *period);
+            }
+            self.flush_later(guard, self.context.settings.flush_after);
+            return;
+        };
+        let until = now.saturating_add(prefetch.lifetime_millis());
+        let until = until.min(usable_until);
+        let released = pool.put(granted, periods, until, &mut state.pending);
+        let kept = std::mem::replace(&mut pool.kept, true);
+        self.context.prefetched.given_back(released, false);
+        if released > 0 {
+            self.flush_later(guard, self.context.settings.flush_after);
         }
-        pool.put(granted, now.saturating_add(prefetch.lifetime_millis()));
-        if !std::mem::replace(&mut pool.kept, true) {
+        if !kept {
             self.give_back_later(prefetch);
         }
     }

@@ -18,8 +18,11 @@ const ASKED_OFTEN: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct PrefetchPool {
     limits: Limits,
-    /// The prefetched chunks, oldest first.
+    /// The prefetched chunks, oldest first. All of them were charged in the same periods.
     chunks: VecDeque<Chunk>,
+    /// The [id](crate::model::Period::id) of the period of each quota in which the chunks were
+    /// charged; 0 for a token bucket.
+    periods: Amounts,
     /// The sum of all chunks.
     held: Amounts,
     /// The full amounts of the last chunk.
@@ -54,7 +57,8 @@ impl PrefetchPool {
             held: none.clone(),
             last: none.clone(),
             asked: none.clone(),
-            before: none,
+            before: none.clone(),
+            periods: none,
             requests: 0,
             requests_before: 0,
             since: now,
@@ -73,6 +77,11 @@ impl PrefetchPool {
     /// Returns what all chunks together hold of each limit.
     pub(crate) fn held(&self) -> &Amounts {
         &self.held
+    }
+
+    /// Returns the periods in which the chunks were charged.
+    pub(crate) fn periods(&self) -> &Amounts {
+        &self.periods
     }
 
     /// Returns `true` if no chunk is held.
@@ -170,8 +179,22 @@ impl PrefetchPool {
         self.limits.same(limits) && chunks().next().is_some() && enough()
     }
 
-    /// Adds a chunk that expires at `until`.
-    pub(crate) fn put(&mut self, amounts: Amounts, until: i64) {
+    /// Adds a chunk that was charged in `periods` and expires at `until`. Chunks of other periods
+    /// are given back. Returns their number.
+    pub(crate) fn put(
+        &mut self,
+        amounts: Amounts,
+        periods: Amounts,
+        until: i64,
+        pending: &mut LedgerDelta,
+    ) -> u64 {
+        let others = self.periods != periods;
+        let released = if others {
+            self.release(pending, i64::MIN, true)
+        } else {
+            0
+        };
+        self.periods = periods;
         add(&mut self.held, &amounts);
         // If nothing of a limit was taken, the tokens that are held count as its chunk.
         let last = amounts
@@ -184,6 +207,7 @@ impl PrefetchPool {
             until,
         });
         self.reported.set(&self.held);
+        released
     }
 
     /// Gives back the chunks that have expired at `now`, or all chunks if `all`. Returns their
@@ -198,9 +222,10 @@ impl PrefetchPool {
             let Some(chunk) = self.chunks.pop_front() else {
                 break;
             };
-            for (index, (limit, left)) in self.limits.iter().zip(&chunk.left).enumerate() {
+            let left = chunk.left.iter().zip(&self.periods);
+            for (index, (limit, (left, period))) in self.limits.iter().zip(left).enumerate() {
                 self.held[index] -= left;
-                pending.settle(limit.name(), left.saturating_neg());
+                pending.settle_in(limit.name(), left.saturating_neg(), *period);
             }
             released += 1;
         }
@@ -208,14 +233,20 @@ impl PrefetchPool {
         released
     }
 
-    /// Settles `differences` with what is held, as far as possible. Of the tokens that leases give
-    /// back, up to the size of a chunk is kept. The rest stays in `differences`.
-    pub(crate) fn settle(&mut self, differences: &mut Amounts) {
+    /// Settles `differences` of charges in `periods` with what is held, as far as possible. Of the
+    /// tokens that leases give back, up to the size of a chunk is kept, if they were charged in the
+    /// period of the chunks. The rest stays in `differences`.
+    pub(crate) fn settle(&mut self, differences: &mut Amounts, periods: &[i64]) {
         let Some(newest) = self.chunks.back_mut() else {
             return;
         };
+        let same = self.periods.iter().zip(periods).map(|(own, of)| own == of);
         let chunks = self.held.iter_mut().zip(&mut newest.left).zip(&self.last);
-        for (difference, ((held, left), last)) in differences.iter_mut().zip(chunks) {
+        let differences = differences.iter_mut().zip(same);
+        for ((difference, same), ((held, left), last)) in differences.zip(chunks) {
+            if *difference < 0 && !same {
+                continue;
+            }
             // Take from the newest chunk, or put into it, because it expires last.
             let room = last.saturating_sub(*held).max(0);
             let taken = (*difference).clamp(-room, (*left).max(0));

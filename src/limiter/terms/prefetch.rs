@@ -26,6 +26,9 @@ use crate::telemetry;
 /// without prefetch, because tokens are used later than they are taken. Never more is granted than
 /// was taken.
 ///
+/// Tokens of a quota are granted only in the period in which they were charged. What a process holds
+/// when it crashes is lost until the period ends. With a monthly quota, that can be weeks.
+///
 /// Prefetch is worth it if a process asks for the same bucket several times in an interval. With
 /// fewer than three requests in an interval nothing is prefetched: each request is a write, as
 /// without prefetch.

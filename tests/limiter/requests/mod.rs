@@ -42,6 +42,7 @@ mod outages;
 mod overload;
 mod peer_flags;
 mod prefetch;
+mod prefetch_of_quotas;
 mod processes;
 mod quotas;
 mod quotas_of_shards;

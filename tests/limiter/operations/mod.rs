@@ -6,6 +6,7 @@ mod faults;
 mod fixture;
 mod histories;
 mod later_charges;
+mod large_costs;
 mod parents;
 mod repeats;
 mod reset;

@@ -43,6 +43,7 @@ mod overload;
 mod peer_flags;
 mod prefetch;
 mod processes;
+mod quota_statuses;
 mod quotas;
 mod quotas_of_shards;
 mod recreated_table;

@@ -38,7 +38,7 @@ async fn a_large_cost_is_granted_from_a_top_up_elsewhere() {
     }
 }
 
-/// Once, such a denial named the end of the period, where the cost is above the capacity again.
+/// Once, such a denial named the end of the period, but then the cost is above the capacity again.
 async fn no_wait_is_promised_for_a_cost_that_no_later_period_holds(at: Fixture) {
     at.store([daily(100)]).await;
     at.charge(10).await;

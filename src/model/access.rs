@@ -78,7 +78,9 @@ impl de::Visitor<'_> for AccessVisitor {
     }
 }
 
-/// The level that disables a resource for an entity. The texts are those of the Python client.
+/// The level that disables a resource for an entity. The names and texts are those of the Python
+/// client: a config of `ConfigScope::entity` is [`EntityDefault`](Self::EntityDefault), and not
+/// [`Entity`](Self::Entity).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisabledLevel {

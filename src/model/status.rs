@@ -90,13 +90,11 @@ impl LimitStatus {
             return Some(Duration::ZERO);
         }
         if self.limit.is_quota() {
-            let fits = i128::from(tokens) <= i128::from(self.available);
-            let wait = if fits {
-                Duration::ZERO
-            } else {
-                self.reset_after
-            };
-            return (tokens <= self.limit.capacity()).then_some(wait);
+            // A top-up may have left more than the capacity.
+            if i128::from(tokens) <= i128::from(self.available) {
+                return Some(Duration::ZERO);
+            }
+            return (tokens <= self.limit.capacity()).then_some(self.reset_after);
         }
         let level = Level::new(self.available.saturating_mul(MILLI), 0);
         let wait = self.limit.rule().wait(level, to_milli(tokens))?;

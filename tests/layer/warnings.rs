@@ -6,9 +6,13 @@ use std::{
 };
 
 use tollgate::{
-    Limit, RateLimiter,
+    EntityId, Limit, RateLimiter,
     clock::ManualClock,
-    layer::{InvalidPolicy, LeaseHandle, LimitWarning, Policy, PolicyBuilder, Settle, keys},
+    layer::{
+        InvalidPolicy, LeaseHandle, LimitWarning, Policy, PolicyBuilder, ResourceCharge, Settle,
+        keys,
+    },
+    model::Entity,
 };
 
 use super::{
@@ -139,6 +143,52 @@ async fn a_denial_warns() {
     assert_eq!(status(&app, "alice").await, 429);
     assert_eq!(status(&app, "alice").await, 429);
     assert_eq!(told.take(), ["alice rph 90: 10/10"]);
+}
+
+/// The budget over all models warns by its own thresholds, and names itself.
+#[tokio::test]
+async fn an_added_resource_warns() {
+    let ((limiter, _), resources) = (memory(), Arc::new(Mutex::new(Vec::new())));
+    let told = resources.clone();
+    let budget = ResourceCharge::on(keys::fixed("all")).limit(Limit::per_hour("cents", 100));
+    let policy = per_user(Limit::per_hour("rph", 100))
+        .also(budget.cost("cents", 45))
+        .warn_at([50])
+        .warn_limit_at("cents", [80])
+        .on_warning(move |warning| {
+            let LimitWarning {
+                entity, resource, ..
+            } = warning;
+            let text = format!("{entity} {resource} {} {}", warning.limit, warning.used);
+            told.lock().unwrap().push(text);
+        });
+    let app = hello(layer(&limiter, policy));
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(*resources.lock().unwrap(), [""; 0]);
+    assert_eq!(status(&app, "alice").await, 200);
+    assert_eq!(*resources.lock().unwrap(), ["alice all cents 90"]);
+    // Denied: the level was told already.
+    assert_eq!(status(&app, "alice").await, 429);
+    assert_eq!(resources.lock().unwrap().len(), 1);
+}
+
+/// A parent that is short warns under its own name, although the child's bucket has enough.
+#[tokio::test]
+async fn a_denial_of_the_parent_warns_of_the_parent() {
+    let ((limiter, _), told) = (memory(), Told::default());
+    let parent = EntityId::new("project").unwrap();
+    for child in ["alice", "bob"] {
+        let child = Entity::new(EntityId::new(child).unwrap());
+        let child = child.with_parent(parent.clone()).cascading();
+        limiter.entities().create(child).await.unwrap();
+    }
+    let limit = Limit::per_hour("rph", 10);
+    let elsewhere = limiter.acquire("alice", "api").limits(limit.clone());
+    elsewhere.cost("rph", 10).await.unwrap().commit();
+    let app = hello(layer(&limiter, told.listen(per_user(limit).warn_at([90]))));
+    assert_eq!(status(&app, "bob").await, 429);
+    assert_eq!(status(&app, "bob").await, 429);
+    assert_eq!(told.take(), ["project rph 90: 10/10"]);
 }
 
 #[test]

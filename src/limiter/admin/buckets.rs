@@ -203,8 +203,9 @@ impl BucketReset {
         self
     }
 
-    /// Names the operation. For three days, a call with the same key returns the result of the
-    /// first one and changes nothing. 1 to 64 letters, digits, `.`, `_`, `:` or `-`.
+    /// Names the operation. For three days, a call with the same key for the same bucket returns the
+    /// result of the first one and changes nothing, even if its amounts differ. 1 to 64 letters,
+    /// digits, `.`, `_`, `:` or `-`.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         name(&mut self.call, key.into());
         self

@@ -49,9 +49,12 @@ async fn carry_to(limiter: &RateLimiter, key: BucketKey) -> Result<(), Error> {
             lease.commit();
             Ok(())
         }
-        // The bucket is disabled or not understood, so nothing is written now. Once the bucket can
-        // be used again, its first write carries the limits.
-        Err(Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_))) => Ok(()),
+        // The bucket is disabled or not understood, or it keeps limits in another time zone, so
+        // nothing is written now. Once the bucket can be used again, its first write carries the
+        // limits.
+        Err(
+            Error::Disabled(_) | Error::Invalid(Invalid::NotUnderstood(_) | Invalid::Limits(_)),
+        ) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -130,10 +130,22 @@ impl Bucket {
 
     /// Returns `true` if the bucket may hold `tokens` of `limit`, which are more than the limit's
     /// capacity: a quota that was topped up holds more until its period ends. Decided from what is
-    /// known without asking.
+    /// known without asking. If a store has the bucket, the level that is known does not count:
+    /// another process may have added more.
     pub(crate) fn is_topped_up(&self, limit: &Limit, tokens: u64) -> bool {
         if !limit.is_quota() {
             return false;
+        }
+        if let Self::Gated { gate, .. } = self {
+            let ceiling = match split(gate) {
+                Some(first) => {
+                    let shards = first.all();
+                    let ceilings = shards.iter().map(|shard| shard.ceiling(limit));
+                    ceilings.fold(0, i64::saturating_add)
+                }
+                None => gate.ceiling(limit),
+            };
+            return to_milli(tokens) <= ceiling;
         }
         let asked = |other: &Limit| {
             if other.name() == limit.name() {

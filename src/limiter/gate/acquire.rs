@@ -18,7 +18,7 @@ use crate::{
         },
         terms::{Amounts, BucketDecision, BucketRefusal, ChargeContext, Deadline, Started},
     },
-    model::{LimitStatus, Limits, plan},
+    model::{Limit, LimitStatus, Limits, plan},
 };
 
 impl Gate {
@@ -100,6 +100,18 @@ impl Gate {
         self.peek(now, |state| {
             plan::statuses(state.seen.live(now), limits, amounts, &state.pending, now)
         })
+    }
+
+    /// Returns the most that the bucket holds of a limit in this period, as far as is known:
+    /// millitokens. 0 if nothing is known.
+    pub(crate) fn ceiling(&self, limit: &Limit) -> i64 {
+        let now = self.context.clock.now();
+        self.peek(now, |state| {
+            let bucket = state.seen.live(now)?;
+            let known = bucket.limit(limit.name())?;
+            Some(bucket.rule_with(known, limit, now).capacity())
+        })
+        .unwrap_or(0)
     }
 
     /// Asks for `amounts`. Returns the decision if the gate knows it at once; else a future of the

@@ -337,6 +337,7 @@ fn refused(bucket: &Bucket, refusal: BucketRefusal) -> Error {
             Disabled::new(entity.clone(), resource.clone(), level).into()
         }
         BucketRefusal::NotUnderstood(attribute) => Invalid::NotUnderstood(attribute).into(),
+        BucketRefusal::Zones(invalid) => Invalid::Limits(invalid).into(),
         BucketRefusal::Scripted(error) => *error,
     }
 }

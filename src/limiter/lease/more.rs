@@ -84,7 +84,7 @@ impl Lease {
                             .map(asked),
                     );
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(labelled(error, resource)),
             }
         };
         asked.retain(|(name, _)| observes(name.as_str()));
@@ -168,12 +168,16 @@ impl Lease {
     }
 }
 
-/// Returns the error with the resource of its statuses, as a denial of the whole request has them.
+/// Returns the error with the added resource, as an error of the whole request has it.
 fn labelled(mut error: Error, resource: Option<&Resource>) -> Error {
-    if let Error::Denied(denied) = &mut error {
-        for status in &mut denied.limits {
-            status.resource = resource.cloned();
+    match &mut error {
+        Error::Denied(denied) => {
+            for status in &mut denied.limits {
+                status.resource = resource.cloned();
+            }
         }
+        Error::ExceedsCapacity(exceeded) => exceeded.added = resource.cloned(),
+        _ => {}
     }
     error
 }

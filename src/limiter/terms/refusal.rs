@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    model::{BucketState, Calendar, DisabledLevel, Limits, Renewal, Timetable},
+    model::{BucketState, Calendar, DisabledLevel, InvalidLimits, Limits, Renewal, Timetable},
 };
 
 /// The reason why a bucket grants nothing, even if it is full.
@@ -12,6 +12,8 @@ pub(crate) enum BucketRefusal {
     Disabled(DisabledLevel),
     /// The bucket has this attribute, which changes the meaning of its limits.
     NotUnderstood(String),
+    /// The bucket keeps a calendar or schedule in another time zone.
+    Zones(InvalidLimits),
     /// A script decided so.
     Scripted(Box<Error>),
 }
@@ -40,7 +42,10 @@ impl BucketRefusal {
             let schedule = known.timetable().map(Timetable::zone);
             [calendar.map(Calendar::zone), schedule]
         });
-        let differs = zones.any(|other| other.is_some_and(|other| other != desired));
-        differs.then(|| Self::NotUnderstood("sched_tz".to_owned()))
+        let other = zones.find_map(|other| other.filter(|other| *other != desired))?;
+        Some(Self::Zones(InvalidLimits::Zones(
+            other.into(),
+            desired.into(),
+        )))
     }
 }

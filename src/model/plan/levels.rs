@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::LedgerDelta;
 use crate::model::{
     BucketState, Definition, Level, Limit, LimitState, LimitStatus, Limits, MILLI, Owner,
-    RefillRule, whole_tokens,
+    RefillRule, Renewal, to_milli, whole_tokens,
 };
 
 /// Returns the level of one limit at `now` according to the image `state`, after the settlements
@@ -143,6 +143,7 @@ pub fn status(
     let wait = |amount: i64| {
         let wait = match course {
             _ if amount <= 0 => Some(0),
+            None if rule.is_quota() && never_again(limit, level.tokens.into(), amount) => None,
             None => rule.wait(level, amount),
             Some(_) if rule.is_quota() => wait_for_edge(limit, rule, level, amount, (now, shard)),
             Some(course) => course.wait(level, amount, now),
@@ -157,7 +158,7 @@ pub fn status(
         })
     };
     let reset_after = match course {
-        _ if rule.is_quota() => rule.renewed_in().max(0),
+        _ if rule.is_quota() => period_left(limit, rule, now),
         None => wait(rule.capacity()).unwrap_or(i64::MAX),
         Some(course) => course.full_in(level, now).saturating_add(ahead),
     };
@@ -175,6 +176,22 @@ pub fn status(
         },
         reset_after: millis(reset_after),
     }
+}
+
+/// Returns the time until the period of a quota ends, ms. If its last period is over and nobody has
+/// charged the next one yet, the calendar says when that ends; a session has not begun.
+pub(super) fn period_left(limit: &Limit, rule: RefillRule, now: i64) -> i64 {
+    let calendar = limit.renewal().and_then(Renewal::calendar);
+    match calendar.filter(|_| rule.is_renewed()) {
+        Some(calendar) => calendar.end_after(now).saturating_sub(now),
+        None => rule.renewed_in().max(0),
+    }
+}
+
+/// Returns `true` if a quota that holds `held` does not hold `amount` (millitokens), and no later
+/// period will. A top-up may have raised the capacity of this period alone.
+pub(super) fn never_again(limit: &Limit, held: i128, amount: i64) -> bool {
+    i128::from(amount) > held && amount > to_milli(limit.greatest_capacity())
 }
 
 /// The number of edges of a quota with a schedule that are looked at for one with enough capacity.

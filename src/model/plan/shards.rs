@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{LedgerDelta, clamp, levels::ahead, projected_as};
+use super::{
+    LedgerDelta, clamp,
+    levels::{ahead, never_again, period_left},
+    projected_as,
+};
 use crate::model::{
     BucketState, Level, Limit, LimitStatus, MILLI, Owner, RefillRule, whole_tokens,
 };
@@ -52,6 +56,7 @@ pub fn statuses_of_shards(
         let level = Level::new(clamp(held), 0);
         let wait_of = |amount: i64| match course {
             Some(course) if i128::from(amount) > held => course.wait(level, amount, now),
+            None if limit.is_quota() && never_again(limit, held, amount) => None,
             _ => wait(&levels, amount),
         };
         let reset = match course {
@@ -66,7 +71,9 @@ pub fn statuses_of_shards(
             requested: u64::try_from(amount.max(0) / MILLI).unwrap_or(0),
             retry_after: wait_of(amount).map(later),
             reset_after: if limit.is_quota() {
-                let ends = levels.iter().map(|(rule, _)| rule.renewed_in().max(0));
+                let ends = levels
+                    .iter()
+                    .map(|(rule, _)| period_left(limit, *rule, now));
                 ends.max().map_or(Duration::ZERO, millis)
             } else {
                 reset.map_or(Duration::MAX, later)

@@ -20,7 +20,7 @@ pub struct InvalidCron {
 #[non_exhaustive]
 pub enum CronProblem {
     /// There are more or less than five fields. There is no field for seconds.
-    #[error("there are {0} fields, not 5: minute, hour, day of month, month, weekday")]
+    #[error("5 fields are needed, not {0}: minute, hour, day of month, month, weekday")]
     Fields(usize),
     /// The expression is too long.
     #[error("an expression has at most {MOST_BYTES} bytes")]
@@ -60,7 +60,7 @@ pub enum InvalidSchedule {
     #[error(transparent)]
     Cron(#[from] InvalidCron),
     /// There is no such time zone. Names are case-sensitive, as they are on Linux.
-    #[error("`{0}` is not a time zone of the IANA database")]
+    #[error("`{0}` is not a time zone of the IANA database (case matters)")]
     Zone(Box<str>),
     /// This build has no time zones.
     #[error("schedules need the feature `quotas` of the crate")]

@@ -14,6 +14,7 @@ use super::fixture::{Fixture, START, on_every_limiter};
 on_every_limiter!(
     a_denial_has_the_shape_of_the_python_client,
     statuses_say_when_they_reset,
+    a_denial_tells_soft_limits_and_the_resource_of_each_limit,
 );
 
 #[tokio::test]
@@ -143,4 +144,31 @@ async fn statuses_say_when_they_reset(at: Fixture) {
         UNIX_EPOCH + Duration::from_secs(midnight.unsigned_abs())
     );
     drop(lease);
+}
+
+async fn a_denial_tells_soft_limits_and_the_resource_of_each_limit(at: Fixture) {
+    let ask = |cents| {
+        let soft = Limit::per_minute("tpm", 10).soft();
+        let acquire = at.limiter.acquire("user", "small").limits(soft);
+        let acquire = acquire.cost("tpm", 15).also("all", [("cents", cents)]);
+        acquire.also_limits("all", Limit::per_hour("cents", 20))
+    };
+    ask(12).await.unwrap().commit().await.unwrap();
+    let error = ask(9).await.unwrap_err();
+    let json = error.denied().unwrap().to_json(now());
+    let told = |name: &str| {
+        let limits = json["limits"].as_array().unwrap();
+        let limit = limits.iter().find(|limit| limit["limit_name"] == name);
+        let limit = limit.unwrap();
+        ["resource", "soft", "exceeded", "available"].map(|field| limit[field].clone())
+    };
+    // The soft limit is in debt, and not the reason.
+    assert_eq!(
+        told("tpm"),
+        [json!("small"), json!(true), json!(false), json!(-5)]
+    );
+    assert_eq!(
+        told("cents"),
+        [json!("all"), json!(false), json!(true), json!(8)]
+    );
 }

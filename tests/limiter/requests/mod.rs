@@ -44,6 +44,7 @@ mod peer_flags;
 mod prefetch;
 mod prefetch_of_quotas;
 mod processes;
+mod quota_statuses;
 mod quotas;
 mod quotas_of_shards;
 mod recreated_table;

@@ -7,7 +7,7 @@ use tollgate::{
     Error, Limit,
     clock::{Clock, ManualClock},
     error::Invalid,
-    model::{Calendar, ResetSchedule},
+    model::{Calendar, InvalidLimits, ResetSchedule},
 };
 
 use super::fixture::{Fixture, STACK, START, integer, on_every_limiter, on_table, settings};
@@ -551,7 +551,10 @@ async fn a_bucket_has_calendars_in_one_time_zone() {
     for _ in 0..2 {
         clock.advance(Duration::from_secs(2));
         match ask("b", "UTC").await.unwrap_err() {
-            Error::Invalid(Invalid::NotUnderstood(named)) => assert_eq!(named, "sched_tz"),
+            Error::Invalid(Invalid::Limits(invalid)) => assert_eq!(
+                invalid,
+                InvalidLimits::Zones("Asia/Kolkata".into(), "UTC".into())
+            ),
             error => panic!("{error}"),
         }
         ask("a", "Asia/Kolkata")

@@ -4,7 +4,7 @@ use std::{future::IntoFuture, sync::Arc, task::Context, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
-    Error, Limit, RateLimiter,
+    EntityId, Error, Limit, RateLimiter,
     clock::ManualClock,
     error::Invalid,
     limiter::{Acquire, LocalShare, Prefetch},
@@ -29,6 +29,7 @@ on_every_limiter!(
     limits_that_only_observe_are_left_out_for_each_resource,
     a_handle_charges_further_resources,
     stored_limits_are_not_needed_if_there_are_defaults,
+    a_cost_above_a_capacity_names_the_added_resource,
 );
 
 fn tokens() -> Limit {
@@ -626,5 +627,69 @@ async fn a_request_waits_for_the_bucket_that_takes_longest() {
             tokio::join!(acquire(&limiter), acquire(&limiter), acquire(&limiter));
         assert!(one.is_ok() && two.is_ok());
         assert!(three.unwrap_err().denied().is_some());
+    }
+}
+
+async fn a_cost_above_a_capacity_names_the_added_resource(at: Fixture) {
+    let exceeded = |error: Error| match error {
+        Error::ExceedsCapacity(exceeded) => {
+            let added = exceeded.added.map(|resource| resource.to_string());
+            let resource = exceeded.resource.to_string();
+            (resource, added, exceeded.owner, exceeded.requested)
+        }
+        error => panic!("{error:?}"),
+    };
+    let of_the_request = |requested| ("model".to_owned(), None, Owner::Entity, requested);
+    let added = |owner, requested| ("all".to_owned(), Some("all".to_owned()), owner, requested);
+    let own = ask(&at.limiter, "model", 11, 1).await.unwrap_err();
+    assert_eq!(exceeded(own), of_the_request(11));
+    let error = ask(&at.limiter, "model", 1, 21).await.unwrap_err();
+    assert_eq!(exceeded(error), added(Owner::Entity, 21));
+
+    // A lease asks for more.
+    let mut lease = ask(&at.limiter, "model", 1, 1).await.unwrap();
+    let error = lease.consume("tokens", 12).await.unwrap_err();
+    assert_eq!(exceeded(error), of_the_request(12));
+    let mut part = lease.part_mut("all").unwrap();
+    let error = part.consume("cents", 22).await.unwrap_err();
+    assert_eq!(exceeded(error), added(Owner::Entity, 22));
+    lease.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cost_above_the_capacity_of_a_parent_in_memory() {
+    a_cost_above_the_capacity_of_a_parent_names_the_added_resource(Fixture::in_memory()).await;
+}
+
+#[tokio::test]
+async fn a_cost_above_the_capacity_of_a_parent_over_dynamodb() {
+    a_cost_above_the_capacity_of_a_parent_names_the_added_resource(Fixture::dynamodb().await).await;
+}
+
+async fn a_cost_above_the_capacity_of_a_parent_names_the_added_resource(at: Fixture) {
+    let child = Entity::new(EntityId::new("child").unwrap());
+    let child = child.with_parent(EntityId::new("parent").unwrap());
+    at.limiter
+        .entities()
+        .create(child.cascading())
+        .await
+        .unwrap();
+    let config = at.limiter.config();
+    for (scope, limits) in [
+        (ConfigScope::system(), vec![tokens(), cents()]),
+        (
+            ConfigScope::entity_resource("parent", "all").unwrap(),
+            vec![Limit::per_day("cents", 5), tokens()],
+        ),
+    ] {
+        config.set(scope, limits).await.unwrap();
+    }
+    let acquire = at.limiter.acquire("child", "model");
+    match acquire.also("all", [("cents", 6)]).await {
+        Err(Error::ExceedsCapacity(exceeded)) => {
+            assert_eq!(exceeded.added.unwrap(), "all");
+            assert_eq!((exceeded.owner, exceeded.capacity), (Owner::Parent, 5));
+        }
+        other => panic!("{other:?}"),
     }
 }

@@ -72,7 +72,8 @@ impl PolicyBuilder {
     }
 
     /// Sets a function that is called with each warning. It is called on the request's task, before
-    /// the request goes on, so it must not wait.
+    /// the request goes on, so it must not wait. Without thresholds
+    /// ([`warn_at`](Self::warn_at)), it is never called.
     pub fn on_warning(mut self, hook: impl Fn(&LimitWarning) + Send + Sync + 'static) -> Self {
         self.warnings.hook = Some(Arc::new(hook));
         self

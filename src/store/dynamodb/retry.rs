@@ -31,8 +31,8 @@ pub(super) const MOST_BATCH_SENDS: u32 = 12;
 /// ms. The transaction may still be in progress.
 const RESEND_PAUSE: u64 = 10;
 
-/// The longest pause before the second try of a change that other writers cancel, ms. Those before
-/// later tries are longer.
+/// The longest pause before the second try of a change that other writers cancel, ms. It doubles
+/// with every try, up to 64 times, so that many writers succeed even if a try takes long.
 const CHANGE_PAUSE: u64 = 20;
 
 /// The longest pause before a batch is sent again, ms. It doubles with every send, up to 128 times.
@@ -47,7 +47,7 @@ pub(super) async fn before_resend(sent: u32) {
 /// number is zero.
 pub(super) async fn before_change(attempt: u32) {
     if attempt > 0 {
-        pause::random(0..=CHANGE_PAUSE * u64::from(attempt)).await;
+        pause::random(0..=CHANGE_PAUSE << (attempt - 1).min(6)).await;
     }
 }
 

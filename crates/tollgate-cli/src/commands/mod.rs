@@ -3,7 +3,9 @@
 mod audit;
 mod bucket;
 mod check;
+mod checks;
 mod completions;
+mod doctor;
 mod entity;
 mod flags;
 mod man;
@@ -13,6 +15,7 @@ mod resource;
 mod status;
 mod stored_limits;
 mod system;
+mod table;
 mod usage;
 mod version;
 mod versions;
@@ -55,9 +58,13 @@ pub(crate) enum Online {
     /// Consumption in windows of time
     #[command(subcommand)]
     Usage(usage::Command),
+    /// The table itself
+    #[command(subcommand)]
+    Table(table::Command),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
+    Doctor(doctor::Doctor),
 }
 
 impl Online {
@@ -70,9 +77,11 @@ impl Online {
             Self::Audit(command) => command.run(context).await,
             Self::Bucket(command) => command.run(context).await,
             Self::Usage(command) => command.run(context).await,
+            Self::Table(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
+            Self::Doctor(command) => command.run(context).await,
         }
     }
 }

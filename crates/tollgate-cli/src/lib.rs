@@ -61,8 +61,17 @@ pub fn main() -> ExitCode {
     let result = result.and_then(|()| Ok(context.out.flush()?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Interrupted) if context.watches => ExitCode::SUCCESS,
+        Err(Failure::Interrupted) if context.watches => stopped(context),
         Err(failure) => failure.exit(),
+    }
+}
+
+/// Ends a command that shows something until it is interrupted.
+fn stopped(mut context: Context) -> ExitCode {
+    let told = context.out.line("Interrupted.");
+    match told.and_then(|()| context.out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Failure::from(error).exit(),
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Options {
         value_name = "FORMAT"
     )]
     pub(crate) output: Format,
-    /// Do not ask before something is deleted
+    /// Do not ask before something is deleted, or before a read of the whole table
     #[arg(long, short = 'y', global = true)]
     pub(crate) yes: bool,
 }

@@ -1,4 +1,4 @@
-//! What an operator sees of a table, and what its creation writes.
+//! The inspection of a table, the trial of permissions, and the records that a set-up writes.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;

@@ -16,6 +16,7 @@ mod status;
 mod stored_limits;
 mod system;
 mod table;
+mod top;
 mod usage;
 mod version;
 mod versions;
@@ -65,6 +66,7 @@ pub(crate) enum Online {
     Version(version::Version),
     Check(check::Check),
     Doctor(doctor::Doctor),
+    Top(top::Top),
 }
 
 impl Online {
@@ -82,6 +84,7 @@ impl Online {
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
             Self::Doctor(command) => command.run(context).await,
+            Self::Top(command) => command.run(context).await,
         }
     }
 }

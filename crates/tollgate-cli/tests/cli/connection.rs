@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 18] = [
+pub(crate) const READING: [&str; 20] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -29,6 +29,8 @@ pub(crate) const READING: [&str; 18] = [
     "bucket show user-1 api --cost rpm:5",
     "usage list --entity-id user-1",
     "usage summary --resource api --window daily",
+    "top --resource api --interval 100ms",
+    "top --entity user-1 --interval 100ms",
     "status",
     "version",
     "check",
@@ -272,6 +274,9 @@ fn arguments_that_are_wrong_exit_2() {
         "system set-defaults -l rpm:1 --on-unavailable maybe",
         "bucket show user-1 api --cost rpm",
         "audit list",
+        "top --interval 99ms",
+        "top --metrics https://127.0.0.1/",
+        "top --entity user-1 --parent org-1",
         "resource list --name 9",
         "resource list --output xml",
         "resource list --endpoint-url 127.0.0.1:8000",

@@ -11,4 +11,5 @@ mod peer;
 mod reading;
 mod stage;
 mod table;
+mod top;
 mod usage;

@@ -31,9 +31,9 @@ pub struct TableInspection {
     pub expiry_attribute: Result<Option<String>, StoreError>,
     /// `true` if the table can be restored to a point in time.
     pub is_recoverable: Result<bool, StoreError>,
-    /// How far the clock of this machine is ahead of DynamoDB's, in milliseconds; below zero if it
-    /// is behind. 0 if the difference is within the precision of the answers' dates, a second.
-    /// `None` if the answers have no date.
+    /// The time by which the clock of this machine is ahead of DynamoDB's, in milliseconds; below
+    /// zero if it is behind. 0 if the difference is within the precision of the answers' dates, a
+    /// second. `None` if the answers have no date.
     pub clock_ahead: Option<i64>,
 }
 

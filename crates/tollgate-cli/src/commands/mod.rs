@@ -70,6 +70,19 @@ pub(crate) enum Online {
 }
 
 impl Online {
+    /// Returns true if the command reads, and ends after it has printed what it read.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Entity(command) => command.only_reads(),
+            Self::Resource(command) => command.only_reads(),
+            Self::System(command) => command.only_reads(),
+            Self::Namespace(command) => command.only_reads(),
+            Self::Audit(_) | Self::Bucket(_) | Self::Usage(_) => true,
+            Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Entity(command) => command.run(context).await,

@@ -123,6 +123,34 @@ async fn commands_that_read_never_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_commands_that_read_are_repeated() {
+    let stage = Stage::with_stack().await;
+    for arguments in CHANGING
+        .iter()
+        .chain(&["doctor", "table create", "top --yes"])
+    {
+        let ran = stage.run(&format!("{arguments} --watch"));
+        assert_eq!(ran.code, 2, "{arguments}: {ran:?}");
+        assert!(line(&ran).ends_with("Nothing was done"), "{ran:?}");
+    }
+    assert_eq!(stage.proxy.counts().len(), 0);
+
+    let mut command = stage.command(["resource", "list", "--watch=1"]);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // Version, namespace and list, three times.
+    stage.proxy.until_count("GetItem", 9).await;
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signal.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.matches("No resources").count() >= 2, "{out}");
+    assert!(out.ends_with("Interrupted.\n"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_deleted_without_a_terminal_and_without_yes() {
     let stage = Stage::with_stack().await;
     let before = stage.items().await;

@@ -36,7 +36,7 @@ struct Reading {
     look: u32,
 }
 
-/// What a shard has consumed since it was read before.
+/// The rates of a shard since it was read before.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     /// Tokens per second of each limit, in the order of the limits.

@@ -60,6 +60,9 @@ pub enum BucketListing {
     OfEntity(EntityId),
     /// The buckets of a resource.
     OfResource(Resource),
+    /// All buckets of the namespace, in no particular order, and not necessarily as of their last
+    /// write.
+    All,
 }
 
 /// An entity and the configs of several scopes, in the requested order.

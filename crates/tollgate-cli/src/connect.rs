@@ -12,7 +12,7 @@ use tollgate::{
     limiter::RateLimiterBuilder,
     store::{
         StoreErrorKind,
-        dynamodb::{DynamoDbStore, JoinOnly, config_loader},
+        dynamodb::{DynamoDbStore, JoinOnly, Stack, config_loader},
     },
 };
 
@@ -46,32 +46,80 @@ pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure>
 
 /// Opens a stack without any of its namespaces. One round trip.
 pub(crate) async fn stack(options: &Options) -> Result<RateLimiter, Failure> {
-    let stack = options.stack()?;
-    let config = load(options).await?;
-    if config.region().is_none() {
-        return Err(Error::from(StackError::NoRegion).into());
-    }
-    // The namespace of the table's own records, which no tenant has.
-    let store = DynamoDbStore::new(&Client::new(&config), stack.as_str(), "_");
-    let limiter = settings().build(store).map_err(Error::from)?;
+    let unopened = unopened(options).await?;
+    let (limiter, config) = (unopened.registry()?, &unopened.config);
     match limiter.ping().await {
         Ok(_) => Ok(limiter),
         Err(Error::Unavailable(Unavailable::Store(error)))
             if error.kind() == StoreErrorKind::Missing =>
         {
-            Err(no_stack(stack.as_str(), &config))
+            Err(unopened.missing())
         }
         Err(Error::Unavailable(Unavailable::Deadline)) => Err(Failure::Aws(format!(
             "no answer within {} s: DynamoDB was asked {}",
             DEADLINE.as_secs(),
-            place(&config)
+            place(config)
         ))),
         Err(Error::Unavailable(error)) => Err(Failure::Aws(format!(
             "{error}; DynamoDB was asked {}",
-            place(&config)
+            place(config)
         ))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A stack of which nothing is known yet: it may not exist.
+#[derive(Debug)]
+pub(crate) struct Unopened {
+    pub(crate) stack: Stack,
+    config: SdkConfig,
+}
+
+impl Unopened {
+    /// Returns the failure for a stack that does not exist.
+    pub(crate) fn missing(&self) -> Failure {
+        no_stack(self.stack.table(), &self.config)
+    }
+
+    /// Returns the failure for an error of the stack, with the place that was asked.
+    pub(crate) fn failure(&self, error: StackError) -> Failure {
+        match error {
+            StackError::NotFound { .. } => self.missing(),
+            StackError::Call { .. } | StackError::Deadline { .. } => Failure::Aws(format!(
+                "{error}; DynamoDB was asked {}",
+                place(&self.config)
+            )),
+            error => Error::from(error).into(),
+        }
+    }
+
+    /// Returns a limiter of the table's own records, in a namespace that no tenant has. No round
+    /// trip.
+    pub(crate) fn registry(&self) -> Result<RateLimiter, Failure> {
+        let store = DynamoDbStore::new(self.stack.client(), self.stack.table(), "_");
+        Ok(settings().build(store).map_err(Error::from)?)
+    }
+
+    /// Returns the place of the stack, for people: `in region eu-west-1`.
+    pub(crate) fn place(&self) -> String {
+        place(&self.config)
+    }
+
+    /// Returns the region, if one is set.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.config.region().map(AsRef::as_ref)
+    }
+}
+
+/// Loads the configuration for a stack, and asks nothing.
+pub(crate) async fn unopened(options: &Options) -> Result<Unopened, Failure> {
+    let name = options.stack()?;
+    let config = load(options).await?;
+    if config.region().is_none() {
+        return Err(Error::from(StackError::NoRegion).into());
+    }
+    let stack = Stack::new(Client::new(&config), name).with_call_deadline(DEADLINE);
+    Ok(Unopened { stack, config })
 }
 
 /// Opens a stack for its namespaces: a table that this version can work with. Three round trips more

@@ -2,7 +2,12 @@
 
 use tollgate::RateLimiter;
 
-use crate::{connect, failure::Failure, options::Options, output::Output};
+use crate::{
+    connect::{self, Unopened},
+    failure::Failure,
+    options::Options,
+    output::Output,
+};
 
 /// The options and the output of a command.
 #[derive(Debug)]
@@ -36,6 +41,11 @@ impl Context {
     /// Opens the stack for its status alone, whatever its version is. One round trip.
     pub(crate) async fn open_stack(&self) -> Result<RateLimiter, Failure> {
         self.told(connect::stack(&self.options).await)
+    }
+
+    /// Loads the configuration for the stack, and asks nothing.
+    pub(crate) async fn unopened(&self) -> Result<Unopened, Failure> {
+        connect::unopened(&self.options).await
     }
 
     /// Names the profile in a failure of AWS, because its credentials may be the reason.

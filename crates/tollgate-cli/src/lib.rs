@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `commands/` | one file for each command: its arguments, and its run |
 //! | `options` | the options of all commands |
+//! | `watch` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
@@ -22,13 +23,14 @@ mod options;
 mod output;
 mod reference;
 mod time;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use tokio::runtime;
 
-use commands::Command;
+use commands::{Command, Online};
 use context::Context;
 use failure::Failure;
 use options::Options;
@@ -56,13 +58,30 @@ pub fn main() -> ExitCode {
     let mut context = Context::new(options);
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
-        Command::Online(command) => connected(command.run(&mut context)),
+        Command::Online(command) => connected(watch::run(command, &mut context, again)),
     };
     let result = result.and_then(|()| Ok(context.out.flush()?));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Interrupted) if context.watches => ExitCode::SUCCESS,
+        Err(Failure::Interrupted) if context.watches => stopped(context),
         Err(failure) => failure.exit(),
+    }
+}
+
+/// Reads the command from this process's arguments once more.
+fn again() -> Option<Online> {
+    match Arguments::parse().command {
+        Command::Online(command) => Some(command),
+        Command::Offline(_) => None,
+    }
+}
+
+/// Ends a command that shows something until it is interrupted.
+fn stopped(mut context: Context) -> ExitCode {
+    let told = context.out.line("Interrupted.");
+    match told.and_then(|()| context.out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Failure::from(error).exit(),
     }
 }
 

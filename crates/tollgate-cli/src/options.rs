@@ -49,7 +49,18 @@ pub(crate) struct Options {
         value_name = "FORMAT"
     )]
     pub(crate) output: Format,
-    /// Do not ask before something is deleted
+    /// Repeat a command that reads every 2 s, or as often as is given, until it is interrupted
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) watch: Option<u64>,
+    /// Do not ask before something is deleted, or before a read of the whole table
     #[arg(long, short = 'y', global = true)]
     pub(crate) yes: bool,
 }

@@ -87,6 +87,36 @@ impl UsageReports {
         )
     }
 
+    /// Lists all buckets of the namespace, shard by shard, in no particular order, and not
+    /// necessarily as of their last write.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// limiter.acquire("user-1", "api").limits(Limit::per_minute("rpm", 60)).await?.commit();
+    /// let mut buckets = limiter.usage().all_buckets();
+    /// while let Some(row) = buckets.next().await {
+    ///     let (key, state) = row?;
+    ///     println!("{} {}: {}", key.entity, key.resource, state.limits()[0].consumed);
+    /// }
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// With DynamoDB, a scan of the whole table, with the items of other namespaces: one round trip
+    /// and 128 read units for each megabyte. The size of the table is in
+    /// [`status`](RateLimiter::status). The credentials need `dynamodb:Scan`.
+    pub fn all_buckets(&self) -> Listing<(BucketKey, BucketState)> {
+        Listing::of_records(self.limiter.store(), |records, from| {
+            Box::pin(async move { records.list_buckets(&BucketListing::All, from).await })
+        })
+        .identified(&["all buckets".to_owned()], bucket_row)
+    }
+
     /// Returns the state of a limit over all entities that have a bucket of `resource`, refilled to
     /// now. Shards are added up, and expired buckets are left out. Reads every bucket of the
     /// resource, and holds a row for each entity.

@@ -166,6 +166,11 @@ pub(super) fn bucket_key(namespace: &str, key: &BucketKey) -> String {
     )
 }
 
+/// Returns the beginning of the partition keys of all buckets.
+pub(super) fn bucket_prefix(namespace: &str) -> String {
+    format!("{namespace}/BUCKET#")
+}
+
 /// Returns the index keys of a bucket shard's item.
 pub(super) fn bucket_index_keys(namespace: &str, key: &BucketKey) -> [(&'static str, String); 6] {
     let BucketKey {

@@ -1,7 +1,8 @@
 //! Checks that a table has the keys and indexes that every call needs.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
+    AttributeDefinition, GlobalSecondaryIndexDescription, KeySchemaElement, KeyType,
+    ScalarAttributeType, TableDescription,
 };
 
 use super::{
@@ -42,22 +43,36 @@ pub(crate) async fn check_definition(stack: &Stack, strict: bool) -> Result<(), 
 
 /// Returns a description of the first difference from the expected definition.
 fn problem(table: &TableDescription) -> Option<String> {
-    let definitions = table.attribute_definitions();
-    if let Some(problem) = key_problem(table.key_schema(), definitions, (PK, SK)) {
-        return Some(problem);
-    }
-    INDEX_KEYS
-        .into_iter()
-        .enumerate()
-        .find_map(|(number, keys)| {
-            let name = format!("GSI{}", number + 1);
-            let mut indexes = table.global_secondary_indexes().iter();
-            match indexes.find(|index| index.index_name() == Some(&name)) {
-                None => Some(format!("it has no index {name}")),
-                Some(index) => key_problem(index.key_schema(), definitions, keys)
-                    .map(|problem| format!("index {name}: {problem}")),
-            }
+    table_key_problem(table).or_else(|| {
+        expected_indexes(table).find_map(|(name, index)| match index {
+            None => Some(format!("it has no index {name}")),
+            Some((_, problem)) => problem.map(|problem| format!("index {name}: {problem}")),
         })
+    })
+}
+
+/// Returns a description of the difference from the expected keys of a table.
+pub(super) fn table_key_problem(table: &TableDescription) -> Option<String> {
+    key_problem(table.key_schema(), table.attribute_definitions(), (PK, SK))
+}
+
+/// A description of an index, and of the difference from its expected keys.
+type KnownIndex<'a> = (&'a GlobalSecondaryIndexDescription, Option<String>);
+
+/// Returns the indexes that a table should have, by name; `None` for those that it does not have.
+pub(super) fn expected_indexes(
+    table: &TableDescription,
+) -> impl Iterator<Item = (String, Option<KnownIndex<'_>>)> {
+    INDEX_KEYS.into_iter().enumerate().map(|(number, keys)| {
+        let name = format!("GSI{}", number + 1);
+        let mut indexes = table.global_secondary_indexes().iter();
+        let index = indexes.find(|index| index.index_name() == Some(&name));
+        let known = index.map(|index| {
+            let definitions = table.attribute_definitions();
+            (index, key_problem(index.key_schema(), definitions, keys))
+        });
+        (name, known)
+    })
 }
 
 fn key_problem(

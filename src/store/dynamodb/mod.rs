@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`DynamoDbStore`] | executes bucket writes: one `UpdateItem` or `PutItem` each |
 //! | [`Provision`], [`CreateTable`], [`JoinOnly`] | what [`RateLimiter::open`](crate::RateLimiter::open) does if the table is missing |
-//! | [`Stack`] | a table and a client for it |
+//! | [`Stack`] | a table and a client for it: [set up](Stack::set_up), [inspected](Stack::inspect) |
 //!
 //! The table's format is shared with the Python library zae-limiter. The guide's page on
 //! [sharing a table](crate::guide::sharing_a_table_with_python) describes what that means.
@@ -24,15 +24,18 @@ mod diagnostics;
 mod encode;
 mod expression;
 mod failure;
+mod inspection;
 mod namespace_record;
 mod namespaces;
 mod operations;
 mod provision;
 mod quota;
 mod records;
+mod recovery;
 mod registry;
 mod retry;
 mod sdk_error;
+mod set_up;
 mod shards;
 mod stack;
 mod store;
@@ -42,6 +45,9 @@ mod version;
 
 pub(crate) use client::{AwsOptions, load_config_from};
 pub use client::{config_loader, load_config};
+pub use inspection::{
+    IndexInspection, PermissionPurpose, PermissionResult, PermissionTrial, TableInspection,
+};
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use stack::Stack;
 pub use store::DynamoDbStore;

@@ -26,6 +26,9 @@ pub trait Provision: Send + Sync + 'static {
 pub struct CreateTable {
     reference_projection: bool,
     without_stream: bool,
+    deletion_protection: bool,
+    point_in_time_recovery: bool,
+    throughput: Option<(i64, i64)>,
 }
 
 impl CreateTable {
@@ -50,10 +53,37 @@ impl CreateTable {
         self
     }
 
+    /// Protects the table: it cannot be deleted before somebody takes the protection off.
+    #[must_use]
+    pub fn with_deletion_protection(mut self) -> Self {
+        self.deletion_protection = true;
+        self
+    }
+
+    /// Switches point-in-time recovery on: the table can be restored as it was at any second of
+    /// the last 35 days. AWS charges for it by the size of the table. The credentials need
+    /// `dynamodb:UpdateContinuousBackups`.
+    #[must_use]
+    pub fn with_point_in_time_recovery(mut self) -> Self {
+        self.point_in_time_recovery = true;
+        self
+    }
+
+    /// Provisions read and write units, for the table and for each of its indexes, instead of
+    /// paying for each request. Requests above them are throttled.
+    #[must_use]
+    pub fn with_provisioned_throughput(mut self, read_units: u32, write_units: u32) -> Self {
+        self.throughput = Some((read_units.into(), write_units.into()));
+        self
+    }
+
     fn design(self) -> table::Design {
         table::Design {
             projects_items: self.reference_projection,
             has_stream: !self.without_stream,
+            is_protected: self.deletion_protection,
+            is_recoverable: self.point_in_time_recovery,
+            throughput: self.throughput,
         }
     }
 }

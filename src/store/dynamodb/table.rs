@@ -11,8 +11,8 @@ use aws_sdk_dynamodb::{
     operation::create_table::CreateTableError,
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
-        Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
-        TableStatus, TimeToLiveSpecification,
+        Projection, ProjectionType, ProvisionedThroughput, ScalarAttributeType,
+        StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification,
     },
 };
 
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::{
     attributes::{EXPIRES_AT, INDEX_KEYS, PK, SK},
     failure::store_error,
+    recovery,
     stack::Stack,
 };
 use crate::{
@@ -35,6 +36,12 @@ pub(super) struct Design {
     /// `true` if the second index contains whole items.
     pub(super) projects_items: bool,
     pub(super) has_stream: bool,
+    /// `true` if the table cannot be deleted before the protection is taken off.
+    pub(super) is_protected: bool,
+    /// `true` if the table can be restored to a point in time.
+    pub(super) is_recoverable: bool,
+    /// Read and write units of the table and of each index; `None` to pay for each request.
+    pub(super) throughput: Option<(i64, i64)>,
 }
 
 /// The longest wait until a new table is usable, including the deletion of an old one.
@@ -50,7 +57,11 @@ pub(super) async fn create(stack: &Stack, design: Design) -> Result<(), StackErr
     loop {
         let ours = try_create(stack, design).await?;
         if waiting.until_usable(ours).await? {
-            return switch_expiry_on(stack).await;
+            switch_expiry_on(stack).await?;
+            if design.is_recoverable {
+                recovery::switch_on(stack, waiting.begun + USABLE_WITHIN).await?;
+            }
+            return Ok(());
         }
     }
 }
@@ -67,7 +78,12 @@ async fn try_create(stack: &Stack, design: Design) -> Result<bool, StackError> {
         .client()
         .create_table()
         .table_name(stack.table())
-        .billing_mode(BillingMode::PayPerRequest)
+        .billing_mode(match design.throughput {
+            Some(_) => BillingMode::Provisioned,
+            None => BillingMode::PayPerRequest,
+        })
+        .set_provisioned_throughput(throughput(design)?)
+        .set_deletion_protection_enabled(design.is_protected.then_some(true))
         .set_key_schema(Some(key_schema((PK, SK))?))
         .set_attribute_definitions(Some(attribute_definitions()?))
         .set_global_secondary_indexes(Some(indexes(design)?))
@@ -149,7 +165,7 @@ impl TableWait<'_> {
 }
 
 /// Returns the answer to a call, or an error after the stack's call timeout.
-async fn in_time<T, E>(
+pub(super) async fn in_time<T, E>(
     stack: &Stack,
     action: &'static str,
     call: impl Future<Output = Result<T, SdkError<E>>>,
@@ -232,13 +248,28 @@ fn indexes(design: Design) -> Result<Vec<GlobalSecondaryIndex>, StackError> {
             .index_name(format!("GSI{}", number + 1))
             .set_key_schema(Some(key_schema(keys)?))
             .projection(Projection::builder().projection_type(projection).build())
+            .set_provisioned_throughput(throughput(design)?)
             .build()
             .map_err(|error| build_failed(error, "describing the indexes"))
     };
     INDEX_KEYS.into_iter().enumerate().map(index).collect()
 }
 
-fn build_failed(error: BuildError, action: &'static str) -> StackError {
+/// Returns the units of the table or of an index, if they are provisioned.
+fn throughput(design: Design) -> Result<Option<ProvisionedThroughput>, StackError> {
+    let Some((reads, writes)) = design.throughput else {
+        return Ok(None);
+    };
+    let throughput = ProvisionedThroughput::builder()
+        .read_capacity_units(reads)
+        .write_capacity_units(writes)
+        .build();
+    throughput
+        .map(Some)
+        .map_err(|error| build_failed(error, "describing the throughput"))
+}
+
+pub(super) fn build_failed(error: BuildError, action: &'static str) -> StackError {
     StackError::Call {
         action,
         error: StoreError::new(StoreErrorKind::Rejected, error.to_string()),

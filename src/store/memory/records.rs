@@ -158,11 +158,13 @@ impl Records for MemoryStore {
         let mut rows = self.buckets.list(|key| match listing {
             BucketListing::OfEntity(entity) => *key.entity == *entity,
             BucketListing::OfResource(resource) => *key.resource == *resource,
+            BucketListing::All => true,
         });
         // The rows of an entity differ in the resource, the rows of a resource in the entity.
         let name = |(key, _): &'_ (BucketKey, BucketState)| match listing {
             BucketListing::OfEntity(_) => key.resource.to_string(),
             BucketListing::OfResource(_) => key.entity.to_string(),
+            BucketListing::All => format!("{}#{}", key.entity, key.resource),
         };
         rows.sort_by_key(name);
         let start = match from.map(|cursor| cursor.as_str().to_owned()) {

@@ -19,6 +19,7 @@ on_both!(
     a_listing_is_resumed_after_any_row,
     a_listing_of_several_pages_is_resumed_within_each,
     rows_that_are_added_or_deleted_hide_no_row,
+    all_buckets_are_listed_and_those_of_other_namespaces_are_not,
     a_text_that_is_no_cursor_of_the_listing_is_refused,
 );
 
@@ -56,6 +57,48 @@ async fn a_listing_is_resumed_after_any_row(limiter: RateLimiter, _: ManualClock
         assert_eq!(resumed.all().await.unwrap(), all[taken..]);
     }
     assert_eq!(cursor_after(children(), 7).await, None);
+}
+
+async fn all_buckets_are_listed_and_those_of_other_namespaces_are_not(
+    limiter: RateLimiter,
+    _: ManualClock,
+) {
+    let acquire = async |limiter: &RateLimiter, entity: String, resource: &str| {
+        let acquire = limiter.acquire(entity, resource).limits(rpm(5));
+        acquire
+            .without_parent()
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
+    };
+    for number in 0..120 {
+        acquire(&limiter, format!("user-{number:03}"), "api").await;
+        acquire(&limiter, format!("user-{number:03}"), "web").await;
+    }
+    if limiter.capabilities().namespaces {
+        let name = NamespaceName::new("other").unwrap();
+        limiter.namespaces().register(&name).await.unwrap();
+        let other = limiter.namespace(&name).await.unwrap();
+        acquire(&other, "stranger".into(), "api").await;
+    }
+    let all = || limiter.usage().all_buckets();
+    let rows = all().all().await.unwrap();
+    let mut keys: Vec<_> = rows
+        .iter()
+        .map(|(key, state)| {
+            assert_eq!(state.limits()[0].consumed, 1000);
+            (key.entity.to_string(), key.resource.to_string())
+        })
+        .collect();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 240);
+    assert!(keys.iter().all(|(entity, _)| entity.starts_with("user-")));
+    let cursor = cursor_after(all(), 100).await.unwrap();
+    let rest = all().start_at(&cursor).unwrap().all().await.unwrap();
+    assert_eq!(rest, rows[100..]);
 }
 
 async fn a_listing_of_several_pages_is_resumed_within_each(limiter: RateLimiter, _: ManualClock) {

@@ -3,6 +3,7 @@
 
 mod failures;
 mod foreign_items;
+mod inspection;
 mod peers;
 mod table;
 

@@ -3,7 +3,9 @@
 mod audit;
 mod bucket;
 mod check;
+mod checks;
 mod completions;
+mod doctor;
 mod entity;
 mod flags;
 mod man;
@@ -13,6 +15,8 @@ mod resource;
 mod status;
 mod stored_limits;
 mod system;
+mod table;
+mod top;
 mod usage;
 mod version;
 mod versions;
@@ -55,12 +59,30 @@ pub(crate) enum Online {
     /// Consumption in windows of time
     #[command(subcommand)]
     Usage(usage::Command),
+    /// The table itself
+    #[command(subcommand)]
+    Table(table::Command),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
+    Doctor(doctor::Doctor),
+    Top(top::Top),
 }
 
 impl Online {
+    /// Returns true if the command reads, and ends after it has printed what it read.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Entity(command) => command.only_reads(),
+            Self::Resource(command) => command.only_reads(),
+            Self::System(command) => command.only_reads(),
+            Self::Namespace(command) => command.only_reads(),
+            Self::Audit(_) | Self::Bucket(_) | Self::Usage(_) => true,
+            Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Entity(command) => command.run(context).await,
@@ -70,9 +92,12 @@ impl Online {
             Self::Audit(command) => command.run(context).await,
             Self::Bucket(command) => command.run(context).await,
             Self::Usage(command) => command.run(context).await,
+            Self::Table(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,
+            Self::Doctor(command) => command.run(context).await,
+            Self::Top(command) => command.run(context).await,
         }
     }
 }

@@ -40,6 +40,16 @@ impl Output {
         self.format == Format::Csv
     }
 
+    /// Returns true if the output is one JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Clears the terminal.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        write!(self.to, "\x1b[H\x1b[2J")
+    }
+
     /// Prints a line for people. Other formats leave it out.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         if self.is_text() {

@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 18] = [
+pub(crate) const READING: [&str; 20] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -29,6 +29,8 @@ pub(crate) const READING: [&str; 18] = [
     "bucket show user-1 api --cost rpm:5",
     "usage list --entity-id user-1",
     "usage summary --resource api --window daily",
+    "top --resource api --interval 100ms",
+    "top --entity user-1 --interval 100ms",
     "status",
     "version",
     "check",
@@ -118,6 +120,34 @@ async fn commands_that_read_never_write() {
     }
     assert_eq!(stage.writes(), writes);
     assert_eq!(stage.items().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_commands_that_read_are_repeated() {
+    let stage = Stage::with_stack().await;
+    for arguments in CHANGING
+        .iter()
+        .chain(&["doctor", "table create", "top --yes"])
+    {
+        let ran = stage.run(&format!("{arguments} --watch"));
+        assert_eq!(ran.code, 2, "{arguments}: {ran:?}");
+        assert!(line(&ran).ends_with("Nothing was done"), "{ran:?}");
+    }
+    assert_eq!(stage.proxy.counts().len(), 0);
+
+    let mut command = stage.command(["resource", "list", "--watch=1"]);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // Version, namespace and list, three times.
+    stage.proxy.until_count("GetItem", 9).await;
+    let signal = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(signal.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.matches("No resources").count() >= 2, "{out}");
+    assert!(out.ends_with("Interrupted.\n"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,6 +302,9 @@ fn arguments_that_are_wrong_exit_2() {
         "system set-defaults -l rpm:1 --on-unavailable maybe",
         "bucket show user-1 api --cost rpm",
         "audit list",
+        "top --interval 99ms",
+        "top --metrics https://127.0.0.1/",
+        "top --entity user-1 --parent org-1",
         "resource list --name 9",
         "resource list --output xml",
         "resource list --endpoint-url 127.0.0.1:8000",

@@ -3,10 +3,13 @@
 mod bucket;
 mod changes;
 mod connection;
+mod doctor;
 mod listings;
 mod namespaces;
 mod pages;
 mod peer;
 mod reading;
 mod stage;
+mod table;
+mod top;
 mod usage;

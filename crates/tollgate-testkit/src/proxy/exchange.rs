@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, Uri,
     body::{Bytes, Incoming},
+    header::{DATE, HeaderValue},
     http::uri::{Authority, Scheme},
 };
 use hyper_util::{
@@ -78,6 +79,12 @@ impl Exchange {
                 let answer = self.forward(operation, request, way).await;
                 tokio::time::sleep(way).await;
                 answer
+            }
+            Some(Effect::Date(time)) => {
+                let mut answer = self.forward(operation, request, Duration::ZERO).await?;
+                let date = HeaderValue::from_str(&httpdate::fmt_http_date(time))?;
+                answer.headers_mut().insert(DATE, date);
+                Ok(answer)
             }
             Some(Effect::Answer(error)) => Ok(error.into_response()),
             Some(Effect::ReplaceAnswer(error)) => {

@@ -1,6 +1,6 @@
 //! Faults: their effect, the requests that they apply to, and their number.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::ErrorAnswer;
 
@@ -38,6 +38,7 @@ pub(super) enum Effect {
     LoseResponse,
     Answer(ErrorAnswer),
     ReplaceAnswer(ErrorAnswer),
+    Date(SystemTime),
 }
 
 impl Fault {
@@ -86,6 +87,12 @@ impl Fault {
     /// request was executed, although the error may say that it was not.
     pub fn replace_answer(error: ErrorAnswer) -> Self {
         Self::new(Effect::ReplaceAnswer(error))
+    }
+
+    /// Forwards the request, and dates the answer `time`, as a store does whose clock shows another
+    /// time than this machine's.
+    pub fn date(time: SystemTime) -> Self {
+        Self::new(Effect::Date(time))
     }
 
     /// Applies the fault only to requests for `operation`, such as `"UpdateItem"`.

@@ -3,11 +3,18 @@
 use std::{
     collections::BTreeMap,
     net::TcpStream,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use aws_sdk_dynamodb::{
-    Client, error::ProvideErrorMetadata, operation::transact_write_items::TransactWriteItemsError,
+    Client,
+    config::{
+        ConfigBag, Intercept, RuntimeComponents,
+        interceptors::BeforeDeserializationInterceptorContextRef,
+    },
+    error::{BoxError, ProvideErrorMetadata},
+    operation::transact_write_items::TransactWriteItemsError,
 };
 use tokio::time::timeout;
 use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
@@ -286,4 +293,45 @@ fn a_proxy_needs_no_runtime() {
     let engine = Engine::start_blocking();
     let proxy = Proxy::start_blocking(engine.address());
     TcpStream::connect(proxy.address()).unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_is_dated_by_a_clock_of_its_own() {
+    let engine = Engine::start().await;
+    let proxy = Proxy::start(engine.address()).await;
+    let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    proxy.set_fault(Fault::date(time));
+    let date = AnswerDate::default();
+    let config = proxy.dynamodb_config().interceptor(date.clone()).build();
+    Client::from_conf(config)
+        .list_tables()
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        date.0.lock().unwrap().as_deref(),
+        Some("Sun, 09 Sep 2001 01:46:40 GMT")
+    );
+    assert_eq!(proxy.count("ListTables"), 1);
+}
+
+/// The date of the last answer.
+#[derive(Clone, Debug, Default)]
+struct AnswerDate(Arc<Mutex<Option<String>>>);
+
+impl Intercept for AnswerDate {
+    fn name(&self) -> &'static str {
+        "AnswerDate"
+    }
+
+    fn read_after_transmit(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        *self.0.lock().unwrap() = date.map(str::to_owned);
+        Ok(())
+    }
 }

@@ -21,6 +21,7 @@ mod entities;
 mod look_up;
 mod moves;
 mod pages;
+mod scan;
 mod store;
 mod usage;
 

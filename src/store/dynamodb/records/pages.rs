@@ -122,7 +122,7 @@ pub(super) async fn all(
 }
 
 /// Encodes a key as a cursor. All keys of the table and its indexes are texts.
-fn encode(key: &Item) -> Result<Cursor, StoreError> {
+pub(super) fn encode(key: &Item) -> Result<Cursor, StoreError> {
     let texts = key
         .iter()
         .filter_map(|(name, value)| Some((name.as_str(), value.as_s().ok()?.as_str())));
@@ -132,7 +132,7 @@ fn encode(key: &Item) -> Result<Cursor, StoreError> {
         .map_err(|error| unusable(&error))
 }
 
-fn decode(cursor: &Cursor) -> Result<HashMap<String, AttributeValue>, StoreError> {
+pub(super) fn decode(cursor: &Cursor) -> Result<HashMap<String, AttributeValue>, StoreError> {
     let texts: BTreeMap<String, String> =
         serde_json::from_str(cursor.as_str()).map_err(|error| unusable(&error))?;
     Ok(texts

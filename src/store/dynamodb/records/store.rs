@@ -8,8 +8,9 @@ use super::{
     super::{
         DynamoDbStore,
         attributes::{
-            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, PK, RESOURCE, RESOURCES, SK,
-            children_key, entities_with_config_key, entity_key, resource_key, system_key,
+            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, PK, RESOURCE, RESOURCES, SK, STATE,
+            bucket_prefix, children_key, entities_with_config_key, entity_key, resource_key,
+            system_key,
         },
         decode,
         expression::text,
@@ -20,7 +21,7 @@ use super::{
     client_version::{self, Feature},
     configs, deletion, entities, look_up, moves,
     pages::{self, PartitionQuery},
-    usage,
+    scan, usage,
 };
 use crate::{
     model::{
@@ -297,6 +298,7 @@ impl DynamoDbStore {
         from: Option<&Cursor>,
     ) -> Result<Page<(BucketKey, BucketState)>, StoreError> {
         let mut listing = match listing {
+            BucketListing::All => return self.scan_buckets(from).await,
             BucketListing::OfEntity(entity) => {
                 index("GSI3", "GSI3PK", entity_key(&self.namespace, entity))
             }
@@ -331,6 +333,20 @@ impl DynamoDbStore {
                 other.shard,
             ))
         });
+        Ok(Page::new(rows, page.next))
+    }
+}
+
+impl DynamoDbStore {
+    /// Reads one page of the whole table, of at most a megabyte, and keeps the buckets of the
+    /// namespace.
+    async fn scan_buckets(
+        &self,
+        from: Option<&Cursor>,
+    ) -> Result<Page<(BucketKey, BucketState)>, StoreError> {
+        let prefix = bucket_prefix(&self.namespace);
+        let page = scan::page(&self.control, &self.table, (&prefix, STATE), from).await?;
+        let rows = page.rows.iter().map(bucket).collect::<Result<_, _>>()?;
         Ok(Page::new(rows, page.next))
     }
 }

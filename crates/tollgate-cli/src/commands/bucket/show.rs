@@ -1,8 +1,6 @@
 //! `tollgate bucket show`
 
-use std::time::Duration;
-
-use clap::{Args, value_parser};
+use clap::Args;
 use serde::Serialize;
 use tollgate::{EntityId, Error, LimitName, RateLimiter, Resource};
 
@@ -23,9 +21,6 @@ pub(crate) struct Show {
     /// count 1
     #[arg(long = "cost", short = 'c', value_name = "LIMIT:TOKENS", value_parser = cost)]
     costs: Vec<(LimitName, u64)>,
-    /// Show it again every 2 s, or as often as is given, until the command is interrupted
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = value_parser!(u64).range(1..))]
-    watch: Option<u64>,
 }
 
 /// Everything that the command shows.
@@ -51,25 +46,10 @@ fn cost(text: &str) -> Result<(LimitName, u64), String> {
 impl Show {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        self.show(&limiter, context).await?;
-        let Some(seconds) = self.watch else {
-            return Ok(());
-        };
-        context.watches = true;
-        loop {
-            context.out.flush()?;
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
-            limiter.config().invalidate();
-            context.out.line("")?;
-            self.show(&limiter, context).await?;
-        }
-    }
-
-    async fn show(&self, limiter: &RateLimiter, context: &mut Context) -> Result<(), Failure> {
         let key = (&self.entity, &self.resource);
         let shards = limiter.entities().bucket(key.0, key.1).await?;
         let stored = limiter.config().resolve(key.0, key.1).await?;
-        let verdict = self.ask(limiter).await?;
+        let verdict = self.ask(&limiter).await?;
         let bucket = BucketReport::new(key, &shards, stored.as_ref(), time::now());
         print(context, &bucket, verdict.as_ref())
     }

@@ -46,6 +46,18 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns true if the command reads.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Show(_)
+                | Self::List(_)
+                | Self::ListResources(_)
+                | Self::Children(_)
+                | Self::GetLimits(_)
+        )
+    }
+
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Create(command) => command.run(context).await,

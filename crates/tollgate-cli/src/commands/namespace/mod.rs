@@ -26,6 +26,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns true if the command reads.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Show(_) | Self::Orphans(_))
+    }
+
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Register(command) => command.run(context).await,

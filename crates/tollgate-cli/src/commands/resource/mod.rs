@@ -27,6 +27,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns true if the command reads.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::GetDefaults(_) | Self::List(_))
+    }
+
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::SetDefaults(command) => command.run(context).await,

@@ -20,6 +20,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns true if the command reads.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::Get(_))
+    }
+
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Set(command) => command.run(context).await,

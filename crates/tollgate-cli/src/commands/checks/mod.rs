@@ -1,0 +1,21 @@
+//! Checks of a stack, as `tollgate doctor` and `tollgate table create` print them.
+//!
+//! | file | checks |
+//! |---|---|
+//! | `check` | one check, and the summary of all |
+//! | `definition` | the table: keys, indexes, expiry, stream, protection, replicas |
+//! | `registry` | the version record and the namespace |
+//! | `clock` | the clock of this machine |
+//! | `rights` | the actions that the credentials allow |
+
+mod check;
+mod clock;
+mod definition;
+mod registry;
+mod rights;
+
+pub(super) use check::{Check, Checks};
+pub(super) use clock::clock;
+pub(super) use definition::{Expected, definition};
+pub(super) use registry::{namespace, version};
+pub(super) use rights::rights;

@@ -10,6 +10,7 @@
 //! | `connect` | opens the stack, without creating anything |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
+//! | `local/` | the table on this machine: a process of its own, and its data |
 //! | `failure` | errors and exit codes |
 
 mod commands;
@@ -18,15 +19,16 @@ mod connect;
 mod context;
 mod failure;
 mod limits;
+mod local;
 mod options;
 mod output;
 mod reference;
+mod runtime;
 mod time;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use tokio::runtime;
 
 use commands::Command;
 use context::Context;
@@ -40,7 +42,8 @@ use options::Options;
     "Exit codes: 0 done; 1 failed, or refused by the stored data; 2 wrong arguments; 3 AWS failed or cannot be reached; ",
     "4 there is no such stack; 130 interrupted.\n\n",
     "Environment: TOLLGATE_STACK and TOLLGATE_NAMESPACE, else ZAEL_STACK and ZAEL_NAMESPACE; ",
-    "AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and what else the AWS SDK reads."
+    "AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and what else the AWS SDK reads; ",
+    "TOLLGATE_LOCAL_DATA and TOLLGATE_LOCAL_PORT for the local table."
 ))]
 struct Arguments {
     #[command(flatten)]
@@ -56,7 +59,7 @@ pub fn main() -> ExitCode {
     let mut context = Context::new(options);
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
-        Command::Online(command) => connected(command.run(&mut context)),
+        Command::Online(command) => runtime::until_interrupted(command.run(&mut context)),
     };
     let result = result.and_then(|()| Ok(context.out.flush()?));
     match result {
@@ -64,19 +67,6 @@ pub fn main() -> ExitCode {
         Err(Failure::Interrupted) if context.watches => ExitCode::SUCCESS,
         Err(failure) => failure.exit(),
     }
-}
-
-/// Runs a command that talks to AWS, until it ends or the user interrupts it.
-fn connected(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        tokio::select! {
-            result = command => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-        }
-    })
 }
 
 #[cfg(test)]

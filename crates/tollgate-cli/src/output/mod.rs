@@ -40,6 +40,16 @@ impl Output {
         self.format == Format::Csv
     }
 
+    /// Returns true if each record becomes one line of JSON.
+    pub(crate) fn is_jsonl(&self) -> bool {
+        self.format == Format::Jsonl
+    }
+
+    /// Prints a text whose format does not depend on `--output`.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.to, "{text}")
+    }
+
     /// Prints a line for people. Other formats leave it out.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         if self.is_text() {

@@ -3,10 +3,13 @@
 mod bucket;
 mod changes;
 mod connection;
+mod half_hour;
 mod listings;
+mod local;
 mod namespaces;
 mod pages;
 mod peer;
+mod peer_local;
 mod reading;
 mod stage;
 mod usage;

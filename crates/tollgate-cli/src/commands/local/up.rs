@@ -52,13 +52,30 @@ impl Up {
         let folder = self.data.as_ref().map(|data| format!(" --data {data:?}"));
         let folder = folder.unwrap_or_default();
         let hint = &format!("For this shell: eval \"$(tollgate local env{folder})\"");
-        match local::start(&server)? {
-            Started::Now(instance) => Ok(print(context, "Started", &instance, &server, hint)?),
-            Started::Before(instance) => {
-                same_port(port::asked(self.port)?, &instance)?;
-                let created = local::create(&instance.endpoint, &server.stack);
-                runtime::run(created)?;
-                Ok(print(context, "Already running", &instance, &server, hint)?)
+        let (word, instance) = ensure(&server, port::asked(self.port)?)?;
+        Ok(print(context, word, &instance, &server, hint)?)
+    }
+}
+
+/// Ensures that a server runs and has the table. Returns a word for what was done, and the server.
+fn ensure(server: &Server, port: Option<u16>) -> Result<(&'static str, Instance), Failure> {
+    let mut attempts = 3;
+    loop {
+        attempts -= 1;
+        let instance = match local::start(server)? {
+            Started::Now(instance) => return Ok(("Started", instance)),
+            Started::Before(instance) => instance,
+        };
+        same_port(port, &instance)?;
+        match runtime::run(local::create(&instance.endpoint, &server.stack)) {
+            Ok(()) => return Ok(("Already running", instance)),
+            Err(failure) => {
+                let now = Instance::find(&server.folder)?;
+                let ended = now.is_none_or(|now| now.pid != instance.pid);
+                // It was stopped or killed meanwhile: another one is started.
+                if !ended || attempts == 0 {
+                    return Err(failure);
+                }
             }
         }
     }

@@ -4,10 +4,10 @@ use std::{
     env, fs,
     net::Ipv4Addr,
     path::PathBuf,
-    process::{self, Command},
+    process::{self, Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_dynamodb::{
@@ -169,10 +169,30 @@ pub(crate) fn signal(name: &str, pid: u32) {
     assert!(kill.unwrap().success());
 }
 
-/// Waits until something holds. The test runner ends a test that waits for ever.
+/// Waits until something holds, for as long as a slow machine may need.
 pub(crate) fn until(mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
     while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(90), "it never holds");
         sleep(Duration::from_millis(50));
+    }
+}
+
+/// A process that does nothing. Dropping it ends it.
+pub(crate) struct Sleeper(pub(crate) Child);
+
+impl Sleeper {
+    pub(crate) fn start() -> Self {
+        let mut sleep = Command::new("sleep");
+        sleep.arg("600").stdin(Stdio::null()).stdout(Stdio::null());
+        Self(sleep.stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

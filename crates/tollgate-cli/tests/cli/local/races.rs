@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use super::place::{Place, TABLE, key, signal};
+use super::place::{Place, Sleeper, TABLE, key, signal, until};
 use crate::stage::ran;
 
 #[test]
@@ -42,22 +42,20 @@ fn a_record_with_the_pid_of_another_program_harms_nobody() {
     let old = fs::read_to_string(&record).unwrap();
     let pid = place.pid();
     signal("-KILL", pid);
-    let mut other = Command::new("sleep").arg("600").spawn().unwrap();
-    while place.state() == "running" {}
-    let reused = old.replace(&pid.to_string(), &other.id().to_string());
+    let mut other = Sleeper::start();
+    until(|| !place.run("local status").out.contains("running"));
+    let reused = old.replace(&pid.to_string(), &other.0.id().to_string());
     fs::write(&record, reused).unwrap();
 
     assert_eq!(place.state(), "stopped");
     assert!(place.ok("local down").starts_with("Not running"));
     assert!(place.ok("local up").starts_with("Started at "));
-    assert_ne!(place.pid(), other.id());
+    assert_ne!(place.pid(), other.0.id());
     place.ok("local down");
     assert!(
-        other.try_wait().unwrap().is_none(),
+        other.0.try_wait().unwrap().is_none(),
         "the other program lives"
     );
-    other.kill().unwrap();
-    other.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

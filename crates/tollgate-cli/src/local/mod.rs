@@ -10,6 +10,7 @@
 //! | `upkeep` | what DynamoDB does by itself: expiry, and the end of old stream records |
 //! | `stream` | the engine's stream: its index, its length, its trimming |
 //! | `table` | the table in the engine |
+//! | `unfinished` | a table whose creation was interrupted |
 //! | `start` | starts a server, and waits until it answers |
 //! | `stop` | asks the server to stop |
 //! | `log`, `tail` | the log of the server: written, and read |
@@ -28,6 +29,7 @@ mod stop;
 mod stream;
 mod table;
 mod tail;
+mod unfinished;
 mod upkeep;
 
 pub(crate) use folder::Folder;

@@ -19,7 +19,7 @@ use super::{
     lock::Lock,
     log::Log,
     stream::Stream,
-    table, upkeep,
+    table, unfinished, upkeep,
 };
 use crate::failure::Failure;
 
@@ -60,6 +60,11 @@ pub(crate) fn serve(
     let log = Arc::new(Log::open(folder)?);
     log_panics(&log);
     let (database, stream) = engine::open(folder)?;
+    let data = folder.data();
+    let removed = unfinished::remove(&database, &data, stack.as_str());
+    if removed.map_err(|reason| engine::unusable(&data, &reason))? {
+        log.write(format!("the table {stack} was empty, and is created anew"));
+    }
     let listener = listen(*port)?;
     let address = listener
         .local_addr()

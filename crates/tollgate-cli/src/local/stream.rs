@@ -61,7 +61,8 @@ impl Stream {
     }
 }
 
-fn connect(data: &Path, access: OpenFlags) -> Result<Connection> {
+/// Opens a second connection to the data file.
+pub(super) fn connect(data: &Path, access: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(data, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     Ok(connection)

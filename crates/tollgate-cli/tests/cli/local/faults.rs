@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener, process::Command};
 
 use rusqlite::params;
 
-use super::place::Place;
+use super::place::{Place, TABLE};
 use crate::stage::{bare, ran};
 
 #[test]
@@ -104,7 +104,7 @@ fn data_that_are_damaged_are_told_and_kept() {
     fs::write(&data, &text).unwrap();
     let line = place.fails("local up", 1);
     assert!(
-        line.contains("cannot be used: it is damaged, or of another program; "),
+        line.contains("cannot be used: it is damaged, or of another program: "),
         "{line}"
     );
     assert!(
@@ -146,6 +146,11 @@ fn a_full_disk_is_told() {
     assert_eq!((full.code, full.out.as_str()), (1, ""), "{full:?}");
     assert_eq!(full.err.lines().count(), 1, "{full:?}");
     assert!(full.err.starts_with("error: the data file "), "{full:?}");
+    assert!(
+        full.err
+            .ends_with("look if the disk is full, and try again\n"),
+        "{full:?}"
+    );
     assert_eq!(place.state(), "stopped");
     place.ok("local up");
 }
@@ -160,4 +165,49 @@ fn a_wrong_port_in_the_environment_is_told() {
         (ran.code, ran.err.as_str()),
         (2, "error: TOLLGATE_LOCAL_PORT: \"http\" is no port\n")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_creation_was_interrupted_is_created_anew() {
+    // The steps of a creation: what is undone again is what a kill or a full disk leaves out.
+    for undone in [
+        "DROP TABLE \"zae-limiter::gsi::GSI2\"",
+        "DROP TABLE \"zae-limiter\"",
+        "UPDATE _tables SET stream_enabled = 0, ttl_enabled = 0",
+    ] {
+        let place = Place::up();
+        place.ok("local down");
+        let database = place.database();
+        database
+            .execute_batch("DELETE FROM \"zae-limiter\"")
+            .unwrap();
+        database.execute_batch(undone).unwrap();
+        drop(database);
+        place.ok("local up");
+        place.there("namespace show default");
+        place.there("resource set-defaults api --limit rpm:1");
+        let log = place.ok("local logs");
+        assert!(
+            log.contains("was empty, and is created anew"),
+            "{undone}: {log}"
+        );
+        let client = place.client();
+        let described = client.describe_table().table_name(TABLE).send().await;
+        let table = described.unwrap().table.unwrap();
+        assert!(
+            table.stream_specification.unwrap().stream_enabled,
+            "{undone}"
+        );
+        let expiry = client
+            .describe_time_to_live()
+            .table_name(TABLE)
+            .send()
+            .await;
+        let expiry = expiry.unwrap().time_to_live_description.unwrap();
+        assert_eq!(
+            expiry.time_to_live_status.unwrap().as_str(),
+            "ENABLED",
+            "{undone}"
+        );
+    }
 }

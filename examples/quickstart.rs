@@ -54,13 +54,13 @@ fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
         // clear text.
         .entity(keys::header("x-api-key"))
         .resource(keys::fixed("api"))
-        .limit(Limit::per_minute("rpm", 5))
+        .default_limit(Limit::per_minute("rpm", 5))
         .build()?;
     let chat = Policy::builder()
         .entity(keys::header("x-api-key"))
         .resource(keys::fixed("gpt-4"))
-        .limit(Limit::per_minute("rpm", 60))
-        .limit(Limit::per_minute("tpm", 1000))
+        .default_limit(Limit::per_minute("rpm", 60))
+        .default_limit(Limit::per_minute("tpm", 1000))
         // An estimate. The real cost is known from the response.
         .cost("tpm", 100)
         .settle("tpm", Settle::header("x-usage-tokens"))
@@ -70,7 +70,7 @@ fn app(limiter: &RateLimiter) -> Result<Router, InvalidPolicy> {
     let me = Policy::builder()
         .entity(keys::header("x-api-key"))
         .resource(keys::fixed("api"))
-        .limit(Limit::per_minute("rpm", 5))
+        .default_limit(Limit::per_minute("rpm", 5))
         .cost("rpm", 0)
         .build()?;
 

@@ -1,6 +1,9 @@
 //! Errors of the command, and their exit codes.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use tollgate::{
     Error,
@@ -44,7 +47,8 @@ impl Failure {
         }
         let text = self.to_string();
         let line: Vec<&str> = text.lines().map(str::trim).collect();
-        eprintln!("error: {}", line.join(" "));
+        // The standard error may be closed.
+        let _ = writeln!(io::stderr(), "error: {}", line.join(" "));
         ExitCode::from(self.code())
     }
 

@@ -11,6 +11,7 @@
 //! | `connect` | opens the stack, without creating anything |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
+//! | `local/` | the table on this machine: a process of its own, and its data |
 //! | `failure` | errors and exit codes |
 
 mod commands;
@@ -19,16 +20,17 @@ mod connect;
 mod context;
 mod failure;
 mod limits;
+mod local;
 mod options;
 mod output;
 mod reference;
+mod runtime;
 mod time;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use tokio::runtime;
 
 use commands::{Command, Online};
 use context::Context;
@@ -42,7 +44,8 @@ use options::Options;
     "Exit codes: 0 done; 1 failed, or refused by the stored data; 2 wrong arguments; 3 AWS failed or cannot be reached; ",
     "4 there is no such stack; 130 interrupted.\n\n",
     "Environment: TOLLGATE_STACK and TOLLGATE_NAMESPACE, else ZAEL_STACK and ZAEL_NAMESPACE; ",
-    "AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and what else the AWS SDK reads."
+    "AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and what else the AWS SDK reads; ",
+    "TOLLGATE_LOCAL_DATA and TOLLGATE_LOCAL_PORT for the local table."
 ))]
 struct Arguments {
     #[command(flatten)]
@@ -58,7 +61,9 @@ pub fn main() -> ExitCode {
     let mut context = Context::new(options);
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
-        Command::Online(command) => connected(watch::run(command, &mut context, again)),
+        Command::Online(command) => {
+            runtime::until_interrupted(watch::run(command, &mut context, again))
+        }
     };
     let result = result.and_then(|()| Ok(context.out.flush()?));
     match result {
@@ -83,19 +88,6 @@ fn stopped(mut context: Context) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => Failure::from(error).exit(),
     }
-}
-
-/// Runs a command that talks to AWS, until it ends or the user interrupts it.
-fn connected(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        tokio::select! {
-            result = command => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-        }
-    })
 }
 
 #[cfg(test)]

@@ -66,6 +66,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Returns the stack that the arguments name.
+    pub(crate) fn given_stack(&self) -> Option<&StackName> {
+        self.stack.as_ref()
+    }
+
     /// Returns the stack.
     pub(crate) fn stack(&self) -> Result<StackName, Failure> {
         named(&self.stack, ["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter")

@@ -8,6 +8,7 @@ mod completions;
 mod doctor;
 mod entity;
 mod flags;
+mod local;
 mod man;
 mod names;
 mod namespace;
@@ -102,20 +103,24 @@ impl Online {
     }
 }
 
-/// The commands that ask nobody.
+/// The commands that do not ask AWS.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Offline {
     Completions(completions::Completions),
     Man(man::Man),
+    /// A table on this machine, for development and tests
+    #[command(subcommand)]
+    Local(local::Command),
     /// Prints the page docs/cli.md
     #[command(hide = true)]
     Reference,
 }
 
 impl Offline {
-    /// Runs a command that describes `program`.
+    /// Runs a command. Some describe `program`.
     pub(crate) fn run(self, context: &mut Context, program: clap::Command) -> Result<(), Failure> {
         match self {
+            Self::Local(command) => command.run(context),
             Self::Completions(command) => command.run(program),
             Self::Man(command) => command.run(context, program),
             Self::Reference => reference::print(program),

@@ -50,6 +50,16 @@ impl Output {
         write!(self.to, "\x1b[H\x1b[2J")
     }
 
+    /// Returns true if each record becomes one line of JSON.
+    pub(crate) fn is_jsonl(&self) -> bool {
+        self.format == Format::Jsonl
+    }
+
+    /// Prints a text whose format does not depend on `--output`.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.to, "{text}")
+    }
+
     /// Prints a line for people. Other formats leave it out.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         if self.is_text() {

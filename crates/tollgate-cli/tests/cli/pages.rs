@@ -45,14 +45,19 @@ fn man_pages_are_written_into_a_folder() {
 
 /// Returns the commands of a section of the operator's page.
 fn commands(section: &str) -> Vec<String> {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/operating.md");
-    let page = fs::read_to_string(page).unwrap();
-    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
-    let section = section.split("\n## ").next().unwrap();
+    let section = text(section);
     let commands = section
         .lines()
         .filter_map(|line| line.strip_prefix("$ tollgate "));
     commands.map(str::to_owned).collect()
+}
+
+/// Returns a section of the operator's page.
+fn text(section: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/operating.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, section) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    section.split("\n## ").next().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,8 +83,11 @@ async fn every_command_of_the_page_works() {
     let all = reference
         .lines()
         .filter_map(|line| line.strip_prefix("### tollgate "));
+    // The test of a newcomer's half hour runs those of the other section.
+    let local = text("A table on this machine");
     let missing: Vec<_> = all
         .filter(|name| !examples.iter().any(|example| example.starts_with(name)))
+        .filter(|name| !local.contains(&format!("tollgate {name}")))
         .collect();
     assert_eq!(
         missing,

@@ -1,0 +1,8 @@
+//! The local table: real processes, each test in a folder of its own.
+
+mod faults;
+mod life;
+pub(crate) mod place;
+mod races;
+mod reading;
+mod upkeep;

@@ -10,17 +10,23 @@
 //! | `connect` | opens the stack, without creating anything |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
+//! | `change` | changes, which may stop midway |
+//! | `progress` | the progress of long work |
 //! | `failure` | errors and exit codes |
 
+mod change;
 mod commands;
 mod confirm;
 mod connect;
 mod context;
 mod failure;
+mod interrupt;
 mod limits;
 mod options;
 mod output;
+mod progress;
 mod reference;
+mod stderr;
 mod time;
 
 use std::process::ExitCode;
@@ -58,10 +64,11 @@ pub fn main() -> ExitCode {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => connected(command.run(&mut context)),
     };
-    let result = result.and_then(|()| Ok(context.out.flush()?));
-    match result {
+    // Also after a failure: what was printed comes before its line.
+    let flushed = context.out.flush().map_err(Failure::from);
+    match result.and(flushed) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Interrupted) if context.watches => ExitCode::SUCCESS,
+        Err(Failure::Interrupted(_)) if context.watches => ExitCode::SUCCESS,
         Err(failure) => failure.exit(),
     }
 }
@@ -72,9 +79,11 @@ fn connected(command: impl Future<Output = Result<(), Failure>>) -> Result<(), F
         .enable_all()
         .build()?;
     runtime.block_on(async {
+        // The command comes first, because it may know what was done.
         tokio::select! {
+            biased;
             result = command => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            () = interrupt::wait() => Err(change::interrupted()),
         }
     })
 }

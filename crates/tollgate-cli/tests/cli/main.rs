@@ -1,8 +1,11 @@
 //! The real command against the embedded engine.
 
 mod bucket;
+mod cascade;
 mod changes;
 mod connection;
+mod cursors;
+mod large;
 mod listings;
 mod namespaces;
 mod pages;

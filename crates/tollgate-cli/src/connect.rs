@@ -16,12 +16,12 @@ use tollgate::{
     },
 };
 
-use crate::{failure::Failure, options::Options};
+use crate::{failure::Failure, options::Options, proxy};
 
 /// The longest time for each step of a command. People wait for it, and no request does.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Opens a namespace of a stack. Two round trips.
+/// Opens a namespace of a stack. One round trip.
 pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure> {
     let (stack, namespace) = (options.stack()?, options.namespace()?);
     let config = load(options).await?;
@@ -33,15 +33,16 @@ pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure>
         .settings(settings())
         .deadline(DEADLINE)
         .await;
-    opened.map_err(|error| match error {
-        Error::Stack(StackError::NotFound { table }) => no_stack(&table, &config),
-        Error::Stack(StackError::NamespaceNotFound { table, namespace }) => {
-            Failure::Refused(format!(
+    match opened {
+        Ok(limiter) => Ok(limiter),
+        Err(Error::Stack(StackError::NotFound { table })) => Err(no_stack(&table, &config).await),
+        Err(Error::Stack(StackError::NamespaceNotFound { table, namespace })) => {
+            Err(Failure::Refused(format!(
                 "there is no namespace {namespace} in stack {table}: `tollgate namespace register {namespace}` makes one"
-            ))
+            )))
         }
-        error => error.into(),
-    })
+        Err(error) => Err(asked(error, &config)),
+    }
 }
 
 /// Opens a stack without any of its namespaces. One round trip.
@@ -59,19 +60,24 @@ pub(crate) async fn stack(options: &Options) -> Result<RateLimiter, Failure> {
         Err(Error::Unavailable(Unavailable::Store(error)))
             if error.kind() == StoreErrorKind::Missing =>
         {
-            Err(no_stack(stack.as_str(), &config))
+            Err(no_stack(stack.as_str(), &config).await)
         }
         Err(Error::Unavailable(Unavailable::Deadline)) => Err(Failure::Aws(format!(
             "no answer within {} s: DynamoDB was asked {}",
             DEADLINE.as_secs(),
             place(&config)
         ))),
-        Err(Error::Unavailable(error)) => Err(Failure::Aws(format!(
-            "{error}; DynamoDB was asked {}",
-            place(&config)
-        ))),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(asked(error, &config)),
     }
+}
+
+/// Returns the failure of a call, with the place that was asked.
+fn asked(error: Error, config: &SdkConfig) -> Failure {
+    let failure = Failure::from(error);
+    // The library tells the place if nothing was reached.
+    let is_told = failure.to_string().contains("DynamoDB was asked");
+    let hint = (!is_told).then(|| format!("DynamoDB was asked {}", place(config)));
+    failure.with_hint(hint)
 }
 
 /// Opens a stack for its namespaces: a table that this version can work with. Three round trips more
@@ -106,6 +112,9 @@ async fn load(options: &Options) -> Result<SdkConfig, Failure> {
     let mut loader = config_loader();
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
+    }
+    if proxy::variable().is_some() {
+        loader = loader.http_client(proxy::client());
     }
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
@@ -144,7 +153,17 @@ fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
     config.build()
 }
 
-fn no_stack(table: &str, config: &SdkConfig) -> Failure {
+/// Returns the failure of a call that found no table: it may be on its way.
+async fn no_stack(table: &str, config: &SdkConfig) -> Failure {
+    let description = Client::new(config).describe_table().table_name(table);
+    let described = tokio::time::timeout(DEADLINE, description.send()).await;
+    let described = described.ok().and_then(Result::ok);
+    let status = described.and_then(|described| described.table?.table_status);
+    if let Some(status) = status {
+        return Failure::Aws(format!(
+            "table {table} cannot be used now: its status is {status}; try again in a minute"
+        ));
+    }
     Failure::NoStack(format!(
         "there is no stack {table} {}: nothing was created; --name or TOLLGATE_STACK name another one",
         place(config)
@@ -152,9 +171,13 @@ fn no_stack(table: &str, config: &SdkConfig) -> Failure {
 }
 
 fn place(config: &SdkConfig) -> String {
-    match (config.endpoint_url(), config.region()) {
+    let place = match (config.endpoint_url(), config.region()) {
         (Some(endpoint), _) => format!("at {endpoint}"),
         (None, Some(region)) => format!("in region {region}"),
         (None, None) => "in no region".to_owned(),
+    };
+    match proxy::variable() {
+        Some(variable) => format!("{place} ({variable} is set)"),
+        None => place,
     }
 }

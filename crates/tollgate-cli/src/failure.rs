@@ -55,6 +55,8 @@ impl Failure {
     pub(crate) fn after(self, done: String) -> Self {
         match self {
             Self::Interrupted(_) => Self::Interrupted(done),
+            // Nobody knows what the reader has got.
+            Self::Output(error) => Self::Output(error),
             failure => Self::After(Box::new(failure), done),
         }
     }

@@ -12,6 +12,7 @@
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `change` | changes, which may stop midway |
 //! | `progress` | the progress of long work |
+//! | `proxy` | HTTP proxies |
 //! | `failure` | errors and exit codes |
 
 mod change;
@@ -25,6 +26,7 @@ mod limits;
 mod options;
 mod output;
 mod progress;
+mod proxy;
 mod reference;
 mod stderr;
 mod time;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Interval, interval};
+use tokio::time::{Instant, Interval, interval_at};
 
 /// The time between two lines.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -35,7 +35,8 @@ impl Progress {
     /// As [`new`](Self::new), unless `wanted` is false.
     pub(crate) fn if_shown(unit: &'static str, wanted: bool) -> Self {
         let able = env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
-        let ticks = (wanted && able && io::stderr().is_terminal()).then(|| interval(PAUSE));
+        let ticks = (wanted && able && io::stderr().is_terminal())
+            .then(|| interval_at(Instant::now() + PAUSE, PAUSE));
         Self {
             ticks,
             unit,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{
     Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
 };
-use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider};
+use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider, types::TableDescription};
 use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
@@ -67,8 +67,27 @@ pub(crate) async fn stack(options: &Options) -> Result<RateLimiter, Failure> {
             DEADLINE.as_secs(),
             place(&config)
         ))),
+        // A table with other keys refuses the key of the version record.
+        Err(error)
+            if is_rejected(&error) && is_of_something_else(stack.as_str(), &config).await =>
+        {
+            Err(Failure::Refused(format!(
+                "table {stack} was not created by tollgate or zae-limiter: it has other keys ({error})"
+            )))
+        }
         Err(error) => Err(asked(error, &config)),
     }
+}
+
+fn is_rejected(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::Rejected)
+}
+
+/// Returns true if the table has other keys than a stack's table.
+async fn is_of_something_else(table: &str, config: &SdkConfig) -> bool {
+    let described = describe(table, config).await;
+    let keys = described.and_then(|described| described.key_schema);
+    keys.is_some_and(|keys| !keys.iter().map(|key| key.attribute_name()).eq(["PK", "SK"]))
 }
 
 /// Returns the failure of a call, with the place that was asked.
@@ -153,13 +172,17 @@ fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
     config.build()
 }
 
-/// Returns the failure of a call that found no table: it may be on its way.
-async fn no_stack(table: &str, config: &SdkConfig) -> Failure {
+/// Returns the description of a table, if it can be had.
+async fn describe(table: &str, config: &SdkConfig) -> Option<TableDescription> {
     let description = Client::new(config).describe_table().table_name(table);
     let described = tokio::time::timeout(DEADLINE, description.send()).await;
-    let described = described.ok().and_then(Result::ok);
-    let status = described.and_then(|described| described.table?.table_status);
-    if let Some(status) = status {
+    described.ok()?.ok()?.table
+}
+
+/// Returns the failure of a call that found no table: it may be on its way.
+async fn no_stack(table: &str, config: &SdkConfig) -> Failure {
+    let described = describe(table, config).await;
+    if let Some(status) = described.and_then(|described| described.table_status) {
         return Failure::Aws(format!(
             "table {table} cannot be used now: its status is {status}; try again in a minute"
         ));

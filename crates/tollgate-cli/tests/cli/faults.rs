@@ -152,10 +152,8 @@ async fn a_table_of_something_else_is_refused() {
         .await;
     created.unwrap();
     for arguments in COMMANDS {
-        let ran = stage.run(arguments);
-        assert!([1, 3].contains(&ran.code), "{arguments}: {ran:?}");
-        told(&ran, ran.code, &[]);
-        println!("{arguments}: {ran:?}");
+        let part = "table limits was not created by tollgate or zae-limiter";
+        told(&stage.run(arguments), 1, &[part]);
     }
     assert_eq!(stage.writes(), 0);
 }

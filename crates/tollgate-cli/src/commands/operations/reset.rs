@@ -8,7 +8,7 @@ use crate::{change::change, context::Context, failure::Failure};
 
 /// The options of a reset.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct ResetOptions {
+pub(crate) struct ResetOptions {
     /// Limit to reset, repeatable [default: all]
     #[arg(long = "limit", short = 'l', value_name = "NAME")]
     limits: Vec<LimitName>,
@@ -19,7 +19,7 @@ pub(in crate::commands) struct ResetOptions {
 
 impl ResetOptions {
     /// Resets a bucket.
-    pub(in crate::commands) async fn run(
+    pub(crate) async fn run(
         self,
         context: &mut Context,
         entity: EntityId,

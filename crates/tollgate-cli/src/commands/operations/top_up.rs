@@ -8,7 +8,7 @@ use crate::{change::change, context::Context, failure::Failure, stderr};
 
 /// The options of a top-up.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct TopUpOptions {
+pub(crate) struct TopUpOptions {
     /// Tokens to add, repeatable; `,` and `_` may divide the digits
     #[arg(long = "add", short = 'a', required = true, value_name = "LIMIT:TOKENS", value_parser = amount)]
     amounts: Vec<(LimitName, u64)>,
@@ -31,7 +31,7 @@ fn amount(text: &str) -> Result<(LimitName, u64), String> {
 
 impl TopUpOptions {
     /// Adds the tokens to a bucket.
-    pub(in crate::commands) async fn run(
+    pub(crate) async fn run(
         self,
         context: &mut Context,
         entity: EntityId,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{
     Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
 };
-use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider};
+use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider, types::TableDescription};
 use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
@@ -16,12 +16,12 @@ use tollgate::{
     },
 };
 
-use crate::{failure::Failure, options::Options};
+use crate::{failure::Failure, options::Options, proxy};
 
 /// The longest time for each step of a command. People wait for it, and no request does.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Opens a namespace of a stack. Two round trips.
+/// Opens a namespace of a stack. One round trip.
 pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure> {
     let (stack, namespace) = (options.stack()?, options.namespace()?);
     let config = load(options).await?;
@@ -33,15 +33,16 @@ pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure>
         .settings(settings())
         .deadline(DEADLINE)
         .await;
-    opened.map_err(|error| match error {
-        Error::Stack(StackError::NotFound { table }) => no_stack(&table, &config),
-        Error::Stack(StackError::NamespaceNotFound { table, namespace }) => {
-            Failure::Refused(format!(
+    match opened {
+        Ok(limiter) => Ok(limiter),
+        Err(Error::Stack(StackError::NotFound { table })) => Err(no_stack(&table, &config).await),
+        Err(Error::Stack(StackError::NamespaceNotFound { table, namespace })) => {
+            Err(Failure::Refused(format!(
                 "there is no namespace {namespace} in stack {table}: `tollgate namespace register {namespace}` makes one"
-            ))
+            )))
         }
-        error => error.into(),
-    })
+        Err(error) => Err(asked(error, &config)),
+    }
 }
 
 /// Opens a stack without any of its namespaces. One round trip.
@@ -53,19 +54,45 @@ pub(crate) async fn stack(options: &Options) -> Result<RateLimiter, Failure> {
         Err(Error::Unavailable(Unavailable::Store(error)))
             if error.kind() == StoreErrorKind::Missing =>
         {
-            Err(unopened.missing())
+            Err(no_stack(unopened.stack.table(), config).await)
         }
         Err(Error::Unavailable(Unavailable::Deadline)) => Err(Failure::Aws(format!(
             "no answer within {} s: DynamoDB was asked {}",
             DEADLINE.as_secs(),
             place(config)
         ))),
-        Err(Error::Unavailable(error)) => Err(Failure::Aws(format!(
-            "{error}; DynamoDB was asked {}",
-            place(config)
-        ))),
-        Err(error) => Err(error.into()),
+        // A table with other keys refuses the key of the version record.
+        Err(error)
+            if is_rejected(&error)
+                && is_of_something_else(unopened.stack.table(), config).await =>
+        {
+            Err(Failure::Refused(format!(
+                "table {} was not created by tollgate or zae-limiter: it has other keys ({error})",
+                unopened.stack.table()
+            )))
+        }
+        Err(error) => Err(asked(error, config)),
     }
+}
+
+fn is_rejected(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::Rejected)
+}
+
+/// Returns true if the table has other keys than a stack's table.
+async fn is_of_something_else(table: &str, config: &SdkConfig) -> bool {
+    let described = describe(table, config).await;
+    let keys = described.and_then(|described| described.key_schema);
+    keys.is_some_and(|keys| !keys.iter().map(|key| key.attribute_name()).eq(["PK", "SK"]))
+}
+
+/// Returns the failure of a call, with the place that was asked.
+fn asked(error: Error, config: &SdkConfig) -> Failure {
+    let failure = Failure::from(error);
+    // The library tells the place if nothing was reached.
+    let is_told = failure.to_string().contains("DynamoDB was asked");
+    let hint = (!is_told).then(|| format!("DynamoDB was asked {}", place(config)));
+    failure.with_hint(hint)
 }
 
 /// A stack of which nothing is known yet: it may not exist.
@@ -78,7 +105,7 @@ pub(crate) struct Unopened {
 impl Unopened {
     /// Returns the failure for a stack that does not exist.
     pub(crate) fn missing(&self) -> Failure {
-        no_stack(self.stack.table(), &self.config)
+        absent(self.stack.table(), &self.config)
     }
 
     /// Returns the failure for an error of the stack, with the place that was asked.
@@ -155,6 +182,9 @@ async fn load(options: &Options) -> Result<SdkConfig, Failure> {
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
     }
+    if proxy::variable().is_some() {
+        loader = loader.http_client(proxy::client());
+    }
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
     }
@@ -192,7 +222,25 @@ fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
     config.build()
 }
 
-fn no_stack(table: &str, config: &SdkConfig) -> Failure {
+/// Returns the description of a table, if it can be had.
+async fn describe(table: &str, config: &SdkConfig) -> Option<TableDescription> {
+    let description = Client::new(config).describe_table().table_name(table);
+    let described = tokio::time::timeout(DEADLINE, description.send()).await;
+    described.ok()?.ok()?.table
+}
+
+/// Returns the failure of a call that found no table: it may be on its way.
+async fn no_stack(table: &str, config: &SdkConfig) -> Failure {
+    let described = describe(table, config).await;
+    if let Some(status) = described.and_then(|described| described.table_status) {
+        return Failure::Aws(format!(
+            "table {table} cannot be used now: its status is {status}; try again in a minute"
+        ));
+    }
+    absent(table, config)
+}
+
+fn absent(table: &str, config: &SdkConfig) -> Failure {
     Failure::NoStack(format!(
         "there is no stack {table} {}: nothing was created; --name or TOLLGATE_STACK name another one",
         place(config)
@@ -200,9 +248,13 @@ fn no_stack(table: &str, config: &SdkConfig) -> Failure {
 }
 
 fn place(config: &SdkConfig) -> String {
-    match (config.endpoint_url(), config.region()) {
+    let place = match (config.endpoint_url(), config.region()) {
         (Some(endpoint), _) => format!("at {endpoint}"),
         (None, Some(region)) => format!("in region {region}"),
         (None, None) => "in no region".to_owned(),
+    };
+    match proxy::variable() {
+        Some(variable) => format!("{place} ({variable} is set)"),
+        None => place,
     }
 }

@@ -28,7 +28,7 @@ impl Context {
         }
     }
 
-    /// Opens the namespace. Creates nothing. Two round trips.
+    /// Opens the namespace. Creates nothing. One round trip.
     pub(crate) async fn open(&self) -> Result<RateLimiter, Failure> {
         self.told(connect::namespace(&self.options).await)
     }

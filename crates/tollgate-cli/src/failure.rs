@@ -1,9 +1,6 @@
 //! Errors of the command, and their exit codes.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use tollgate::{
     Error,
@@ -11,6 +8,8 @@ use tollgate::{
     model::InvalidName,
     store::StoreErrorKind,
 };
+
+use crate::stderr;
 
 /// The reason why a command did not succeed.
 #[derive(Debug)]
@@ -27,15 +26,10 @@ pub(crate) enum Failure {
     Refused(String),
     /// The output could not be written.
     Output(io::Error),
-    /// The user interrupted the command.
-    Interrupted,
-}
-
-/// Returns the failure of a call that changes something. If the store failed midway, a part of the
-/// change may have been made: for example the limits, without the event of the history.
-pub(crate) fn midway(error: Error) -> Failure {
-    let hint = "the change may have been made, with or without its event in the history: look before you repeat it";
-    Failure::from(error).with_hint(Some(hint.to_owned()))
+    /// The user interrupted the command. The text says what was done.
+    Interrupted(String),
+    /// Another failure, and what was done before it.
+    After(Box<Self>, String),
 }
 
 impl Failure {
@@ -45,10 +39,7 @@ impl Failure {
         if matches!(&self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             return ExitCode::SUCCESS;
         }
-        let text = self.to_string();
-        let line: Vec<&str> = text.lines().map(str::trim).collect();
-        // The standard error may be closed.
-        let _ = writeln!(io::stderr(), "error: {}", line.join(" "));
+        stderr::line(&format!("error: {self}"));
         ExitCode::from(self.code())
     }
 
@@ -60,6 +51,16 @@ impl Failure {
         }
     }
 
+    /// Returns the same failure with a text that says what was done before it.
+    pub(crate) fn after(self, done: String) -> Self {
+        match self {
+            Self::Interrupted(_) => Self::Interrupted(done),
+            // Nobody knows what the reader has got.
+            Self::Output(error) => Self::Output(error),
+            failure => Self::After(Box::new(failure), done),
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Library(error) => code_of(error),
@@ -67,7 +68,8 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Aws(_) => 3,
             Self::NoStack(_) => 4,
-            Self::Interrupted => 130,
+            Self::Interrupted(_) => 130,
+            Self::After(failure, _) => failure.code(),
         }
     }
 }
@@ -87,6 +89,7 @@ fn code_of(error: &Error) -> u8 {
             4
         }
         Error::Unavailable(_) => 3,
+        Error::FanOut(incomplete) => code_of(&incomplete.error),
         _ => 1,
     }
 }
@@ -99,9 +102,8 @@ impl std::fmt::Display for Failure {
                 f.write_str(text)
             }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
-            Self::Interrupted => f.write_str(
-                "interrupted: what was done until now stays; a deletion can be repeated to finish it",
-            ),
+            Self::Interrupted(text) => write!(f, "interrupted: {text}"),
+            Self::After(failure, done) => write!(f, "{failure}; {done}"),
         }
     }
 }

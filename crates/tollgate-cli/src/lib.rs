@@ -12,19 +12,27 @@
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
+//! | `change` | changes, which may stop midway |
+//! | `progress` | the progress of long work |
+//! | `proxy` | HTTP proxies |
 //! | `failure` | errors and exit codes |
 
+mod change;
 mod commands;
 mod confirm;
 mod connect;
 mod context;
 mod failure;
+mod interrupt;
 mod limits;
 mod local;
 mod options;
 mod output;
+mod progress;
+mod proxy;
 mod reference;
 mod runtime;
+mod stderr;
 mod time;
 mod watch;
 
@@ -65,10 +73,11 @@ pub fn main() -> ExitCode {
             runtime::until_interrupted(watch::run(command, &mut context, again))
         }
     };
-    let result = result.and_then(|()| Ok(context.out.flush()?));
-    match result {
+    // Also after a failure: what was printed comes before its line.
+    let flushed = context.out.flush().map_err(Failure::from);
+    match result.and(flushed) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Interrupted) if context.watches => stopped(context),
+        Err(Failure::Interrupted(_)) if context.watches => stopped(context),
         Err(failure) => failure.exit(),
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::runtime::Builder;
 
-use crate::failure::Failure;
+use crate::{change, failure::Failure, interrupt};
 
 /// Runs a future until it ends.
 pub(crate) fn run<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -15,9 +15,11 @@ pub(crate) fn until_interrupted(
     future: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
     run(async {
+        // The future comes first, because it may know what was done.
         tokio::select! {
+            biased;
             result = future => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            () = interrupt::wait() => Err(change::interrupted()),
         }
     })
 }

@@ -1,12 +1,15 @@
 //! Stored limits: set, read and list them.
 
+use std::sync::{Arc, atomic::AtomicU64};
+
 use serde_json::{Value, json};
 
 use crate::{
     error::{Error, Invalid},
     limiter::{
         admin::{
-            carry::carry, fan_out::fan_out_differences, listing::Listing, records::records_of,
+            carry::carry, fan_out::fan_out_differences, listing::Listing, progress::Progress,
+            records::records_of,
         },
         api::RateLimiter,
         resolver::CacheStats,
@@ -48,6 +51,7 @@ pub struct Config {
     limiter: RateLimiter,
     /// The name that the history records, instead of the limiter's.
     principal: Option<String>,
+    progress: Progress,
 }
 
 impl Config {
@@ -55,6 +59,7 @@ impl Config {
         Self {
             limiter,
             principal: None,
+            progress: Progress::default(),
         }
     }
 
@@ -78,6 +83,32 @@ impl Config {
     #[must_use]
     pub fn by(mut self, principal: impl Into<String>) -> Self {
         self.principal = Some(principal.into());
+        self
+    }
+
+    /// Adds the buckets that calls of this value write for a flag or a soft limit to `counter`, one
+    /// by one, each shard. Read it to show the progress of a call for a resource with many buckets.
+    ///
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// use tollgate::{Limit, RateLimiter, model::ConfigScope};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// limiter.config().set(ConfigScope::system(), [Limit::per_minute("rpm", 60)]).await?;
+    /// limiter.acquire("user-1", "api").await?.commit();
+    ///
+    /// let written = Arc::new(AtomicU64::new(0));
+    /// let config = limiter.config().progress(written.clone());
+    /// let buckets = config.disable(&ConfigScope::resource("api")?).await?;
+    /// assert_eq!(written.load(Ordering::Relaxed), buckets);
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn progress(mut self, counter: Arc<AtomicU64>) -> Self {
+        self.progress = Progress::of(counter);
         self
     }
 
@@ -133,7 +164,7 @@ impl Config {
             cascade: None,
             ..before.unwrap_or_default()
         };
-        fan_out_differences(&self.limiter, &scope, &before, &config).await
+        fan_out_differences((&self.limiter, &self.progress), &scope, &before, &config).await
     }
 
     /// Returns the config of a scope. One round trip: the cache is not used.
@@ -183,7 +214,7 @@ impl Config {
             self.limiter.note(event).await?;
             carry(&self.limiter, scope).await?;
             let (before, after) = (before.unwrap_or_default(), StoredConfig::default());
-            fan_out_differences(&self.limiter, scope, &before, &after).await?;
+            fan_out_differences((&self.limiter, &self.progress), scope, &before, &after).await?;
         }
         Ok(deleted)
     }
@@ -277,6 +308,10 @@ impl Config {
 
     pub(super) fn limiter(&self) -> &RateLimiter {
         &self.limiter
+    }
+
+    pub(super) fn written(&self) -> &Progress {
+        &self.progress
     }
 
     pub(super) fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {

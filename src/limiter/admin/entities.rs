@@ -1,5 +1,7 @@
 //! Entities: create, find and delete them.
 
+use std::sync::{Arc, atomic::AtomicU64};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
     limiter::{
         admin::{
             listing::{Listing, bucket_row},
+            progress::Progress,
             records::{answered, records_of},
         },
         api::RateLimiter,
@@ -27,6 +30,7 @@ pub struct Entities {
     limiter: RateLimiter,
     /// The name that the history records, instead of the limiter's.
     principal: Option<String>,
+    progress: Progress,
 }
 
 impl RateLimiter {
@@ -35,6 +39,7 @@ impl RateLimiter {
         Entities {
             limiter: self.clone(),
             principal: None,
+            progress: Progress::default(),
         }
     }
 }
@@ -50,6 +55,18 @@ impl Entities {
     pub fn by(mut self, principal: impl Into<String>) -> Self {
         self.principal = Some(principal.into());
         self
+    }
+
+    /// Adds the buckets that [`set_parent`](Self::set_parent) writes to `counter`, one by one. Read
+    /// it to show the progress.
+    #[must_use]
+    pub fn progress(mut self, counter: Arc<AtomicU64>) -> Self {
+        self.progress = Progress::of(counter);
+        self
+    }
+
+    pub(super) fn written(&self) -> &Progress {
+        &self.progress
     }
 
     /// Returns the name that the history records for changes through this value, if it is set.

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     error::{Error, FanOutIncomplete, Unavailable},
     limiter::{
-        admin::{bucket_walk::BucketWalk, records::records_of},
+        admin::{bucket_walk::BucketWalk, progress::Progress, records::records_of},
         api::RateLimiter,
         gate::WriteIds,
         resolver::Resolution,
@@ -44,7 +44,7 @@ pub(super) enum CarriedFlag {
 /// # Errors
 /// [`FanOutIncomplete`] with the number of buckets written before the error.
 pub(super) async fn fan_out(
-    limiter: &RateLimiter,
+    (limiter, progress): (&RateLimiter, &Progress),
     scope: &ConfigScope,
     flag: CarriedFlag,
 ) -> Result<u64, Error> {
@@ -63,6 +63,7 @@ pub(super) async fn fan_out(
         resolved: HashMap::new(),
         write_ids: WriteIds::new(),
         done: 0,
+        progress,
     };
     match fan_out.run(walk).await {
         Ok(()) => Ok(fan_out.done),
@@ -79,6 +80,7 @@ struct FanOut<'a> {
     write_ids: WriteIds,
     /// The number of buckets that were written.
     done: u64,
+    progress: &'a Progress,
 }
 
 /// The configs of an entity and a resource, read from the store just now.
@@ -102,6 +104,7 @@ impl FanOut<'_> {
                 && self.write(&key, update).await?
             {
                 self.done += 1;
+                self.progress.add(1);
             }
         }
         Ok(())
@@ -198,7 +201,7 @@ impl FanOut<'_> {
 /// # Errors
 /// As [`fan_out`].
 pub(super) async fn fan_out_differences(
-    limiter: &RateLimiter,
+    of: (&RateLimiter, &Progress),
     scope: &ConfigScope,
     before: &StoredConfig,
     after: &StoredConfig,
@@ -210,7 +213,7 @@ pub(super) async fn fan_out_differences(
         (is_soft(before) || is_soft(after), CarriedFlag::Soft),
     ] {
         if differs {
-            fan_out(limiter, scope, flag).await?;
+            fan_out(of, scope, flag).await?;
         }
     }
     Ok(())

@@ -240,7 +240,7 @@ impl Config {
             .asked(records_of(&*limiter.store())?.put_flag(scope, flag))
             .await?;
         limiter.engine().forget(scope);
-        let stamped = fan_out(limiter, scope, carried).await?;
+        let stamped = fan_out((limiter, self.written()), scope, carried).await?;
         let mut event = self.event(scope, AuditAction::LimitsSet);
         event.details.insert(word.into(), value);
         event

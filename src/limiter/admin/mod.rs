@@ -16,6 +16,7 @@ mod location;
 mod moves;
 mod namespaces;
 mod operation;
+mod progress;
 mod records;
 mod usage;
 

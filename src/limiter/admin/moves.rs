@@ -89,7 +89,7 @@ impl Entities {
         };
         limiter.engine().forget(&ConfigScope::Entity(id.clone()));
         let mut buckets = 0;
-        let result = stamp_all(limiter, records, id, &mut buckets).await;
+        let result = stamp_all(self, records, id, &mut buckets).await;
         // A look-up that began before the move must not be cached.
         limiter.engine().forget(&ConfigScope::Entity(id.clone()));
         let mut event = event(limiter, &before, &after, buckets);
@@ -135,11 +135,12 @@ fn cycle(entity: &EntityId, parent: &EntityId) -> Error {
 
 /// Writes the current link to the parent to all buckets of an entity. Counts them in `buckets`.
 async fn stamp_all(
-    limiter: &RateLimiter,
+    entities: &Entities,
     records: &dyn Records,
     id: &EntityId,
     buckets: &mut u64,
 ) -> Result<(), Error> {
+    let limiter = entities.limiter();
     let listing = BucketListing::OfEntity(id.clone());
     let mut links: HashMap<Resource, Option<ParentLink>> = HashMap::new();
     let mut done = BTreeSet::new();
@@ -161,7 +162,9 @@ async fn stamp_all(
                     continue;
                 };
                 let stamp = || limiter.asked(records.stamp_bucket(&key, link));
-                *buckets += u64::from(repeated(stamp).await?);
+                let count = u64::from(repeated(stamp).await?);
+                *buckets += count;
+                entities.written().add(count);
             }
             from = page.next;
             if from.is_none() {

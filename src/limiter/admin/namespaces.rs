@@ -1,8 +1,8 @@
 //! Tenants inside one table.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
-use crate::limiter::admin::{listing::Listing, records::answered};
+use crate::limiter::admin::{listing::Listing, progress::Progress, records::answered};
 use crate::{
     error::{Error, Invalid, NamespaceError},
     limiter::{
@@ -19,6 +19,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Namespaces {
     limiter: RateLimiter,
+    progress: Progress,
 }
 
 impl RateLimiter {
@@ -26,6 +27,7 @@ impl RateLimiter {
     pub fn namespaces(&self) -> Namespaces {
         Namespaces {
             limiter: self.clone(),
+            progress: Progress::default(),
         }
     }
 
@@ -164,9 +166,20 @@ impl Namespaces {
         loop {
             match answered(namespaces.purge_some(id).await)? {
                 0 => return Ok(purged),
-                some => purged += some,
+                some => {
+                    purged += some;
+                    self.progress.add(some);
+                }
             }
         }
+    }
+
+    /// Adds the items that [`purge`](Self::purge) deletes to `counter`, page by page. Read it to
+    /// show the progress.
+    #[must_use]
+    pub fn progress(mut self, counter: Arc<AtomicU64>) -> Self {
+        self.progress = Progress::of(counter);
+        self
     }
 
     fn store(&self) -> Arc<dyn Store> {

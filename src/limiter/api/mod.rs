@@ -4,6 +4,8 @@ mod acquire;
 mod availability;
 mod bucket_handle;
 mod builder;
+#[cfg(feature = "dynamodb")]
+mod early;
 mod rate_limiter;
 
 #[cfg(feature = "dynamodb")]

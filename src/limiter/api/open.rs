@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Invalid, StackError},
     limiter::api::{
         builder::RateLimiterBuilder,
+        early::Early,
         opening::{Opening, told_the_way, way_of, way_to},
         rate_limiter::RateLimiter,
     },
@@ -26,7 +27,7 @@ use crate::{
 /// Opens a limiter over a stack's table: await it for a [`RateLimiter`].
 ///
 /// If the table, its version record or the namespace is missing, it is created; the table by
-/// [`Provision`]. If all exist, opening costs two consistent reads.
+/// [`Provision`]. If all exist, opening costs two consistent reads at the same time: one round trip.
 ///
 /// # Errors
 /// [`Error::Stack`] if the stack cannot be joined or provisioned, or does not answer within the
@@ -250,7 +251,20 @@ impl OpenOptions {
         };
         let stack = Stack::new(client, name).with_call_deadline(self.deadline);
         let registry = Registry::new(&stack, SystemClock.now());
-        let mut found = match opening.step(READING, registry.check_version()).await {
+        let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
+        if let Some(deadline) = self.builder.chosen_call_deadline() {
+            table = table.with_call_deadline(deadline);
+        }
+        if let Some(caller) = caller {
+            table = table.with_caller(caller);
+        }
+        // The namespace is used only if the version is known and supported. It is read at the same
+        // time, because both are there almost always.
+        let mut early = Early::begin(table.find(&namespace));
+        let mut found = match opening
+            .step(READING, early.beside(registry.check_version()))
+            .await
+        {
             Err(error) if is_rejected(&error) => {
                 // If the table has other keys, DynamoDB rejects the call. The definition of the
                 // table then shows the reason.
@@ -261,6 +275,7 @@ impl OpenOptions {
             }
             found => found.map_err(|error| told_the_way(error, &way))?,
         };
+        let is_new = !matches!(found, VersionCheck::Version { .. });
         if found == VersionCheck::Nothing {
             opening.provision(self.provision.provision(&stack)).await?;
             found = opening.step(READING, registry.check_version()).await?;
@@ -296,18 +311,13 @@ impl OpenOptions {
                 VersionCheck::Version { ours: true }
             ),
         };
-        let mut table = DynamoDbStore::new(stack.client(), stack.table(), "_");
-        if let Some(deadline) = self.builder.chosen_call_deadline() {
-            table = table.with_call_deadline(deadline);
-        }
-        if let Some(caller) = caller {
-            table = table.with_caller(caller);
-        }
         let finding = async {
-            table
-                .find(&namespace)
-                .await
-                .map_err(failed("reading the namespace"))
+            let found = if is_new {
+                table.find(&namespace).await
+            } else {
+                early.finish().await
+            };
+            found.map_err(failed("reading the namespace"))
         };
         let namespace = match opening.step("reading the namespace", finding).await? {
             Some(namespace) => namespace,

@@ -8,10 +8,12 @@ mod completions;
 mod doctor;
 mod entity;
 mod flags;
+mod listing;
 mod local;
 mod man;
 mod names;
 mod namespace;
+mod operations;
 mod resource;
 mod status;
 mod stored_limits;
@@ -78,9 +80,11 @@ impl Online {
             Self::Resource(command) => command.only_reads(),
             Self::System(command) => command.only_reads(),
             Self::Namespace(command) => command.only_reads(),
-            Self::Audit(_) | Self::Bucket(_) | Self::Usage(_) => true,
+            Self::Bucket(command) => command.only_reads(),
+            Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
-            _ => false,
+            // `top` goes on by itself.
+            Self::Table(_) | Self::Doctor(_) | Self::Top(_) => false,
         }
     }
 

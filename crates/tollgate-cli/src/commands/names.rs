@@ -30,17 +30,10 @@ impl Row for Named {
 /// Prints names: one on each line after `indent`, or as rows.
 pub(super) fn print<N: Display>(
     context: &mut Context,
-    indent: &str,
+    indent: &'static str,
     names: impl IntoIterator<Item = N>,
 ) -> Result<(), Failure> {
-    let out = &mut context.out;
-    if out.is_text() {
-        for name in names {
-            out.line(format!("{indent}{name}"))?;
-        }
-        return Ok(());
-    }
-    let mut rows = out.rows();
+    let mut rows = context.out.lines(indent);
     for name in names {
         rows.push(&Named::new(&name))?;
     }

@@ -8,11 +8,7 @@ use tollgate::{
 };
 
 use crate::{
-    confirm::confirm,
-    context::Context,
-    failure::{Failure, midway},
-    limits,
-    output::Row,
+    change::change, confirm::confirm, context::Context, failure::Failure, limits, output::Row,
 };
 
 /// The limits of a command that stores some.
@@ -123,8 +119,7 @@ pub(super) async fn set(
     heading: &str,
 ) -> Result<(), Failure> {
     let limiter = context.open().await?;
-    let set = limiter.config().set(scope.clone(), config.clone()).await;
-    set.map_err(midway)?;
+    change(limiter.config().set(scope.clone(), config.clone())).await?;
     limiter.shutdown().await;
     print(context, &scope, &config, heading)
 }
@@ -160,7 +155,7 @@ pub(super) async fn delete(
 ) -> Result<(), Failure> {
     confirm(&context.options, question)?;
     let limiter = context.open().await?;
-    let deleted = limiter.config().delete(scope).await.map_err(midway)?;
+    let deleted = change(limiter.config().delete(scope)).await?;
     limiter.shutdown().await;
     let scope = &named(scope);
     let deletion = Deletion { scope, deleted };

@@ -5,15 +5,22 @@
 
 mod csv;
 mod format;
+mod json;
+mod layout;
+mod printable;
 mod row;
 mod rows;
 mod table;
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde::Serialize;
 
+use rows::Printer;
+use table::Table;
+
 pub(crate) use format::Format;
+pub(crate) use printable::printable;
 pub(crate) use row::Row;
 pub(crate) use rows::Rows;
 
@@ -22,12 +29,24 @@ pub(crate) use rows::Rows;
 pub(crate) struct Output {
     format: Format,
     to: BufWriter<Stdout>,
+    /// True if the output is a terminal.
+    terminal: bool,
+    /// The width of the terminal, if it is known.
+    room: Option<usize>,
 }
 
 impl Output {
     pub(crate) fn new(format: Format) -> Self {
-        let to = BufWriter::new(io::stdout());
-        Self { format, to }
+        let out = io::stdout();
+        let terminal = out.is_terminal();
+        let room = terminal_size::terminal_size_of(&out).map(|(width, _)| usize::from(width.0));
+        Self {
+            format,
+            to: BufWriter::new(out),
+            terminal,
+            // A terminal that does not know its width says 0.
+            room: room.filter(|width| terminal && *width > 0),
+        }
     }
 
     /// Returns true if people read the output.
@@ -60,10 +79,15 @@ impl Output {
         writeln!(self.to, "{text}")
     }
 
+    /// Returns true if the output is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Prints a line for people. Other formats leave it out.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         if self.is_text() {
-            writeln!(self.to, "{}", table::printable(text.as_ref()))?;
+            writeln!(self.to, "{}", printable(text.as_ref()))?;
         }
         Ok(())
     }
@@ -71,8 +95,8 @@ impl Output {
     /// Prints a value in the two JSON formats. Other formats leave it out.
     pub(crate) fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
         match self.format {
-            Format::Json => serde_json::to_writer_pretty(&mut self.to, value)?,
-            Format::Jsonl => serde_json::to_writer(&mut self.to, value)?,
+            Format::Json => json::value(&mut self.to, value, true)?,
+            Format::Jsonl => json::value(&mut self.to, value, false)?,
             Format::Table | Format::Csv => return Ok(()),
         }
         writeln!(self.to)
@@ -93,8 +117,8 @@ impl Output {
                 Ok(())
             }
             Format::Csv => {
-                csv::line(&mut self.to, R::COLUMNS)?;
-                csv::line(&mut self.to, &record.cells())
+                csv::line(&mut self.to, R::COLUMNS, false)?;
+                csv::line(&mut self.to, &record.cells(), self.terminal)
             }
             Format::Json | Format::Jsonl => self.value(record),
         }
@@ -108,9 +132,27 @@ impl Output {
         self.record(record)
     }
 
-    /// Begins a listing.
+    /// Begins a listing. In text it is a table.
     pub(crate) fn rows<R: Row>(&mut self) -> Rows<'_, R> {
-        Rows::new(self.format, &mut self.to)
+        let table = Table::new(R::COLUMNS, self.room);
+        self.begin(Printer::Table(table))
+    }
+
+    /// Begins a listing. In text it is a line for each row: its first cell, after `indent`.
+    pub(crate) fn lines<R: Row>(&mut self, indent: &'static str) -> Rows<'_, R> {
+        self.begin(Printer::Lines(indent))
+    }
+
+    fn begin<R: Row>(&mut self, text: Printer) -> Rows<'_, R> {
+        let printer = match self.format {
+            Format::Table => text,
+            Format::Json => Printer::Json,
+            Format::Jsonl => Printer::Jsonl,
+            Format::Csv => Printer::Csv {
+                terminal: self.terminal,
+            },
+        };
+        Rows::new(printer, &mut self.to)
     }
 
     /// Writes everything that is buffered.

@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
 };
 
-use super::{csv, format::Format, row::Row, table::Table};
+use super::{csv, json, printable::printable, row::Row, table::Table};
 
 /// Prints rows one by one. Memory stays bounded, however many rows there are.
 #[derive(Debug)]
@@ -23,21 +23,19 @@ impl<W: Write + std::fmt::Debug> DebugWrite for W {}
 
 /// The state of a listing in one of the formats.
 #[derive(Debug)]
-enum Printer {
+pub(super) enum Printer {
     Table(Table),
+    /// The first cell of each row, after this indent.
+    Lines(&'static str),
     Json,
     Jsonl,
-    Csv,
+    Csv {
+        terminal: bool,
+    },
 }
 
 impl<'a, R: Row> Rows<'a, R> {
-    pub(super) fn new(format: Format, to: &'a mut dyn DebugWrite) -> Self {
-        let printer = match format {
-            Format::Table => Printer::Table(Table::new(R::COLUMNS)),
-            Format::Json => Printer::Json,
-            Format::Jsonl => Printer::Jsonl,
-            Format::Csv => Printer::Csv,
-        };
+    pub(super) fn new(printer: Printer, to: &'a mut dyn DebugWrite) -> Self {
         Self {
             printer,
             to,
@@ -57,19 +55,23 @@ impl<'a, R: Row> Rows<'a, R> {
         self.count += 1;
         match &mut self.printer {
             Printer::Table(table) => table.push(row.cells(), self.to),
+            Printer::Lines(indent) => match row.cells().first() {
+                Some(cell) => writeln!(self.to, "{indent}{}", printable(cell)),
+                None => Ok(()),
+            },
             Printer::Json => {
                 write!(self.to, "{}\n  ", if first { "[" } else { "," })?;
-                Ok(serde_json::to_writer(&mut self.to, row)?)
+                json::value(self.to, row, false)
             }
             Printer::Jsonl => {
-                serde_json::to_writer(&mut self.to, row)?;
+                json::value(self.to, row, false)?;
                 writeln!(self.to)
             }
-            Printer::Csv => {
+            Printer::Csv { terminal } => {
                 if first {
-                    csv::line(self.to, R::COLUMNS)?;
+                    csv::line(self.to, R::COLUMNS, false)?;
                 }
-                csv::line(self.to, &row.cells())
+                csv::line(self.to, &row.cells(), *terminal)
             }
         }
     }
@@ -82,8 +84,8 @@ impl<'a, R: Row> Rows<'a, R> {
             Printer::Table(table) => table.finish(self.to)?,
             Printer::Json if empty => writeln!(self.to, "[]")?,
             Printer::Json => writeln!(self.to, "\n]")?,
-            Printer::Csv if empty => csv::line(self.to, R::COLUMNS)?,
-            Printer::Jsonl | Printer::Csv => {}
+            Printer::Csv { .. } if empty => csv::line(self.to, R::COLUMNS, false)?,
+            Printer::Lines(_) | Printer::Jsonl | Printer::Csv { .. } => {}
         }
         Ok(self.count)
     }

@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 20] = [
+pub(crate) const READING: [&str; 22] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -27,6 +27,8 @@ pub(crate) const READING: [&str; 20] = [
     "namespace orphans",
     "audit list --entity-id user-1",
     "bucket show user-1 api --cost rpm:5",
+    "bucket list --entity-id user-1",
+    "bucket list --resource api",
     "usage list --entity-id user-1",
     "usage summary --resource api --window daily",
     "top --resource api --interval 100ms",
@@ -37,7 +39,7 @@ pub(crate) const READING: [&str; 20] = [
 ];
 
 /// Commands that change something.
-const CHANGING: [&str; 17] = [
+const CHANGING: [&str; 21] = [
     "entity create user-2",
     "entity set-limits user-1 -l rpm:5",
     "entity delete-limits user-1 --yes",
@@ -46,7 +48,11 @@ const CHANGING: [&str; 17] = [
     "entity set-parent user-1 --none",
     "entity reset user-1 -r api",
     "entity top-up user-1 -r api --add rpm:5",
+    "entity set-cascade user-1 on",
     "resource bypass api",
+    "resource clear-cascade api",
+    "bucket reset user-1 api",
+    "bucket top-up user-1 api --add rpm:5",
     "resource set-defaults api -l rpm:5",
     "resource delete-defaults api --yes",
     "system set-defaults -l rpm:5",

@@ -59,10 +59,8 @@ async fn a_history_is_listed_in_parts() {
     }
     let page = stage.ok("audit list -e user-1 --limit 2");
     let last = page.lines().last().unwrap();
-    let start = last
-        .strip_prefix("Older events: --start-event-id ")
-        .unwrap();
-    let rows = stage.json(&format!("audit list -e user-1 --start-event-id {start}"));
+    let start = last.strip_prefix("Continue with --cursor ").unwrap();
+    let rows = stage.json(&format!("audit list -e user-1 --cursor {start}"));
     let rates: Vec<_> = rows
         .as_array()
         .unwrap()
@@ -70,6 +68,9 @@ async fn a_history_is_listed_in_parts() {
         .map(|row| &row["details"]["limits"][0]["capacity"])
         .collect();
     assert_eq!(rates, [3, 2, 1]);
+    let id = rows[0]["event_id"].as_str().unwrap();
+    let older = stage.json(&format!("audit list -e user-1 --start-event-id {id}"));
+    assert_eq!(older.as_array().unwrap().len(), 2, "{older}");
     stage.ok("resource set-defaults api -l rpm:1");
     assert_eq!(
         stage.json("audit list -e $RESOURCE:api")[0]["action"],

@@ -1,10 +1,14 @@
 //! The real command against the embedded engine.
 
 mod bucket;
+mod cascade;
 mod changes;
 mod connection;
+mod cursors;
 mod doctor;
+mod faults;
 mod half_hour;
+mod large;
 mod listings;
 mod local;
 mod namespaces;
@@ -14,5 +18,6 @@ mod peer_local;
 mod reading;
 mod stage;
 mod table;
+mod terminal;
 mod top;
 mod usage;

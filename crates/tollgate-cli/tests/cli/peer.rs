@@ -32,6 +32,18 @@ const CHANGES: [&str; 17] = [
     "entity delete-limits nobody --yes",
 ];
 
+/// Commands that change cascade rules, for both programs.
+const CASCADES: [&str; 8] = [
+    "entity create project-1",
+    "entity create key-1 --parent project-1",
+    "resource set-cascade gpt-4 on",
+    "entity set-cascade key-1 off --resource gpt-4",
+    "entity set-cascade key-1 on",
+    "resource set-cascade gpt-4 off",
+    "entity clear-cascade key-1",
+    "resource clear-cascade gpt-4",
+];
+
 /// Commands that show something in the same words, whoever stored it.
 const SHOWN: [&str; 8] = [
     "system get-defaults",
@@ -215,4 +227,135 @@ async fn each_command_shows_what_the_other_has_done() {
     }
     let listed = run_peer(&peer, &stage, "namespace list");
     assert!(listed.out.contains("default"), "{listed:?}");
+}
+
+/// Says that the functions of the stack know all that the Python client knows. Without that it
+/// refuses cascade rules and top-ups.
+async fn with_functions(stage: &Stage) {
+    let key = [("PK", "_/SYSTEM#"), ("SK", "#VERSION")];
+    let key = key.map(|(name, value)| (name.to_owned(), S(value.into())));
+    let client = stage.engine.client();
+    let update = client
+        .update_item()
+        .table_name(STACK)
+        .set_key(Some(key.into()));
+    let update = update.update_expression("SET lambda_version = :version");
+    let update = update.expression_attribute_values(":version", S("0.17.0".into()));
+    update.send().await.unwrap();
+}
+
+async fn spend(stage: &Stage, tokens: u64) {
+    let limiter = stage.limiter().await;
+    let lease = limiter.acquire("key-1", "gpt-4").cost("rpd", tokens).await;
+    lease.unwrap().commit();
+    limiter.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_cascade_rules_are_stored_and_printed() {
+    let Some(peer) = peer() else {
+        return;
+    };
+    let (ours, theirs) = (Stage::with_stack().await, Stage::with_stack().await);
+    for stage in [&ours, &theirs] {
+        with_functions(stage).await;
+        stage.ok("system set-defaults -l rpd:100/day");
+        spend(stage, 1).await;
+    }
+    for change in CASCADES {
+        let mine = ours.run(change);
+        let other = run_peer(&peer, &theirs, change);
+        assert_eq!(
+            (mine.code, other.code),
+            (0, 0),
+            "{change}: {mine:?} {other:?}"
+        );
+        if change.contains("cascade") {
+            assert_eq!(mine.out, other.out, "{change}");
+        }
+        let configs = |items| {
+            let mut items = normal(items);
+            // Buckets are written with the times of their program.
+            items.retain(|key, _| !key.contains("/BUCKET#"));
+            items
+        };
+        same(
+            &configs(ours.items().await),
+            &configs(theirs.items().await),
+            change,
+        );
+        for shown in [
+            "resource get-defaults gpt-4",
+            "entity get-limits key-1",
+            "entity get-limits key-1 --resource gpt-4",
+        ] {
+            let rule = |text: &str| {
+                let mut lines = text.lines();
+                lines
+                    .find(|line| line.starts_with("Cascade: "))
+                    .map(str::to_owned)
+            };
+            let told = rule(&ours.ok(shown));
+            assert_eq!(rule(&theirs.ok(shown)), told, "{change}: {shown}");
+            let other = run_peer(&peer, &ours, shown);
+            assert_eq!(rule(&other.out), told, "{change}: {shown}");
+        }
+        let cascade = |stage: &Stage| {
+            let shown = stage.json("bucket show key-1 gpt-4");
+            shown["shards"][0]["cascade"].clone()
+        };
+        assert_eq!(cascade(&ours), cascade(&theirs), "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_command_resets_and_tops_up_the_others_buckets() {
+    let Some(peer) = peer() else {
+        return;
+    };
+    let stage = Stage::with_stack().await;
+    with_functions(&stage).await;
+    stage.ok("system set-defaults -l rpd:100/day");
+    let level = || {
+        let shown = stage.json("bucket show key-1 gpt-4");
+        let level = shown["shards"][0]["limits"][0]["level"].as_f64();
+        level.unwrap().floor()
+    };
+    spend(&stage, 60).await;
+    assert_eq!(level(), 40.0);
+    let top_up = "entity top-up key-1 --resource gpt-4 --add rpd:10 --idempotency-key order-1";
+    let told = run_peer(&peer, &stage, top_up);
+    assert!(
+        told.code == 0 && told.out.contains("1 shard; rpd: +10"),
+        "{told:?}"
+    );
+    assert_eq!(level(), 50.0);
+    // The key is the same operation's, whoever was first.
+    let told = stage.json("bucket top-up key-1 gpt-4 --add rpd:10 --idempotency-key order-1");
+    assert_eq!(told["is_repeat"], true);
+    assert_eq!(level(), 50.0);
+    stage.ok("bucket reset key-1 gpt-4 --idempotency-key order-2");
+    assert_eq!(level(), 100.0);
+    spend(&stage, 30).await;
+    let told = run_peer(
+        &peer,
+        &stage,
+        "entity reset key-1 --resource gpt-4 --idempotency-key order-2",
+    );
+    assert_eq!(told.code, 0, "{told:?}");
+    assert_eq!(level(), 70.0, "a repeat changes nothing");
+    let told = run_peer(&peer, &stage, "entity reset key-1 --resource gpt-4");
+    assert!(
+        told.out
+            .starts_with("Reset 'key-1' on 'gpt-4' (1 shard; rpd: +"),
+        "{told:?}"
+    );
+    assert_eq!(level(), 100.0);
+    let mine = stage.ok("entity reset key-1 -r gpt-4");
+    assert!(
+        mine.starts_with("Reset 'key-1' on 'gpt-4' (1 shard; rpd: +"),
+        "{mine}"
+    );
+    let history = run_peer(&peer, &stage, "audit list -e key-1");
+    assert_eq!(history.out.matches("bucket_").count(), 4, "{history:?}");
 }

@@ -53,7 +53,7 @@ async fn usage_is_listed_and_added_up() {
     assert_eq!(first[0]["counters"]["tpm"], 10);
     let page = stage.ok("usage list -e user-1 -l 1");
     assert!(
-        page.contains("Total: 1 snapshots\nThere are more"),
+        page.contains("Total: 1 snapshots\nContinue with --cursor "),
         "{page}"
     );
     let csv = stage.ok("usage summary -e user-1 -w hourly -o csv");

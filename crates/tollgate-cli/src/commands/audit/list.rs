@@ -10,7 +10,13 @@ use tollgate::{
     model::{AuditEvent, AuditSubject, InvalidName},
 };
 
-use crate::{context::Context, failure::Failure, output::Row, time::rfc3339};
+use crate::{
+    commands::listing::{self, Form, From},
+    context::Context,
+    failure::Failure,
+    output::Row,
+    time::rfc3339,
+};
 
 /// Lists the changes of an entity, of a resource's limits or of the system's, newest first
 #[derive(Debug, Args)]
@@ -21,9 +27,11 @@ pub(crate) struct List {
     /// Number of events to list
     #[arg(long, short = 'l', default_value_t = 100)]
     limit: u64,
-    /// Continue after this event
+    /// List only what is older than this event
     #[arg(long, value_name = "EVENT")]
     start_event_id: Option<String>,
+    #[command(flatten)]
+    from: From,
 }
 
 /// The subject of a history, as the table spells it.
@@ -54,8 +62,8 @@ struct EventRow {
     details: Map<String, Value>,
 }
 
-impl From<AuditEvent> for EventRow {
-    fn from(event: AuditEvent) -> Self {
+impl EventRow {
+    fn new(event: AuditEvent) -> Self {
         Self {
             event_id: event.event_id,
             timestamp: rfc3339(event.timestamp),
@@ -85,31 +93,15 @@ impl Row for EventRow {
 impl List {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let mut events = limiter.audit().events(&self.subject.0);
-        let mut rows = context.out.rows();
-        let mut last = None;
-        while rows.count() < self.limit
-            && let Some(event) = events.next().await
-        {
-            let event = event?;
+        let events = limiter.audit().events(&self.subject.0);
+        let start = self.start_event_id;
+        let row = |event: AuditEvent| {
             // Newest first: ids of later events are greater.
-            if self
-                .start_event_id
-                .as_ref()
-                .is_some_and(|start| event.event_id >= *start)
-            {
-                continue;
-            }
-            last = Some(event.event_id.clone());
-            rows.push(&EventRow::from(event))?;
-        }
-        let count = rows.finish()?;
-        context.out.line(format!("Total: {count} events"))?;
-        if let Some(last) = last.filter(|_| count == self.limit) {
-            context
-                .out
-                .line(format!("Older events: --start-event-id {last}"))?;
-        }
-        Ok(())
+            let is_later = start.as_ref().is_some_and(|start| event.event_id >= *start);
+            (!is_later).then(|| EventRow::new(event))
+        };
+        let total = |count| Some(format!("Total: {count} events"));
+        let part = self.from.part(self.limit);
+        listing::print(context, events, part, Form::Table, (row, total)).await
     }
 }

@@ -1,7 +1,10 @@
 //! `tollgate bucket`: buckets as they are now.
 
+mod list;
 mod report;
+mod reset;
 mod show;
+mod top_up;
 mod verdict;
 
 use clap::Subcommand;
@@ -12,12 +15,23 @@ use crate::{context::Context, failure::Failure};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Show(show::Show),
+    List(list::List),
+    Reset(reset::Reset),
+    TopUp(top_up::TopUp),
 }
 
 impl Command {
+    /// Returns true if the command reads, and ends after it has printed what it read.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::Show(_) | Self::List(_))
+    }
+
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Show(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
+            Self::Reset(command) => command.run(context).await,
+            Self::TopUp(command) => command.run(context).await,
         }
     }
 }

@@ -26,8 +26,8 @@ pub(super) struct ShardReport {
     shard: u32,
     shard_count: u32,
     /// The time up to which the stored tokens are refilled.
-    anchor: String,
-    expires_at: Option<String>,
+    pub(super) anchor: String,
+    pub(super) expires_at: Option<String>,
     /// True if the shard counts as gone.
     expired: bool,
     parent: Option<String>,
@@ -70,27 +70,11 @@ impl BucketReport {
             resource: resource.to_string(),
             limits_from: stored.map(|stored| stored.source),
             stored_limits: stored_limits.unwrap_or_default(),
-            shards: shards.iter().map(|state| shard(state, now)).collect(),
+            shards: shards
+                .iter()
+                .map(|state| ShardReport::new(state, now))
+                .collect(),
         }
-    }
-}
-
-fn shard(state: &BucketState, now: i64) -> ShardReport {
-    let seconds = state.expires_at.map(|seconds| seconds.saturating_mul(1000));
-    ShardReport {
-        shard: state.shard,
-        shard_count: state.shard_count,
-        anchor: time::of_millis(state.refilled_at),
-        expires_at: seconds.map(time::of_millis),
-        expired: state.is_expired(now),
-        parent: state.parent.as_ref().map(ToString::to_string),
-        cascade: state.cascade,
-        stamps: stamps(state, now),
-        limits: state
-            .limits()
-            .iter()
-            .map(|known| limit(state, known, now))
-            .collect(),
     }
 }
 
@@ -168,6 +152,46 @@ fn tokens(millitokens: i64) -> f64 {
 }
 
 impl ShardReport {
+    /// Describes a shard at `now` (epoch ms).
+    pub(super) fn new(state: &BucketState, now: i64) -> Self {
+        let seconds = state.expires_at.map(|seconds| seconds.saturating_mul(1000));
+        Self {
+            shard: state.shard,
+            shard_count: state.shard_count,
+            anchor: time::of_millis(state.refilled_at),
+            expires_at: seconds.map(time::of_millis),
+            expired: state.is_expired(now),
+            parent: state.parent.as_ref().map(ToString::to_string),
+            cascade: state.cascade,
+            stamps: stamps(state, now),
+            limits: state
+                .limits()
+                .iter()
+                .map(|known| limit(state, known, now))
+                .collect(),
+        }
+    }
+
+    /// Returns the number of the shard, and how many there are.
+    pub(super) fn number(&self) -> String {
+        format!("{} of {}", self.shard, self.shard_count)
+    }
+
+    /// Describes the tokens of all limits: `rpm 4 of 10`.
+    pub(super) fn levels(&self) -> String {
+        let limits = self.limits.iter();
+        let levels = limits.map(|limit| {
+            let LimitReport {
+                limit,
+                level,
+                capacity,
+                ..
+            } = limit;
+            format!("{limit} {level} of {capacity}")
+        });
+        levels.collect::<Vec<_>>().join(", ")
+    }
+
     /// Describes the shard in one line.
     pub(super) fn line(&self) -> String {
         let expiry = match (&self.expires_at, self.expired) {

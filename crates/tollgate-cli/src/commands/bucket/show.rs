@@ -9,7 +9,7 @@ use crate::{context::Context, failure::Failure, limits, time};
 
 /// Shows all shards of a bucket, and what a cost would be told now; writes nothing
 ///
-/// Two round trips to open, one for each shard, one for the stored limits; with `--cost` one more
+/// One round trip to open, one for each shard, one for the stored limits; with `--cost` one more
 /// for each bucket that would be charged. Shards are read with strong consistency.
 #[derive(Debug, Args)]
 pub(crate) struct Show {

@@ -1,27 +1,30 @@
 //! `tollgate entity children`
 
 use clap::Args;
-use tollgate::EntityId;
+use tollgate::{EntityId, model::Entity};
 
 use super::record::EntityRecord;
-use crate::{context::Context, failure::Failure};
+use crate::{
+    commands::listing::{self, Form, Part},
+    context::Context,
+    failure::Failure,
+};
 
 /// Lists the entities whose parent is this one
 #[derive(Debug, Args)]
 pub(crate) struct Children {
     /// Parent
     entity: EntityId,
+    #[command(flatten)]
+    part: Part,
 }
 
 impl Children {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let mut children = limiter.entities().children(&self.entity);
-        let mut rows = context.out.rows();
-        while let Some(child) = children.next().await {
-            rows.push(&EntityRecord::new(&child?))?;
-        }
-        let count = rows.finish()?;
-        Ok(context.out.line(format!("Total: {count} child(ren)"))?)
+        let children = limiter.entities().children(&self.entity);
+        let row = |child: Entity| Some(EntityRecord::new(&child));
+        let total = |count| Some(format!("Total: {count} child(ren)"));
+        listing::print(context, children, self.part, Form::Table, (row, total)).await
     }
 }

@@ -4,10 +4,7 @@ use clap::Args;
 use tollgate::{EntityId, model::Entity};
 
 use super::record::EntityRecord;
-use crate::{
-    context::Context,
-    failure::{Failure, midway},
-};
+use crate::{change::change, context::Context, failure::Failure};
 
 /// Creates an entity
 #[derive(Debug, Args)]
@@ -52,7 +49,7 @@ impl Create {
             entity = entity.with_metadata(key, value);
         }
         let limiter = context.open().await?;
-        let entity = limiter.entities().create(entity).await.map_err(midway)?;
+        let entity = change(limiter.entities().create(entity)).await?;
         let record = EntityRecord::new(&entity);
         context
             .out

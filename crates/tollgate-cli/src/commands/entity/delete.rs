@@ -4,12 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::EntityId;
 
-use crate::{
-    confirm::confirm,
-    context::Context,
-    failure::{Failure, midway},
-    output::Row,
-};
+use crate::{change::change, confirm::confirm, context::Context, failure::Failure, output::Row};
 
 /// Deletes an entity with its limits and buckets; its history stays
 ///
@@ -43,7 +38,7 @@ impl Delete {
             &format!("Delete entity '{entity}' with its limits and buckets?"),
         )?;
         let limiter = context.open().await?;
-        let items_deleted = limiter.entities().delete(&entity).await.map_err(midway)?;
+        let items_deleted = change(limiter.entities().delete(&entity)).await?;
         let sentence = match items_deleted {
             0 => format!(
                 "Nothing to delete: there is no entity '{entity}', and it has no limits or buckets"

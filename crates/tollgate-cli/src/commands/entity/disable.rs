@@ -5,7 +5,7 @@ use tollgate::EntityId;
 
 use super::scope::ResourceOrAll;
 use crate::{
-    commands::flags::{self, AccessChange},
+    commands::flags::{self, FlagChange},
     context::Context,
     failure::Failure,
 };
@@ -26,6 +26,6 @@ impl Disable {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let whose = format!("entity '{}'", self.entity);
         let scope = self.resource.scope(self.entity);
-        flags::change(context, &scope, AccessChange::Disable, &whose).await
+        flags::change(context, &scope, FlagChange::Disable, &whose).await
     }
 }

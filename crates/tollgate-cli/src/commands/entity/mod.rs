@@ -2,6 +2,7 @@
 
 mod bypass;
 mod children;
+mod clear_cascade;
 mod clear_disabled;
 mod create;
 mod delete;
@@ -11,10 +12,10 @@ mod enable;
 mod get_limits;
 mod list;
 mod list_resources;
-mod operation;
 mod record;
 mod reset;
 mod scope;
+mod set_cascade;
 mod set_limits;
 mod set_parent;
 mod show;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Bypass(bypass::Bypass),
     Enable(enable::Enable),
     ClearDisabled(clear_disabled::ClearDisabled),
+    SetCascade(set_cascade::SetCascade),
+    ClearCascade(clear_cascade::ClearCascade),
     SetParent(set_parent::SetParent),
     Reset(reset::Reset),
     TopUp(top_up::TopUp),
@@ -73,6 +76,8 @@ impl Command {
             Self::Bypass(command) => command.run(context).await,
             Self::Enable(command) => command.run(context).await,
             Self::ClearDisabled(command) => command.run(context).await,
+            Self::SetCascade(command) => command.run(context).await,
+            Self::ClearCascade(command) => command.run(context).await,
             Self::SetParent(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,
             Self::TopUp(command) => command.run(context).await,

@@ -4,11 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::EntityId;
 
-use crate::{
-    context::Context,
-    failure::{Failure, midway},
-    output::Row,
-};
+use crate::{change::ManyWrites, context::Context, failure::Failure, output::Row};
 
 /// Gives an entity another parent, or none
 ///
@@ -47,8 +43,9 @@ impl SetParent {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
         let (entity, parent) = (&self.entity, self.parent.as_ref());
-        let moved = limiter.entities().set_parent(entity, parent).await;
-        let buckets = moved.map_err(midway)?;
+        let writes = ManyWrites::new("buckets written");
+        let entities = limiter.entities().progress(writes.counter());
+        let buckets = writes.run(entities.set_parent(entity, parent)).await?;
         let to = parent.map_or_else(
             || "no parent".to_owned(),
             |parent| format!("parent '{parent}'"),

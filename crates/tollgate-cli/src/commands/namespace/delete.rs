@@ -4,11 +4,7 @@ use clap::Args;
 use tollgate::model::NamespaceName;
 
 use super::record::NamespaceRecord;
-use crate::{
-    confirm::confirm,
-    context::Context,
-    failure::{Failure, midway},
-};
+use crate::{change::change, confirm::confirm, context::Context, failure::Failure};
 
 /// Deletes a namespace; its items stay until it is purged
 ///
@@ -26,7 +22,7 @@ impl Delete {
             &format!("Delete namespace '{}'?", self.name),
         )?;
         let namespaces = context.open_registry().await?.namespaces();
-        let info = namespaces.delete(&self.name).await.map_err(midway)?;
+        let info = change(namespaces.delete(&self.name)).await?;
         let sentence = format!(
             "Deleted namespace '{}' (ID: {id}): `tollgate namespace recover {id}` takes it back",
             info.name,

@@ -1,23 +1,28 @@
 //! `tollgate namespace orphans`
 
 use clap::Args;
+use tollgate::model::NamespaceInfo;
 
 use super::record::NamespaceRecord;
-use crate::{context::Context, failure::Failure};
+use crate::{
+    commands::listing::{self, Form, Part},
+    context::Context,
+    failure::Failure,
+};
 
 /// Lists the namespaces that were deleted and not purged yet
 #[derive(Debug, Args)]
-pub(crate) struct Orphans {}
+pub(crate) struct Orphans {
+    #[command(flatten)]
+    part: Part,
+}
 
 impl Orphans {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open_registry().await?;
-        let mut namespaces = limiter.namespaces().orphans();
-        let mut rows = context.out.rows();
-        while let Some(info) = namespaces.next().await {
-            rows.push(&NamespaceRecord::new(&info?))?;
-        }
-        let count = rows.finish()?;
-        Ok(context.out.line(format!("Total: {count} namespace(s)"))?)
+        let namespaces = limiter.namespaces().orphans();
+        let row = |info: NamespaceInfo| Some(NamespaceRecord::new(&info));
+        let total = |count| Some(format!("Total: {count} namespace(s)"));
+        listing::print(context, namespaces, self.part, Form::Table, (row, total)).await
     }
 }

@@ -9,10 +9,7 @@ use tollgate::{
 
 use super::record::any_id;
 use crate::{
-    confirm::confirm,
-    context::Context,
-    failure::{Failure, midway},
-    output::Row,
+    change::ManyWrites, confirm::confirm, context::Context, failure::Failure, output::Row,
 };
 
 /// Deletes all items of a deleted namespace for ever
@@ -50,7 +47,9 @@ impl Purge {
         )?;
         let namespaces = context.open_registry().await?.namespaces();
         let known = find(namespaces.orphans(), &id).await?;
-        let items_deleted = namespaces.purge(&id).await.map_err(midway)?;
+        let deletion = ManyWrites::new("items deleted");
+        let namespaces = namespaces.progress(deletion.counter());
+        let items_deleted = deletion.run(namespaces.purge(&id)).await?;
         if !known && items_deleted == 0 {
             return Err(Failure::Refused(format!(
                 "there is no namespace with the id {id}"

@@ -4,10 +4,7 @@ use clap::Args;
 use tollgate::model::NamespaceId;
 
 use super::record::{NamespaceRecord, any_id};
-use crate::{
-    context::Context,
-    failure::{Failure, midway},
-};
+use crate::{change::change, context::Context, failure::Failure};
 
 /// Makes a deleted namespace active again
 #[derive(Debug, Args)]
@@ -20,7 +17,7 @@ pub(crate) struct Recover {
 impl Recover {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let namespaces = context.open_registry().await?.namespaces();
-        let info = namespaces.recover(&self.id).await.map_err(midway)?;
+        let info = change(namespaces.recover(&self.id)).await?;
         let sentence = format!("Recovered namespace '{}' (ID: {})", info.name, info.id);
         Ok(context.out.done(&sentence, &NamespaceRecord::new(&info))?)
     }

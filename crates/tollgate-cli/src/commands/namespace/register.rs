@@ -4,10 +4,7 @@ use clap::Args;
 use tollgate::model::NamespaceName;
 
 use super::record::NamespaceRecord;
-use crate::{
-    context::Context,
-    failure::{Failure, midway},
-};
+use crate::{change::change, context::Context, failure::Failure};
 
 /// Registers namespaces; one that exists stays as it is
 #[derive(Debug, Args)]
@@ -23,7 +20,7 @@ impl Register {
         let text = context.out.is_text();
         let mut registered = Vec::new();
         for name in &self.names {
-            let info = namespaces.register(name).await.map_err(midway)?;
+            let info = change(namespaces.register(name)).await?;
             context
                 .out
                 .line(format!("Registered namespace '{name}': {}", info.id))?;

@@ -4,7 +4,7 @@ use clap::Args;
 use tollgate::{Resource, model::ConfigScope};
 
 use crate::{
-    commands::flags::{self, AccessChange},
+    commands::flags::{self, FlagChange},
     context::Context,
     failure::Failure,
 };
@@ -23,6 +23,6 @@ impl Disable {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let whose = format!("resource '{}'", self.resource);
         let scope = ConfigScope::Resource(self.resource);
-        flags::change(context, &scope, AccessChange::Disable, &whose).await
+        flags::change(context, &scope, FlagChange::Disable, &whose).await
     }
 }

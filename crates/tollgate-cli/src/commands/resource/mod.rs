@@ -1,12 +1,14 @@
 //! `tollgate resource`: limits of a resource, for all entities.
 
 mod bypass;
+mod clear_cascade;
 mod clear_disabled;
 mod delete_defaults;
 mod disable;
 mod enable;
 mod get_defaults;
 mod list;
+mod set_cascade;
 mod set_defaults;
 
 use clap::Subcommand;
@@ -24,6 +26,8 @@ pub(crate) enum Command {
     Bypass(bypass::Bypass),
     Enable(enable::Enable),
     ClearDisabled(clear_disabled::ClearDisabled),
+    SetCascade(set_cascade::SetCascade),
+    ClearCascade(clear_cascade::ClearCascade),
 }
 
 impl Command {
@@ -42,6 +46,8 @@ impl Command {
             Self::Bypass(command) => command.run(context).await,
             Self::Enable(command) => command.run(context).await,
             Self::ClearDisabled(command) => command.run(context).await,
+            Self::SetCascade(command) => command.run(context).await,
+            Self::ClearCascade(command) => command.run(context).await,
         }
     }
 }

@@ -7,7 +7,13 @@ use serde::Serialize;
 use tollgate::model::UsageSnapshot;
 
 use super::query::{Query, Window};
-use crate::{context::Context, failure::Failure, output::Row, time::rfc3339};
+use crate::{
+    commands::listing::{self, Form, From},
+    context::Context,
+    failure::Failure,
+    output::Row,
+    time::rfc3339,
+};
 
 /// Lists what was consumed in each window, newest windows first
 ///
@@ -22,6 +28,8 @@ pub(crate) struct List {
     /// Number of snapshots to list, after the selection
     #[arg(long, short = 'l', default_value_t = 100)]
     limit: u64,
+    #[command(flatten)]
+    from: From,
 }
 
 /// A snapshot of consumption.
@@ -37,8 +45,8 @@ struct SnapshotRow {
     overdrawn: BTreeMap<String, u64>,
 }
 
-impl From<UsageSnapshot> for SnapshotRow {
-    fn from(snapshot: UsageSnapshot) -> Self {
+impl SnapshotRow {
+    fn new(snapshot: UsageSnapshot) -> Self {
         let named = |(name, count): (&tollgate::LimitName, &i64)| (name.to_string(), *count);
         let overdrawn = snapshot.overdrawn.iter();
         Self {
@@ -88,24 +96,9 @@ impl List {
         let Some(snapshots) = self.query.snapshots(&limiter, self.window) else {
             return Err(Failure::Usage("an entity or a resource is missing".into()));
         };
-        let mut snapshots = snapshots.list();
-        let mut rows = context.out.rows();
-        let mut more = false;
-        while let Some(snapshot) = snapshots.next().await {
-            let snapshot = snapshot?;
-            if rows.count() == self.limit {
-                more = true;
-                break;
-            }
-            rows.push(&SnapshotRow::from(snapshot))?;
-        }
-        let count = rows.finish()?;
-        context.out.line(format!("Total: {count} snapshots"))?;
-        if more {
-            context
-                .out
-                .line("There are more: --limit, --start and --end select others")?;
-        }
-        Ok(())
+        let row = |snapshot: UsageSnapshot| Some(SnapshotRow::new(snapshot));
+        let total = |count| Some(format!("Total: {count} snapshots"));
+        let part = self.from.part(self.limit);
+        listing::print(context, snapshots.list(), part, Form::Table, (row, total)).await
     }
 }

@@ -1,0 +1,93 @@
+//! `tollgate bucket list`
+
+use clap::Args;
+use serde::Serialize;
+use tollgate::{
+    EntityId, Resource,
+    model::{BucketKey, BucketState},
+};
+
+use super::report::ShardReport;
+use crate::{
+    commands::listing::{self, Form, Part},
+    context::Context,
+    failure::Failure,
+    output::Row,
+    time,
+};
+
+/// Lists the buckets of an entity or of a resource, shard by shard
+///
+/// Two or more round trips for each page. With `--entity-id` and `--resource`, `bucket show` has
+/// more.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Entity
+    #[arg(
+        long = "entity-id",
+        short = 'e',
+        value_name = "ENTITY",
+        required_unless_present = "resource"
+    )]
+    entity: Option<EntityId>,
+    /// Resource
+    #[arg(long, short = 'r')]
+    resource: Option<Resource>,
+    #[command(flatten)]
+    part: Part,
+}
+
+/// A shard of a bucket.
+#[derive(Debug, Serialize)]
+struct ShardRow {
+    entity: String,
+    resource: String,
+    #[serde(flatten)]
+    shard: ShardReport,
+}
+
+impl ShardRow {
+    fn new((key, state): &(BucketKey, BucketState)) -> Self {
+        Self {
+            entity: key.entity.to_string(),
+            resource: key.resource.to_string(),
+            shard: ShardReport::new(state, time::now()),
+        }
+    }
+}
+
+impl Row for ShardRow {
+    const COLUMNS: &'static [&'static str] =
+        &["Entity", "Resource", "Shard", "Levels", "Anchor", "Expires"];
+
+    fn cells(&self) -> Vec<String> {
+        let shard = &self.shard;
+        vec![
+            self.entity.clone(),
+            self.resource.clone(),
+            shard.number(),
+            shard.levels(),
+            shard.anchor.clone(),
+            shard.expires_at.clone().unwrap_or_else(|| "never".into()),
+        ]
+    }
+}
+
+impl List {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let limiter = context.open().await?;
+        let (rows, only) = match (&self.entity, self.resource) {
+            (Some(entity), only) => (limiter.entities().buckets(entity), only),
+            (None, Some(resource)) => (limiter.usage().buckets(&resource), None),
+            (None, None) => {
+                return Err(Failure::Usage("an entity or a resource is missing".into()));
+            }
+        };
+        let row = |found: (BucketKey, BucketState)| {
+            let wanted = only.as_ref().is_none_or(|only| *only == found.0.resource);
+            wanted.then(|| ShardRow::new(&found))
+        };
+        let total = |count| Some(format!("Total: {count} shard(s)"));
+        listing::print(context, rows, self.part, Form::Table, (row, total)).await
+    }
+}

@@ -50,10 +50,12 @@ fn end_of_line(text: &str, width: usize) -> usize {
     let (mut used, mut after_blank) = (0, None);
     for (position, character) in text.char_indices() {
         used += character.width().unwrap_or(0);
+        let is_blank = character == ' ';
         if used > width && position > 0 {
-            return after_blank.unwrap_or(position);
+            let end = if is_blank { None } else { after_blank };
+            return end.unwrap_or(position);
         }
-        if character == ' ' {
+        if is_blank {
             after_blank = Some(position + 1);
         }
     }

@@ -41,7 +41,9 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<&str> {
         lines.push(line.trim_end());
         rest = next.trim_start();
     }
-    lines.push(rest);
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest);
+    }
     lines
 }
 

@@ -166,7 +166,7 @@ mod tests {
         let text = print(&[[long, "b"]], Some(24));
         assert!(text.lines().all(|line| width_of(line) <= 24), "{text}");
         assert!(
-            text.contains("| a long name   | b  |\n| that does not |    |\n"),
+            text.contains("| a long name     | b  |\n| that does not   |    |\n"),
             "{text}"
         );
         let text = print(&[[long, long]], Some(20));

@@ -1,0 +1,3 @@
+//! Tests of the operators' functions.
+
+mod histories;

@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
     let mut context = Context::new(options);
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
-        Command::Online(command) => connected(command.run(&mut context)),
+        Command::Online(command) => connected(command.ends_itself(), command.run(&mut context)),
     };
     let result = result.and_then(|()| Ok(context.out.flush()?));
     match result {
@@ -66,15 +66,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command that talks to AWS, until it ends or the user interrupts it.
-fn connected(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Runs a command that talks to AWS, until it ends or, unless the command ends itself then, the user
+/// interrupts it.
+fn connected(
+    ends_itself: bool,
+    command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         tokio::select! {
             result = command => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            _ = tokio::signal::ctrl_c(), if !ends_itself => Err(Failure::Interrupted),
         }
     })
 }

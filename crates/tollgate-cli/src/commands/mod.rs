@@ -1,5 +1,6 @@
 //! The commands: one file for each.
 
+mod aggregate;
 mod audit;
 mod bucket;
 mod check;
@@ -55,12 +56,18 @@ pub(crate) enum Online {
     /// Consumption in windows of time
     #[command(subcommand)]
     Usage(usage::Command),
+    Aggregate(aggregate::Aggregate),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
 }
 
 impl Online {
+    /// Returns true if the command ends itself when the user interrupts it.
+    pub(crate) fn ends_itself(&self) -> bool {
+        matches!(self, Self::Aggregate(_))
+    }
+
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Entity(command) => command.run(context).await,
@@ -70,6 +77,7 @@ impl Online {
             Self::Audit(command) => command.run(context).await,
             Self::Bucket(command) => command.run(context).await,
             Self::Usage(command) => command.run(context).await,
+            Self::Aggregate(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,

@@ -40,6 +40,11 @@ impl Output {
         self.format == Format::Csv
     }
 
+    /// Returns true if each record is printed at once, on a line of its own.
+    pub(crate) fn is_lines(&self) -> bool {
+        self.format == Format::Jsonl
+    }
+
     /// Prints a line for people. Other formats leave it out.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         if self.is_text() {

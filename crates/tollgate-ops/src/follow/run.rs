@@ -113,6 +113,9 @@ impl<'a> Run<'a> {
         }
         let positions = checkpoint.positions.clone();
         let mut reader = StreamReader::new(streams.clone(), &checkpoint.stream, positions);
+        if options.once {
+            reader.end_at(now());
+        }
         if let Some(time) = lost {
             reader.lost_since(time);
         }

@@ -39,6 +39,8 @@ pub struct StreamReader {
     /// The iterator and the number of the last empty pages, by shard.
     open: HashMap<String, (String, u32)>,
     listed: Option<Instant>,
+    /// The time after which nothing needs to be read, epoch seconds.
+    end: Option<i64>,
     /// The time of the last record before missing ones, epoch seconds.
     missing_since: Option<i64>,
 }
@@ -76,6 +78,7 @@ impl StreamReader {
             shards: Vec::new(),
             open: HashMap::new(),
             listed: None,
+            end: None,
             missing_since: None,
         }
     }
@@ -83,6 +86,12 @@ impl StreamReader {
     /// Returns how far the stream is read.
     pub fn positions(&self) -> &Positions {
         &self.positions
+    }
+
+    /// Makes a shard count as read to its end after a record that is younger than `seconds`, epoch
+    /// seconds. Otherwise a table in use would have no end.
+    pub fn end_at(&mut self, seconds: i64) {
+        self.end = Some(seconds);
     }
 
     /// Tells that records after `time` are missing, because they were in another stream.
@@ -189,9 +198,12 @@ impl StreamReader {
 
     fn is_at_end(&self, id: &str) -> bool {
         // A shard that has just ended may have children, which are not read.
-        self.open
-            .get(id)
-            .is_some_and(|(_, empty)| *empty >= EMPTY_PAGES)
+        let is_after = |end: i64| matches!(self.positions.get(id), Some(Position::After { time, .. }) if *time > end);
+        self.end.is_some_and(is_after)
+            || self
+                .open
+                .get(id)
+                .is_some_and(|(_, empty)| *empty >= EMPTY_PAGES)
     }
 
     async fn read_shard(&mut self, id: &str) -> Result<Vec<StreamRecord>, Obstacle> {

@@ -1,3 +1,7 @@
 //! Tests of the operators' functions.
 
+mod archive;
+mod follow;
+mod gap;
 mod histories;
+mod stage;

@@ -1,4 +1,4 @@
-//! What operators of [`tollgate`] need, as plain functions: no command line, no deployment.
+//! Plain functions for operators of [`tollgate`]: no command line, no deployment.
 //!
 //! | part | for |
 //! |---|---|

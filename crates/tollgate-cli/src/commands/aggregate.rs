@@ -1,6 +1,10 @@
 //! `tollgate aggregate`
 
-use std::{io, path::PathBuf, time::SystemTime};
+use std::{
+    io,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 use clap::{Args, ValueEnum};
@@ -25,7 +29,7 @@ const ATTEMPTS: u32 = 8;
 /// Counts what is consumed: reads the table's stream, and writes snapshots of usage
 ///
 /// Begins with the oldest record of the stream, or after the last checkpoint. One aggregator of a table
-/// works at a time; another one refuses, or takes over a minute after the first one is gone. Nothing is
+/// works at a time; another one refuses, or takes over some time after the first one is gone. Nothing is
 /// counted twice, even if the command is killed. Ctrl-C saves a checkpoint and ends.
 #[derive(Debug, Args)]
 pub(crate) struct Aggregate {
@@ -50,6 +54,9 @@ pub(crate) struct Aggregate {
     /// Folder for events of the history that expire, as gzip JSON lines
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
+    /// Seconds after which another aggregator may take over from one that is gone
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lease: u64,
     /// Do not count changes before this time, because another aggregator has counted them
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     skip_before: Option<SystemTime>,
@@ -138,6 +145,7 @@ impl Aggregate {
         options.windows = self.windows.into_iter().map(WindowLength::from).collect();
         options.retention_days = self.retention_days;
         options.archive = self.archive;
+        options.lease = Duration::from_secs(self.lease);
         options.once = self.once;
         options.skip_before = self.skip_before.map(time::seconds);
         let mut printed = Ok(());

@@ -35,7 +35,7 @@ pub(crate) const READING: [&str; 18] = [
 ];
 
 /// Commands that change something.
-const CHANGING: [&str; 17] = [
+const CHANGING: [&str; 18] = [
     "entity create user-2",
     "entity set-limits user-1 -l rpm:5",
     "entity delete-limits user-1 --yes",
@@ -53,6 +53,7 @@ const CHANGING: [&str; 17] = [
     "namespace delete default --yes",
     "namespace recover AAAAAAAAAAA",
     "namespace purge AAAAAAAAAAA --yes",
+    "aggregate --once",
 ];
 
 /// Returns the only line of an error.
@@ -85,7 +86,7 @@ async fn a_missing_stack_is_told_by_every_command_and_created_by_none() {
 async fn a_missing_namespace_is_told_and_not_registered() {
     let stage = Stage::with_stack().await;
     for arguments in READING.iter().chain(&CHANGING) {
-        if ["namespace", "status", "version", "check"]
+        if ["namespace", "status", "version", "check", "aggregate"]
             .iter()
             .any(|word| arguments.starts_with(word))
         {

@@ -19,7 +19,7 @@ pub(super) const STREAM: &str = "stream";
 pub(super) const SHARDS: &str = "shards";
 pub(super) const MISSING: &str = "gaps";
 
-/// How far a stream is counted.
+/// The position up to which a stream is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The stream's ARN.

@@ -1,4 +1,4 @@
-//! What an aggregator reports.
+//! The reports of an aggregator.
 
 use crate::stream::Gap;
 

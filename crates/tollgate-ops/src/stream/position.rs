@@ -1,4 +1,4 @@
-//! How far the shards of a stream are read.
+//! Positions in the shards of a stream.
 
 use std::collections::BTreeMap;
 

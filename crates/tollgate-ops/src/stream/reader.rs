@@ -113,7 +113,7 @@ impl StreamReader {
             at_end: true,
             ..Page::default()
         };
-        for id in self.readable() {
+        for id in shards::readable(&self.shards, &self.positions) {
             let records = match self.read_shard(&id).await {
                 Ok(records) => records,
                 Err(Obstacle::Failed(error)) => return Err(error),
@@ -182,18 +182,6 @@ impl StreamReader {
         if let Some(Position::After { time, .. }) = before {
             self.lost_since(time);
         }
-    }
-
-    /// Returns the shards that are not read to their end, and whose parent is.
-    fn readable(&self) -> Vec<String> {
-        let ended = |id: &String| self.positions.get(id) == Some(&Position::Ended);
-        let listed: BTreeSet<&String> = self.shards.iter().map(|shard| &shard.id).collect();
-        let ready = |shard: &&StreamShard| {
-            let parent = shard.parent.as_ref();
-            !ended(&shard.id) && parent.is_none_or(|id| !listed.contains(id) || ended(id))
-        };
-        let ids = self.shards.iter().filter(ready);
-        ids.map(|shard| shard.id.clone()).collect()
     }
 
     fn is_at_end(&self, id: &str) -> bool {

@@ -3,6 +3,9 @@
 use aws_sdk_dynamodb::types::StreamViewType;
 use aws_sdk_dynamodbstreams::Client;
 
+use std::collections::BTreeSet;
+
+use super::position::{Position, Positions};
 use crate::{error::OpsError, record::Sequence};
 
 /// A shard of a stream.
@@ -65,5 +68,49 @@ pub(super) async fn list(client: &Client, stream: &str) -> Result<Vec<StreamShar
         if from.is_none() {
             return Ok(shards);
         }
+    }
+}
+
+/// Returns the ids of the shards that are not read to their end, and whose parent is, or is gone.
+/// So the changes of an item, which move from a shard to its child, are read in their order.
+pub(super) fn readable(shards: &[StreamShard], positions: &Positions) -> Vec<String> {
+    let ended = |id: &String| positions.get(id) == Some(&Position::Ended);
+    let listed: BTreeSet<&String> = shards.iter().map(|shard| &shard.id).collect();
+    let ready = |shard: &&StreamShard| {
+        let parent = shard.parent.as_ref();
+        !ended(&shard.id) && parent.is_none_or(|id| !listed.contains(id) || ended(id))
+    };
+    let ids = shards.iter().filter(ready);
+    ids.map(|shard| shard.id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_read_after_its_parent() {
+        let shard = |id: &str, parent: Option<&str>| StreamShard {
+            id: id.into(),
+            parent: parent.map(Into::into),
+            first: None,
+        };
+        let shards = [
+            shard("child-1", Some("parent")),
+            shard("child-2", Some("parent")),
+            shard("parent", Some("deleted")),
+            shard("other", None),
+        ];
+        let mut positions = Positions::new();
+        assert_eq!(readable(&shards, &positions), ["parent", "other"]);
+        positions.insert("parent".into(), Position::Ended);
+        assert_eq!(
+            readable(&shards, &positions),
+            ["child-1", "child-2", "other"]
+        );
+        for id in ["child-1", "child-2", "other"] {
+            positions.insert(id.into(), Position::Ended);
+        }
+        assert_eq!(readable(&shards, &positions), [] as [String; 0]);
     }
 }

@@ -24,8 +24,8 @@ impl WindowLength {
         }
     }
 
-    /// Returns the window in which a time lies. Times that have no window, before the year 0 or after
-    /// the year 9999, are counted in the nearest one.
+    /// Returns the window in which a time lies. Times before 1970 or after the year 9999 belong to the
+    /// nearest window.
     pub fn at(self, seconds: i64) -> Window {
         let seconds = seconds.clamp(FIRST, LAST);
         let start = match self {
@@ -40,9 +40,10 @@ impl WindowLength {
     }
 }
 
-/// Epoch seconds of the first and the last second that have windows.
+/// Epoch seconds of the first and the last second that have windows. The last one is near the end of
+/// the year 9999, and the last that `jiff` knows.
 const FIRST: i64 = 0;
-const LAST: i64 = 253_402_300_799;
+const LAST: i64 = 253_402_207_200;
 
 fn first_of_month(seconds: i64) -> i64 {
     let start = Timestamp::from_second(seconds).and_then(|time| {

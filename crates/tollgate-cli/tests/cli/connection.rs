@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 18] = [
+pub(crate) const READING: [&str; 19] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -29,6 +29,7 @@ pub(crate) const READING: [&str; 18] = [
     "bucket show user-1 api --cost rpm:5",
     "usage list --entity-id user-1",
     "usage summary --resource api --window daily",
+    "usage what-if --resource api --window daily --limit rpm:5",
     "status",
     "version",
     "check",

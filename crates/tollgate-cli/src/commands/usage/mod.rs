@@ -3,6 +3,7 @@
 mod list;
 mod query;
 mod summary;
+mod what_if;
 
 use clap::Subcommand;
 
@@ -13,6 +14,7 @@ use crate::{context::Context, failure::Failure};
 pub(crate) enum Command {
     List(list::List),
     Summary(summary::Summary),
+    WhatIf(what_if::WhatIf),
 }
 
 impl Command {
@@ -20,6 +22,7 @@ impl Command {
         match self {
             Self::List(command) => command.run(context).await,
             Self::Summary(command) => command.run(context).await,
+            Self::WhatIf(command) => command.run(context).await,
         }
     }
 }

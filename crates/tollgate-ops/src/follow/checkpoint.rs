@@ -18,6 +18,7 @@ const GAPS: usize = 20;
 pub(super) const STREAM: &str = "stream";
 pub(super) const SHARDS: &str = "shards";
 pub(super) const MISSING: &str = "gaps";
+const TIME: &str = "newest";
 
 /// The position up to which a stream is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Checkpoint {
     pub stream: String,
     /// The positions in its shards.
     pub positions: Positions,
+    /// The time of the newest record that is counted, epoch seconds.
+    pub time: Option<i64>,
     /// The last spans whose records were gone.
     pub gaps: Vec<Gap>,
 }
@@ -36,18 +39,6 @@ impl Checkpoint {
         self.gaps.push(gap);
         let excess = self.gaps.len().saturating_sub(GAPS);
         self.gaps.drain(..excess);
-    }
-
-    /// Returns the time of the last record that is counted, epoch seconds.
-    pub fn time(&self) -> Option<i64> {
-        let times = self
-            .positions
-            .values()
-            .filter_map(|position| match position {
-                Position::After { time, .. } => Some(*time),
-                Position::Start | Position::Ended => None,
-            });
-        times.max()
     }
 
     /// Reads the checkpoint of the item. Returns `Some(None)` if the item has none yet, and `None` if
@@ -64,12 +55,13 @@ impl Checkpoint {
         Some(Some(Self {
             stream: stream.to_owned(),
             positions: shards.collect::<Option<_>>()?,
+            time: whole(item, TIME),
             gaps: gaps.collect::<Option<_>>()?,
         }))
     }
 
-    /// Returns the shards and the gaps as attributes.
-    pub(super) fn encode(&self) -> [(&'static str, AttributeValue); 3] {
+    /// Returns the checkpoint as attributes.
+    pub(super) fn encode(&self) -> [(&'static str, AttributeValue); 4] {
         let shards = self.positions.iter();
         let shards = shards.map(|(id, position)| (id.clone(), encode(position)));
         let gaps = self
@@ -80,6 +72,7 @@ impl Checkpoint {
             (STREAM, text(&*self.stream)),
             (SHARDS, AttributeValue::M(shards.collect())),
             (MISSING, AttributeValue::L(gaps.collect())),
+            (TIME, self.time.map_or(AttributeValue::Null(true), number)),
         ]
     }
 }
@@ -142,6 +135,7 @@ mod tests {
                 ("b".into(), after),
                 ("c".into(), Position::Ended),
             ]),
+            time: Some(7),
             gaps: Vec::new(),
         };
         for from in 0..25 {

@@ -19,7 +19,7 @@ use crate::{
     archive,
     error::OpsError,
     stream::{Page, StreamReader, stream_of},
-    usage::SnapshotWriter,
+    usage::{SnapshotWriter, in_order},
 };
 
 /// Follows the stream of a table until `stop` is ready, and returns the counts of the run.
@@ -41,7 +41,7 @@ pub async fn follow(
     let stream = stream_of(client, &options.table).await?;
     let (lease, known) = Lease::take(client.clone(), &options.table, options.lease).await?;
     report(Progress::Started {
-        from: known.as_ref().and_then(Checkpoint::time),
+        from: known.as_ref().and_then(|known| known.time),
     });
     let mut run = Run::new(client, streams, options, lease, stream, known);
     let mut stop = pin!(stop);
@@ -104,20 +104,23 @@ impl<'a> Run<'a> {
         known: Option<Checkpoint>,
     ) -> Self {
         let mut checkpoint = known.unwrap_or_default();
-        let lost = (!checkpoint.stream.is_empty() && checkpoint.stream != stream)
-            .then(|| checkpoint.time())
-            .flatten();
-        if checkpoint.stream != stream {
+        let is_other = checkpoint.stream != stream;
+        if is_other {
             checkpoint.positions.clear();
             checkpoint.stream = stream;
         }
         let positions = checkpoint.positions.clone();
-        let mut reader = StreamReader::new(streams.clone(), &checkpoint.stream, positions);
+        let mut reader = StreamReader::new(
+            streams.clone(),
+            &checkpoint.stream,
+            positions,
+            checkpoint.time,
+        );
         if options.once {
             reader.end_at(now());
         }
-        if let Some(time) = lost {
-            reader.lost_since(time);
+        if is_other && checkpoint.time.is_some() {
+            reader.lost();
         }
         let (windows, days) = (options.windows.clone(), options.retention_days);
         Self {
@@ -125,10 +128,10 @@ impl<'a> Run<'a> {
             lease,
             reader,
             writer: SnapshotWriter::new(client.clone(), &options.table, windows, days),
-            checkpoint,
             batch: Batch::default(),
             totals: Totals::default(),
-            newest: None,
+            newest: checkpoint.time,
+            checkpoint,
             saved: Instant::now(),
             told: BTreeSet::new(),
         }
@@ -163,7 +166,8 @@ impl<'a> Run<'a> {
     }
 
     async fn write(&mut self, report: &mut impl FnMut(Progress)) -> Result<(), OpsError> {
-        let batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(&mut self.batch);
+        in_order(&mut batch.chains);
         for limit in &batch.uncountable {
             if self.told.insert(limit.clone()) {
                 report(Progress::Uncountable {
@@ -193,6 +197,7 @@ impl<'a> Run<'a> {
 
     async fn save(&mut self) -> Result<(), OpsError> {
         self.checkpoint.positions = self.reader.positions().clone();
+        self.checkpoint.time = self.newest;
         self.lease.save(&self.checkpoint).await?;
         self.saved = Instant::now();
         Ok(())
@@ -218,6 +223,7 @@ impl<'a> Run<'a> {
         }
         self.totals.records += self.batch.records;
         self.checkpoint.positions = self.reader.positions().clone();
+        self.checkpoint.time = self.newest;
         self.lease.end_with(&self.checkpoint).await?;
         Ok(self.totals)
     }

@@ -41,6 +41,8 @@ pub struct StreamReader {
     listed: Option<Instant>,
     /// The time after which nothing needs to be read, epoch seconds.
     end: Option<i64>,
+    /// The time of the newest record that was read before, epoch seconds.
+    known_until: Option<i64>,
     /// The time of the last record before missing ones, epoch seconds.
     missing_since: Option<i64>,
 }
@@ -69,8 +71,14 @@ enum Obstacle {
 
 impl StreamReader {
     /// Creates a reader that continues after `positions`. Shards that are not in it are read from
-    /// their beginning.
-    pub fn new(client: Client, stream: impl Into<String>, positions: Positions) -> Self {
+    /// their beginning. `known_until` is the time of the newest record that was read before, epoch
+    /// seconds.
+    pub fn new(
+        client: Client,
+        stream: impl Into<String>,
+        positions: Positions,
+        known_until: Option<i64>,
+    ) -> Self {
         Self {
             client,
             stream: stream.into(),
@@ -79,6 +87,7 @@ impl StreamReader {
             open: HashMap::new(),
             listed: None,
             end: None,
+            known_until,
             missing_since: None,
         }
     }
@@ -94,8 +103,15 @@ impl StreamReader {
         self.end = Some(seconds);
     }
 
-    /// Tells that records after `time` are missing, because they were in another stream.
-    pub fn lost_since(&mut self, time: i64) {
+    /// Tells that records are missing since the newest one that was read before, because they were in
+    /// another stream, or in a shard that is deleted.
+    pub fn lost(&mut self) {
+        if let Some(time) = self.known_until {
+            self.lost_since(time);
+        }
+    }
+
+    fn lost_since(&mut self, time: i64) {
         self.missing_since = Some(self.missing_since.map_or(time, |known| known.min(time)));
     }
 
@@ -136,7 +152,10 @@ impl StreamReader {
             let next = page.records.iter().map(|record| record.time).min();
             if let Some(to) = next {
                 self.missing_since = None;
-                page.gap = Some(Gap { from, to });
+                page.gap = Some(Gap {
+                    from,
+                    to: to.max(from),
+                });
             }
         }
         Ok(page)
@@ -147,6 +166,9 @@ impl StreamReader {
         let first_time = self.listed.is_none();
         self.shards = shards::list(&self.client, &self.stream).await?;
         self.listed = Some(Instant::now());
+        if !self.positions.is_empty() && shards::has_unknown_parent(&self.shards, &self.positions) {
+            self.lost();
+        }
         let known: BTreeSet<&str> = self.shards.iter().map(|shard| shard.id.as_str()).collect();
         let gone = |id: &String| !known.contains(id.as_str());
         let gone: Vec<String> = self

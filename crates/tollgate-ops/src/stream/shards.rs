@@ -84,6 +84,23 @@ pub(super) fn readable(shards: &[StreamShard], positions: &Positions) -> Vec<Str
     ids.map(|shard| shard.id.clone()).collect()
 }
 
+/// Returns true if a shard continues one that is deleted and was never read: it was made and deleted
+/// since the positions were saved.
+pub(super) fn has_unknown_parent(shards: &[StreamShard], positions: &Positions) -> bool {
+    let listed: BTreeSet<&String> = shards.iter().map(|shard| &shard.id).collect();
+    shards.iter().any(|shard| {
+        let parent = shard.parent.as_ref();
+        !positions.contains_key(&shard.id)
+            && parent.is_some_and(|id| {
+                let is_read = matches!(
+                    positions.get(id),
+                    Some(Position::After { .. } | Position::Ended)
+                );
+                !listed.contains(id) && !is_read
+            })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +129,22 @@ mod tests {
             positions.insert(id.into(), Position::Ended);
         }
         assert_eq!(readable(&shards, &positions), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_shard_whose_parent_was_never_read_tells_a_loss() {
+        let shards = [StreamShard {
+            id: "grandchild".into(),
+            parent: Some("child".into()),
+            first: None,
+        }];
+        let of = |id: &str, position| Positions::from([(id.to_owned(), position)]);
+        assert!(has_unknown_parent(&shards, &of("parent", Position::Ended)));
+        assert!(has_unknown_parent(&shards, &of("child", Position::Start)));
+        assert!(!has_unknown_parent(&shards, &of("child", Position::Ended)));
+        assert!(!has_unknown_parent(
+            &shards,
+            &of("grandchild", Position::Start)
+        ));
     }
 }

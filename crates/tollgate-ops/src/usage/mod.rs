@@ -19,7 +19,7 @@ mod window;
 mod writer;
 
 pub use change::{Change, Counters};
-pub use part::{Addition, Chains, Part, Plan, addition, is_taken, plan};
+pub use part::{Addition, Chains, Part, Plan, addition, in_order, is_taken, plan};
 pub use shard::ShardName;
 pub use snapshot::{Mark, OWN, SnapshotName, SnapshotState};
 pub use window::{Window, WindowLength};

@@ -34,8 +34,17 @@ pub fn is_taken(limit: &str) -> bool {
     TAKEN.contains(&limit)
 }
 
-/// The changes of a batch by bucket shard, each shard's in the order of the stream.
+/// The changes of a batch by bucket shard, each shard's in the order of the stream and once
+/// ([`in_order`]).
 pub type Chains = BTreeMap<ShardName, Vec<Change>>;
+
+/// Sorts each shard's changes, and removes those that came twice.
+pub fn in_order(chains: &mut Chains) {
+    for chain in chains.values_mut() {
+        chain.sort_by(|one, other| one.sequence.cmp(&other.sequence));
+        chain.dedup_by(|one, other| one.sequence == other.sequence);
+    }
+}
 
 /// The changes of one bucket shard that a snapshot counts.
 #[derive(Clone, Debug)]

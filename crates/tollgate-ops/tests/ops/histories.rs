@@ -8,7 +8,8 @@ use fastrand::Rng;
 use tollgate_ops::{
     record::{Item, RecordKind, Sequence, StreamRecord},
     usage::{
-        Chains, Change, Mark, ShardName, SnapshotName, SnapshotState, WindowLength, addition, plan,
+        Chains, Change, Mark, ShardName, SnapshotName, SnapshotState, WindowLength, addition,
+        in_order, plan,
     },
 };
 
@@ -140,8 +141,12 @@ impl Table {
     fn count(&mut self, rng: &mut Rng, records: &[StreamRecord], mut writes: usize) -> bool {
         let mut chains = Chains::new();
         for (shard, change) in records.iter().filter_map(Change::of) {
-            chains.entry(shard).or_default().push(change);
+            let chain = chains.entry(shard).or_default();
+            // Some come twice, and in another order.
+            chain.extend(std::iter::repeat_n(change, rng.usize(1..3)));
         }
+        chains.values_mut().for_each(|chain| rng.shuffle(chain));
+        in_order(&mut chains);
         let plan = plan(&chains, &BTreeSet::from(LENGTHS));
         let mut names: Vec<&SnapshotName> = plan.keys().collect();
         rng.shuffle(&mut names);

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use tollgate::model::UsageSnapshot;
+use tollgate::{LimitName, limiter::Listing, model::UsageSnapshot};
 
-use super::query::{Query, Window};
+use super::{
+    chart::Chart,
+    query::{Query, Window},
+};
 use crate::{context::Context, failure::Failure, output::Row, time::rfc3339};
 
 /// Lists what was consumed in each window, newest windows first
@@ -22,6 +25,9 @@ pub(crate) struct List {
     /// Number of snapshots to list, after the selection
     #[arg(long, short = 'l', default_value_t = 100)]
     limit: u64,
+    /// Draw a bar for each window, of this limit's consumption by all selected entities
+    #[arg(long, value_name = "LIMIT", requires = "window")]
+    chart: Option<LimitName>,
 }
 
 /// A snapshot of consumption.
@@ -89,6 +95,9 @@ impl List {
             return Err(Failure::Usage("an entity or a resource is missing".into()));
         };
         let mut snapshots = snapshots.list();
+        if let Some(limit) = self.chart.filter(|_| context.out.is_text()) {
+            return draw(context, snapshots, Chart::new(limit), self.limit).await;
+        }
         let mut rows = context.out.rows();
         let mut more = false;
         while let Some(snapshot) = snapshots.next().await {
@@ -108,4 +117,23 @@ impl List {
         }
         Ok(())
     }
+}
+
+/// Draws the newest snapshots, `most` of them.
+async fn draw(
+    context: &mut Context,
+    mut snapshots: Listing<UsageSnapshot>,
+    mut chart: Chart,
+    most: u64,
+) -> Result<(), Failure> {
+    for _ in 0..most {
+        match snapshots.next().await {
+            Some(snapshot) => chart.add(&snapshot?),
+            None => break,
+        }
+    }
+    for line in chart.lines() {
+        context.out.line(line)?;
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `tollgate usage`: consumption in windows of time.
 
+mod chart;
 mod list;
 mod query;
 mod summary;

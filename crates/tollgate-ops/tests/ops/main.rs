@@ -5,3 +5,4 @@ mod follow;
 mod gap;
 mod histories;
 mod stage;
+mod writer;

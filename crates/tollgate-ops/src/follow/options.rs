@@ -24,7 +24,7 @@ pub struct FollowOptions {
     /// The longest time for which changes wait until they are counted. More changes at once cost
     /// fewer writes. Default: 5 seconds.
     pub flush_after: Duration,
-    /// The number of changes that are counted at once at the most. Default: 10 000.
+    /// The number of changes that are counted at once at the most. Default: 20 000.
     pub flush_size: u64,
     /// The pause after everything is read. Default: 1 second.
     pub poll_every: Duration,
@@ -43,7 +43,7 @@ impl FollowOptions {
             once: false,
             skip_before: None,
             flush_after: Duration::from_secs(5),
-            flush_size: 10_000,
+            flush_size: 20_000,
             poll_every: Duration::from_secs(1),
             lease: Duration::from_secs(60),
         }

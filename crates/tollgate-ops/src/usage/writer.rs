@@ -106,6 +106,7 @@ impl SnapshotWriter {
             return Err(OpsError::Contended { key: name.range() });
         }
         self.remember(chains);
+        self.forget_windows(chains);
         Ok(written)
     }
 
@@ -179,8 +180,8 @@ impl SnapshotWriter {
         written: &mut Written,
     ) -> Result<BTreeSet<SnapshotName>, OpsError> {
         let none = BTreeMap::new();
+        let mut changed = BTreeSet::new();
         let mut writes = JoinSet::new();
-        let places = Arc::new(Semaphore::new(CONCURRENT));
         for name in names {
             let state = self.states.entry((*name).clone()).or_default();
             let earlier = earlier.get(*name).unwrap_or(&none);
@@ -197,32 +198,52 @@ impl SnapshotWriter {
                 self.retention_days,
                 &addition,
             );
-            let (name, places) = ((*name).clone(), Arc::clone(&places));
+            let name = (*name).clone();
             writes.spawn(async move {
-                let _place = places.acquire_owned().await;
                 let outcome = request::send(request).await;
                 outcome.map(|outcome| (name, addition.state, outcome))
             });
-        }
-        let mut changed = BTreeSet::new();
-        let mut failure = None;
-        while let Some(answer) = writes.join_next().await {
-            match answer.map_err(|error| OpsError::aws("UpdateItem", error)) {
-                Ok(Ok((name, state, Outcome::Written))) => {
-                    written.snapshots += 1;
-                    self.states.insert(name, state);
-                }
-                Ok(Ok((name, _, Outcome::Changed(item)))) => {
-                    let state = SnapshotState::decode(&item);
-                    let state = state.ok_or_else(|| OpsError::Unreadable { key: name.range() })?;
-                    changed.insert(name.clone());
-                    self.states.insert(name, state);
-                }
-                // The other writes are on their way: wait for them.
-                Ok(Err(error)) | Err(error) => failure = Some(error),
+            // Requests are large: few exist at the same time.
+            if writes.len() >= CONCURRENT {
+                changed.extend(self.next(&mut writes, written).await?);
             }
         }
-        failure.map_or(Ok(changed), Err)
+        while !writes.is_empty() {
+            changed.extend(self.next(&mut writes, written).await?);
+        }
+        Ok(changed)
+    }
+
+    /// Waits for the next answer. Returns the snapshot if it had changed.
+    async fn next(
+        &mut self,
+        writes: &mut JoinSet<Result<Sent, OpsError>>,
+        written: &mut Written,
+    ) -> Result<Option<SnapshotName>, OpsError> {
+        let Some(answer) = writes.join_next().await else {
+            return Ok(None);
+        };
+        match answer.map_err(|error| OpsError::aws("UpdateItem", error))?? {
+            (name, state, Outcome::Written) => {
+                written.snapshots += 1;
+                self.states.insert(name, state);
+                Ok(None)
+            }
+            (name, _, Outcome::Changed(item)) => {
+                let state = SnapshotState::decode(&item);
+                let state = state.ok_or_else(|| OpsError::Unreadable { key: name.range() })?;
+                self.states.insert(name.clone(), state);
+                Ok(Some(name))
+            }
+        }
+    }
+
+    /// Forgets the snapshots of windows that have ended, which hardly change any more.
+    fn forget_windows(&mut self, chains: &Chains) {
+        let times = chains.values().flatten().map(|change| change.time);
+        if let Some(newest) = times.max() {
+            self.states.retain(|name, _| name.window.end() > newest);
+        }
     }
 
     fn remember(&mut self, chains: &Chains) {
@@ -240,6 +261,9 @@ impl SnapshotWriter {
         }
     }
 }
+
+/// A snapshot, its state after the write, and the outcome of the write.
+type Sent = (SnapshotName, SnapshotState, Outcome);
 
 /// The last counted changes before a snapshot's window, by snapshot and shard.
 type Earlier = HashMap<SnapshotName, BTreeMap<u32, Mark>>;

@@ -37,5 +37,6 @@ pages! {
     telemetry: "telemetry.md",
     testing: "testing.md",
     troubleshooting: "troubleshooting.md",
+    usage: "usage.md",
     waiting: "waiting.md",
 }

@@ -177,7 +177,8 @@ fn settings() -> RateLimiterBuilder {
         .without_breaker()
 }
 
-async fn load(options: &Options) -> Result<SdkConfig, Failure> {
+/// Loads the configuration of the AWS SDK.
+pub(crate) async fn load(options: &Options) -> Result<SdkConfig, Failure> {
     let mut loader = config_loader();
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));

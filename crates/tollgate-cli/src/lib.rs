@@ -70,7 +70,13 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => {
-            runtime::until_interrupted(watch::run(command, &mut context, again))
+            let ends_itself = command.ends_itself();
+            let command = watch::run(command, &mut context, again);
+            if ends_itself {
+                runtime::run(command)
+            } else {
+                runtime::until_interrupted(command)
+            }
         }
     };
     // Also after a failure: what was printed comes before its line.

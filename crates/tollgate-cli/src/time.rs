@@ -19,6 +19,12 @@ pub(crate) fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// Returns epoch seconds.
+pub(crate) fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// Reads an RFC 3339 time from the arguments.
 pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
     let time: Timestamp = text.parse().map_err(|error| format!("{error}"))?;

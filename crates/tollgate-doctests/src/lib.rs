@@ -37,5 +37,6 @@ pages! {
     Telemetry: "docs/guide/telemetry.md",
     Testing: "docs/guide/testing.md",
     Troubleshooting: "docs/guide/troubleshooting.md",
+    Usage: "docs/guide/usage.md",
     Waiting: "docs/guide/waiting.md",
 }

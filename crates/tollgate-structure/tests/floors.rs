@@ -149,14 +149,16 @@ fn no_circle_of_files_grows() {
 }
 
 #[test]
-fn no_files_of_the_command_import_each_other_in_a_circle() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tollgate-cli/src");
-    let sources = Sources::read("tollgate_cli", &src).unwrap_or_else(|problem| panic!("{problem}"));
-    let found = circles(&imports(&sources));
-    assert!(
-        found.is_empty(),
-        "files of crates/tollgate-cli/src: {found:?}"
-    );
+fn no_files_of_the_command_and_its_functions_import_each_other_in_a_circle() {
+    for (folder, name) in [
+        ("tollgate-cli", "tollgate_cli"),
+        ("tollgate-ops", "tollgate_ops"),
+    ] {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{folder}/src"));
+        let sources = Sources::read(name, &src).unwrap_or_else(|problem| panic!("{problem}"));
+        let found = circles(&imports(&sources));
+        assert!(found.is_empty(), "files of crates/{folder}/src: {found:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The commands: one file for each.
 
+mod aggregate;
 mod audit;
 mod bucket;
 mod check;
@@ -65,6 +66,7 @@ pub(crate) enum Online {
     /// The table itself
     #[command(subcommand)]
     Table(table::Command),
+    Aggregate(aggregate::Aggregate),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
@@ -84,8 +86,13 @@ impl Online {
             Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
             // `top` goes on by itself.
-            Self::Table(_) | Self::Doctor(_) | Self::Top(_) => false,
+            Self::Table(_) | Self::Aggregate(_) | Self::Doctor(_) | Self::Top(_) => false,
         }
+    }
+
+    /// Returns true if the command ends itself when the user interrupts it.
+    pub(crate) fn ends_itself(&self) -> bool {
+        matches!(self, Self::Aggregate(_))
     }
 
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
@@ -98,6 +105,7 @@ impl Online {
             Self::Bucket(command) => command.run(context).await,
             Self::Usage(command) => command.run(context).await,
             Self::Table(command) => command.run(context).await,
+            Self::Aggregate(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,

@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 22] = [
+pub(crate) const READING: [&str; 23] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -33,13 +33,14 @@ pub(crate) const READING: [&str; 22] = [
     "usage summary --resource api --window daily",
     "top --resource api --interval 100ms",
     "top --entity user-1 --interval 100ms",
+    "usage what-if --resource api --window daily --limit rpm:5",
     "status",
     "version",
     "check",
 ];
 
 /// Commands that change something.
-const CHANGING: [&str; 21] = [
+const CHANGING: [&str; 22] = [
     "entity create user-2",
     "entity set-limits user-1 -l rpm:5",
     "entity delete-limits user-1 --yes",
@@ -61,6 +62,7 @@ const CHANGING: [&str; 21] = [
     "namespace delete default --yes",
     "namespace recover AAAAAAAAAAA",
     "namespace purge AAAAAAAAAAA --yes",
+    "aggregate --once",
 ];
 
 /// Returns the only line of an error.
@@ -93,7 +95,7 @@ async fn a_missing_stack_is_told_by_every_command_and_created_by_none() {
 async fn a_missing_namespace_is_told_and_not_registered() {
     let stage = Stage::with_stack().await;
     for arguments in READING.iter().chain(&CHANGING) {
-        if ["namespace", "status", "version", "check"]
+        if ["namespace", "status", "version", "check", "aggregate"]
             .iter()
             .any(|word| arguments.starts_with(word))
         {

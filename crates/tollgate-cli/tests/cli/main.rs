@@ -1,5 +1,6 @@
 //! The real command against the embedded engine.
 
+mod aggregate;
 mod bucket;
 mod cascade;
 mod changes;

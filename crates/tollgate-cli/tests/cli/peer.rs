@@ -57,7 +57,7 @@ const SHOWN: [&str; 8] = [
 ];
 
 /// Returns the Python command beside the interpreter of the interop tests.
-fn peer() -> Option<PathBuf> {
+pub(crate) fn peer() -> Option<PathBuf> {
     let Some(python) = env::var_os("TOLLGATE_PEER_PYTHON") else {
         skipped("interop of the command, because TOLLGATE_PEER_PYTHON names no Python client");
         return None;
@@ -67,7 +67,7 @@ fn peer() -> Option<PathBuf> {
     Some(command)
 }
 
-fn run_peer(peer: &PathBuf, stage: &Stage, arguments: &str) -> Ran {
+pub(crate) fn run_peer(peer: &PathBuf, stage: &Stage, arguments: &str) -> Ran {
     let mut command = Command::new(peer);
     command.env_clear().stdin(Stdio::null()).envs([
         ("AWS_ACCESS_KEY_ID", "test"),

@@ -64,7 +64,7 @@ impl Stage {
             .stack(STACK)
             .namespace("default")
             .client(self.engine.client())
-            .provision(CreateTable::new().without_stream())
+            .provision(CreateTable::new())
             .await
             .unwrap()
     }

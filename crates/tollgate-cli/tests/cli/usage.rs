@@ -64,7 +64,32 @@ async fn usage_is_listed_and_added_up() {
         "{text}"
     );
 
+    let compared = stage.ok("usage what-if -e user-1 -w hourly -l tpm:20/day -o csv");
+    assert_eq!(
+        compared,
+        "Window Start,Resource,Entity,Limit,Consumed,Grants,Over\n\
+         2026-01-31T10:00:00Z,api,user-1,tpm,30,20,10\n\
+         2026-01-31T09:00:00Z,api,user-1,tpm,10,20,0\n"
+    );
+    let text = stage.ok("usage what-if -r api -w daily -l tpm:1/hour:5 -l rpm:1");
+    assert!(text.ends_with("Over the limit: 1 of 1\n"), "{text}");
+
+    let chart = stage.ok("usage list -r api -w hourly --chart tpm");
+    let lines: Vec<_> = chart.lines().collect();
+    assert_eq!(lines.len(), 3, "{chart}");
+    assert!(
+        lines[1].starts_with("2026-01-31T09:00:00Z  10  █"),
+        "{chart}"
+    );
+    assert_eq!(
+        lines[2],
+        format!("2026-01-31T10:00:00Z  30  {}", "█".repeat(50))
+    );
+
     for wrong in [
+        "usage list -r api --chart tpm",
+        "usage what-if -e user-1 -w hourly",
+        "usage what-if -e user-1 -l tpm:20",
         "usage list",
         "usage summary -e user-1",
         "usage list -e user-1 --start yesterday",

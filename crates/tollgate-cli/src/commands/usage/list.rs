@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
-use tollgate::model::UsageSnapshot;
+use tollgate::{LimitName, limiter::Listing, model::UsageSnapshot};
 
-use super::query::{Query, Window};
+use super::{
+    chart::Chart,
+    query::{Query, Window},
+};
 use crate::{
     commands::listing::{self, Form, From},
     context::Context,
@@ -30,6 +33,9 @@ pub(crate) struct List {
     limit: u64,
     #[command(flatten)]
     from: From,
+    /// Draw a bar for each window, of this limit's consumption by all selected entities
+    #[arg(long, value_name = "LIMIT", requires = "window")]
+    chart: Option<LimitName>,
 }
 
 /// A snapshot of consumption.
@@ -96,9 +102,32 @@ impl List {
         let Some(snapshots) = self.query.snapshots(&limiter, self.window) else {
             return Err(Failure::Usage("an entity or a resource is missing".into()));
         };
+        let snapshots = snapshots.list();
+        if let Some(limit) = self.chart.filter(|_| context.out.is_text()) {
+            return draw(context, snapshots, Chart::new(limit), self.limit).await;
+        }
         let row = |snapshot: UsageSnapshot| Some(SnapshotRow::new(snapshot));
         let total = |count| Some(format!("Total: {count} snapshots"));
         let part = self.from.part(self.limit);
-        listing::print(context, snapshots.list(), part, Form::Table, (row, total)).await
+        listing::print(context, snapshots, part, Form::Table, (row, total)).await
     }
+}
+
+/// Draws the newest snapshots, `most` of them.
+async fn draw(
+    context: &mut Context,
+    mut snapshots: Listing<UsageSnapshot>,
+    mut chart: Chart,
+    most: u64,
+) -> Result<(), Failure> {
+    for _ in 0..most {
+        match snapshots.next().await {
+            Some(snapshot) => chart.add(&snapshot?),
+            None => break,
+        }
+    }
+    for line in chart.lines() {
+        context.out.line(line)?;
+    }
+    Ok(())
 }

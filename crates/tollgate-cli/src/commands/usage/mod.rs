@@ -1,8 +1,10 @@
 //! `tollgate usage`: consumption in windows of time.
 
+mod chart;
 mod list;
 mod query;
 mod summary;
+mod what_if;
 
 use clap::Subcommand;
 
@@ -13,6 +15,7 @@ use crate::{context::Context, failure::Failure};
 pub(crate) enum Command {
     List(list::List),
     Summary(summary::Summary),
+    WhatIf(what_if::WhatIf),
 }
 
 impl Command {
@@ -20,6 +23,7 @@ impl Command {
         match self {
             Self::List(command) => command.run(context).await,
             Self::Summary(command) => command.run(context).await,
+            Self::WhatIf(command) => command.run(context).await,
         }
     }
 }

@@ -1,0 +1,233 @@
+//! `tollgate aggregate`
+
+use std::{
+    io,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tollgate_ops::{
+    OpsError,
+    follow::{FollowOptions, Progress, Totals, follow},
+    usage::WindowLength,
+};
+
+use crate::{
+    connect,
+    context::Context,
+    failure::Failure,
+    output::{Output, Row},
+    time,
+};
+
+/// The number of attempts of each call to AWS, with pauses that double.
+const ATTEMPTS: u32 = 8;
+
+/// Counts what is consumed: reads the table's stream, and writes snapshots of usage
+///
+/// Begins with the oldest record of the stream, or after the last checkpoint. One aggregator of a table
+/// works at a time; another one refuses, or takes over some time after the first one is gone. Nothing is
+/// counted twice, even if the command is killed. Ctrl-C saves a checkpoint and ends.
+#[derive(Debug, Args)]
+pub(crate) struct Aggregate {
+    /// Go on until interrupted (default)
+    #[arg(long, conflicts_with = "once")]
+    follow: bool,
+    /// End when everything is counted that is in the stream
+    #[arg(long)]
+    once: bool,
+    /// Lengths of the windows
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "LENGTHS",
+        default_value = "hourly,daily"
+    )]
+    windows: Vec<Length>,
+    /// Days after the end of its window that a snapshot is kept
+    #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    retention_days: u32,
+    /// Folder for events of the history that expire, as gzip JSON lines
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
+    /// Seconds after which another aggregator may take over from one that is gone
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lease: u64,
+    /// Do not count changes before this time, because another aggregator has counted them
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    skip_before: Option<SystemTime>,
+}
+
+/// The length of a window.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Length {
+    Hourly,
+    Daily,
+    Monthly,
+}
+
+impl From<Length> for WindowLength {
+    fn from(length: Length) -> Self {
+        match length {
+            Length::Hourly => Self::Hour,
+            Length::Daily => Self::Day,
+            Length::Monthly => Self::Month,
+        }
+    }
+}
+
+/// The counts of a batch, or of the whole run.
+#[derive(Debug, Serialize)]
+struct Counts {
+    records: u64,
+    changes: u64,
+    snapshot_writes: u64,
+    snapshot_reads: u64,
+    archived: u64,
+    /// The age of the newest record, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag: Option<i64>,
+}
+
+impl Counts {
+    fn new(totals: &Totals, lag: Option<i64>) -> Self {
+        Self {
+            records: totals.records,
+            changes: totals.changes,
+            snapshot_writes: totals.snapshots,
+            snapshot_reads: totals.reads,
+            archived: totals.archived,
+            lag,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let archived = match self.archived {
+            0 => String::new(),
+            count => format!(", {count} events archived"),
+        };
+        format!(
+            "{} records, {} changes of buckets, {} writes of snapshots{archived}",
+            self.records, self.changes, self.snapshot_writes
+        )
+    }
+}
+
+impl Row for Counts {
+    const COLUMNS: &'static [&'static str] = &["Records", "Changes", "Writes", "Reads", "Archived"];
+
+    fn cells(&self) -> Vec<String> {
+        [
+            self.records,
+            self.changes,
+            self.snapshot_writes,
+            self.snapshot_reads,
+            self.archived,
+        ]
+        .map(|count| count.to_string())
+        .to_vec()
+    }
+}
+
+impl Aggregate {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        // Refuses a table that is missing, or of another version, before anything is written.
+        context.open_registry().await?;
+        let config = connect::load(&context.options).await?;
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let config = config.into_builder().retry_config(retries).build();
+        let streams = aws_sdk_dynamodbstreams::Client::new(&config);
+        let mut options = FollowOptions::new(context.options.stack()?.as_str());
+        options.windows = self.windows.into_iter().map(WindowLength::from).collect();
+        options.retention_days = self.retention_days;
+        options.archive = self.archive;
+        options.lease = Duration::from_secs(self.lease);
+        options.once = self.once;
+        options.skip_before = self.skip_before.map(time::seconds);
+        let mut printed = Ok(());
+        let out = &mut context.out;
+        let report = |progress: Progress| {
+            if printed.is_ok() {
+                printed = print(out, &progress);
+            }
+        };
+        let followed = follow(&Client::new(&config), &streams, &options, stop()?, report).await;
+        let totals = followed.map_err(failure)?;
+        printed?;
+        let counts = Counts::new(&totals, None);
+        let sentence = format!("Total: {}", counts.sentence());
+        Ok(context.out.done(&sentence, &counts)?)
+    }
+}
+
+/// Prints a report. What is missing goes to the standard error, in every format.
+fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
+    match progress {
+        Progress::Started { from: None } => {
+            out.line("Begins with the oldest record of the stream")?;
+        }
+        Progress::Started { from: Some(from) } => {
+            out.line(format!("Continues after {}", at(*from)))?;
+        }
+        Progress::Counted { batch, lag } => {
+            let counts = Counts::new(batch, Some(*lag));
+            out.line(format!("{}, {lag} s behind", counts.sentence()))?;
+            if out.is_jsonl() {
+                out.value(&counts)?;
+            }
+        }
+        Progress::Missing(gap) => eprintln!(
+            "warning: the stream no longer has the records between {} and {}: use by buckets that were made or deleted \
+             in that time may be missing; that of others is counted when they are used again",
+            at(gap.from),
+            at(gap.to)
+        ),
+        Progress::Uncountable { limit } => eprintln!(
+            "warning: the limit {limit} is not counted, because snapshots have an attribute of that name"
+        ),
+        Progress::CaughtUp => out.line("Everything in the stream is read")?,
+        _ => {}
+    }
+    out.flush()
+}
+
+fn at(seconds: i64) -> String {
+    time::of_millis(seconds.saturating_mul(1000))
+}
+
+/// Returns a future that is ready when the user or the system asks the command to end.
+#[cfg(unix)]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a signal handler the command goes on until it is killed, which loses nothing.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+fn failure(error: OpsError) -> Failure {
+    match error {
+        OpsError::Aws { .. } => Failure::Aws(format!(
+            "{error}; what was counted is kept: start again to continue after the last checkpoint"
+        )),
+        error => Failure::Refused(error.to_string()),
+    }
+}

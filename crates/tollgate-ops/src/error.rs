@@ -1,0 +1,68 @@
+//! Errors.
+
+use std::{error::Error, io};
+
+use aws_sdk_dynamodb::error::DisplayErrorContext;
+
+/// The reason why an operation did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpsError {
+    /// AWS failed or refused, after the SDK's own retries.
+    #[error("{call} failed: {problem}")]
+    Aws {
+        /// The call.
+        call: &'static str,
+        /// The SDK's error with its causes.
+        problem: String,
+    },
+    /// The table has no stream.
+    #[error("table {table} has no stream with new and old images: nothing can be aggregated")]
+    NoStream {
+        /// The table.
+        table: String,
+    },
+    /// Another aggregator works on the table.
+    #[error("another aggregator ({owner}) works on this table, until {until} at least")]
+    Held {
+        /// The id of the other aggregator.
+        owner: String,
+        /// The end of its lease.
+        until: String,
+    },
+    /// Another aggregator took the table over.
+    #[error(
+        "another aggregator took over this table, because this one did not renew its lease in time"
+    )]
+    TakenOver,
+    /// An item has a form that this version cannot read.
+    #[error("the item {key} cannot be read: a newer version may have written it")]
+    Unreadable {
+        /// The item's key.
+        key: String,
+    },
+    /// An item changed under every try to write it.
+    #[error("the item {key} changed in every attempt to write it")]
+    Contended {
+        /// The item's key.
+        key: String,
+    },
+    /// A file of the archive could not be written.
+    #[error("the archive {path} cannot be written: {source}")]
+    Archive {
+        /// The path.
+        path: String,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+impl OpsError {
+    /// Returns the error of a call to AWS.
+    pub(crate) fn aws(call: &'static str, error: impl Error) -> Self {
+        Self::Aws {
+            call,
+            problem: DisplayErrorContext(error).to_string(),
+        }
+    }
+}

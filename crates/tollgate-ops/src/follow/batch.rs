@@ -1,0 +1,60 @@
+//! The records that were read and are not counted yet.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use crate::{
+    archive::AuditRow,
+    record::StreamRecord,
+    usage::{Chains, Change, is_taken},
+};
+
+/// Records that are counted together.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// The changes of buckets.
+    pub(super) chains: Chains,
+    /// The events that expired.
+    pub(super) audits: Vec<AuditRow>,
+    /// The number of records.
+    pub(super) records: u64,
+    /// The number of changes of buckets.
+    pub(super) changes: u64,
+    /// The limits whose names cannot be counted.
+    pub(super) uncountable: BTreeSet<String>,
+    /// The time at which the first change or event was read.
+    pub(super) since: Option<Instant>,
+}
+
+impl Batch {
+    /// Adds records. Ignores changes before `skip_before`, epoch seconds.
+    pub(super) fn add(
+        &mut self,
+        records: Vec<StreamRecord>,
+        archives: bool,
+        skip_before: Option<i64>,
+    ) {
+        self.records += records.len() as u64;
+        for record in records {
+            if skip_before.is_some_and(|time| record.time < time) {
+                continue;
+            }
+            if let Some((shard, change)) = Change::of(&record) {
+                let limits = change.last().keys();
+                let taken = limits.filter(|limit| is_taken(limit));
+                self.uncountable.extend(taken.cloned());
+                self.chains.entry(shard).or_default().push(change);
+                self.changes += 1;
+            } else if archives && let Some(row) = AuditRow::of(&record) {
+                self.audits.push(row);
+            }
+        }
+        if self.since.is_none() && !self.is_empty() {
+            self.since = Some(Instant::now());
+        }
+    }
+
+    /// Returns true if there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chains.is_empty() && self.audits.is_empty()
+    }
+}

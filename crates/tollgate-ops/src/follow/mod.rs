@@ -1,0 +1,14 @@
+//! Follows the stream of a table, and writes snapshots of consumption and archives of the history.
+
+mod batch;
+mod checkpoint;
+mod lease;
+mod options;
+mod progress;
+mod run;
+
+pub use checkpoint::Checkpoint;
+pub use lease::{AGGREGATOR, Lease};
+pub use options::FollowOptions;
+pub use progress::{Progress, Totals};
+pub use run::follow;

@@ -1,0 +1,51 @@
+//! The options of an aggregator.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use crate::usage::WindowLength;
+
+/// The options of [`follow`](super::follow).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FollowOptions {
+    /// The table.
+    pub table: String,
+    /// The windows that snapshots are written for. Default: hours and days.
+    pub windows: BTreeSet<WindowLength>,
+    /// The number of days after which a snapshot expires, counted from the end of its window.
+    /// Default: 90.
+    pub retention_days: u32,
+    /// The folder for the events of the history that expire. Default: none.
+    pub archive: Option<PathBuf>,
+    /// True to end when everything is counted that is in the stream. Default: false.
+    pub once: bool,
+    /// The time before which changes are not counted, epoch seconds. Default: none.
+    pub skip_before: Option<i64>,
+    /// The longest time for which changes wait until they are counted. More changes at once cost
+    /// fewer writes. Default: 5 seconds.
+    pub flush_after: Duration,
+    /// The number of changes that are counted at once at the most. Default: 20 000.
+    pub flush_size: u64,
+    /// The pause after everything is read. Default: 1 second.
+    pub poll_every: Duration,
+    /// The time after which another aggregator may take over. Default: 1 minute.
+    pub lease: Duration,
+}
+
+impl FollowOptions {
+    /// Creates the default options for a table.
+    pub fn new(table: impl Into<String>) -> Self {
+        Self {
+            table: table.into(),
+            windows: BTreeSet::from([WindowLength::Hour, WindowLength::Day]),
+            retention_days: 90,
+            archive: None,
+            once: false,
+            skip_before: None,
+            flush_after: Duration::from_secs(5),
+            flush_size: 20_000,
+            poll_every: Duration::from_secs(1),
+            lease: Duration::from_secs(60),
+        }
+    }
+}

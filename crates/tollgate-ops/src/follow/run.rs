@@ -1,0 +1,237 @@
+//! The loop of an aggregator.
+
+use std::{
+    collections::BTreeSet,
+    pin::pin,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use aws_sdk_dynamodb::Client;
+
+use super::{
+    batch::Batch,
+    checkpoint::Checkpoint,
+    lease::Lease,
+    options::FollowOptions,
+    progress::{Progress, Totals},
+};
+use crate::{
+    archive,
+    error::OpsError,
+    stream::{Page, StreamReader, stream_of},
+    usage::{SnapshotWriter, in_order},
+};
+
+/// Follows the stream of a table until `stop` is ready, and returns the counts of the run.
+///
+/// Takes the lease of the table, and continues after its checkpoint; without one it begins with the
+/// oldest record of the stream. It writes what it has read before it ends. If the process is killed
+/// at any time, the next run counts the rest, and nothing twice.
+///
+/// # Errors
+/// The first error that the SDK's retries did not mend. What was counted is in the table, and the
+/// next run continues after the last checkpoint. See [`OpsError`].
+pub async fn follow(
+    client: &Client,
+    streams: &aws_sdk_dynamodbstreams::Client,
+    options: &FollowOptions,
+    stop: impl Future<Output = ()>,
+    mut report: impl FnMut(Progress),
+) -> Result<Totals, OpsError> {
+    let stream = stream_of(client, &options.table).await?;
+    let (lease, known) = Lease::take(client.clone(), &options.table, options.lease).await?;
+    report(Progress::Started {
+        from: known.as_ref().and_then(|known| known.time),
+    });
+    let mut run = Run::new(client, streams, options, lease, stream, known);
+    let mut stop = pin!(stop);
+    let mut caught_up = false;
+    loop {
+        let stopped = tokio::select! {
+            biased;
+            () = &mut stop => true,
+            () = std::future::ready(()) => false,
+        };
+        if stopped {
+            break;
+        }
+        let page = run.reader.read().await?;
+        let at_end = page.at_end;
+        run.take(page, &mut report);
+        if run.is_due() {
+            run.count(&mut report).await?;
+        }
+        if at_end && !caught_up {
+            report(Progress::CaughtUp);
+        }
+        caught_up = at_end;
+        if at_end && options.once {
+            break;
+        }
+        run.keep_lease().await?;
+        if at_end {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = tokio::time::sleep(options.poll_every) => {}
+            }
+        }
+    }
+    run.end(&mut report).await
+}
+
+/// A run of an aggregator.
+struct Run<'a> {
+    options: &'a FollowOptions,
+    lease: Lease,
+    reader: StreamReader,
+    writer: SnapshotWriter,
+    checkpoint: Checkpoint,
+    batch: Batch,
+    totals: Totals,
+    newest: Option<i64>,
+    saved: Instant,
+    told: BTreeSet<String>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        client: &Client,
+        streams: &aws_sdk_dynamodbstreams::Client,
+        options: &'a FollowOptions,
+        lease: Lease,
+        stream: String,
+        known: Option<Checkpoint>,
+    ) -> Self {
+        let mut checkpoint = known.unwrap_or_default();
+        let is_other = checkpoint.stream != stream;
+        if is_other {
+            checkpoint.positions.clear();
+            checkpoint.stream = stream;
+        }
+        let positions = checkpoint.positions.clone();
+        let mut reader = StreamReader::new(
+            streams.clone(),
+            &checkpoint.stream,
+            positions,
+            checkpoint.time,
+        );
+        if options.once {
+            reader.end_at(now());
+        }
+        if is_other && checkpoint.time.is_some() {
+            reader.lost();
+        }
+        let (windows, days) = (options.windows.clone(), options.retention_days);
+        Self {
+            options,
+            lease,
+            reader,
+            writer: SnapshotWriter::new(client.clone(), &options.table, windows, days),
+            batch: Batch::default(),
+            totals: Totals::default(),
+            newest: checkpoint.time,
+            checkpoint,
+            saved: Instant::now(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Takes the records of a page.
+    fn take(&mut self, page: Page, report: &mut impl FnMut(Progress)) {
+        if let Some(gap) = page.gap {
+            self.checkpoint.lost(gap);
+            report(Progress::Missing(gap));
+        }
+        let newest = page.records.iter().map(|record| record.time).max();
+        self.newest = self.newest.max(newest);
+        let archives = self.options.archive.is_some();
+        self.batch
+            .add(page.records, archives, self.options.skip_before);
+    }
+
+    /// Returns true if the records that were read shall be counted now.
+    fn is_due(&self) -> bool {
+        let waits = self.batch.since.map(|since| since.elapsed());
+        self.batch.changes >= self.options.flush_size
+            || waits.is_some_and(|waited| waited >= self.options.flush_after)
+    }
+
+    /// Counts the records that were read, and saves the checkpoint.
+    async fn count(&mut self, report: &mut impl FnMut(Progress)) -> Result<(), OpsError> {
+        if !self.batch.is_empty() {
+            self.write(report).await?;
+        }
+        self.save().await
+    }
+
+    async fn write(&mut self, report: &mut impl FnMut(Progress)) -> Result<(), OpsError> {
+        let mut batch = std::mem::take(&mut self.batch);
+        in_order(&mut batch.chains);
+        for limit in &batch.uncountable {
+            if self.told.insert(limit.clone()) {
+                report(Progress::Uncountable {
+                    limit: limit.clone(),
+                });
+            }
+        }
+        if let Some(folder) = &self.options.archive {
+            archive::write(folder, &batch.audits)?;
+        }
+        let written = self.writer.write(&batch.chains).await?;
+        let counted = Totals {
+            records: batch.records,
+            changes: batch.changes,
+            snapshots: written.snapshots,
+            reads: written.reads,
+            conflicts: written.conflicts,
+            archived: batch.audits.len() as u64,
+        };
+        self.totals.add(counted);
+        report(Progress::Counted {
+            batch: counted,
+            lag: self.newest.map_or(0, |newest| (now() - newest).max(0)),
+        });
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), OpsError> {
+        self.checkpoint.positions = self.reader.positions().clone();
+        self.checkpoint.time = self.newest;
+        self.lease.save(&self.checkpoint).await?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Renews the lease before it ends. Saves a checkpoint if nothing waits to be counted.
+    async fn keep_lease(&mut self) -> Result<(), OpsError> {
+        if self.saved.elapsed() < self.options.lease / 3 {
+            return Ok(());
+        }
+        if self.batch.is_empty() {
+            return self.save().await;
+        }
+        self.lease.save(&self.checkpoint).await?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Counts what was read, and ends the lease.
+    async fn end(mut self, report: &mut impl FnMut(Progress)) -> Result<Totals, OpsError> {
+        if !self.batch.is_empty() {
+            self.write(report).await?;
+        }
+        self.totals.records += self.batch.records;
+        self.checkpoint.positions = self.reader.positions().clone();
+        self.checkpoint.time = self.newest;
+        self.lease.end_with(&self.checkpoint).await?;
+        Ok(self.totals)
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}

@@ -1,0 +1,288 @@
+//! Reads a stream shard by shard, parents before their children.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodbstreams::{
+    Client,
+    error::SdkError,
+    operation::{get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError},
+    types::ShardIteratorType,
+};
+
+use super::{
+    convert,
+    position::{Gap, Position, Positions},
+    shards::{self, StreamShard},
+};
+use crate::{error::OpsError, record::StreamRecord};
+
+/// The largest number of records that one call reads.
+const PAGE: i32 = 1000;
+
+/// The number of empty pages after which a shard counts as read to its end. One page does not tell:
+/// DynamoDB answers with empty pages while it looks for records.
+const EMPTY_PAGES: u32 = 3;
+
+/// The time after which the list of shards is read again.
+const LIST_EVERY: Duration = Duration::from_secs(30);
+
+/// Reads a stream.
+#[derive(Debug)]
+pub struct StreamReader {
+    client: Client,
+    stream: String,
+    positions: Positions,
+    shards: Vec<StreamShard>,
+    /// The iterator and the number of the last empty pages, by shard.
+    open: HashMap<String, (String, u32)>,
+    listed: Option<Instant>,
+    /// The time after which nothing needs to be read, epoch seconds.
+    end: Option<i64>,
+    /// The time of the newest record that was read before, epoch seconds.
+    known_until: Option<i64>,
+    /// The time of the last record before missing ones, epoch seconds.
+    missing_since: Option<i64>,
+}
+
+/// The records that one round read.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The records, each shard's in its order.
+    pub records: Vec<StreamRecord>,
+    /// A span whose records are gone.
+    pub gap: Option<Gap>,
+    /// True if every shard is read to its end.
+    pub at_end: bool,
+}
+
+/// The reason why a shard was not read.
+enum Obstacle {
+    /// The records at the position are deleted.
+    Trimmed,
+    /// The iterator is too old.
+    Expired,
+    /// The shard is deleted.
+    Gone,
+    Failed(OpsError),
+}
+
+impl StreamReader {
+    /// Creates a reader that continues after `positions`. Shards that are not in it are read from
+    /// their beginning. `known_until` is the time of the newest record that was read before, epoch
+    /// seconds.
+    pub fn new(
+        client: Client,
+        stream: impl Into<String>,
+        positions: Positions,
+        known_until: Option<i64>,
+    ) -> Self {
+        Self {
+            client,
+            stream: stream.into(),
+            positions,
+            shards: Vec::new(),
+            open: HashMap::new(),
+            listed: None,
+            end: None,
+            known_until,
+            missing_since: None,
+        }
+    }
+
+    /// Returns how far the stream is read.
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// Makes a shard count as read to its end after a record that is younger than `seconds`, epoch
+    /// seconds. Otherwise a table in use would have no end.
+    pub fn end_at(&mut self, seconds: i64) {
+        self.end = Some(seconds);
+    }
+
+    /// Tells that records are missing since the newest one that was read before, because they were in
+    /// another stream, or in a shard that is deleted.
+    pub fn lost(&mut self) {
+        if let Some(time) = self.known_until {
+            self.lost_since(time);
+        }
+    }
+
+    fn lost_since(&mut self, time: i64) {
+        self.missing_since = Some(self.missing_since.map_or(time, |known| known.min(time)));
+    }
+
+    /// Reads a page of every shard whose parent is read. One call for each shard, and at times one
+    /// for the list of shards.
+    ///
+    /// # Errors
+    /// [`OpsError::Aws`] if a call fails. The positions are then those before the failed call, so
+    /// the records that this round read before are lost with it: start again from a checkpoint.
+    pub async fn read(&mut self) -> Result<Page, OpsError> {
+        if self.listed.is_none_or(|time| time.elapsed() >= LIST_EVERY) {
+            self.list().await?;
+        }
+        let mut page = Page {
+            at_end: true,
+            ..Page::default()
+        };
+        for id in shards::readable(&self.shards, &self.positions) {
+            let records = match self.read_shard(&id).await {
+                Ok(records) => records,
+                Err(Obstacle::Failed(error)) => return Err(error),
+                Err(obstacle) => {
+                    self.open.remove(&id);
+                    if !matches!(obstacle, Obstacle::Expired) {
+                        self.restart(&id);
+                    }
+                    if matches!(obstacle, Obstacle::Gone) {
+                        self.listed = None;
+                    }
+                    page.at_end = false;
+                    continue;
+                }
+            };
+            page.at_end &= self.is_at_end(&id);
+            page.records.extend(records);
+        }
+        if let Some(from) = self.missing_since {
+            let next = page.records.iter().map(|record| record.time).min();
+            if let Some(to) = next {
+                self.missing_since = None;
+                page.gap = Some(Gap {
+                    from,
+                    to: to.max(from),
+                });
+            }
+        }
+        Ok(page)
+    }
+
+    /// Reads the list of shards, and forgets those that are deleted.
+    async fn list(&mut self) -> Result<(), OpsError> {
+        let first_time = self.listed.is_none();
+        self.shards = shards::list(&self.client, &self.stream).await?;
+        self.listed = Some(Instant::now());
+        if !self.positions.is_empty() && shards::has_unknown_parent(&self.shards, &self.positions) {
+            self.lost();
+        }
+        let known: BTreeSet<&str> = self.shards.iter().map(|shard| shard.id.as_str()).collect();
+        let gone = |id: &String| !known.contains(id.as_str());
+        let gone: Vec<String> = self
+            .positions
+            .keys()
+            .filter(|id| gone(id))
+            .cloned()
+            .collect();
+        for id in gone {
+            self.open.remove(&id);
+            if let Some(Position::After { time, .. }) = self.positions.remove(&id) {
+                self.lost_since(time);
+            }
+        }
+        for shard in self.shards.clone() {
+            let position = self.positions.entry(shard.id.clone());
+            let position = position.or_insert(Position::Start).clone();
+            // DynamoDB refuses a position whose records are deleted. The embedded engine does not,
+            // but its first sequence number is that of the first record that it still has.
+            if let Position::After { sequence, .. } = position
+                && first_time
+                && shard.first.is_none_or(|first| first > sequence)
+            {
+                self.restart(&shard.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues with the first record that a shard still has.
+    fn restart(&mut self, id: &str) {
+        let before = self.positions.insert(id.to_owned(), Position::Start);
+        if let Some(Position::After { time, .. }) = before {
+            self.lost_since(time);
+        }
+    }
+
+    fn is_at_end(&self, id: &str) -> bool {
+        // A shard that has just ended may have children, which are not read.
+        let is_after = |end: i64| matches!(self.positions.get(id), Some(Position::After { time, .. }) if *time > end);
+        self.end.is_some_and(is_after)
+            || self
+                .open
+                .get(id)
+                .is_some_and(|(_, empty)| *empty >= EMPTY_PAGES)
+    }
+
+    async fn read_shard(&mut self, id: &str) -> Result<Vec<StreamRecord>, Obstacle> {
+        let (iterator, empty) = match self.open.get(id) {
+            Some(open) => open.clone(),
+            None => (self.iterator(id).await?, 0),
+        };
+        let answer = self
+            .client
+            .get_records()
+            .shard_iterator(iterator)
+            .limit(PAGE)
+            .send()
+            .await
+            .map_err(obstacle_of_records)?;
+        let read = answer.records.unwrap_or_default();
+        let records: Vec<StreamRecord> = read.into_iter().filter_map(convert::record).collect();
+        if let Some(last) = records.last() {
+            let position = Position::After {
+                sequence: last.sequence.clone(),
+                time: last.time,
+            };
+            self.positions.insert(id.to_owned(), position);
+        }
+        match answer.next_shard_iterator {
+            Some(next) => {
+                let empty = if records.is_empty() { empty + 1 } else { 0 };
+                self.open.insert(id.to_owned(), (next, empty));
+            }
+            None => {
+                self.open.remove(id);
+                self.positions.insert(id.to_owned(), Position::Ended);
+                // Its children may be new.
+                self.listed = None;
+            }
+        }
+        Ok(records)
+    }
+
+    async fn iterator(&self, id: &str) -> Result<String, Obstacle> {
+        let request = self
+            .client
+            .get_shard_iterator()
+            .stream_arn(&self.stream)
+            .shard_id(id);
+        let request = match self.positions.get(id) {
+            Some(Position::After { sequence, .. }) => request
+                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
+                .sequence_number(sequence.as_str()),
+            _ => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+        };
+        let answer = request.send().await.map_err(obstacle_of_iterator)?;
+        answer.shard_iterator.ok_or(Obstacle::Gone)
+    }
+}
+
+fn obstacle_of_records(error: SdkError<GetRecordsError>) -> Obstacle {
+    match error.as_service_error() {
+        Some(GetRecordsError::TrimmedDataAccessException(_)) => Obstacle::Trimmed,
+        Some(GetRecordsError::ExpiredIteratorException(_)) => Obstacle::Expired,
+        Some(GetRecordsError::ResourceNotFoundException(_)) => Obstacle::Gone,
+        _ => Obstacle::Failed(OpsError::aws("GetRecords", error)),
+    }
+}
+
+fn obstacle_of_iterator(error: SdkError<GetShardIteratorError>) -> Obstacle {
+    match error.as_service_error() {
+        Some(GetShardIteratorError::TrimmedDataAccessException(_)) => Obstacle::Trimmed,
+        Some(GetShardIteratorError::ResourceNotFoundException(_)) => Obstacle::Gone,
+        _ => Obstacle::Failed(OpsError::aws("GetShardIterator", error)),
+    }
+}

@@ -1,0 +1,8 @@
+//! Tests of the operators' functions.
+
+mod archive;
+mod follow;
+mod gap;
+mod histories;
+mod stage;
+mod writer;

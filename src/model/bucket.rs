@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Course, Entity, EntityId, InvalidParameters, Level, Limit, LimitName, Parameters, PeerFlags,
+    BucketStamps, Course, Entity, EntityId, InvalidParameters, Level, Limit, LimitName, Parameters,
     Refill, RefillRule, Timetable, WriteId, definition::Definition, period::Period, quota::Renewal,
 };
 
@@ -104,7 +104,7 @@ pub struct BucketState {
     /// The internal limit that counts the writes on the item, if the store has one.
     pub pressure: Option<Pressure>,
     /// The stamps, if there are any.
-    pub stamps: Option<Box<PeerFlags>>,
+    pub stamps: Option<Box<BucketStamps>>,
 }
 
 impl BucketState {

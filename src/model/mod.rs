@@ -87,7 +87,7 @@ pub use schedule::{
     CompactProblem, CronProblem, InvalidCron, InvalidSchedule, LimitNumbers, ResetSchedule,
     Schedule, ScheduleEntry,
 };
-pub use stamps::{PeerFlags, StampGuard, Validity};
+pub use stamps::{BucketStamps, StampGuard, Validity};
 pub use status::{Availability, Denied, LimitStatus, Owner};
 pub use timetable::Timetable;
 pub use usage::{

@@ -7,7 +7,7 @@ use super::LimitName;
 /// Every write keeps the stamps that it does not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PeerFlags {
+pub struct BucketStamps {
     /// `true` if every acquire is refused.
     pub disabled: bool,
     /// The time before which acquires are granted and only counted (epoch ms).
@@ -30,7 +30,7 @@ pub struct PeerFlags {
     pub has_schedule: bool,
 }
 
-impl PeerFlags {
+impl BucketStamps {
     /// Returns `true` if there are no stamps.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -94,7 +94,7 @@ pub struct StampGuard {
     pub bypassed: Option<bool>,
     /// The limits that must refuse nothing.
     pub soft: Vec<LimitName>,
-    /// The condition on [`PeerFlags::valid_until`].
+    /// The condition on [`BucketStamps::valid_until`].
     pub validity: Validity,
 }
 
@@ -120,7 +120,7 @@ impl StampGuard {
         self
     }
 
-    /// Returns the same conditions with another one on [`PeerFlags::valid_until`].
+    /// Returns the same conditions with another one on [`BucketStamps::valid_until`].
     #[must_use]
     pub fn with_validity(mut self, validity: Validity) -> Self {
         self.validity = validity;
@@ -128,7 +128,7 @@ impl StampGuard {
     }
 
     /// Returns `true` if `stamps` meet the conditions at `now` (epoch ms).
-    pub fn holds(&self, stamps: &PeerFlags, now: i64) -> bool {
+    pub fn holds(&self, stamps: &BucketStamps, now: i64) -> bool {
         let valid = match self.validity {
             Validity::Any => true,
             Validity::Lasts => !stamps.is_outdated(now),
@@ -144,7 +144,7 @@ impl StampGuard {
     }
 }
 
-/// The condition of a write on [`PeerFlags::valid_until`].
+/// The condition of a write on [`BucketStamps::valid_until`].
 ///
 /// The enum may get more variants. A store must refuse a write with a variant that it does not
 /// know.

@@ -260,14 +260,14 @@ async fn a_handler_reaches_each_resource(limiter: RateLimiter) {
             Invalid::UnknownLimit("cents".to_owned())
         );
         assert_eq!(
-            lease.for_resource("other").map(drop).unwrap_err(),
+            lease.part("other").map(drop).unwrap_err(),
             Invalid::UnknownResource("other".to_owned())
         );
-        let budget = lease.for_resource("all")?;
+        let budget = lease.part("all")?;
         budget.consume("cents", 6).await?;
         assert_eq!(budget.consumed("cents"), Some(10));
         budget.adjust("cents", -2)?;
-        assert_eq!(lease.for_resource("small")?.consumed("tpm"), Some(20));
+        assert_eq!(lease.part("small")?.consumed("tpm"), Some(20));
         // More than the budget has.
         budget.consume("cents", 40).await?;
         Ok("not reached")
@@ -285,7 +285,7 @@ async fn a_handler_reaches_each_resource(limiter: RateLimiter) {
 
 async fn a_handler_acquires_all_resources(limiter: RateLimiter) {
     async fn answer(limiter: BoundLimiter) -> Result<&'static str, Error> {
-        let limiter = limiter.cost("tpm", 30).cost_of("all", "cents", 15);
+        let limiter = limiter.cost("tpm", 30).also_cost("all", "cents", 15);
         limiter.acquire().await?;
         Ok("done")
     }

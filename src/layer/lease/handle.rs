@@ -111,7 +111,7 @@ impl LeaseHandle {
     /// # Errors
     /// [`Invalid::UnknownResource`]; [`Invalid::LeaseClosed`] if the lease was rolled back, or is
     /// not acquired yet.
-    pub fn for_resource(&self, resource: &str) -> Result<Self, Invalid> {
+    pub fn part(&self, resource: &str) -> Result<Self, Invalid> {
         let part = match &self.slot {
             Some(slot) => slot.part_index(resource)?,
             None => 0,

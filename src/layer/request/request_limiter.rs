@@ -154,7 +154,7 @@ impl BoundLimiter {
     /// [addition](crate::layer::PolicyBuilder::also), at least 1. The acquire fails with
     /// [`Invalid::UnknownResource`](crate::error::Invalid::UnknownResource) if it charges no such
     /// resource.
-    pub fn cost_of(self, resource: &str, name: impl IntoName<LimitName>, tokens: u64) -> Self {
+    pub fn also_cost(self, resource: &str, name: impl IntoName<LimitName>, tokens: u64) -> Self {
         self.edit(|acquire| acquire.also_cost(resource, name, tokens.max(LEAST)))
     }
 

@@ -12,9 +12,9 @@ use crate::{
         terms::ConfigVersion,
     },
     model::{
-        AuditAction, AuditEvent, AuditSubject, BucketKey, BucketOperation, BucketState,
-        ConfigScope, Create, Entity, LimitName, MILLI, Operation, OperationKind, OperationRecord,
-        PeerFlags, Renewal, WriteId, new_id,
+        AuditAction, AuditEvent, AuditSubject, BucketKey, BucketOperation, BucketStamps,
+        BucketState, ConfigScope, Create, Entity, LimitName, MILLI, Operation, OperationKind,
+        OperationRecord, Renewal, WriteId, new_id,
         plan::{self, Desired, LedgerDelta, WantedOperation},
     },
     pause,
@@ -350,10 +350,10 @@ impl<'a> Run<'a> {
         // Python clients see a bypass and soft limits by the stamps only.
         let end = gates.stamp_ttl.end(now);
         let soft = self.resolution.soft_limits().into_iter();
-        create.with_stamps(PeerFlags {
+        create.with_stamps(BucketStamps {
             bypassed_until: self.resolution.bypassed.then_some(end),
             soft_until: soft.map(|name| (name, end)).collect(),
-            ..PeerFlags::default()
+            ..BucketStamps::default()
         })
     }
 

@@ -15,7 +15,7 @@ use crate::{
         terms::{Amounts, ChargeContext},
     },
     model::{
-        BucketKey, BucketState, Limit, Limits, PeerFlags,
+        BucketKey, BucketStamps, BucketState, Limit, Limits,
         plan::{self, LedgerDelta},
     },
 };
@@ -220,7 +220,7 @@ impl Gate {
                 .seen
                 .live(now)
                 .and_then(|state| state.stamps.as_deref())
-                .is_some_and(PeerFlags::admits_more)
+                .is_some_and(BucketStamps::admits_more)
         });
         // A bypass or a soft limit may admit more than the shard holds.
         special

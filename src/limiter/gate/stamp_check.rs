@@ -2,7 +2,7 @@
 
 use crate::{
     limiter::{resolver::Resolution, terms::KnownFlags},
-    model::{BucketState, DisabledLevel, LimitName, Limits, PeerFlags, StampChange},
+    model::{BucketStamps, BucketState, DisabledLevel, LimitName, Limits, StampChange},
 };
 
 /// The flags of the stored configs that apply to a bucket, from a strong read.
@@ -37,19 +37,19 @@ impl FreshFlags {
     }
 
     /// Returns the stamps of a new bucket.
-    pub(super) fn stamps(&self) -> PeerFlags {
+    pub(super) fn stamps(&self) -> BucketStamps {
         let soft = self.soft.iter();
-        PeerFlags {
+        BucketStamps {
             bypassed_until: self.bypassed.then_some(self.end),
             soft_until: soft.map(|name| (name.clone(), self.end)).collect(),
-            ..PeerFlags::default()
+            ..BucketStamps::default()
         }
     }
 
     /// Returns the change of a bucket's stamps, on condition that they are still as `state` shows
     /// them; `None` if they are right. A stamp that holds for longer stays.
     pub(super) fn change(&self, state: &BucketState, now: i64) -> Option<StampChange> {
-        let none = PeerFlags::default();
+        let none = BucketStamps::default();
         let seen = state.stamps.as_deref().unwrap_or(&none);
         let is_live = |until: Option<i64>| until.is_some_and(|until| until > now);
         let wanted = |is_wanted: bool, seen: Option<i64>| match (is_wanted, seen) {

@@ -18,7 +18,7 @@ use crate::{
         },
         terms::{BucketDecision, BucketRefusal, KnownFlags},
     },
-    model::{DisabledLevel, MILLI, PeerFlags, TokenChange, Update, WriteId},
+    model::{BucketStamps, DisabledLevel, MILLI, TokenChange, Update, WriteId},
 };
 
 /// The age above which a look-up does not count for the creation of a bucket: ms. A bucket that is
@@ -124,7 +124,7 @@ impl GateState {
         let Some(state) = self.seen.live(now) else {
             return false;
         };
-        let has_ended = |stamps: &PeerFlags| stamps.has_ended(now);
+        let has_ended = |stamps: &BucketStamps| stamps.has_ended(now);
         let due =
             state.stamps.as_deref().is_some_and(has_ended) || (bypassed && !state.is_bypassed(now));
         due && self.may_check(now)

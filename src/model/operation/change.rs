@@ -6,7 +6,7 @@ use crate::model::{BucketState, Expiry, InvalidParameters, LimitName, Period};
 /// those that were read. Tokens are added, not set: what others have spent since the read stays
 /// spent.
 ///
-/// The write also sets [`PeerFlags::valid_until`](crate::model::PeerFlags::valid_until) to 0, so
+/// The write also sets [`BucketStamps::valid_until`](crate::model::BucketStamps::valid_until) to 0, so
 /// that the next spend cuts what is above the capacity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -55,7 +55,7 @@ pub enum Expiry {
 }
 
 /// The change of the time before which tokens may be spent
-/// ([`PeerFlags::valid_until`](crate::model::PeerFlags::valid_until)): the first end of a quota's
+/// ([`BucketStamps::valid_until`](crate::model::BucketStamps::valid_until)): the first end of a quota's
 /// period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

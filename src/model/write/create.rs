@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{NewLimit, WriteId};
-use crate::model::{BucketState, InvalidParameters, LimitState, ParentLink, PeerFlags};
+use crate::model::{BucketStamps, BucketState, InvalidParameters, LimitState, ParentLink};
 
 /// Creates a bucket if none exists or if the existing one has expired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Create {
     /// The entity's parent, if the entity has one.
     pub lineage: Option<ParentLink>,
     /// The stamps of the bucket, except those that its quotas set.
-    pub stamps: Option<Box<PeerFlags>>,
+    pub stamps: Option<Box<BucketStamps>>,
 }
 
 impl Create {
@@ -84,7 +84,7 @@ impl Create {
 
     /// Returns the same creation with stamps.
     #[must_use]
-    pub fn with_stamps(mut self, stamps: PeerFlags) -> Self {
+    pub fn with_stamps(mut self, stamps: BucketStamps) -> Self {
         self.stamps = (!stamps.is_empty()).then(|| Box::new(stamps));
         self
     }

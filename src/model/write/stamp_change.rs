@@ -1,6 +1,6 @@
 //! The change of a bucket's stamps.
 
-use crate::model::{BucketState, EntityId, LimitName, PeerFlags};
+use crate::model::{BucketStamps, BucketState, EntityId, LimitName};
 
 /// The change of a bucket's stamps by a write. Stamps that it does not name stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct StampChange {
     pub cascade: Option<CascadeChange>,
     /// The stamps as they were read, if the write requires that the stamps it changes are still the
     /// same. A stamp that was not read must not be live.
-    pub seen: Option<Box<PeerFlags>>,
+    pub seen: Option<Box<BucketStamps>>,
 }
 
 /// The change of the attribute that says if the parent's bucket is charged too.
@@ -58,7 +58,7 @@ impl StampChange {
 
     /// Returns `true` if the conditions of the change hold at `now` (epoch ms).
     pub fn holds(&self, state: &BucketState, now: i64) -> bool {
-        let none = PeerFlags::default();
+        let none = BucketStamps::default();
         let stamps = state.stamps.as_deref().unwrap_or(&none);
         let same = |seen: Option<i64>, found: Option<i64>| match seen {
             Some(_) => seen == found,

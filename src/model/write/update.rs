@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Anchor, Boundary, Expiry, Guard, Line, NewLimit, StampChange, TokenChange, WriteId};
 use crate::model::{
-    BucketState, InvalidParameters, LimitName, MILLI, ParentLink, PeerFlags, PeriodChange,
+    BucketStamps, BucketState, InvalidParameters, LimitName, MILLI, ParentLink, PeriodChange,
     StampGuard, Validity,
 };
 
@@ -188,7 +188,7 @@ impl Update {
                 .seen()
                 .is_none_or(|seen| state.refilled_at == seen)
             && self.stamps.holds(
-                state.stamps.as_deref().unwrap_or(&PeerFlags::default()),
+                state.stamps.as_deref().unwrap_or(&BucketStamps::default()),
                 self.now,
             )
             && self

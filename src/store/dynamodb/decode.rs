@@ -12,7 +12,7 @@ use super::attributes::{
 use super::{quota, timetable};
 use crate::{
     model::{
-        BucketState, EntityId, Level, LimitState, OwnerStamp, Parameters, PeerFlags, Pressure,
+        BucketStamps, BucketState, EntityId, Level, LimitState, OwnerStamp, Parameters, Pressure,
         Split, WriteId,
     },
     store::{StoreError, StoreErrorKind},
@@ -141,8 +141,8 @@ pub(super) fn bucket(item: &Item, shard: u32) -> Result<BucketState, StoreError>
 }
 
 /// Returns the stamps that newer peers have put on the item.
-fn stamps(item: &Item) -> Result<PeerFlags, StoreError> {
-    let mut stamps = PeerFlags::default();
+fn stamps(item: &Item) -> Result<BucketStamps, StoreError> {
+    let mut stamps = BucketStamps::default();
     for (attribute, value) in item {
         if let Some(limit) = limit_of_soft(attribute).and_then(user_limit) {
             // A value that is not a number was never valid: it is ignored.

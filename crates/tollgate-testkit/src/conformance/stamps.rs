@@ -3,7 +3,7 @@
 
 use tollgate::{
     model::{
-        Access, BucketState, CascadeChange, ConfigFlag, ConfigScope, PeerFlags, StampChange,
+        Access, BucketStamps, BucketState, CascadeChange, ConfigFlag, ConfigScope, StampChange,
         StampGuard, Update, Validity,
     },
     store::{ReadConsistency, Store},
@@ -91,7 +91,7 @@ async fn a_bucket_is_created_with_stamps(store: &dyn Store) {
     if !keeps_flags(store).await {
         return;
     }
-    let mut stamps = PeerFlags::default();
+    let mut stamps = BucketStamps::default();
     stamps.bypassed_until = Some(NOW + 5);
     stamps.soft_until = vec![(name("rpm"), NOW + 9)];
     let create = create([limit("rpm", 5_000)]).with_stamps(stamps.clone());
@@ -135,7 +135,7 @@ async fn stamps_are_changed_only_as_they_were_read(store: &dyn Store) {
     }
     put(store, [limit("rpm", 5_000)]).await;
     let renewal = |seen: Option<i64>, until: Option<i64>| {
-        let mut stamps = PeerFlags::default();
+        let mut stamps = BucketStamps::default();
         stamps.bypassed_until = seen;
         let mut renewal = StampChange::default();
         renewal.bypass = Some(until);

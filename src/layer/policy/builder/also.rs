@@ -19,7 +19,7 @@ impl PolicyBuilder {
     /// Headers and answers report the limits of all resources. A limit of an added resource is
     /// called `resource.limit`. Headers that have room for one limit show the nearest one, as always.
     /// Handlers reach the resource by
-    /// [`LeaseHandle::for_resource`](crate::layer::LeaseHandle::for_resource).
+    /// [`LeaseHandle::part`](crate::layer::LeaseHandle::part).
     ///
     /// If a key finds a resource that the request is charged for already, the request is answered
     /// like one with a missing key.

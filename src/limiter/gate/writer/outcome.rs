@@ -20,7 +20,7 @@ use crate::{
         terms::{Amounts, BucketDecision, ConfigVersion},
     },
     model::{
-        BucketState, Level, Limit, Limits, ParentLink, PeerFlags,
+        BucketStamps, BucketState, Level, Limit, Limits, ParentLink,
         plan::{self, LedgerDelta},
     },
     store::{StoreError, StoreErrorKind},
@@ -51,7 +51,7 @@ pub(super) fn refuse(
     // changed the limits.
     let limits = batch.limits.as_deref().unwrap_or_default();
     let shows = |bucket: &&BucketState| {
-        let has_ended = |stamps: &PeerFlags| stamps.has_ended(time.at);
+        let has_ended = |stamps: &BucketStamps| stamps.has_ended(time.at);
         !bucket.stamps.as_deref().is_some_and(has_ended)
             && !time.is_far_before(bucket.refilled_at)
             && !plan::differs(bucket, limits)

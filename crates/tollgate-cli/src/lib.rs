@@ -6,7 +6,7 @@
 //! | file or folder | for |
 //! |---|---|
 //! | `commands/` | one file for each command: its arguments, and its run |
-//! | `options` | the options of all commands |
+//! | `options`, `context` | the options of all commands; what a command needs to run |
 //! | `watch` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
 //! | `output/` | tables, JSON and CSV |
@@ -15,7 +15,11 @@
 //! | `change` | changes, which may stop midway |
 //! | `progress` | the progress of long work |
 //! | `proxy` | HTTP proxies |
-//! | `failure` | errors and exit codes |
+//! | `failure`, `stderr` | errors and exit codes; lines on the standard error |
+//! | `confirm` | the question before something is deleted |
+//! | `runtime`, `interrupt` | runs futures; waits for Ctrl-C |
+//! | `reference` | the page docs/cli.md |
+//! | `time` | times as people read them |
 
 mod change;
 mod commands;
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
     let Arguments { options, command } = Arguments::parse();
     let mut context = Context::new(options);
     let result = match command {
+        Command::Offline(_) if context.options.watch.is_some() => Err(watch::refused()),
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => {
             runtime::until_interrupted(watch::run(command, &mut context, again))

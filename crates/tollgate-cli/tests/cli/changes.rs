@@ -31,9 +31,10 @@ async fn an_entity_is_created_shown_and_deleted() {
     let deleted = stage.json("entity delete key-1 --yes");
     assert_eq!(deleted["items_deleted"], 2, "{deleted}");
     let gone = stage.run("entity show key-1");
-    assert_eq!(
-        (gone.code, gone.err.as_str()),
-        (1, "error: there is no entity key-1\n")
+    assert_eq!(gone.code, 1, "{gone:?}");
+    assert!(
+        gone.err.starts_with("error: there is no entity key-1: "),
+        "{gone:?}"
     );
     assert!(
         stage
@@ -146,7 +147,7 @@ async fn a_name_twice_is_refused_and_stores_nothing() {
     let stage = Stage::with_stack().await;
     let before = stage.items().await;
     let ran = stage.run("system set-defaults -l rpm:1 -l rpm:2");
-    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(ran.code, 2, "{ran:?}");
     let ran = stage.run("system set-defaults -l rpm:1 --soft tpm");
     assert_eq!(ran.code, 2, "{ran:?}");
     assert_eq!(stage.items().await, before);

@@ -6,7 +6,12 @@ use tollgate::{
     model::{BucketState, ConfigSource, LimitState, ResolvedLimits},
 };
 
-use crate::{limits, output::Row, time};
+use crate::{
+    commands::tokens::tokens,
+    limits,
+    output::{Row, or_dash},
+    time,
+};
 
 /// A bucket with all its shards.
 #[derive(Debug, Serialize)]
@@ -146,11 +151,6 @@ fn stamps(state: &BucketState, now: i64) -> Vec<String> {
     told
 }
 
-/// Returns the tokens of an amount of millitokens.
-fn tokens(millitokens: i64) -> f64 {
-    millitokens as f64 / 1000.0
-}
-
 impl ShardReport {
     /// Describes a shard at `now` (epoch ms).
     pub(super) fn new(state: &BucketState, now: i64) -> Self {
@@ -234,7 +234,7 @@ impl Row for LimitReport {
             self.rate.clone(),
             self.consumed.to_string(),
             self.anchor.clone(),
-            self.period_ends.clone().unwrap_or_else(|| "-".into()),
+            or_dash(&self.period_ends),
         ]
     }
 }

@@ -51,8 +51,11 @@ impl Up {
         }
         let folder = self.data.as_ref().map(|data| format!(" --data {data:?}"));
         let folder = folder.unwrap_or_default();
-        let hint = &format!("For this shell: eval \"$(tollgate local env{folder})\"");
         let (word, instance) = ensure(&server, port::asked(self.port)?)?;
+        // Without a name, `local env` prints the table that the server was started with.
+        let other = (instance.stack != server.stack).then(|| format!(" --name {}", server.stack));
+        let other = other.unwrap_or_default();
+        let hint = &format!("For this shell: eval \"$(tollgate local env{other}{folder})\"");
         Ok(print(context, word, &instance, &server, hint)?)
     }
 }

@@ -15,25 +15,31 @@ use crate::{context::Context, failure::Failure};
 /// Shows the hottest buckets: tokens and writes per second, levels, shards
 ///
 /// Reads the counters of the buckets twice, and shows the differences; then once per interval. Reads
-/// are never writes, but they cost. `--resource` and `--entity` read the buckets that they name: one
-/// read unit each, and their index. Without them the whole table is scanned, with the items of
-/// other namespaces: the command first says how many read units each look takes, and asks. Between
-/// two looks it keeps 24 bytes for each limit of each bucket, and for its writes.
+/// are never writes, but they cost. `--resource`, `--entity-id` and `--parent` read the buckets that
+/// they name: one read unit each, and their index. Without them the whole table is scanned, with the
+/// items of other namespaces: the command first says how many read units each look takes, and asks.
+/// Between two looks it keeps 24 bytes for each limit of each bucket, and for its writes.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     /// Only buckets of this resource
     #[arg(long, short = 'r')]
     resource: Option<Resource>,
     /// Only buckets of this entity
-    #[arg(long, short = 'e', conflicts_with = "parent")]
+    #[arg(
+        long = "entity-id",
+        alias = "entity",
+        short = 'e',
+        value_name = "ENTITY",
+        conflicts_with = "parent"
+    )]
     entity: Option<EntityId>,
     /// Only buckets of this entity's children
-    #[arg(long)]
+    #[arg(long, value_name = "ENTITY")]
     parent: Option<EntityId>,
     /// Only the first buckets that are found, which bounds the memory
     #[arg(long, value_name = "BUCKETS", value_parser = value_parser!(u64).range(1..))]
     sample: Option<u64>,
-    /// Time between two looks, such as 2s, 500ms or 1m
+    /// Time between two looks, such as 2s, 500ms or 1m; a number alone is seconds
     #[arg(long, default_value = "2s", value_parser = duration)]
     interval: Duration,
     /// Number of times to show it [default: until interrupted on a terminal, else 1]

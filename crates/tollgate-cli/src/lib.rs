@@ -9,6 +9,7 @@
 //! | `options`, `context` | the options of all commands; what a command needs to run |
 //! | `watch` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
+//! | `sdk_config` | the configuration of the AWS SDK |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
@@ -36,6 +37,7 @@ mod progress;
 mod proxy;
 mod reference;
 mod runtime;
+mod sdk_config;
 mod stderr;
 mod time;
 mod watch;

@@ -191,6 +191,18 @@ async fn a_change_that_stops_halfway_is_told() {
     assert_eq!(stage.json("namespace orphans")[0]["status"], "purging");
     stage.proxy.clear_faults();
     assert_eq!(stage.json(&purge)["items_deleted"], 4);
+
+    // The deletion of an entity goes on too.
+    stage.ok("entity create user-3");
+    let denied = ErrorAnswer::access_denied("dynamodb:BatchWriteItem");
+    stage
+        .proxy
+        .set_fault(Fault::answer(denied).on("BatchWriteItem"));
+    let ran = stage.run("entity delete user-3 --yes");
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("run the same command again"), "{ran:?}");
+    stage.proxy.clear_faults();
+    assert_eq!(stage.json("entity delete user-3 --yes")["items_deleted"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

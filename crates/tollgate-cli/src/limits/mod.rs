@@ -6,4 +6,4 @@ mod text;
 
 pub(crate) use amount::amount;
 pub(crate) use syntax::parse;
-pub(crate) use text::{describe, period, schedule};
+pub(crate) use text::{describe, period, schedule, thousands};

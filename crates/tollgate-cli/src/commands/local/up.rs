@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     failure::Failure,
     local::{self, Folder, Instance, Server, Started},
-    runtime,
+    runtime, stderr,
 };
 
 /// The shortest table name whose stream Python clients can read: their SDK refuses shorter ids of
@@ -111,8 +111,8 @@ fn same_port(asked: Option<u16>, instance: &Instance) -> Result<(), Failure> {
 
 fn note_short_name(stack: &StackName) {
     if stack.as_str().len() < READABLE {
-        eprintln!(
+        stderr::line(&format!(
             "note: Python clients cannot read the stream of {stack}: for them a name needs {READABLE} characters or more"
-        );
+        ));
     }
 }

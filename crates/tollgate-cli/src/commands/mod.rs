@@ -13,6 +13,7 @@ mod local;
 mod man;
 mod names;
 mod namespace;
+mod new_limits;
 mod operations;
 mod resource;
 mod selection;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::model::{BucketKey, BucketState};
 
-use super::report::ShardReport;
+use super::shard::ShardReport;
 use crate::{
     commands::{
         listing::{self, Form, Part},

@@ -16,7 +16,7 @@ use crate::{
 pub(super) struct Query {
     #[command(flatten)]
     selection: Selection,
-    /// Earliest beginning of a window, such as 2026-01-31T00:00:00Z
+    /// Earliest beginning of a window, such as 2026-01-31T00:00:00Z; a date alone is its midnight
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     start: Option<SystemTime>,
     /// Latest beginning of a window

@@ -1,6 +1,9 @@
 //! Checks of a table's definition.
 
-use tollgate::store::dynamodb::{IndexInspection, TableInspection};
+use tollgate::store::{
+    StoreError,
+    dynamodb::{IndexInspection, TableInspection},
+};
 
 use super::Check;
 
@@ -199,10 +202,10 @@ fn replicas(table: &TableInspection, region: Option<&str>) -> Check {
     )
 }
 
-fn unknown(name: &str, error: &impl std::fmt::Display, action: &str) -> Check {
-    Check::warning(
-        name,
-        format!("not known: {error}"),
-        format!("{action} is needed to check it"),
-    )
+fn unknown(name: &str, error: &StoreError, action: &str) -> Check {
+    let advice = match error.missing_permission() {
+        Some(_) => format!("allow {action} to check it"),
+        None => "look yourself, or run this command again".to_owned(),
+    };
+    Check::warning(name, format!("not known: {error}"), advice)
 }

@@ -17,6 +17,9 @@ use crate::{failure::Failure, interrupt, progress::Progress};
 /// without the event of the history.
 const LOOK: &str = "the change may have been made, with or without its event in the history: look before you repeat it";
 
+/// The hint for a change that may have stopped halfway, and that a repeat finishes.
+const AGAIN: &str = "a part may be done: run the same command again to finish it";
+
 /// True from the first call on that changes something.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
@@ -34,11 +37,28 @@ pub(crate) fn interrupted() -> Failure {
 pub(crate) async fn change<T>(
     call: impl IntoFuture<Output = Result<T, Error>>,
 ) -> Result<T, Failure> {
+    hinted(call, LOOK).await
+}
+
+/// Awaits a call that makes many changes, and that a repeat finishes.
+///
+/// # Errors
+/// The call's error, or an interrupt: with a hint to repeat the command.
+pub(crate) async fn repeatable<T>(
+    call: impl IntoFuture<Output = Result<T, Error>>,
+) -> Result<T, Failure> {
+    hinted(call, AGAIN).await
+}
+
+async fn hinted<T>(
+    call: impl IntoFuture<Output = Result<T, Error>>,
+    hint: &str,
+) -> Result<T, Failure> {
     STARTED.store(true, Ordering::Relaxed);
     tokio::select! {
         biased;
-        () = interrupt::wait() => Err(Failure::Interrupted(LOOK.to_owned())),
-        result = call.into_future() => result.map_err(midway),
+        () = interrupt::wait() => Err(Failure::Interrupted(hint.to_owned())),
+        result = call.into_future() => result.map_err(|error| midway(error, hint)),
     }
 }
 
@@ -106,8 +126,8 @@ impl ManyWrites {
 }
 
 /// Returns the failure of a call that changes something.
-fn midway(error: Error) -> Failure {
+fn midway(error: Error, hint: &str) -> Failure {
     let is_told = matches!(error, Error::FanOut(_));
-    let hint = (!is_told).then(|| LOOK.to_owned());
+    let hint = (!is_told).then(|| hint.to_owned());
     Failure::from(error).with_hint(hint)
 }

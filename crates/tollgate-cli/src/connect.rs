@@ -2,29 +2,31 @@
 
 use std::time::Duration;
 
-use aws_config::{
-    Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
-};
-use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider, types::TableDescription};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{Client, types::TableDescription};
 use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
     limiter::RateLimiterBuilder,
     store::{
         StoreErrorKind,
-        dynamodb::{DynamoDbStore, JoinOnly, Stack, config_loader},
+        dynamodb::{DynamoDbStore, JoinOnly, Stack},
     },
 };
 
-use crate::{failure::Failure, options::Options, proxy};
+use crate::{
+    failure::Failure,
+    options::Options,
+    sdk_config::{load, place},
+};
 
 /// The longest time for each step of a command. People wait for it, and no request does.
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Opens a namespace of a stack. One round trip.
 pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure> {
     let (stack, namespace) = (options.stack()?, options.namespace()?);
-    let config = load(options).await?;
+    let config = load(options, DEADLINE).await?;
     let opened = RateLimiter::open()
         .stack(stack)
         .namespace(namespace)
@@ -41,7 +43,7 @@ pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure>
                 "there is no namespace {namespace} in stack {table}: `tollgate namespace register {namespace}` makes one"
             )))
         }
-        Err(error) => Err(asked(error, &config)),
+        Err(error) => Err(with_place(error, &config)),
     }
 }
 
@@ -63,15 +65,14 @@ pub(crate) async fn stack(options: &Options) -> Result<RateLimiter, Failure> {
         ))),
         // A table with other keys refuses the key of the version record.
         Err(error)
-            if is_rejected(&error)
-                && is_of_something_else(unopened.stack.table(), config).await =>
+            if is_rejected(&error) && has_other_keys(unopened.stack.table(), config).await =>
         {
             Err(Failure::Refused(format!(
                 "table {} was not created by tollgate or zae-limiter: it has other keys ({error})",
                 unopened.stack.table()
             )))
         }
-        Err(error) => Err(asked(error, config)),
+        Err(error) => Err(with_place(error, config)),
     }
 }
 
@@ -80,14 +81,14 @@ fn is_rejected(error: &Error) -> bool {
 }
 
 /// Returns true if the table has other keys than a stack's table.
-async fn is_of_something_else(table: &str, config: &SdkConfig) -> bool {
+async fn has_other_keys(table: &str, config: &SdkConfig) -> bool {
     let described = describe(table, config).await;
     let keys = described.and_then(|described| described.key_schema);
     keys.is_some_and(|keys| !keys.iter().map(|key| key.attribute_name()).eq(["PK", "SK"]))
 }
 
 /// Returns the failure of a call, with the place that was asked.
-fn asked(error: Error, config: &SdkConfig) -> Failure {
+fn with_place(error: Error, config: &SdkConfig) -> Failure {
     let failure = Failure::from(error);
     // The library tells the place if nothing was reached.
     let is_told = failure.to_string().contains("DynamoDB was asked");
@@ -141,7 +142,7 @@ impl Unopened {
 /// Loads the configuration for a stack, and asks nothing.
 pub(crate) async fn unopened(options: &Options) -> Result<Unopened, Failure> {
     let name = options.stack()?;
-    let config = load(options).await?;
+    let config = load(options, DEADLINE).await?;
     if config.region().is_none() {
         return Err(Error::from(StackError::NoRegion).into());
     }
@@ -177,52 +178,6 @@ fn settings() -> RateLimiterBuilder {
         .without_breaker()
 }
 
-/// Loads the configuration of the AWS SDK.
-pub(crate) async fn load(options: &Options) -> Result<SdkConfig, Failure> {
-    let mut loader = config_loader();
-    if let Some(region) = &options.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    if proxy::variable().is_some() {
-        loader = loader.http_client(proxy::client());
-    }
-    if let Some(profile) = &options.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(endpoint) = &options.endpoint_url {
-        loader = loader.endpoint_url(endpoint);
-    }
-    let late = |_| {
-        Failure::Aws(format!(
-            "the AWS configuration was not loaded within {} s: set a region by --region or AWS_REGION",
-            DEADLINE.as_secs()
-        ))
-    };
-    let config = tokio::time::timeout(DEADLINE, loader.load())
-        .await
-        .map_err(late)?;
-    Ok(match &options.profile {
-        Some(profile) => with_profile(config, profile),
-        None => config,
-    })
-}
-
-/// Returns the configuration with the credentials of a profile. As with the AWS command, a profile
-/// that is named counts more than credentials in the environment.
-fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
-    let mut provider = ProviderConfig::without_region().with_region(config.region().cloned());
-    if let Some(client) = config.http_client() {
-        provider = provider.with_http_client(client);
-    }
-    let credentials = ProfileFileCredentialsProvider::builder()
-        .configure(&provider)
-        .profile_name(profile)
-        .build();
-    let credentials = SharedCredentialsProvider::new(credentials);
-    let config = config.into_builder().credentials_provider(credentials);
-    config.build()
-}
-
 /// Returns the description of a table, if it can be had.
 async fn describe(table: &str, config: &SdkConfig) -> Option<TableDescription> {
     let description = Client::new(config).describe_table().table_name(table);
@@ -246,16 +201,4 @@ fn absent(table: &str, config: &SdkConfig) -> Failure {
         "there is no stack {table} {}: nothing was created; --name or TOLLGATE_STACK name another one",
         place(config)
     ))
-}
-
-fn place(config: &SdkConfig) -> String {
-    let place = match (config.endpoint_url(), config.region()) {
-        (Some(endpoint), _) => format!("at {endpoint}"),
-        (None, Some(region)) => format!("in region {region}"),
-        (None, None) => "in no region".to_owned(),
-    };
-    match proxy::variable() {
-        Some(variable) => format!("{place} ({variable} is set)"),
-        None => place,
-    }
 }

@@ -30,17 +30,17 @@ impl Context {
 
     /// Opens the namespace. Creates nothing. One round trip.
     pub(crate) async fn open(&self) -> Result<RateLimiter, Failure> {
-        self.told(connect::namespace(&self.options).await)
+        self.with_profile(connect::namespace(&self.options).await)
     }
 
     /// Opens the stack for its namespaces alone. Four round trips.
     pub(crate) async fn open_registry(&self) -> Result<RateLimiter, Failure> {
-        self.told(connect::registry(&self.options).await)
+        self.with_profile(connect::registry(&self.options).await)
     }
 
     /// Opens the stack for its status alone, whatever its version is. One round trip.
     pub(crate) async fn open_stack(&self) -> Result<RateLimiter, Failure> {
-        self.told(connect::stack(&self.options).await)
+        self.with_profile(connect::stack(&self.options).await)
     }
 
     /// Loads the configuration for the stack, and asks nothing.
@@ -49,7 +49,7 @@ impl Context {
     }
 
     /// Names the profile in a failure of AWS, because its credentials may be the reason.
-    fn told(&self, opened: Result<RateLimiter, Failure>) -> Result<RateLimiter, Failure> {
+    fn with_profile(&self, opened: Result<RateLimiter, Failure>) -> Result<RateLimiter, Failure> {
         let profile = self.options.profile.as_ref();
         let hint =
             profile.map(|profile| format!("the credentials are those of the profile {profile:?}"));

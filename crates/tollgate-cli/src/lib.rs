@@ -6,16 +6,21 @@
 //! | file or folder | for |
 //! |---|---|
 //! | `commands/` | one file for each command: its arguments, and its run |
-//! | `options` | the options of all commands |
+//! | `options`, `context` | the options of all commands; what a command needs to run |
 //! | `watch` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
+//! | `sdk_config` | the configuration of the AWS SDK |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
 //! | `change` | changes, which may stop midway |
 //! | `progress` | the progress of long work |
 //! | `proxy` | HTTP proxies |
-//! | `failure` | errors and exit codes |
+//! | `failure`, `stderr` | errors and exit codes; lines on the standard error |
+//! | `confirm` | the question before something is deleted |
+//! | `runtime`, `interrupt` | runs futures; waits for Ctrl-C |
+//! | `reference` | the page docs/cli.md |
+//! | `time` | times as people read them |
 
 mod change;
 mod commands;
@@ -32,6 +37,7 @@ mod progress;
 mod proxy;
 mod reference;
 mod runtime;
+mod sdk_config;
 mod stderr;
 mod time;
 mod watch;
@@ -68,6 +74,7 @@ pub fn main() -> ExitCode {
     let Arguments { options, command } = Arguments::parse();
     let mut context = Context::new(options);
     let result = match command {
+        Command::Offline(_) if context.options.watch.is_some() => Err(watch::refused()),
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => {
             let ends_itself = command.ends_itself();

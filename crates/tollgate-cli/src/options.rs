@@ -49,7 +49,7 @@ pub(crate) struct Options {
         value_name = "FORMAT"
     )]
     pub(crate) output: Format,
-    /// Repeat a command that reads every 2 s, or as often as is given, until it is interrupted
+    /// Repeat a command that reads a stack every 2 s, or as often as is given, until it is interrupted
     #[arg(
         long,
         global = true,

@@ -111,10 +111,11 @@ fn write_arguments<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Ar
 
 /// Returns the argument's spellings: `` `-l`, `--limit <LIMIT>` ``.
 fn spelled(arg: &Arg) -> String {
-    let value = if arg.get_action().takes_values() {
-        format!(" <{}>", value_name(arg))
-    } else {
-        String::new()
+    let name = value_name(arg);
+    let value = match arg.get_action().takes_values() {
+        true if arg.is_require_equals_set() => format!("[=<{name}>]"),
+        true => format!(" <{name}>"),
+        false => String::new(),
     };
     match (arg.get_short(), arg.get_long()) {
         (Some(short), Some(long)) => format!("`-{short}`, `--{long}{value}`"),

@@ -25,9 +25,13 @@ pub(crate) fn seconds(time: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Reads an RFC 3339 time from the arguments.
+/// Reads an RFC 3339 time from the arguments, or a date, which begins at midnight UTC.
 pub(crate) fn parse(text: &str) -> Result<SystemTime, String> {
-    let time: Timestamp = text.parse().map_err(|error| format!("{error}"))?;
+    let midnight = || format!("{text}T00:00:00Z").parse();
+    let time: Timestamp = text
+        .parse()
+        .or_else(|_| midnight())
+        .map_err(|_| "it must be a date, or a time such as 2026-01-31T00:00:00Z")?;
     let seconds = u64::try_from(time.as_second()).map_err(|_| "it is before 1970".to_owned())?;
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
     time.ok_or_else(|| "it is too late".to_owned())

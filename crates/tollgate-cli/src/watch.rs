@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use crate::{commands::Online, context::Context, failure::Failure};
 
+/// Returns the failure of a command that `--watch` does not repeat.
+pub(crate) fn refused() -> Failure {
+    Failure::Usage(
+        "--watch repeats commands that read a stack, and this is none of them. Nothing was done"
+            .into(),
+    )
+}
+
 /// Runs a command; with `--watch` until it fails or is interrupted. Each time it opens the stack
 /// anew, so nothing is cached. `again` returns the same command.
 pub(crate) async fn run(
@@ -15,9 +23,7 @@ pub(crate) async fn run(
         return command.run(context).await;
     };
     if !command.only_reads() {
-        return Err(Failure::Usage(
-            "--watch repeats commands that read, and this is none of them. Nothing was done".into(),
-        ));
+        return Err(refused());
     }
     context.watches = true;
     let mut next = Some(command);

@@ -20,7 +20,7 @@ use crate::{
     context::Context,
     failure::Failure,
     output::{Output, Row},
-    time,
+    sdk_config, time,
 };
 
 /// The number of attempts of each call to AWS, with pauses that double.
@@ -137,7 +137,7 @@ impl Aggregate {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         // Refuses a table that is missing, or of another version, before anything is written.
         context.open_registry().await?;
-        let config = connect::load(&context.options).await?;
+        let config = sdk_config::load(&context.options, connect::DEADLINE).await?;
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
         let config = config.into_builder().retry_config(retries).build();
         let streams = aws_sdk_dynamodbstreams::Client::new(&config);

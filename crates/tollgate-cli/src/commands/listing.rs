@@ -69,7 +69,7 @@ pub(super) async fn print<T: Send + 'static, R: Row>(
     let mut listing = match &part.from.cursor {
         Some(cursor) => listing
             .start_at(cursor)
-            .map_err(|error| told(error.into()))?,
+            .map_err(|error| failure_of(error.into()))?,
         None => listing,
     };
     let mut progress = Progress::if_shown("rows", !context.out.is_terminal());
@@ -132,7 +132,7 @@ async fn push<T: Send + 'static, R: Row>(
             }
         };
         let Some(next) = next else { break };
-        if let Some(row) = row(next.map_err(told)?) {
+        if let Some(row) = row(next.map_err(failure_of)?) {
             rows.push(&row)?;
         }
     }
@@ -140,7 +140,7 @@ async fn push<T: Send + 'static, R: Row>(
 }
 
 /// Returns the failure of a listing.
-fn told(error: Error) -> Failure {
+fn failure_of(error: Error) -> Failure {
     match error {
         Error::Invalid(Invalid::Cursor) => Failure::Usage(
             "--cursor is not a cursor of this listing: repeat the other arguments of the listing that printed it".to_owned(),

@@ -14,12 +14,15 @@ mod local;
 mod man;
 mod names;
 mod namespace;
+mod new_limits;
 mod operations;
 mod resource;
+mod selection;
 mod status;
 mod stored_limits;
 mod system;
 mod table;
+mod tokens;
 mod top;
 mod usage;
 mod version;
@@ -29,7 +32,7 @@ use clap::Subcommand;
 
 use crate::{context::Context, failure::Failure, reference};
 
-/// Every command. Those of the first kind need no AWS.
+/// Every command.
 #[derive(Debug, Subcommand)]
 #[command(subcommand_required = true)]
 pub(crate) enum Command {

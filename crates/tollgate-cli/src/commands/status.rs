@@ -4,7 +4,11 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::model::Status as StackStatus;
 
-use crate::{context::Context, failure::Failure, output::Row};
+use crate::{
+    context::Context,
+    failure::Failure,
+    output::{Row, or_dash},
+};
 
 /// Shows if the stack answers, its table and its versions
 #[derive(Debug, Args)]
@@ -64,7 +68,6 @@ impl Row for StatusRecord {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
         let count = |count: Option<u64>, unit: &str| {
             count.map_or_else(|| "-".into(), |count| format!("{count}{unit}"))
         };
@@ -72,15 +75,15 @@ impl Row for StatusRecord {
         vec![
             self.stack.clone(),
             if self.available { "yes" } else { "no" }.into(),
-            text(&latency),
-            text(&self.region),
-            text(&self.table_status),
+            or_dash(&latency),
+            or_dash(&self.region),
+            or_dash(&self.table_status),
             count(self.table_item_count, ""),
             count(self.table_size_bytes, " bytes"),
             self.client_version.to_owned(),
-            text(&self.schema_version),
-            text(&self.lambda_version),
-            text(&self.problem),
+            or_dash(&self.schema_version),
+            or_dash(&self.lambda_version),
+            or_dash(&self.problem),
         ]
     }
 }

@@ -1,46 +1,14 @@
 //! The parts that the commands for stored limits of all levels share.
 
-use clap::Args;
 use serde::Serialize;
 use tollgate::{
-    Limit, LimitName,
+    Limit,
     model::{Access, ConfigScope, StoredConfig, StoredOnUnavailable},
 };
 
 use crate::{
     change::change, confirm::confirm, context::Context, failure::Failure, limits, output::Row,
 };
-
-/// The limits of a command that stores some.
-#[derive(Debug, Args)]
-pub(crate) struct NewLimits {
-    /// Limit as name:rate[/period][:burst], repeatable; the period is /sec, /min (default), /hour,
-    /// /day, or a count of them such as /2day
-    #[arg(long = "limit", short = 'l', required = true, value_name = "LIMIT", value_parser = limits::parse)]
-    limits: Vec<Limit>,
-    /// Make a limit that `-l` gives soft, repeatable: it is charged, and refuses nothing
-    #[arg(long, value_name = "NAME")]
-    soft: Vec<LimitName>,
-}
-
-impl NewLimits {
-    /// Returns the config with the limits.
-    ///
-    /// # Errors
-    /// [`Failure::Usage`] if a soft limit is not one of the limits.
-    pub(super) fn config(self) -> Result<StoredConfig, Failure> {
-        let Self { mut limits, soft } = self;
-        for name in soft {
-            let Some(limit) = limits.iter_mut().find(|limit| *limit.name() == name) else {
-                return Err(Failure::Usage(format!(
-                    "--soft names {name}, which no --limit gives"
-                )));
-            };
-            *limit = limit.clone().soft();
-        }
-        Ok(StoredConfig::new(limits))
-    }
-}
 
 /// The stored limits of a scope, as JSON.
 #[derive(Debug, Serialize)]

@@ -3,7 +3,11 @@
 use serde::Serialize;
 use tollgate::model::{Status, VersionRecord};
 
-use crate::{context::Context, failure::Failure, output::Row};
+use crate::{
+    context::Context,
+    failure::Failure,
+    output::{Row, or_dash},
+};
 
 /// The versions of this program and of a stack.
 #[derive(Debug, Serialize)]
@@ -81,7 +85,6 @@ impl Row for Versions {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
         let status = match self.status {
             Compatibility::Compatible => "COMPATIBLE",
             Compatibility::Incompatible => "INCOMPATIBLE",
@@ -89,10 +92,10 @@ impl Row for Versions {
         };
         vec![
             self.client.to_owned(),
-            known(&self.schema),
-            known(&self.stack_schema),
-            known(&self.lambda),
-            known(&self.min_client),
+            or_dash(&self.schema),
+            or_dash(&self.stack_schema),
+            or_dash(&self.lambda),
+            or_dash(&self.min_client),
             status.to_owned(),
         ]
     }

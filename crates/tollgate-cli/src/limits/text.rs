@@ -100,7 +100,8 @@ fn duration(duration: Duration) -> String {
     text
 }
 
-fn thousands(number: u64) -> String {
+/// Writes a number with commas: `1,000`.
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -21,7 +21,7 @@ use table::Table;
 
 pub(crate) use format::Format;
 pub(crate) use printable::printable;
-pub(crate) use row::Row;
+pub(crate) use row::{Row, or_dash};
 pub(crate) use rows::Rows;
 
 /// Writes to the standard output.

@@ -10,3 +10,8 @@ pub(crate) trait Row: Serialize {
     /// Returns the cells, one for each column.
     fn cells(&self) -> Vec<String>;
 }
+
+/// Returns the cell of a text: `-` if there is none.
+pub(crate) fn or_dash(text: &Option<String>) -> String {
+    text.clone().unwrap_or_else(|| "-".into())
+}

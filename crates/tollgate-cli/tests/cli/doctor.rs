@@ -368,3 +368,34 @@ async fn a_missing_stack_or_an_engine_that_is_gone_is_one_line() {
     assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{ran:?}");
     assert!(ran.err.contains(&stage.proxy.endpoint()), "{ran:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_is_advised_only_if_it_lacks() {
+    let stage = healthy().await;
+    let advice = |name: &str| {
+        let (code, checks) = examine(&stage);
+        assert_eq!(code, 0, "{checks:?}");
+        let check = checks.iter().find(|check| check["check"] == name).unwrap();
+        assert_eq!(check["result"], "warning", "{check}");
+        check["advice"].as_str().unwrap().to_owned()
+    };
+    for (operation, action, name) in [
+        (
+            "DescribeTimeToLive",
+            "dynamodb:DescribeTimeToLive",
+            "time to live",
+        ),
+        (
+            "DescribeContinuousBackups",
+            "dynamodb:DescribeContinuousBackups",
+            "point-in-time recovery",
+        ),
+    ] {
+        let denied = ErrorAnswer::access_denied(action);
+        stage.proxy.set_fault(Fault::answer(denied).on(operation));
+        assert_eq!(advice(name), format!("allow {action} to check it"));
+        stage.proxy.clear_faults();
+    }
+    // The engine does not know this operation.
+    assert!(advice("point-in-time recovery").starts_with("look yourself"));
+}

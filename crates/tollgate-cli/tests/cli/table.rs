@@ -54,7 +54,7 @@ async fn a_table_that_exists_is_checked_and_not_changed() {
     let (items, table) = (stage.items().await, described(&stage).await);
     let out = stage.ok("table create");
     assert!(
-        out.starts_with("Table limits exists, and was not changed\n"),
+        out.starts_with("Table limits exists, and its definition was not changed\n"),
         "{out}"
     );
     for (options, check) in [

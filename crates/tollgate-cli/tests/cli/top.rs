@@ -118,12 +118,12 @@ async fn a_selection_reads_its_buckets_and_no_others() {
     }
     for (arguments, rows) in [
         ("--resource api", 3),
-        ("--entity key-1", 2),
-        ("--entity key-1 --resource web", 1),
+        ("--entity-id key-1", 2),
+        ("--entity-id key-1 --resource web", 1),
         ("--parent org-1", 4),
         ("--parent org-1 --resource api", 2),
         ("--parent org-1 --limit 3", 3),
-        ("--entity nobody", 0),
+        ("--entity-id nobody", 0),
     ] {
         let shown = stage.json(&format!("top {arguments} --interval 100ms"));
         assert_eq!(

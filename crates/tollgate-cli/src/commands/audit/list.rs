@@ -14,7 +14,7 @@ use crate::{
     commands::listing::{self, Form, From},
     context::Context,
     failure::Failure,
-    output::Row,
+    output::{Row, or_dash},
     time::rfc3339,
 };
 
@@ -22,13 +22,18 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Entity; `$RESOURCE:` and a resource for its limits, `$SYSTEM` for those of all resources
-    #[arg(long = "entity-id", short = 'e', value_name = "ENTITY")]
+    #[arg(
+        long = "entity-id",
+        alias = "entity",
+        short = 'e',
+        value_name = "ENTITY"
+    )]
     subject: Subject,
     /// Number of events to list
     #[arg(long, short = 'l', default_value_t = 100)]
     limit: u64,
-    /// List only what is older than this event
-    #[arg(long, value_name = "EVENT")]
+    /// List only what is older than this event, by its `event_id` in JSON
+    #[arg(long, value_name = "EVENT", value_parser = event_id)]
     start_event_id: Option<String>,
     #[command(flatten)]
     from: From,
@@ -37,6 +42,14 @@ pub(crate) struct List {
 /// The subject of a history, as the table spells it.
 #[derive(Clone, Debug)]
 struct Subject(AuditSubject);
+
+/// Reads the id of an event: 26 letters and digits.
+fn event_id(text: &str) -> Result<String, &'static str> {
+    if text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Ok(text.to_owned());
+    }
+    Err("it must have 26 letters and digits: `--output json` shows the ids of events")
+}
 
 impl FromStr for Subject {
     type Err = InvalidName;
@@ -80,12 +93,11 @@ impl Row for EventRow {
     const COLUMNS: &'static [&'static str] = &["Timestamp", "Action", "Principal", "Resource"];
 
     fn cells(&self) -> Vec<String> {
-        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
         vec![
             self.timestamp.clone(),
             self.action.clone(),
-            known(&self.principal),
-            known(&self.resource),
+            or_dash(&self.principal),
+            or_dash(&self.resource),
         ]
     }
 }

@@ -2,14 +2,14 @@
 
 use clap::Args;
 use serde::Serialize;
-use tollgate::{
-    EntityId, Resource,
-    model::{BucketKey, BucketState},
-};
+use tollgate::model::{BucketKey, BucketState};
 
-use super::report::ShardReport;
+use super::shard::ShardReport;
 use crate::{
-    commands::listing::{self, Form, Part},
+    commands::{
+        listing::{self, Form, Part},
+        selection::{Selected, Selection},
+    },
     context::Context,
     failure::Failure,
     output::Row,
@@ -18,21 +18,12 @@ use crate::{
 
 /// Lists the buckets of an entity or of a resource, shard by shard
 ///
-/// Two or more round trips for each page. With `--entity-id` and `--resource`, `bucket show` has
-/// more.
+/// Give `--entity-id`, `--resource`, or both: `bucket show` has more of one bucket. Two or more round
+/// trips for each page.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Entity
-    #[arg(
-        long = "entity-id",
-        short = 'e',
-        value_name = "ENTITY",
-        required_unless_present = "resource"
-    )]
-    entity: Option<EntityId>,
-    /// Resource
-    #[arg(long, short = 'r')]
-    resource: Option<Resource>,
+    #[command(flatten)]
+    selection: Selection,
     #[command(flatten)]
     part: Part,
 }
@@ -76,12 +67,9 @@ impl Row for ShardRow {
 impl List {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let (rows, only) = match (&self.entity, self.resource) {
-            (Some(entity), only) => (limiter.entities().buckets(entity), only),
-            (None, Some(resource)) => (limiter.usage().buckets(&resource), None),
-            (None, None) => {
-                return Err(Failure::Usage("an entity or a resource is missing".into()));
-            }
+        let (rows, only) = match self.selection.selected()? {
+            Selected::Entity(entity, only) => (limiter.entities().buckets(&entity), only),
+            Selected::Resource(resource) => (limiter.usage().buckets(&resource), None),
         };
         let row = |found: (BucketKey, BucketState)| {
             let wanted = only.as_ref().is_none_or(|only| *only == found.0.resource);

@@ -3,7 +3,9 @@
 mod list;
 mod report;
 mod reset;
+mod shard;
 mod show;
+mod stamps;
 mod top_up;
 mod verdict;
 

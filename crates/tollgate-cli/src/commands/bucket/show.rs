@@ -18,8 +18,8 @@ pub(crate) struct Show {
     /// Resource
     resource: Resource,
     /// Ask what a request of this cost would be told now, repeatable; limits that are not named
-    /// count 1
-    #[arg(long = "cost", short = 'c', value_name = "LIMIT:TOKENS", value_parser = cost)]
+    /// count 1; `,` and `_` may divide the digits
+    #[arg(long = "cost", short = 'c', value_name = "LIMIT:TOKENS", value_parser = limits::amount)]
     costs: Vec<(LimitName, u64)>,
 }
 
@@ -30,17 +30,6 @@ struct Shown<'a> {
     bucket: &'a BucketReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'a Verdict>,
-}
-
-fn cost(text: &str) -> Result<(LimitName, u64), String> {
-    let (name, tokens) = text
-        .split_once(':')
-        .ok_or("a colon is missing: LIMIT:TOKENS")?;
-    let name: LimitName = name.parse().map_err(|error| format!("{error}"))?;
-    let tokens = tokens
-        .parse()
-        .map_err(|_| format!("{tokens:?} is not a whole number of tokens"))?;
-    Ok((name, tokens))
 }
 
 impl Show {

@@ -1,6 +1,9 @@
 //! Checks of a table's definition.
 
-use tollgate::store::dynamodb::{IndexInspection, TableInspection};
+use tollgate::store::{
+    StoreError,
+    dynamodb::{IndexInspection, TableInspection},
+};
 
 use super::Check;
 
@@ -110,7 +113,7 @@ fn expiry(table: &TableInspection) -> Check {
         Ok(None) => Check::fault(
             NAME,
             "off: unused buckets and old events are never deleted",
-            "switch it on for the attribute ttl: aws dynamodb update-time-to-live",
+            "switch it on for the attribute ttl: aws dynamodb update-time-to-live --table-name NAME",
         ),
         Err(error) => unknown(NAME, error, "dynamodb:DescribeTimeToLive"),
     }
@@ -135,7 +138,7 @@ fn stream(table: &TableInspection, expected: &Expected) -> Check {
 
 fn recovery(table: &TableInspection, expected: &Expected) -> Check {
     const NAME: &str = "point-in-time recovery";
-    const ADVICE: &str = "switch it on: aws dynamodb update-continuous-backups";
+    const ADVICE: &str = "switch it on: aws dynamodb update-continuous-backups --table-name NAME";
     match &table.is_recoverable {
         Ok(true) => Check::ok(NAME, "on"),
         Ok(false) if expected.recovery => Check::fault(NAME, "off", ADVICE),
@@ -146,7 +149,8 @@ fn recovery(table: &TableInspection, expected: &Expected) -> Check {
 
 fn protection(table: &TableInspection, expected: &Expected) -> Check {
     const NAME: &str = "deletion protection";
-    const ADVICE: &str = "switch it on: aws dynamodb update-table --deletion-protection-enabled";
+    const ADVICE: &str =
+        "switch it on: aws dynamodb update-table --table-name NAME --deletion-protection-enabled";
     if table.is_protected {
         Check::ok(NAME, "on")
     } else if expected.protection {
@@ -162,7 +166,7 @@ fn billing(table: &TableInspection, expected: &Expected) -> Check {
         return Check::fault(
             "billing mode",
             format!("{found}, not {wanted}"),
-            "change it: aws dynamodb update-table --billing-mode",
+            "change it: aws dynamodb update-table --table-name NAME --billing-mode",
         );
     }
     match found {
@@ -198,10 +202,10 @@ fn replicas(table: &TableInspection, region: Option<&str>) -> Check {
     )
 }
 
-fn unknown(name: &str, error: &impl std::fmt::Display, action: &str) -> Check {
-    Check::warning(
-        name,
-        format!("not known: {error}"),
-        format!("{action} is needed to check it"),
-    )
+fn unknown(name: &str, error: &StoreError, action: &str) -> Check {
+    let advice = match error.missing_permission() {
+        Some(_) => format!("allow {action} to check it"),
+        None => "look yourself, or run this command again".to_owned(),
+    };
+    Check::warning(name, format!("not known: {error}"), advice)
 }

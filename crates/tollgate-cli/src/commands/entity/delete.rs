@@ -4,7 +4,9 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::EntityId;
 
-use crate::{change::change, confirm::confirm, context::Context, failure::Failure, output::Row};
+use crate::{
+    change::repeatable, confirm::confirm, context::Context, failure::Failure, output::Row,
+};
 
 /// Deletes an entity with its limits and buckets; its history stays
 ///
@@ -38,7 +40,7 @@ impl Delete {
             &format!("Delete entity '{entity}' with its limits and buckets?"),
         )?;
         let limiter = context.open().await?;
-        let items_deleted = change(limiter.entities().delete(&entity)).await?;
+        let items_deleted = repeatable(limiter.entities().delete(&entity)).await?;
         let sentence = match items_deleted {
             0 => format!(
                 "Nothing to delete: there is no entity '{entity}', and it has no limits or buckets"

@@ -14,6 +14,9 @@ use crate::{
 };
 
 /// Lists the entities that have limits of their own for a resource
+///
+/// There is no list of all entities: `tollgate entity children` lists those of a parent, `tollgate
+/// bucket list` the buckets of a resource.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Resource; `_default_` for limits that an entity has for all resources

@@ -1,14 +1,9 @@
 //! `tollgate entity`: entities, and limits of their own.
 
-mod bypass;
 mod children;
-mod clear_cascade;
-mod clear_disabled;
 mod create;
 mod delete;
 mod delete_limits;
-mod disable;
-mod enable;
 mod get_limits;
 mod list;
 mod list_resources;
@@ -23,7 +18,8 @@ mod top_up;
 
 use clap::Subcommand;
 
-use crate::{context::Context, failure::Failure};
+use crate::{commands::flags::FlagChange, context::Context, failure::Failure};
+use scope::EntityScope;
 
 /// The commands of `tollgate entity`.
 #[derive(Debug, Subcommand)]
@@ -37,12 +33,32 @@ pub(crate) enum Command {
     GetLimits(get_limits::GetLimits),
     DeleteLimits(delete_limits::DeleteLimits),
     Delete(delete::Delete),
-    Disable(disable::Disable),
-    Bypass(bypass::Bypass),
-    Enable(enable::Enable),
-    ClearDisabled(clear_disabled::ClearDisabled),
+    /// Refuses every request of an entity
+    ///
+    /// Existing buckets of the entity follow at once. If that fails midway, run it again to finish
+    /// it.
+    Disable(EntityScope),
+    /// Grants and counts every request, without charging buckets
+    ///
+    /// Existing buckets of the entity follow at once. If that fails midway, run it again to finish
+    /// it.
+    Bypass(EntityScope),
+    /// Lets the limits decide, even if a lower level disables or bypasses
+    ///
+    /// Existing buckets of the entity follow at once. If that fails midway, run it again to finish
+    /// it.
+    Enable(EntityScope),
+    /// Removes what disable, bypass or enable have set: the next level decides
+    ///
+    /// Existing buckets of the entity follow at once. If that fails midway, run it again to finish
+    /// it.
+    ClearDisabled(EntityScope),
     SetCascade(set_cascade::SetCascade),
-    ClearCascade(clear_cascade::ClearCascade),
+    /// Removes what `set-cascade` has set: the next level decides again, in the end the entity
+    ///
+    /// Existing buckets of the entity follow at once. If that fails midway, run it again to finish
+    /// it.
+    ClearCascade(EntityScope),
     SetParent(set_parent::SetParent),
     Reset(reset::Reset),
     TopUp(top_up::TopUp),
@@ -72,12 +88,12 @@ impl Command {
             Self::GetLimits(command) => command.run(context).await,
             Self::DeleteLimits(command) => command.run(context).await,
             Self::Delete(command) => command.run(context).await,
-            Self::Disable(command) => command.run(context).await,
-            Self::Bypass(command) => command.run(context).await,
-            Self::Enable(command) => command.run(context).await,
-            Self::ClearDisabled(command) => command.run(context).await,
+            Self::Disable(scope) => scope.change(context, FlagChange::Disable).await,
+            Self::Bypass(scope) => scope.change(context, FlagChange::Bypass).await,
+            Self::Enable(scope) => scope.change(context, FlagChange::Enable).await,
+            Self::ClearDisabled(scope) => scope.change(context, FlagChange::Clear).await,
             Self::SetCascade(command) => command.run(context).await,
-            Self::ClearCascade(command) => command.run(context).await,
+            Self::ClearCascade(scope) => scope.change(context, FlagChange::ClearCascade).await,
             Self::SetParent(command) => command.run(context).await,
             Self::Reset(command) => command.run(context).await,
             Self::TopUp(command) => command.run(context).await,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tollgate::model::Entity;
 
-use crate::{output::Row, time::rfc3339};
+use crate::{
+    output::{Row, or_dash},
+    time::rfc3339,
+};
 
 /// An entity.
 #[derive(Debug, Serialize)]
@@ -43,9 +46,9 @@ impl Row for EntityRecord {
         vec![
             self.entity.clone(),
             self.name.clone(),
-            self.parent.clone().unwrap_or_else(|| "-".into()),
+            or_dash(&self.parent),
             if self.cascade { "yes" } else { "no" }.into(),
-            self.created_at.clone().unwrap_or_else(|| "-".into()),
+            or_dash(&self.created_at),
             metadata.collect::<Vec<_>>().join(" "),
         ]
     }

@@ -2,13 +2,43 @@
 
 use std::{fmt, str::FromStr};
 
+use clap::Args;
 use tollgate::{
     EntityId, Resource,
     model::{ConfigScope, InvalidName},
 };
 
+use crate::{
+    commands::flags::{self, FlagChange},
+    context::Context,
+    failure::Failure,
+};
+
 /// The table's word for all resources.
 pub(super) const ALL: &str = "_default_";
+
+/// The arguments that name the scope.
+#[derive(Debug, Args)]
+pub(crate) struct EntityScope {
+    /// Entity
+    pub(super) entity: EntityId,
+    /// Resource; `_default_` for all
+    #[arg(long, short = 'r', default_value_t, value_name = "RESOURCE")]
+    pub(super) resource: ResourceOrAll,
+}
+
+impl EntityScope {
+    /// Changes a flag of the scope.
+    pub(super) async fn change(
+        self,
+        context: &mut Context,
+        change: FlagChange,
+    ) -> Result<(), Failure> {
+        let whose = format!("entity '{}'", self.entity);
+        let scope = self.resource.scope(self.entity);
+        flags::change(context, &scope, change, &whose).await
+    }
+}
 
 /// A resource, or `_default_` for all of them.
 #[derive(Clone, Debug, Default)]

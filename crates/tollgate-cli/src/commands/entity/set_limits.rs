@@ -1,11 +1,10 @@
 //! `tollgate entity set-limits`
 
 use clap::Args;
-use tollgate::EntityId;
 
-use super::scope::ResourceOrAll;
+use super::scope::EntityScope;
 use crate::{
-    commands::stored_limits::{self, NewLimits},
+    commands::{new_limits::NewLimits, stored_limits},
     context::Context,
     failure::Failure,
 };
@@ -13,23 +12,16 @@ use crate::{
 /// Stores limits of an entity, in place of those that were stored for the resource
 #[derive(Debug, Args)]
 pub(crate) struct SetLimits {
-    /// Entity
-    entity: EntityId,
-    /// Resource; `_default_` for all
-    #[arg(long, short = 'r', default_value_t, value_name = "RESOURCE")]
-    resource: ResourceOrAll,
+    #[command(flatten)]
+    scope: EntityScope,
     #[command(flatten)]
     limits: NewLimits,
 }
 
 impl SetLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let Self {
-            entity,
-            resource,
-            limits,
-        } = self;
-        let config = limits.config()?;
+        let EntityScope { entity, resource } = self.scope;
+        let config = self.limits.config()?;
         let heading = format!(
             "Set {} limit(s) for entity '{entity}' on resource '{resource}':",
             config.limits.len()

@@ -8,17 +8,25 @@ use crate::{change::ManyWrites, context::Context, failure::Failure, output::Row}
 
 /// Gives an entity another parent, or none
 ///
-/// The parent must exist. What was charged to the old parent stays there. If it fails midway, run
+/// Give `--parent` or `--none`. The parent must exist. What was charged to the old parent stays there. If it fails midway, run
 /// it again to finish it.
 #[derive(Debug, Args)]
 pub(crate) struct SetParent {
     /// Entity
     entity: EntityId,
+    #[command(flatten)]
+    new: NewParent,
+}
+
+/// The new parent, or `--none`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct NewParent {
     /// New parent
-    #[arg(long, value_name = "ENTITY", required_unless_present = "none")]
+    #[arg(long, value_name = "ENTITY")]
     parent: Option<EntityId>,
     /// No parent
-    #[arg(long, conflicts_with = "parent")]
+    #[arg(long)]
     none: bool,
 }
 
@@ -42,7 +50,7 @@ impl Row for MoveRecord {
 impl SetParent {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let (entity, parent) = (&self.entity, self.parent.as_ref());
+        let (entity, parent) = (&self.entity, self.new.parent.as_ref());
         let writes = ManyWrites::new("buckets written");
         let entities = limiter.entities().progress(writes.counter());
         let buckets = writes.run(entities.set_parent(entity, parent)).await?;

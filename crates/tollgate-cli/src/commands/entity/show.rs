@@ -19,8 +19,8 @@ impl Show {
         match limiter.entities().get(&self.entity).await? {
             Some(entity) => Ok(context.out.record(&EntityRecord::new(&entity))?),
             None => Err(Failure::Refused(format!(
-                "there is no entity {}",
-                self.entity
+                "there is no entity {entity}: `tollgate entity create {entity}` makes one; limits and buckets need none",
+                entity = self.entity
             ))),
         }
     }

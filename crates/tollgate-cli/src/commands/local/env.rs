@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     failure::Failure,
     local::{Folder, Instance, endpoint},
+    stderr,
 };
 
 /// Prints the environment for the local table
@@ -60,7 +61,9 @@ impl Env {
             Some(instance) => instance.endpoint,
             None => {
                 let folder = folder.path().display();
-                eprintln!("note: no local table runs in {folder}: `tollgate local up` starts it");
+                stderr::line(&format!(
+                    "note: no local table runs in {folder}: `tollgate local up` starts it"
+                ));
                 endpoint(port::choose(self.port)?)
             }
         };

@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     failure::Failure,
     local::{self, Folder, Instance, Stream, TableCount},
-    output::Row,
+    output::{Row, or_dash},
     runtime,
 };
 
@@ -67,19 +67,18 @@ impl Row for StatusRecord {
     ];
 
     fn cells(&self) -> Vec<String> {
-        let text = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let tables = self.tables.as_ref().map(|tables| {
             let tables: Vec<_> = tables.iter().map(TableRecord::text).collect();
             tables.join(", ")
         });
         vec![
             self.state.to_owned(),
-            text(self.endpoint.clone()),
-            text(self.pid.map(|pid| pid.to_string())),
-            text(self.started_at.clone()),
+            or_dash(&self.endpoint),
+            or_dash(&self.pid.map(|pid| pid.to_string())),
+            or_dash(&self.started_at),
             self.data.clone(),
-            text(self.data_bytes.map(|bytes| format!("{bytes} bytes"))),
-            text(tables),
+            or_dash(&self.data_bytes.map(|bytes| format!("{bytes} bytes"))),
+            or_dash(&tables),
         ]
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     failure::Failure,
     local::{self, Folder, Instance, Server, Started},
-    runtime,
+    runtime, stderr,
 };
 
 /// The shortest table name whose stream Python clients can read: their SDK refuses shorter ids of
@@ -51,8 +51,11 @@ impl Up {
         }
         let folder = self.data.as_ref().map(|data| format!(" --data {data:?}"));
         let folder = folder.unwrap_or_default();
-        let hint = &format!("For this shell: eval \"$(tollgate local env{folder})\"");
         let (word, instance) = ensure(&server, port::asked(self.port)?)?;
+        // Without a name, `local env` prints the table that the server was started with.
+        let other = (instance.stack != server.stack).then(|| format!(" --name {}", server.stack));
+        let other = other.unwrap_or_default();
+        let hint = &format!("For this shell: eval \"$(tollgate local env{other}{folder})\"");
         Ok(print(context, word, &instance, &server, hint)?)
     }
 }
@@ -108,8 +111,8 @@ fn same_port(asked: Option<u16>, instance: &Instance) -> Result<(), Failure> {
 
 fn note_short_name(stack: &StackName) {
     if stack.as_str().len() < READABLE {
-        eprintln!(
+        stderr::line(&format!(
             "note: Python clients cannot read the stream of {stack}: for them a name needs {READABLE} characters or more"
-        );
+        ));
     }
 }

@@ -7,7 +7,7 @@ use tollgate::{
     model::{NamespaceId, NamespaceInfo},
 };
 
-use super::record::any_id;
+use super::record::{any_id, unknown};
 use crate::{
     change::ManyWrites, confirm::confirm, context::Context, failure::Failure, output::Row,
 };
@@ -51,9 +51,7 @@ impl Purge {
         let namespaces = namespaces.progress(deletion.counter());
         let items_deleted = deletion.run(namespaces.purge(&id)).await?;
         if !known && items_deleted == 0 {
-            return Err(Failure::Refused(format!(
-                "there is no namespace with the id {id}"
-            )));
+            return Err(unknown(&id));
         }
         let record = PurgeRecord {
             namespace_id: id.to_string(),

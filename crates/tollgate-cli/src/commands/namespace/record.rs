@@ -5,7 +5,11 @@ use std::convert::Infallible;
 use serde::Serialize;
 use tollgate::model::{NamespaceId, NamespaceInfo, NamespaceStatus};
 
-use crate::{output::Row, time::rfc3339};
+use crate::{
+    failure::Failure,
+    output::{Row, or_dash},
+    time::rfc3339,
+};
 
 /// A namespace.
 #[derive(Debug, Serialize)]
@@ -34,13 +38,12 @@ impl Row for NamespaceRecord {
         &["Name", "Namespace ID", "Status", "Created At", "Deleted At"];
 
     fn cells(&self) -> Vec<String> {
-        let time = |time: &Option<String>| time.clone().unwrap_or_else(|| "-".into());
         vec![
             self.name.clone(),
             self.namespace_id.clone(),
             self.status.to_string(),
-            time(&self.created_at),
-            time(&self.deleted_at),
+            or_dash(&self.created_at),
+            or_dash(&self.deleted_at),
         ]
     }
 }
@@ -48,4 +51,11 @@ impl Row for NamespaceRecord {
 /// Reads an id from the arguments. An id that no namespace has finds nothing.
 pub(super) fn any_id(text: &str) -> Result<NamespaceId, Infallible> {
     Ok(NamespaceId::new(text))
+}
+
+/// Returns the failure for an id that no deleted namespace has.
+pub(super) fn unknown(id: &NamespaceId) -> Failure {
+    Failure::Refused(format!(
+        "there is no deleted namespace with the id {id}: `tollgate namespace orphans` lists the ids"
+    ))
 }

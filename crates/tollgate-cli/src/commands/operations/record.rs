@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tollgate::model::BucketOperation;
 
-use crate::{context::Context, failure::Failure, output::Row};
+use crate::{context::Context, failure::Failure, limits::thousands, output::Row};
 
 /// A result.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ impl Row for OperationOutput<'_> {
             self.0.entity.to_string(),
             self.0.resource.to_string(),
             self.0.shards.to_string(),
-            amounts(self.0),
+            amounts(self.0, |amount| format!("{amount:+}")),
             self.0.idempotency_key.clone(),
             self.0.is_repeat.to_string(),
         ]
@@ -47,7 +47,7 @@ pub(super) fn print(
     } else {
         ""
     };
-    let amounts = amounts(done);
+    let amounts = amounts(done, signed);
     let sentence = match done.shards {
         0 => format!("Nothing to do: '{entity}' has no bucket for '{resource}'"),
         _ => format!("{verb} '{entity}' on '{resource}' ({shards}; {amounts}{repeat})"),
@@ -55,8 +55,26 @@ pub(super) fn print(
     Ok(context.out.done(&sentence, &OperationOutput(done))?)
 }
 
-fn amounts(done: &BucketOperation) -> String {
+fn amounts(done: &BucketOperation, text: impl Fn(i64) -> String) -> String {
     let amounts = done.amounts.iter();
-    let amounts = amounts.map(|(name, amount)| format!("{name}: {amount:+}"));
+    let amounts = amounts.map(|(name, amount)| format!("{name}: {}", text(*amount)));
     amounts.collect::<Vec<_>>().join(", ")
+}
+
+/// Writes an amount as the Python command does: `+5,000`.
+fn signed(amount: i64) -> String {
+    let sign = if amount < 0 { '-' } else { '+' };
+    format!("{sign}{}", thousands(amount.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signed;
+
+    #[test]
+    fn amounts_have_a_sign_and_commas() {
+        assert_eq!(signed(5000), "+5,000");
+        assert_eq!(signed(-12), "-12");
+        assert_eq!(signed(0), "+0");
+    }
 }

@@ -4,29 +4,17 @@ use clap::Args;
 use tollgate::{EntityId, LimitName, Resource};
 
 use super::record;
-use crate::{change::change, context::Context, failure::Failure, stderr};
+use crate::{change::change, context::Context, failure::Failure, limits, stderr};
 
 /// The options of a top-up.
 #[derive(Debug, Args)]
 pub(crate) struct TopUpOptions {
     /// Tokens to add, repeatable; `,` and `_` may divide the digits
-    #[arg(long = "add", short = 'a', required = true, value_name = "LIMIT:TOKENS", value_parser = amount)]
+    #[arg(long = "add", short = 'a', required = true, value_name = "LIMIT:TOKENS", value_parser = limits::amount)]
     amounts: Vec<(LimitName, u64)>,
     /// A repeat with the same key within three days changes nothing
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-}
-
-fn amount(text: &str) -> Result<(LimitName, u64), String> {
-    let (name, tokens) = text
-        .split_once(':')
-        .ok_or("a colon is missing: LIMIT:TOKENS")?;
-    let name: LimitName = name.parse().map_err(|error| format!("{error}"))?;
-    let tokens = tokens
-        .replace([',', '_'], "")
-        .parse()
-        .map_err(|_| format!("{tokens:?} is not a whole number of tokens"))?;
-    Ok((name, tokens))
 }
 
 impl TopUpOptions {

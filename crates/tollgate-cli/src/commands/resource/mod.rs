@@ -1,19 +1,16 @@
 //! `tollgate resource`: limits of a resource, for all entities.
 
-mod bypass;
-mod clear_cascade;
-mod clear_disabled;
 mod delete_defaults;
-mod disable;
-mod enable;
 mod get_defaults;
 mod list;
+mod scope;
 mod set_cascade;
 mod set_defaults;
 
 use clap::Subcommand;
 
-use crate::{context::Context, failure::Failure};
+use crate::{commands::flags::FlagChange, context::Context, failure::Failure};
+use scope::ResourceScope;
 
 /// The commands of `tollgate resource`.
 #[derive(Debug, Subcommand)]
@@ -22,12 +19,32 @@ pub(crate) enum Command {
     GetDefaults(get_defaults::GetDefaults),
     DeleteDefaults(delete_defaults::DeleteDefaults),
     List(list::List),
-    Disable(disable::Disable),
-    Bypass(bypass::Bypass),
-    Enable(enable::Enable),
-    ClearDisabled(clear_disabled::ClearDisabled),
+    /// Refuses every request for a resource
+    ///
+    /// Existing buckets of the resource follow at once. If that fails midway, run it again to
+    /// finish it.
+    Disable(ResourceScope),
+    /// Grants and counts every request, without charging buckets
+    ///
+    /// Existing buckets of the resource follow at once. If that fails midway, run it again to
+    /// finish it.
+    Bypass(ResourceScope),
+    /// Lets the limits decide, even if a lower level disables or bypasses
+    ///
+    /// Existing buckets of the resource follow at once. If that fails midway, run it again to
+    /// finish it.
+    Enable(ResourceScope),
+    /// Removes what disable, bypass or enable have set: the next level decides
+    ///
+    /// Existing buckets of the resource follow at once. If that fails midway, run it again to
+    /// finish it.
+    ClearDisabled(ResourceScope),
     SetCascade(set_cascade::SetCascade),
-    ClearCascade(clear_cascade::ClearCascade),
+    /// Removes what `set-cascade` has set: the entities decide again
+    ///
+    /// Existing buckets of the resource follow at once. If that fails midway, run it again to
+    /// finish it.
+    ClearCascade(ResourceScope),
 }
 
 impl Command {
@@ -42,12 +59,12 @@ impl Command {
             Self::GetDefaults(command) => command.run(context).await,
             Self::DeleteDefaults(command) => command.run(context).await,
             Self::List(command) => command.run(context).await,
-            Self::Disable(command) => command.run(context).await,
-            Self::Bypass(command) => command.run(context).await,
-            Self::Enable(command) => command.run(context).await,
-            Self::ClearDisabled(command) => command.run(context).await,
+            Self::Disable(scope) => scope.change(context, FlagChange::Disable).await,
+            Self::Bypass(scope) => scope.change(context, FlagChange::Bypass).await,
+            Self::Enable(scope) => scope.change(context, FlagChange::Enable).await,
+            Self::ClearDisabled(scope) => scope.change(context, FlagChange::Clear).await,
             Self::SetCascade(command) => command.run(context).await,
-            Self::ClearCascade(command) => command.run(context).await,
+            Self::ClearCascade(scope) => scope.change(context, FlagChange::ClearCascade).await,
         }
     }
 }

@@ -1,13 +1,8 @@
 //! `tollgate resource set-cascade`
 
+use super::scope::ResourceScope;
+use crate::{commands::flags::Switch, context::Context, failure::Failure};
 use clap::Args;
-use tollgate::{Resource, model::ConfigScope};
-
-use crate::{
-    commands::flags::{self, Switch},
-    context::Context,
-    failure::Failure,
-};
 
 /// Sets if parents are charged too for a resource, even if the entities say otherwise
 ///
@@ -15,8 +10,8 @@ use crate::{
 /// it.
 #[derive(Debug, Args)]
 pub(crate) struct SetCascade {
-    /// Resource
-    resource: Resource,
+    #[command(flatten)]
+    scope: ResourceScope,
     /// If parents are charged too
     #[arg(value_enum)]
     value: Switch,
@@ -24,8 +19,6 @@ pub(crate) struct SetCascade {
 
 impl SetCascade {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let whose = format!("resource '{}'", self.resource);
-        let scope = ConfigScope::Resource(self.resource);
-        flags::change(context, &scope, self.value.cascade(), &whose).await
+        self.scope.change(context, self.value.cascade()).await
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use tollgate::{Resource, model::ConfigScope};
 
 use crate::{
-    commands::stored_limits::{self, NewLimits},
+    commands::{new_limits::NewLimits, stored_limits},
     context::Context,
     failure::Failure,
 };

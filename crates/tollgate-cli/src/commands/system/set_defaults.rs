@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use tollgate::model::{ConfigScope, StoredOnUnavailable};
 
 use crate::{
-    commands::stored_limits::{self, NewLimits},
+    commands::{new_limits::NewLimits, stored_limits},
     context::Context,
     failure::Failure,
 };

@@ -75,9 +75,9 @@ impl Create {
             );
             return Ok(context.out.done(&sentence, &Created { table, created })?);
         }
-        context
-            .out
-            .line(format!("Table {table} exists, and was not changed"))?;
+        context.out.line(format!(
+            "Table {table} exists, and its definition was not changed"
+        ))?;
         let found = unopened.stack.inspect().await;
         let found = found.map_err(|error| unopened.failure(error))?;
         let mut checks = Checks::default();

@@ -4,7 +4,11 @@ use serde::Serialize;
 use tollgate::model::{BucketKey, BucketState};
 
 use super::readings::Rates;
-use crate::{output::Row, time};
+use crate::{
+    commands::tokens::{short, tokens},
+    output::Row,
+    time,
+};
 
 /// A bucket, all its shards together.
 #[derive(Debug, Serialize)]
@@ -79,16 +83,6 @@ impl BucketRates {
         self.shards_read += other.shards_read;
         self.shards = self.shards.max(other.shards);
     }
-}
-
-/// Returns the tokens of an amount of millitokens.
-fn tokens(millitokens: i64) -> f64 {
-    millitokens as f64 / 1000.0
-}
-
-/// Formats a number to three digits after the point, without zeros at the end.
-pub(super) fn short(number: f64) -> String {
-    ((number * 1000.0).round() / 1000.0).to_string()
 }
 
 impl Row for BucketRates {

@@ -1,40 +1,46 @@
 //! The arguments of `tollgate top`, and its looks.
 
-use std::{io::IsTerminal, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, value_parser};
 use hyper::Uri;
 use tollgate::{EntityId, RateLimiter, Resource};
 
 use super::{
-    denials::Denials, http_get, look::Look, price, ranking::Sort, readings::Readings, report,
-    source::Source,
+    denials::Denials, http_get, interval::interval, look::Look, price, ranking::Sort,
+    readings::Readings, report, source::Source,
 };
 use crate::{context::Context, failure::Failure};
 
 /// Shows the hottest buckets: tokens and writes per second, levels, shards
 ///
 /// Reads the counters of the buckets twice, and shows the differences; then once per interval. Reads
-/// are never writes, but they cost. `--resource` and `--entity` read the buckets that they name: one
-/// read unit each, and their index. Without them the whole table is scanned, with the items of
-/// other namespaces: the command first says how many read units each look takes, and asks. Between
-/// two looks it keeps 24 bytes for each limit of each bucket, and for its writes.
+/// are never writes, but they cost. `--resource`, `--entity-id` and `--parent` read the buckets that
+/// they name: one read unit each, and their index. Without them the whole table is scanned, with the
+/// items of other namespaces: the command first says how many read units each look takes, and asks.
+/// Between two looks it keeps 24 bytes for each limit of each bucket, and for its writes.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     /// Only buckets of this resource
     #[arg(long, short = 'r')]
     resource: Option<Resource>,
     /// Only buckets of this entity
-    #[arg(long, short = 'e', conflicts_with = "parent")]
+    #[arg(
+        long = "entity-id",
+        alias = "entity",
+        short = 'e',
+        value_name = "ENTITY",
+        conflicts_with = "parent"
+    )]
     entity: Option<EntityId>,
     /// Only buckets of this entity's children
-    #[arg(long)]
+    #[arg(long, value_name = "ENTITY")]
     parent: Option<EntityId>,
     /// Only the first buckets that are found, which bounds the memory
     #[arg(long, value_name = "BUCKETS", value_parser = value_parser!(u64).range(1..))]
     sample: Option<u64>,
-    /// Time between two looks, such as 2s, 500ms or 1m
-    #[arg(long, default_value = "2s", value_parser = duration)]
+    /// Time between two looks, such as 2s, 500ms or 1m; a number alone is seconds
+    #[arg(long, default_value = "2s", value_parser = interval)]
     interval: Duration,
     /// Number of times to show it [default: until interrupted on a terminal, else 1]
     #[arg(long, value_parser = value_parser!(u64).range(1..))]
@@ -62,7 +68,7 @@ impl Top {
         let mut denials = Denials::default();
         self.look(&limiter, &source, &mut readings).await?;
         self.count(&mut denials).await?;
-        let is_terminal = context.out.is_text() && std::io::stdout().is_terminal();
+        let is_terminal = context.out.is_text() && context.out.is_terminal();
         let mut left = self.count.unwrap_or(if is_terminal { u64::MAX } else { 1 });
         while left > 0 {
             tokio::time::sleep(self.interval).await;
@@ -108,48 +114,6 @@ impl Top {
         match &self.metrics {
             Some(url) => Ok(denials.rates(&http_get::get(url).await?)),
             None => Ok(Vec::new()),
-        }
-    }
-}
-
-/// Reads a duration of at least a tenth of a second.
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    const WRONG: &str = "it must be a number with ms, s or m, such as 2s";
-    let end = text.find(|digit: char| !digit.is_ascii_digit());
-    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
-    let number: u64 = number.parse().map_err(|_| WRONG)?;
-    let millis = match unit {
-        "ms" => Some(number),
-        "s" | "" => number.checked_mul(1000),
-        "m" => number.checked_mul(60_000),
-        _ => None,
-    };
-    match millis.ok_or(WRONG)? {
-        100..=86_400_000 => Ok(Duration::from_millis(millis.unwrap_or_default())),
-        _ => Err("it must be between 100ms and a day"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_units_and_bounds() {
-        for (text, millis) in [("2s", 2000), ("2", 2000), ("500ms", 500), ("3m", 180_000)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for text in [
-            "",
-            "s",
-            "-1s",
-            "1.5s",
-            "99ms",
-            "2d",
-            "99999999999999999999",
-            "1441m",
-        ] {
-            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

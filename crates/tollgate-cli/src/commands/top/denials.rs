@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Instant};
 
 use serde::Serialize;
 
-use super::{bucket_rates::short, prometheus};
-use crate::output::Row;
+use super::prometheus;
+use crate::{commands::tokens::short, output::Row};
 
 /// The counter of denials.
 const METRIC: &str = "tollgate_denials_total";

@@ -3,6 +3,7 @@
 //! | file | for |
 //! |---|---|
 //! | `command` | the arguments, and the looks one after the other |
+//! | `interval` | the time between two looks |
 //! | `source` | the buckets to read |
 //! | `price` | what a read of the whole table costs |
 //! | `look` | one look: reads buckets, and keeps the hottest |
@@ -16,6 +17,7 @@ mod bucket_rates;
 mod command;
 mod denials;
 mod http_get;
+mod interval;
 mod look;
 mod price;
 mod prometheus;

@@ -23,6 +23,6 @@ pub(super) async fn agree(context: &mut Context, limiter: &RateLimiter) -> Resul
     }
     confirm(
         &context.options,
-        &format!("{price} --resource, --entity and --sample cost less. Go on?"),
+        &format!("{price} --resource, --entity-id, --parent and --sample cost less. Go on?"),
     )
 }

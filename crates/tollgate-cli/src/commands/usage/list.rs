@@ -20,7 +20,8 @@ use crate::{
 
 /// Lists what was consumed in each window, newest windows first
 ///
-/// The stack's aggregator writes these snapshots. Without one there are none.
+/// Give `--entity-id`, `--resource`, or both. The stack's aggregator writes these snapshots. Without
+/// one there are none.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     #[command(flatten)]
@@ -99,15 +100,18 @@ impl Row for SnapshotRow {
 impl List {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let Some(snapshots) = self.query.snapshots(&limiter, self.window) else {
-            return Err(Failure::Usage("an entity or a resource is missing".into()));
-        };
-        let snapshots = snapshots.list();
+        let snapshots = self.query.snapshots(&limiter, self.window)?.list();
         if let Some(limit) = self.chart.filter(|_| context.out.is_text()) {
             return draw(context, snapshots, Chart::new(limit), self.limit).await;
         }
         let row = |snapshot: UsageSnapshot| Some(SnapshotRow::new(snapshot));
-        let total = |count| Some(format!("Total: {count} snapshots"));
+        let total = |count| {
+            Some(match count {
+                0 => "Total: 0 snapshots; only an aggregator writes them: `tollgate aggregate`"
+                    .to_owned(),
+                count => format!("Total: {count} snapshots"),
+            })
+        };
         let part = self.from.part(self.limit);
         listing::print(context, snapshots, part, Form::Table, (row, total)).await
     }

@@ -3,25 +3,20 @@
 use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
-use tollgate::{EntityId, RateLimiter, Resource, limiter::Snapshots, model::UsageWindow};
+use tollgate::{RateLimiter, limiter::Snapshots, model::UsageWindow};
 
-use crate::time;
+use crate::{
+    commands::selection::{Selected, Selection},
+    failure::Failure,
+    time,
+};
 
 /// The options that select snapshots.
 #[derive(Debug, Args)]
 pub(super) struct Query {
-    /// Entity whose consumption is meant; without it, that of all entities
-    #[arg(
-        long = "entity-id",
-        short = 'e',
-        value_name = "ENTITY",
-        required_unless_present = "resource"
-    )]
-    entity: Option<EntityId>,
-    /// Resource that was consumed; without it, all resources
-    #[arg(long, short = 'r')]
-    resource: Option<Resource>,
-    /// Earliest beginning of a window, such as 2026-01-31T00:00:00Z
+    #[command(flatten)]
+    selection: Selection,
+    /// Earliest beginning of a window, such as 2026-01-31T00:00:00Z; a date alone is its midnight
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     start: Option<SystemTime>,
     /// Latest beginning of a window
@@ -38,18 +33,17 @@ pub(super) enum Window {
 }
 
 impl Query {
-    /// Returns the query for the snapshots. `None` if neither an entity nor a resource is given.
+    /// Returns the query for the snapshots.
     pub(super) fn snapshots(
         self,
         limiter: &RateLimiter,
         window: Option<Window>,
-    ) -> Option<Snapshots> {
+    ) -> Result<Snapshots, Failure> {
         let usage = limiter.usage();
-        let mut snapshots = match (self.entity, self.resource) {
-            (Some(entity), Some(resource)) => usage.of_entity(entity).resource(resource),
-            (Some(entity), None) => usage.of_entity(entity),
-            (None, Some(resource)) => usage.of_resource(resource),
-            (None, None) => return None,
+        let mut snapshots = match self.selection.selected()? {
+            Selected::Entity(entity, Some(resource)) => usage.of_entity(entity).resource(resource),
+            Selected::Entity(entity, None) => usage.of_entity(entity),
+            Selected::Resource(resource) => usage.of_resource(resource),
         };
         if let Some(window) = window {
             snapshots = snapshots.window(match window {
@@ -64,6 +58,6 @@ impl Query {
         if let Some(end) = self.end {
             snapshots = snapshots.until(end);
         }
-        Some(snapshots)
+        Ok(snapshots)
     }
 }

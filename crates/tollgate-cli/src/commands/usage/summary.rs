@@ -8,7 +8,7 @@ use crate::{context::Context, failure::Failure, output::Row, time::rfc3339};
 
 /// Adds up what was consumed
 ///
-/// The windows of one length are added up, because an hour is counted again in its day.
+/// Give `--entity-id`, `--resource`, or both. The windows of one length are added up, because an hour is counted again in its day.
 #[derive(Debug, Args)]
 pub(crate) struct Summary {
     #[command(flatten)]
@@ -38,9 +38,7 @@ impl Row for LimitSum {
 impl Summary {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let Some(snapshots) = self.query.snapshots(&limiter, Some(self.window)) else {
-            return Err(Failure::Usage("an entity or a resource is missing".into()));
-        };
+        let snapshots = self.query.snapshots(&limiter, Some(self.window))?;
         let summary = snapshots.summary().await?;
         context
             .out

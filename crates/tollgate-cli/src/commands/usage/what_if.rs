@@ -95,9 +95,7 @@ impl Row for Comparison {
 impl WhatIf {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open().await?;
-        let Some(snapshots) = self.query.snapshots(&limiter, Some(self.window)) else {
-            return Err(Failure::Usage("an entity or a resource is missing".into()));
-        };
+        let snapshots = self.query.snapshots(&limiter, Some(self.window))?;
         let mut snapshots = snapshots.list();
         let mut rows = context.out.rows();
         let mut over = 0_u64;

@@ -36,6 +36,11 @@ fn a_local_table_starts_serves_and_stops() {
 
     let again = place.ok("local up");
     assert!(again.starts_with("Already running at "), "{again}");
+    let other = place.ok("local up --name another-table");
+    assert!(
+        other.contains("$(tollgate local env --name another-table)"),
+        "{other}"
+    );
     assert_eq!(place.json("local status")["pid"], status["pid"]);
 
     let pid = place.pid();

@@ -15,18 +15,28 @@ pub(crate) async fn run(
         return command.run(context).await;
     };
     if !command.only_reads() {
-        return Err(Failure::Usage(
-            "--watch repeats commands that read, and this is none of them. Nothing was done".into(),
-        ));
+        return Err(refusal());
     }
     context.watches = true;
     let mut next = Some(command);
     while let Some(command) = next {
         command.run(context).await?;
-        context.out.flush()?;
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        context.out.line("")?;
+        pause(context, seconds).await?;
         next = again();
     }
     Ok(())
+}
+
+/// Shows what was printed, and waits for the next time.
+pub(crate) async fn pause(context: &mut Context, seconds: u64) -> Result<(), Failure> {
+    context.out.flush()?;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    Ok(context.out.line("")?)
+}
+
+/// Returns the failure of a command that `--watch` does not repeat.
+pub(crate) fn refusal() -> Failure {
+    Failure::Usage(
+        "--watch repeats commands that read, and this is none of them. Nothing was done".into(),
+    )
 }

@@ -26,7 +26,7 @@ mod versions;
 
 use clap::Subcommand;
 
-use crate::{context::Context, failure::Failure, reference};
+use crate::{context::Context, failure::Failure, reference, watch};
 
 /// Every command. Those of the first kind need no AWS.
 #[derive(Debug, Subcommand)]
@@ -123,11 +123,19 @@ pub(crate) enum Offline {
 impl Offline {
     /// Runs a command. Some describe `program`.
     pub(crate) fn run(self, context: &mut Context, program: clap::Command) -> Result<(), Failure> {
+        if context.options.watch.is_some() && !self.repeats() {
+            return Err(watch::refusal());
+        }
         match self {
             Self::Local(command) => command.run(context),
             Self::Completions(command) => command.run(program),
             Self::Man(command) => command.run(context, program),
             Self::Reference => reference::print(program),
         }
+    }
+
+    /// Returns true if the command repeats itself with `--watch`.
+    fn repeats(&self) -> bool {
+        matches!(self, Self::Local(local::Command::Status(_)))
     }
 }

@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use tollgate::{
     Error,
-    error::{StackError, Unavailable},
+    error::{Invalid, StackError, Unavailable},
     model::InvalidName,
     store::StoreErrorKind,
 };
@@ -90,6 +90,8 @@ fn code_of(error: &Error) -> u8 {
         }
         Error::Unavailable(_) => 3,
         Error::FanOut(incomplete) => code_of(&incomplete.error),
+        // The arguments are wrong, whatever is stored.
+        Error::Invalid(Invalid::Limits(_) | Invalid::IdempotencyKey(_) | Invalid::TopUp) => 2,
         _ => 1,
     }
 }

@@ -1,5 +1,6 @@
 //! The real command against the embedded engine.
 
+mod arguments;
 mod bucket;
 mod cascade;
 mod changes;

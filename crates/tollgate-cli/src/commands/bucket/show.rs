@@ -45,6 +45,11 @@ fn cost(text: &str) -> Result<(LimitName, u64), String> {
 
 impl Show {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        if context.out.is_csv() && !self.costs.is_empty() {
+            return Err(Failure::Usage(
+                "csv has no place for the answer to --cost: use table, json or jsonl".into(),
+            ));
+        }
         let limiter = context.open().await?;
         let key = (&self.entity, &self.resource);
         let shards = limiter.entities().bucket(key.0, key.1).await?;

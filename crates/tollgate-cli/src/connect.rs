@@ -5,7 +5,11 @@ use std::time::Duration;
 use aws_config::{
     Region, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
 };
-use aws_sdk_dynamodb::{Client, config::SharedCredentialsProvider, types::TableDescription};
+use aws_sdk_dynamodb::{
+    Client,
+    config::SharedCredentialsProvider,
+    types::{ScalarAttributeType, TableDescription},
+};
 use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
@@ -79,11 +83,23 @@ fn is_rejected(error: &Error) -> bool {
     matches!(error, Error::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::Rejected)
 }
 
-/// Returns true if the table has other keys than a stack's table.
+/// Returns true if the table has other keys than a stack's table, or keys of another type.
 async fn is_of_something_else(table: &str, config: &SdkConfig) -> bool {
-    let described = describe(table, config).await;
-    let keys = described.and_then(|described| described.key_schema);
-    keys.is_some_and(|keys| !keys.iter().map(|key| key.attribute_name()).eq(["PK", "SK"]))
+    let Some(described) = describe(table, config).await else {
+        return false;
+    };
+    let keys = described.key_schema().iter();
+    let is_text = |name: &&str| {
+        let mut attributes = described.attribute_definitions().iter();
+        attributes.any(|attribute| {
+            attribute.attribute_name() == *name
+                && *attribute.attribute_type() == ScalarAttributeType::S
+        })
+    };
+    !keys
+        .map(|key| key.attribute_name())
+        .filter(is_text)
+        .eq(["PK", "SK"])
 }
 
 /// Returns the failure of a call, with the place that was asked.

@@ -20,7 +20,12 @@ use tollgate::{
     },
 };
 
-use crate::{failure::Failure, options::Options, proxy};
+use crate::{
+    failure::Failure,
+    options::Options,
+    place::{self, place},
+    proxy,
+};
 
 /// The longest time for each step of a command. People wait for it, and no request does.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -194,6 +199,7 @@ fn settings() -> RateLimiterBuilder {
 }
 
 async fn load(options: &Options) -> Result<SdkConfig, Failure> {
+    place::check_endpoints(options)?;
     let mut loader = config_loader();
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
@@ -216,6 +222,7 @@ async fn load(options: &Options) -> Result<SdkConfig, Failure> {
     let config = tokio::time::timeout(DEADLINE, loader.load())
         .await
         .map_err(late)?;
+    place::check_region(&config)?;
     Ok(match &options.profile {
         Some(profile) => with_profile(config, profile),
         None => config,
@@ -261,16 +268,4 @@ fn absent(table: &str, config: &SdkConfig) -> Failure {
         "there is no stack {table} {}: nothing was created; --name or TOLLGATE_STACK name another one",
         place(config)
     ))
-}
-
-fn place(config: &SdkConfig) -> String {
-    let place = match (config.endpoint_url(), config.region()) {
-        (Some(endpoint), _) => format!("at {endpoint}"),
-        (None, Some(region)) => format!("in region {region}"),
-        (None, None) => "in no region".to_owned(),
-    };
-    match proxy::variable() {
-        Some(variable) => format!("{place} ({variable} is set)"),
-        None => place,
-    }
 }

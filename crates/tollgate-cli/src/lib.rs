@@ -9,6 +9,7 @@
 //! | `options` | the options of all commands |
 //! | `watch` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
+//! | `place` | the endpoint or region of the stack |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
@@ -28,6 +29,7 @@ mod limits;
 mod local;
 mod options;
 mod output;
+mod place;
 mod progress;
 mod proxy;
 mod reference;

@@ -1,6 +1,6 @@
 //! Arguments that parse, and are wrong nevertheless.
 
-use crate::stage::{Ran, Stage};
+use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Asserts that a command was refused with one line, and exit code 2.
 fn refused(ran: &Ran, part: &str) {
@@ -88,4 +88,51 @@ async fn notes_of_a_top_up_are_true() {
     }
     let shown = stage.ok("bucket show user-1 api");
     assert!(!shown.contains("1970"), "{shown}");
+}
+
+#[test]
+fn a_wrong_environment_is_named() {
+    let with = |variables: &[(&str, &str)], arguments: &str| {
+        let mut command = bare();
+        command.args(["status", "--name", STACK]);
+        command.args(arguments.split_whitespace());
+        command.envs(variables.iter().copied());
+        ran(command)
+    };
+    let dynamodb = "AWS_ENDPOINT_URL_DYNAMODB";
+    for (variable, endpoint) in [
+        (dynamodb, ""),
+        (dynamodb, "127.0.0.1:8000"),
+        ("AWS_ENDPOINT_URL", ""),
+    ] {
+        let told = with(&[(variable, endpoint)], "");
+        refused(&told, &format!("{variable}: it must begin with http://"));
+    }
+    let (here, there) = ("http://127.0.0.1:1", "http://127.0.0.1:2");
+    let endpoints = [(dynamodb, here), ("AWS_ENDPOINT_URL", there)];
+    for (arguments, endpoint) in [
+        ("", here),
+        ("--endpoint-url http://127.0.0.1:3", "http://127.0.0.1:3"),
+    ] {
+        let told = with(&endpoints, arguments);
+        assert_eq!(told.code, 3, "{told:?}");
+        let place = format!("DynamoDB was asked at {endpoint}\n");
+        assert!(told.err.ends_with(&place), "{told:?}");
+    }
+    refused(&with(&[], "--region eu_west"), "\"eu_west\" is no region");
+    let empty = with(&[("AWS_REGION", "")], "");
+    assert_eq!((empty.code, empty.err.lines().count()), (3, 1), "{empty:?}");
+    assert!(!empty.err.contains("interceptor"), "{empty:?}");
+}
+
+#[test]
+fn names_and_keys_that_the_table_cannot_have_are_refused() {
+    let mut command = bare();
+    command.args(["status", "--name", "ab"]);
+    refused(&ran(command), "at least 3 characters");
+    let mut command = bare();
+    command.args(["entity", "create", "user-1", "--metadata", "=b"]);
+    let told = ran(command);
+    assert_eq!(told.code, 2);
+    assert!(told.err.contains("the key is empty"), "{told:?}");
 }

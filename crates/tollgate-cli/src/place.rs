@@ -16,12 +16,9 @@ const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
 
 /// Describes the place, for people: `in region eu-west-1`.
 pub(crate) fn place(config: &SdkConfig) -> String {
-    // The SDK reads this one only when it makes a client.
-    let of_service = || env::var(ENDPOINTS[0]).ok();
-    let endpoint = match config.get_origin("endpoint_url").is_client_config() {
-        true => None,
-        false => of_service(),
-    };
+    // The SDK reads the variable only when it makes a client, and only if no argument counts more.
+    let is_argument = config.get_origin("endpoint_url").is_client_config();
+    let endpoint = env::var(ENDPOINTS[0]).ok().filter(|_| !is_argument);
     let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
     let place = match (endpoint, config.region()) {
         (Some(endpoint), _) => format!("at {endpoint}"),

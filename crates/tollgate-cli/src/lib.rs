@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `commands/` | one file for each command: its arguments, and its run |
 //! | `options` | the options of all commands |
-//! | `watch` | repeats a command that reads |
+//! | `watch`, `repeat` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
 //! | `place` | the endpoint or region of the stack |
 //! | `output/` | tables, JSON and CSV |
@@ -33,6 +33,7 @@ mod place;
 mod progress;
 mod proxy;
 mod reference;
+mod repeat;
 mod runtime;
 mod stderr;
 mod time;

@@ -26,7 +26,7 @@ mod versions;
 
 use clap::Subcommand;
 
-use crate::{context::Context, failure::Failure, reference, watch};
+use crate::{context::Context, failure::Failure, reference, repeat};
 
 /// Every command. Those of the first kind need no AWS.
 #[derive(Debug, Subcommand)]
@@ -124,7 +124,7 @@ impl Offline {
     /// Runs a command. Some describe `program`.
     pub(crate) fn run(self, context: &mut Context, program: clap::Command) -> Result<(), Failure> {
         if context.options.watch.is_some() && !self.repeats() {
-            return Err(watch::refusal());
+            return Err(repeat::refusal());
         }
         match self {
             Self::Local(command) => command.run(context),

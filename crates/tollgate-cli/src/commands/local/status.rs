@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     local::{self, Folder, Instance, Stream, TableCount},
     output::Row,
-    runtime, watch,
+    repeat, runtime,
 };
 
 /// Shows if the local table runs, its data and its tables
@@ -91,7 +91,7 @@ impl Status {
         runtime::until_interrupted(async {
             self.show(context).await?;
             while let Some(seconds) = watch {
-                watch::pause(context, seconds).await?;
+                repeat::pause(context, seconds).await?;
                 self.show(context).await?;
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! What the commands of the local table print for shells and other programs.
+//! The texts that commands of the local table print for shells and other programs.
 
 use std::{
     io::{BufRead, BufReader},

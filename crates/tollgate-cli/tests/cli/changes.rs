@@ -146,7 +146,7 @@ async fn a_name_twice_is_refused_and_stores_nothing() {
     let stage = Stage::with_stack().await;
     let before = stage.items().await;
     let ran = stage.run("system set-defaults -l rpm:1 -l rpm:2");
-    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(ran.code, 2, "{ran:?}");
     let ran = stage.run("system set-defaults -l rpm:1 --soft tpm");
     assert_eq!(ran.code, 2, "{ran:?}");
     assert_eq!(stage.items().await, before);

@@ -1,6 +1,6 @@
 //! The question before something is deleted.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::{failure::Failure, options::Options};
 
@@ -20,8 +20,9 @@ pub(crate) fn confirm(options: &Options, question: &str) -> Result<(), Failure> 
     }
     write!(prompt, "{question} [y/N] ")?;
     prompt.flush()?;
-    let mut answer = String::new();
-    input.read_line(&mut answer)?;
+    let mut answer = Vec::new();
+    input.lock().read_until(b'\n', &mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
     match answer.trim().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::Refused("cancelled: nothing was changed".into())),

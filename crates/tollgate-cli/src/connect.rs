@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::{Client, types::TableDescription};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{ScalarAttributeType, TableDescription},
+};
 use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
@@ -14,11 +17,7 @@ use tollgate::{
     },
 };
 
-use crate::{
-    failure::Failure,
-    options::Options,
-    sdk_config::{load, place},
-};
+use crate::{failure::Failure, options::Options, place::place, sdk_config::load};
 
 /// The longest time for each step of a command. People wait for it, and no request does.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -80,11 +79,23 @@ fn is_rejected(error: &Error) -> bool {
     matches!(error, Error::Unavailable(Unavailable::Store(error)) if error.kind() == StoreErrorKind::Rejected)
 }
 
-/// Returns true if the table has other keys than a stack's table.
+/// Returns true if the table has other keys than a stack's table, or keys of another type.
 async fn has_other_keys(table: &str, config: &SdkConfig) -> bool {
-    let described = describe(table, config).await;
-    let keys = described.and_then(|described| described.key_schema);
-    keys.is_some_and(|keys| !keys.iter().map(|key| key.attribute_name()).eq(["PK", "SK"]))
+    let Some(described) = describe(table, config).await else {
+        return false;
+    };
+    let keys = described.key_schema().iter();
+    let is_text = |name: &&str| {
+        let mut attributes = described.attribute_definitions().iter();
+        attributes.any(|attribute| {
+            attribute.attribute_name() == *name
+                && *attribute.attribute_type() == ScalarAttributeType::S
+        })
+    };
+    !keys
+        .map(|key| key.attribute_name())
+        .filter(is_text)
+        .eq(["PK", "SK"])
 }
 
 /// Returns the failure of a call, with the place that was asked.

@@ -90,7 +90,7 @@ fn code_of(error: &Error) -> u8 {
         }
         Error::Unavailable(_) => 3,
         Error::FanOut(incomplete) => code_of(&incomplete.error),
-        // Only the arguments can be wrong in these ways.
+        // The arguments are wrong, whatever is stored.
         Error::Invalid(Invalid::Limits(_) | Invalid::IdempotencyKey(_) | Invalid::TopUp) => 2,
         _ => 1,
     }

@@ -7,9 +7,10 @@
 //! |---|---|
 //! | `commands/` | one file for each command: its arguments, and its run |
 //! | `options`, `context` | the options of all commands; what a command needs to run |
-//! | `watch` | repeats a command that reads |
+//! | `watch`, `repeat` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
 //! | `sdk_config` | the configuration of the AWS SDK |
+//! | `place` | the endpoint or region of the stack |
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
@@ -33,9 +34,11 @@ mod limits;
 mod local;
 mod options;
 mod output;
+mod place;
 mod progress;
 mod proxy;
 mod reference;
+mod repeat;
 mod runtime;
 mod sdk_config;
 mod stderr;
@@ -74,7 +77,6 @@ pub fn main() -> ExitCode {
     let Arguments { options, command } = Arguments::parse();
     let mut context = Context::new(options);
     let result = match command {
-        Command::Offline(_) if context.options.watch.is_some() => Err(watch::refused()),
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => {
             let ends_itself = command.ends_itself();

@@ -7,6 +7,9 @@ use tollgate::model::{InvalidName, NamespaceName, StackName};
 
 use crate::{failure::Failure, output::Format};
 
+/// The number of characters of the shortest name that DynamoDB gives a table.
+const SHORTEST_TABLE: usize = 3;
+
 /// The options that every command takes.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Common options")]
@@ -73,7 +76,14 @@ impl Options {
 
     /// Returns the stack.
     pub(crate) fn stack(&self) -> Result<StackName, Failure> {
-        named(&self.stack, ["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter")
+        let variables = ["TOLLGATE_STACK", "ZAEL_STACK"];
+        let stack = named(&self.stack, variables, "zae-limiter")?;
+        if stack.as_str().len() < SHORTEST_TABLE {
+            return Err(Failure::Usage(format!(
+                "the stack name {stack} is too short: a table's name has at least {SHORTEST_TABLE} characters"
+            )));
+        }
+        Ok(stack)
     }
 
     /// Returns the namespace.
@@ -104,7 +114,7 @@ where
 }
 
 /// Reads an endpoint, whose scheme the SDK would ask for when it is too late.
-fn endpoint(text: &str) -> Result<String, &'static str> {
+pub(crate) fn endpoint(text: &str) -> Result<String, &'static str> {
     let host = ["http://", "https://"]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme));

@@ -8,11 +8,12 @@ use aws_config::{
 use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use tollgate::store::dynamodb::config_loader;
 
-use crate::{failure::Failure, options::Options, proxy};
+use crate::{failure::Failure, options::Options, place, proxy};
 
 /// Loads the configuration that the options and the environment name, until `deadline` at the
 /// latest.
 pub(crate) async fn load(options: &Options, deadline: Duration) -> Result<SdkConfig, Failure> {
+    place::check_endpoints(options)?;
     let mut loader = config_loader();
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
@@ -35,6 +36,7 @@ pub(crate) async fn load(options: &Options, deadline: Duration) -> Result<SdkCon
     let config = tokio::time::timeout(deadline, loader.load())
         .await
         .map_err(late)?;
+    place::check_region(&config)?;
     Ok(match &options.profile {
         Some(profile) => with_profile(config, profile),
         None => config,
@@ -55,17 +57,4 @@ fn with_profile(config: SdkConfig, profile: &str) -> SdkConfig {
     let credentials = SharedCredentialsProvider::new(credentials);
     let config = config.into_builder().credentials_provider(credentials);
     config.build()
-}
-
-/// Returns the place that is asked, for people: `in region eu-west-1`.
-pub(crate) fn place(config: &SdkConfig) -> String {
-    let place = match (config.endpoint_url(), config.region()) {
-        (Some(endpoint), _) => format!("at {endpoint}"),
-        (None, Some(region)) => format!("in region {region}"),
-        (None, None) => "in no region".to_owned(),
-    };
-    match proxy::variable() {
-        Some(variable) => format!("{place} ({variable} is set)"),
-        None => place,
-    }
 }

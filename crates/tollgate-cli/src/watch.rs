@@ -1,16 +1,6 @@
 //! Repeats a command that reads.
 
-use std::time::Duration;
-
-use crate::{commands::Online, context::Context, failure::Failure};
-
-/// Returns the failure of a command that `--watch` does not repeat.
-pub(crate) fn refused() -> Failure {
-    Failure::Usage(
-        "--watch repeats commands that read a stack, and this is none of them. Nothing was done"
-            .into(),
-    )
-}
+use crate::{commands::Online, context::Context, failure::Failure, repeat};
 
 /// Runs a command; with `--watch` until it fails or is interrupted. Each time it opens the stack
 /// anew, so nothing is cached. `again` returns the same command.
@@ -23,15 +13,13 @@ pub(crate) async fn run(
         return command.run(context).await;
     };
     if !command.only_reads() {
-        return Err(refused());
+        return Err(repeat::refusal());
     }
     context.watches = true;
     let mut next = Some(command);
     while let Some(command) = next {
         command.run(context).await?;
-        context.out.flush()?;
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        context.out.line("")?;
+        repeat::pause(context, seconds).await?;
         next = again();
     }
     Ok(())

@@ -142,9 +142,14 @@ async fn push<T: Send + 'static, R: Row>(
 /// Returns the failure of a listing.
 fn failure_of(error: Error) -> Failure {
     match error {
-        Error::Invalid(Invalid::Cursor) => Failure::Usage(
-            "--cursor is not a cursor of this listing: repeat the other arguments of the listing that printed it".to_owned(),
-        ),
+        Error::Invalid(Invalid::Cursor) => wrong_cursor(),
         error => error.into(),
     }
+}
+
+/// Returns the failure for a cursor of another listing.
+pub(super) fn wrong_cursor() -> Failure {
+    Failure::Usage(
+        "--cursor is not a cursor of this listing: repeat the other arguments of the listing that printed it".to_owned(),
+    )
 }

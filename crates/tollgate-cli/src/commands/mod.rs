@@ -30,7 +30,7 @@ mod versions;
 
 use clap::Subcommand;
 
-use crate::{context::Context, failure::Failure, reference};
+use crate::{context::Context, failure::Failure, reference, repeat};
 
 /// Every command.
 #[derive(Debug, Subcommand)]
@@ -134,11 +134,19 @@ pub(crate) enum Offline {
 impl Offline {
     /// Runs a command. Some describe `program`.
     pub(crate) fn run(self, context: &mut Context, program: clap::Command) -> Result<(), Failure> {
+        if context.options.watch.is_some() && !self.repeats() {
+            return Err(repeat::refusal());
+        }
         match self {
             Self::Local(command) => command.run(context),
             Self::Completions(command) => command.run(program),
             Self::Man(command) => command.run(context, program),
             Self::Reference => reference::print(program),
         }
+    }
+
+    /// Returns true if the command repeats itself with `--watch`.
+    fn repeats(&self) -> bool {
+        matches!(self, Self::Local(local::Command::Status(_)))
     }
 }

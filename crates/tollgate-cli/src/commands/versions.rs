@@ -28,6 +28,16 @@ enum Compatibility {
     Compatible,
     Incompatible,
     NotInitialized,
+    /// The version record was not read.
+    Unknown,
+}
+
+/// Returns the reason why the version record was not read, if it was not.
+pub(super) fn unread(status: &Status) -> Option<&str> {
+    // The table's description is something else, whose failure is no reason.
+    let was_read = status.available && status.store.table.is_some();
+    let problem = status.store.problem.as_deref();
+    (!was_read).then(|| problem.unwrap_or("the stack does not answer"))
 }
 
 impl Versions {
@@ -47,6 +57,7 @@ impl Versions {
             lambda: field(|record| &record.lambda_version),
             min_client: field(|record| &record.client_min_version),
             status: match (record, status.compatibility()) {
+                (None, _) if unread(status).is_some() => Compatibility::Unknown,
                 (None, _) => Compatibility::NotInitialized,
                 (Some(_), Ok(())) => Compatibility::Compatible,
                 (Some(_), Err(_)) => Compatibility::Incompatible,
@@ -58,7 +69,8 @@ impl Versions {
     /// Prints the versions.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if this program cannot work with the stack.
+    /// [`Failure::Refused`] if this program cannot work with the stack, [`Failure::Aws`] if that is
+    /// not known.
     pub(super) fn print(&self, context: &mut Context) -> Result<(), Failure> {
         context.out.record(self)?;
         let problem = self.problem.clone().unwrap_or_default();
@@ -70,6 +82,9 @@ impl Versions {
             Compatibility::NotInitialized => Err(Failure::Refused(
                 "the stack is not initialized: it has no version record".into(),
             )),
+            Compatibility::Unknown => Err(Failure::Aws(format!(
+                "the version of the stack is not known: {problem}"
+            ))),
         }
     }
 }
@@ -89,6 +104,7 @@ impl Row for Versions {
             Compatibility::Compatible => "COMPATIBLE",
             Compatibility::Incompatible => "INCOMPATIBLE",
             Compatibility::NotInitialized => "NOT INITIALIZED",
+            Compatibility::Unknown => "UNKNOWN",
         };
         vec![
             self.client.to_owned(),

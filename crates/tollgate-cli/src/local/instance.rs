@@ -52,7 +52,7 @@ impl Instance {
             }
             if begun.elapsed() > BEGINNING {
                 return Err(Failure::Refused(format!(
-                    "a server runs in {}, and {} does not say which",
+                    "a server runs in {}, and {} does not say which: end the process that has server.lock open",
                     folder.path().display(),
                     path.display()
                 )));

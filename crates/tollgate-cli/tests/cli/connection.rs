@@ -123,6 +123,10 @@ async fn commands_that_read_never_write() {
     let (before, writes) = (stage.items().await, stage.writes());
     for arguments in READING {
         for format in ["table", "json", "jsonl", "csv"] {
+            // It has no place for an answer.
+            if format == "csv" && arguments.contains("--cost") {
+                continue;
+            }
             stage.ok(&format!("{arguments} --output {format}"));
         }
     }

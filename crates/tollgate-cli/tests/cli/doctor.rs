@@ -296,6 +296,17 @@ async fn a_right_that_services_need_is_a_fault_if_it_lacks() {
             "{checks:?}"
         );
         assert!(found(&checks, &right).contains("not allowed"), "{checks:?}");
+        if !action.contains("GetItem") {
+            continue;
+        }
+        // A record that cannot be read is not missing.
+        let version = found(&checks, "version record");
+        assert!(version.starts_with("not known: "), "{version}");
+        for command in ["check", "version"] {
+            let told = stage.run(command);
+            assert_eq!((told.code, told.err.lines().count()), (3, 1), "{told:?}");
+            assert!(!told.out.contains("NOT INITIALIZED"), "{told:?}");
+        }
     }
 }
 

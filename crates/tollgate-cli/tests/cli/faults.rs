@@ -136,26 +136,30 @@ async fn a_table_that_is_made_or_deleted_right_now_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_of_something_else_is_refused() {
-    let stage = Stage::empty().await;
-    let key = KeySchemaElement::builder()
-        .attribute_name("id")
-        .key_type(KeyType::Hash);
-    let attribute = AttributeDefinition::builder()
-        .attribute_name("id")
-        .attribute_type(ScalarAttributeType::S);
-    let created = stage.engine.client().create_table().table_name(STACK);
-    let created = created
-        .key_schema(key.build().unwrap())
-        .attribute_definitions(attribute.build().unwrap())
-        .billing_mode(BillingMode::PayPerRequest)
-        .send()
-        .await;
-    created.unwrap();
-    for arguments in COMMANDS {
-        let part = "table limits was not created by tollgate or zae-limiter";
-        told(&stage.run(arguments), 1, &[part]);
+    use ScalarAttributeType::{N, S};
+    // Another name, another type, and a key that is missing.
+    for keys in [vec![("id", S)], vec![("PK", N), ("SK", S)], vec![("PK", S)]] {
+        let stage = Stage::empty().await;
+        let mut created = stage.engine.client().create_table().table_name(STACK);
+        for ((name, kind), role) in keys.into_iter().zip([KeyType::Hash, KeyType::Range]) {
+            let key = KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(role);
+            let attribute = AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(kind);
+            created = created
+                .key_schema(key.build().unwrap())
+                .attribute_definitions(attribute.build().unwrap());
+        }
+        let created = created.billing_mode(BillingMode::PayPerRequest).send();
+        created.await.unwrap();
+        for arguments in COMMANDS {
+            let part = "table limits was not created by tollgate or zae-limiter";
+            told(&stage.run(arguments), 1, &[part]);
+        }
+        assert_eq!(stage.writes(), 0);
     }
-    assert_eq!(stage.writes(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

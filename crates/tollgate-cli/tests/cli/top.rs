@@ -238,6 +238,24 @@ async fn denials_come_from_the_metrics_of_a_service() {
     );
     assert!(denials[0]["denials_per_second"].as_f64().unwrap() > 0.0);
 
+    // Another page of a service.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let page = format!("http://{}/", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>";
+        stream.write_all(answer).await.unwrap();
+    });
+    let ran = stage.run(&arguments.replace(&url, &page));
+    served.await.unwrap();
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.err.contains("not in Prometheus' text format"),
+        "{ran:?}"
+    );
+
     // The service is gone.
     let ran = stage.run(&arguments);
     assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{ran:?}");

@@ -34,6 +34,11 @@ struct Shown<'a> {
 
 impl Show {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        if context.out.is_csv() && !self.costs.is_empty() {
+            return Err(Failure::Usage(
+                "csv has no place for the answer to --cost: use table, json or jsonl".into(),
+            ));
+        }
         let limiter = context.open().await?;
         let key = (&self.entity, &self.resource);
         let shards = limiter.entities().bucket(key.0, key.1).await?;

@@ -32,8 +32,11 @@ pub(super) fn stamps(state: &BucketState, now: i64) -> Vec<String> {
             until(*end)
         ));
     }
-    if let Some(end) = stamps.valid_until {
-        told.push(format!("levels are valid {}", until(end)));
+    match stamps.valid_until {
+        // An operation on the bucket leaves it.
+        Some(..=0) => told.push("levels are computed anew by the next request".to_owned()),
+        Some(end) => told.push(format!("levels are valid {}", until(end))),
+        None => {}
     }
     for name in &stamps.incomplete {
         told.push(format!("{name} is incomplete, and begins empty"));

@@ -7,17 +7,19 @@ use tollgate::{
 };
 
 use super::Check;
-use crate::time::rfc3339;
+use crate::{commands::versions::unread, time::rfc3339};
 
 /// Checks the version record.
 pub(crate) fn version(status: &Status) -> Check {
     const NAME: &str = "version record";
     let Some(record) = &status.store.version else {
-        return match &status.store.problem {
-            Some(problem) if !status.available => {
-                Check::fault(NAME, problem, "the right to read the table is needed")
-            }
-            _ => Check::fault(NAME, "missing", "`tollgate table create` writes it"),
+        return match unread(status) {
+            Some(problem) => Check::fault(
+                NAME,
+                format!("not known: {problem}"),
+                "the right to read the table is needed",
+            ),
+            None => Check::fault(NAME, "missing", "`tollgate table create` writes it"),
         };
     };
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".into());

@@ -31,7 +31,7 @@ fn right(trial: &PermissionTrial) -> Check {
         PermissionResult::Unknown(error) => Check::warning(
             name,
             format!("not known: {error}"),
-            "run this command again",
+            "mend the faults above, if there are any, and run this command again",
         ),
         _ => Check::ok(name, format!("allowed, to {purpose}")),
     }

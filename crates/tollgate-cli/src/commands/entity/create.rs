@@ -30,6 +30,9 @@ pub(crate) struct Create {
 
 fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("an = is missing: KEY=VALUE")?;
+    if key.is_empty() {
+        return Err("the key is empty: KEY=VALUE".into());
+    }
     Ok((key.to_owned(), value.to_owned()))
 }
 

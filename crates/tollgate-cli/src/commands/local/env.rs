@@ -48,6 +48,11 @@ enum Syntax {
 
 impl Env {
     pub(super) fn run(self, context: &mut Context) -> Result<(), Failure> {
+        if !context.out.is_text() {
+            return Err(Failure::Usage(
+                "local env has --format instead of --output".into(),
+            ));
+        }
         let folder = Folder::locate(self.data.as_deref())?;
         let instance = Instance::find(&folder)?;
         let namespace = context.options.namespace()?;

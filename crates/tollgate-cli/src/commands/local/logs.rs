@@ -62,9 +62,14 @@ impl Logs {
     pub(super) fn run(self, context: &mut Context) -> Result<(), Failure> {
         let folder = Folder::locate(self.data.as_deref())?;
         if Instance::find(&folder)?.is_none() {
+            let log = folder.log();
+            let last = if log.exists() {
+                format!("its last log is {}", log.display())
+            } else {
+                format!("there is no log in {}", folder.path().display())
+            };
             return Err(Failure::Refused(format!(
-                "the local table does not run: its last log is {}",
-                folder.log().display()
+                "the local table does not run: {last}"
             )));
         }
         let (tail, lines) = Tail::open(&folder, self.tail)?;

@@ -6,6 +6,7 @@ mod logs;
 mod port;
 mod record;
 mod serve;
+mod shell;
 mod status;
 mod up;
 

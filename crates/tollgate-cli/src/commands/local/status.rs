@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     local::{self, Folder, Instance, Stream, TableCount},
     output::{Row, or_dash},
-    runtime,
+    repeat, runtime,
 };
 
 /// Shows if the local table runs, its data and its tables
@@ -85,6 +85,19 @@ impl Row for StatusRecord {
 
 impl Status {
     pub(super) fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let watch = context.options.watch;
+        context.watches = watch.is_some();
+        runtime::until_interrupted(async {
+            self.show(context).await?;
+            while let Some(seconds) = watch {
+                repeat::pause(context, seconds).await?;
+                self.show(context).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn show(&self, context: &mut Context) -> Result<(), Failure> {
         let folder = Folder::locate(self.data.as_deref())?;
         let instance = Instance::find(&folder)?;
         let mut record = StatusRecord {
@@ -103,7 +116,7 @@ impl Status {
             tables: None,
         };
         let counted = match &instance {
-            Some(instance) => runtime::run(local::count(&instance.endpoint)).map(Some),
+            Some(instance) => local::count(&instance.endpoint).await.map(Some),
             None => Ok(None),
         };
         let failure = match counted {

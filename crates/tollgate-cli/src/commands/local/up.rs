@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tollgate::model::StackName;
 
-use super::{port, record::Running};
+use super::{port, record::Running, shell};
 use crate::{
     context::Context,
     failure::Failure,
@@ -49,7 +49,10 @@ impl Up {
                 print(context, "Started", instance, &server, "Ctrl-C stops it.")
             });
         }
-        let folder = self.data.as_ref().map(|data| format!(" --data {data:?}"));
+        let folder = self.data.as_ref().map(|data| {
+            let word = shell::word(&data.display().to_string());
+            format!(" --data {word}")
+        });
         let folder = folder.unwrap_or_default();
         let (word, instance) = ensure(&server, port::asked(self.port)?)?;
         // Without a name, `local env` prints the table that the server was started with.

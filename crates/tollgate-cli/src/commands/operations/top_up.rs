@@ -1,7 +1,9 @@
 //! The top-up of a bucket.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use tollgate::{EntityId, LimitName, Resource};
+use tollgate::{EntityId, LimitName, Resource, model::BucketOperation};
 
 use super::record;
 use crate::{change::change, context::Context, failure::Failure, limits, stderr};
@@ -33,14 +35,29 @@ impl TopUpOptions {
         }
         let done = change(top_up).await?;
         record::print(context, "Topped up", &done)?;
-        for (name, asked) in self.amounts {
-            let got = done.amount(name.as_str());
-            if i128::from(got) < i128::from(asked) {
-                stderr::line(&format!(
-                    "note: {name} got {got} of {asked}: it is filled up to its capacity at most"
-                ));
-            }
+        for note in notes(&done, &self.amounts) {
+            stderr::line(&note);
         }
         Ok(())
     }
+}
+
+/// Returns a note for each limit that got other tokens than were asked for.
+fn notes(done: &BucketOperation, amounts: &[(LimitName, u64)]) -> Vec<String> {
+    let mut asked: BTreeMap<&LimitName, i128> = BTreeMap::new();
+    for (name, tokens) in amounts {
+        *asked.entry(name).or_default() += i128::from(*tokens);
+    }
+    let note = |(name, asked): (&LimitName, i128)| {
+        let got = i128::from(done.amount(name.as_str()));
+        if done.shards == 0 || got == asked {
+            return None;
+        }
+        Some(if done.is_repeat {
+            format!("note: {name} got {got}, not {asked}: the earlier call with this key counts")
+        } else {
+            format!("note: {name} got {got} of {asked}: it is filled up to its capacity at most")
+        })
+    };
+    asked.into_iter().filter_map(note).collect()
 }

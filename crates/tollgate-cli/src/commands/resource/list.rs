@@ -12,9 +12,12 @@ use crate::{
     failure::Failure,
 };
 
+/// The beginning of a cursor. No cursor of another listing has it.
+const MARK: &str = "resource:";
+
 /// Lists the resources that have limits
 ///
-/// The names are in one item of the table. A cursor is the name of the last resource.
+/// The names are in one item of the table. A cursor has the name of the last resource.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     #[command(flatten)]
@@ -23,9 +26,10 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let after = self.part.from.cursor.as_deref().map(read).transpose()?;
         let mut resources = context.open().await?.config().resources().await?;
-        if let Some(cursor) = &self.part.from.cursor {
-            resources.retain(|resource| resource.as_str() > cursor.as_str());
+        if let Some(after) = after {
+            resources.retain(|resource| *resource > after);
         }
         let limit = self.part.limit.unwrap_or(u64::MAX);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -39,8 +43,14 @@ impl List {
         let last = resources.last().map(Resource::to_string);
         names::print(context, "  ", resources)?;
         match last.filter(|_| more) {
-            Some(last) => listing::more(context, &last),
+            Some(last) => listing::more(context, &format!("{MARK}{last}")),
             None => Ok(()),
         }
     }
+}
+
+/// Reads the cursor: the resource after which the listing continues.
+fn read(cursor: &str) -> Result<Resource, Failure> {
+    let name = cursor.strip_prefix(MARK).map(str::parse);
+    name.and_then(Result::ok).ok_or_else(listing::wrong_cursor)
 }

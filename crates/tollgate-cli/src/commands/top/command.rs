@@ -58,6 +58,11 @@ pub(crate) struct Top {
 
 impl Top {
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        if context.out.is_csv() && self.metrics.is_some() {
+            return Err(Failure::Usage(
+                "csv has no place for the denials of --metrics: use table, json or jsonl".into(),
+            ));
+        }
         let limiter = context.open().await?;
         let source = self.source();
         if source.is_scan() && self.sample.is_none() {

@@ -1,4 +1,4 @@
-//! Reads a page over plain HTTP.
+//! Reads a page of metrics over plain HTTP.
 
 use std::{error::Error, time::Duration};
 
@@ -7,6 +7,7 @@ use hyper::{Request, Uri, body::Bytes, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::prometheus;
 use crate::failure::Failure;
 
 /// The longest time for a page.
@@ -24,13 +25,14 @@ pub(super) fn url(text: &str) -> Result<Uri, &'static str> {
     }
 }
 
-/// Returns the text of a page.
+/// Returns the metrics of a page.
 pub(super) async fn get(url: &Uri) -> Result<String, Failure> {
     let refused = |reason: &dyn std::fmt::Display| {
         Failure::Refused(format!("no metrics from {url}: {reason}"))
     };
     match tokio::time::timeout(DEADLINE, page(url)).await {
-        Ok(Ok(text)) => Ok(text),
+        Ok(Ok(text)) if prometheus::is_text(&text) => Ok(text),
+        Ok(Ok(_)) => Err(refused(&"the page is not in Prometheus' text format")),
         Ok(Err(error)) => Err(refused(&error)),
         Err(_) => Err(refused(&format!(
             "no answer within {} s",

@@ -9,6 +9,13 @@ pub(super) struct Sample {
     pub(super) value: f64,
 }
 
+/// Returns `true` if a page begins as the format does: with a comment, or the name of a metric. An
+/// empty page has no metrics yet.
+pub(super) fn is_text(page: &str) -> bool {
+    let first = page.trim_start().chars().next();
+    first.is_none_or(|first| first.is_ascii_alphabetic() || "#_:".contains(first))
+}
+
 /// Returns the values of a metric. Lines that cannot be read are left out.
 pub(super) fn samples<'a>(text: &'a str, metric: &'a str) -> impl Iterator<Item = Sample> + 'a {
     text.lines()

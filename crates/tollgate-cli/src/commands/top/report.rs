@@ -49,7 +49,7 @@ pub(super) fn print(
         table.push(row)?;
     }
     table.finish()?;
-    if !denials.is_empty() && !out.is_csv() {
+    if !denials.is_empty() {
         out.line("Denials per second:")?;
         let mut table = out.rows();
         for row in &denials {

@@ -5,4 +5,5 @@ mod life;
 pub(crate) mod place;
 mod races;
 mod reading;
+mod shell;
 mod upkeep;

@@ -261,10 +261,13 @@ impl OpenOptions {
         // The namespace is used only if the version is known and supported. It is read at the same
         // time, because both are there almost always.
         let mut early = Early::begin(table.find(&namespace));
-        let mut found = match opening
+        let read = opening
             .step(READING, early.beside(registry.check_version()))
-            .await
-        {
+            .await;
+        // Dropped if its result is not needed: a call that is no longer polled may hold up others,
+        // for example while it loads credentials.
+        let early = matches!(read, Ok(VersionCheck::Version { .. })).then_some(early);
+        let mut found = match read {
             Err(error) if is_rejected(&error) => {
                 // If the table has other keys, DynamoDB rejects the call. The definition of the
                 // table then shows the reason.
@@ -275,7 +278,6 @@ impl OpenOptions {
             }
             found => found.map_err(|error| told_the_way(error, &way))?,
         };
-        let is_new = !matches!(found, VersionCheck::Version { .. });
         if found == VersionCheck::Nothing {
             opening.provision(self.provision.provision(&stack)).await?;
             found = opening.step(READING, registry.check_version()).await?;
@@ -312,10 +314,9 @@ impl OpenOptions {
             ),
         };
         let finding = async {
-            let found = if is_new {
-                table.find(&namespace).await
-            } else {
-                early.finish().await
+            let found = match early {
+                Some(early) => early.finish().await,
+                None => table.find(&namespace).await,
             };
             found.map_err(failed("reading the namespace"))
         };

@@ -179,7 +179,9 @@ async fn a_table_without_expiry_is_a_fault() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_without_a_stream_is_a_fault_unless_it_is_meant() {
-    let stage = Stage::with_stack().await;
+    let stage = Stage::empty().await;
+    stage.ok("table create --without-stream");
+    stage.ok("namespace register default");
     assert_faults(&stage, &["stream"]);
     stage.ok("doctor --without-stream");
 }

@@ -166,6 +166,20 @@ impl Stage {
         .await;
         (totals, reports)
     }
+
+    /// Counts the rest, after an aggregator whose last write may still be on its way.
+    pub(crate) async fn rest(&self, options: &FollowOptions) {
+        for _ in 0..100 {
+            match self.once(options).await.0 {
+                Ok(_) => return,
+                Err(OpsError::TakenOver | OpsError::Held { .. }) => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the lease did not end");
+    }
 }
 
 pub(crate) fn options() -> FollowOptions {

@@ -123,7 +123,12 @@ async fn a_child_and_its_parent_wait_in_one_transaction() {
     // On a busy machine, two transactions may meet. Then one of them is repeated.
     let transactions = table.proxy.count("TransactWriteItems") - before.1;
     assert!((4..=8).contains(&transactions), "{transactions}");
-    assert_eq!(starts.numbers(), [0, 1, 2, 3]);
+    let mut numbers = starts.numbers();
+    if transactions > 4 {
+        // The one that is repeated may come later.
+        numbers.sort_unstable();
+    }
+    assert_eq!(numbers, [0, 1, 2, 3]);
     assert!(
         (350..400 + LATE).contains(&starts.last()),
         "{}",

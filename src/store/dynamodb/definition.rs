@@ -9,7 +9,7 @@ use super::{
     attributes::{INDEX_KEYS, PK, SK},
     failure::store_error,
     stack::Stack,
-    table::call_failed,
+    stack_call::call_failed,
 };
 use crate::{error::StackError, store::StoreErrorKind};
 

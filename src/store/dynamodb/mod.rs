@@ -38,6 +38,7 @@ mod sdk_error;
 mod set_up;
 mod shards;
 mod stack;
+mod stack_call;
 mod store;
 mod table;
 mod timetable;

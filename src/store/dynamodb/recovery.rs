@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     failure::store_error,
     stack::Stack,
-    table::{build_failed, call_failed, in_time},
+    stack_call::{build_failed, call_failed, in_time},
 };
 use crate::error::StackError;
 

@@ -14,7 +14,7 @@ use super::{
     expression::text,
     failure::store_error,
     stack::Stack,
-    table::call_failed,
+    stack_call::call_failed,
     version,
 };
 use crate::{

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    error::{BuildError, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::create_table::CreateTableError,
     types::{
         AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
@@ -23,12 +23,9 @@ use super::{
     failure::store_error,
     recovery,
     stack::Stack,
+    stack_call::{build_failed, call_failed, in_time},
 };
-use crate::{
-    error::StackError,
-    store::{StoreError, StoreErrorKind},
-    telemetry,
-};
+use crate::{error::StackError, telemetry};
 
 /// The properties in which tables differ.
 #[derive(Clone, Copy, Debug)]
@@ -164,21 +161,6 @@ impl TableWait<'_> {
     }
 }
 
-/// Returns the answer to a call, or an error after the stack's call timeout.
-pub(super) async fn in_time<T, E>(
-    stack: &Stack,
-    action: &'static str,
-    call: impl Future<Output = Result<T, SdkError<E>>>,
-) -> Result<Result<T, SdkError<E>>, StackError> {
-    let deadline = stack.call_deadline();
-    let late = |_| StackError::Deadline {
-        table: stack.table().to_owned(),
-        action,
-        deadline,
-    };
-    tokio::time::timeout(deadline, call).await.map_err(late)
-}
-
 async fn switch_expiry_on(stack: &Stack) -> Result<(), StackError> {
     let specification = TimeToLiveSpecification::builder()
         .attribute_name(EXPIRES_AT)
@@ -267,15 +249,4 @@ fn throughput(design: Design) -> Result<Option<ProvisionedThroughput>, StackErro
     throughput
         .map(Some)
         .map_err(|error| build_failed(error, "describing the throughput"))
-}
-
-pub(super) fn build_failed(error: BuildError, action: &'static str) -> StackError {
-    StackError::Call {
-        action,
-        error: StoreError::new(StoreErrorKind::Rejected, error.to_string()),
-    }
-}
-
-pub(super) fn call_failed(action: &'static str) -> impl FnOnce(StoreError) -> StackError {
-    move |error| StackError::Call { action, error }
 }

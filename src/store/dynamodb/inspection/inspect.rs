@@ -21,7 +21,7 @@ use crate::{
             definition::{expected_indexes, table_key_problem},
             failure::store_error,
             stack::Stack,
-            table::{call_failed, in_time},
+            stack_call::{call_failed, in_time},
         },
     },
 };

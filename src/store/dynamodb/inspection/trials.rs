@@ -16,7 +16,7 @@ use crate::{
         expression::text,
         failure::store_error,
         stack::Stack,
-        table::{build_failed, in_time},
+        stack_call::{build_failed, in_time},
     },
 };
 

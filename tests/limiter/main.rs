@@ -5,6 +5,8 @@ mod aws_policies;
 mod blocking;
 mod credentials;
 mod engine;
+#[path = "../layer/events.rs"]
+mod events;
 mod fleet;
 mod health;
 mod interop;

@@ -1,12 +1,7 @@
 //! Opening, and calls for stored records, if the table does not answer, is not ready, or was not
 //! made by this crate.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -24,52 +19,13 @@ use tollgate::{
     store::dynamodb::JoinOnly,
 };
 use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
-use tracing::subscriber::DefaultGuard;
 
-use crate::engine::TestEngine;
+use crate::{engine::TestEngine, events::Events};
 
 const STACK: &str = "rate-limits";
 
 /// A time that is longer than any call here takes, unless it hangs.
 const NEVER: Duration = Duration::from_secs(60);
-
-/// The events of this thread.
-struct Events {
-    written: Arc<Mutex<Vec<u8>>>,
-    _guard: DefaultGuard,
-}
-
-#[derive(Clone)]
-struct Writer(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Events {
-    fn collect() -> Self {
-        let written = Arc::default();
-        let writer = Writer(Arc::clone(&written));
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        Self {
-            written,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
-    }
-}
 
 fn stack_error(error: Error) -> StackError {
     match error {

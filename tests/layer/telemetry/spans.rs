@@ -3,44 +3,20 @@
 use std::time::Duration;
 
 use tollgate::{Limit, RateLimiter, layer::OnUnavailable, limiter::LocalShare};
-use tracing::{Level, subscriber::DefaultGuard};
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing::Level;
 
 use crate::{
-    events::Written,
+    events::Events,
     world::{self, Remote, hello, layer, per_user, status},
 };
 
 /// Returns the log of two requests, of which `limiter` grants one.
 async fn written(limiter: RateLimiter, level: Level) -> String {
-    let log = Log::start(level);
+    let log = Events::with_spans(level);
     let app = hello(layer(&limiter, per_user(Limit::per_hour("rph", 1))));
     assert_eq!(status(&app, "alice").await, 200);
     assert_eq!(status(&app, "alice").await, 429);
-    log.written.text()
-}
-
-/// Records ended spans, and events, until it is dropped.
-struct Log {
-    written: Written,
-    _guard: DefaultGuard,
-}
-
-impl Log {
-    fn start(level: Level) -> Self {
-        let written = Written::default();
-        let writer = written.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_span_events(FmtSpan::CLOSE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        Self {
-            written,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
-    }
+    log.text()
 }
 
 fn acquires(log: &str) -> Vec<&str> {
@@ -112,9 +88,9 @@ async fn spans_show_degraded_decisions() {
         (local, 200, [r#"outcome="granted""#, r#"path="local""#]),
         (local, 429, [r#"outcome="denied""#, r#"path="local""#]),
     ] {
-        let log = Log::start(Level::DEBUG);
+        let log = Events::with_spans(Level::DEBUG);
         assert_eq!(status(&app(action), "alice").await, expected);
-        let text = log.written.text();
+        let text = log.text();
         let [span] = acquires(&text)[..] else {
             panic!("{text}")
         };
@@ -128,7 +104,7 @@ async fn spans_show_degraded_decisions() {
 /// The span says that a denial was only observed, because the request itself was granted.
 #[tokio::test]
 async fn spans_show_requests_that_would_have_been_denied() {
-    let log = Log::start(Level::DEBUG);
+    let log = Events::with_spans(Level::DEBUG);
     let app = hello(layer(
         &world::memory().0,
         per_user(Limit::per_hour("rph", 1)).shadow(),
@@ -136,7 +112,7 @@ async fn spans_show_requests_that_would_have_been_denied() {
     for _ in 0..2 {
         assert_eq!(status(&app, "alice").await, 200);
     }
-    let text = log.written.text();
+    let text = log.text();
     let [granted, observed] = acquires(&text)[..] else {
         panic!("{text}")
     };

@@ -15,6 +15,7 @@
 //!   a store with the latency and the throttling of a table.
 //! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an
 //!   engine, kills processes, and checks their grants.
+//! - A `policies::Policy` (feature `policies`) decides if an IAM policy allows a call.
 //!
 //! # A limiter with scripted decisions
 //!
@@ -83,6 +84,8 @@ mod engine;
 #[cfg(feature = "fleet")]
 pub mod fleet;
 mod limiter;
+#[cfg(feature = "policies")]
+pub mod policies;
 #[cfg(feature = "processes")]
 pub mod processes;
 #[cfg(feature = "engine")]

@@ -1,10 +1,6 @@
 //! The buckets: archives of the history, and the code of the functions.
 
-use super::{
-    conditions::Condition,
-    intrinsic::{reference, tags},
-    section::Resource,
-};
+use super::{conditions::Condition, intrinsic::reference, section::Resource};
 use crate::node::{Node, list, map};
 
 /// The logical id of the bucket with archives.
@@ -38,7 +34,6 @@ pub(super) fn archive() -> Resource {
         ("BucketEncryption", encryption()),
         ("PublicAccessBlockConfiguration", no_public_access()),
         ("LifecycleConfiguration", map([("Rules", list([rule]))])),
-        ("Tags", tags([])),
     ]);
     Resource::new(ARCHIVE, BUCKET, properties)
         .only_if(Condition::HasArchive)
@@ -50,7 +45,6 @@ pub(super) fn code() -> Resource {
     let properties = map([
         ("BucketEncryption", encryption()),
         ("PublicAccessBlockConfiguration", no_public_access()),
-        ("Tags", tags([])),
     ]);
     Resource::new(CODE, BUCKET, properties).only_if(Condition::HasCodeBucket)
 }

@@ -15,7 +15,7 @@
 use super::{
     archive::{ARCHIVE, CODE},
     conditions::Condition,
-    intrinsic::{attribute, reference, stack_name, tags, text},
+    intrinsic::{attribute, reference, stack_name, text},
     section::Resource,
 };
 use crate::{
@@ -114,7 +114,6 @@ fn function(function: StackFunction, settings: Settings) -> Resource {
         ("TracingConfig", settings.tracing),
         ("Environment", map([("Variables", settings.environment)])),
         ("Code", code),
-        ("Tags", tags([])),
     ]);
     Resource::new(function.logical_id(), "AWS::Lambda::Function", properties)
 }

@@ -31,9 +31,3 @@ pub(super) fn no_value() -> Node {
 pub(super) fn if_else(condition: &str, value: Node, otherwise: Node) -> Node {
     map([("Fn::If", list([condition.into(), value, otherwise]))])
 }
-
-/// Returns the tags of a resource.
-pub(super) fn tags<const N: usize>(more: [(&str, &str); N]) -> Node {
-    let all = [("Application", "tollgate")].into_iter().chain(more);
-    list(all.map(|(key, value)| map([("Key", key.into()), ("Value", value.into())])))
-}

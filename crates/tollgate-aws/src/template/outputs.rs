@@ -29,10 +29,10 @@ pub(super) fn outputs() -> Node {
     all.extend(functions());
     all.extend(buckets_and_queue());
     all.extend(iam());
-    all.extend(AlarmId::ALL.map(|alarm| {
+    all.extend(AlarmId::ALL.into_iter().filter_map(|alarm| {
         let name = format!("{}Name", alarm.logical_id());
-        let value = reference(alarm.logical_id());
-        output(&name, &alarm.export(), Some(alarm.condition()), value)
+        let (condition, value) = (Some(alarm.condition()), reference(alarm.logical_id()));
+        Some(output(&name, alarm.export()?, condition, value))
     }));
     Node::Map(all)
 }

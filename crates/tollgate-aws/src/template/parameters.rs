@@ -135,12 +135,10 @@ pub(super) fn parameters() -> Node {
             "Format of role names, exported for stacks that depend on this one",
         ),
     ];
+    // Empty: the stack's name and an ending.
     all.extend(name_parameters().map(|name| {
-        text(
-            name,
-            "",
-            "Name of the role or policy. Empty: the stack's name and an ending",
-        )
+        let definition = map([("Type", "String".into()), ("Default", "".into())]);
+        (name.to_owned(), definition)
     }));
     Node::Map(all)
 }

@@ -1,10 +1,6 @@
 //! The queue of batches that the aggregator could not count.
 
-use super::{
-    conditions::Condition,
-    intrinsic::{stack_name, tags},
-    section::Resource,
-};
+use super::{conditions::Condition, intrinsic::stack_name, section::Resource};
 use crate::node::map;
 
 /// The queue's logical id.
@@ -20,7 +16,6 @@ pub(super) fn dead_letters() -> Resource {
         ("MessageRetentionPeriod", FOURTEEN_DAYS.into()),
         ("VisibilityTimeout", 300.into()),
         ("SqsManagedSseEnabled", true.into()),
-        ("Tags", tags([])),
     ]);
     Resource::new(DEAD_LETTERS, "AWS::SQS::Queue", properties).only_if(Condition::WantsAggregator)
 }

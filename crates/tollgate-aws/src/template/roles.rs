@@ -2,7 +2,7 @@
 
 use super::{
     conditions::Condition,
-    intrinsic::{reference, tags, text},
+    intrinsic::{reference, text},
     permissions::name,
     section::Resource,
 };
@@ -31,14 +31,17 @@ pub(super) fn function_roles() -> [Resource; 2] {
 /// Returns the roles of services, administrators and dashboards. Whoever in the account may assume
 /// roles can assume them.
 pub(super) fn access_roles() -> [Resource; 3] {
-    let role = |role: StackRole, tag: &str, policy: StackPolicy| {
+    let role = |role: StackRole, kind: &str, policy: StackPolicy| {
         let account = text("arn:${AWS::Partition}:iam::${AWS::AccountId}:root");
         let properties = map([
             ("RoleName", name(role.name_parameter(), role.component())),
             ("PermissionsBoundary", boundary()),
             ("AssumeRolePolicyDocument", trust("AWS", account)),
             ("ManagedPolicyArns", list([reference(policy.logical_id())])),
-            ("Tags", tags([("Role", tag)])),
+            (
+                "Tags",
+                list([tag("Application", "tollgate"), tag("Role", kind)]),
+            ),
         ]);
         Resource::new(role.logical_id(), "AWS::IAM::Role", properties)
             .only_if(Condition::HasAccessRoles)
@@ -72,7 +75,6 @@ fn function_role(role: StackRole, policies: Node) -> Resource {
         ),
         ("ManagedPolicyArns", list([text(logs)])),
         ("Policies", policies),
-        ("Tags", tags([])),
     ]);
     Resource::new(role.logical_id(), "AWS::IAM::Role", properties)
 }
@@ -95,4 +97,8 @@ fn trust(kind: &str, who: Node) -> Node {
         ("Version", policy::LANGUAGE.into()),
         ("Statement", list([statement])),
     ])
+}
+
+fn tag(key: &str, value: &str) -> Node {
+    map([("Key", key.into()), ("Value", value.into())])
 }

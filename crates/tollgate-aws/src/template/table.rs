@@ -1,11 +1,6 @@
 //! The table.
 
-use super::{
-    conditions::Condition,
-    indexes,
-    intrinsic::{reference, tags},
-    section::Resource,
-};
+use super::{conditions::Condition, indexes, intrinsic::reference, section::Resource};
 use crate::node::map;
 
 /// The table's logical id.
@@ -44,7 +39,6 @@ pub(super) fn table() -> Resource {
                 ),
             ]),
         ),
-        ("Tags", tags([])),
     ]);
     Resource::new(TABLE, "AWS::DynamoDB::Table", properties).kept()
 }

@@ -54,16 +54,22 @@ impl AlarmId {
         }
     }
 
-    /// Returns the end of the name under which the alarm's name is exported. Some differ from the
-    /// logical id, as in zae-limiter's template.
-    pub(crate) fn export(self) -> String {
-        let id = match self {
-            Self::DeadLetters => "DLQAlarm",
-            Self::ReadThrottles => "ReadThrottleAlarm",
-            Self::WriteThrottles => "WriteThrottleAlarm",
-            other => other.logical_id(),
-        };
-        format!("{id}Name")
+    /// Returns the end of the export of the alarm's name, if it is one of zae-limiter's alarms. The
+    /// names of all alarms are the stack's name and an ending.
+    pub(crate) fn export(self) -> Option<&'static str> {
+        match self {
+            Self::DeadLetters => Some("DLQAlarmName"),
+            Self::Errors => Some("LambdaErrorRateAlarmName"),
+            Self::Duration => Some("LambdaDurationAlarmName"),
+            Self::IteratorAge => Some("StreamIteratorAgeAlarmName"),
+            Self::ReadThrottles => Some("ReadThrottleAlarmName"),
+            Self::WriteThrottles => Some("WriteThrottleAlarmName"),
+            Self::Idle
+            | Self::ArchiveFailures
+            | Self::ProvisionerErrors
+            | Self::IndexThrottles
+            | Self::SystemErrors => None,
+        }
     }
 
     pub(crate) fn condition(self) -> Condition {

@@ -36,13 +36,16 @@ impl Metric {
 
     /// Returns the properties of an alarm on this metric alone.
     pub(super) fn properties(self) -> Vec<(&'static str, Node)> {
-        vec![
+        let mut properties = vec![
             ("Namespace", self.namespace),
             ("MetricName", self.name.into()),
-            ("Dimensions", dimensions(self.dimensions)),
             ("Statistic", self.statistic.into()),
             ("Period", PERIOD.into()),
-        ]
+        ];
+        if !self.dimensions.is_empty() {
+            properties.push(("Dimensions", dimensions(self.dimensions)));
+        }
+        properties
     }
 
     fn query(self, id: &str) -> Node {

@@ -7,9 +7,11 @@
 //! | [`archive`] | files of events that expired |
 //! | [`stream`] | shards, positions and gaps of a stream |
 //! | [`record`] | the records |
+//! | [`chart`] | pictures of numbers over time, as SVG |
 
 pub mod archive;
 mod attributes;
+pub mod chart;
 mod error;
 pub mod follow;
 mod reads;

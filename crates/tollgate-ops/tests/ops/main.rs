@@ -1,6 +1,7 @@
 //! Tests of the operators' functions.
 
 mod archive;
+mod chart;
 mod follow;
 mod gap;
 mod histories;

@@ -22,7 +22,7 @@ fn hours(count: u32, height: impl Fn(f64) -> f64) -> Vec<Bar> {
 }
 
 fn usage() -> Chart {
-    let day = |hour: f64| 21_000.0 + 17_000.0 * (hour / 24.0 * 6.28).sin();
+    let day = |hour: f64| 21_000.0 + 17_000.0 * (hour / 24.0 * std::f64::consts::TAU).sin();
     Chart::new("tpm of user-1", Axis::time(), Axis::numbers("tokens"))
         .series(Series::bars("used", hours(72, day)))
         .series(Series::marks(

@@ -64,7 +64,10 @@ impl<'a> Frame<'a> {
         let right = width - RIGHT;
         let x_range = chart.span.unwrap_or_else(|| data.x(chart.x.kind));
         let x = Scale::new(&chart.x, x_range, (left, right));
-        let x_ticks = x.ticks(if is_narrow { 4 } else { 8 }).0;
+        let mut x_ticks = x.ticks(if is_narrow { 4 } else { 8 }).0;
+        if is_empty && chart.span.is_none() {
+            x_ticks.clear();
+        }
         let is_shown = |value| is_empty || value <= highest_level;
         let legend = legend::entries(chart, (12.0, right), is_shown);
         let top = if has_heading { 62.0 } else { 30.0 };

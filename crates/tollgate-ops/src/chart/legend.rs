@@ -3,7 +3,7 @@
 use super::{builder::Chart, number::compact, series::Data};
 
 /// The width of a character, about, and of a swatch with its gap.
-pub(super) const CHARACTER: f64 = 7.0;
+pub(super) const CHARACTER: f64 = 7.6;
 const SWATCH: f64 = 22.0;
 const GAP: f64 = 18.0;
 
@@ -121,7 +121,7 @@ mod tests {
             .iter()
             .map(|entry| (entry.row, entry.text.as_str()))
             .collect();
-        let long = format!("{}…", "b".repeat(38));
+        let long = format!("{}…", "b".repeat(35));
         assert_eq!(
             placed,
             [

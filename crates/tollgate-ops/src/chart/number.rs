@@ -18,25 +18,31 @@ pub(super) fn unit_for(most: f64) -> (f64, &'static str) {
     fitting.next().unwrap_or((1.0, ""))
 }
 
+/// Writes a whole number with commas: `1,234,567`.
+pub fn thousands(number: impl Into<i128>) -> String {
+    let number = number.into();
+    signed(number < 0, &number.unsigned_abs().to_string())
+}
+
 /// Writes a number with commas, and with that number of decimals: `1,234.50`.
-pub fn thousands(number: f64, decimals: usize) -> String {
+pub(super) fn fixed(number: f64, decimals: usize) -> String {
     let text = format!("{:.*}", decimals, number.abs());
-    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let is_zero = text.chars().all(|digit| matches!(digit, '0' | '.'));
+    signed(number < 0.0 && !is_zero, &text)
+}
+
+/// Writes digits with commas, and with a minus sign that is as wide as a digit.
+fn signed(is_negative: bool, digits: &str) -> String {
+    let whole = digits.split('.').next().unwrap_or_default().len();
     let mut written = String::new();
-    if number < 0.0 && !is_zero {
-        // A minus sign, as wide as digits.
+    if is_negative {
         written.push('\u{2212}');
     }
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && index < whole && (whole - index).is_multiple_of(3) {
             written.push(',');
         }
         written.push(digit);
-    }
-    if !rest.is_empty() {
-        written.push('.');
-        written += rest;
     }
     written
 }
@@ -46,17 +52,17 @@ pub fn compact(number: f64) -> String {
     let size = number.abs();
     let (unit, name) = unit_for(size);
     if !name.is_empty() {
-        return format!("{} {name}", trimmed(&thousands(number / unit, 2)));
+        return format!("{} {name}", trimmed(&fixed(number / unit, 2)));
     }
     if size >= 1000.0 || number.fract() == 0.0 {
-        return thousands(number, 0);
+        return fixed(number, 0);
     }
     // Three digits that count.
     let mut decimals = 2;
     while decimals < 12 && size * 10f64.powi(decimals) < 100.0 {
         decimals += 1;
     }
-    trimmed(&thousands(number, usize::try_from(decimals).unwrap_or(0)))
+    trimmed(&fixed(number, usize::try_from(decimals).unwrap_or(0)))
 }
 
 /// Takes zeros away from the end of a number's decimals.
@@ -74,11 +80,13 @@ mod tests {
 
     #[test]
     fn numbers_have_commas() {
-        assert_eq!(thousands(0.0, 0), "0");
-        assert_eq!(thousands(999.0, 0), "999");
-        assert_eq!(thousands(1_234_567.0, 0), "1,234,567");
-        assert_eq!(thousands(-1234.5, 2), "\u{2212}1,234.50");
-        assert_eq!(thousands(-0.001, 2), "0.00");
+        assert_eq!(thousands(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(thousands(-1000), "\u{2212}1,000");
+        assert_eq!(fixed(0.0, 0), "0");
+        assert_eq!(fixed(999.0, 0), "999");
+        assert_eq!(fixed(1_234_567.0, 0), "1,234,567");
+        assert_eq!(fixed(-1234.5, 2), "\u{2212}1,234.50");
+        assert_eq!(fixed(-0.001, 2), "0.00");
     }
 
     #[test]

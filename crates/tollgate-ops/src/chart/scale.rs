@@ -3,7 +3,7 @@
 use super::{
     axis::{Axis, Kind},
     calendar,
-    number::{thousands, unit_for},
+    number::{fixed, unit_for},
 };
 
 /// A range of values on a length of the picture.
@@ -126,7 +126,7 @@ fn linear(from: f64, to: f64, most: usize) -> (Vec<Tick>, &'static str) {
         let value = (first + index) * step;
         ticks.push(Tick {
             value,
-            label: thousands(value / unit, decimals),
+            label: fixed(value / unit, decimals),
             below: String::new(),
         });
         index += 1.0;

@@ -3,6 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::{
+    axis::Kind,
     builder::Chart,
     frame::{Frame, ROW},
     legend::{Entry, Swatch, fitted, width_of},
@@ -72,7 +73,12 @@ fn axes(chart: &Chart, frame: &Frame<'_>) -> Markup {
             (label(frame, tick, &tick.label, 19.0))
             (label(frame, tick, below, 36.0))
         }
-        text class="faint" text-anchor="end" x=(right) y=(at(frame.top - 12.0)) { (chart.x.unit) }
+        @if chart.x.kind == Kind::Time {
+            text class="faint" text-anchor="end" x=(right) y=(at(frame.top - 12.0)) { (chart.x.unit) }
+        } @else {
+            text class="faint" text-anchor="middle" x=(at((frame.left + frame.right) / 2.0))
+                y=(at(frame.bottom + 36.0)) { (chart.x.unit) }
+        }
     }
 }
 

@@ -5,5 +5,6 @@ mod chart;
 mod follow;
 mod gap;
 mod histories;
+mod report;
 mod stage;
 mod writer;

@@ -3,12 +3,14 @@
 mod batch;
 mod checkpoint;
 mod lease;
+mod look;
 mod options;
 mod progress;
 mod run;
 
 pub use checkpoint::Checkpoint;
 pub use lease::{AGGREGATOR, Lease};
+pub use look::checkpoint;
 pub use options::FollowOptions;
 pub use progress::{Progress, Totals};
 pub use run::follow;

@@ -1,8 +1,10 @@
 //! Tests of the operators' functions.
 
 mod archive;
+mod chart;
 mod follow;
 mod gap;
 mod histories;
+mod report;
 mod stage;
 mod writer;

@@ -22,4 +22,5 @@ mod stage;
 mod table;
 mod terminal;
 mod top;
+mod top_stream;
 mod usage;

@@ -1,6 +1,7 @@
 //! The real command against the embedded engine.
 
 mod aggregate;
+mod aggregators;
 mod arguments;
 mod bucket;
 mod cascade;

@@ -117,7 +117,7 @@ impl Top {
             sample: self.sample,
         };
         let looks = StreamLooks::begin(&context.options, selection).await?;
-        Ok(Looks::Stream(looks))
+        Ok(Looks::Stream(Box::new(looks)))
     }
 
     fn source(&self) -> Source {

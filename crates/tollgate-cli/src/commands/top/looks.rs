@@ -11,7 +11,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(super) enum Looks {
     Rows(RowLooks, RateLimiter),
-    Stream(StreamLooks),
+    Stream(Box<StreamLooks>),
 }
 
 impl Looks {

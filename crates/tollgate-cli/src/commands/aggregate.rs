@@ -88,6 +88,9 @@ struct Counts {
     snapshot_writes: u64,
     snapshot_reads: u64,
     archived: u64,
+    /// The writes of snapshots by other programs. `None` in the counts of a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreign_writes: Option<u64>,
     /// The age of the newest record, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag: Option<i64>,
@@ -101,6 +104,7 @@ impl Counts {
             snapshot_writes: totals.snapshots,
             snapshot_reads: totals.reads,
             archived: totals.archived,
+            foreign_writes: lag.is_none().then_some(totals.foreign_writes),
             lag,
         }
     }
@@ -110,8 +114,12 @@ impl Counts {
             0 => String::new(),
             count => format!(", {count} events archived"),
         };
+        let foreign = match self.foreign_writes {
+            None | Some(0) => String::new(),
+            Some(count) => format!("; ANOTHER PROGRAM wrote snapshots {count} times"),
+        };
         format!(
-            "{} records, {} changes of buckets, {} writes of snapshots{archived}",
+            "{} records, {} changes of buckets, {} writes of snapshots{archived}{foreign}",
             self.records, self.changes, self.snapshot_writes
         )
     }
@@ -188,6 +196,11 @@ fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
         ),
         Progress::Uncountable { limit } => eprintln!(
             "warning: the limit {limit} is not counted, because snapshots have an attribute of that name"
+        ),
+        Progress::ForeignWrite { key, time } => eprintln!(
+            "warning: another program writes snapshots: it wrote {key} at {}. If it is an aggregator of the Python library, \
+             use is counted twice: disable one of the two, and see `tollgate doctor`",
+            at(*time)
         ),
         Progress::CaughtUp => out.line("Everything in the stream is read")?,
         _ => {}

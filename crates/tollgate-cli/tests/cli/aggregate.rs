@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Consumes tokens of the limits `rpm` and `tpm`.
-async fn consume(stage: &Stage, entities: &[&str], amounts: &[u64]) {
+pub(crate) async fn consume(stage: &Stage, entities: &[&str], amounts: &[u64]) {
     let limiter = stage.limiter().await;
     let all = entities
         .iter()
@@ -42,7 +42,7 @@ fn number(value: &AttributeValue) -> Option<i64> {
     value.as_n().ok()?.parse().ok()
 }
 
-fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name)
         .and_then(|value| value.as_s().ok())
         .map_or("", String::as_str)

@@ -1,6 +1,7 @@
 //! The real command against the embedded engine.
 
 mod aggregate;
+mod aggregators;
 mod arguments;
 mod bucket;
 mod cascade;
@@ -22,4 +23,5 @@ mod stage;
 mod table;
 mod terminal;
 mod top;
+mod top_stream;
 mod usage;

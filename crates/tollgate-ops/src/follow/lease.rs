@@ -21,8 +21,8 @@ use crate::{
 /// The sort key of the item with the lease and the checkpoint.
 pub const AGGREGATOR: &str = "#AGGREGATOR";
 
-const OWNER: &str = "owner";
-const HELD_UNTIL: &str = "lease_until";
+pub(super) const OWNER: &str = "owner";
+pub(super) const HELD_UNTIL: &str = "lease_until";
 
 /// The right to write a table's checkpoint, for some time after each write of it.
 ///

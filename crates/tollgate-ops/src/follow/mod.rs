@@ -7,6 +7,7 @@ mod look;
 mod options;
 mod progress;
 mod run;
+mod state;
 
 pub use checkpoint::Checkpoint;
 pub use lease::{AGGREGATOR, Lease};
@@ -14,3 +15,4 @@ pub use look::checkpoint;
 pub use options::FollowOptions;
 pub use progress::{Progress, Totals};
 pub use run::follow;
+pub use state::AggregatorState;

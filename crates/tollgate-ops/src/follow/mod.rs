@@ -6,9 +6,11 @@ mod lease;
 mod options;
 mod progress;
 mod run;
+mod state;
 
 pub use checkpoint::Checkpoint;
 pub use lease::{AGGREGATOR, Lease};
 pub use options::FollowOptions;
 pub use progress::{Progress, Totals};
 pub use run::follow;
+pub use state::AggregatorState;

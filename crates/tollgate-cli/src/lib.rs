@@ -14,6 +14,7 @@
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
+//! | `aggregation` | the reports of an aggregator |
 //! | `change` | changes, which may stop midway |
 //! | `progress` | the progress of long work |
 //! | `proxy` | HTTP proxies |
@@ -23,6 +24,7 @@
 //! | `reference` | the page docs/cli.md |
 //! | `time` | times as people read them |
 
+mod aggregation;
 mod change;
 mod commands;
 mod confirm;

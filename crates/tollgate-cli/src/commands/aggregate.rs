@@ -16,7 +16,7 @@ use tollgate_ops::{
 };
 
 use crate::{
-    connect,
+    aggregation, connect,
     context::Context,
     failure::Failure,
     output::{Output, Row},
@@ -174,42 +174,22 @@ impl Aggregate {
 
 /// Prints a report. What is missing goes to the standard error, in every format.
 fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
-    match progress {
-        Progress::Started { from: None } => {
-            out.line("Begins with the oldest record of the stream")?;
+    if let Progress::Counted { batch, lag } = progress {
+        let counts = Counts::new(batch, Some(*lag));
+        out.line(format!("{}, {lag} s behind", counts.sentence()))?;
+        if out.is_jsonl() {
+            out.value(&counts)?;
         }
-        Progress::Started { from: Some(from) } => {
-            out.line(format!("Continues after {}", at(*from)))?;
-        }
-        Progress::Counted { batch, lag } => {
-            let counts = Counts::new(batch, Some(*lag));
-            out.line(format!("{}, {lag} s behind", counts.sentence()))?;
-            if out.is_jsonl() {
-                out.value(&counts)?;
+    }
+    if let Some(sentence) = aggregation::sentence(progress) {
+        match progress {
+            Progress::Missing(_) | Progress::Uncountable { .. } | Progress::ForeignWrite { .. } => {
+                eprintln!("warning: {sentence}")
             }
+            _ => out.line(sentence)?,
         }
-        Progress::Missing(gap) => eprintln!(
-            "warning: the stream no longer has the records between {} and {}: use by buckets that were made or deleted \
-             in that time may be missing; that of others is counted when they are used again",
-            at(gap.from),
-            at(gap.to)
-        ),
-        Progress::Uncountable { limit } => eprintln!(
-            "warning: the limit {limit} is not counted, because snapshots have an attribute of that name"
-        ),
-        Progress::ForeignWrite { key, time } => eprintln!(
-            "warning: another program writes snapshots: it wrote {key} at {}. If it is an aggregator of the Python library, \
-             use is counted twice: disable one of the two, and see `tollgate doctor`",
-            at(*time)
-        ),
-        Progress::CaughtUp => out.line("Everything in the stream is read")?,
-        _ => {}
     }
     out.flush()
-}
-
-fn at(seconds: i64) -> String {
-    time::of_millis(seconds.saturating_mul(1000))
 }
 
 /// Returns a future that is ready when the user or the system asks the command to end.

@@ -40,7 +40,7 @@ pub async fn follow(
     mut report: impl FnMut(Progress),
 ) -> Result<Totals, OpsError> {
     let stream = stream_of(client, &options.table).await?;
-    let (lease, known) = Lease::take(client.clone(), &options.table, options.lease).await?;
+    let (lease, known) = take_lease(client, options).await?;
     report(Progress::Started {
         from: known.as_ref().and_then(|known| known.time),
     });
@@ -79,6 +79,17 @@ pub async fn follow(
         }
     }
     run.end(&mut report).await
+}
+
+async fn take_lease(
+    client: &Client,
+    options: &FollowOptions,
+) -> Result<(Lease, Option<Checkpoint>), OpsError> {
+    let (client, table, duration) = (client.clone(), &options.table, options.lease);
+    match &options.owner {
+        Some(owner) => Lease::take_as(client, table, owner, duration).await,
+        None => Lease::take(client, table, duration).await,
+    }
 }
 
 /// A run of an aggregator.

@@ -12,6 +12,7 @@ mod faults;
 mod half_hour;
 mod large;
 mod listings;
+mod loadtest;
 mod local;
 mod namespaces;
 mod pages;

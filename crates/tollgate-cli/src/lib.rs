@@ -81,12 +81,12 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => {
-            let ends_itself = command.ends_itself();
+            let (ends_itself, threads) = (command.ends_itself(), command.threads());
             let command = watch::run(command, &mut context, again);
-            if ends_itself {
-                runtime::run(command)
-            } else {
-                runtime::until_interrupted(command)
+            match threads {
+                Some(threads) => runtime::run_on(threads, command),
+                None if ends_itself => runtime::run(command),
+                None => runtime::until_interrupted(command),
             }
         }
     };

@@ -21,8 +21,8 @@ use crate::{
 /// The sort key of the item with the lease and the checkpoint.
 pub const AGGREGATOR: &str = "#AGGREGATOR";
 
-const OWNER: &str = "owner";
-const HELD_UNTIL: &str = "lease_until";
+pub(super) const OWNER: &str = "owner";
+pub(super) const HELD_UNTIL: &str = "lease_until";
 
 /// The right to write a table's checkpoint, for some time after each write of it.
 ///
@@ -139,13 +139,13 @@ impl Lease {
     }
 }
 
-fn millis(time: SystemTime) -> i64 {
+pub(super) fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Returns the answer, or the item that did not meet the condition.
-fn refused(
+pub(super) fn refused(
     answer: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
 ) -> Result<Result<UpdateItemOutput, Item>, OpsError> {
     match answer {

@@ -4,11 +4,13 @@ mod batch;
 mod checkpoint;
 mod lease;
 mod options;
+mod presence;
 mod progress;
 mod run;
 
 pub use checkpoint::Checkpoint;
 pub use lease::{AGGREGATOR, Lease};
 pub use options::FollowOptions;
+pub use presence::announce;
 pub use progress::{Progress, Totals};
 pub use run::follow;

@@ -15,6 +15,8 @@
 //!   a store with the latency and the throttling of a table.
 //! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an
 //!   engine, kills processes, and checks their grants.
+//! - A `functions::EventSource` (feature `functions`) runs a function of AWS Lambda as a real process, and gives it the
+//!   records of a table's stream by Lambda's rules.
 //!
 //! # A limiter with scripted decisions
 //!
@@ -82,6 +84,8 @@ pub mod conformance;
 mod engine;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+#[cfg(feature = "functions")]
+pub mod functions;
 mod limiter;
 #[cfg(feature = "processes")]
 pub mod processes;

@@ -108,12 +108,7 @@ impl Aggregator {
         }
     }
 
-    async fn archive(
-        &self,
-        rows: &[AuditRow],
-        deadline: Instant,
-        outcome: &mut Outcome,
-    ) {
+    async fn archive(&self, rows: &[AuditRow], deadline: Instant, outcome: &mut Outcome) {
         let (Some(archive), Some(first)) =
             (&self.archive, rows.iter().map(|row| &row.sequence).min())
         else {

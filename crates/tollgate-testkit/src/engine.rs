@@ -252,6 +252,14 @@ impl Engine {
     }
 }
 
+#[cfg(feature = "functions")]
+impl Engine {
+    /// Returns the engine's database.
+    pub(crate) fn database(&self) -> &Database {
+        &self.shared.database
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")

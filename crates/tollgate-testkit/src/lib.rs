@@ -16,6 +16,8 @@
 //! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an
 //!   engine, kills processes, and checks their grants.
 //! - A `policies::Policy` (feature `policies`) decides if an IAM policy allows a call.
+//! - A `functions::EventSource` (feature `functions`) runs a function of AWS Lambda as a real process, and gives it the
+//!   records of a table's stream by Lambda's rules.
 //!
 //! # A limiter with scripted decisions
 //!
@@ -83,6 +85,8 @@ pub mod conformance;
 mod engine;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+#[cfg(feature = "functions")]
+pub mod functions;
 mod limiter;
 #[cfg(feature = "policies")]
 pub mod policies;

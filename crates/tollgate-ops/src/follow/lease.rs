@@ -155,13 +155,13 @@ impl Lease {
     }
 }
 
-fn millis(time: SystemTime) -> i64 {
+pub(super) fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Returns the answer, or the item that did not meet the condition.
-fn refused(
+pub(super) fn refused(
     answer: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
 ) -> Result<Result<UpdateItemOutput, Item>, OpsError> {
     match answer {

@@ -36,6 +36,8 @@ pub struct SnapshotWriter {
     retention_days: u32,
     states: HashMap<SnapshotName, SnapshotState>,
     marks: HashMap<ShardName, Mark>,
+    /// True if other writers may count changes of the same buckets between two batches.
+    is_shared: bool,
 }
 
 /// The counts of a batch.
@@ -64,7 +66,16 @@ impl SnapshotWriter {
             retention_days,
             states: HashMap::new(),
             marks: HashMap::new(),
+            is_shared: false,
         }
+    }
+
+    /// Makes the writer one of several that count parts of the same stream: what it counted last is
+    /// not what was counted last. It then looks in the table for the last counted change of a bucket,
+    /// whenever a new window begins.
+    pub fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self
     }
 
     /// Counts a batch. If this fails, a part of the batch may be counted. To finish, count it again,
@@ -247,6 +258,9 @@ impl SnapshotWriter {
     }
 
     fn remember(&mut self, chains: &Chains) {
+        if self.is_shared {
+            return;
+        }
         if self.marks.len() + chains.len() > KEPT {
             self.marks.clear();
         }

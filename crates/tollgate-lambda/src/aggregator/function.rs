@@ -1,0 +1,184 @@
+//! The aggregator as a function.
+
+use std::{
+    env,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
+};
+use serde_json::{Value, json};
+use tollgate::store::dynamodb::config_loader;
+use tollgate_ops::follow::announce;
+
+use super::{
+    archive::{Archive, FolderArchive},
+    count::Aggregator,
+    outcome::Outcome,
+    settings::Settings,
+};
+use crate::{
+    event::records_of,
+    failure::Failure,
+    log::{self, Level},
+    runtime::{Function, Invocation},
+};
+
+/// The time for which the function holds the lease of the table after an event.
+const LEASE: Duration = Duration::from_secs(3600);
+
+/// The time after which the lease is renewed.
+const RENEW: Duration = Duration::from_secs(1200);
+
+/// The attempts of each call to DynamoDB. If they do not help, Lambda tries the batch again.
+const ATTEMPTS: u32 = 4;
+
+/// The longest time for an attempt of a call.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// The most failures that are logged for an event.
+const LOGGED: usize = 10;
+
+/// The function with the handler `aggregator`.
+#[derive(Debug)]
+pub(crate) struct AggregatorFunction {
+    client: Client,
+    table: String,
+    owner: String,
+    aggregator: Aggregator,
+    announced: Option<Instant>,
+}
+
+impl AggregatorFunction {
+    /// Reads the variables, and makes the client that all events share.
+    pub(crate) async fn start() -> Result<Self, Failure> {
+        let settings = Settings::read(|name| env::var(name).ok())
+            .map_err(|error| Failure::new("InvalidSetting", error.to_string()))?;
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
+        let config = config_loader()
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(timeouts.build())
+            .load()
+            .await;
+        if config.region().is_none() {
+            return Err(Failure::new("NoRegion", "AWS_REGION is not set"));
+        }
+        let client = Client::new(&config);
+        let archive = settings.archive.clone().map(FolderArchive::new);
+        let archive = archive.map(|archive| Box::new(archive) as Box<dyn Archive>);
+        let name = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        Ok(Self {
+            aggregator: Aggregator::new(client.clone(), &settings, archive),
+            client,
+            table: settings.table,
+            owner: format!("function {name}"),
+            announced: None,
+        })
+    }
+
+    /// Renews the lease if it is time. The sums do not depend on it, so a failure is only logged.
+    async fn announce(&mut self, deadline: Instant) {
+        if self.announced.is_some_and(|time| time.elapsed() < RENEW) {
+            return;
+        }
+        let announced = announce(&self.client, &self.table, &self.owner, LEASE);
+        let problem = match tokio::time::timeout_at(deadline.into(), announced).await {
+            Ok(Ok(None)) => {
+                self.announced = Some(Instant::now());
+                return;
+            }
+            Ok(Ok(Some(other))) => format!(
+                "{other} has it: two aggregators work on the table, each change is counted once, and some work is done twice"
+            ),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "there was no time for it".to_owned(),
+        };
+        let fields = json!({ "table": self.table, "problem": problem });
+        log::line(Level::Warn, "the lease was not taken", fields);
+    }
+}
+
+impl Function for AggregatorFunction {
+    async fn handle(&mut self, invocation: Invocation) -> Result<Value, Failure> {
+        let begun = Instant::now();
+        let records = records_of(invocation.event)
+            .map_err(|error| Failure::new("MalformedEvent", error.to_string()))?;
+        let first = records.first().and_then(|record| record.sequence.clone());
+        let newest = records
+            .iter()
+            .filter_map(|record| record.content.as_ref().ok());
+        let newest = newest.map(|record| record.time).max();
+        let outcome = self.aggregator.count(records, invocation.deadline).await;
+        if outcome.changes > 0 {
+            self.announce(invocation.deadline).await;
+        }
+        report(&invocation.id, &outcome, newest, begun.elapsed());
+        answer(&outcome, first.as_ref())
+    }
+}
+
+/// Returns the answer to a batch whose first record is `first`.
+///
+/// If a later record failed, Lambda tries again from there. If the first one failed, that would not
+/// shorten the batch: then the invocation fails, so that Lambda splits the batch, counts an error, and
+/// in the end sends the failed record alone to the queue of dead letters. The same if a record that
+/// failed has no number.
+fn answer(
+    outcome: &Outcome,
+    first: Option<&tollgate_ops::record::Sequence>,
+) -> Result<Value, Failure> {
+    let Some(failed) = outcome.failed.first() else {
+        return Ok(json!({ "batchItemFailures": [] }));
+    };
+    let has_nameless = outcome
+        .failed
+        .iter()
+        .any(|failed| failed.sequence.is_none());
+    match outcome.first_failed() {
+        Some(sequence) if !has_nameless && Some(sequence) != first => {
+            Ok(json!({ "batchItemFailures": [{ "itemIdentifier": sequence.as_str() }] }))
+        }
+        _ => Err(Failure::new(
+            "RecordsFailed",
+            format!(
+                "{} of {} records or groups of them failed; the first one: {}",
+                outcome.failed.len(),
+                outcome.records,
+                failed.problem
+            ),
+        )),
+    }
+}
+
+/// Logs an event.
+fn report(id: &str, outcome: &Outcome, newest: Option<i64>, took: Duration) {
+    let now = jiff::Timestamp::now().as_second();
+    let fields = json!({
+        "request_id": id,
+        "records": outcome.records,
+        "changes": outcome.changes,
+        "snapshot_writes": outcome.snapshots,
+        "snapshot_reads": outcome.reads,
+        "conflicts": outcome.conflicts,
+        "archived": outcome.archived,
+        "failed": outcome.failed.len(),
+        "lag": newest.map(|newest| (now - newest).max(0)),
+        "ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    });
+    log::line(Level::Info, "records are counted", fields);
+    for failed in outcome.failed.iter().take(LOGGED) {
+        let fields = json!({
+            "request_id": id,
+            "sequence": failed.sequence.as_ref().map(|sequence| sequence.as_str()),
+            "problem": failed.problem,
+        });
+        log::line(Level::Error, "records failed", fields);
+    }
+    for limit in &outcome.uncountable {
+        let fields = json!({ "request_id": id, "limit": limit });
+        let problem = "a limit is not counted, because snapshots have an attribute of that name";
+        log::line(Level::Warn, problem, fields);
+    }
+}

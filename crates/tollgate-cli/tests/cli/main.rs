@@ -20,6 +20,7 @@ mod peer_local;
 mod reading;
 mod stage;
 mod table;
+mod templates;
 mod terminal;
 mod top;
 mod usage;

@@ -79,7 +79,6 @@ pub(super) fn archive_failures() -> Resource {
         ("MetricNamespace", metrics_of_stack()),
         ("MetricName", ARCHIVE_FAILURES.into()),
         ("MetricValue", "1".into()),
-        ("DefaultValue", 0.into()),
     ]);
     let pattern = format!("{{ $.event = \"{ARCHIVE_FAILED}\" }}");
     let properties = map([

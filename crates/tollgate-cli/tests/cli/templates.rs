@@ -74,6 +74,22 @@ fn the_terraform_configuration_has_all_policies() {
 }
 
 #[test]
+fn the_commands_of_the_page_work() {
+    let page = include_str!("../../../../docs/guide/stack.md");
+    let commands = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ tollgate "));
+    let commands: Vec<_> = commands
+        .map(|line| line.split(" > ").next().unwrap())
+        .collect();
+    assert!(commands.len() >= 2, "{commands:?}");
+    for command in commands {
+        let json: Value = serde_json::from_str(&printed(command)).unwrap();
+        assert!(json.is_object(), "{command}");
+    }
+}
+
+#[test]
 fn wrong_arguments_are_told_with_the_right_ones() {
     for (arguments, part) in [
         ("cfn-template --output json", "--format"),

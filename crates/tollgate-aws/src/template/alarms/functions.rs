@@ -100,11 +100,8 @@ fn idle() -> Vec<(&'static str, Node)> {
     metric::expression(
         "IF(FILL(writes, 0) > 100 AND FILL(calls, 0) == 0, 1, 0)",
         [
-            ("writes".to_owned(), of_table("ConsumedWriteCapacityUnits")),
-            (
-                "calls".to_owned(),
-                of(StackFunction::Aggregator, "Invocations"),
-            ),
+            ("writes", of_table("ConsumedWriteCapacityUnits")),
+            ("calls", of(StackFunction::Aggregator, "Invocations")),
         ],
     )
 }

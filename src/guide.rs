@@ -31,6 +31,7 @@ pages! {
     settlement: "settlement.md",
     shadow: "shadow.md",
     sharing_a_table_with_python: "sharing-a-table-with-python.md",
+    stack: "stack.md",
     stored_limits: "stored-limits.md",
     stores: "stores.md",
     streaming: "streaming.md",

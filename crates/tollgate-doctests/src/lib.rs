@@ -31,6 +31,7 @@ pages! {
     Settlement: "docs/guide/settlement.md",
     Shadow: "docs/guide/shadow.md",
     SharingATableWithPython: "docs/guide/sharing-a-table-with-python.md",
+    Stack: "docs/guide/stack.md",
     StoredLimits: "docs/guide/stored-limits.md",
     Stores: "docs/guide/stores.md",
     Streaming: "docs/guide/streaming.md",

@@ -22,6 +22,7 @@ mod peer_local;
 mod reading;
 mod stage;
 mod table;
+mod templates;
 mod terminal;
 mod top;
 mod top_stream;

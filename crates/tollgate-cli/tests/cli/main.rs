@@ -23,3 +23,4 @@ mod table;
 mod terminal;
 mod top;
 mod usage;
+mod usage_report;

@@ -160,9 +160,9 @@ fn legend(entry: &Entry, y: f64) -> Markup {
         x + 22.0
     };
     html! {
-        @match entry.swatch {
-            Swatch::Bar(series) => rect class=(style::area(series)) x=(at(x)) y=(at(y - 6.0)) width="14" height="12" {},
-            Swatch::Line(series) => path class=(style::line(series)) d={ "M" (at(x)) " " (at(y)) "h17" } {},
+        @match &entry.swatch {
+            Swatch::Bar(class) => rect class=(class) x=(at(x)) y=(at(y - 6.0)) width="14" height="12" {},
+            Swatch::Line(series) => path class=(style::line(*series)) d={ "M" (at(x)) " " (at(y)) "h17" } {},
             Swatch::Mark => path class="mark" d=(shapes::mark(x + 7.0, y + 4.0)) {},
             Swatch::Level => path class="level" d={ "M" (at(x)) " " (at(y)) "h17" } {},
             Swatch::Band => rect class="band" x=(at(x)) y=(at(y - 6.0)) width="14" height="12" {},

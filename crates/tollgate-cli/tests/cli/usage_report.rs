@@ -2,7 +2,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use aws_sdk_dynamodb::types::AttributeValue::{L, M, N, S};
+use aws_sdk_dynamodb::types::AttributeValue::{self, L, M, N, S};
 
 use crate::stage::{STACK, Stage, ran};
 
@@ -54,8 +54,8 @@ async fn put(stage: &Stage, entity: &str, hour: &str, limits: &[(&str, u64)]) {
     request.send().await.unwrap();
 }
 
-/// Puts the checkpoint of an aggregator that missed an hour.
-async fn put_checkpoint(stage: &Stage) {
+/// Puts the checkpoint of an aggregator that missed an hour, with these shards.
+async fn put_checkpoint(stage: &Stage, shards: AttributeValue) {
     let gap = [("from", 1_769_853_600), ("to", 1_769_857_200)];
     let gap = gap.map(|(name, time)| (name.to_owned(), N(time.to_string())));
     let request = stage.engine.client().put_item().table_name(STACK);
@@ -63,7 +63,7 @@ async fn put_checkpoint(stage: &Stage) {
         .item("PK", S("_/SYSTEM#".into()))
         .item("SK", S("#AGGREGATOR".into()))
         .item("stream", S("arn".into()))
-        .item("shards", M([].into()))
+        .item("shards", shards)
         .item("gaps", L(vec![M(gap.into())]))
         .item("newest", N("1769865000".into()));
     request.send().await.unwrap();
@@ -81,7 +81,7 @@ async fn a_page_has_the_use_beside_the_limit_and_the_times_without_records() {
     .await;
     put(&stage, "user-1", "2026-01-31T11:00:00Z", &[("tpm", 61_000)]).await;
     put(&stage, "user-2", "2026-01-31T11:00:00Z", &[("tpm", 7)]).await;
-    put_checkpoint(&stage).await;
+    put_checkpoint(&stage, M([].into())).await;
     stage.ok("resource set-defaults api --limit tpm:500/min");
     let writes = stage.writes();
     let page = stage.ok("usage report --resource api --window hourly --end 2026-01-31T20:00:00Z");
@@ -110,6 +110,23 @@ async fn a_page_has_the_use_beside_the_limit_and_the_times_without_records() {
         writes,
         "a report writes nothing to the table"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_cannot_be_read_is_a_warning() {
+    let stage = Stage::with_stack().await;
+    put(&stage, "user-1", "2026-01-31T09:00:00Z", &[("tpm", 5)]).await;
+    put_checkpoint(&stage, S("of a newer version".into())).await;
+    let ran = stage.run("usage report --resource api --window hourly");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.err.starts_with(
+            "warning: times that the aggregator missed are not marked: the item #AGGREGATOR"
+        ),
+        "{}",
+        ran.err
+    );
+    assert!(ran.out.contains("<h2>user-1, api</h2>") && !ran.out.contains("are missing"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! What is drawn.
+//! A chart before it is drawn.
 
 use super::{
     Axis, Series,

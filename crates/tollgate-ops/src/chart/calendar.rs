@@ -124,7 +124,8 @@ fn datetime(time: f64) -> Option<DateTime> {
     Some(Offset::UTC.to_datetime(timestamp(time)?))
 }
 
-/// Returns the time of epoch seconds, cut to the millisecond. `None` if the calendar has no such time.
+/// Returns the time of epoch seconds, cut to the millisecond. `None` if the calendar has no such
+/// time.
 #[expect(clippy::cast_possible_truncation, reason = "a cast to i64 saturates")]
 pub(super) fn timestamp(time: f64) -> Option<Timestamp> {
     Timestamp::from_millisecond((time * 1000.0).round() as i64).ok()

@@ -39,6 +39,8 @@ pub(super) struct Frame<'a> {
     pub(super) stacks: Vec<Stack<'a>>,
     /// True if bars are too narrow to be drawn one by one.
     pub(super) is_dense: bool,
+    /// True if each pixel shows its highest bar.
+    pub(super) is_thinned: bool,
     /// True if nothing has a value.
     pub(super) is_empty: bool,
     highest_level: f64,
@@ -78,6 +80,7 @@ impl<'a> Frame<'a> {
             .iter()
             .map(|stack| x.at(stack.to) - x.at(stack.from))
             .fold(f64::INFINITY, f64::min);
+        let is_thinned = narrowest < 1.0;
         Self {
             width,
             height: bottom + BELOW + rows * ROW + 8.0,
@@ -92,7 +95,8 @@ impl<'a> Frame<'a> {
             unit: format!("{size} {}", chart.y.unit).trim().to_owned(),
             legend,
             is_dense: narrowest < 3.0,
-            stacks: if narrowest < 1.0 {
+            is_thinned,
+            stacks: if is_thinned {
                 highest(stacks, &x)
             } else {
                 stacks

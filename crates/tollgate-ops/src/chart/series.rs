@@ -29,8 +29,8 @@ pub struct Bar {
 }
 
 impl Series {
-    /// Returns bars. Those of several series that begin at the same place stand on each other. If they
-    /// are narrower than a pixel, the highest one is drawn for each pixel.
+    /// Returns bars. Those of several series that begin at the same place stand on each other. If
+    /// they are narrower than a pixel, the highest one is drawn for each pixel.
     pub fn bars(name: impl Into<String>, bars: Vec<Bar>) -> Self {
         Self {
             name: name.into(),

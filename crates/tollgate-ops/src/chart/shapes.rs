@@ -59,7 +59,13 @@ fn dense(chart: &Chart, frame: &Frame<'_>) -> Markup {
     let mut shapes = vec![String::new(); chart.series.len()];
     for stack in &frame.stacks {
         let from = frame.x.at(stack.from);
-        let to = frame.x.at(stack.to).max(from + 1.0).min(frame.right);
+        let to = frame.x.at(stack.to);
+        let (from, to) = if frame.is_thinned {
+            // Whole pixels: a part of one would be pale.
+            (from.floor(), to.floor().max(from.floor() + 1.0))
+        } else {
+            (from, to)
+        };
         for part in stack.parts.iter().filter(|part| part.bar.height != 0.0) {
             if let Some(shape) = shapes.get_mut(part.series) {
                 let (base, tip) = (at(frame.y.at(part.base)), at(frame.y.at(part.tip)));

@@ -51,8 +51,8 @@ impl UsageReport {
         self
     }
 
-    /// Sets the first and the last time that the report shows, epoch seconds. Without them, they are
-    /// those of the snapshots.
+    /// Sets the first and the last time that the report shows, epoch seconds. Without them, they
+    /// are those of the snapshots.
     pub fn span(mut self, from: Option<i64>, to: Option<i64>) -> Self {
         self.span = (from, to);
         self
@@ -90,8 +90,8 @@ impl UsageReport {
         self.uses.entry(subject).or_default().add(start, &snapshot);
     }
 
-    /// Sets the limits that hold for an entity and a resource: the level that they are stored at, and
-    /// each limit with how people write it.
+    /// Sets the limits that hold for an entity and a resource: the level that they are stored at,
+    /// and each limit with how people write it.
     pub fn hold(
         &mut self,
         entity: EntityId,
@@ -104,8 +104,8 @@ impl UsageReport {
         self.holding.insert(subject, Holding { level, limits });
     }
 
-    /// Sets the spans whose records no aggregator has seen, and the time of the newest record that is
-    /// counted, epoch seconds.
+    /// Sets the spans whose records no aggregator has seen, and the time of the newest record that
+    /// is counted, epoch seconds.
     pub fn counted(&mut self, gaps: Vec<Gap>, until: Option<i64>) {
         self.gaps = gaps;
         self.counted_until = until;
@@ -122,8 +122,8 @@ impl UsageReport {
         limits.cloned().collect()
     }
 
-    /// Returns the entities and resources that have a section of their own if there are at most `top`:
-    /// those that used most, the most first.
+    /// Returns the entities and resources that have a section of their own if there are at most
+    /// `top`: those that used most, the most first.
     pub fn shown(&self, top: usize) -> Vec<(EntityId, Resource)> {
         let ranking = self.ranking();
         let shown = ranking.into_iter().take(top);
@@ -132,14 +132,14 @@ impl UsageReport {
             .collect()
     }
 
-    /// Writes the page: a section for each of the `top` entities and resources that used most, and one
-    /// for all others together.
+    /// Writes the page: a section for each of the `top` entities and resources that used most, and
+    /// one for all others together.
     pub fn page(&self, top: usize) -> String {
         page::write(self, top)
     }
 
-    /// Draws a picture of one limit. Several entities or resources are drawn on each other: those that
-    /// used most, and all others together.
+    /// Draws a picture of one limit. Several entities or resources are drawn on each other: those
+    /// that used most, and all others together.
     pub fn picture(&self, limit: &LimitName, width: u32) -> String {
         charts::picture(self, limit).svg(width)
     }

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
-use super::scale::Tick;
+use super::tick::Tick;
 
 /// Distances of ticks up to a day, in seconds. Each divides a day.
 const CLOCK: [f64; 15] = [

@@ -4,9 +4,10 @@ use super::{
     axis::Kind,
     builder::Chart,
     legend::{self, Entry},
-    scale::{Scale, Tick, is_drawable, range, widened},
+    scale::{Scale, is_drawable, range, widened},
     series::Data,
     stack::{Stack, highest, stacks},
+    tick::Tick,
 };
 
 /// A level that is this many times as high as all data is left out.

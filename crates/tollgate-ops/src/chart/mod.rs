@@ -55,6 +55,7 @@ mod shapes;
 mod stack;
 mod style;
 mod svg;
+mod tick;
 
 pub use axis::Axis;
 pub use builder::Chart;

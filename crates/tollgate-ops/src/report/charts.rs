@@ -18,8 +18,16 @@ use crate::{
 /// The number of subjects that a chart of several shows apart.
 const APART: usize = 5;
 
+impl UsageReport {
+    /// Draws a picture of one limit. Several entities or resources are drawn on each other: those
+    /// that used most, and all others together.
+    pub fn picture(&self, limit: &LimitName, width: u32) -> String {
+        picture(self, limit).svg(width)
+    }
+}
+
 /// Draws a limit: of the only subject with its limit, or of several on each other.
-pub(super) fn picture(report: &UsageReport, limit: &LimitName) -> Chart {
+fn picture(report: &UsageReport, limit: &LimitName) -> Chart {
     let mut uses = report.uses.iter();
     match (uses.next(), uses.next()) {
         (Some((subject, collected)), None) => {

@@ -7,7 +7,7 @@ use std::{
 
 use tollgate::{EntityId, Limit, LimitName, Resource, model::UsageSnapshot};
 
-use super::{charts, collected::Collected, holding::Holding, page, subject::Subject};
+use super::{collected::Collected, holding::Holding, subject::Subject};
 use crate::{
     stream::Gap,
     usage::{Window, WindowLength},
@@ -130,18 +130,6 @@ impl UsageReport {
         shown
             .map(|(subject, _)| (subject.entity.clone(), subject.resource.clone()))
             .collect()
-    }
-
-    /// Writes the page: a section for each of the `top` entities and resources that used most, and
-    /// one for all others together.
-    pub fn page(&self, top: usize) -> String {
-        page::write(self, top)
-    }
-
-    /// Draws a picture of one limit. Several entities or resources are drawn on each other: those
-    /// that used most, and all others together.
-    pub fn picture(&self, limit: &LimitName, width: u32) -> String {
-        charts::picture(self, limit).svg(width)
     }
 
     /// Returns the limit by which subjects are compared: the one of which most is used.

@@ -25,6 +25,8 @@ pub struct UsageReport {
     pub(super) span: (Option<i64>, Option<i64>),
     pub(super) snapshots: u64,
     pub(super) footer: String,
+    /// The beginnings of the first and of the last window with a snapshot, epoch seconds.
+    starts: Option<(i64, i64)>,
     only: Option<BTreeSet<LimitName>>,
 }
 
@@ -41,6 +43,7 @@ impl UsageReport {
             span: (None, None),
             snapshots: 0,
             footer: String::new(),
+            starts: None,
             only: None,
         }
     }
@@ -83,6 +86,8 @@ impl UsageReport {
             return;
         }
         self.snapshots += 1;
+        let (first, last) = self.starts.unwrap_or((start, start));
+        self.starts = Some((first.min(start), last.max(start)));
         let subject = Subject {
             entity: snapshot.entity.clone(),
             resource: snapshot.resource.clone(),
@@ -158,10 +163,9 @@ impl UsageReport {
 
     /// Returns the first and the last second of the report. `None` if there is nothing to show.
     pub(super) fn extent(&self) -> Option<(i64, i64)> {
-        let starts = self.uses.values().flat_map(|uses| uses.limits.values());
-        let starts = starts.flat_map(|windows| windows.keys().copied());
-        let first = starts.clone().min().into_iter().chain(self.span.0).min()?;
-        let end = starts.max().map(|last| self.window(last).end());
+        let (first, last) = self.starts.unzip();
+        let first = first.into_iter().chain(self.span.0).min()?;
+        let end = last.map(|last| self.window(last).end());
         let end = end.into_iter().chain(self.span.1).max()?;
         Some((first, end)).filter(|(first, end)| first < end)
     }

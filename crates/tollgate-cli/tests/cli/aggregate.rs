@@ -219,7 +219,9 @@ async fn every_command_of_the_guide_works() {
     let page = fs::read_to_string(page).unwrap();
     let commands = page
         .lines()
-        .filter_map(|line| line.strip_prefix("$ tollgate "));
+        .filter_map(|line| line.strip_prefix("$ tollgate "))
+        // They write files: usage_report.rs runs them in a folder of its own.
+        .filter(|command| !command.starts_with("usage report "));
     let stage = Stage::with_stack().await;
     consume(&stage, &["key-1"], &[3]).await;
     let told: Vec<String> = commands.map(|command| stage.ok(command)).collect();

@@ -27,3 +27,4 @@ mod terminal;
 mod top;
 mod top_stream;
 mod usage;
+mod usage_report;

@@ -49,8 +49,8 @@ impl Query {
         self.selection.name()
     }
 
-    /// Returns the beginning of the first window that is selected, and the end of the last one, epoch
-    /// seconds. The last one is not later than now.
+    /// Returns the beginning of the first window that is selected, and the end of the last one,
+    /// epoch seconds. The last one is not later than now.
     pub(super) fn span(&self, length: WindowLength) -> (Option<i64>, Option<i64>) {
         let now = time::now() / 1000;
         let from = self

@@ -11,6 +11,7 @@ mod doctor;
 mod faults;
 mod half_hour;
 mod large;
+mod limits;
 mod listings;
 mod local;
 mod namespaces;

@@ -4,5 +4,6 @@ mod archive;
 mod follow;
 mod gap;
 mod histories;
+mod limits;
 mod stage;
 mod writer;

@@ -1,0 +1,7 @@
+//! Limits as code.
+
+mod apply;
+mod export;
+mod interrupted;
+mod owned;
+mod stage;

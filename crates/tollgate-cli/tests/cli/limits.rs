@@ -1,13 +1,17 @@
 //! `tollgate limits`: files of limits, and the table.
 
-use std::{env, fs, path::PathBuf, process};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+};
 
 use tollgate::{
     Limit,
     model::{ConfigScope, StoredConfig},
 };
 
-use crate::stage::{Ran, Stage};
+use crate::stage::{Ran, Stage, ran};
 
 const FILE: &str = "\
 namespace: default
@@ -262,7 +266,7 @@ async fn deletions_need_yes_and_prune_deletes_what_no_file_declared() {
         "{planned}"
     );
     stage.ok(&format!("limits apply -f {path} --prune --yes"));
-    assert_eq!(config.resources().await.unwrap(), []);
+    assert!(config.resources().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -293,4 +297,59 @@ async fn an_export_is_a_file_that_plans_to_nothing() {
         stage.ok("limits export --managed-only"),
         stage.ok("limits export")
     );
+}
+
+/// Returns the page for teams that keep limits in a file.
+fn page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/limits-as-code.md");
+    fs::read_to_string(page).unwrap()
+}
+
+#[tokio::test]
+async fn every_command_and_file_of_the_page_works() {
+    let stage = Stage::with_stack().await;
+    let folder = env::temp_dir().join(format!("tollgate-limits-page-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let text = page();
+    let (_, yaml) = text.split_once("```yaml\n").unwrap();
+    let (yaml, _) = yaml.split_once("```").unwrap();
+    fs::write(folder.join("limits.yaml"), yaml).unwrap();
+    let shown = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ tollgate "));
+    let commands: Vec<_> = shown.collect();
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in &commands {
+        let mut run = stage.command(command.split_whitespace());
+        run.current_dir(&folder);
+        let ran = ran(run);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{command}");
+    }
+    let of_ci = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("run: tollgate "));
+    let of_ci: Vec<_> = of_ci.collect();
+    assert_eq!(of_ci.len(), 3);
+    assert!(
+        of_ci.iter().all(|command| commands.contains(command)),
+        "{of_ci:?}"
+    );
+
+    fs::write(
+        folder.join("limits.yaml"),
+        yaml.replace("rpm: {capacity", "rpm: {capcity"),
+    )
+    .unwrap();
+    let mut run = stage.command(commands[0].split_whitespace());
+    run.current_dir(&folder);
+    let fault = ran(run).err;
+    for line in [
+        "unknown key `capcity`: a limit has capacity, burst",
+        "  5 |     rpm: {capcity: 60}",
+        "    |           ^^^^^^^",
+    ] {
+        assert!(fault.contains(line), "{fault}");
+        assert!(text.contains(line), "{line}");
+    }
+    fs::remove_dir_all(folder).unwrap();
 }

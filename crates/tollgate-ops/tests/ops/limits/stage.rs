@@ -125,7 +125,7 @@ pub(crate) async fn open(client: aws_sdk_dynamodb::Client) -> RateLimiter {
         .stack(TABLE)
         .namespace("default")
         .client(client)
-        .provision(CreateTable::new())
+        .provision(CreateTable::new().without_stream())
         .await
         .unwrap()
 }

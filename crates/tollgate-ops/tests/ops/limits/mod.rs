@@ -4,4 +4,5 @@ mod apply;
 mod export;
 mod interrupted;
 mod owned;
+mod peer;
 mod stage;

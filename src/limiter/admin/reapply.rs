@@ -15,9 +15,9 @@ impl Config {
     /// buckets that the scope reaches. Stores nothing, and adds nothing to the history. Returns the
     /// number of buckets written for access, cascade rule and soft limits; each shard counts.
     ///
-    /// [`set`](Self::set) and [`delete`](Self::delete) do this themselves, but for soft limits of the
-    /// system: those reach the buckets with their next write by this crate. Use this call if another
-    /// process stored a config, and did not come to write the buckets.
+    /// [`set`](Self::set) and [`delete`](Self::delete) do this themselves, but for soft limits of
+    /// the system: those reach the buckets with their next write by this crate. Use this call if
+    /// another process stored a config, and did not come to write the buckets.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, model::ConfigScope};
@@ -38,8 +38,8 @@ impl Config {
     ///
     /// # Cost
     /// For the system's scope, a read of the whole table for the soft limits. Otherwise, for the
-    /// buckets that exist: twelve round trips for every hundred, three for each entity and resource,
-    /// and up to four writes for each bucket.
+    /// buckets that exist: twelve round trips for every hundred, three for each entity and
+    /// resource, and up to four writes for each bucket.
     pub async fn reapply(&self, scope: &ConfigScope) -> Result<u64, Error> {
         let limiter = self.limiter();
         limiter.engine().forget(scope);

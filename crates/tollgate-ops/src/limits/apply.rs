@@ -54,13 +54,13 @@ pub struct Applied {
 }
 
 /// Writes the changes of a plan, one after the other, and the buckets that earlier applies did not
-/// come to. `report` is called after each change. If the plan [is empty](Plan::is_empty), nothing is
-/// written.
+/// come to. `report` is called after each change. If the plan [is empty](Plan::is_empty), nothing
+/// is written.
 ///
 /// # Errors
 /// [`LimitsError::Concurrent`] if another apply began after the plan was made,
-/// [`LimitsError::Midway`] with the number of changes that are written, [`LimitsError::Overtaken`] if
-/// another apply began meanwhile. After each of them, plan and apply again.
+/// [`LimitsError::Midway`] with the number of changes that are written, [`LimitsError::Overtaken`]
+/// if another apply began meanwhile. After each of them, plan and apply again.
 ///
 /// # Cost
 /// Two writes for the record of managed configs, and for each change those of

@@ -37,8 +37,8 @@ pub struct PlannedChange {
     pub level: &'static str,
     /// `RESOURCE`, `ENTITY/RESOURCE` or `ENTITY/_default_`; `None` for the system.
     pub target: Option<String>,
-    /// `false` if the config is stored and no manifest has declared it: the change takes it over, or
-    /// prunes it.
+    /// `false` if the config is stored and no manifest has declared it: the change takes it over,
+    /// or prunes it.
     pub managed: bool,
     /// The line of the manifest that declares the config.
     pub line: Option<usize>,

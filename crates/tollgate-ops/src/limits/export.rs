@@ -10,8 +10,9 @@ use super::{
     target::Target,
 };
 
-/// Returns a manifest of the stored configs: a plan of it has no changes but that the configs become
-/// managed. With `managed_only`, only the configs that a manifest has declared. Writes nothing.
+/// Returns a manifest of the stored configs: a plan of it has no changes but that the configs
+/// become managed. With `managed_only`, only the configs that a manifest has declared. Writes
+/// nothing.
 ///
 /// # Errors
 /// The errors of reads.

@@ -168,8 +168,8 @@ fn cascades(item: &Item) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Writes that everything in `managed` belongs to manifests, for the apply `token`. Returns false if
-/// the record is not as it was `read`: another apply began or ended.
+/// Writes that everything in `managed` belongs to manifests, for the apply `token`. Returns false
+/// if the record is not as it was `read`: another apply began or ended.
 pub(super) async fn claim(
     target: &Target,
     read: &Managed,

@@ -225,8 +225,8 @@ impl Owner {
         Err(OpsError::Contended { key }.into())
     }
 
-    /// Takes over the shares of applies that are certainly gone. Returns false if there are none, or
-    /// if another apply was faster.
+    /// Takes over the shares of applies that are certainly gone. Returns false if there are none,
+    /// or if another apply was faster.
     pub(super) async fn claim(&self, target: &Target, work: &Pending) -> Result<bool, LimitsError> {
         let at = now();
         if work.is_in_record {

@@ -222,6 +222,27 @@ entities:
     assert_eq!(bucket("user-2")["disabled"], Bool(true));
 }
 
+// The library leaves the soft limits of the system to each bucket's next write, and a Python client
+// that finds no stamp refuses.
+#[tokio::test]
+async fn a_soft_limit_of_the_system_reaches_the_buckets() {
+    let table = Table::new().await;
+    let file = |soft| {
+        format!(
+            "{{namespace: default, system: {{limits: {{rpm: {{capacity: 5, soft: {soft}}}}}}}}}"
+        )
+    };
+    table.apply(&file(false)).await;
+    let limiter = &table.limiter;
+    let acquire = limiter.acquire("user-1", "api").cost("rpm", 1);
+    acquire.await.unwrap().commit().await.unwrap();
+    for soft in [true, false] {
+        table.apply(&file(soft)).await;
+        let bucket = table.item("#STATE").await.unwrap();
+        assert_eq!(bucket.contains_key("b_rpm_soft"), soft);
+    }
+}
+
 #[tokio::test]
 async fn of_two_applies_at_once_one_reports() {
     let table = Table::new().await;

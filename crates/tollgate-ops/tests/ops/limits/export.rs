@@ -1,4 +1,4 @@
-//! What is stored becomes a file that changes nothing.
+//! An export is a file that changes nothing.
 
 use tollgate::{
     Limit,

@@ -1,4 +1,4 @@
-//! What nobody declared stays, unless it is pruned.
+//! Configs that no file declared stay, unless they are pruned.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{Limit, model::ConfigScope};

@@ -21,6 +21,7 @@ pages! {
     FailureModes: "docs/guide/failure-modes.md",
     Hierarchy: "docs/guide/hierarchy.md",
     Keys: "docs/guide/keys.md",
+    LimitsAsCode: "docs/guide/limits-as-code.md",
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
     Operating: "docs/guide/operating.md",

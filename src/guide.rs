@@ -21,6 +21,7 @@ pages! {
     failure_modes: "failure-modes.md",
     hierarchy: "hierarchy.md",
     keys: "keys.md",
+    load_tests: "load-tests.md",
     migrating: "migrating.md",
     namespaces: "namespaces.md",
     operating: "operating.md",

@@ -21,6 +21,7 @@ pages! {
     FailureModes: "docs/guide/failure-modes.md",
     Hierarchy: "docs/guide/hierarchy.md",
     Keys: "docs/guide/keys.md",
+    LoadTests: "docs/guide/load-tests.md",
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
     Operating: "docs/guide/operating.md",

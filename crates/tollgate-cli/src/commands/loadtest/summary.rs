@@ -28,7 +28,7 @@ pub(super) struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_byte: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schedule_lag: Option<Percentiles>,
+    lag: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,7 @@ impl Summary {
                 .map(|(outcome, latencies)| (outcome.name(), Percentiles::new(latencies)))
                 .collect(),
             first_byte: Percentiles::unless_empty(&report.first_byte),
-            schedule_lag: Percentiles::unless_empty(&report.lag),
+            lag: Percentiles::unless_empty(&report.lag),
             retry_after: Percentiles::unless_empty(&report.retry_after),
             least_remaining: report.least_remaining,
             bytes: report.bytes,
@@ -142,6 +142,15 @@ impl Summary {
             clean_up,
             timeline: moments.collect(),
         }
+    }
+
+    /// Returns a sentence about the write units, if they were counted.
+    pub(super) fn units(&self) -> Option<String> {
+        let units = self.write_units?;
+        let granted = self.counts.granted + self.warm_up.granted;
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let each = units / granted.max(1) as f64;
+        Some(format!("write units  {units:.0}, {each:.2} for each grant"))
     }
 
     /// Prints the figures: text for people, all of them for programs.
@@ -175,7 +184,7 @@ impl Summary {
         }
         let others = [
             ("first byte", &self.first_byte),
-            ("lag", &self.schedule_lag),
+            ("lag", &self.lag),
             ("retry after", &self.retry_after),
         ];
         for (name, percentiles) in others {
@@ -183,12 +192,8 @@ impl Summary {
                 out.line(format!("{name:13}{}", percentiles.sentence()))?;
             }
         }
-        if let Some(units) = self.write_units {
-            let granted = counts.granted + self.warm_up.granted;
-            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-            let each = units / granted.max(1) as f64;
-            let text = format!("write units  {units:.0}, {each:.2} for each grant");
-            out.line(text)?;
+        if let Some(units) = self.units() {
+            out.line(units)?;
         }
         if self.warm_up.total() > 0 {
             let calls = self.warm_up.total();

@@ -35,6 +35,11 @@ pub(super) fn percent_of(share: f64) -> String {
     }
 }
 
+/// Returns a number with its noun: `1 call`, `2 calls`.
+pub(super) fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

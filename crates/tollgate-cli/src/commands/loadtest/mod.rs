@@ -25,8 +25,8 @@ use crate::{context::Context, failure::Failure};
 /// The commands of `tollgate loadtest`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(run::Run),
-    Tune(tune::Tune),
+    Run(Box<run::Run>),
+    Tune(Box<tune::Tune>),
 }
 
 impl Command {

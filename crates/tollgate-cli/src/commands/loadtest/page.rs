@@ -11,8 +11,11 @@ use tollgate_ops::{
     page::{Page, Section, Table},
 };
 
-use super::figures::{millis, percent};
+use super::figures::{counted, millis, percent};
 use crate::failure::Failure;
+
+/// Returns a count of an interval.
+type Count = fn(&Point) -> u64;
 
 /// Checks that a file can be written, before the test takes its time.
 pub(super) fn check(file: &Path) -> Result<(), Failure> {
@@ -32,10 +35,10 @@ fn unwritable(file: &Path, error: &io::Error) -> Failure {
 fn page(report: &Report, notes: &[String]) -> String {
     let kind = if report.open_loop { "open" } else { "closed" };
     let sentence = format!(
-        "{:.1} decisions a second in {:.1} s, by {} processes in {} loop. The 99th percentile of the latency is {}.",
+        "{:.1} decisions a second in {:.1} s, by {} in {} loop. The 99th percentile of the latency is {}.",
         report.rate(),
         report.measured.as_secs_f64(),
-        report.processes,
+        counted(u64::from(report.processes), "process", "processes"),
         if report.open_loop {
             "an open"
         } else {
@@ -53,6 +56,7 @@ fn page(report: &Report, notes: &[String]) -> String {
     page = page
         .section(outcomes(report))
         .section(over_time(report))
+        .section(latency_over_time(report))
         .section(distribution(&report.latency()));
     if !report.problems.is_empty() {
         page = page.section(problems(report));
@@ -112,42 +116,56 @@ fn row(name: &str, calls: u64, share: &str, latencies: &Latencies) -> Vec<String
     ]
 }
 
+/// Returns the figures of each interval, with the second at which it begins.
+fn moments(report: &Report) -> Vec<(f64, &Point)> {
+    let interval = report.timeline.interval().as_secs_f64();
+    let times = std::iter::successors(Some(0.0), |time| Some(time + interval));
+    times.zip(report.timeline.points()).collect()
+}
+
 fn over_time(report: &Report) -> Section {
     let interval = report.timeline.interval().as_secs_f64();
-    let points = report.timeline.points();
-    let times = std::iter::successors(Some(0.0), |time| Some(time + interval));
-    let moments: Vec<(f64, &Point)> = times.zip(points).collect();
-    let bars = |name: &str, calls: fn(&Point) -> u64| {
-        let bars = moments.iter().map(|(time, point)| {
-            let rate = figure(calls(point)) / interval;
-            Bar::new(*time, time + interval, rate)
-        });
-        Series::bars(name, bars.collect())
-    };
-    let mut calls = Chart::new(
+    let moments = moments(report);
+    let counts: [(&str, Count); 3] = [
+        ("granted", |point| point.counts.granted),
+        ("denied", |point| point.counts.denied),
+        ("without a decision", |point| point.counts.failed()),
+    ];
+    let mut chart = Chart::new(
         "Calls a second",
         Axis::numbers("s"),
         Axis::numbers("calls/s"),
-    )
-    .series(bars("granted", |point| point.counts.granted));
-    if report
-        .timeline
-        .points()
-        .iter()
-        .any(|point| point.counts.denied > 0)
-    {
-        calls = calls.series(bars("denied", |point| point.counts.denied));
+    );
+    let mut table = Table::new("Calls by the second at which they ended")
+        .texts(["Second"])
+        .numbers(counts.map(|(name, _)| name));
+    for (name, count) in counts {
+        if moments.iter().any(|(_, point)| count(point) > 0) {
+            let bars = moments.iter().map(|(time, point)| {
+                Bar::new(*time, time + interval, figure(count(point)) / interval)
+            });
+            chart = chart.series(Series::bars(name, bars.collect()));
+        }
     }
-    if report
-        .timeline
-        .points()
-        .iter()
-        .any(|point| point.counts.failed() > 0)
-    {
-        calls = calls.series(bars("without a decision", |point| point.counts.failed()));
+    for (time, point) in &moments {
+        let numbers = counts.iter().map(|(_, count)| count(point).to_string());
+        table = table.row([format!("{time:.0}")].into_iter().chain(numbers));
     }
-    let mut latency = Chart::new("Latency", Axis::numbers("s"), Axis::logarithmic("ms"));
-    for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
+    Section::new("Calls a second")
+        .text("By the time at which calls ended, with ramp and warm-up.")
+        .chart(&chart)
+        .table(table)
+}
+
+fn latency_over_time(report: &Report) -> Section {
+    let half = report.timeline.interval().as_secs_f64() / 2.0;
+    let moments = moments(report);
+    let shares = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
+    let mut chart = Chart::new("Latency", Axis::numbers("s"), Axis::logarithmic("ms"));
+    let mut table = Table::new("Latency by the second at which calls ended")
+        .texts(["Second"])
+        .numbers(shares.map(|(name, _)| name));
+    for (name, share) in shares {
         let line = moments.iter().map(|(time, point)| {
             let latencies = &point.latencies;
             let value = latencies.percentile(share).as_secs_f64() * 1e3;
@@ -157,14 +175,15 @@ fn over_time(report: &Report) -> Section {
             } else {
                 value
             };
-            (time + interval / 2.0, value)
+            (time + half, value)
         });
-        latency = latency.series(Series::line(name, line.collect()));
+        chart = chart.series(Series::line(name, line.collect()));
     }
-    Section::new("Over time")
-        .text("By the time at which calls ended, with ramp and warm-up.")
-        .chart(&calls)
-        .chart(&latency)
+    for (time, point) in &moments {
+        let times = shares.map(|(_, share)| millis(point.latencies.percentile(share)));
+        table = table.row([format!("{time:.0}")].into_iter().chain(times));
+    }
+    Section::new("Latency over time").chart(&chart).table(table)
 }
 
 fn distribution(latency: &Latencies) -> Section {
@@ -179,6 +198,12 @@ fn distribution(latency: &Latencies) -> Section {
         );
         Bar::new(from, to, figure(class.count)).with_note(note)
     });
+    let mut table = Table::new("Calls by latency")
+        .texts(["Up to"])
+        .numbers(["Calls"]);
+    for class in classes.iter().filter(|class| class.count > 0) {
+        table = table.row([millis(class.to), class.count.to_string()]);
+    }
     let chart = Chart::new(
         "Calls by latency",
         Axis::logarithmic("ms"),
@@ -188,6 +213,7 @@ fn distribution(latency: &Latencies) -> Section {
     Section::new("Distribution")
         .text("All calls but errors, without those of ramp and warm-up.")
         .chart(&chart)
+        .table(table)
 }
 
 fn problems(report: &Report) -> Section {

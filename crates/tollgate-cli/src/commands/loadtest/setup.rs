@@ -116,7 +116,7 @@ impl Setup {
         let prefix = arguments.entity().map_or("key", EntityId::as_str);
         let target = arguments.http(&arguments.keys(prefix))?;
         Ok(Self {
-            target: AnyTarget::Http(target),
+            target: AnyTarget::Http(Box::new(target)),
             namespace: None,
             made: None,
             prefix: prefix.to_owned(),

@@ -8,7 +8,7 @@ use tollgate_loadtest::{
     record::{Counts, Latencies},
 };
 
-use super::figures::{millis, percent};
+use super::figures::{counted, millis, percent};
 use crate::output::{Output, Row};
 
 /// The figures of a report. Times are milliseconds.
@@ -150,7 +150,7 @@ impl Summary {
         let granted = self.counts.granted + self.warm_up.granted;
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let each = units / granted.max(1) as f64;
-        Some(format!("write units  {units:.0}, {each:.2} for each grant"))
+        Some(format!("{units:.0} write units, {each:.2} for each grant"))
     }
 
     /// Prints the figures: text for people, all of them for programs.
@@ -173,13 +173,13 @@ impl Summary {
             let calls = counts.get(outcome);
             if calls > 0 {
                 let share = percent(calls, counts.total());
-                out.line(format!("{:13}{calls} ({share})", outcome.name()))?;
+                out.line(format!("{:14}{calls} ({share})", outcome.name()))?;
             }
         }
-        out.line(format!("latency      {}", self.latency.sentence()))?;
+        out.line(format!("latency       {}", self.latency.sentence()))?;
         if self.by_outcome.len() > 1 {
             for (name, percentiles) in &self.by_outcome {
-                out.line(format!("  {name:11}{}", percentiles.sentence()))?;
+                out.line(format!("  {name:12}{}", percentiles.sentence()))?;
             }
         }
         let others = [
@@ -189,27 +189,27 @@ impl Summary {
         ];
         for (name, percentiles) in others {
             if let Some(percentiles) = percentiles {
-                out.line(format!("{name:13}{}", percentiles.sentence()))?;
+                out.line(format!("{name:14}{}", percentiles.sentence()))?;
             }
         }
         if let Some(units) = self.units() {
-            out.line(units)?;
+            out.line(format!("cost          {units}"))?;
         }
         if self.warm_up.total() > 0 {
             let calls = self.warm_up.total();
             let granted = self.warm_up.granted;
-            let text = format!("before that  {calls} calls of ramp and warm-up, {granted} granted");
+            let text =
+                format!("before that   {calls} calls of ramp and warm-up, {granted} granted");
             out.line(text)?;
         }
         for (problem, calls) in &self.problems {
-            out.line(format!("problem      {calls} times: {problem}"))?;
+            out.line(format!(
+                "problem       {}: {problem}",
+                counted(*calls, "call", "calls")
+            ))?;
         }
         out.line(&self.clean_up)
     }
-}
-
-fn counted(count: u64, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 impl Row for Summary {

@@ -94,7 +94,7 @@ pub(super) struct TargetArguments {
 #[derive(Clone, Debug)]
 pub(super) enum AnyTarget {
     Limiter(LimiterTarget),
-    Http(HttpTarget),
+    Http(Box<HttpTarget>),
 }
 
 impl Target for AnyTarget {

@@ -125,12 +125,9 @@ impl<T: Target> Pacer<T> {
         }
     }
 
-    /// Waits until a time. Returns false if the run was stopped.
+    /// Waits until a time. Returns false if the run was stopped, or is gone with its runtime.
     fn wait_until(&self, due: Instant) -> bool {
         let left = due.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return !self.calls.is_stopped();
-        }
         self.stopped.recv_timeout(left) == Err(RecvTimeoutError::Timeout)
     }
 

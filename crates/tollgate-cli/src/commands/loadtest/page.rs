@@ -24,18 +24,23 @@ pub(super) fn check(file: &Path) -> Result<(), Failure> {
 }
 
 /// Writes the page.
-pub(super) fn write(file: &Path, report: &Report, notes: &[String]) -> Result<(), Failure> {
-    fs::write(file, page(report, notes)).map_err(|error| unwritable(file, &error))
+pub(super) fn write(
+    file: &Path,
+    report: &Report,
+    load: &str,
+    notes: &[String],
+) -> Result<(), Failure> {
+    fs::write(file, page(report, load, notes)).map_err(|error| unwritable(file, &error))
 }
 
 fn unwritable(file: &Path, error: &io::Error) -> Failure {
     Failure::Refused(format!("{} cannot be written: {error}", file.display()))
 }
 
-fn page(report: &Report, notes: &[String]) -> String {
+fn page(report: &Report, load: &str, notes: &[String]) -> String {
     let kind = if report.open_loop { "open" } else { "closed" };
     let sentence = format!(
-        "{:.1} decisions a second in {:.1} s, by {} in {} loop. The 99th percentile of the latency is {}.",
+        "{:.1} decisions a second in {:.1} s, by {} in {} loop of {load}. The 99th percentile of the latency is {}.",
         report.rate(),
         report.measured.as_secs_f64(),
         counted(u64::from(report.processes), "process", "processes"),

@@ -72,13 +72,20 @@ impl Run {
         let cleaned = setup.clean_up(context, self.target.keeps()).await;
         let (report, units) = result.map_err(|failure| failure.after(cleaned.clone()))?;
         let units = setup.limiter.as_ref().map(|_| units);
+        let load = self.load.told(self.target.users());
         let broken = self.thresholds.broken(&report);
-        let summary = Summary::new(&report, units, broken.clone(), cleaned.clone());
+        let summary = Summary::new(
+            &report,
+            load.clone(),
+            units,
+            broken.clone(),
+            cleaned.clone(),
+        );
         summary.print(&mut context.out)?;
         if let Some(file) = &self.report {
             let units = summary.units();
             let notes = units.into_iter().chain(broken.clone()).chain([cleaned]);
-            page::write(file, &report, &notes.collect::<Vec<_>>())?;
+            page::write(file, &report, &load, &notes.collect::<Vec<_>>())?;
             context.out.line(format!("Wrote {}", file.display()))?;
         }
         if broken.is_empty() {
@@ -124,12 +131,12 @@ impl Run {
 pub(super) async fn here(setup: &Setup, test: LoadTest) -> Result<Report, Failure> {
     let running = test.start(setup.target.clone());
     let mut live = Live::new();
-    let (mut interrupted, mut interrupts) = (pin!(interrupt::wait()), 0);
+    let (mut interrupted, mut interrupts) = (pin!(interrupt::or_terminated()), 0);
     loop {
         tokio::select! {
             () = running.ended() => break,
             () = &mut interrupted => {
-                interrupted.set(interrupt::wait());
+                interrupted.set(interrupt::or_terminated());
                 interrupts += 1;
                 if interrupts > 1 {
                     return Err(Failure::Interrupted("without a report".into()));

@@ -16,6 +16,7 @@ use crate::output::{Output, Row};
 pub(super) struct Summary {
     #[serde(rename = "loop")]
     kind: &'static str,
+    load: String,
     processes: u32,
     stopped: bool,
     seconds: f64,
@@ -106,6 +107,7 @@ fn in_millis(time: Duration) -> f64 {
 impl Summary {
     pub(super) fn new(
         report: &Report,
+        load: String,
         write_units: Option<f64>,
         broken_bounds: Vec<String>,
         clean_up: String,
@@ -121,6 +123,7 @@ impl Summary {
         let by_outcome = report.latencies.iter();
         Self {
             kind: if report.open_loop { "open" } else { "closed" },
+            load,
             processes: report.processes,
             stopped: report.stopped,
             seconds: report.measured.as_secs_f64(),
@@ -163,10 +166,11 @@ impl Summary {
         }
         let counts = &self.counts;
         out.line(format!(
-            "{:.1} decisions/s in {:.1} s ({} loop, {})",
+            "{:.1} decisions/s in {:.1} s ({} loop of {}, {})",
             self.rate,
             self.seconds,
             self.kind,
+            self.load,
             counted(u64::from(self.processes), "process", "processes"),
         ))?;
         for outcome in Outcome::ALL {

@@ -48,7 +48,7 @@ fn errors_are_bounded_by_number_and_by_share() {
 async fn an_interrupt_ends_with_the_report_so_far_and_nothing_stays() {
     let stage = Stage::with_stack().await;
     let before = stage.items().await;
-    for processes in ["1", "2"] {
+    for (processes, signal) in [("1", "-TERM"), ("1", "-INT"), ("2", "-INT")] {
         let seen = stage.proxy.count("UpdateItem");
         let arguments = ["loadtest", "run", "--rate", "50", "-d", "1h", "-o", "json"];
         let mut command = stage.command(arguments);
@@ -62,7 +62,7 @@ async fn an_interrupt_ends_with_the_report_so_far_and_nothing_stays() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let signal = Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
+            .args([signal, &child.id().to_string()])
             .status();
         assert!(signal.unwrap().success());
         let output = child.wait_with_output().unwrap();

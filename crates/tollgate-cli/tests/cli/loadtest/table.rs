@@ -99,7 +99,7 @@ async fn the_report_is_text_for_people_and_a_row_of_csv() {
     let text = stage.ok(run);
     for part in [
         " decisions/s in ",
-        "closed loop, 1 process",
+        "closed loop of 64 users, 1 process",
         "denied",
         "p99.9 ",
         "write units",

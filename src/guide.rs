@@ -22,6 +22,7 @@ pages! {
     hierarchy: "hierarchy.md",
     keys: "keys.md",
     limits_as_code: "limits-as-code.md",
+    load_tests: "load-tests.md",
     migrating: "migrating.md",
     namespaces: "namespaces.md",
     operating: "operating.md",

@@ -22,6 +22,7 @@ pages! {
     Hierarchy: "docs/guide/hierarchy.md",
     Keys: "docs/guide/keys.md",
     LimitsAsCode: "docs/guide/limits-as-code.md",
+    LoadTests: "docs/guide/load-tests.md",
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
     Operating: "docs/guide/operating.md",

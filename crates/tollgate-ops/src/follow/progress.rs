@@ -1,6 +1,6 @@
 //! The reports of an aggregator.
 
-use crate::stream::Gap;
+use crate::{stream::Gap, usage::Crossing};
 
 /// A report of [`follow`](super::follow).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Progress {
         /// The name of the limit.
         limit: String,
     },
+    /// The use in a window has reached a part of what the limit allows in it.
+    Crossed(Crossing),
     /// Everything in the stream is counted.
     CaughtUp,
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Change`] | what a record says of a bucket shard's counters |
 //! | [`plan`], [`addition`] | which snapshots count which changes, and the write that counts them once |
+//! | [`Terms`], [`Crossing`] | what limits allow in a window, and how much of it is used |
 //! | [`SnapshotWriter`] | brings the table's snapshots up to date |
 //!
 //! A bucket's counters are absolute, and a snapshot remembers the last counted change of each shard.
@@ -15,6 +16,7 @@ mod part;
 mod request;
 mod shard;
 mod snapshot;
+mod threshold;
 mod window;
 mod writer;
 
@@ -22,5 +24,6 @@ pub use change::{Change, Counters};
 pub use part::{Addition, Chains, Part, Plan, addition, in_order, is_taken, plan};
 pub use shard::ShardName;
 pub use snapshot::{Mark, OWN, SnapshotName, SnapshotState};
+pub use threshold::{BucketName, Crossing, Terms};
 pub use window::{Window, WindowLength};
 pub use writer::{SnapshotWriter, Written};

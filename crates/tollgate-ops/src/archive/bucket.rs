@@ -11,7 +11,7 @@ use crate::error::OpsError;
 /// A bucket, and the beginning of the names of its objects.
 #[derive(Clone, Debug)]
 pub struct ArchiveBucket {
-    config: SdkConfig,
+    config: Box<SdkConfig>,
     name: String,
     prefix: String,
     /// The endpoint, if it is not that of AWS. Names of buckets are then in the path.
@@ -29,7 +29,7 @@ impl ArchiveBucket {
         let endpoint = endpoint.map(str::to_owned).or_else(|| configured(config));
         let endpoint = endpoint.map(|url| url.trim_end_matches('/').to_owned());
         Some(Self {
-            config: config.clone(),
+            config: Box::new(config.clone()),
             name,
             prefix,
             endpoint,

@@ -12,6 +12,7 @@ macro_rules! pages {
 }
 
 pages! {
+    alerts: "alerts.md",
     answers: "answers.md",
     aws: "aws.md",
     blocking: "blocking.md",

@@ -12,6 +12,7 @@ macro_rules! pages {
 
 pages! {
     Readme: "README.md",
+    Alerts: "docs/guide/alerts.md",
     Answers: "docs/guide/answers.md",
     Aws: "docs/guide/aws.md",
     Blocking: "docs/guide/blocking.md",

@@ -21,6 +21,7 @@ mod pages;
 mod peer;
 mod peer_local;
 mod reading;
+mod second_engine;
 mod stage;
 mod table;
 mod templates;

@@ -1,6 +1,7 @@
 //! Tests of the operators' functions.
 
 mod archive;
+mod bucket;
 mod chart;
 mod follow;
 mod gap;
@@ -8,4 +9,5 @@ mod histories;
 mod limits;
 mod report;
 mod stage;
+mod threshold;
 mod writer;

@@ -9,6 +9,7 @@ mod completions;
 mod doctor;
 mod entity;
 mod flags;
+mod lambda_export;
 mod listing;
 mod local;
 mod man;
@@ -123,6 +124,7 @@ impl Online {
 pub(crate) enum Offline {
     Completions(completions::Completions),
     Man(man::Man),
+    LambdaExport(lambda_export::LambdaExport),
     /// A table on this machine, for development and tests
     #[command(subcommand)]
     Local(local::Command),
@@ -141,6 +143,7 @@ impl Offline {
             Self::Local(command) => command.run(context),
             Self::Completions(command) => command.run(program),
             Self::Man(command) => command.run(context, program),
+            Self::LambdaExport(command) => command.run(context),
             Self::Reference => reference::print(program),
         }
     }

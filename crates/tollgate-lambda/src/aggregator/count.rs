@@ -5,7 +5,6 @@ use std::time::Instant;
 use aws_sdk_dynamodb::Client;
 use tollgate_ops::{
     archive::AuditRow,
-    record::Sequence,
     usage::{Chains, SnapshotWriter},
 };
 
@@ -142,7 +141,7 @@ impl Aggregator {
 fn fail(part: &Chains, problem: &str, outcome: &mut Outcome) {
     let sequences = part.values().flatten().map(|change| &change.sequence);
     outcome.failed.push(Failed {
-        sequence: sequences.min().map(Sequence::clone),
+        sequence: sequences.min().cloned(),
         problem: problem.to_owned(),
     });
 }

@@ -4,5 +4,6 @@ mod archive;
 mod follow;
 mod gap;
 mod histories;
+mod shared;
 mod stage;
 mod writer;

@@ -14,6 +14,7 @@
 //! | `output/` | tables, JSON and CSV |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
+//! | `aggregation` | the reports of an aggregator |
 //! | `change` | changes, which may stop midway |
 //! | `progress` | the progress of long work |
 //! | `proxy` | HTTP proxies |
@@ -24,6 +25,7 @@
 //! | `reference` | the page docs/cli.md |
 //! | `time` | times as people read them |
 
+mod aggregation;
 mod change;
 mod commands;
 mod confirm;
@@ -81,12 +83,12 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Offline(command) => command.run(&mut context, Arguments::command()),
         Command::Online(command) => {
-            let ends_itself = command.ends_itself();
+            let (ends_itself, threads) = (command.ends_itself(), command.threads());
             let command = watch::run(command, &mut context, again);
-            if ends_itself {
-                runtime::run(command)
-            } else {
-                runtime::until_interrupted(command)
+            match threads {
+                Some(threads) => runtime::run_on(threads, command),
+                None if ends_itself => runtime::run(command),
+                None => runtime::until_interrupted(command),
             }
         }
     };

@@ -74,6 +74,11 @@ impl Options {
         self.stack.as_ref()
     }
 
+    /// Returns the namespace that the arguments name.
+    pub(crate) fn given_namespace(&self) -> Option<&NamespaceName> {
+        self.namespace.as_ref()
+    }
+
     /// Returns the stack.
     pub(crate) fn stack(&self) -> Result<StackName, Failure> {
         let variables = ["TOLLGATE_STACK", "ZAEL_STACK"];

@@ -56,8 +56,13 @@ impl Progress {
 
     /// Shows the count.
     pub(crate) fn show(&mut self, count: u64) {
+        self.show_text(&format!("{count} {}", self.unit));
+    }
+
+    /// Shows a text instead of a count.
+    pub(crate) fn show_text(&mut self, text: &str) {
         self.shown = true;
-        self.write(&format!("{CLEAR}{count} {}", self.unit));
+        self.write(&format!("{CLEAR}{text}"));
     }
 
     fn write(&self, text: &str) {

@@ -10,6 +10,19 @@ pub(crate) fn run<T>(future: impl Future<Output = Result<T, Failure>>) -> Result
     runtime.block_on(future)
 }
 
+/// Runs a future until it ends, on this thread and others: `threads` in all, at least.
+pub(crate) fn run_on<T>(
+    threads: usize,
+    future: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder
+        .worker_threads(threads.max(1))
+        .enable_all()
+        .build()?;
+    runtime.block_on(future)
+}
+
 /// Runs a future until it ends or the user interrupts it.
 pub(crate) fn until_interrupted(
     future: impl Future<Output = Result<(), Failure>>,

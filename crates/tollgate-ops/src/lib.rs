@@ -7,13 +7,19 @@
 //! | [`archive`] | files of events that expired |
 //! | [`stream`] | shards, positions and gaps of a stream |
 //! | [`record`] | the records |
+//! | [`report`] | usage beside limits, as a page or a picture |
+//! | [`chart`] | charts as SVG |
+//! | [`page`] | pages of HTML in one file |
 
 pub mod archive;
 mod attributes;
+pub mod chart;
 mod error;
 pub mod follow;
+pub mod page;
 mod reads;
 pub mod record;
+pub mod report;
 pub mod stream;
 pub mod usage;
 

@@ -152,7 +152,9 @@ fn no_circle_of_files_grows() {
 fn no_files_of_the_command_and_its_functions_import_each_other_in_a_circle() {
     for (folder, name) in [
         ("tollgate-cli", "tollgate_cli"),
+        ("tollgate-manifest", "tollgate_manifest"),
         ("tollgate-ops", "tollgate_ops"),
+        ("tollgate-aws", "tollgate_aws"),
     ] {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../{folder}/src"));
         let sources = Sources::read(name, &src).unwrap_or_else(|problem| panic!("{problem}"));

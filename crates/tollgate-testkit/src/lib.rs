@@ -15,6 +15,7 @@
 //!   a store with the latency and the throttling of a table.
 //! - A `processes::Scenario` (feature `processes`) runs limiters in real processes against an
 //!   engine, kills processes, and checks their grants.
+//! - A `policies::Policy` (feature `policies`) decides if an IAM policy allows a call.
 //! - A `functions::EventSource` (feature `functions`) runs a function of AWS Lambda as a real process, and gives it the
 //!   records of a table's stream by Lambda's rules.
 //!
@@ -87,6 +88,8 @@ pub mod fleet;
 #[cfg(feature = "functions")]
 pub mod functions;
 mod limiter;
+#[cfg(feature = "policies")]
+pub mod policies;
 #[cfg(feature = "processes")]
 pub mod processes;
 #[cfg(feature = "engine")]

@@ -50,6 +50,7 @@ pub use inspection::{
     IndexInspection, PermissionPurpose, PermissionResult, PermissionTrial, TableInspection,
 };
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
+pub use records::decode_bucket;
 pub use stack::Stack;
 pub use store::DynamoDbStore;
 

@@ -16,7 +16,7 @@ use tollgate_ops::{
 };
 
 use crate::{
-    connect,
+    aggregation, connect,
     context::Context,
     failure::Failure,
     output::{Output, Row},
@@ -88,6 +88,9 @@ struct Counts {
     snapshot_writes: u64,
     snapshot_reads: u64,
     archived: u64,
+    /// The writes of snapshots by other programs. `None` in the counts of a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreign_writes: Option<u64>,
     /// The age of the newest record, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     lag: Option<i64>,
@@ -101,6 +104,7 @@ impl Counts {
             snapshot_writes: totals.snapshots,
             snapshot_reads: totals.reads,
             archived: totals.archived,
+            foreign_writes: lag.is_none().then_some(totals.foreign_writes),
             lag,
         }
     }
@@ -110,8 +114,12 @@ impl Counts {
             0 => String::new(),
             count => format!(", {count} events archived"),
         };
+        let foreign = match self.foreign_writes {
+            None | Some(0) => String::new(),
+            Some(count) => format!("; ANOTHER PROGRAM wrote snapshots {count} times"),
+        };
         format!(
-            "{} records, {} changes of buckets, {} writes of snapshots{archived}",
+            "{} records, {} changes of buckets, {} writes of snapshots{archived}{foreign}",
             self.records, self.changes, self.snapshot_writes
         )
     }
@@ -166,37 +174,22 @@ impl Aggregate {
 
 /// Prints a report. What is missing goes to the standard error, in every format.
 fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
-    match progress {
-        Progress::Started { from: None } => {
-            out.line("Begins with the oldest record of the stream")?;
+    if let Progress::Counted { batch, lag } = progress {
+        let counts = Counts::new(batch, Some(*lag));
+        out.line(format!("{}, {lag} s behind", counts.sentence()))?;
+        if out.is_jsonl() {
+            out.value(&counts)?;
         }
-        Progress::Started { from: Some(from) } => {
-            out.line(format!("Continues after {}", at(*from)))?;
-        }
-        Progress::Counted { batch, lag } => {
-            let counts = Counts::new(batch, Some(*lag));
-            out.line(format!("{}, {lag} s behind", counts.sentence()))?;
-            if out.is_jsonl() {
-                out.value(&counts)?;
+    }
+    if let Some(sentence) = aggregation::sentence(progress) {
+        match progress {
+            Progress::Missing(_) | Progress::Uncountable { .. } | Progress::ForeignWrite { .. } => {
+                eprintln!("warning: {sentence}")
             }
+            _ => out.line(sentence)?,
         }
-        Progress::Missing(gap) => eprintln!(
-            "warning: the stream no longer has the records between {} and {}: use by buckets that were made or deleted \
-             in that time may be missing; that of others is counted when they are used again",
-            at(gap.from),
-            at(gap.to)
-        ),
-        Progress::Uncountable { limit } => eprintln!(
-            "warning: the limit {limit} is not counted, because snapshots have an attribute of that name"
-        ),
-        Progress::CaughtUp => out.line("Everything in the stream is read")?,
-        _ => {}
     }
     out.flush()
-}
-
-fn at(seconds: i64) -> String {
-    time::of_millis(seconds.saturating_mul(1000))
 }
 
 /// Returns a future that is ready when the user or the system asks the command to end.

@@ -3,14 +3,21 @@
 use clap::Args;
 use tollgate::{error::StackError, model::NamespaceId};
 
+use tollgate_ops::follow::AggregatorState;
+
 use crate::{
-    commands::checks::{Check, Checks, Expected, clock, definition, namespace, rights, version},
-    connect::Unopened,
+    commands::checks::{
+        Check, Checks, Expected, aggregator, clock, definition, namespace, rights,
+        unknown_aggregator, version,
+    },
+    connect::{self, Unopened},
     context::Context,
     failure::Failure,
+    time,
 };
 
-/// Checks the table, the version, the namespace, the clock and the rights; changes nothing
+/// Checks the table, the version, the namespace, the clock, the rights and the aggregators; changes
+/// nothing
 ///
 /// One line for each check: ok, a warning or a fault, and what to do about it. The exit code is 1 if
 /// there is a fault. Rights are tried by reads of keys that never exist, and by writes of them under
@@ -37,6 +44,7 @@ impl Doctor {
             let trials = unopened.stack.try_permissions(&id).await;
             let trials = trials.map_err(|error| unopened.failure(error))?;
             checks.extend(rights(&trials));
+            checks.extend(aggregators(&unopened).await);
         }
         checks.print(context)
     }
@@ -62,5 +70,16 @@ impl Doctor {
         checks.extend(definition(&table, unopened.region(), &expected));
         checks.push(clock(table.clock_ahead));
         Ok(table.key_problem.is_none())
+    }
+}
+
+/// Checks who counts the usage.
+async fn aggregators(unopened: &Unopened) -> Vec<Check> {
+    let stack = &unopened.stack;
+    let read = AggregatorState::read(stack.client(), stack.table());
+    match tokio::time::timeout(connect::DEADLINE, read).await {
+        Ok(Ok(state)) => aggregator(state.as_ref(), time::now()),
+        Ok(Err(error)) => vec![unknown_aggregator(&error.to_string())],
+        Err(_) => vec![unknown_aggregator("no answer in time")],
     }
 }

@@ -11,6 +11,7 @@ mod entity;
 mod flags;
 mod lambda_export;
 mod listing;
+mod loadtest;
 mod local;
 mod man;
 mod names;
@@ -71,6 +72,9 @@ pub(crate) enum Online {
     #[command(subcommand)]
     Table(table::Command),
     Aggregate(aggregate::Aggregate),
+    /// Load tests of the table, or of a URL behind a rate limit
+    #[command(subcommand)]
+    Loadtest(loadtest::Command),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
@@ -90,13 +94,23 @@ impl Online {
             Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
             // `top` goes on by itself.
-            Self::Table(_) | Self::Aggregate(_) | Self::Doctor(_) | Self::Top(_) => false,
+            Self::Table(_) | Self::Aggregate(_) | Self::Loadtest(_) => false,
+            Self::Doctor(_) | Self::Top(_) => false,
         }
     }
 
     /// Returns true if the command ends itself when the user interrupts it.
     pub(crate) fn ends_itself(&self) -> bool {
         matches!(self, Self::Aggregate(_))
+    }
+
+    /// Returns the number of threads that the command wants, unless one is enough. Such a command
+    /// ends itself too.
+    pub(crate) fn threads(&self) -> Option<usize> {
+        match self {
+            Self::Loadtest(command) => Some(command.threads()),
+            _ => None,
+        }
     }
 
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
@@ -110,6 +124,7 @@ impl Online {
             Self::Usage(command) => command.run(context).await,
             Self::Table(command) => command.run(context).await,
             Self::Aggregate(command) => command.run(context).await,
+            Self::Loadtest(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,

@@ -31,6 +31,14 @@ pub(super) enum Selected {
 }
 
 impl Selection {
+    /// Returns what is selected, for people: `user-1, gpt-4`.
+    pub(super) fn name(&self) -> String {
+        let entity = self.entity.as_ref().map(ToString::to_string);
+        let resource = self.resource.as_ref().map(ToString::to_string);
+        let names: Vec<String> = entity.into_iter().chain(resource).collect();
+        names.join(", ")
+    }
+
     /// Returns the entity or the resource.
     pub(super) fn selected(self) -> Result<Selected, Failure> {
         match (self.entity, self.resource) {

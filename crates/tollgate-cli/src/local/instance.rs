@@ -27,16 +27,20 @@ pub(crate) struct Instance {
     pub(crate) pid: u32,
     pub(crate) stack: StackName,
     pub(crate) started_at: String,
+    /// True if usage is counted.
+    #[serde(default)]
+    pub(crate) aggregates: bool,
 }
 
 impl Instance {
     /// Returns the record of this process.
-    pub(super) fn of_this_process(port: u16, stack: StackName) -> Self {
+    pub(super) fn of_this_process(port: u16, stack: StackName, aggregates: bool) -> Self {
         Self {
             endpoint: endpoint(port),
             pid: process::id(),
             stack,
             started_at: time::of_millis(time::now()),
+            aggregates,
         }
     }
 

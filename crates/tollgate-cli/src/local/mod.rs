@@ -9,7 +9,9 @@
 //! | `engine` | the engine's database, and errors that say what to do |
 //! | `upkeep` | what DynamoDB does by itself: expiry, and the end of old stream records |
 //! | `stream` | the engine's stream: its index, its length, its trimming |
+//! | `client` | clients of the engine |
 //! | `table` | the table in the engine |
+//! | `aggregator`, `followed` | counts usage: of all tables, and of one |
 //! | `unfinished` | a table whose creation was interrupted |
 //! | `start` | starts a server, and waits until it answers |
 //! | `stop` | asks the server to stop |
@@ -18,8 +20,11 @@
 //! A server is known by its lock, which the system releases when the process ends, however it ends.
 //! No command sends a signal, so a reused process id cannot harm another program.
 
+mod aggregator;
+mod client;
 mod engine;
 mod folder;
+mod followed;
 mod instance;
 mod lock;
 mod log;

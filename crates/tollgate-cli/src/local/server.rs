@@ -13,6 +13,7 @@ use tokio::{runtime, sync::oneshot};
 use tollgate::model::StackName;
 
 use super::{
+    aggregator::Aggregation,
     engine,
     folder::{Folder, remove},
     instance::Instance,
@@ -35,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) folder: Folder,
     pub(crate) port: u16,
     pub(crate) stack: StackName,
+    /// True to count usage.
+    pub(crate) aggregates: bool,
 }
 
 /// Serves until the process is asked to stop. Calls `ready` when the table is there.
@@ -46,6 +49,7 @@ pub(crate) fn serve(
         folder,
         port,
         stack,
+        aggregates,
     } = server;
     folder.create()?;
     let Some(_lock) = Lock::take(folder)? else {
@@ -69,7 +73,7 @@ pub(crate) fn serve(
     let address = listener
         .local_addr()
         .map_err(|error| no_port(*port, &error))?;
-    let instance = Instance::of_this_process(address.port(), stack.clone());
+    let instance = Instance::of_this_process(address.port(), stack.clone(), *aggregates);
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -113,6 +117,7 @@ async fn run(
         server.stack
     ));
     ready(instance)?;
+    let aggregation = (server.aggregates).then(|| Aggregation::start(endpoint, log));
     let reason = tokio::select! {
         reason = asked_to_stop(&server.folder) => reason?,
         () = upkeep::run(database, stream, Arc::clone(log)) => "the upkeep has ended",
@@ -120,6 +125,10 @@ async fn run(
     };
     // From now on, other commands wait for the end of this process.
     Instance::forget(&server.folder)?;
+    if let Some(aggregation) = aggregation {
+        // What it does not finish, the next server counts.
+        let _ = tokio::time::timeout(ENDING, aggregation.end()).await;
+    }
     drop(stop);
     // A request that does not end must not keep the process.
     let _ = tokio::time::timeout(ENDING, serving).await;

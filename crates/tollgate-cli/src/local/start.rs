@@ -56,6 +56,7 @@ fn spawn(server: &Server) -> Result<Child, Failure> {
         .args(["local", "serve", "--name", server.stack.as_str()])
         .args(["--port", &server.port.to_string(), "--data"])
         .arg(server.folder.path())
+        .args((!server.aggregates).then_some("--no-aggregator"))
         .current_dir(server.folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,24 +1,19 @@
 //! The table in the engine, through the same calls as in AWS.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, timeout::TimeoutConfig},
-};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tollgate::{RateLimiter, model::StackName, store::dynamodb::CreateTable};
+use tollgate_ops::follow::AggregatorState;
 
+use super::client::{CALL, Clients};
 use crate::failure::Failure;
 
-/// The longest time for a call, of a process that may be stopped.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// A table, and the number of its items.
+/// A table, the number of its items, and the state of its aggregator.
 #[derive(Debug)]
 pub(crate) struct TableCount {
     pub(crate) name: String,
     pub(crate) items: Option<u64>,
+    pub(crate) aggregator: Option<AggregatorState>,
 }
 
 /// Creates the table and its namespace `default`, as far as they are missing.
@@ -26,9 +21,9 @@ pub(crate) async fn create(endpoint: &str, stack: &StackName) -> Result<(), Fail
     let opened = RateLimiter::open()
         .stack(stack.clone())
         .namespace("default")
-        .client(client(endpoint))
+        .client(Clients::new(endpoint).dynamodb)
         .provision(CreateTable::new())
-        .deadline(DEADLINE)
+        .deadline(CALL)
         .await;
     let limiter = opened.map_err(|error| {
         let cause = root_cause(&error);
@@ -40,9 +35,9 @@ pub(crate) async fn create(endpoint: &str, stack: &StackName) -> Result<(), Fail
     Ok(())
 }
 
-/// Returns all tables with the number of their items. Two round trips for a table.
+/// Returns all tables with the number of their items. Three round trips for a table.
 pub(crate) async fn count(endpoint: &str) -> Result<Vec<TableCount>, Failure> {
-    let client = client(endpoint);
+    let client = Clients::new(endpoint).dynamodb;
     let failed = |error: &dyn Error| {
         let cause = root_cause(error);
         Failure::Aws(format!(
@@ -57,38 +52,22 @@ pub(crate) async fn count(endpoint: &str) -> Result<Vec<TableCount>, Failure> {
         let described = described.map_err(|error| failed(&error))?;
         let items = described.table.and_then(|table| table.item_count);
         let items = items.and_then(|items| u64::try_from(items).ok());
-        tables.push(TableCount { name, items });
+        // Tables of other programs have none, or other keys.
+        let aggregator = AggregatorState::read(&client, &name).await.ok().flatten();
+        tables.push(TableCount {
+            name,
+            items,
+            aggregator,
+        });
     }
     Ok(tables)
 }
 
 /// Returns the innermost cause: the SDK's own errors do not say more.
-fn root_cause(error: &dyn Error) -> &dyn Error {
+pub(super) fn root_cause(error: &dyn Error) -> &dyn Error {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
     cause
-}
-
-/// Returns a client that reads nothing of the environment, which may be set up for AWS.
-fn client(endpoint: &str) -> Client {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let timeouts = TimeoutConfig::builder().operation_timeout(DEADLINE);
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(
-            "test",
-            "test",
-            None,
-            None,
-            "tollgate-local",
-        ))
-        .endpoint_url(endpoint)
-        .http_client(http_client)
-        .timeout_config(timeouts.build());
-    Client::from_conf(config.build())
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tollgate::Limit;
+use tollgate::{Limit, RateLimiter};
 
 use crate::{
     peer::{peer, run_peer},
@@ -17,8 +17,12 @@ use crate::{
 };
 
 /// Consumes tokens of the limits `rpm` and `tpm`.
-async fn consume(stage: &Stage, entities: &[&str], amounts: &[u64]) {
-    let limiter = stage.limiter().await;
+pub(crate) async fn consume(stage: &Stage, entities: &[&str], amounts: &[u64]) {
+    take(stage.limiter().await, entities, amounts).await;
+}
+
+/// Consumes tokens of the limits `rpm` and `tpm`, and ends the limiter.
+pub(crate) async fn take(limiter: RateLimiter, entities: &[&str], amounts: &[u64]) {
     let all = entities
         .iter()
         .flat_map(|entity| amounts.iter().map(move |amount| (*entity, *amount)));
@@ -42,24 +46,24 @@ fn number(value: &AttributeValue) -> Option<i64> {
     value.as_n().ok()?.parse().ok()
 }
 
-fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name)
         .and_then(|value| value.as_s().ok())
         .map_or("", String::as_str)
 }
 
 /// Returns the whole tokens of all buckets, and of all snapshots of a length, by entity and limit.
-async fn sums(stage: &Stage, word: &str) -> [BTreeMap<String, i64>; 2] {
+pub(crate) fn sums(items: &[Item], word: &str) -> [BTreeMap<String, i64>; 2] {
     let (mut buckets, mut snapshots) = (BTreeMap::new(), BTreeMap::new());
-    for item in stage.items().await {
-        let entity = text(&item, "entity_id");
+    for item in items {
+        let entity = text(item, "entity_id");
         for limit in ["rpm", "tpm"] {
             let key = format!("{entity} {limit}");
             if let Some(tokens) = item.get(&format!("b_{limit}_tc")).and_then(number) {
                 *buckets.entry(key.clone()).or_default() += tokens / 1000;
             }
             let tokens = item.get(limit).and_then(number);
-            if let Some(tokens) = tokens.filter(|_| text(&item, "window") == word) {
+            if let Some(tokens) = tokens.filter(|_| text(item, "window") == word) {
                 *snapshots.entry(key).or_default() += tokens;
             }
         }
@@ -69,7 +73,7 @@ async fn sums(stage: &Stage, word: &str) -> [BTreeMap<String, i64>; 2] {
 
 async fn assert_exact(stage: &Stage) {
     for word in ["hourly", "daily", "monthly"] {
-        let [buckets, snapshots] = sums(stage, word).await;
+        let [buckets, snapshots] = sums(&stage.items().await, word);
         assert!(!buckets.is_empty());
         assert_eq!(buckets, snapshots, "{word}");
     }

@@ -40,7 +40,7 @@ pub(crate) const READING: [&str; 23] = [
 ];
 
 /// Commands that change something.
-const CHANGING: [&str; 22] = [
+const CHANGING: [&str; 23] = [
     "entity create user-2",
     "entity set-limits user-1 -l rpm:5",
     "entity delete-limits user-1 --yes",
@@ -63,6 +63,7 @@ const CHANGING: [&str; 22] = [
     "namespace recover AAAAAAAAAAA",
     "namespace purge AAAAAAAAAAA --yes",
     "aggregate --once",
+    "loadtest run --duration 1s",
 ];
 
 /// Returns the only line of an error.

@@ -1,6 +1,7 @@
 //! The real command against the embedded engine.
 
 mod aggregate;
+mod aggregators;
 mod arguments;
 mod bucket;
 mod cascade;
@@ -12,6 +13,7 @@ mod faults;
 mod half_hour;
 mod large;
 mod listings;
+mod loadtest;
 mod local;
 mod namespaces;
 mod pages;
@@ -22,4 +24,5 @@ mod stage;
 mod table;
 mod terminal;
 mod top;
+mod top_stream;
 mod usage;

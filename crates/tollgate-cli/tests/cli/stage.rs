@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use serde_json::Value;
 use tollgate::{RateLimiter, store::dynamodb::CreateTable};
 use tollgate_testkit::{Engine, Proxy};
@@ -108,8 +108,12 @@ impl Stage {
 
 /// Returns all items of the table in an engine.
 pub(crate) async fn items(engine: &Engine) -> Vec<Item> {
-    let client = engine.client();
-    let scan = client.scan().table_name(STACK).consistent_read(true);
+    scan(&engine.client(), STACK).await
+}
+
+/// Returns all items of a table.
+pub(crate) async fn scan(client: &Client, table: &str) -> Vec<Item> {
+    let scan = client.scan().table_name(table).consistent_read(true);
     let output = scan.send().await.unwrap();
     assert!(output.last_evaluated_key.is_none(), "one page is enough");
     let items = output.items.unwrap_or_default().into_iter();

@@ -23,7 +23,7 @@ const NAME: &str = "=\u{1b}[2J\u{9b}2J\u{202e}a,\"b\"\nc";
 
 /// Runs a command on a terminal of that width, on which `typed` was typed. Returns its exit code and
 /// everything that the terminal was sent.
-fn on_terminal(mut command: Command, columns: u16, typed: &str) -> (i32, String) {
+pub(crate) fn on_terminal(mut command: Command, columns: u16, typed: &str) -> (i32, String) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();

@@ -16,14 +16,14 @@ use tollgate::{EntityId, Limit, RateLimiter};
 use crate::stage::{STACK, Stage};
 
 /// Charges a bucket.
-async fn charge(limiter: &RateLimiter, entity: &str, tokens: u64) {
+pub(crate) async fn charge(limiter: &RateLimiter, entity: &str, tokens: u64) {
     let acquire = limiter.acquire(entity, "api").cost("tpd", tokens);
     let lease = acquire.limits(Limit::per_day("tpd", 1_000_000)).await;
     lease.unwrap().commit().await.unwrap();
 }
 
 /// Runs a command that looks twice, and runs `between` after the first look, which sends `call`.
-async fn between(
+pub(crate) async fn between(
     stage: &Stage,
     arguments: &str,
     call: &str,
@@ -46,7 +46,7 @@ async fn between(
 }
 
 /// Returns the entities in their order, with the tokens per second of their only limit.
-fn rates(shown: &Value) -> Vec<(&str, f64)> {
+pub(crate) fn rates(shown: &Value) -> Vec<(&str, f64)> {
     let rows = shown["buckets"].as_array().unwrap().iter();
     rows.map(|row| {
         let rate = row["limits"][0]["tokens_per_second"].as_f64().unwrap();

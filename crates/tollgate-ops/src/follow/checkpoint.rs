@@ -19,6 +19,7 @@ pub(super) const STREAM: &str = "stream";
 pub(super) const SHARDS: &str = "shards";
 pub(super) const MISSING: &str = "gaps";
 const TIME: &str = "newest";
+const FOREIGN: &str = "foreign";
 
 /// The position up to which a stream is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub struct Checkpoint {
     pub time: Option<i64>,
     /// The last spans whose records were gone.
     pub gaps: Vec<Gap>,
+    /// The time of the newest record that shows a snapshot written by another program, epoch seconds.
+    /// See [`is_foreign_write`](crate::usage::is_foreign_write).
+    pub foreign_write: Option<i64>,
 }
 
 impl Checkpoint {
@@ -57,11 +61,12 @@ impl Checkpoint {
             positions: shards.collect::<Option<_>>()?,
             time: whole(item, TIME),
             gaps: gaps.collect::<Option<_>>()?,
+            foreign_write: whole(item, FOREIGN),
         }))
     }
 
     /// Returns the checkpoint as attributes.
-    pub(super) fn encode(&self) -> [(&'static str, AttributeValue); 4] {
+    pub(super) fn encode(&self) -> [(&'static str, AttributeValue); 5] {
         let shards = self.positions.iter();
         let shards = shards.map(|(id, position)| (id.clone(), encode(position)));
         let gaps = self
@@ -72,9 +77,14 @@ impl Checkpoint {
             (STREAM, text(&*self.stream)),
             (SHARDS, AttributeValue::M(shards.collect())),
             (MISSING, AttributeValue::L(gaps.collect())),
-            (TIME, self.time.map_or(AttributeValue::Null(true), number)),
+            (TIME, or_null(self.time)),
+            (FOREIGN, or_null(self.foreign_write)),
         ]
     }
+}
+
+fn or_null(time: Option<i64>) -> AttributeValue {
+    time.map_or(AttributeValue::Null(true), number)
 }
 
 fn encode(position: &Position) -> AttributeValue {
@@ -137,6 +147,7 @@ mod tests {
             ]),
             time: Some(7),
             gaps: Vec::new(),
+            foreign_write: Some(6),
         };
         for from in 0..25 {
             checkpoint.lost(Gap { from, to: from + 1 });

@@ -37,7 +37,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lease. Returns it with the checkpoint, if there is one. One write unit.
+    /// Takes the lease under an id of its own. Returns it with the checkpoint, if there is one. One
+    /// write unit.
     ///
     /// # Errors
     /// [`OpsError::Held`] if another aggregator has it; [`OpsError::Unreadable`] if the checkpoint is
@@ -47,10 +48,25 @@ impl Lease {
         table: &str,
         duration: Duration,
     ) -> Result<(Self, Option<Checkpoint>), OpsError> {
+        let owner = Ulid::generate().to_string();
+        Self::take_as(client, table, owner, duration).await
+    }
+
+    /// Takes the lease as `owner`. If the same owner has it, it is renewed: it must be certain that
+    /// the aggregator that took it before is gone.
+    ///
+    /// # Errors
+    /// Those of [`take`](Self::take).
+    pub async fn take_as(
+        client: Client,
+        table: &str,
+        owner: impl Into<String>,
+        duration: Duration,
+    ) -> Result<(Self, Option<Checkpoint>), OpsError> {
         let lease = Self {
             client,
             table: table.to_owned(),
-            owner: Ulid::generate().to_string(),
+            owner: owner.into(),
             duration,
         };
         let now = millis(SystemTime::now());

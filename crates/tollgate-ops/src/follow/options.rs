@@ -30,6 +30,9 @@ pub struct FollowOptions {
     pub poll_every: Duration,
     /// The time after which another aggregator may take over. Default: 1 minute.
     pub lease: Duration,
+    /// The name under which the lease is taken. An aggregator of the same name takes over at once, so
+    /// two of them must never run at the same time. Default: none, which is an id of its own.
+    pub owner: Option<String>,
 }
 
 impl FollowOptions {
@@ -46,6 +49,7 @@ impl FollowOptions {
             flush_size: 20_000,
             poll_every: Duration::from_secs(1),
             lease: Duration::from_secs(60),
+            owner: None,
         }
     }
 }

@@ -27,6 +27,14 @@ pub enum Progress {
         /// The name of the limit.
         limit: String,
     },
+    /// Another program writes snapshots: usually the aggregator of the Python library. It counts what
+    /// this one counts, so the sums are too high. Told once in a run.
+    ForeignWrite {
+        /// The partition key and the sort key of the snapshot.
+        key: String,
+        /// The time of the write, epoch seconds.
+        time: i64,
+    },
     /// Everything in the stream is counted.
     CaughtUp,
 }
@@ -47,6 +55,8 @@ pub struct Totals {
     pub conflicts: u64,
     /// The number of events that were archived.
     pub archived: u64,
+    /// The number of writes of snapshots by other programs. Only in the counts of a run.
+    pub foreign_writes: u64,
 }
 
 impl Totals {
@@ -58,5 +68,6 @@ impl Totals {
         self.reads += batch.reads;
         self.conflicts += batch.conflicts;
         self.archived += batch.archived;
+        self.foreign_writes += batch.foreign_writes;
     }
 }

@@ -18,8 +18,9 @@ use super::{
 use crate::{
     archive,
     error::OpsError,
+    record::StreamRecord,
     stream::{Page, StreamReader, stream_of},
-    usage::{SnapshotWriter, in_order},
+    usage::{SnapshotWriter, in_order, is_foreign_write},
 };
 
 /// Follows the stream of a table until `stop` is ready, and returns the counts of the run.
@@ -39,7 +40,7 @@ pub async fn follow(
     mut report: impl FnMut(Progress),
 ) -> Result<Totals, OpsError> {
     let stream = stream_of(client, &options.table).await?;
-    let (lease, known) = Lease::take(client.clone(), &options.table, options.lease).await?;
+    let (lease, known) = take_lease(client, options).await?;
     report(Progress::Started {
         from: known.as_ref().and_then(|known| known.time),
     });
@@ -78,6 +79,17 @@ pub async fn follow(
         }
     }
     run.end(&mut report).await
+}
+
+async fn take_lease(
+    client: &Client,
+    options: &FollowOptions,
+) -> Result<(Lease, Option<Checkpoint>), OpsError> {
+    let (client, table, duration) = (client.clone(), &options.table, options.lease);
+    match &options.owner {
+        Some(owner) => Lease::take_as(client, table, owner, duration).await,
+        None => Lease::take(client, table, duration).await,
+    }
 }
 
 /// A run of an aggregator.
@@ -143,11 +155,31 @@ impl<'a> Run<'a> {
             self.checkpoint.lost(gap);
             report(Progress::Missing(gap));
         }
+        self.look_for_others(&page.records, report);
         let newest = page.records.iter().map(|record| record.time).max();
         self.newest = self.newest.max(newest);
         let archives = self.options.archive.is_some();
         self.batch
             .add(page.records, archives, self.options.skip_before);
+    }
+
+    /// Notes the writes of snapshots by other programs, and tells the first one.
+    fn look_for_others(&mut self, records: &[StreamRecord], report: &mut impl FnMut(Progress)) {
+        let from = self.options.skip_before.unwrap_or(i64::MIN);
+        let foreign = records
+            .iter()
+            .filter(|record| record.time >= from && is_foreign_write(record));
+        for record in foreign {
+            if self.totals.foreign_writes == 0 {
+                report(Progress::ForeignWrite {
+                    key: format!("{} {}", record.hash, record.range),
+                    time: record.time,
+                });
+            }
+            self.totals.foreign_writes += 1;
+            let newest = &mut self.checkpoint.foreign_write;
+            *newest = (*newest).max(Some(record.time));
+        }
     }
 
     /// Returns true if the records that were read shall be counted now.
@@ -186,6 +218,7 @@ impl<'a> Run<'a> {
             reads: written.reads,
             conflicts: written.conflicts,
             archived: batch.audits.len() as u64,
+            foreign_writes: 0,
         };
         self.totals.add(counted);
         report(Progress::Counted {

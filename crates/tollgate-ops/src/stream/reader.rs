@@ -39,6 +39,10 @@ pub struct StreamReader {
     /// The iterator and the number of the last empty pages, by shard.
     open: HashMap<String, (String, u32)>,
     listed: Option<Instant>,
+    /// True until the first round, if only later records are wanted.
+    begins_now: bool,
+    /// The shards that were open when a reader of later records began.
+    from_now: BTreeSet<String>,
     /// The time after which nothing needs to be read, epoch seconds.
     end: Option<i64>,
     /// The time of the newest record that was read before, epoch seconds.
@@ -56,6 +60,8 @@ pub struct Page {
     pub gap: Option<Gap>,
     /// True if every shard is read to its end.
     pub at_end: bool,
+    /// The number of shards that were read, with one call each.
+    pub shards: usize,
 }
 
 /// The reason why a shard was not read.
@@ -86,9 +92,20 @@ impl StreamReader {
             shards: Vec::new(),
             open: HashMap::new(),
             listed: None,
+            begins_now: false,
+            from_now: BTreeSet::new(),
             end: None,
             known_until,
             missing_since: None,
+        }
+    }
+
+    /// Creates a reader of the records that come after the first [`read`](Self::read), for those who
+    /// look on. It reads no older record, writes nothing, and needs no lease.
+    pub fn from_now(client: Client, stream: impl Into<String>) -> Self {
+        Self {
+            begins_now: true,
+            ..Self::new(client, stream, Positions::new(), None)
         }
     }
 
@@ -130,6 +147,7 @@ impl StreamReader {
             ..Page::default()
         };
         for id in shards::readable(&self.shards, &self.positions) {
+            page.shards += 1;
             let records = match self.read_shard(&id).await {
                 Ok(records) => records,
                 Err(Obstacle::Failed(error)) => return Err(error),
@@ -166,6 +184,9 @@ impl StreamReader {
         let first_time = self.listed.is_none();
         self.shards = shards::list(&self.client, &self.stream).await?;
         self.listed = Some(Instant::now());
+        if std::mem::take(&mut self.begins_now) {
+            self.skip_to_now();
+        }
         if !self.positions.is_empty() && shards::has_unknown_parent(&self.shards, &self.positions) {
             self.lost();
         }
@@ -196,6 +217,19 @@ impl StreamReader {
             }
         }
         Ok(())
+    }
+
+    /// Skips all records until now: shards that others continue are closed, and the rest is read from
+    /// its end.
+    fn skip_to_now(&mut self) {
+        let closed = shards::continued(&self.shards);
+        for shard in &self.shards {
+            if closed.contains(&shard.id) {
+                self.positions.insert(shard.id.clone(), Position::Ended);
+            } else {
+                self.from_now.insert(shard.id.clone());
+            }
+        }
     }
 
     /// Continues with the first record that a shard still has.
@@ -263,6 +297,10 @@ impl StreamReader {
             Some(Position::After { sequence, .. }) => request
                 .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
                 .sequence_number(sequence.as_str()),
+            // Nothing was read of it since the reader began.
+            _ if self.from_now.contains(id) => {
+                request.shard_iterator_type(ShardIteratorType::Latest)
+            }
             _ => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
         };
         let answer = request.send().await.map_err(obstacle_of_iterator)?;

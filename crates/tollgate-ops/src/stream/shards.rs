@@ -84,6 +84,12 @@ pub(super) fn readable(shards: &[StreamShard], positions: &Positions) -> Vec<Str
     ids.map(|shard| shard.id.clone()).collect()
 }
 
+/// Returns the ids of the shards that others continue: they are closed.
+pub(super) fn continued(shards: &[StreamShard]) -> BTreeSet<String> {
+    let parents = shards.iter().filter_map(|shard| shard.parent.clone());
+    parents.collect()
+}
+
 /// Returns true if a shard continues one that is deleted and was never read: it was made and deleted
 /// since the positions were saved.
 pub(super) fn has_unknown_parent(shards: &[StreamShard], positions: &Positions) -> bool {
@@ -118,6 +124,10 @@ mod tests {
             shard("parent", Some("deleted")),
             shard("other", None),
         ];
+        let closed: Vec<String> = continued(&shards).into_iter().collect();
+        assert_eq!(closed, ["deleted", "parent"]);
+        let closed: Vec<String> = continued(&shards).into_iter().collect();
+        assert_eq!(closed, ["deleted", "parent"]);
         let mut positions = Positions::new();
         assert_eq!(readable(&shards, &positions), ["parent", "other"]);
         positions.insert("parent".into(), Position::Ended);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::shard::ShardName;
 use crate::{
-    attributes::{EXPIRES_AT, LAST_WRITE, OWN_ANCHOR, PRESSURE, STATE, number_of},
+    attributes::{EXPIRES_AT, LAST_WRITE, OWN_ANCHOR, PRESSURE, number_of},
     record::{Item, RecordKind, Sequence, StreamRecord},
 };
 
@@ -34,10 +34,7 @@ impl Change {
     /// Reads a record. Returns `None` if no counter of a bucket changed, which is so for refills and
     /// for all items that are not buckets.
     pub fn of(record: &StreamRecord) -> Option<(ShardName, Self)> {
-        if record.range != STATE {
-            return None;
-        }
-        let shard = ShardName::of_key(&record.hash)?;
+        let shard = ShardName::of_record(record)?;
         let (old, new) = match record.kind {
             RecordKind::Insert => (None, record.new.as_ref()),
             RecordKind::Modify => (record.old.as_ref(), record.new.as_ref()),

@@ -1,5 +1,7 @@
 //! The bucket shard whose consumption a record shows.
 
+use crate::{attributes::STATE, record::StreamRecord};
+
 /// The number of shards that a bucket can have.
 const MOST_SHARDS: u32 = 32;
 
@@ -17,6 +19,14 @@ pub struct ShardName {
 }
 
 impl ShardName {
+    /// Returns the bucket shard that a record changes. `None` if it changes another item.
+    pub fn of_record(record: &StreamRecord) -> Option<Self> {
+        if record.range != STATE {
+            return None;
+        }
+        Self::of_key(&record.hash)
+    }
+
     /// Reads the partition key `{namespace}/BUCKET#{entity}#{resource}#{shard}`. Returns `None` if
     /// it is the key of something else. No name contains `#`.
     pub fn of_key(hash: &str) -> Option<Self> {

@@ -26,6 +26,9 @@ use crate::{
 /// The attribute with the aggregator's own state. No limit can have this name.
 pub const OWN: &str = "#tollgate";
 
+/// The field of that map that counts the writes.
+pub(super) const REVISION: &str = "rev";
+
 /// The names of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SnapshotName {
@@ -158,7 +161,7 @@ impl SnapshotState {
             Some((shard.parse().ok()?, Mark::decode(mark)?))
         };
         Some(Self {
-            revision: whole(own.get("rev")?)?,
+            revision: whole(own.get(REVISION)?)?,
             rest: numbers(own.get("rest")?)?,
             marks: marks.iter().map(mark).collect::<Option<_>>()?,
         })
@@ -169,7 +172,7 @@ impl SnapshotState {
         let marks = self.marks.iter();
         let marks = marks.map(|(shard, mark)| (shard.to_string(), mark.encode()));
         AttributeValue::M(HashMap::from([
-            ("rev".to_owned(), number(self.revision)),
+            (REVISION.to_owned(), number(self.revision)),
             ("rest".to_owned(), map_of(&self.rest)),
             ("marks".to_owned(), AttributeValue::M(marks.collect())),
         ]))

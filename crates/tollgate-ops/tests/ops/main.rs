@@ -1,9 +1,11 @@
 //! Tests of the operators' functions.
 
 mod archive;
+mod chart;
 mod follow;
 mod gap;
 mod histories;
+mod report;
 mod shared;
 mod stage;
 mod writer;

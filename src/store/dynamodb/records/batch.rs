@@ -117,6 +117,17 @@ pub(crate) fn corrupt(what: &str) -> StoreError {
     )
 }
 
+/// Returns the name in a text attribute.
+pub(super) fn name<'a, N, E>(
+    item: &'a Item,
+    attribute: &str,
+    check: impl Fn(&'a str) -> Result<N, E>,
+) -> Result<N, StoreError> {
+    text_of(item, attribute)
+        .and_then(|text| check(text).ok())
+        .ok_or_else(|| corrupt(attribute))
+}
+
 /// Returns the value of a text attribute.
 pub(crate) fn text_of<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
     match item.get(attribute) {

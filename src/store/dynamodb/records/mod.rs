@@ -12,6 +12,7 @@
 
 mod audit;
 mod batch;
+mod bucket_item;
 mod client_version;
 mod config_item;
 mod config_limit;
@@ -29,5 +30,6 @@ pub(super) use audit::item as audit_item;
 pub(super) use batch::{
     Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable,
 };
+pub use bucket_item::decode_bucket;
 pub(super) use entities::{parse_timestamp, timestamp};
 pub(super) use pages::{PartitionQuery, page};

@@ -8,16 +8,15 @@ use super::{
     super::{
         DynamoDbStore,
         attributes::{
-            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, ENTITY_ID, PK, RESOURCE, RESOURCES, SK, STATE,
-            bucket_prefix, children_key, entities_with_config_key, entity_key, resource_key,
-            system_key,
+            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, PK, RESOURCES, SK, STATE, bucket_prefix,
+            children_key, entities_with_config_key, entity_key, resource_key, system_key,
         },
-        decode,
         expression::text,
         failure::store_error,
     },
     audit,
-    batch::{self, Item, corrupt, text_of},
+    batch::{self, Item, name, text_of},
+    bucket_item::decode_bucket,
     client_version::{self, Feature},
     configs, deletion, entities, look_up, moves,
     pages::{self, PartitionQuery},
@@ -325,7 +324,10 @@ impl DynamoDbStore {
             ]))
         });
         let items = batch::get(&self.control, &self.table, keys.collect(), true).await?;
-        let mut rows = items.iter().map(bucket).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = items
+            .iter()
+            .map(decode_bucket)
+            .collect::<Result<Vec<_>, _>>()?;
         rows.sort_by(|(one, _), (other, _)| {
             (&one.entity, &one.resource, one.shard).cmp(&(
                 &other.entity,
@@ -346,33 +348,13 @@ impl DynamoDbStore {
     ) -> Result<Page<(BucketKey, BucketState)>, StoreError> {
         let prefix = bucket_prefix(&self.namespace);
         let page = scan::page(&self.control, &self.table, (&prefix, STATE), from).await?;
-        let rows = page.rows.iter().map(bucket).collect::<Result<_, _>>()?;
+        let rows = page
+            .rows
+            .iter()
+            .map(decode_bucket)
+            .collect::<Result<_, _>>()?;
         Ok(Page::new(rows, page.next))
     }
-}
-
-/// Returns a bucket and its key. Entity and resource are attributes of the item; the shard is in
-/// the partition key.
-fn bucket(item: &Item) -> Result<(BucketKey, BucketState), StoreError> {
-    let shard = text_of(item, PK)
-        .and_then(|key| key.rsplit('#').next()?.parse().ok())
-        .ok_or_else(|| corrupt(PK))?;
-    let key = BucketKey {
-        entity: name(item, ENTITY_ID, EntityId::new)?,
-        resource: name(item, RESOURCE, Resource::new)?,
-        shard,
-    };
-    Ok((key, decode::bucket(item, shard)?))
-}
-
-fn name<'a, N, E>(
-    item: &'a Item,
-    attribute: &str,
-    check: impl Fn(&'a str) -> Result<N, E>,
-) -> Result<N, StoreError> {
-    text_of(item, attribute)
-        .and_then(|text| check(text).ok())
-        .ok_or_else(|| corrupt(attribute))
 }
 
 fn index(index: &'static str, hash: &'static str, value: String) -> PartitionQuery {

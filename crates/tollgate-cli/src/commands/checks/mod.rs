@@ -5,15 +5,18 @@
 //! | `check` | one check, and the summary of all |
 //! | `definition` | the table: keys, indexes, expiry, stream, protection, replicas |
 //! | `registry` | the version record and the namespace |
+//! | `aggregator` | who counts the usage |
 //! | `clock` | the clock of this machine |
 //! | `rights` | the actions that the credentials allow |
 
+mod aggregator;
 mod check;
 mod clock;
 mod definition;
 mod registry;
 mod rights;
 
+pub(super) use aggregator::{aggregator, unknown_aggregator};
 pub(super) use check::{Check, Checks};
 pub(super) use clock::clock;
 pub(super) use definition::{Expected, definition};

@@ -24,6 +24,9 @@ pub(crate) struct Serve {
     /// Folder of the data
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
+    /// Do not count usage
+    #[arg(long)]
+    no_aggregator: bool,
 }
 
 impl Serve {
@@ -32,6 +35,7 @@ impl Serve {
             folder: Folder::locate(Some(&self.data))?,
             port: self.port,
             stack: context.options.stack()?,
+            aggregates: !self.no_aggregator,
         };
         local::serve(&server, |instance| {
             let record = serde_json::to_string(instance)?;

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use tollgate_ops::follow::AggregatorState;
 
 use crate::{
     context::Context,
     failure::Failure,
     local::{self, Folder, Instance, Stream, TableCount},
     output::{Row, or_dash},
-    repeat, runtime,
+    repeat, runtime, time,
 };
 
 /// Shows if the local table runs, its data and its tables
@@ -41,13 +42,42 @@ struct TableRecord {
     table: String,
     items: Option<u64>,
     stream_records: Option<u64>,
+    aggregator: Option<AggregatorRecord>,
+}
+
+/// The aggregator of a table.
+#[derive(Debug, Serialize)]
+struct AggregatorRecord {
+    running: bool,
+    owner: String,
+    counted_until: Option<String>,
+}
+
+impl AggregatorRecord {
+    fn new(state: AggregatorState) -> Self {
+        let counted_until = state.checkpoint.and_then(|checkpoint| checkpoint.time);
+        Self {
+            running: state.lease_until > time::now(),
+            owner: state.owner,
+            counted_until: counted_until.map(|seconds| time::of_millis(seconds * 1000)),
+        }
+    }
+
+    fn text(&self) -> String {
+        let until = self.counted_until.as_ref();
+        let until = until.map_or_else(|| "counted".into(), |time| format!("counted until {time}"));
+        let rest = if self.running { "" } else { ", no aggregator" };
+        format!("usage {until}{rest}")
+    }
 }
 
 impl TableRecord {
     fn text(&self) -> String {
         let count = |count: Option<u64>| count.map_or("?".to_owned(), |count| count.to_string());
+        let aggregator = self.aggregator.as_ref();
+        let usage = aggregator.map_or("usage not counted".into(), AggregatorRecord::text);
         format!(
-            "{} ({} items, {} stream records)",
+            "{} ({} items, {} stream records, {usage})",
             self.table,
             count(self.items),
             count(self.stream_records)
@@ -139,6 +169,7 @@ fn with_streams(folder: &Folder, tables: Vec<TableCount>) -> Vec<TableRecord> {
             .as_ref()
             .and_then(|stream| stream.length(&table.name).ok()),
         items: table.items,
+        aggregator: table.aggregator.map(AggregatorRecord::new),
         table: table.name,
     };
     tables.into_iter().map(record).collect()

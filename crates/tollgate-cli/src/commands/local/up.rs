@@ -34,6 +34,9 @@ pub(crate) struct Up {
     /// Serve until Ctrl-C, instead of in the background
     #[arg(long)]
     foreground: bool,
+    /// Do not count usage [default: hours and days are counted, as by `tollgate aggregate`]
+    #[arg(long)]
+    no_aggregator: bool,
 }
 
 impl Up {
@@ -42,6 +45,7 @@ impl Up {
             folder: Folder::locate(self.data.as_deref())?,
             port: port::choose(self.port)?,
             stack: context.options.stack()?,
+            aggregates: !self.no_aggregator,
         };
         note_short_name(&server.stack);
         if self.foreground {
@@ -55,6 +59,11 @@ impl Up {
         });
         let folder = folder.unwrap_or_default();
         let (word, instance) = ensure(&server, port::asked(self.port)?)?;
+        if self.no_aggregator && instance.aggregates {
+            stderr::line(
+                "note: the server that runs counts usage: `tollgate local down` first to change that",
+            );
+        }
         // Without a name, `local env` prints the table that the server was started with.
         let other = (instance.stack != server.stack).then(|| format!(" --name {}", server.stack));
         let other = other.unwrap_or_default();

@@ -7,8 +7,17 @@ use hyper::Uri;
 use tollgate::{EntityId, RateLimiter, Resource};
 
 use super::{
-    denials::Denials, http_get, interval::interval, look::Look, price, ranking::Sort,
-    readings::Readings, report, source::Source,
+    changed_buckets::Selection,
+    denials::{Denials, Denied},
+    http_get,
+    interval::interval,
+    looks::Looks,
+    price,
+    ranking::Sort,
+    report,
+    row_looks::RowLooks,
+    source::Source,
+    stream_looks::StreamLooks,
 };
 use crate::{context::Context, failure::Failure};
 
@@ -18,7 +27,9 @@ use crate::{context::Context, failure::Failure};
 /// are never writes, but they cost. `--resource`, `--entity-id` and `--parent` read the buckets that
 /// they name: one read unit each, and their index. Without them the whole table is scanned, with the
 /// items of other namespaces: the command first says how many read units each look takes, and asks.
-/// Between two looks it keeps 24 bytes for each limit of each bucket, and for its writes.
+/// Between two looks it keeps 24 bytes for each limit of each bucket, and for its writes. `--stream`
+/// reads the changes of buckets from the table's stream instead, from now on: one call of GetRecords
+/// for each shard of the stream and second, five while changes come, and no read of the table.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     /// Only buckets of this resource
@@ -36,6 +47,9 @@ pub(crate) struct Top {
     /// Only buckets of this entity's children
     #[arg(long, value_name = "ENTITY")]
     parent: Option<EntityId>,
+    /// Read the table's stream instead of its buckets. Shows the buckets that change
+    #[arg(long, conflicts_with = "parent")]
+    stream: bool,
     /// Only the first buckets that are found, which bounds the memory
     #[arg(long, value_name = "BUCKETS", value_parser = value_parser!(u64).range(1..))]
     sample: Option<u64>,
@@ -64,29 +78,46 @@ impl Top {
             ));
         }
         let limiter = context.open().await?;
-        let source = self.source();
-        if source.is_scan() && self.sample.is_none() {
-            price::agree(context, &limiter).await?;
-        }
-        context.watches = true;
-        let mut readings = Readings::new(source.is_scan() && self.sample.is_none());
         let mut denials = Denials::default();
-        self.look(&limiter, &source, &mut readings).await?;
+        let (sort, most) = (self.sort, usize::from(self.limit));
+        let mut looks = self.begin(context, limiter).await?;
+        context.watches = true;
+        if let Looks::Rows(rows, limiter) = &mut looks {
+            rows.look(limiter, sort, most).await?;
+        }
         self.count(&mut denials).await?;
         let is_terminal = context.out.is_text() && context.out.is_terminal();
         let mut left = self.count.unwrap_or(if is_terminal { u64::MAX } else { 1 });
         while left > 0 {
-            tokio::time::sleep(self.interval).await;
-            let look = self.look(&limiter, &source, &mut readings).await?;
+            let seen = looks.next(self.interval, sort, most).await?;
             let denied = self.count(&mut denials).await?;
             if is_terminal && self.count.is_none() {
                 context.out.clear()?;
             }
-            report::print(context, look, denied, self.sample)?;
+            report::print(context, &seen, &denied)?;
             context.out.flush()?;
             left -= 1;
         }
         Ok(())
+    }
+
+    async fn begin(&self, context: &mut Context, limiter: RateLimiter) -> Result<Looks, Failure> {
+        if !self.stream {
+            let source = self.source();
+            if source.is_scan() && self.sample.is_none() {
+                price::agree(context, &limiter).await?;
+            }
+            return Ok(Looks::Rows(RowLooks::new(source, self.sample), limiter));
+        }
+        let place = limiter.location();
+        let selection = Selection {
+            namespace: place.map_or_else(String::new, |place| place.namespace_id.to_string()),
+            entity: self.entity.clone(),
+            resource: self.resource.clone(),
+            sample: self.sample,
+        };
+        let looks = StreamLooks::begin(&context.options, selection).await?;
+        Ok(Looks::Stream(Box::new(looks)))
     }
 
     fn source(&self) -> Source {
@@ -98,24 +129,7 @@ impl Top {
         }
     }
 
-    async fn look(
-        &self,
-        limiter: &RateLimiter,
-        source: &Source,
-        readings: &mut Readings,
-    ) -> Result<Look, Failure> {
-        let mut look = Look::begin(readings, self.sort, self.limit.into());
-        let mut buckets = source.buckets(limiter);
-        while self.sample.is_none_or(|most| look.read() < most)
-            && let Some((key, state)) = buckets.next().await?
-        {
-            look.add(readings, &key, &state);
-        }
-        look.finish(readings);
-        Ok(look)
-    }
-
-    async fn count(&self, denials: &mut Denials) -> Result<Vec<super::denials::Denied>, Failure> {
+    async fn count(&self, denials: &mut Denials) -> Result<Vec<Denied>, Failure> {
         match &self.metrics {
             Some(url) => Ok(denials.rates(&http_get::get(url).await?)),
             None => Ok(Vec::new()),

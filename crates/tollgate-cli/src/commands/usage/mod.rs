@@ -3,7 +3,9 @@
 mod chart;
 mod list;
 mod query;
+mod report;
 mod summary;
+mod target;
 mod what_if;
 
 use clap::Subcommand;
@@ -16,6 +18,7 @@ pub(crate) enum Command {
     List(list::List),
     Summary(summary::Summary),
     WhatIf(what_if::WhatIf),
+    Report(report::Report),
 }
 
 impl Command {
@@ -24,6 +27,7 @@ impl Command {
             Self::List(command) => command.run(context).await,
             Self::Summary(command) => command.run(context).await,
             Self::WhatIf(command) => command.run(context).await,
+            Self::Report(command) => command.run(context).await,
         }
     }
 }

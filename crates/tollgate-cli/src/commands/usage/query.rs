@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use tollgate::{RateLimiter, limiter::Snapshots, model::UsageWindow};
+use tollgate_ops::usage::WindowLength;
 
 use crate::{
     commands::selection::{Selected, Selection},
@@ -32,7 +33,35 @@ pub(super) enum Window {
     Monthly,
 }
 
+impl From<Window> for WindowLength {
+    fn from(window: Window) -> Self {
+        match window {
+            Window::Hourly => Self::Hour,
+            Window::Daily => Self::Day,
+            Window::Monthly => Self::Month,
+        }
+    }
+}
+
 impl Query {
+    /// Returns what is selected, for people: `user-1, gpt-4`.
+    pub(super) fn name(&self) -> String {
+        self.selection.name()
+    }
+
+    /// Returns the beginning of the first window that is selected, and the end of the last one, epoch
+    /// seconds. The last one is not later than now.
+    pub(super) fn span(&self, length: WindowLength) -> (Option<i64>, Option<i64>) {
+        let now = time::now() / 1000;
+        let from = self
+            .start
+            .map(|start| length.at(time::seconds(start)).start);
+        let to = self
+            .end
+            .map(|end| length.at(time::seconds(end).min(now)).end());
+        (from, to)
+    }
+
     /// Returns the query for the snapshots.
     pub(super) fn snapshots(
         self,

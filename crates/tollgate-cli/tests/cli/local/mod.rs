@@ -1,5 +1,6 @@
 //! The local table: real processes, each test in a folder of its own.
 
+mod aggregator;
 mod faults;
 mod life;
 pub(crate) mod place;

@@ -1,0 +1,40 @@
+//! Writes the template, as YAML and as JSON, and what is left of it for each combination of its
+//! conditions, into a folder: for cfn-lint.
+//!
+//! usage: combinations FOLDER
+
+#[path = "../tests/aws/template/resolved.rs"]
+mod resolved;
+#[path = "../tests/aws/template/switches.rs"]
+mod switches;
+
+use std::{collections::BTreeSet, env, error::Error, fs, path::PathBuf};
+
+use resolved::{Resolved, template};
+use switches::combinations;
+use tollgate_aws::Template;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = env::args_os().nth(1).ok_or("usage: combinations FOLDER")?;
+    let folder = PathBuf::from(folder);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("template.yaml"), Template::new().to_yaml()?)?;
+    fs::write(folder.join("template.json"), Template::new().to_json()?)?;
+    let template = template();
+    // Some combinations leave the same: a stack without alarms has no topic.
+    let documents: BTreeSet<String> = combinations()
+        .map(|values| Resolved::new(&template, &values).document().to_string())
+        .collect();
+    for (number, document) in documents.iter().enumerate() {
+        fs::write(
+            folder.join(format!("combination-{number:04}.json")),
+            document,
+        )?;
+    }
+    println!(
+        "wrote {} combinations to {}",
+        documents.len(),
+        folder.display()
+    );
+    Ok(())
+}

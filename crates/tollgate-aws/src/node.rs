@@ -1,0 +1,63 @@
+//! Text, numbers, lists and maps that are printed as JSON or YAML.
+
+use serde::{Serialize, Serializer};
+
+/// A value of a template or of a policy. Maps keep the order in which they were written:
+/// `serde_json::Value` sorts them, unless another crate of the build turns its order on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Node {
+    Text(String),
+    Number(u32),
+    Flag(bool),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
+}
+
+/// Returns a map.
+pub(crate) fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
+    let entries = entries.map(|(key, value)| (key.to_owned(), value));
+    Node::Map(entries.into())
+}
+
+/// Returns a list.
+pub(crate) fn list(items: impl IntoIterator<Item = impl Into<Node>>) -> Node {
+    Node::List(items.into_iter().map(Into::into).collect())
+}
+
+impl From<&str> for Node {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Node {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u32> for Node {
+    fn from(number: u32) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Node {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_u32(*number),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Map(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The options of a stack.
+
+mod arn;
+mod checks;
+mod definition;
+mod error;
+mod format_option;
+mod parameters;
+mod ranges;
+mod stack_options;
+mod tags;
+mod validation;
+mod values;
+
+pub use definition::StackDefinition;
+pub use error::InvalidOption;
+pub use ranges::LOG_RETENTION_DAYS;
+pub use stack_options::StackOptions;
+pub use values::{Architecture, FunctionCode, SnapshotWindow, StreamStart};
+
+pub(crate) use ranges::Range;

@@ -1,0 +1,80 @@
+//! The tags of a stack.
+
+use std::collections::BTreeMap;
+
+use super::error::InvalidOption;
+use crate::version;
+
+/// The highest number of tags of a CloudFormation stack.
+const MOST_TAGS: usize = 50;
+
+/// The key of the tag by which stacks are found. Its value is the one that the Python CLI looks for.
+const MANAGED_BY: &str = "ManagedBy";
+
+/// The beginning of the other managed keys.
+const PREFIX: &str = "zae-limiter:";
+
+/// The number of managed tags.
+const MANAGED: usize = 6;
+
+/// Checks the tags of the user.
+pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), InvalidOption> {
+    if tags.len() > MOST_TAGS - MANAGED {
+        return Err(InvalidOption::TooManyTags {
+            count: tags.len(),
+            highest: MOST_TAGS - MANAGED,
+        });
+    }
+    for (key, value) in tags {
+        if let Some(problem) = problem(key, value) {
+            return Err(InvalidOption::Tag {
+                key: key.clone(),
+                problem,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn problem(key: &str, value: &str) -> Option<&'static str> {
+    let begins = |prefix: &str| {
+        let start = key.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    if !(1..=128).contains(&key.chars().count()) {
+        Some("must have 1 to 128 characters")
+    } else if begins("aws:") {
+        Some("begins with aws:, which AWS keeps for itself")
+    } else if key == MANAGED_BY || key.starts_with(PREFIX) {
+        Some("is one of the stack's own")
+    } else if value.chars().count() > 256 {
+        Some("has a value of more than 256 characters")
+    } else {
+        None
+    }
+}
+
+/// Returns all tags of a stack: its own, by which tools find it, and those of the user.
+pub(super) fn all(
+    stack: &str,
+    has_functions: bool,
+    user: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let mut tags = vec![
+        (MANAGED_BY.to_owned(), "zae-limiter".to_owned()),
+        (format!("{PREFIX}name"), stack.to_owned()),
+        (format!("{PREFIX}type"), "limiter".to_owned()),
+        (format!("{PREFIX}version"), version::equivalent()),
+        (
+            format!("{PREFIX}schema-version"),
+            version::SCHEMA.to_owned(),
+        ),
+    ];
+    if has_functions {
+        tags.push((format!("{PREFIX}lambda-version"), version::equivalent()));
+    }
+    debug_assert!(tags.len() <= MANAGED);
+    let user = user.iter().map(|(key, value)| (key.clone(), value.clone()));
+    tags.extend(user);
+    tags
+}

@@ -1,0 +1,123 @@
+//! The policies of the functions' roles.
+
+use super::{
+    document::{PolicyDocument, Statement},
+    keys::ENTITIES,
+    resource::TableResource,
+};
+use crate::node::{Node, list, map};
+
+/// The calls with which Lambda reads a stream for a function.
+const FOLLOW: &[&str] = &[
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:DescribeStream",
+    "dynamodb:ListStreams",
+];
+
+/// The parts of a stack that its functions use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionResources {
+    table: TableResource,
+    stream: Node,
+    dead_letters: Node,
+    archived_objects: Node,
+}
+
+impl FunctionResources {
+    /// The parts with these ARNs: the table, its stream, the queue of batches that cannot be counted,
+    /// the bucket of archives.
+    pub fn new(table: &str, stream: &str, dead_letters: &str, archive: &str) -> Self {
+        Self {
+            table: TableResource::new(table),
+            stream: stream.into(),
+            dead_letters: dead_letters.into(),
+            archived_objects: format!("{archive}/*").into(),
+        }
+    }
+
+    /// The parts of the template.
+    pub(crate) fn in_template() -> Self {
+        let attribute = |part: &str, name: &str| map([("Fn::GetAtt", list([part, name]))]);
+        Self {
+            table: TableResource::in_template(),
+            stream: attribute("RateLimitsTable", "StreamArn"),
+            dead_letters: attribute("AggregatorDLQ", "Arn"),
+            archived_objects: map([("Fn::Sub", "${AuditArchiveBucket.Arn}/*".into())]),
+        }
+    }
+
+    /// Returns the policy of the aggregator: reads, writes snapshots of usage, which are items of
+    /// entities, follows the stream, and sends batches that cannot be counted to their queue.
+    pub fn aggregator(&self) -> PolicyDocument {
+        let on = |sid, actions: &'static [&'static str], resource: &Node| Statement {
+            sid,
+            actions,
+            resources: vec![resource.clone()],
+            leading_keys: &[],
+        };
+        PolicyDocument {
+            statements: vec![
+                self.table
+                    .table("Read", &["dynamodb:BatchGetItem", "dynamodb:Query"], &[]),
+                self.table
+                    .table("Count", &["dynamodb:UpdateItem"], &[ENTITIES]),
+                on("Follow", FOLLOW, &self.stream),
+                on("SetAside", &["sqs:SendMessage"], &self.dead_letters),
+            ],
+        }
+    }
+
+    /// Returns the policy of the aggregator for its archive.
+    pub fn archive(&self) -> PolicyDocument {
+        PolicyDocument {
+            statements: vec![Statement {
+                sid: "Archive",
+                actions: &["s3:PutObject"],
+                resources: vec![self.archived_objects.clone()],
+                leading_keys: &[],
+            }],
+        }
+    }
+
+    /// Returns the policy of the provisioner: reads and writes all data, and neither scans the table
+    /// nor changes its settings.
+    pub fn provisioner(&self) -> PolicyDocument {
+        PolicyDocument {
+            statements: vec![
+                self.table.items(
+                    "Read",
+                    &[
+                        "dynamodb:GetItem",
+                        "dynamodb:BatchGetItem",
+                        "dynamodb:Query",
+                        "dynamodb:ConditionCheckItem",
+                    ],
+                    &[],
+                ),
+                self.table.table(
+                    "Write",
+                    &[
+                        "dynamodb:PutItem",
+                        "dynamodb:UpdateItem",
+                        "dynamodb:DeleteItem",
+                        "dynamodb:BatchWriteItem",
+                    ],
+                    &[],
+                ),
+            ],
+        }
+    }
+}
+
+/// Returns the policy for traces, which X-Ray has for all resources only.
+pub(crate) fn tracing() -> PolicyDocument {
+    PolicyDocument {
+        statements: vec![Statement {
+            sid: "Trace",
+            actions: &["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+            resources: vec!["*".into()],
+            leading_keys: &[],
+        }],
+    }
+}

@@ -1,0 +1,67 @@
+//! The buckets: archives of the history, and the code of the functions.
+
+use super::{conditions::Condition, intrinsic::reference, section::Resource};
+use crate::node::{Node, list, map};
+
+/// The logical id of the bucket with archives.
+pub(super) const ARCHIVE: &str = "AuditArchiveBucket";
+
+/// The logical id of the bucket with code.
+pub(super) const CODE: &str = "CodeBucket";
+
+const BUCKET: &str = "AWS::S3::Bucket";
+
+/// Returns the bucket with archives. It is kept when the stack is deleted.
+pub(super) fn archive() -> Resource {
+    let transition = map([
+        ("StorageClass", "GLACIER_IR".into()),
+        (
+            "TransitionInDays",
+            reference("AuditArchiveGlacierTransitionDays"),
+        ),
+    ]);
+    let expiration = reference("AuditArchiveExpirationDays");
+    let rule = map([
+        ("Id", "ToGlacier".into()),
+        ("Status", "Enabled".into()),
+        ("Transitions", list([transition])),
+        (
+            "ExpirationInDays",
+            Condition::HasArchiveExpiration.only(expiration),
+        ),
+    ]);
+    let properties = map([
+        ("BucketEncryption", encryption()),
+        ("PublicAccessBlockConfiguration", no_public_access()),
+        ("LifecycleConfiguration", map([("Rules", list([rule]))])),
+    ]);
+    Resource::new(ARCHIVE, BUCKET, properties)
+        .only_if(Condition::HasArchive)
+        .kept()
+}
+
+/// Returns the bucket with the code of the functions. It must be empty before the stack is deleted.
+pub(super) fn code() -> Resource {
+    let properties = map([
+        ("BucketEncryption", encryption()),
+        ("PublicAccessBlockConfiguration", no_public_access()),
+    ]);
+    Resource::new(CODE, BUCKET, properties).only_if(Condition::HasCodeBucket)
+}
+
+fn encryption() -> Node {
+    let rule = map([(
+        "ServerSideEncryptionByDefault",
+        map([("SSEAlgorithm", "AES256".into())]),
+    )]);
+    map([("ServerSideEncryptionConfiguration", list([rule]))])
+}
+
+fn no_public_access() -> Node {
+    map([
+        ("BlockPublicAcls", true.into()),
+        ("BlockPublicPolicy", true.into()),
+        ("IgnorePublicAcls", true.into()),
+        ("RestrictPublicBuckets", true.into()),
+    ])
+}

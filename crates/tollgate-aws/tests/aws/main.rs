@@ -1,0 +1,5 @@
+//! Tests of the stack's options, template and policies.
+
+mod options;
+mod policies;
+mod template;

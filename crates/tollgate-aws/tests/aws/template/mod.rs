@@ -1,0 +1,8 @@
+//! The template.
+
+mod combinations;
+mod event_source;
+mod printed;
+mod python;
+mod resolved;
+mod switches;

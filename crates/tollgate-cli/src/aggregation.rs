@@ -1,0 +1,33 @@
+//! The reports of an aggregator as sentences.
+
+use tollgate_ops::follow::Progress;
+
+use crate::time;
+
+/// Returns a report as a sentence. Returns `None` for the counts of batches.
+pub(crate) fn sentence(progress: &Progress) -> Option<String> {
+    Some(match progress {
+        Progress::Started { from: None } => "Begins with the oldest record of the stream".into(),
+        Progress::Started { from: Some(from) } => format!("Continues after {}", at(*from)),
+        Progress::Missing(gap) => format!(
+            "the stream no longer has the records between {} and {}: use by buckets that were made or deleted \
+             in that time may be missing; that of others is counted when they are used again",
+            at(gap.from),
+            at(gap.to)
+        ),
+        Progress::Uncountable { limit } => format!(
+            "the limit {limit} is not counted, because snapshots have an attribute of that name"
+        ),
+        Progress::ForeignWrite { key, time } => format!(
+            "another program writes snapshots: it wrote {key} at {}. If it is an aggregator of the Python library, \
+             use is counted twice: disable one of the two, and see `tollgate doctor`",
+            at(*time)
+        ),
+        Progress::CaughtUp => "Everything in the stream is read".into(),
+        _ => return None,
+    })
+}
+
+fn at(seconds: i64) -> String {
+    time::of_millis(seconds.saturating_mul(1000))
+}

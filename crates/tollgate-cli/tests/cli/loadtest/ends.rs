@@ -1,0 +1,94 @@
+//! The end of a test: bounds, interrupts, a terminal.
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use tollgate_testkit::Fault;
+
+use crate::{
+    stage::{Stage, bare, ran},
+    terminal::on_terminal,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_that_are_broken_exit_1_after_the_report() {
+    let stage = Stage::with_stack().await;
+    let run = "loadtest run --users 2 --requests 20 --duration 10m";
+    stage.ok(&format!("{run} --max-p99 1h --max-errors 0"));
+    stage
+        .proxy
+        .set_fault(Fault::delay(Duration::from_millis(30)).on("UpdateItem"));
+    let ran = stage.run(&format!("{run} --max-p99 1ms"));
+    assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{ran:?}");
+    assert!(ran.err.contains("more than --max-p99 1.00 ms"), "{ran:?}");
+    assert!(ran.out.contains("decisions/s"), "{ran:?}");
+}
+
+#[test]
+fn errors_are_bounded_by_number_and_by_share() {
+    let run = |bound: &str| {
+        let mut command = bare();
+        command.args("loadtest run --url http://127.0.0.1:1/ --users 1 --requests 5".split(' '));
+        command.args(["--max-errors", bound]);
+        ran(command)
+    };
+    for bound in ["4", "99%"] {
+        let ran = run(bound);
+        assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{ran:?}");
+        assert!(ran.err.contains("got no decision"), "{ran:?}");
+    }
+    for bound in ["5", "100%"] {
+        assert_eq!(run(bound).code, 0, "{bound}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_ends_with_the_report_so_far_and_nothing_stays() {
+    let stage = Stage::with_stack().await;
+    let before = stage.items().await;
+    for processes in ["1", "2"] {
+        let seen = stage.proxy.count("UpdateItem");
+        let arguments = ["loadtest", "run", "--rate", "50", "-d", "1h", "-o", "json"];
+        let mut command = stage.command(arguments);
+        command.args(["--processes", processes]);
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while stage.proxy.count("UpdateItem") < seen + 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let signal = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(signal.unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["stopped"], true, "{report}");
+        assert!(report["counts"]["granted"].as_u64() > Some(0), "{report}");
+        assert_eq!(stage.items().await, before, "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_shows_the_test_while_it_runs() {
+    let stage = Stage::with_stack().await;
+    let run = |term| {
+        let arguments = "loadtest run --rate 50 --duration 2s".split(' ');
+        let mut command = stage.command(arguments);
+        command.env("TERM", term);
+        on_terminal(command, 100, "")
+    };
+    let (code, text) = run("xterm");
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("\r\u{1b}[K1 s  ") && text.contains("/s  p50 "),
+        "{text:?}"
+    );
+    let (_, text) = run("dumb");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+}

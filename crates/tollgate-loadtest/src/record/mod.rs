@@ -1,0 +1,9 @@
+//! Figures: counts, latencies, and both over time.
+
+mod counts;
+mod latencies;
+mod timeline;
+
+pub use counts::Counts;
+pub use latencies::Latencies;
+pub use timeline::{Point, Timeline};

@@ -1,0 +1,136 @@
+//! The config of a scope: its limits and flags.
+
+use tollgate::{
+    Limit, LimitName, Limits,
+    model::{Access, InvalidLimits, StoredConfig, StoredOnUnavailable},
+};
+
+use super::{
+    fields::Fields,
+    reader::Reader,
+    scalar::{boolean, shown},
+};
+use crate::{
+    source::Place,
+    yaml::{Node, Value},
+};
+
+/// The flags that a level has besides limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flags {
+    /// The system's.
+    OnUnavailable,
+    /// Those of resources and entities.
+    AccessAndCascade,
+}
+
+impl Flags {
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            // The last two are known only to say why they are refused.
+            Self::OnUnavailable => &["limits", "on_unavailable", "disabled", "cascade"],
+            Self::AccessAndCascade => &["limits", "disabled", "cascade"],
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Reads the config whose key is at `key`.
+    pub(super) fn config(&mut self, key: Place, node: &Node, flags: Flags) -> Option<StoredConfig> {
+        if node.is_null() {
+            self.fault(
+                key,
+                "nothing is declared here: add limits or a flag, or remove it",
+            );
+            return None;
+        }
+        let known = self.faults.len();
+        let fields = self.fields(node, "it", flags.keys())?;
+        let limits = match fields.get("limits") {
+            Some(limits) => self.limits(limits, fields.key("limits").unwrap_or(key)),
+            None => Vec::new(),
+        };
+        let mut config = StoredConfig::new(limits);
+        if flags == Flags::OnUnavailable {
+            self.no_flags(&fields);
+            config.on_unavailable = self.on_unavailable(&fields);
+        } else {
+            config.access = self.access(&fields);
+            let cascade = fields.get("cascade").filter(|node| !node.is_null());
+            config.cascade = cascade.and_then(|node| self.boolean(node, "cascade"));
+        }
+        if config == StoredConfig::default() && self.faults.len() == known {
+            self.fault(
+                key,
+                "nothing is declared here: add limits or a flag, or remove it",
+            );
+        }
+        Some(config)
+    }
+
+    fn limits(&mut self, node: &Node, key: Place) -> Vec<Limit> {
+        let mut zones = Vec::new();
+        let named = self.named(node, "limits", |text| LimitName::new(text));
+        let declared = named.len();
+        let limits: Vec<_> = named
+            .into_iter()
+            .filter_map(|(name, key, node)| self.limit(name, key, node, &mut zones))
+            .collect();
+        if declared > 0 && limits.len() == declared {
+            match Limits::new(limits.iter().cloned()) {
+                Ok(_) => {}
+                Err(error @ InvalidLimits::Zones(..)) => {
+                    let InvalidLimits::Zones(_, other) = &error else {
+                        return limits;
+                    };
+                    let place = zones.iter().find(|(zone, _)| **zone == **other);
+                    self.fault(place.map_or(key, |(_, place)| *place), error.to_string());
+                }
+                Err(error) => self.fault(key, error.to_string()),
+            }
+        }
+        limits
+    }
+
+    fn no_flags(&mut self, fields: &Fields<'_>) {
+        for flag in ["disabled", "cascade"] {
+            if let Some(place) = fields.key(flag) {
+                let problem =
+                    format!("the system has no `{flag}`: set it for a resource or an entity");
+                self.fault(place, problem);
+            }
+        }
+    }
+
+    fn on_unavailable(&mut self, fields: &Fields<'_>) -> Option<StoredOnUnavailable> {
+        let node = fields
+            .get("on_unavailable")
+            .filter(|node| !node.is_null())?;
+        match &node.value {
+            Value::Scalar { text, .. } if text == "allow" => Some(StoredOnUnavailable::Allow),
+            Value::Scalar { text, .. } if text == "block" => Some(StoredOnUnavailable::Block),
+            _ => {
+                let problem = format!("on_unavailable must be allow or block, not {}", shown(node));
+                self.fault(node.place, problem);
+                None
+            }
+        }
+    }
+
+    fn access(&mut self, fields: &Fields<'_>) -> Option<Access> {
+        let node = fields.get("disabled").filter(|node| !node.is_null())?;
+        match (boolean(node), &node.value) {
+            (Some(true), _) => Some(Access::Disabled),
+            (Some(false), _) => Some(Access::Enabled),
+            (None, Value::Scalar { text, .. }) if text == "bypass" => Some(Access::Bypassed),
+            _ => {
+                let problem = format!(
+                    "disabled must be true, false or bypass, not {}",
+                    shown(node)
+                );
+                self.fault(node.place, problem);
+                None
+            }
+        }
+    }
+}

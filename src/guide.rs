@@ -19,6 +19,7 @@ pages! {
     configuration: "configuration.md",
     cookbook: "cookbook.md",
     failure_modes: "failure-modes.md",
+    functions: "functions.md",
     hierarchy: "hierarchy.md",
     keys: "keys.md",
     migrating: "migrating.md",

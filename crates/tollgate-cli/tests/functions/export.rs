@@ -92,7 +92,7 @@ fn the_zip_has_the_executable_as_bootstrap_that_everybody_may_run() {
         .read_to_end(&mut unpacked)
         .unwrap();
     assert_eq!(unpacked, program);
-    // Where there is Python, its reader is asked too.
+    // If there is Python, its reader is asked too.
     let check = ["-m", "zipfile", "-t", "lambda.zip"];
     if let Ok(checked) = Command::new("python3")
         .args(check)
@@ -134,4 +134,36 @@ fn an_executable_that_cannot_be_a_function_is_refused() {
         (&"x86_64".into(), &"provided.al2023".into())
     );
     assert!(!folder.0.join("lambda.zip").exists());
+}
+
+#[test]
+fn the_commands_of_the_guide_work() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/functions.md");
+    let page = fs::read_to_string(page).unwrap();
+    let folder = Folder::new("export-guide");
+    fs::write(folder.0.join("static"), executable(0x3e)).unwrap();
+    let commands = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ tollgate lambda-export"));
+    let mut count = 0;
+    for command in commands {
+        let mut arguments: Vec<&str> = command.split_whitespace().collect();
+        match arguments
+            .iter()
+            .position(|argument| *argument == "--binary")
+        {
+            // The file that `.ci/musl` builds.
+            Some(place) => {
+                let path = folder.0.join(arguments[place + 1]);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, executable(0xb7)).unwrap();
+            }
+            // The command of the tests is not static.
+            None => arguments.extend(["--binary", "static"]),
+        }
+        let ran = export(&folder.0, &arguments);
+        assert!(ran.status.success(), "{command}: {ran:?}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }

@@ -22,6 +22,7 @@ pages! {
     functions: "functions.md",
     hierarchy: "hierarchy.md",
     keys: "keys.md",
+    limits_as_code: "limits-as-code.md",
     migrating: "migrating.md",
     namespaces: "namespaces.md",
     operating: "operating.md",

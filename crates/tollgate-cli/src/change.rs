@@ -62,6 +62,22 @@ async fn hinted<T>(
     }
 }
 
+/// Awaits a call that makes many changes, says itself how far it came, and continues if it is
+/// repeated.
+///
+/// # Errors
+/// The call's failure, or an interrupt: with a hint to repeat the command.
+pub(crate) async fn resumable<T>(
+    call: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    STARTED.store(true, Ordering::Relaxed);
+    tokio::select! {
+        biased;
+        () = interrupt::wait() => Err(Failure::Interrupted(AGAIN.to_owned())),
+        result = call => result,
+    }
+}
+
 /// The writes of a change that makes many.
 #[derive(Debug)]
 pub(crate) struct ManyWrites {

@@ -11,6 +11,7 @@ use tollgate::{
     Error, RateLimiter,
     error::{StackError, Unavailable},
     limiter::RateLimiterBuilder,
+    model::NamespaceName,
     store::{
         StoreErrorKind,
         dynamodb::{DynamoDbStore, JoinOnly, Stack},
@@ -23,12 +24,15 @@ use crate::{failure::Failure, options::Options, place::place, sdk_config::load};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Opens a namespace of a stack. One round trip.
-pub(crate) async fn namespace(options: &Options) -> Result<RateLimiter, Failure> {
-    let (stack, namespace) = (options.stack()?, options.namespace()?);
+pub(crate) async fn namespace(
+    options: &Options,
+    namespace: &NamespaceName,
+) -> Result<RateLimiter, Failure> {
+    let stack = options.stack()?;
     let config = load(options, DEADLINE).await?;
     let opened = RateLimiter::open()
         .stack(stack)
-        .namespace(namespace)
+        .namespace(namespace.clone())
         .aws_config(config.clone())
         .provision(JoinOnly::new())
         .settings(settings())

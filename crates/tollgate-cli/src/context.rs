@@ -1,6 +1,6 @@
 //! Everything that a command needs to run.
 
-use tollgate::RateLimiter;
+use tollgate::{RateLimiter, model::NamespaceName};
 
 use crate::{
     connect::{self, Unopened},
@@ -30,7 +30,16 @@ impl Context {
 
     /// Opens the namespace. Creates nothing. One round trip.
     pub(crate) async fn open(&self) -> Result<RateLimiter, Failure> {
-        self.with_profile(connect::namespace(&self.options).await)
+        let namespace = self.options.namespace()?;
+        self.open_namespace(&namespace).await
+    }
+
+    /// Opens a namespace, whatever the options name. Creates nothing. One round trip.
+    pub(crate) async fn open_namespace(
+        &self,
+        namespace: &NamespaceName,
+    ) -> Result<RateLimiter, Failure> {
+        self.with_profile(connect::namespace(&self.options, namespace).await)
     }
 
     /// Opens the stack for its namespaces alone. Four round trips.

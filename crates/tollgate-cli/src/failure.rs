@@ -8,6 +8,7 @@ use tollgate::{
     model::InvalidName,
     store::StoreErrorKind,
 };
+use tollgate_ops::limits::ManifestFaults;
 
 use crate::stderr;
 
@@ -28,6 +29,10 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// The user interrupted the command. The text says what was done.
     Interrupted(String),
+    /// A manifest has faults, each with its place.
+    Manifest(ManifestFaults),
+    /// The table differs from a manifest. Everything is printed.
+    Drift,
     /// Another failure, and what was done before it.
     After(Box<Self>, String),
 }
@@ -38,6 +43,11 @@ impl Failure {
         // The reader of the output has seen enough: `tollgate audit list … | head -1`.
         if matches!(&self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             return ExitCode::SUCCESS;
+        }
+        match &self {
+            Self::Drift => return ExitCode::from(self.code()),
+            Self::Manifest(faults) => stderr::lines(&faults.to_string()),
+            _ => {}
         }
         stderr::line(&format!("error: {self}"));
         ExitCode::from(self.code())
@@ -61,13 +71,15 @@ impl Failure {
         }
     }
 
-    fn code(&self) -> u8 {
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Library(error) => code_of(error),
             Self::Refused(_) | Self::Output(_) => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Manifest(_) => 2,
             Self::Aws(_) => 3,
             Self::NoStack(_) => 4,
+            Self::Drift => 5,
             Self::Interrupted(_) => 130,
             Self::After(failure, _) => failure.code(),
         }
@@ -105,6 +117,15 @@ impl std::fmt::Display for Failure {
             }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
             Self::Interrupted(text) => write!(f, "interrupted: {text}"),
+            Self::Manifest(faults) => {
+                let (file, count) = (faults.file(), faults.faults().len());
+                let noun = if count == 1 { "fault" } else { "faults" };
+                write!(
+                    f,
+                    "{file} has {count} {noun}: nothing was compared or changed"
+                )
+            }
+            Self::Drift => f.write_str("the table differs from the manifest"),
             Self::After(failure, done) => write!(f, "{failure}; {done}"),
         }
     }

@@ -63,7 +63,7 @@ use options::Options;
 #[command(name = "tollgate", version, arg_required_else_help = true)]
 #[command(after_long_help = concat!(
     "Exit codes: 0 done; 1 failed, or refused by the stored data; 2 wrong arguments; 3 AWS failed or cannot be reached; ",
-    "4 there is no such stack; 130 interrupted.\n\n",
+    "4 there is no such stack; 5 the table differs from the file of `limits diff`; 130 interrupted.\n\n",
     "Environment: TOLLGATE_STACK and TOLLGATE_NAMESPACE, else ZAEL_STACK and ZAEL_NAMESPACE; ",
     "AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and what else the AWS SDK reads; ",
     "TOLLGATE_LOCAL_DATA and TOLLGATE_LOCAL_PORT for the local table."

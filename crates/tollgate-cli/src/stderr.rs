@@ -18,3 +18,10 @@ pub(crate) fn line(text: &str) {
     }
     let _ = writeln!(io::stderr(), "{text}");
 }
+
+/// Prints the lines of a text as they are, without what would control a terminal.
+pub(crate) fn lines(text: &str) {
+    for line in text.lines() {
+        let _ = writeln!(io::stderr(), "{}", printable(line));
+    }
+}

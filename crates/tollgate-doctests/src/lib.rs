@@ -22,6 +22,7 @@ pages! {
     Functions: "docs/guide/functions.md",
     Hierarchy: "docs/guide/hierarchy.md",
     Keys: "docs/guide/keys.md",
+    LimitsAsCode: "docs/guide/limits-as-code.md",
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
     Operating: "docs/guide/operating.md",

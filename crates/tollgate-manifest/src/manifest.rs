@@ -64,8 +64,8 @@ impl Manifest {
     /// Reads a manifest from a file.
     ///
     /// # Errors
-    /// [`ManifestError::Faults`] with all faults of the text, [`ManifestError::Unreadable`] if there
-    /// is no such file, [`ManifestError::TooLarge`].
+    /// [`ManifestError::Faults`] with all faults of the text, [`ManifestError::Unreadable`] if
+    /// there is no such file, [`ManifestError::TooLarge`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, ManifestError> {
         let path = path.as_ref();
         let text = file::text(path)?;

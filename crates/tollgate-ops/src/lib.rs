@@ -3,6 +3,7 @@
 //! | part | for |
 //! |---|---|
 //! | [`follow`](follow::follow) | follows the stream of a table: snapshots of consumption, archives of the history |
+//! | [`limits`] | limits as code: compares a file with a table, and writes it there |
 //! | [`usage`] | consumption in windows of time, from records of the stream |
 //! | [`archive`] | files of events that expired |
 //! | [`stream`] | shards, positions and gaps of a stream |
@@ -16,6 +17,7 @@ mod attributes;
 pub mod chart;
 mod error;
 pub mod follow;
+pub mod limits;
 pub mod page;
 mod reads;
 pub mod record;

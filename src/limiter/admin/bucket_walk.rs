@@ -39,6 +39,11 @@ impl BucketWalk {
         Self::new(limiter, BucketListing::OfResource(resource.clone()), None)
     }
 
+    /// Walks over all buckets of the namespace. Reads the whole table, twice.
+    pub(super) fn of_all(limiter: &RateLimiter) -> Self {
+        Self::new(limiter, BucketListing::All, None)
+    }
+
     fn new(limiter: &RateLimiter, listing: BucketListing, resource: Option<Resource>) -> Self {
         Self {
             rows: rows(limiter, &listing),

@@ -44,10 +44,11 @@ pub(super) enum CarriedFlag {
 /// # Errors
 /// [`FanOutIncomplete`] with the number of buckets written before the error.
 pub(super) async fn fan_out(
-    (limiter, progress): (&RateLimiter, &Progress),
+    of: (&RateLimiter, &Progress),
     scope: &ConfigScope,
     flag: CarriedFlag,
 ) -> Result<u64, Error> {
+    let limiter = of.0;
     let walk = match scope {
         ConfigScope::System => return Ok(0),
         ConfigScope::Resource(resource) => BucketWalk::of_resource(limiter, resource),
@@ -56,6 +57,25 @@ pub(super) async fn fan_out(
             BucketWalk::of_entity(limiter, entity, Some(resource))
         }
     };
+    write_all(of, scope, flag, walk).await
+}
+
+/// Writes the soft limits to all buckets of the namespace, each as the levels decide for it. Reads
+/// the whole table. Returns the number of buckets written.
+///
+/// # Errors
+/// As [`fan_out`].
+pub(super) async fn fan_out_soft_limits(of: (&RateLimiter, &Progress)) -> Result<u64, Error> {
+    let walk = BucketWalk::of_all(of.0);
+    write_all(of, &ConfigScope::System, CarriedFlag::Soft, walk).await
+}
+
+async fn write_all(
+    (limiter, progress): (&RateLimiter, &Progress),
+    scope: &ConfigScope,
+    flag: CarriedFlag,
+    walk: BucketWalk,
+) -> Result<u64, Error> {
     let mut fan_out = FanOut {
         limiter,
         scope,

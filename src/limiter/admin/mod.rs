@@ -17,6 +17,7 @@ mod moves;
 mod namespaces;
 mod operation;
 mod progress;
+mod reapply;
 mod records;
 mod usage;
 

@@ -10,6 +10,7 @@ mod doctor;
 mod entity;
 mod flags;
 mod lambda_export;
+mod limits;
 mod listing;
 mod loadtest;
 mod local;
@@ -68,6 +69,9 @@ pub(crate) enum Online {
     /// Consumption in windows of time
     #[command(subcommand)]
     Usage(usage::Command),
+    /// Limits as code: a file of limits, and the table
+    #[command(subcommand)]
+    Limits(limits::Command),
     /// The table itself
     #[command(subcommand)]
     Table(table::Command),
@@ -91,6 +95,7 @@ impl Online {
             Self::System(command) => command.only_reads(),
             Self::Namespace(command) => command.only_reads(),
             Self::Bucket(command) => command.only_reads(),
+            Self::Limits(command) => command.only_reads(),
             Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
             // `top` goes on by itself.
@@ -122,6 +127,7 @@ impl Online {
             Self::Audit(command) => command.run(context).await,
             Self::Bucket(command) => command.run(context).await,
             Self::Usage(command) => command.run(context).await,
+            Self::Limits(command) => command.run(context).await,
             Self::Table(command) => command.run(context).await,
             Self::Aggregate(command) => command.run(context).await,
             Self::Loadtest(command) => command.run(context).await,

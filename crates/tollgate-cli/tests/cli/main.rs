@@ -12,6 +12,7 @@ mod doctor;
 mod faults;
 mod half_hour;
 mod large;
+mod limits;
 mod listings;
 mod loadtest;
 mod local;

@@ -18,9 +18,9 @@ use crate::{
 /// The flags that a level has besides limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flags {
-    /// The system's.
+    /// The flag of the system.
     OnUnavailable,
-    /// Those of resources and entities.
+    /// The flags of resources and entities.
     AccessAndCascade,
 }
 

@@ -5,6 +5,7 @@ mod chart;
 mod follow;
 mod gap;
 mod histories;
+mod limits;
 mod report;
 mod shared;
 mod stage;

@@ -1,0 +1,156 @@
+//! Prints plans.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::Value;
+use tollgate_ops::limits::{Difference, Plan, PlannedChange};
+
+use crate::{
+    output::{Output, Row},
+    time,
+};
+
+/// The number of unmanaged configs that are named.
+const MOST_NAMED: usize = 10;
+
+/// Prints the changes of a plan and their values. Programs get the whole plan.
+pub(super) fn plan(out: &mut Output, plan: &Plan) -> io::Result<()> {
+    if out.is_csv() {
+        let mut rows = out.rows();
+        for change in &plan.changes {
+            for difference in &change.differences {
+                rows.push(&DifferenceRow::new(change, difference))?;
+            }
+        }
+        return rows.finish().map(|_| ());
+    }
+    out.value(plan)?;
+    for planned in &plan.changes {
+        change(out, planned)?;
+    }
+    Ok(())
+}
+
+/// Prints a change, and below it its values.
+pub(super) fn change(out: &mut Output, change: &PlannedChange) -> io::Result<()> {
+    let note = if change.managed {
+        ""
+    } else {
+        " (stored, but not by a manifest)"
+    };
+    out.line(format!("  {change}{note}"))?;
+    for Difference {
+        field, old, new, ..
+    } in &change.differences
+    {
+        out.line(match (old, new) {
+            (Value::Null, new) => format!("      {field}: {}", value(new)),
+            (old, Value::Null) => format!("      {field}: {} → none", value(old)),
+            (old, new) => format!("      {field}: {} → {}", value(old), value(new)),
+        })?;
+    }
+    Ok(())
+}
+
+/// Prints what an apply leaves alone, and what earlier applies did not come to.
+pub(super) fn rest(out: &mut Output, plan: &Plan) -> io::Result<()> {
+    if plan.adopted > 0 {
+        out.line(format!(
+            "Adopted: {} as declared, and managed from the next apply on",
+            count(plan.adopted, "config is", "configs are")
+        ))?;
+    }
+    if !plan.unmanaged.is_empty() {
+        let named = plan.unmanaged.iter().take(MOST_NAMED).cloned();
+        let mut named = named.collect::<Vec<_>>().join(", ");
+        if let Some(more @ 1..) = plan.unmanaged.len().checked_sub(MOST_NAMED) {
+            named += &format!(" and {more} more");
+        }
+        out.line(format!("Unmanaged, left alone: {named}"))?;
+    }
+    for owed in &plan.owed {
+        let until = match owed.held_until {
+            Some(until) => format!("left to another apply until {}", time::of_millis(until)),
+            None => "the next apply writes them".to_owned(),
+        };
+        out.line(format!(
+            "Owed: buckets of {} ({}): {until}",
+            owed.scope, owed.kind
+        ))?;
+    }
+    Ok(())
+}
+
+/// Returns a number and its noun.
+pub(super) fn count(count: usize, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{count} {noun}")
+}
+
+/// Writes a value in one line: `capacity 5, refill_amount 5`.
+fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, of)| format!("{name} {}", self::value(of)));
+            fields.collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(self::value).collect();
+            format!("[{}]", items.join("; "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A value that changes, as a row.
+#[derive(Debug, Serialize)]
+struct DifferenceRow {
+    action: String,
+    target: String,
+    field: String,
+    old: String,
+    new: String,
+}
+
+impl DifferenceRow {
+    fn new(change: &PlannedChange, difference: &Difference) -> Self {
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        let action = serde_json::to_value(change.action).unwrap_or_default();
+        let level = change.level;
+        Self {
+            action: text(&action),
+            target: match &change.target {
+                Some(target) => format!("{level}:{target}"),
+                None => level.to_owned(),
+            },
+            field: difference.field.clone(),
+            old: text(&difference.old),
+            new: text(&difference.new),
+        }
+    }
+}
+
+impl Row for DifferenceRow {
+    const COLUMNS: &'static [&'static str] = &["action", "target", "field", "old", "new"];
+
+    fn cells(&self) -> Vec<String> {
+        let Self {
+            action,
+            target,
+            field,
+            old,
+            new,
+        } = self;
+        [action, target, field, old, new]
+            .map(String::clone)
+            .to_vec()
+    }
+}

@@ -1,0 +1,39 @@
+//! Limits as code: compares a [`Manifest`] with a table, and writes it there.
+//!
+//! [`plan`] reads, and returns what [`apply`] would change: old and new values, and what is left
+//! alone. [`export`] returns a manifest of what is stored.
+//!
+//! # Who owns what
+//! An apply changes and deletes only what a manifest of the namespace has declared before, or
+//! declares now. The table keeps the list, in the item of the Python client's provisioner: a
+//! namespace can move from one to the other and back. Everything else is
+//! [unmanaged](Plan::unmanaged), and only [`ApplyOptions::prune`] deletes it.
+//!
+//! # What happens if an apply is interrupted
+//! Every config is one transaction. Before it is written, the buckets that have to follow are
+//! recorded as items of their own, as the Python client's provisioner does. The next apply writes
+//! what is still missing, and the buckets of an apply that is certainly gone.
+
+mod apply;
+mod change;
+mod difference;
+mod error;
+mod export;
+mod hash;
+mod level;
+mod live;
+mod managed;
+mod pending;
+mod plan;
+mod target;
+
+pub use apply::{Applied, ApplyOptions, apply};
+pub use change::{ChangeAction, PlannedChange};
+pub use difference::Difference;
+pub use error::LimitsError;
+pub use export::export;
+pub use plan::{OwedFanOut, Plan, plan};
+pub use target::Target;
+pub use tollgate_manifest::{
+    Manifest, ManifestEntry, ManifestError, ManifestFault, ManifestFaults,
+};

@@ -1,0 +1,306 @@
+//! An apply writes every key, and a second one nothing.
+
+use std::time::Instant;
+
+use aws_sdk_dynamodb::types::AttributeValue::{self, Bool, N, S};
+use tollgate::{
+    Limit,
+    model::{AuditSubject, ConfigScope},
+};
+
+use super::stage::{Table, manifest, options};
+use tollgate_ops::limits::{LimitsError, apply, plan};
+
+/// Every key of the format.
+pub(super) const EVERY_KEY: &str = r#"
+namespace: default
+system:
+  on_unavailable: allow
+  limits:
+    rpm: {capacity: 1000}
+resources:
+  gpt-4:
+    disabled: bypass
+    cascade: true
+    limits:
+      rpm:
+        capacity: 100
+        refill_amount: 50
+        refill_period: 30
+        soft: true
+        schedule: [{cron: "* 9-17 * * MON-FRI", tz: Europe/Berlin, scale: 0.5}]
+      daily: {capacity: 500, reset_schedule: [{cron: "0 0 * * *", tz: Europe/Berlin}]}
+  search: {disabled: true}
+entities:
+  user-1:
+    resources:
+      _default_: {cascade: false}
+      gpt-4:
+        disabled: false
+        limits:
+          session: {capacity: 5, reset_after_seconds: 18000}
+          tpm: {capacity: 7}
+"#;
+
+#[tokio::test]
+async fn every_key_is_stored_and_a_second_apply_writes_nothing() {
+    let table = Table::new().await;
+    let planned = table.plan(EVERY_KEY).await;
+    let words: Vec<_> = planned.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        words,
+        [
+            "+ create (system defaults)",
+            "+ create resource: gpt-4",
+            "+ create resource: search",
+            "+ create entity: user-1/_default_",
+            "+ create entity: user-1/gpt-4",
+        ]
+    );
+    assert_eq!(table.writes(), 0, "a plan reads only");
+
+    let applied = table.apply(EVERY_KEY).await;
+    assert_eq!(
+        (applied.created, applied.updated, applied.deleted),
+        (5, 0, 0)
+    );
+    for entry in manifest(EVERY_KEY).entries() {
+        let stored = table.limiter.config().get(&entry.scope).await.unwrap();
+        assert_eq!(stored.as_ref(), Some(&entry.config));
+    }
+    let config = table.item("#CONFIG#gpt-4").await.unwrap();
+    let number = |value: &str| N(value.into());
+    for (attribute, value) in [
+        ("w_session_cp", number("5")),
+        ("w_session_rsa", number("18000")),
+        ("l_tpm_cp", number("7")),
+        ("disabled", Bool(false)),
+        ("config_version", number("1")),
+        ("GSI3SK", S("user-1".into())),
+    ] {
+        assert_eq!(config.get(attribute), Some(&value), "{attribute}");
+    }
+    let record = table.item("#PROVISIONER").await.unwrap();
+    let names =
+        |names: &[&str]| AttributeValue::L(names.iter().map(|name| S((*name).into())).collect());
+    assert_eq!(record["managed_system"], Bool(true));
+    assert_eq!(record["managed_resources"], names(&["gpt-4", "search"]));
+    let entities = record["managed_entities"].as_m().unwrap();
+    assert_eq!(entities["user-1"], names(&["_default_", "gpt-4"]));
+    assert!(
+        record["applied_hash"]
+            .as_s()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert!(record["last_applied"].as_s().unwrap().ends_with("+00:00"));
+    assert!(!record.contains_key("apply"));
+    let pending = table
+        .items()
+        .await
+        .into_keys()
+        .filter(|(_, range)| range.contains("#PENDING#"));
+    assert_eq!(pending.count(), 0);
+    let events = table
+        .limiter
+        .audit()
+        .events(&AuditSubject::System)
+        .all()
+        .await
+        .unwrap();
+    assert_eq!(events.len(), 1);
+
+    let writes = table.writes();
+    let applied = table.apply(EVERY_KEY).await;
+    assert_eq!((applied.unchanged, table.writes()), (5, writes));
+    assert!(table.plan(EVERY_KEY).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_changed_file_changes_what_differs_and_deletes_what_is_gone() {
+    let table = Table::new().await;
+    table.apply(EVERY_KEY).await;
+    let changed = "
+namespace: default
+system: {limits: {rpm: {capacity: 2000}}}
+resources: {gpt-4: {limits: {rpm: {capacity: 100}}}}
+";
+    let planned = table.plan(changed).await;
+    let words: Vec<_> = planned.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        words,
+        [
+            "~ update (system defaults)",
+            "~ update resource: gpt-4",
+            "- delete resource: search",
+            "- delete entity: user-1/_default_",
+            "- delete entity: user-1/gpt-4",
+        ]
+    );
+    let system = planned.changes[0].differences.iter();
+    let fields: Vec<_> = system
+        .map(|difference| {
+            (
+                difference.field.as_str(),
+                difference.old.to_string(),
+                difference.new.to_string(),
+            )
+        })
+        .collect();
+    let old_and_new = |field, old: &str, new: &str| (field, old.to_owned(), new.to_owned());
+    assert_eq!(
+        fields,
+        [
+            old_and_new("on_unavailable", "\"allow\"", "null"),
+            old_and_new("limits.rpm.capacity", "1000", "2000"),
+            old_and_new("limits.rpm.refill_amount", "1000", "2000"),
+        ]
+    );
+    assert_eq!(planned.changes[0].line, Some(3));
+
+    let applied = table.apply(changed).await;
+    assert_eq!(
+        (applied.created, applied.updated, applied.deleted),
+        (0, 2, 3)
+    );
+    for entry in manifest(changed).entries() {
+        let stored = table.limiter.config().get(&entry.scope).await.unwrap();
+        assert_eq!(
+            stored.as_ref(),
+            Some(&entry.config),
+            "flags that are gone are removed"
+        );
+    }
+    assert!(table.item("#CONFIG#gpt-4").await.is_none());
+    assert!(
+        table
+            .limiter
+            .config()
+            .resources_with_entity_limits()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(table.plan(changed).await.is_empty());
+}
+
+#[tokio::test]
+async fn existing_buckets_follow() {
+    let table = Table::new().await;
+    let limiter = &table.limiter;
+    for entity in ["user-1", "user-2"] {
+        let limits = [Limit::per_minute("rpm", 10)];
+        let scope = ConfigScope::entity_resource(entity, "api").unwrap();
+        limiter.config().set(scope, limits).await.unwrap();
+        limiter
+            .acquire(entity, "api")
+            .cost("rpm", 1)
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
+    }
+    table
+        .apply(
+            "
+namespace: default
+entities:
+  user-1: {resources: {api: {limits: {rpm: {capacity: 77}}}}}
+  user-2: {resources: {api: {disabled: true, limits: {rpm: {capacity: 10}}}}}
+",
+        )
+        .await;
+    let items = table.items().await;
+    let bucket = |entity: &str| {
+        let mut found = items.iter().filter(|((hash, range), _)| {
+            range == "#STATE" && hash.contains(&format!("BUCKET#{entity}#"))
+        });
+        found.next().unwrap().1
+    };
+    assert_eq!(bucket("user-1")["b_rpm_cp"], N("77000".into()));
+    assert_eq!(bucket("user-2")["disabled"], Bool(true));
+}
+
+// The library leaves the soft limits of the system to each bucket's next write, and a Python client
+// that finds no stamp refuses.
+#[tokio::test]
+async fn a_soft_limit_of_the_system_reaches_the_buckets() {
+    let table = Table::new().await;
+    let file = |soft| {
+        format!(
+            "{{namespace: default, system: {{limits: {{rpm: {{capacity: 5, soft: {soft}}}}}}}}}"
+        )
+    };
+    table.apply(&file(false)).await;
+    let limiter = &table.limiter;
+    let acquire = limiter.acquire("user-1", "api").cost("rpm", 1);
+    acquire.await.unwrap().commit().await.unwrap();
+    for soft in [true, false] {
+        table.apply(&file(soft)).await;
+        let bucket = table.item("#STATE").await.unwrap();
+        assert_eq!(bucket.contains_key("b_rpm_soft"), soft);
+    }
+}
+
+#[tokio::test]
+async fn of_two_applies_at_once_one_reports() {
+    let table = Table::new().await;
+    let text = "{namespace: default, system: {limits: {rpm: {capacity: 5}}}}";
+    let (one, other) = (table.target().await, table.target().await);
+    let first = plan(&one, &manifest(text), false).await.unwrap();
+    let second = plan(&other, &manifest(text), false).await.unwrap();
+    apply(&one, &first, &options(), |_| {}).await.unwrap();
+    let writes = table.items().await;
+    let error = apply(&other, &second, &options(), |_| {})
+        .await
+        .unwrap_err();
+    assert!(matches!(error, LimitsError::Concurrent), "{error}");
+    assert_eq!(table.items().await, writes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_apply_that_another_one_took_over_reports() {
+    let table = Table::new().await;
+    let two = "{namespace: default, resources: {a: {disabled: true}, b: {disabled: true}}}";
+    let other = "{namespace: default, resources: {c: {disabled: true}}}";
+    let target = table.target().await;
+    let planned = plan(&target, &manifest(two), false).await.unwrap();
+    let options = options();
+    let first = apply(&target, &planned, &options, |change| {
+        if change.target.as_deref() == Some("a") {
+            let runtime = tokio::runtime::Handle::current();
+            let applied = tokio::task::block_in_place(|| runtime.block_on(table.apply(other)));
+            assert_eq!((applied.created, applied.deleted), (1, 1), "c, and a");
+        }
+    });
+    let error = first.await.unwrap_err();
+    assert!(
+        matches!(error, LimitsError::Overtaken { done: 2 }),
+        "{error}"
+    );
+    // Whoever applies now finds what the first one wrote after the other.
+    assert_eq!(table.plan(other).await.unmanaged, ["resource: b"]);
+}
+
+#[tokio::test]
+async fn thousands_of_entities_are_applied_and_a_second_apply_writes_nothing() {
+    const ENTITIES: usize = 1_000;
+    let table = Table::new().await;
+    let mut text = "namespace: default\nentities:\n".to_owned();
+    for index in 0..ENTITIES {
+        text += &format!(
+            "  user-{index}: {{resources: {{api: {{limits: {{rpm: {{capacity: {}}}}}}}}}}}\n",
+            index + 1
+        );
+    }
+    let begun = Instant::now();
+    let applied = table.apply(&text).await;
+    eprintln!("{ENTITIES} entities applied in {:?}", begun.elapsed());
+    assert_eq!(applied.created, ENTITIES);
+    let writes = table.writes();
+    let begun = Instant::now();
+    let applied = table.apply(&text).await;
+    eprintln!("the second apply took {:?}", begun.elapsed());
+    assert_eq!((applied.unchanged, table.writes()), (ENTITIES, writes));
+}

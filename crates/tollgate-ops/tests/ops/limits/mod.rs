@@ -1,0 +1,8 @@
+//! Limits as code.
+
+mod apply;
+mod export;
+mod interrupted;
+mod owned;
+mod peer;
+mod stage;

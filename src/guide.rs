@@ -20,6 +20,7 @@ pages! {
     configuration: "configuration.md",
     cookbook: "cookbook.md",
     failure_modes: "failure-modes.md",
+    functions: "functions.md",
     hierarchy: "hierarchy.md",
     keys: "keys.md",
     limits_as_code: "limits-as-code.md",

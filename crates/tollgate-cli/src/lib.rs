@@ -21,6 +21,7 @@
 //! | `failure`, `stderr` | errors and exit codes; lines on the standard error |
 //! | `confirm` | the question before something is deleted |
 //! | `runtime`, `interrupt` | runs futures; waits for Ctrl-C |
+//! | `package/` | the command as a function: its executable, zipped |
 //! | `reference` | the page docs/cli.md |
 //! | `time` | times as people read them |
 
@@ -36,6 +37,7 @@ mod limits;
 mod local;
 mod options;
 mod output;
+mod package;
 mod place;
 mod progress;
 mod proxy;

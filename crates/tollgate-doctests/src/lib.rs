@@ -20,6 +20,7 @@ pages! {
     Configuration: "docs/guide/configuration.md",
     Cookbook: "docs/guide/cookbook.md",
     FailureModes: "docs/guide/failure-modes.md",
+    Functions: "docs/guide/functions.md",
     Hierarchy: "docs/guide/hierarchy.md",
     Keys: "docs/guide/keys.md",
     LimitsAsCode: "docs/guide/limits-as-code.md",

@@ -11,6 +11,7 @@ mod doctor;
 mod entity;
 mod flags;
 mod iam;
+mod lambda_export;
 mod limits;
 mod listing;
 mod loadtest;
@@ -146,6 +147,7 @@ impl Online {
 pub(crate) enum Offline {
     Completions(completions::Completions),
     Man(man::Man),
+    LambdaExport(lambda_export::LambdaExport),
     /// A table on this machine, for development and tests
     #[command(subcommand)]
     Local(local::Command),
@@ -170,6 +172,7 @@ impl Offline {
             Self::Iam(command) => command.run(context),
             Self::Completions(command) => command.run(program),
             Self::Man(command) => command.run(context, program),
+            Self::LambdaExport(command) => command.run(context),
             Self::Reference => reference::print(program),
         }
     }

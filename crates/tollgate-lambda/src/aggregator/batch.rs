@@ -2,11 +2,12 @@
 
 use tollgate_ops::{
     archive::AuditRow,
+    record::StreamRecord,
     usage::{Chains, Change, in_order, is_taken},
 };
 
 use super::outcome::{Failed, Outcome};
-use crate::event::EventRecord;
+use crate::event::{EventRecord, MalformedEvent, read_records};
 
 /// The changes and the events of a batch.
 #[derive(Debug, Default)]
@@ -16,44 +17,48 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Sorts the records of a stream of `table`. Malformed ones go to the outcome.
-    pub(super) fn of(
-        records: Vec<EventRecord>,
+    /// Reads an event with records of the stream of `table`. Malformed records go to the outcome.
+    pub(super) fn read(
+        event: &[u8],
         table: &str,
         archives: bool,
         outcome: &mut Outcome,
-    ) -> Self {
+    ) -> Result<Self, MalformedEvent> {
         let mut batch = Self::default();
-        outcome.records = records.len();
-        for record in records {
-            let other = record.table.filter(|other| other != table);
-            let content = match (record.content, other) {
-                (Ok(content), None) => content,
-                (_, Some(other)) => {
-                    outcome.failed.push(Failed {
-                        sequence: record.sequence,
-                        problem: format!("it is of table {other}, and TABLE_NAME is {table}"),
-                    });
-                    continue;
-                }
-                (Err(malformed), None) => {
-                    outcome.failed.push(Failed {
-                        sequence: record.sequence,
-                        problem: malformed.to_string(),
-                    });
-                    continue;
-                }
-            };
-            if let Some((shard, change)) = Change::of(&content) {
-                let taken = change.last().keys().filter(|limit| is_taken(limit));
-                outcome.uncountable.extend(taken.cloned());
-                batch.chains.entry(shard).or_default().push(change);
-                outcome.changes += 1;
-            } else if archives && let Some(row) = AuditRow::of(&content) {
-                batch.audits.push(row);
+        read_records(event, |record| {
+            if outcome.records == 0 {
+                outcome.first = record.sequence.clone();
             }
-        }
+            outcome.records += 1;
+            let sequence = record.sequence.clone();
+            match checked(record, table) {
+                Ok(record) => batch.add(&record, archives, outcome),
+                Err(problem) => outcome.failed.push(Failed { sequence, problem }),
+            }
+        })?;
         in_order(&mut batch.chains);
-        batch
+        Ok(batch)
+    }
+
+    fn add(&mut self, record: &StreamRecord, archives: bool, outcome: &mut Outcome) {
+        outcome.newest = outcome.newest.max(Some(record.time));
+        if let Some((shard, change)) = Change::of(record) {
+            let taken = change.last().keys().filter(|limit| is_taken(limit));
+            outcome.uncountable.extend(taken.cloned());
+            outcome.changes += 1;
+            self.chains.entry(shard).or_default().push(change);
+        } else if archives && let Some(row) = AuditRow::of(record) {
+            self.audits.push(row);
+        }
+    }
+}
+
+/// Returns the record if it is of this table, and not malformed.
+fn checked(record: EventRecord, table: &str) -> Result<StreamRecord, String> {
+    match record.table {
+        Some(other) if other != table => {
+            Err(format!("it is of table {other}, and TABLE_NAME is {table}"))
+        }
+        _ => record.content.map_err(|malformed| malformed.to_string()),
     }
 }

@@ -14,7 +14,7 @@ use super::{
     outcome::{Failed, Outcome},
     settings::Settings,
 };
-use crate::event::EventRecord;
+use crate::event::MalformedEvent;
 
 /// The number of buckets whose writes fail one by one, after which the rest of a batch is not tried:
 /// then the table is the reason, and not the buckets.
@@ -48,18 +48,27 @@ impl Aggregator {
         }
     }
 
-    /// Counts the records of a batch until `deadline` at the latest. Counts what can be counted:
+    /// Counts the records of an event until `deadline` at the latest. Counts what can be counted:
     /// neither a malformed record nor a bucket whose snapshots cannot be written keeps the others from
     /// being counted.
     ///
     /// Records that failed may come again, together with others: no change is counted twice.
-    pub async fn count(&mut self, records: Vec<EventRecord>, deadline: Instant) -> Outcome {
+    ///
+    /// # Errors
+    /// [`MalformedEvent`] if the event has no records of a stream.
+    pub async fn count(
+        &mut self,
+        event: impl AsRef<[u8]>,
+        deadline: Instant,
+    ) -> Result<Outcome, MalformedEvent> {
         let mut outcome = Outcome::default();
         let archives = self.archive.is_some();
-        let batch = Batch::of(records, &self.table, archives, &mut outcome);
+        let batch = Batch::read(event.as_ref(), &self.table, archives, &mut outcome)?;
+        // The memory is needed for the writes.
+        drop(event);
         self.write(batch.chains, deadline, &mut outcome).await;
         self.archive(&batch.audits, deadline, &mut outcome).await;
-        outcome
+        Ok(outcome)
     }
 
     /// Writes snapshots. If that fails, halves are tried, so that only the changes fail that cannot

@@ -20,7 +20,6 @@ use super::{
     settings::Settings,
 };
 use crate::{
-    event::records_of,
     failure::Failure,
     log::{self, Level},
     runtime::{Function, Invocation},
@@ -34,6 +33,9 @@ const RENEW: Duration = Duration::from_secs(1200);
 
 /// The attempts of each call to DynamoDB. If they do not help, Lambda tries the batch again.
 const ATTEMPTS: u32 = 4;
+
+/// The longest pause before the second attempt. Pauses double.
+const BACKOFF: Duration = Duration::from_millis(100);
 
 /// The longest time for an attempt of a call.
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -57,8 +59,11 @@ impl AggregatorFunction {
         let settings = Settings::read(|name| env::var(name).ok())
             .map_err(|error| Failure::new("InvalidSetting", error.to_string()))?;
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
+        let retries = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(BACKOFF);
         let config = config_loader()
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .retry_config(retries)
             .timeout_config(timeouts.build())
             .load()
             .await;
@@ -103,32 +108,25 @@ impl AggregatorFunction {
 impl Function for AggregatorFunction {
     async fn handle(&mut self, invocation: Invocation) -> Result<Value, Failure> {
         let begun = Instant::now();
-        let records = records_of(invocation.event)
+        let counted = self.aggregator.count(invocation.event, invocation.deadline);
+        let outcome = counted
+            .await
             .map_err(|error| Failure::new("MalformedEvent", error.to_string()))?;
-        let first = records.first().and_then(|record| record.sequence.clone());
-        let newest = records
-            .iter()
-            .filter_map(|record| record.content.as_ref().ok());
-        let newest = newest.map(|record| record.time).max();
-        let outcome = self.aggregator.count(records, invocation.deadline).await;
         if outcome.changes > 0 {
             self.announce(invocation.deadline).await;
         }
-        report(&invocation.id, &outcome, newest, begun.elapsed());
-        answer(&outcome, first.as_ref())
+        report(&invocation.id, &outcome, begun.elapsed());
+        answer(&outcome)
     }
 }
 
-/// Returns the answer to a batch whose first record is `first`.
+/// Returns the answer to a batch.
 ///
 /// If a later record failed, Lambda tries again from there. If the first one failed, that would not
 /// shorten the batch: then the invocation fails, so that Lambda splits the batch, counts an error, and
 /// in the end sends the failed record alone to the queue of dead letters. The same if a record that
 /// failed has no number.
-fn answer(
-    outcome: &Outcome,
-    first: Option<&tollgate_ops::record::Sequence>,
-) -> Result<Value, Failure> {
+fn answer(outcome: &Outcome) -> Result<Value, Failure> {
     let Some(failed) = outcome.failed.first() else {
         return Ok(json!({ "batchItemFailures": [] }));
     };
@@ -137,7 +135,7 @@ fn answer(
         .iter()
         .any(|failed| failed.sequence.is_none());
     match outcome.first_failed() {
-        Some(sequence) if !has_nameless && Some(sequence) != first => {
+        Some(sequence) if !has_nameless && Some(sequence) != outcome.first.as_ref() => {
             Ok(json!({ "batchItemFailures": [{ "itemIdentifier": sequence.as_str() }] }))
         }
         _ => Err(Failure::new(
@@ -153,7 +151,7 @@ fn answer(
 }
 
 /// Logs an event.
-fn report(id: &str, outcome: &Outcome, newest: Option<i64>, took: Duration) {
+fn report(id: &str, outcome: &Outcome, took: Duration) {
     let now = jiff::Timestamp::now().as_second();
     let fields = json!({
         "request_id": id,
@@ -164,7 +162,7 @@ fn report(id: &str, outcome: &Outcome, newest: Option<i64>, took: Duration) {
         "conflicts": outcome.conflicts,
         "archived": outcome.archived,
         "failed": outcome.failed.len(),
-        "lag": newest.map(|newest| (now - newest).max(0)),
+        "lag": outcome.newest.map(|newest| (now - newest).max(0)),
         "ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     });
     log::line(Level::Info, "records are counted", fields);

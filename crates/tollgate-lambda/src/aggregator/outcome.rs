@@ -19,6 +19,10 @@ pub struct Failed {
 pub struct Outcome {
     /// The number of records in the batch.
     pub records: usize,
+    /// The position of the first record.
+    pub first: Option<Sequence>,
+    /// The time of the newest record, epoch seconds.
+    pub newest: Option<i64>,
     /// The number of changes of buckets among them.
     pub changes: usize,
     /// The number of writes of snapshots.

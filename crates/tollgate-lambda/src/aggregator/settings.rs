@@ -160,7 +160,7 @@ mod tests {
             (ARCHIVES, "yes"),
             (ARCHIVES, "true"),
         ] {
-            let problem = read(&[(name, wrong), (TABLE, "limits")].as_slice()).unwrap_err();
+            let problem = read(&[(name, wrong), (TABLE, "limits")]).unwrap_err();
             assert!(problem.starts_with(name), "{problem}");
         }
     }

@@ -7,4 +7,4 @@ mod record;
 mod records;
 
 pub use record::{EventRecord, Malformed};
-pub use records::{NoRecords, records_of};
+pub use records::{MalformedEvent, read_records};

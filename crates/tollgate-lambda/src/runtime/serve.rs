@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::api::{RuntimeApi, RuntimeError};
@@ -17,7 +18,7 @@ const WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) id: String,
-    pub(crate) event: Value,
+    pub(crate) event: Bytes,
     pub(crate) deadline: Instant,
 }
 
@@ -34,22 +35,12 @@ pub(crate) async fn serve(
 ) -> Result<std::convert::Infallible, RuntimeError> {
     loop {
         let received = api.next().await?;
-        let result = match serde_json::from_slice(&received.body) {
-            Ok(event) => {
-                let invocation = Invocation {
-                    id: received.id.clone(),
-                    event,
-                    deadline: until(received.deadline),
-                };
-                // The text is as large as the event.
-                drop(received.body);
-                function.handle(invocation).await
-            }
-            Err(error) => Err(Failure::new(
-                "MalformedEvent",
-                format!("the event is no JSON: {error}"),
-            )),
+        let invocation = Invocation {
+            id: received.id.clone(),
+            event: received.body,
+            deadline: until(received.deadline),
         };
+        let result = function.handle(invocation).await;
         match result {
             Ok(answer) => api.respond(&received.id, &answer).await?,
             Err(failure) => api.fail(&received.id, &failure).await?,

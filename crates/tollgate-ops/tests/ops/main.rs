@@ -8,6 +8,7 @@ mod gap;
 mod histories;
 mod limits;
 mod report;
+mod shared;
 mod stage;
 mod threshold;
 mod writer;

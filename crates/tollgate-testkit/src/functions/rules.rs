@@ -1,4 +1,4 @@
-//! What Lambda does after a reply.
+//! The next step of a batch after a reply, as Lambda has it.
 
 use serde_json::Value;
 

@@ -3,9 +3,9 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    process::Child,
+    process::{Child, ChildStdout},
     sync::{Arc, Mutex, PoisonError},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -42,6 +42,8 @@ pub struct Sandbox {
 struct Process {
     child: Child,
     api: RuntimeServer,
+    /// Reads what the process writes, to the end.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Sandbox {
@@ -79,8 +81,9 @@ impl Sandbox {
         reply
     }
 
-    /// Returns the lines that processes wrote on their standard output.
-    pub fn log(&self) -> Vec<String> {
+    /// Ends the process, and returns the lines that processes wrote on their standard output.
+    pub fn into_log(mut self) -> Vec<String> {
+        self.process = None;
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.clone()
     }
@@ -103,18 +106,11 @@ impl Sandbox {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        if let Some(output) = child.stdout.take() {
-            let log = Arc::clone(&self.log);
-            // Reads to the end, so that the process never blocks on a full pipe.
-            thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    log.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(line);
-                }
-            });
-        }
-        let process = self.process.insert(Process { child, api });
+        let output = child.stdout.take();
+        let log = Arc::clone(&self.log);
+        // To the end, so that the process never blocks on a full pipe.
+        let reader = output.map(|output| thread::spawn(move || read(output, &log)));
+        let process = self.process.insert(Process { child, api, reader });
         match process.next(START).await {
             Some(Message::Ready) => {
                 self.starts.push(begun.elapsed());
@@ -187,6 +183,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+fn read(output: ChildStdout, log: &Mutex<Vec<String>>) {
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        log.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
     }
 }
 

@@ -231,9 +231,9 @@ impl Run {
         let mut report = report.unwrap_or_default();
         let sandboxes = Arc::into_inner(self.pool).map(Pool::into_sandboxes);
         for sandbox in sandboxes.into_iter().flatten() {
-            report.log.extend(sandbox.log());
             report.memory = report.memory.max(sandbox.memory);
             report.starts.extend(&sandbox.starts);
+            report.log.extend(sandbox.into_log());
         }
         report
     }

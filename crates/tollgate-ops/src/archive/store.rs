@@ -1,4 +1,4 @@
-//! Where an archive is.
+//! The places of archives.
 
 use std::path::PathBuf;
 

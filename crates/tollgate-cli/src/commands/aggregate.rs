@@ -19,7 +19,7 @@ use crate::{
     connect,
     context::Context,
     failure::Failure,
-    output::{Output, Row},
+    output::{Format, Output, Row},
     sdk_config, time,
 };
 
@@ -126,7 +126,14 @@ impl Counts {
 }
 
 impl Row for Counts {
-    const COLUMNS: &'static [&'static str] = &["Records", "Changes", "Writes", "Reads", "Archived"];
+    const COLUMNS: &'static [&'static str] = &[
+        "Records",
+        "Changes",
+        "Writes",
+        "Reads",
+        "Archived",
+        "Foreign writes",
+    ];
 
     fn cells(&self) -> Vec<String> {
         [
@@ -135,6 +142,7 @@ impl Row for Counts {
             self.snapshot_writes,
             self.snapshot_reads,
             self.archived,
+            self.foreign_writes.unwrap_or(0),
         ]
         .map(|count| count.to_string())
         .to_vec()
@@ -184,7 +192,7 @@ fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
         Progress::Counted { batch, lag } => {
             let counts = Counts::new(batch, Some(*lag));
             out.line(format!("{}, {lag} s behind", counts.sentence()))?;
-            if out.is_jsonl() {
+            if out.format() == Format::Jsonl {
                 out.value(&counts)?;
             }
         }

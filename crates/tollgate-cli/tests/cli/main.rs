@@ -13,6 +13,7 @@ mod faults;
 mod half_hour;
 mod large;
 mod listings;
+mod live;
 mod local;
 mod namespaces;
 mod pages;

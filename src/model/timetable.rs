@@ -7,7 +7,9 @@ use std::{
     sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use super::{InvalidSchedule, LimitNumbers, Parameters, Schedule, ScheduleEntry, schedule::Reach};
+use super::{
+    InvalidSchedule, LimitNumbers, Parameters, Schedule, ScheduleEntry, schedule::ReachedEntries,
+};
 
 /// The number of timetables that are remembered, so that limits and buckets share them.
 const MOST_SHARED: usize = 1024;
@@ -24,7 +26,7 @@ struct TimetableState {
     compact: Box<str>,
     windows: Mutex<Windows>,
     /// The entries that are ever active, once somebody has asked.
-    reach: OnceLock<Reach>,
+    reach: OnceLock<ReachedEntries>,
 }
 
 /// The last windows, and the place of the next one.

@@ -35,7 +35,7 @@ mod zone;
 pub use adjustment::LimitNumbers;
 pub use entry::ScheduleEntry;
 pub use error::{CompactProblem, CronProblem, InvalidCron, InvalidSchedule};
-pub(crate) use reach::Reach;
+pub(crate) use reach::ReachedEntries;
 pub use reset::ResetSchedule;
 pub use schedule::Schedule;
 

@@ -12,12 +12,12 @@ const MINUTES: u64 = (1 << 60) - 1;
 
 /// The entries that are ever active, and the limit's own numbers, if they ever count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reach(u32);
+pub(crate) struct ReachedEntries(u32);
 
 /// The bit of the limit's own numbers, after those of the entries.
 const OWN: usize = MOST_ENTRIES;
 
-impl Reach {
+impl ReachedEntries {
     /// Returns `true` if the entry with this index is ever active; with `None`, if the limit's own
     /// numbers ever count.
     pub(crate) fn has(self, entry: Option<usize>) -> bool {
@@ -28,7 +28,7 @@ impl Reach {
 impl Schedule {
     /// Finds the entries that are ever active, by local time. An entry is not if the entries before
     /// it match whenever it does.
-    pub(crate) fn reach(&self) -> Reach {
+    pub(crate) fn reach(&self) -> ReachedEntries {
         let of_day = |day: i64| {
             let entries = self.entries().iter().enumerate();
             let matching = entries.filter(|(_, entry)| entry.cron.matches_day(day));
@@ -50,7 +50,7 @@ impl Schedule {
             }
             reach |= u32::from(left != 0) << OWN;
         }
-        Reach(reach)
+        ReachedEntries(reach)
     }
 }
 

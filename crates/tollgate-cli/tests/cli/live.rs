@@ -89,7 +89,7 @@ async fn with_buckets() -> Stage {
     stage
 }
 
-/// Asserts that no line is wider than the terminal. A line ends where the screen is cleared, too.
+/// Asserts that no line is wider than the terminal. The clearing of the screen ends a line, too.
 fn assert_fits(sent: &str, columns: usize) {
     let sent = sent.replace("\r\n", "\n");
     for line in sent.replace("\u{1b}[H\u{1b}[2J", "\n").lines() {

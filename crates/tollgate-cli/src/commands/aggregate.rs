@@ -21,7 +21,7 @@ use crate::{
     connect,
     context::Context,
     failure::Failure,
-    output::{Output, Row},
+    output::{Format, Output, Row},
     sdk_config, time,
 };
 
@@ -134,7 +134,14 @@ impl Counts {
 }
 
 impl Row for Counts {
-    const COLUMNS: &'static [&'static str] = &["Records", "Changes", "Writes", "Reads", "Archived"];
+    const COLUMNS: &'static [&'static str] = &[
+        "Records",
+        "Changes",
+        "Writes",
+        "Reads",
+        "Archived",
+        "Foreign writes",
+    ];
 
     fn cells(&self) -> Vec<String> {
         [
@@ -143,6 +150,7 @@ impl Row for Counts {
             self.snapshot_writes,
             self.snapshot_reads,
             self.archived,
+            self.foreign_writes.unwrap_or(0),
         ]
         .map(|count| count.to_string())
         .to_vec()
@@ -219,14 +227,14 @@ fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
     if let Progress::Counted { batch, lag } = progress {
         let counts = Counts::new(batch, Some(*lag));
         out.line(format!("{}, {lag} s behind", counts.sentence()))?;
-        if out.is_jsonl() {
+        if out.format() == Format::Jsonl {
             out.value(&counts)?;
         }
     }
     if let Progress::Crossed(crossing) = progress {
         let event = ThresholdEvent::new(crossing);
         out.line(event.sentence())?;
-        if out.is_jsonl() {
+        if out.format() == Format::Jsonl {
             out.value(&event)?;
         }
     }

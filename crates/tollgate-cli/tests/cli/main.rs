@@ -14,6 +14,7 @@ mod half_hour;
 mod large;
 mod limits;
 mod listings;
+mod live;
 mod loadtest;
 mod local;
 mod namespaces;

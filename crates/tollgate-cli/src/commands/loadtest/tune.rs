@@ -19,7 +19,7 @@ use super::{
 use crate::{
     context::Context,
     failure::Failure,
-    output::{Output, Row},
+    output::{Format, Output, Row},
     stderr,
 };
 
@@ -265,7 +265,7 @@ impl Tune {
                 "note: calls were denied, which is fast: -l with higher limits shows what grants take",
             );
         }
-        if out.is_json() || out.is_jsonl() {
+        if matches!(out.format(), Format::Json | Format::Jsonl) {
             let answer = Answer {
                 keeps: tuned.keeps,
                 fails,

@@ -62,6 +62,18 @@ impl Query {
         (from, to)
     }
 
+    /// Checks the times, before anything is asked.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match (self.start, self.end) {
+            (Some(start), Some(end)) if start > end => Err(Failure::Usage(format!(
+                "--start {} is after --end {}: no window begins between them",
+                time::rfc3339(start),
+                time::rfc3339(end)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the query for the snapshots.
     pub(super) fn snapshots(
         self,

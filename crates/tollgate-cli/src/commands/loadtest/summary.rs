@@ -11,6 +11,9 @@ use tollgate_loadtest::{
 use super::figures::{counted, millis, percent};
 use crate::output::{Output, Row};
 
+/// The shortest delay of the test that is worth a note, in milliseconds.
+const NOTICED: f64 = 1.0;
+
 /// The figures of a report. Times are milliseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
@@ -147,6 +150,12 @@ impl Summary {
         }
     }
 
+    /// Returns true if the delay of the test is so long that the latency shows it.
+    fn is_about_itself(&self) -> bool {
+        let lag = self.lag.as_ref();
+        lag.is_some_and(|lag| lag.p99 > NOTICED && lag.p99 > self.latency.p99 / 4.0)
+    }
+
     /// Returns a sentence about the write units, if they were counted.
     pub(super) fn units(&self) -> Option<String> {
         let units = self.write_units?;
@@ -195,6 +204,11 @@ impl Summary {
             if let Some(percentiles) = percentiles {
                 out.line(format!("{name:14}{}", percentiles.sentence()))?;
             }
+        }
+        if self.is_about_itself() {
+            out.line(
+                "note: the test itself was late. Use more cores, more --processes, or less load",
+            )?;
         }
         if let Some(units) = self.units() {
             out.line(format!("cost          {units}"))?;
@@ -246,5 +260,25 @@ impl Row for Summary {
             format!("{:.3}", self.latency.max),
             units,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_is_late_itself_is_told_by_its_delay_beside_the_latency() {
+        let is_told = |lag: u64, latency: u64| {
+            let mut report = Report::default();
+            report.lag.record(Duration::from_micros(lag));
+            let latencies = report.latencies.entry(Outcome::Granted).or_default();
+            latencies.record(Duration::from_micros(latency));
+            let load = "10 users".to_owned();
+            Summary::new(&report, load, None, Vec::new(), String::new()).is_about_itself()
+        };
+        assert!(is_told(5_000, 10_000));
+        assert!(!is_told(2_000, 10_000));
+        assert!(!is_told(900, 1_000), "too short to matter");
     }
 }

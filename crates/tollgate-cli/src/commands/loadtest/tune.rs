@@ -196,14 +196,19 @@ impl Tune {
         let cleaned = setup.clean_up(context, self.target.keeps()).await;
         let tuned = result.map_err(|failure| failure.after(cleaned.clone()))?;
         self.print(&mut context.out, &tuned, cleaned)?;
-        match tuned.keeps {
-            None if !tuned.stopped => Err(Failure::Refused(format!(
-                "the bound of {} is broken even with {}",
-                millis(self.p99),
-                self.told(search.start)
-            ))),
-            _ => Ok(()),
+        if tuned.keeps.is_some() || tuned.stopped {
+            return Ok(());
         }
+        let baseline = self.told(search.start);
+        Err(Failure::Refused(match tuned.fails {
+            Some((_, Verdict::Generator)) => {
+                format!("this process cannot make {baseline}: nothing is known of the target")
+            }
+            _ => {
+                let bound = millis(self.p99);
+                format!("the bound of {bound} is broken even with {baseline}")
+            }
+        }))
     }
 
     fn search(&self) -> Result<Search, Failure> {
@@ -303,7 +308,7 @@ impl Tune {
             };
             sentences.push(format!("A p99 of {bound} is kept by {keeps}: {bounds}"));
         }
-        if let Some((fails, Verdict::Generator)) = tuned.fails {
+        if let (Some(_), Some((fails, Verdict::Generator))) = (tuned.keeps, tuned.fails) {
             sentences.push(format!(
                 "This process could not make {}: its own delay was more than half of {bound}. The target may take more",
                 self.told(fails)

@@ -9,7 +9,7 @@ use super::recorder::Need;
 const PAGE: &str = include_str!("../../../docs/guide/aws.md");
 
 /// The beginning of the ARNs on the page.
-const ARN: &str = "arn:aws:dynamodb:eu-central-1:111122223333:";
+pub(super) const ARN: &str = "arn:aws:dynamodb:eu-central-1:111122223333:";
 
 /// A policy of the page.
 pub(super) struct Document(Policy);
@@ -35,7 +35,8 @@ impl Document {
     }
 }
 
-fn call(need: &Need) -> Call {
+/// Returns the call that needs a permission.
+pub(super) fn call(need: &Need) -> Call {
     let call = Call::new(need.action.clone(), format!("{ARN}{}", need.resource));
     match &need.leading_key {
         Some(key) => call.leading_key(key.clone()),

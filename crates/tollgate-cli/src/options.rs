@@ -91,11 +91,6 @@ impl Options {
         Ok(stack)
     }
 
-    /// Returns the namespace that the arguments name.
-    pub(crate) fn given_namespace(&self) -> Option<&NamespaceName> {
-        self.namespace.as_ref()
-    }
-
     /// Returns the namespace.
     pub(crate) fn namespace(&self) -> Result<NamespaceName, Failure> {
         let variables = ["TOLLGATE_NAMESPACE", "ZAEL_NAMESPACE"];

@@ -9,7 +9,8 @@ use crate::{
     aggregator::AggregatorFunction,
     failure::Failure,
     log::{self, Level},
-    runtime::{RuntimeApi, serve},
+    provisioner::ProvisionerFunction,
+    runtime::{Function, RuntimeApi, serve},
 };
 
 /// The variable with the address of the Runtime API. Lambda sets it, and nothing else does.
@@ -40,25 +41,34 @@ pub fn run() -> ExitCode {
 async fn start() -> ExitCode {
     let api = RuntimeApi::new(env::var(RUNTIME_API).unwrap_or_default());
     let handler = env::var(HANDLER).unwrap_or_default();
-    let started = match handler.as_str() {
-        "aggregator" => AggregatorFunction::start().await,
-        other => Err(Failure::new(
-            "UnknownHandler",
-            format!("there is no handler {other:?}: set aggregator as the function's handler"),
-        )),
-    };
-    let error = match started {
-        Ok(mut function) => match serve(&api, &mut function).await {
-            Err(error) => error.to_string(),
-        },
-        Err(failure) => {
-            let told = api.fail_to_start(&failure).await;
-            told.err().map_or_else(
-                || failure.to_string(),
-                |error| format!("{failure}; and {error}"),
-            )
+    let error = match handler.as_str() {
+        "aggregator" => serve_started(&api, AggregatorFunction::start().await).await,
+        "provisioner" => serve_started(&api, ProvisionerFunction::start().await).await,
+        other => {
+            let problem = format!(
+                "there is no handler {other:?}: set aggregator or provisioner as the function's handler"
+            );
+            refuse(&api, &Failure::new("UnknownHandler", problem)).await
         }
     };
     log::line(Level::Error, "the function ends", json!({ "error": error }));
     ExitCode::FAILURE
+}
+
+/// Serves a function that has started. Returns the reason of its end.
+async fn serve_started(api: &RuntimeApi, started: Result<impl Function, Failure>) -> String {
+    match started {
+        Ok(mut function) => match serve(api, &mut function).await {
+            Err(error) => error.to_string(),
+        },
+        Err(failure) => refuse(api, &failure).await,
+    }
+}
+
+/// Tells Lambda that the function cannot start. Returns the reason.
+async fn refuse(api: &RuntimeApi, failure: &Failure) -> String {
+    match api.fail_to_start(failure).await {
+        Ok(()) => failure.to_string(),
+        Err(error) => format!("{failure}; and {error}"),
+    }
 }

@@ -20,7 +20,7 @@ use crate::{
 ///
 /// Only a static executable for Linux can be a function. If this one is none, `--binary` names one: that
 /// of a release, or one that `.ci/musl` of the repository builds. Set the function's runtime to
-/// provided.al2023, and its handler to aggregator.
+/// provided.al2023, and its handler to aggregator or provisioner.
 #[derive(Debug, Args)]
 pub(crate) struct LambdaExport {
     /// Zip file to write
@@ -49,7 +49,7 @@ struct Package {
     binary_bytes: usize,
     zip_bytes: usize,
     runtime: &'static str,
-    handlers: [&'static str; 1],
+    handlers: [&'static str; 2],
     version: &'static str,
 }
 
@@ -103,7 +103,7 @@ impl LambdaExport {
             binary_bytes: binary.len(),
             zip_bytes: zip.len(),
             runtime: "provided.al2023",
-            handlers: ["aggregator"],
+            handlers: ["aggregator", "provisioner"],
             version: env!("CARGO_PKG_VERSION"),
         };
         if self.info {

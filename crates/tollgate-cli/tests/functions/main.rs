@@ -8,5 +8,6 @@ mod export;
 mod history;
 mod large;
 mod lease;
+mod provisioner;
 mod stage;
 mod start;

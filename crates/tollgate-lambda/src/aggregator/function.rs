@@ -5,12 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-};
+use aws_sdk_dynamodb::Client;
 use serde_json::{Value, json};
-use tollgate::store::dynamodb::config_loader;
 use tollgate_ops::follow::announce;
 
 use super::{
@@ -20,6 +16,7 @@ use super::{
     settings::Settings,
 };
 use crate::{
+    client,
     failure::Failure,
     log::{self, Level},
     runtime::{Function, Invocation},
@@ -30,15 +27,6 @@ const LEASE: Duration = Duration::from_secs(3600);
 
 /// The time after which the lease is renewed.
 const RENEW: Duration = Duration::from_secs(1200);
-
-/// The attempts of each call to DynamoDB. If they do not help, Lambda tries the batch again.
-const ATTEMPTS: u32 = 4;
-
-/// The longest pause before the second attempt. Pauses double.
-const BACKOFF: Duration = Duration::from_millis(100);
-
-/// The longest time for an attempt of a call.
-const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// The most failures that are logged for an event.
 const LOGGED: usize = 10;
@@ -58,19 +46,7 @@ impl AggregatorFunction {
     pub(crate) async fn start() -> Result<Self, Failure> {
         let settings = Settings::read(|name| env::var(name).ok())
             .map_err(|error| Failure::new("InvalidSetting", error.to_string()))?;
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
-        let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(BACKOFF);
-        let config = config_loader()
-            .retry_config(retries)
-            .timeout_config(timeouts.build())
-            .load()
-            .await;
-        if config.region().is_none() {
-            return Err(Failure::new("NoRegion", "AWS_REGION is not set"));
-        }
-        let client = Client::new(&config);
+        let client = client::load().await?;
         let archive = settings.archive.clone().map(FolderArchive::new);
         let archive = archive.map(|archive| Box::new(archive) as Box<dyn Archive>);
         let name = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();

@@ -41,6 +41,11 @@ impl Target {
         })
     }
 
+    /// Returns the id of the namespace.
+    pub fn namespace_id(&self) -> &str {
+        &self.namespace
+    }
+
     /// Returns the partition key of the system's records.
     pub(super) fn system_key(&self) -> String {
         format!("{}/SYSTEM#", self.namespace)

@@ -1,4 +1,4 @@
-//! Where an archive is.
+//! The place of an archive.
 
 use std::path::PathBuf;
 

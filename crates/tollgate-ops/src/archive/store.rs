@@ -1,4 +1,4 @@
-//! The places of archives.
+//! The place of an archive.
 
 use std::path::PathBuf;
 

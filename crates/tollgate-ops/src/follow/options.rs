@@ -26,7 +26,7 @@ pub struct FollowOptions {
     /// seconds.
     pub flush_after: Duration,
     /// The number of changes and events that are counted at once, at the most but for the last page
-    /// of records. Default: 30 000.
+    /// of records. Default: 20 000.
     pub flush_size: u64,
     /// The pause after everything is read. Default: 1 second.
     pub poll_every: Duration,
@@ -51,7 +51,7 @@ impl FollowOptions {
             once: false,
             skip_before: None,
             flush_after: Duration::from_secs(5),
-            flush_size: 30_000,
+            flush_size: 20_000,
             poll_every: Duration::from_secs(1),
             lease: Duration::from_secs(60),
             owner: None,

@@ -41,6 +41,7 @@ mod install;
 mod manifest;
 mod read;
 mod source;
+mod text;
 mod watch;
 mod write;
 mod yaml;

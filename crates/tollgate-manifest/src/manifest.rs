@@ -1,16 +1,6 @@
 //! A manifest: the configs that a file declares.
 
-use std::path::Path;
-
 use tollgate::model::{ConfigScope, NamespaceName, StoredConfig};
-
-use crate::{
-    fault::ManifestFaults,
-    file::{self, ManifestError},
-    read,
-    source::Source,
-    write,
-};
 
 /// The limits of one namespace, as a file declares them.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,25 +43,6 @@ impl Manifest {
         Self { namespace, entries }
     }
 
-    /// Reads a manifest from a text. `file` is its name in the faults.
-    ///
-    /// # Errors
-    /// All faults of the text, each with its place.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ManifestFaults> {
-        read::manifest(&Source::new(file, text))
-    }
-
-    /// Reads a manifest from a file.
-    ///
-    /// # Errors
-    /// [`ManifestError::Faults`] with all faults of the text, [`ManifestError::Unreadable`] if
-    /// there is no such file, [`ManifestError::TooLarge`].
-    pub fn read(path: impl AsRef<Path>) -> Result<Self, ManifestError> {
-        let path = path.as_ref();
-        let text = file::text(path)?;
-        Ok(Self::parse(&path.display().to_string(), &text)?)
-    }
-
     /// Returns the namespace.
     pub fn namespace(&self) -> &NamespaceName {
         &self.namespace
@@ -89,11 +60,6 @@ impl Manifest {
             .binary_search_by(|entry| order(&entry.scope).cmp(&order(scope)));
         let entry = self.entries.get(found.ok()?)?;
         Some(&entry.config)
-    }
-
-    /// Returns the manifest as YAML, in the format that [`parse`](Self::parse) reads.
-    pub fn to_yaml(&self) -> String {
-        write::yaml(self)
     }
 }
 

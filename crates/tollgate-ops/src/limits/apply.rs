@@ -11,8 +11,9 @@ use super::{
     error::LimitsError,
     hash::hash,
     managed::{self, Managed},
+    owed::OwedFanOut,
     pending::{self, Kind, Owner, Pending},
-    plan::{OwedFanOut, Plan},
+    plan::Plan,
     target::Target,
 };
 

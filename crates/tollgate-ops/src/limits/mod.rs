@@ -23,6 +23,7 @@ mod hash;
 mod level;
 mod live;
 mod managed;
+mod owed;
 mod pending;
 mod plan;
 mod target;
@@ -32,7 +33,8 @@ pub use change::{ChangeAction, PlannedChange};
 pub use difference::Difference;
 pub use error::LimitsError;
 pub use export::export;
-pub use plan::{OwedFanOut, Plan, plan};
+pub use owed::OwedFanOut;
+pub use plan::{Plan, plan};
 pub use target::Target;
 pub use tollgate_manifest::{
     Manifest, ManifestEntry, ManifestError, ManifestFault, ManifestFaults,

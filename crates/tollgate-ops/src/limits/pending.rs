@@ -10,7 +10,7 @@ use tollgate::model::ConfigScope;
 use super::{
     error::LimitsError,
     level::{described, level, scope, target as target_of},
-    plan::OwedFanOut,
+    owed::OwedFanOut,
     target::Target,
 };
 use crate::{

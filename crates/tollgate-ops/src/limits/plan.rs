@@ -10,6 +10,7 @@ use super::{
     level::{described, order},
     live,
     managed::{self, Managed},
+    owed::OwedFanOut,
     pending::{self, Pending},
     target::Target,
 };
@@ -37,18 +38,6 @@ pub struct Plan {
     pub(super) managed: Managed,
     #[serde(skip)]
     pub(super) pending: Vec<Pending>,
-}
-
-/// A write of buckets that an apply owes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct OwedFanOut {
-    /// `disabled`, `cascade`, `soft` or `sync`.
-    pub kind: String,
-    /// The scope whose buckets are to be written: `resource: gpt-4`.
-    pub scope: String,
-    /// The time until which another apply may still work on it: epoch ms. `None` if none does.
-    pub held_until: Option<i64>,
 }
 
 impl Plan {

@@ -12,7 +12,12 @@ use super::{
     print,
 };
 use crate::{
-    change::resumable, confirm::confirm, context::Context, failure::Failure, output::Row, time,
+    change::resumable,
+    confirm::confirm,
+    context::Context,
+    failure::Failure,
+    output::{Output, Row},
+    time,
 };
 
 /// Writes the limits of a file to the table
@@ -78,13 +83,7 @@ impl ApplyLimits {
         let (out, quiet) = (&mut context.out, self.file.quiet);
         let report = |change: &limits::PlannedChange| {
             if !quiet && printed.is_ok() {
-                printed = print::change(out, change).and_then(|()| {
-                    if out.is_terminal() {
-                        out.flush()
-                    } else {
-                        Ok(())
-                    }
-                });
+                printed = shown(out, change);
             }
         };
         let options = ApplyOptions::default();
@@ -119,4 +118,13 @@ impl ApplyLimits {
         context.out.done(&sentence, &record)?;
         left.map_or(Ok(()), Err)
     }
+}
+
+/// Prints a change that was made, on a terminal at once.
+fn shown(out: &mut Output, change: &limits::PlannedChange) -> io::Result<()> {
+    print::change(out, change)?;
+    if out.is_terminal() {
+        out.flush()?;
+    }
+    Ok(())
 }

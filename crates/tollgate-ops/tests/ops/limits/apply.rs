@@ -299,6 +299,9 @@ async fn thousands_of_entities_are_applied_and_a_second_apply_writes_nothing() {
     eprintln!("{ENTITIES} entities applied in {:?}", begun.elapsed());
     assert_eq!(applied.created, ENTITIES);
     let writes = table.writes();
+    // Of the record, and for each entity: the work that is owed, the config, its event, the work
+    // that is done.
+    assert_eq!(writes, 2 + 4 * ENTITIES as u64);
     let begun = Instant::now();
     let applied = table.apply(&text).await;
     eprintln!("the second apply took {:?}", begun.elapsed());

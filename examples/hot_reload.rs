@@ -1,26 +1,38 @@
-//! Limits in a file that can be edited while the service runs.
+//! Limits and routes in files that can be edited while the service runs.
 //!
-//! The file is read once a second. A valid file takes effect at once, without a restart. An invalid
-//! file is logged, and the old limits stay in force.
+//! One file has the limits: the format is that of `tollgate limits`, which writes such a file to a
+//! table once there is one. The other file has the routes, each with the resource that it uses. Both
+//! are read once a second. A valid file takes effect at once, without a restart. An invalid file is
+//! logged, and the old limits and routes stay in force.
 //!
-//! The limits live in an embedded engine, unless `AWS_ENDPOINT_URL_DYNAMODB` names another
-//! endpoint.
+//! The buckets are in memory.
 
 mod support;
-#[path = "support/table.rs"]
-mod table;
 
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use axum::{Router, http::Method, routing::get};
 use serde::Deserialize;
 use tollgate::{
-    Limit, RateLimitLayer, RateLimiter,
-    layer::{Policy, PolicyBuilder, Route, Routes, RoutesHandle, keys},
+    RateLimitLayer, RateLimiter,
+    layer::{Policy, Route, Routes, RoutesHandle, keys},
 };
+use tollgate_manifest::{Manifest, install, watch};
 
-/// The initial contents of the file.
-pub(crate) const CONFIG: &str = r#"
+/// The initial contents of the file of limits.
+pub(crate) const LIMITS: &str = "
+namespace: default
+system:
+  limits:
+    rpm: {capacity: 5}
+resources:
+  reports:
+    limits:
+      rpm: {capacity: 2}
+";
+
+/// The initial contents of the file of routes.
+pub(crate) const ROUTES: &str = r#"
 # Rows are tried from the top; what matches none falls under [otherwise].
 [[route]]
 path = "/healthz"
@@ -30,11 +42,9 @@ unlimited = true
 prefix = "/reports"
 methods = ["GET"]
 resource = "reports"
-limits = [{ name = "rpm", capacity = 2, refill_amount = 2, refill_period_seconds = 60 }]
 
 [otherwise]
 resource = "api"
-limits = [{ name = "rpm", capacity = 5, refill_amount = 5, refill_period_seconds = 60 }]
 "#;
 
 #[tokio::main]
@@ -47,32 +57,38 @@ async fn run() -> Result<(), support::Failure> {
         .with_env_filter("tollgate=info,hot_reload=info")
         .with_writer(std::io::stderr)
         .init();
-    // The embedded engine lives as long as this variable. For your own table, use
-    // `RateLimiter::open().await?`.
-    let (limiter, _engine) = table::open().await?;
+    let mut paths = std::env::args_os().skip(1).map(PathBuf::from);
+    let limits = or_new(paths.next(), "limits.yaml", LIMITS)?;
+    let routes = or_new(paths.next(), "routes.toml", ROUTES)?;
 
-    let path = match std::env::args_os().nth(1) {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let path =
-                std::env::temp_dir().join(format!("tollgate-routes-{}.toml", std::process::id()));
-            std::fs::write(&path, CONFIG)?;
-            path
-        }
-    };
-    let (mut file, routes) = RoutesFile::open(path)?;
+    // A service must not start without limits.
+    let manifest = Manifest::read(&limits)?;
+    let limiter = RateLimiter::memory();
+    install(&limiter, None, &manifest).await?;
+    // Faults are logged.
+    let every = Duration::from_secs(1);
+    tokio::spawn(watch(
+        limiter.clone(),
+        limits.clone(),
+        manifest,
+        every,
+        |_| {},
+    ));
+
+    let (mut file, routes) = RoutesFile::open(routes)?;
     let handle = RoutesHandle::new(routes);
     let app = app(&limiter, &handle);
 
     let listener = support::listen().await?;
     println!(
-        "Listening on http://{}. Edit {} and see.",
+        "Listening on http://{}. Edit {} and {} and see.",
         listener.local_addr()?,
+        limits.display(),
         file.path.display()
     );
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(every).await;
             file.reload(&handle);
         }
     });
@@ -81,6 +97,16 @@ async fn run() -> Result<(), support::Failure> {
         .await?;
     limiter.shutdown().await;
     Ok(())
+}
+
+/// Returns the path, or that of a new file in the folder for temporary files.
+fn or_new(path: Option<PathBuf>, name: &str, text: &str) -> std::io::Result<PathBuf> {
+    if let Some(path) = path {
+        return Ok(path);
+    }
+    let path = std::env::temp_dir().join(format!("tollgate-{}-{name}", std::process::id()));
+    std::fs::write(&path, text)?;
+    Ok(path)
 }
 
 /// Returns the service, limited by `limiter` with the routes of `handle`.
@@ -144,7 +170,7 @@ struct Config {
     otherwise: Row,
 }
 
-/// A condition on requests, and either limits or none.
+/// A condition on requests, and a resource whose limits apply, or none.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Row {
@@ -152,7 +178,6 @@ struct Row {
     prefix: Option<String>,
     methods: Vec<String>,
     resource: Option<String>,
-    limits: Vec<Limit>,
     unlimited: bool,
 }
 
@@ -193,20 +218,16 @@ fn route(row: &Row) -> Result<Option<Route>, Box<dyn Error>> {
 
 /// Returns the policy of a row; `None` if the row is explicitly unlimited.
 fn policy(row: Row) -> Result<Option<Policy>, Box<dyn Error>> {
-    let resource = match (row.resource, row.limits.is_empty(), row.unlimited) {
-        (Some(resource), false, false) => resource,
-        (None, true, true) => return Ok(None),
-        _ => return Err("either a resource and limits, or unlimited = true".into()),
+    let resource = match (row.resource, row.unlimited) {
+        (Some(resource), false) => resource,
+        (None, true) => return Ok(None),
+        _ => return Err("either a resource, or unlimited = true".into()),
     };
     // A plain id. For real API keys, use `keys::hashed_header`, which never stores them in clear
     // text.
     let policy = Policy::builder()
         .entity(keys::header("x-api-key"))
-        .resource(keys::fixed(resource));
-    Ok(Some(
-        row.limits
-            .into_iter()
-            .fold(policy, PolicyBuilder::limit)
-            .build()?,
-    ))
+        .resource(keys::fixed(resource))
+        .cost("rpm", 1);
+    Ok(Some(policy.build()?))
 }

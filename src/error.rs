@@ -414,7 +414,8 @@ pub enum Invalid {
     /// A setting of a limiter has a value with which the limiter could not work.
     #[error("the setting {setting} must be {must_be}")]
     Setting {
-        /// The method of [`RateLimiterBuilder`](crate::limiter::RateLimiterBuilder) that sets it.
+        /// The method of [`RateLimiterBuilder`](crate::limiter::RateLimiterBuilder) that sets it, or
+        /// the environment variable.
         setting: &'static str,
         /// The values that are valid.
         must_be: &'static str,

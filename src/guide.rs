@@ -12,6 +12,7 @@ macro_rules! pages {
 }
 
 pages! {
+    alerts: "alerts.md",
     answers: "answers.md",
     aws: "aws.md",
     blocking: "blocking.md",
@@ -23,6 +24,7 @@ pages! {
     hierarchy: "hierarchy.md",
     keys: "keys.md",
     limits_as_code: "limits-as-code.md",
+    load_tests: "load-tests.md",
     migrating: "migrating.md",
     namespaces: "namespaces.md",
     operating: "operating.md",
@@ -33,6 +35,7 @@ pages! {
     settlement: "settlement.md",
     shadow: "shadow.md",
     sharing_a_table_with_python: "sharing-a-table-with-python.md",
+    stack: "stack.md",
     stored_limits: "stored-limits.md",
     stores: "stores.md",
     streaming: "streaming.md",

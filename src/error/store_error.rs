@@ -66,6 +66,7 @@ pub struct StoreError {
     kind: StoreErrorKind,
     message: String,
     permission: Option<String>,
+    place: Option<String>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -83,6 +84,7 @@ impl StoreError {
             kind,
             message: message.into(),
             permission: None,
+            place: None,
             cause: None,
         }
     }
@@ -94,11 +96,18 @@ impl StoreError {
         self
     }
 
-    /// Returns the same error with `hint` at the end of its text.
+    /// Returns the same error with the place that was asked, which its text then names.
     #[cfg(feature = "dynamodb")]
-    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
-        self.message = format!("{}; {hint}", self.message);
+    pub(crate) fn with_place(mut self, place: &str) -> Self {
+        self.message = format!("{}; DynamoDB was asked {place}", self.message);
+        self.place = Some(place.to_owned());
         self
+    }
+
+    /// Returns the place that was asked, such as `in region "eu-west-1"`, if the text of the error
+    /// names it. It does if [`RateLimiter::open`](crate::RateLimiter::open) did not reach the table.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// Returns the same error with the permission that the credentials lack, such as

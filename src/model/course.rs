@@ -75,9 +75,10 @@ impl Course<'_> {
             .map(|parameters| self.of(parameters))
     }
 
-    /// Returns the greatest capacity of all windows.
+    /// Returns the greatest capacity that the limit has at some time.
     pub(crate) fn greatest_capacity(&self) -> i64 {
-        let capacities = self.rules().map(RefillRule::capacity);
+        let reached = self.timetable.reached(self.parameters);
+        let capacities = reached.map(|parameters| self.of(parameters).capacity());
         capacities.max().unwrap_or(0)
     }
 

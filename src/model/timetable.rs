@@ -4,10 +4,12 @@ use std::{
     collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use super::{InvalidSchedule, LimitNumbers, Parameters, Schedule, ScheduleEntry};
+use super::{
+    InvalidSchedule, LimitNumbers, Parameters, Schedule, ScheduleEntry, schedule::ReachedEntries,
+};
 
 /// The number of timetables that are remembered, so that limits and buckets share them.
 const MOST_SHARED: usize = 1024;
@@ -23,6 +25,8 @@ struct TimetableState {
     schedule: Schedule,
     compact: Box<str>,
     windows: Mutex<Windows>,
+    /// The entries that are ever active, once somebody has asked.
+    reach: OnceLock<ReachedEntries>,
 }
 
 /// The last windows, and the place of the next one.
@@ -59,6 +63,7 @@ impl Timetable {
             schedule,
             compact,
             windows: Mutex::default(),
+            reach: OnceLock::new(),
         }));
         if shared.len() >= MOST_SHARED {
             shared.clear();
@@ -133,7 +138,17 @@ impl Timetable {
         self.parameters_in(base, self.window(at))
     }
 
-    /// Returns all parameters that the limit may ever have.
+    /// Returns the parameters that the limit has at some time: without those of entries that are
+    /// never active, and without its own if some entry is always active.
+    pub(crate) fn reached(&self, base: Parameters) -> impl Iterator<Item = Parameters> {
+        let reach = *self.0.reach.get_or_init(|| self.0.schedule.reach());
+        let kinds = std::iter::once(None).chain((0..).map(Some));
+        let all = self.all(base).zip(kinds);
+        all.filter(move |(_, entry)| reach.has(*entry))
+            .map(|(parameters, _)| parameters)
+    }
+
+    /// Returns all parameters that the limit's numbers and its entries name.
     pub(crate) fn all(&self, base: Parameters) -> impl Iterator<Item = Parameters> {
         let entries = self.0.schedule.entries().iter();
         std::iter::once(base).chain(entries.map(move |entry| base.adjusted(entry)))

@@ -8,9 +8,16 @@ mod resolved;
 #[path = "../tests/aws/template/switches.rs"]
 mod switches;
 
-use std::{collections::BTreeSet, env, error::Error, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    error::Error,
+    fs,
+    path::PathBuf,
+};
 
 use resolved::{Resolved, template};
+use serde_json::{Value, json};
 use switches::combinations;
 use tollgate_aws::Template;
 
@@ -23,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let template = template();
     // Some combinations leave the same: a stack without alarms has no topic.
     let documents: BTreeSet<String> = combinations()
-        .map(|values| Resolved::new(&template, &values).document().to_string())
+        .map(|values| document(&Resolved::new(&template, &values)).to_string())
         .collect();
     for (number, document) in documents.iter().enumerate() {
         fs::write(
@@ -37,4 +44,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         folder.display()
     );
     Ok(())
+}
+
+/// Returns the template without parameters and conditions.
+fn document(resolved: &Resolved<'_>) -> Value {
+    json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": without_conditions(resolved.resources()),
+        "Outputs": without_conditions(resolved.outputs()),
+    })
+}
+
+fn without_conditions(entries: BTreeMap<String, Value>) -> Value {
+    let without = |(id, mut entry): (String, Value)| {
+        if let Some(fields) = entry.as_object_mut() {
+            fields.remove("Condition");
+        }
+        (id, entry)
+    };
+    Value::Object(entries.into_iter().map(without).collect())
 }

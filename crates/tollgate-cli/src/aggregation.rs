@@ -1,6 +1,7 @@
-//! The reports of an aggregator as sentences.
+//! The reports of an aggregator as they are printed.
 
-use tollgate_ops::follow::Progress;
+use serde::Serialize;
+use tollgate_ops::{follow::Progress, usage::Crossing};
 
 use crate::time;
 
@@ -30,4 +31,51 @@ pub(crate) fn sentence(progress: &Progress) -> Option<String> {
 
 fn at(seconds: i64) -> String {
     time::of_millis(seconds.saturating_mul(1000))
+}
+
+/// A threshold that was reached, as a line for alarms.
+#[derive(Debug, Serialize)]
+pub(crate) struct ThresholdEvent {
+    event: &'static str,
+    namespace_id: String,
+    entity_id: String,
+    resource: String,
+    limit: String,
+    window: &'static str,
+    window_start: String,
+    threshold: u32,
+    used: i64,
+    allowed: i64,
+}
+
+impl ThresholdEvent {
+    pub(crate) fn new(crossing: &Crossing) -> Self {
+        let name = &crossing.snapshot;
+        Self {
+            event: "threshold",
+            namespace_id: name.namespace.clone(),
+            entity_id: name.entity.clone(),
+            resource: name.resource.clone(),
+            limit: crossing.limit.clone(),
+            window: name.window.length.word(),
+            window_start: name.window.start_text(),
+            threshold: crossing.threshold,
+            used: crossing.used,
+            allowed: crossing.allowed,
+        }
+    }
+
+    pub(crate) fn sentence(&self) -> String {
+        format!(
+            "THRESHOLD {}%: {} has used {} of {} {} of {} in the {} window {}",
+            self.threshold,
+            self.entity_id,
+            self.used,
+            self.allowed,
+            self.limit,
+            self.resource,
+            self.window,
+            self.window_start
+        )
+    }
 }

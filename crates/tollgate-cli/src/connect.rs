@@ -104,11 +104,11 @@ async fn has_other_keys(table: &str, config: &SdkConfig) -> bool {
 
 /// Returns the failure of a call, with the place that was asked.
 fn with_place(error: Error, config: &SdkConfig) -> Failure {
-    let failure = Failure::from(error);
     // The library tells the place if nothing was reached.
-    let is_told = failure.to_string().contains("DynamoDB was asked");
+    let is_told =
+        matches!(&error, Error::Stack(StackError::Call { error, .. }) if error.place().is_some());
     let hint = (!is_told).then(|| format!("DynamoDB was asked {}", place(config)));
-    failure.with_hint(hint)
+    Failure::from(error).with_hint(hint)
 }
 
 /// A stack of which nothing is known yet: it may not exist.

@@ -18,6 +18,7 @@
 //! | `change` | changes, which may stop midway |
 //! | `progress` | the progress of long work |
 //! | `proxy` | HTTP proxies |
+//! | `reader` | the end of whoever reads the output |
 //! | `failure`, `stderr` | errors and exit codes; lines on the standard error |
 //! | `confirm` | the question before something is deleted |
 //! | `runtime`, `interrupt` | runs futures; waits for Ctrl-C |
@@ -41,6 +42,7 @@ mod package;
 mod place;
 mod progress;
 mod proxy;
+mod reader;
 mod reference;
 mod repeat;
 mod runtime;

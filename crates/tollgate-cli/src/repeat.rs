@@ -1,13 +1,16 @@
 //! The steps that all repeated commands share.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::Context, failure::Failure, reader};
 
 /// Shows what was printed, and waits for the next time.
 pub(crate) async fn pause(context: &mut Context, seconds: u64) -> Result<(), Failure> {
     context.out.flush()?;
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    tokio::select! {
+        () = reader::gone() => return Err(Failure::Output(io::ErrorKind::BrokenPipe.into())),
+        () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+    }
     Ok(context.out.line("")?)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::output::printable;
+use crate::output::{one_line, printable};
 
 /// The most characters of a line. An endpoint that is no DynamoDB may answer with pages of text.
 const LONGEST: usize = 2000;
@@ -10,8 +10,7 @@ const LONGEST: usize = 2000;
 /// Prints a text as one line, without what would control a terminal. If nobody can read it, nothing
 /// is left to do.
 pub(crate) fn line(text: &str) {
-    let text: Vec<&str> = text.lines().map(str::trim).collect();
-    let mut text = printable(&text.join(" "));
+    let mut text = printable(&one_line(text));
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);
         text.push('…');

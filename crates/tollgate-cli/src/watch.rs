@@ -16,6 +16,7 @@ pub(crate) async fn run(
         return Err(repeat::refusal());
     }
     context.watches = true;
+    context.out.go_live();
     let mut next = Some(command);
     while let Some(command) = next {
         command.run(context).await?;

@@ -12,6 +12,7 @@ macro_rules! pages {
 
 pages! {
     Readme: "README.md",
+    Alerts: "docs/guide/alerts.md",
     Answers: "docs/guide/answers.md",
     Aws: "docs/guide/aws.md",
     Blocking: "docs/guide/blocking.md",
@@ -23,6 +24,7 @@ pages! {
     Hierarchy: "docs/guide/hierarchy.md",
     Keys: "docs/guide/keys.md",
     LimitsAsCode: "docs/guide/limits-as-code.md",
+    LoadTests: "docs/guide/load-tests.md",
     Migrating: "docs/guide/migrating.md",
     Namespaces: "docs/guide/namespaces.md",
     Operating: "docs/guide/operating.md",
@@ -33,6 +35,7 @@ pages! {
     Settlement: "docs/guide/settlement.md",
     Shadow: "docs/guide/shadow.md",
     SharingATableWithPython: "docs/guide/sharing-a-table-with-python.md",
+    Stack: "docs/guide/stack.md",
     StoredLimits: "docs/guide/stored-limits.md",
     Stores: "docs/guide/stores.md",
     Streaming: "docs/guide/streaming.md",

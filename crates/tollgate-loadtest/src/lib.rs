@@ -25,6 +25,7 @@
 //! | [`LoadTest`] | a test with a load: runs against a [`Target`] |
 //! | [`targets`] | a limiter, a URL; [`from_fn`] for a function |
 //! | [`Report`] | counts, latencies, and both over time; reports of several processes merge |
+//! | [`tune`] | finds the most load that keeps a bound |
 //!
 //! # Open and closed loop
 //!
@@ -44,6 +45,7 @@ mod settings;
 mod target;
 pub mod targets;
 mod test;
+pub mod tune;
 
 pub use load::Load;
 pub use outcome::Outcome;

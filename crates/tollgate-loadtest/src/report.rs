@@ -33,8 +33,9 @@ pub struct Report {
     pub latencies: BTreeMap<Outcome, Latencies>,
     /// The time to the first byte of the body, of replies that have one.
     pub first_byte: Latencies,
-    /// The delay after which calls of an open loop began, because this process was late or had too
-    /// many calls in flight.
+    /// The delays of this process. In an open loop: from the time at which a call should have begun
+    /// to that at which it began, without calls that were late because too many were in flight. In a
+    /// closed loop: the time that a task which can run waits for a thread, measured all 10 ms.
     pub lag: Latencies,
     /// The times that denials asked to wait.
     pub retry_after: Latencies,

@@ -82,6 +82,8 @@ fn make_records(path: &Path, records: i64, buckets: i64) -> Result<()> {
     )?;
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let image: Value = serde_json::from_str(&image)?;
+    // The pattern's own records are the oldest.
+    connection.execute("UPDATE _stream_records SET created_at = ?1", [now - DAY])?;
     let transaction = connection.transaction()?;
     {
         let mut insert = transaction.prepare(

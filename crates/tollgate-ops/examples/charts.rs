@@ -1,12 +1,27 @@
-//! Writes one picture of each kind into a folder, to look at in a browser.
+//! Writes one picture of each kind and a report of usage into a folder, to look at in a browser.
 //!
 //! ```text
 //! cargo run -p tollgate-ops --example charts -- FOLDER
 //! ```
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::PathBuf,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use tollgate_ops::chart::{Axis, Bar, Chart, Series};
+use tollgate::{
+    Limit,
+    model::{UsageSnapshot, UsageWindow},
+};
+use tollgate_ops::{
+    chart::{Axis, Bar, Chart, Series},
+    report::UsageReport,
+    stream::Gap,
+    usage::WindowLength,
+};
 
 /// 2026-01-31T09:00:00Z.
 const NINE: f64 = 1_769_850_000.0;
@@ -82,6 +97,42 @@ fn histogram() -> Chart {
     .series(Series::bars("requests", (0..30).map(class).collect()))
 }
 
+/// Returns a report of 40 entities in three days, of which some hours are missing.
+fn report() -> Result<UsageReport, Box<dyn Error>> {
+    let mut report = UsageReport::new("Usage of gpt-4", WindowLength::Hour)
+        .footer("Stack limits, namespace default. An example.");
+    for entity in 0..40_i64 {
+        let name = format!("user-{entity}@example.com");
+        for hour in (0..72).filter(|hour| (hour + entity) % 11 != 0) {
+            let start =
+                UNIX_EPOCH + Duration::from_secs(1_769_850_000 + hour.unsigned_abs() * 3600);
+            let mut snapshot =
+                UsageSnapshot::new(name.parse()?, "gpt-4".parse()?, UsageWindow::Hourly, start);
+            let used = 900_000 / (entity + 2) * (3 + (hour * 7 + entity) % 5) / 7;
+            snapshot.counters.insert("tpm".parse()?, used);
+            snapshot.counters.insert("rpm".parse()?, used / 600);
+            if used > 250_000 {
+                snapshot.overdrawn.insert("tpm".parse()?, 2);
+            }
+            report.add(&snapshot);
+        }
+    }
+    for (entity, resource) in report.shown(10) {
+        let limits = vec![
+            (Limit::per_minute("tpm", 4000), "tpm: 4,000/min".to_owned()),
+            (Limit::per_minute("rpm", 60), "rpm: 60/min".to_owned()),
+        ];
+        report.hold(entity, resource, "resource", limits);
+    }
+    let nine = 1_769_850_000;
+    let gap = Gap {
+        from: nine + 40 * 3600,
+        to: nine + 46 * 3600,
+    };
+    report.counted(vec![gap], Some(nine + 72 * 3600));
+    Ok(report)
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("the folder is missing")?);
     fs::create_dir_all(&folder)?;
@@ -113,5 +164,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(folder.join(format!("{name}-{width}.svg")), chart.svg(width))?;
         }
     }
+    fs::write(folder.join("usage.html"), report()?.page(10))?;
     Ok(())
 }

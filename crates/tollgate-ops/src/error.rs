@@ -55,6 +55,14 @@ pub enum OpsError {
         /// The system's error.
         source: io::Error,
     },
+    /// An object of the archive could not be stored, after some attempts.
+    #[error("the archive {object} cannot be stored: {problem}")]
+    Upload {
+        /// The object: `s3://bucket/key`.
+        object: String,
+        /// The reason.
+        problem: String,
+    },
 }
 
 impl OpsError {

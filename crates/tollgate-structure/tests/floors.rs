@@ -152,6 +152,7 @@ fn no_circle_of_files_grows() {
 fn no_files_of_the_command_and_its_functions_import_each_other_in_a_circle() {
     for (folder, name) in [
         ("tollgate-cli", "tollgate_cli"),
+        ("tollgate-loadtest", "tollgate_loadtest"),
         ("tollgate-manifest", "tollgate_manifest"),
         ("tollgate-ops", "tollgate_ops"),
         ("tollgate-aws", "tollgate_aws"),

@@ -209,6 +209,13 @@ impl OpenOptions {
             }
             .into());
         }
+        if let Some(setting) = self.source.empty_endpoint().filter(|_| !given) {
+            return Err(Invalid::Setting {
+                setting,
+                must_be: "a URL such as http://127.0.0.1:8000, or unset",
+            }
+            .into());
+        }
         let name = match self.stack {
             Some(stack) => stack?,
             None => from_environment(["TOLLGATE_STACK", "ZAEL_STACK"], "zae-limiter").try_into()?,

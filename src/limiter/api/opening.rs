@@ -124,7 +124,7 @@ pub(crate) fn told_the_way(error: Error, way: &str) -> Error {
         {
             StackError::Call {
                 action,
-                error: error.with_hint(&format!("DynamoDB was asked {way}")),
+                error: error.with_place(way),
             }
             .into()
         }

@@ -7,6 +7,7 @@
 //! | `zone`, `scan` | the same in a time zone |
 //! | `horizon` | how far is looked |
 //! | `adjustment`, `entry`, `schedule` | the numbers of a limit, and the time up to which they hold |
+//! | `reach` | the entries that are ever active |
 //! | `reset` | the edges at which a quota is full again |
 //! | `compact`, `decode` | the stored form |
 //!
@@ -23,6 +24,7 @@ mod error;
 mod field;
 mod horizon;
 mod parse;
+mod reach;
 mod reset;
 mod scan;
 #[allow(clippy::module_inception)]
@@ -33,6 +35,7 @@ mod zone;
 pub use adjustment::LimitNumbers;
 pub use entry::ScheduleEntry;
 pub use error::{CompactProblem, CronProblem, InvalidCron, InvalidSchedule};
+pub(crate) use reach::ReachedEntries;
 pub use reset::ResetSchedule;
 pub use schedule::Schedule;
 

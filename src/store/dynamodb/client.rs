@@ -1,6 +1,6 @@
 //! Clients for the table.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::{
@@ -54,6 +54,18 @@ impl AwsOptions {
     /// Returns `true` if some part is set.
     pub(crate) fn is_set(&self) -> bool {
         self.region.is_some() || self.endpoint.is_some() || self.profile.is_some()
+    }
+
+    /// Returns the setting or the variable that names the endpoint and is empty. The SDK panics on
+    /// an empty endpoint.
+    pub(crate) fn empty_endpoint(&self) -> Option<&'static str> {
+        if let Some(endpoint) = &self.endpoint {
+            return endpoint.is_empty().then_some("endpoint_url");
+        }
+        let is_empty = |variable: &&str| env::var_os(variable).is_some_and(|url| url.is_empty());
+        ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
+            .into_iter()
+            .find(is_empty)
     }
 }
 

@@ -51,6 +51,7 @@ pub use inspection::{
 };
 pub use provision::{CreateTable, JoinOnly, Provision, ProvisionFuture};
 pub use records::decode_bucket;
+pub use set_up::SetUp;
 pub use stack::Stack;
 pub use store::DynamoDbStore;
 

@@ -12,9 +12,21 @@ use crate::{
     store::StoreErrorKind,
 };
 
+/// The result of [`Stack::set_up`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetUp {
+    /// The table was missing, and is created.
+    Created,
+    /// The table had no version record, which is written: the table is now a stack.
+    Completed,
+    /// The table has a version record, and nothing was changed.
+    Unchanged,
+}
+
 impl Stack {
     /// Creates the table if it is missing, and writes its version record if that is missing.
-    /// Registers no namespace. Returns `true` if the table was missing.
+    /// Registers no namespace.
     ///
     /// An interrupted call can be repeated: it finishes a table without a version record. A table
     /// that has a version record stays as it is, whatever `provision` would create.
@@ -22,11 +34,11 @@ impl Stack {
     ///
     /// ```no_run
     /// # async fn set_up(client: aws_sdk_dynamodb::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// use tollgate::{model::StackName, store::dynamodb::{CreateTable, Stack}};
+    /// use tollgate::{model::StackName, store::dynamodb::{CreateTable, SetUp, Stack}};
     ///
     /// let stack = Stack::new(client, StackName::new("rate-limits")?);
-    /// let created = stack.set_up(&CreateTable::new().with_deletion_protection()).await?;
-    /// println!("{}", if created { "created" } else { "it exists" });
+    /// let done = stack.set_up(&CreateTable::new().with_deletion_protection()).await?;
+    /// println!("{}", if done == SetUp::Created { "created" } else { "it exists" });
     /// # Ok(())
     /// # }
     /// ```
@@ -35,7 +47,7 @@ impl Stack {
     /// [`StackError::NotOurs`] if there is a table with other keys or indexes, the errors of
     /// incompatible versions, [`StackError::NotReady`] if a new table does not become usable, and
     /// [`StackError::Call`] if a call fails: then the table may have been created.
-    pub async fn set_up(&self, provision: &impl Provision) -> Result<bool, StackError> {
+    pub async fn set_up(&self, provision: &impl Provision) -> Result<SetUp, StackError> {
         let registry = Registry::new(self, SystemClock.now());
         let found = match registry.check_version().await {
             // If the table has other keys, the definition shows the reason.
@@ -46,7 +58,7 @@ impl Stack {
             found => found?,
         };
         if matches!(found, VersionCheck::Version { .. }) {
-            return Ok(false);
+            return Ok(SetUp::Unchanged);
         }
         let is_missing = found == VersionCheck::Nothing;
         if is_missing {
@@ -54,7 +66,11 @@ impl Stack {
         }
         check_definition(self, true).await?;
         registry.put_version().await?;
-        Ok(is_missing)
+        Ok(if is_missing {
+            SetUp::Created
+        } else {
+            SetUp::Completed
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod example;
 use example::RoutesFile;
 use http::Method;
 use tollgate::layer::RoutesHandle;
+use tollgate_manifest::{Manifest, install};
 
 use super::status;
 use crate::world::Remote;
@@ -41,7 +42,9 @@ async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
         engine: _engine,
         proxy: _proxy,
     } = Remote::start().await;
-    let scratch = Scratch::new("hot-reload", example::CONFIG);
+    let manifest = Manifest::parse("limits.yaml", example::LIMITS).unwrap();
+    install(&limiter, None, &manifest).await.unwrap();
+    let scratch = Scratch::new("hot-reload", example::ROUTES);
     let (mut file, routes) = RoutesFile::open(scratch.0.clone()).unwrap();
     let handle = RoutesHandle::new(routes);
     let app = example::app(&limiter, &handle);
@@ -66,7 +69,7 @@ async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
         "",
         "nonsense",
         "[otherwise]\nunlimited = false",
-        &example::CONFIG.replace("/reports", "reports"),
+        &example::ROUTES.replace("/reports", "reports"),
     ] {
         scratch.write(bad);
         assert!(!file.reload(&handle), "{bad}");
@@ -76,31 +79,40 @@ async fn an_edited_file_takes_effect_and_a_bad_one_does_not() {
     assert!(!file.reload(&handle));
     assert_eq!(ask("/reports/c").await, 429);
 
-    scratch.write(&example::CONFIG.replace("prefix = \"/reports\"", "prefix = \"/elsewhere\""));
+    scratch.write(&example::ROUTES.replace("prefix = \"/reports\"", "prefix = \"/elsewhere\""));
     assert!(file.reload(&handle));
     // The path now belongs to [otherwise], which has used one of its five tokens.
     for expected in [200, 200, 200, 200, 429] {
         assert_eq!(ask("/reports/c").await, expected);
     }
     assert_eq!(ask("/healthz").await, 200);
+
+    // The limits are in a file of their own.
+    let more = example::LIMITS.replace(
+        "rpm: {capacity: 2}",
+        "rpm: {capacity: 2}\n  api:\n    disabled: true",
+    );
+    let more = Manifest::parse("limits.yaml", &more).unwrap();
+    install(&limiter, Some(&manifest), &more).await.unwrap();
+    assert_eq!(ask("/api/ping").await, 403);
 }
 
 #[test]
 fn a_mistake_in_the_file_is_reported() {
-    let limits = "limits = [{ name = \"rpm\", capacity = 5, refill_amount = 5, refill_period_seconds = 60 }]";
-    let otherwise = format!("[otherwise]\nresource = \"api\"\n{limits}\n");
+    let limits = "limits = [{ name = \"rpm\", capacity = 5 }]";
+    let otherwise = "[otherwise]\nresource = \"api\"\n".to_owned();
     assert!(example::parse(&otherwise).is_ok());
     assert!(example::parse("[otherwise]\nunlimited = true").is_ok());
-    let zero = otherwise.replace("capacity = 5", "capacity = 0");
     let bad = [
         "[[route]]\npath = \"/a\"\nunlimited = true\n".to_owned(),
-        "[otherwise]\nresource = \"api\"\nlimits = []".to_owned(),
-        zero,
+        "[otherwise]\n".to_owned(),
+        format!("{otherwise}{limits}\n"),
+        format!("{otherwise}unlimited = true\n"),
         format!("{otherwise}[[route]]\nunlimited = true\n"),
         format!("{otherwise}[[route]]\npath = \"/a\"\nprefix = \"/b\"\nunlimited = true\n"),
         format!("{otherwise}[[route]]\npath = \"/a\"\n"),
         format!("{otherwise}[[route]]\npath = \"/a\"\nmethod = \"GET\"\nunlimited = true\n"),
-        format!("{otherwise}[[route]]\npath = \"/a\"\nunlimited = true\n{limits}\n"),
+        format!("{otherwise}[[route]]\npath = \"/a\"\nresource = \"b\"\nunlimited = true\n"),
         format!("{otherwise}path = \"/a\"\n"),
         format!("{otherwise}[[route]]\npath = \"/a\"\nmethods = [\"GE T\"]\nunlimited = true\n"),
         format!(

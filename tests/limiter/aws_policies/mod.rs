@@ -1,10 +1,12 @@
-//! The IAM policies of the guide's page "On AWS" allow exactly what each role does.
+//! The IAM policies of the guide's page "On AWS" allow exactly what each role does, and those of the
+//! stack allow it.
 
 mod document;
 mod recorder;
+mod stack;
 mod template;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_dynamodb::Client;
 use tollgate::{
@@ -15,9 +17,13 @@ use tollgate::{
     store::dynamodb::JoinOnly,
 };
 
+use tollgate_aws::StackPolicy;
 use tollgate_testkit::{ErrorAnswer, Fault, Proxy};
 
-use self::{document::Document, recorder::Recorder};
+use self::{
+    document::Document,
+    recorder::{Need, Recorder},
+};
 use crate::engine::TestEngine;
 
 /// The name of the table on the page.
@@ -133,8 +139,11 @@ impl Account {
         assert_eq!(buckets.len(), 2, "it was split");
     }
 
-    fn needs_just_what_the_page_says_of(&self, heading: &str) {
-        Document::below(heading).is_just_enough_for(&self.recorder.take());
+    /// Returns the permissions that were needed.
+    fn needs_just_what_the_page_says_of(&self, heading: &str) -> BTreeSet<Need> {
+        let needs = self.recorder.take();
+        Document::below(heading).is_just_enough_for(&needs);
+        needs
     }
 }
 
@@ -156,7 +165,10 @@ async fn the_policy_of_a_service_that_joins_a_table_allows_exactly_its_calls() {
     let limiter = open().await.unwrap();
     account.serve(&limiter, &open().await.unwrap()).await;
     stored(&account, &limiter).await;
-    account.needs_just_what_the_page_says_of("A service that joins a table");
+    let needs = account.needs_just_what_the_page_says_of("A service that joins a table");
+    stack::allows(StackPolicy::AcquireOnly, &needs);
+    stack::allows_in_its_namespace(StackPolicy::NamespaceAcquire, &needs);
+    stack::allows_in_its_namespace(StackPolicy::NamespaceFullAccess, &needs);
 }
 
 /// Acquires by limits that an administrator has stored, for an entity that cascades: in two writes
@@ -285,5 +297,6 @@ async fn the_policy_of_an_administrator_allows_exactly_its_calls() {
     namespaces.delete(&name).await.unwrap();
     namespaces.purge(&id).await.unwrap();
     limiter.status().await;
-    account.needs_just_what_the_page_says_of("An administrator");
+    let needs = account.needs_just_what_the_page_says_of("An administrator");
+    stack::allows(StackPolicy::FullAccess, &needs);
 }

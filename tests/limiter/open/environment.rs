@@ -174,6 +174,18 @@ async fn an_error_of_the_environment_is_one_line() {
             ],
             &["AWS_ENDPOINT_URL", "nowhere.invalid"],
         ),
+        // The SDK panics on an empty endpoint.
+        (
+            vec![("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", "")],
+            &["the setting AWS_ENDPOINT_URL must be a URL"],
+        ),
+        (
+            vec![
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ENDPOINT_URL_DYNAMODB", ""),
+            ],
+            &["the setting AWS_ENDPOINT_URL_DYNAMODB must be a URL"],
+        ),
     ] {
         let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
         child.args([

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::{
-    Limit,
+    Error, Limit,
     clock::Clock,
     model::{InvalidLimit, ResetSchedule, Schedule, ScheduleEntry},
 };
@@ -81,6 +81,7 @@ on_every_limiter!(
     a_change_is_obeyed_to_the_millisecond_under_load,
     a_denial_states_the_time_over_a_change,
     a_cost_above_the_scaled_capacity_is_denied_until_the_capacity_is_back,
+    a_cost_above_a_capacity_that_is_lowered_at_all_times_is_never_granted,
     a_status_has_the_numbers_of_now,
     what_is_given_back_over_a_change_stays_below_the_new_capacity,
     numbers_may_be_replaced_one_by_one,
@@ -204,6 +205,29 @@ async fn a_cost_above_the_scaled_capacity_is_denied_until_the_capacity_is_back(a
     assert!(at.is_denied(&limit, 51).await);
     at.advance(1);
     at.pay(&limit, 51).await;
+}
+
+/// Once such a request was told to wait for 64 years, or for the 64 windows that are looked at.
+async fn a_cost_above_a_capacity_that_is_lowered_at_all_times_is_never_granted(at: Fixture) {
+    for crons in [&["* * * * *"][..], &["* 0-5 * * *", "* 6-23 * * *"]] {
+        let entries = crons.iter().map(|cron| ScheduleEntry::scaled(cron, 0.5));
+        let limit = with(plain(), entries.map(Result::unwrap), "UTC");
+        let error = at.lease(&limit, 51).await.unwrap_err();
+        let Error::ExceedsCapacity(exceeded) = &error else {
+            panic!("{crons:?}: {error:?}");
+        };
+        assert_eq!(
+            (exceeded.requested, exceeded.capacity),
+            (51, 50),
+            "{crons:?}"
+        );
+        at.lease(&limit, 50)
+            .await
+            .unwrap()
+            .rollback()
+            .await
+            .unwrap();
+    }
 }
 
 async fn a_status_has_the_numbers_of_now(at: Fixture) {

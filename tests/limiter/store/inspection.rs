@@ -6,7 +6,7 @@ use tollgate::{
     error::StackError,
     model::{NamespaceId, StackName},
     store::dynamodb::{
-        CreateTable, JoinOnly, PermissionPurpose, PermissionResult, PermissionTrial, Stack,
+        CreateTable, JoinOnly, PermissionPurpose, PermissionResult, PermissionTrial, SetUp, Stack,
     },
 };
 use tollgate_testkit::{Engine, ErrorAnswer, Fault, Proxy};
@@ -47,14 +47,16 @@ impl Scene {
 #[tokio::test]
 async fn a_set_up_writes_the_version_and_nothing_else_and_can_be_repeated() {
     let scene = Scene::start().await;
-    assert!(scene.stack.set_up(&CreateTable::new()).await.unwrap());
+    let done = scene.stack.set_up(&CreateTable::new()).await.unwrap();
+    assert_eq!(done, SetUp::Created);
     assert_eq!(scene.count().await, 1);
     let version = scene.engine.item("limits", "_/SYSTEM#", "#VERSION").await;
     assert_eq!(
         version.unwrap()["schema_version"],
         AttributeValue::S("0.10.0".into())
     );
-    assert!(!scene.stack.set_up(&CreateTable::new()).await.unwrap());
+    let done = scene.stack.set_up(&CreateTable::new()).await.unwrap();
+    assert_eq!(done, SetUp::Unchanged);
     assert_eq!(scene.count().await, 1);
 }
 
@@ -68,8 +70,8 @@ async fn a_set_up_that_was_interrupted_is_finished_by_the_next_one() {
     assert!(matches!(error, StackError::Call { .. }), "{error}");
     assert_eq!(scene.count().await, 0);
     scene.proxy.clear_faults();
-    let created = scene.stack.set_up(&CreateTable::new()).await.unwrap();
-    assert!(!created && scene.count().await == 1);
+    let done = scene.stack.set_up(&CreateTable::new()).await.unwrap();
+    assert_eq!((done, scene.count().await), (SetUp::Completed, 1));
 }
 
 #[tokio::test]
@@ -143,7 +145,8 @@ async fn recovery_is_switched_on_once_the_new_table_is_ready_for_it() {
     let done = ErrorAnswer::raw(200, json!({}));
     scene.proxy.add_fault(Fault::answer(done).on(RECOVERY));
     let options = CreateTable::new().with_point_in_time_recovery();
-    assert!(scene.stack.set_up(&options).await.unwrap());
+    let done = scene.stack.set_up(&options).await.unwrap();
+    assert_eq!(done, SetUp::Created);
     assert_eq!(scene.proxy.received(RECOVERY), 2);
     assert_eq!(scene.count().await, 1);
 }

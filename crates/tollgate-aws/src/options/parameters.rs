@@ -42,6 +42,7 @@ pub(super) fn values(options: &StackOptions) -> Vec<(&'static str, String)> {
         ),
         ("EnablePythonIndexes", options.python_indexes.to_string()),
         ("EnableAlarms", options.enable_alarms.to_string()),
+        ("EnableIdleAlarm", options.enable_idle_alarm.to_string()),
         ("AlarmSNSTopicArn", text(&options.alarm_sns_topic)),
         ("LogRetentionDays", options.log_retention_days.to_string()),
         ("LambdaDurationThreshold", threshold.to_string()),

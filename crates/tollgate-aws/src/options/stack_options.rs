@@ -23,6 +23,7 @@ use super::values::{Architecture, FunctionCode, SnapshotWindow, StreamStart};
 /// | [`lambda_memory`](Self::lambda_memory) | **128 MiB** | 128 to 3008 |
 /// | [`enable_tracing`](Self::enable_tracing) | false | |
 /// | [`enable_alarms`](Self::enable_alarms) | true | |
+/// | [`enable_idle_alarm`](Self::enable_idle_alarm) | true | |
 /// | [`alarm_sns_topic`](Self::alarm_sns_topic) | none | ARN of an SNS topic |
 /// | [`lambda_duration_threshold_pct`](Self::lambda_duration_threshold_pct) | 80 | 1 to 100 |
 /// | [`create_iam`](Self::create_iam) | true | |
@@ -38,7 +39,7 @@ use super::values::{Architecture, FunctionCode, SnapshotWindow, StreamStart};
 /// | [`python_indexes`](Self::python_indexes) | false | |
 ///
 /// The names, ranges and defaults are those of zae-limiter, except the bold ones, and those that it
-/// does not have: the expiration of archives, and the last four rows. The table and the archive are
+/// does not have: the expiration of archives, the idle alarm, and the last four rows. The table and the archive are
 /// kept when the stack is deleted, and the table can always be restored to a point in time.
 ///
 /// ```
@@ -75,6 +76,7 @@ pub struct StackOptions {
     pub(super) lambda_memory: u32,
     pub(super) enable_tracing: bool,
     pub(super) enable_alarms: bool,
+    pub(super) enable_idle_alarm: bool,
     pub(super) alarm_sns_topic: Option<String>,
     pub(super) lambda_duration_threshold_pct: u32,
     pub(super) create_iam: bool,
@@ -115,6 +117,7 @@ impl StackOptions {
             lambda_memory: 128,
             enable_tracing: false,
             enable_alarms: true,
+            enable_idle_alarm: true,
             alarm_sns_topic: None,
             lambda_duration_threshold_pct: 80,
             create_iam: true,
@@ -255,6 +258,14 @@ impl StackOptions {
     /// Sets if the stack has alarms.
     pub fn enable_alarms(mut self, enable: bool) -> Self {
         self.enable_alarms = enable;
+        self
+    }
+
+    /// Sets if the alarms include the one for an aggregator that sees no records, although the table
+    /// is written to. Switch it off if other programs write much into the table, and on emulators
+    /// that know no alarms on expressions.
+    pub fn enable_idle_alarm(mut self, enable: bool) -> Self {
+        self.enable_idle_alarm = enable;
         self
     }
 

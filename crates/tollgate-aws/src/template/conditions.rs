@@ -54,6 +54,7 @@ conditions! {
     HasAlarms,
     HasTopic,
     HasAggregatorAlarms,
+    HasIdleAlarm,
     HasProvisionerAlarm,
     HasArchiveAlarm,
 }
@@ -102,6 +103,9 @@ impl Condition {
             Self::HasTopic => is_given("AlarmSNSTopicArn"),
             Self::HasAggregatorAlarms => {
                 all([Self::HasAggregator.holds(), Self::HasAlarms.holds()])
+            }
+            Self::HasIdleAlarm => {
+                all([Self::HasAggregatorAlarms.holds(), is_on("EnableIdleAlarm")])
             }
             Self::HasProvisionerAlarm => {
                 all([Self::HasProvisioner.holds(), Self::HasAlarms.holds()])

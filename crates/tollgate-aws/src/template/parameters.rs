@@ -59,6 +59,11 @@ pub(super) fn parameters() -> Node {
             "Indexes as in the template of zae-limiter. Fixed when the table is created",
         ),
         switch("EnableAlarms", true, "Create alarms"),
+        switch(
+            "EnableIdleAlarm",
+            true,
+            "Create the alarm for an aggregator that sees no records",
+        ),
         text(
             "AlarmSNSTopicArn",
             "",

@@ -60,6 +60,7 @@ fn every_option_becomes_parameters() {
         .lambda_memory(3008)
         .enable_tracing(true)
         .enable_alarms(false)
+        .enable_idle_alarm(false)
         .alarm_sns_topic("arn:aws:sns:eu-central-1:111122223333:on-call")
         .lambda_duration_threshold_pct(33)
         .create_iam_roles(true)
@@ -89,6 +90,7 @@ fn every_option_becomes_parameters() {
         ("LambdaMemorySize", "3008"),
         ("LambdaDurationThreshold", "3300"),
         ("EnableTracing", "true"),
+        ("EnableIdleAlarm", "false"),
         ("EnableAlarms", "false"),
         (
             "AlarmSNSTopicArn",

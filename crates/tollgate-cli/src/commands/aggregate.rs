@@ -2,24 +2,26 @@
 
 use std::{
     io,
-    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tollgate_ops::{
     OpsError,
+    archive::{Archive, ArchiveBucket},
     follow::{FollowOptions, Progress, Totals, follow},
     usage::WindowLength,
 };
 
 use crate::{
-    aggregation, connect,
+    aggregation::{self, ThresholdEvent},
+    connect,
     context::Context,
     failure::Failure,
-    output::{Output, Row},
+    output::{Format, Output, Row},
     sdk_config, time,
 };
 
@@ -51,9 +53,15 @@ pub(crate) struct Aggregate {
     /// Days after the end of its window that a snapshot is kept
     #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
     retention_days: u32,
-    /// Folder for events of the history that expire, as gzip JSON lines
-    #[arg(long, value_name = "DIR")]
-    archive: Option<PathBuf>,
+    /// Folder, or s3://BUCKET/PREFIX, for events of the history that expire, as gzip JSON lines
+    #[arg(long, value_name = "DIR|URL")]
+    archive: Option<String>,
+    /// Endpoint of the archive [default: AWS_ENDPOINT_URL_S3, else that of all services]
+    #[arg(long, value_name = "URL", requires = "archive")]
+    archive_endpoint: Option<String>,
+    /// Tell when the use in a window reaches these percentages of what the limit allows in it
+    #[arg(long, value_name = "PERCENTS", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    warn_at: Vec<u32>,
     /// Seconds after which another aggregator may take over from one that is gone
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     lease: u64,
@@ -126,7 +134,14 @@ impl Counts {
 }
 
 impl Row for Counts {
-    const COLUMNS: &'static [&'static str] = &["Records", "Changes", "Writes", "Reads", "Archived"];
+    const COLUMNS: &'static [&'static str] = &[
+        "Records",
+        "Changes",
+        "Writes",
+        "Reads",
+        "Archived",
+        "Foreign writes",
+    ];
 
     fn cells(&self) -> Vec<String> {
         [
@@ -135,6 +150,7 @@ impl Row for Counts {
             self.snapshot_writes,
             self.snapshot_reads,
             self.archived,
+            self.foreign_writes.unwrap_or(0),
         ]
         .map(|count| count.to_string())
         .to_vec()
@@ -152,7 +168,8 @@ impl Aggregate {
         let mut options = FollowOptions::new(context.options.stack()?.as_str());
         options.windows = self.windows.into_iter().map(WindowLength::from).collect();
         options.retention_days = self.retention_days;
-        options.archive = self.archive;
+        options.archive = archive(self.archive, self.archive_endpoint, &config)?;
+        options.warn_at = self.warn_at.into_iter().collect();
         options.lease = Duration::from_secs(self.lease);
         options.once = self.once;
         options.skip_before = self.skip_before.map(time::seconds);
@@ -172,13 +189,53 @@ impl Aggregate {
     }
 }
 
+/// Returns the archive that the arguments name.
+fn archive(
+    place: Option<String>,
+    endpoint: Option<String>,
+    config: &SdkConfig,
+) -> Result<Option<Archive>, Failure> {
+    let Some(place) = place else {
+        return Ok(None);
+    };
+    if let Some(url) = &endpoint
+        && !(url.starts_with("http://") || url.starts_with("https://"))
+    {
+        return Err(Failure::Usage(format!(
+            "--archive-endpoint: {url} does not begin with http:// or https://"
+        )));
+    }
+    if place.starts_with("s3:") {
+        let bucket = ArchiveBucket::parse(&place, config, endpoint.as_deref());
+        let bucket = bucket.ok_or_else(|| {
+            Failure::Usage(format!(
+                "--archive: {place} is not s3://BUCKET or s3://BUCKET/PREFIX, with letters, digits, - . _ = alone"
+            ))
+        })?;
+        return Ok(Some(Archive::Bucket(bucket)));
+    }
+    if endpoint.is_some() {
+        return Err(Failure::Usage(
+            "--archive-endpoint is for an archive s3://BUCKET alone".into(),
+        ));
+    }
+    Ok(Some(Archive::Folder(place.into())))
+}
+
 /// Prints a report. What is missing goes to the standard error, in every format.
 fn print(out: &mut Output, progress: &Progress) -> io::Result<()> {
     if let Progress::Counted { batch, lag } = progress {
         let counts = Counts::new(batch, Some(*lag));
         out.line(format!("{}, {lag} s behind", counts.sentence()))?;
-        if out.is_jsonl() {
+        if out.format() == Format::Jsonl {
             out.value(&counts)?;
+        }
+    }
+    if let Progress::Crossed(crossing) = progress {
+        let event = ThresholdEvent::new(crossing);
+        out.line(event.sentence())?;
+        if out.format() == Format::Jsonl {
+            out.value(&event)?;
         }
     }
     if let Some(sentence) = aggregation::sentence(progress) {
@@ -218,7 +275,7 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
 
 fn failure(error: OpsError) -> Failure {
     match error {
-        OpsError::Aws { .. } => Failure::Aws(format!(
+        OpsError::Aws { .. } | OpsError::Upload { .. } => Failure::Aws(format!(
             "{error}; what was counted is kept: start again to continue after the last checkpoint"
         )),
         error => Failure::Refused(error.to_string()),

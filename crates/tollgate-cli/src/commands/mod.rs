@@ -3,12 +3,14 @@
 mod aggregate;
 mod audit;
 mod bucket;
+mod cfn_template;
 mod check;
 mod checks;
 mod completions;
 mod doctor;
 mod entity;
 mod flags;
+mod iam;
 mod lambda_export;
 mod limits;
 mod listing;
@@ -149,6 +151,10 @@ pub(crate) enum Offline {
     /// A table on this machine, for development and tests
     #[command(subcommand)]
     Local(local::Command),
+    CfnTemplate(cfn_template::CfnTemplate),
+    /// IAM policies for a stack's table
+    #[command(subcommand)]
+    Iam(iam::Command),
     /// Prints the page docs/cli.md
     #[command(hide = true)]
     Reference,
@@ -162,6 +168,8 @@ impl Offline {
         }
         match self {
             Self::Local(command) => command.run(context),
+            Self::CfnTemplate(command) => command.run(context),
+            Self::Iam(command) => command.run(context),
             Self::Completions(command) => command.run(program),
             Self::Man(command) => command.run(context, program),
             Self::LambdaExport(command) => command.run(context),

@@ -7,7 +7,12 @@ use tollgate::{
 };
 
 use crate::{
-    change::change, confirm::confirm, context::Context, failure::Failure, limits, output::Row,
+    change::change,
+    confirm::confirm,
+    context::Context,
+    failure::Failure,
+    limits,
+    output::{Format, Row},
 };
 
 /// The stored limits of a scope, as JSON.
@@ -139,7 +144,7 @@ fn print(
     heading: &str,
 ) -> Result<(), Failure> {
     let (scope, out) = (&named(scope), &mut context.out);
-    if out.is_csv() {
+    if out.format() == Format::Csv {
         let mut rows = out.rows();
         for limit in &config.limits {
             rows.push(&LimitRow { scope, limit })?;

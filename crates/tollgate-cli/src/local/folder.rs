@@ -91,7 +91,7 @@ impl Folder {
         self.path.join("server.log.1")
     }
 
-    /// Deletes the files of the local table, but for the lock. Other files stay.
+    /// Deletes the files of the local table, but for the lock, which is held. Other files stay.
     pub(super) fn clear(&self) -> Result<(), Failure> {
         for name in [
             "table.db",

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::folder::{Folder, cannot};
-use crate::{failure::Failure, time};
+use crate::{failure::Failure, output::one_line, time};
 
 /// The size at which a new file begins. One old file is kept.
 const FULL: u64 = 1 << 20;
@@ -35,8 +35,8 @@ impl Log {
 
     /// Appends a line. A log that cannot be written stops nothing.
     pub(super) fn write(&self, text: impl AsRef<str>) {
-        let text: Vec<&str> = text.as_ref().lines().map(str::trim).collect();
-        let line = format!("{} {}\n", time::of_millis(time::now()), text.join(" "));
+        let text = one_line(text.as_ref());
+        let line = format!("{} {text}\n", time::of_millis(time::now()));
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.append(&mut file, &line);
     }

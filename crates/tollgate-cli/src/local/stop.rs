@@ -39,14 +39,16 @@ pub(crate) fn stop(folder: &Folder) -> Result<Option<Instance>, Failure> {
     Ok(Some(instance))
 }
 
-/// Deletes the data and the log of a folder whose server has ended. The lock file stays, because
-/// another process may wait for it.
+/// Deletes the data, the log and the lock of a folder whose server has ended.
 pub(crate) fn delete(folder: &Folder) -> Result<(), Failure> {
     if !folder.path().exists() {
         return Ok(());
     }
     match Lock::take(folder)? {
-        Some(_lock) => folder.clear(),
+        Some(lock) => {
+            folder.clear()?;
+            lock.delete()
+        }
         None => Err(Failure::Refused(format!(
             "another server has started in {}: nothing was deleted",
             folder.path().display()

@@ -7,6 +7,17 @@ use std::{
 
 use super::printable::printable;
 
+/// Writes the header: names in lower case with underscores, whatever the columns of a table are
+/// called.
+pub(super) fn header<W: Write + ?Sized>(to: &mut W, columns: &[&str]) -> io::Result<()> {
+    let name = |column: &&str| {
+        let column = column.to_lowercase().replace("/s", "_per_second");
+        column.replace(' ', "_")
+    };
+    let names: Vec<String> = columns.iter().map(name).collect();
+    line(to, &names, false)
+}
+
 /// Writes a line of cells. Cells with a comma, a quote or a line end are quoted.
 ///
 /// A cell that a spreadsheet would take for a formula begins with an apostrophe: names come from
@@ -51,6 +62,13 @@ mod tests {
         let mut text = Vec::new();
         line(&mut text, cells, terminal).unwrap();
         String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_header_is_in_lower_case_with_underscores() {
+        let mut text = Vec::new();
+        header(&mut text, &["Namespace ID", "Tokens/s", "is_repeat"]).unwrap();
+        assert_eq!(text, b"namespace_id,tokens_per_second,is_repeat\n");
     }
 
     #[test]

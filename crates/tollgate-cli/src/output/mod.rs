@@ -16,11 +16,12 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use serde::Serialize;
 
+use layout::wrapped;
 use rows::Printer;
 use table::Table;
 
 pub(crate) use format::Format;
-pub(crate) use printable::printable;
+pub(crate) use printable::{one_line, printable};
 pub(crate) use row::{Row, or_dash};
 pub(crate) use rows::Rows;
 
@@ -31,22 +32,36 @@ pub(crate) struct Output {
     to: BufWriter<Stdout>,
     /// True if the output is a terminal.
     terminal: bool,
-    /// The width of the terminal, if it is known.
-    room: Option<usize>,
+    /// True if lines are cut too, because they are shown again and again.
+    live: bool,
 }
 
 impl Output {
     pub(crate) fn new(format: Format) -> Self {
         let out = io::stdout();
         let terminal = out.is_terminal();
-        let room = terminal_size::terminal_size_of(&out).map(|(width, _)| usize::from(width.0));
         Self {
             format,
             to: BufWriter::new(out),
             terminal,
-            // A terminal that does not know its width says 0.
-            room: room.filter(|width| terminal && *width > 0),
+            live: false,
         }
+    }
+
+    /// Cuts lines for people so that they fit the terminal, from now on. Its width may change.
+    pub(crate) fn go_live(&mut self) {
+        self.live = true;
+    }
+
+    /// Returns the width that the terminal has now, if the output is one and its width is known.
+    fn room(&self) -> Option<usize> {
+        if !self.terminal {
+            return None;
+        }
+        let size = terminal_size::terminal_size_of(self.to.get_ref());
+        let room = size.map(|(width, _)| usize::from(width.0));
+        // A terminal that does not know its width says 0.
+        room.filter(|width| *width > 0)
     }
 
     /// Returns true if people read the output.
@@ -54,24 +69,14 @@ impl Output {
         self.format == Format::Table
     }
 
-    /// Returns true if each record becomes one row or more.
-    pub(crate) fn is_csv(&self) -> bool {
-        self.format == Format::Csv
-    }
-
-    /// Returns true if the output is one JSON document.
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
+    /// Returns the format.
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// Clears the terminal.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         write!(self.to, "\x1b[H\x1b[2J")
-    }
-
-    /// Returns true if each record becomes one line of JSON.
-    pub(crate) fn is_jsonl(&self) -> bool {
-        self.format == Format::Jsonl
     }
 
     /// Prints a text whose format does not depend on `--output`.
@@ -87,7 +92,11 @@ impl Output {
     /// Prints a line for people. Other formats leave it out.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         if self.is_text() {
-            writeln!(self.to, "{}", printable(text.as_ref()))?;
+            let text = printable(text.as_ref());
+            let room = self.room().filter(|_| self.live);
+            for line in wrapped(&text, room.unwrap_or(usize::MAX)) {
+                writeln!(self.to, "{line}")?;
+            }
         }
         Ok(())
     }
@@ -117,8 +126,11 @@ impl Output {
                 Ok(())
             }
             Format::Csv => {
-                csv::line(&mut self.to, R::COLUMNS, false)?;
-                csv::line(&mut self.to, &record.cells(), self.terminal)
+                csv::header(&mut self.to, R::CSV_COLUMNS)?;
+                for cells in record.csv_rows() {
+                    csv::line(&mut self.to, &cells, self.terminal)?;
+                }
+                Ok(())
             }
             Format::Json | Format::Jsonl => self.value(record),
         }
@@ -134,7 +146,7 @@ impl Output {
 
     /// Begins a listing. In text it is a table.
     pub(crate) fn rows<R: Row>(&mut self) -> Rows<'_, R> {
-        let table = Table::new(R::COLUMNS, self.room);
+        let table = Table::new(R::COLUMNS, self.room());
         self.begin(Printer::Table(table))
     }
 

@@ -14,6 +14,12 @@ pub(crate) fn printable(text: &str) -> String {
     printable
 }
 
+/// Joins the lines of a text to one line.
+pub(crate) fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join(" ")
+}
+
 /// Returns true for the control characters of ASCII and of Unicode, for line separators, and for
 /// the characters that change the direction of writing.
 pub(super) fn is_control(character: char) -> bool {

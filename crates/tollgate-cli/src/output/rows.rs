@@ -69,9 +69,12 @@ impl<'a, R: Row> Rows<'a, R> {
             }
             Printer::Csv { terminal } => {
                 if first {
-                    csv::line(self.to, R::COLUMNS, false)?;
+                    csv::header(self.to, R::CSV_COLUMNS)?;
                 }
-                csv::line(self.to, &row.cells(), *terminal)
+                for cells in row.csv_rows() {
+                    csv::line(self.to, &cells, *terminal)?;
+                }
+                Ok(())
             }
         }
     }
@@ -84,7 +87,7 @@ impl<'a, R: Row> Rows<'a, R> {
             Printer::Table(table) => table.finish(self.to)?,
             Printer::Json if empty => writeln!(self.to, "[]")?,
             Printer::Json => writeln!(self.to, "\n]")?,
-            Printer::Csv { .. } if empty => csv::line(self.to, R::COLUMNS, false)?,
+            Printer::Csv { .. } if empty => csv::header(self.to, R::CSV_COLUMNS)?,
             Printer::Lines(_) | Printer::Jsonl | Printer::Csv { .. } => {}
         }
         Ok(self.count)

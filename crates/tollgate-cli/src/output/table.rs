@@ -115,7 +115,10 @@ impl Table {
             }
             Shape::Records => {
                 for (name, cell) in self.columns.iter().zip(cells) {
-                    writeln!(to, "{name}: {cell}")?;
+                    let line = format!("{name}: {cell}");
+                    for line in wrapped(&line, self.room.unwrap_or(usize::MAX)) {
+                        writeln!(to, "{line}")?;
+                    }
                 }
                 writeln!(to)
             }
@@ -170,7 +173,10 @@ mod tests {
             "{text}"
         );
         let text = print(&[[long, long]], Some(20));
-        assert_eq!(text, format!("Name: {long}\nOf: {long}\n\n"));
+        assert_eq!(
+            text,
+            "Name: a long name\nthat does not fit\nOf: a long name that\ndoes not fit\n\n"
+        );
     }
 
     #[test]

@@ -215,13 +215,78 @@ async fn the_python_command_reads_the_snapshots() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_of_the_guide_works() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/usage.md");
-    let page = fs::read_to_string(page).unwrap();
-    let commands = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("$ tollgate "));
+    for (page, at_least, expected) in [
+        ("usage.md", 3, "tpm=3"),
+        ("alerts.md", 1, "\"event\":\"threshold\""),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+        let text = fs::read_to_string(path.join(page)).unwrap();
+        let commands = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("$ tollgate "))
+            // They write files: usage_report.rs runs them in a folder of its own.
+            .filter(|command| !command.starts_with("usage report "));
+        let stage = Stage::with_stack().await;
+        consume(&stage, &["key-1"], &[3]).await;
+        let limiter = stage.limiter().await;
+        // More than 80 % of a day.
+        let acquire = limiter
+            .acquire("key-2", "api")
+            .limits(Limit::quota("q", 10).daily("UTC").unwrap());
+        acquire.cost("q", 9).await.unwrap().commit();
+        limiter.shutdown().await;
+        let told: Vec<String> = commands.map(|command| stage.ok(command)).collect();
+        assert!(
+            told.len() >= at_least && told.iter().any(|out| out.contains(expected)),
+            "{told:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thresholds_are_lines_of_their_own() {
     let stage = Stage::with_stack().await;
-    consume(&stage, &["key-1"], &[3]).await;
-    let told: Vec<String> = commands.map(|command| stage.ok(command)).collect();
-    assert!(told.len() >= 3 && told[1].contains("tpm=3"), "{told:?}");
+    let limiter = stage.limiter().await;
+    let quota = Limit::quota("q", 100).daily("UTC").unwrap();
+    let acquire = limiter.acquire("key-1", "api").limits(quota);
+    acquire.cost("q", 96).await.unwrap().commit();
+    limiter.shutdown().await;
+    let command = "aggregate --once --windows daily --warn-at 80,95,100 --output jsonl";
+    let lines = stage.ok(command);
+    let events: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["event"] == "threshold")
+        .collect();
+    let thresholds: Vec<_> = events.iter().map(|event| &event["threshold"]).collect();
+    assert_eq!(thresholds, [80, 95], "{lines}");
+    let event = &events[1];
+    assert_eq!(
+        [&event["entity_id"], &event["limit"], &event["window"]],
+        ["key-1", "q", "daily"]
+    );
+    assert_eq!([&event["used"], &event["allowed"]], [96, 100]);
+    let again = stage.ok(command);
+    assert!(!again.contains("threshold"), "{again}");
+    assert_eq!(stage.run("aggregate --once --warn-at 0").code, 2);
+    assert_eq!(stage.run("aggregate --once --warn-at x").code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_cannot_be_is_told() {
+    let stage = Stage::with_stack().await;
+    for (arguments, text) in [
+        ("--archive s3://Bucket", "is not s3://BUCKET"),
+        (
+            "--archive folder --archive-endpoint http://127.0.0.1:1",
+            "is for an archive s3://BUCKET alone",
+        ),
+        (
+            "--archive s3://bucket --archive-endpoint 127.0.0.1:1",
+            "does not begin with http",
+        ),
+    ] {
+        let ran = stage.run(&format!("aggregate --once {arguments}"));
+        assert!(ran.code == 2 && ran.err.contains(text), "{ran:?}");
+    }
 }

@@ -100,7 +100,9 @@ async fn buckets_are_listed_reset_and_topped_up() {
     assert_eq!(rows[0]["limits"][0]["consumed"], 1.0);
     let csv = stage.ok("bucket list -e user-1 -o csv");
     assert!(
-        csv.starts_with("Entity,Resource,Shard,Levels,Anchor,Expires\nuser-1,api,0 of 1,rpd 9"),
+        csv.starts_with(
+            "entity,resource,shard,shard_count,limit,level,capacity,anchor,expires_at\nuser-1,api,0,1,rpd,9"
+        ),
         "{csv}"
     );
     assert_eq!(stage.json("bucket list -e user-1 -r other"), json!([]));

@@ -13,7 +13,7 @@ use tollgate_testkit::{ErrorAnswer, Fault};
 use crate::stage::{Ran, STACK, Stage, bare, ran};
 
 /// Commands that read, each with what it needs.
-pub(crate) const READING: [&str; 23] = [
+pub(crate) const READING: [&str; 24] = [
     "entity show user-1",
     "entity list --with-custom-limits api",
     "entity list-resources",
@@ -34,6 +34,7 @@ pub(crate) const READING: [&str; 23] = [
     "top --resource api --interval 100ms",
     "top --entity-id user-1 --interval 100ms",
     "usage what-if --resource api --window daily --limit rpm:5",
+    "usage report --resource api --window daily --file /dev/null --force",
     "status",
     "version",
     "check",

@@ -46,7 +46,7 @@ async fn a_listing_has_the_same_rows_in_every_format() {
     assert_eq!(rows, Value::Array(lines));
     let csv = stage.ok("entity children org-1 --output csv");
     assert!(
-        csv.starts_with("Entity,Name,Parent,Cascade,Created,Metadata\nkey-1,\"a,b\",org-1,no,"),
+        csv.starts_with("entity,name,parent,cascade,created,metadata\nkey-1,\"a,b\",org-1,no,"),
         "{csv}"
     );
 }

@@ -21,9 +21,8 @@ use crate::stage::{Stage, bare};
 /// spreadsheet.
 const NAME: &str = "=\u{1b}[2J\u{9b}2J\u{202e}a,\"b\"\nc";
 
-/// Runs a command on a terminal of that width, on which `typed` was typed. Returns its exit code and
-/// everything that the terminal was sent.
-pub(crate) fn on_terminal(mut command: Command, columns: u16, typed: &str) -> (i32, String) {
+/// Opens a terminal of that width. Returns its other side, and the side of commands.
+pub(crate) fn terminal(columns: u16) -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
@@ -40,9 +39,20 @@ pub(crate) fn on_terminal(mut command: Command, columns: u16, typed: &str) -> (i
         ws_ypixel: 0,
     };
     tcsetwinsize(&theirs, size).unwrap();
+    (File::from(ours), theirs)
+}
+
+/// Gives a command the terminal.
+pub(crate) fn attach(command: &mut Command, theirs: &File) {
     let stdio = || Stdio::from(theirs.try_clone().unwrap());
     command.stdin(stdio()).stdout(stdio()).stderr(stdio());
-    let mut ours = File::from(ours);
+}
+
+/// Runs a command on a terminal of that width, on which `typed` was typed. Returns its exit code and
+/// everything that the terminal was sent.
+pub(crate) fn on_terminal(mut command: Command, columns: u16, typed: &str) -> (i32, String) {
+    let (mut ours, theirs) = terminal(columns);
+    attach(&mut command, &theirs);
     ours.write_all(typed.as_bytes()).unwrap();
     let mut child = command.spawn().unwrap();
     // The end comes when nobody has the terminal open.
@@ -222,4 +232,19 @@ async fn a_deletion_is_asked_for_on_a_terminal() {
         "{text}"
     );
     assert_eq!(stage.run("entity show key-0").code, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_asks_with_the_name_of_the_namespace() {
+    let stage = Stage::with_stack().await;
+    stage.ok("namespace register tenant");
+    let shown = stage.json("namespace show tenant");
+    let id = shown["namespace_id"].as_str().unwrap();
+    stage.ok("namespace delete tenant --yes");
+    let arguments = ["namespace", "purge", id];
+    let (code, text) = on_terminal(stage.command(arguments), 120, "n\n");
+    assert_eq!(code, 1, "{text}");
+    let question = format!("Purge namespace 'tenant' ({id})? This cannot be undone. [y/N] ");
+    assert!(text.contains(&question), "{text}");
+    assert_eq!(stage.json("namespace orphans")[0]["name"], "tenant");
 }

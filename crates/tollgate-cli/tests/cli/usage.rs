@@ -57,7 +57,22 @@ async fn usage_is_listed_and_added_up() {
         "{page}"
     );
     let csv = stage.ok("usage summary -e user-1 -w hourly -o csv");
-    assert_eq!(csv, "Limit,Total,Average\ntpm,40,20.00\n");
+    assert_eq!(csv, "limit,total,average\ntpm,40,20.00\n");
+    let json = stage.json("usage summary -e user-1 -w hourly");
+    let expected = serde_json::json!({
+        "snapshots": 2,
+        "first_window": "2026-01-31T09:00:00Z",
+        "last_window": "2026-01-31T10:00:00Z",
+        "limits": [{"limit": "tpm", "total": 40, "average": 20.0}],
+    });
+    assert_eq!(json, expected);
+    let csv = stage.ok("usage list -e user-1 -w hourly -o csv");
+    assert_eq!(
+        csv,
+        "window_start,window,resource,entity,events,limit,tokens\n\
+         2026-01-31T10:00:00Z,hourly,api,user-1,3,tpm,30\n\
+         2026-01-31T09:00:00Z,hourly,api,user-1,3,tpm,10\n"
+    );
     let text = stage.ok("usage summary -r api -w daily");
     assert!(
         text.starts_with("Snapshots: 1\nWindows: 2026-01-31T00:00:00Z to "),
@@ -67,7 +82,7 @@ async fn usage_is_listed_and_added_up() {
     let compared = stage.ok("usage what-if -e user-1 -w hourly -l tpm:20/day -o csv");
     assert_eq!(
         compared,
-        "Window Start,Resource,Entity,Limit,Consumed,Grants,Over\n\
+        "window_start,resource,entity,limit,consumed,grants,over\n\
          2026-01-31T10:00:00Z,api,user-1,tpm,30,20,10\n\
          2026-01-31T09:00:00Z,api,user-1,tpm,10,20,0\n"
     );
@@ -93,6 +108,9 @@ async fn usage_is_listed_and_added_up() {
         "usage list",
         "usage summary -e user-1",
         "usage list -e user-1 --start yesterday",
+        "usage list -e user-1 --start 2026-02-01 --end 2026-01-31",
+        "usage summary -e user-1 -w hourly --start 2026-02-01 --end 2026-01-31",
+        "usage what-if -e user-1 -w hourly -l tpm:20 --start 2026-02-01 --end 2026-01-31",
     ] {
         assert_eq!(stage.run(wrong).code, 2, "{wrong}");
     }

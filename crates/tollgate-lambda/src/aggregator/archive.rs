@@ -32,6 +32,6 @@ impl Archive for FolderArchive {
         &'a self,
         rows: &'a [AuditRow],
     ) -> Pin<Box<dyn Future<Output = Result<(), OpsError>> + 'a>> {
-        Box::pin(async move { archive::write(&self.0, rows) })
+        Box::pin(async move { archive::Archive::Folder(self.0.clone()).store(rows).await })
     }
 }

@@ -19,6 +19,18 @@ pub struct Latencies {
     digits: u8,
 }
 
+/// The times of a histogram from one time to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Class {
+    /// The beginning, which is not in the class.
+    pub from: Duration,
+    /// The end, which is in the class.
+    pub to: Duration,
+    /// The number of times.
+    pub count: u64,
+}
+
 /// The transmitted form: digits, and pairs of a time and its count.
 #[derive(Serialize, Deserialize)]
 struct Form(u8, Vec<(u64, u64)>);
@@ -100,8 +112,50 @@ impl Latencies {
         Duration::try_from_secs_f64(mean / 1e9).unwrap_or_default()
     }
 
+    /// Returns the times in classes, each half as long again as the one before it, from the first one
+    /// with times to the last one.
+    pub fn classes(&self) -> Vec<Class> {
+        let mut classes = Vec::<Class>::new();
+        for (nanos, count) in self.recorded() {
+            let time = Duration::from_nanos(nanos);
+            let mut class = classes.pop().unwrap_or_else(|| first_class(time));
+            while time > class.to {
+                classes.push(class);
+                class = class.next();
+            }
+            class.count += count;
+            classes.push(class);
+        }
+        classes
+    }
+
     fn of(&self, value: impl Fn(&Histogram<u64>) -> u64) -> Duration {
         Duration::from_nanos(self.histogram.as_ref().map_or(0, value))
+    }
+}
+
+/// Returns the class of a time, without its count. Classes are counted from a microsecond, below which
+/// all times are in one class.
+fn first_class(time: Duration) -> Class {
+    let mut class = Class {
+        from: Duration::ZERO,
+        to: Duration::from_micros(1),
+        count: 0,
+    };
+    while time > class.to {
+        class = class.next();
+    }
+    class
+}
+
+impl Class {
+    /// Returns the next class, without a count.
+    fn next(self) -> Self {
+        Self {
+            from: self.to,
+            to: self.to + self.to / 2,
+            count: 0,
+        }
     }
 }
 
@@ -163,6 +217,20 @@ mod tests {
         }
         assert_eq!(merged.max(), whole.max());
         assert_eq!(merged.mean(), whole.mean());
+    }
+
+    #[test]
+    fn classes_have_all_times_and_no_gap() {
+        assert_eq!(Latencies::new().classes(), []);
+        let mut latencies = Latencies::new();
+        for micros in [1, 100, 110, 100_000] {
+            latencies.record(Duration::from_micros(micros));
+        }
+        let classes = latencies.classes();
+        assert_eq!(classes.iter().map(|class| class.count).sum::<u64>(), 4);
+        assert!(classes.is_sorted_by(|class, next| class.to == next.from));
+        let ends = [classes.first(), classes.last()].map(|class| class.unwrap().count);
+        assert_eq!(ends, [1, 1]);
     }
 
     #[test]

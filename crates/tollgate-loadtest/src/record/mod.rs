@@ -5,5 +5,5 @@ mod latencies;
 mod timeline;
 
 pub use counts::Counts;
-pub use latencies::Latencies;
+pub use latencies::{Class, Latencies};
 pub use timeline::{Point, Timeline};

@@ -88,21 +88,28 @@ impl<T: Target> Calls<T> {
     /// Makes a call that should have begun at `due`, and records it. Returns the time that a denial
     /// asked to wait.
     pub(super) async fn make(&self, call: Call, due: Instant) -> Option<Duration> {
-        let begun = Instant::now();
         let unfinished = Unfinished { calls: self, due };
         let called = tokio::time::timeout(self.settings.timeout, self.target.call(call)).await;
         let reply = called.unwrap_or_else(|_| Reply::timeout());
         std::mem::forget(unfinished);
-        self.record(&reply, due, Some(begun));
+        self.record(&reply, due);
         reply.retry_after
     }
 
     /// Records a call that should have begun at `due`, and never began until `now`.
     pub(super) fn record_unsent(&self, due: Instant, now: Instant) {
-        self.record(&Reply::unsent().answered_at(now), due, None);
+        self.record(&Reply::unsent().answered_at(now), due);
     }
 
-    fn record(&self, reply: &Reply, due: Instant, begun: Option<Instant>) {
+    /// Records the delay of this process: something should have happened at `due`, and does now.
+    pub(super) fn record_lag(&self, due: Instant) {
+        let lag = due.elapsed();
+        if due.saturating_duration_since(self.begun) >= self.settings.warm_up {
+            self.report().lag.record(lag);
+        }
+    }
+
+    fn record(&self, reply: &Reply, due: Instant) {
         let now = Instant::now();
         let latency = reply.answered.unwrap_or(now).saturating_duration_since(due);
         let mut report = self.report();
@@ -117,9 +124,6 @@ impl<T: Target> Calls<T> {
         if let Some(at) = reply.first_byte {
             report.first_byte.record(at.saturating_duration_since(due));
         }
-        if let Some(begun) = begun.filter(|_| report.open_loop) {
-            report.lag.record(begun.saturating_duration_since(due));
-        }
     }
 }
 
@@ -132,6 +136,6 @@ struct Unfinished<'a, T: Target> {
 impl<T: Target> Drop for Unfinished<'_, T> {
     fn drop(&mut self) {
         let reply = Reply::error("the call of the target panicked, or was dropped");
-        self.calls.record(&reply, self.due, None);
+        self.calls.record(&reply, self.due);
     }
 }

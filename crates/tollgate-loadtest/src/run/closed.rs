@@ -7,6 +7,9 @@ use tokio::{task::JoinSet, time::Instant};
 use super::Calls;
 use crate::target::{Call, Target};
 
+/// The time between two measurements of the delay of this process.
+const PROBES: Duration = Duration::from_millis(10);
+
 /// Runs the users until the load ends, or enough calls were made, or the run is stopped.
 pub(super) async fn run<T: Target>(calls: Arc<Calls<T>>) {
     let settings = &calls.settings;
@@ -21,12 +24,24 @@ pub(super) async fn run<T: Target>(calls: Arc<Calls<T>>) {
         let calls = calls.clone();
         tasks.spawn(async move { be_user(&calls, user).await });
     }
+    let probe = tokio::spawn(probe(calls.clone()));
     // A call that panics ends its user, and is recorded.
     while tasks.join_next().await.is_some() {}
+    probe.abort();
     let duration = settings.load.duration();
     let active = calls.elapsed().min(duration);
     calls.report().measured = active.saturating_sub(settings.warm_up);
     calls.ended.send_replace(true);
+}
+
+/// Records how long a task that can run waits for a thread of this process.
+async fn probe<T: Target>(calls: Arc<Calls<T>>) {
+    loop {
+        tokio::time::sleep(PROBES).await;
+        let (calls, ready) = (calls.clone(), Instant::now());
+        // If the runtime ends, there is nothing to record.
+        let _ = tokio::spawn(async move { calls.record_lag(ready) }).await;
+    }
 }
 
 async fn be_user<T: Target>(calls: &Calls<T>, user: u64) {

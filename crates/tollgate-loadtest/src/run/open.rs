@@ -76,13 +76,23 @@ impl<T: Target> Pacer<T> {
         let most = settings.requests.unwrap_or(u64::MAX);
         let ends = self.calls.begun + settings.load.duration();
         let arrivals = (0..most).zip(settings.load.arrivals());
+        // The last time at which there was no room.
+        let mut full_until = None;
         let mut own = arrivals.filter(|(number, _)| settings.share.has(*number));
         while let Some((number, after)) = own.next() {
             let due = self.calls.begun + after;
             if !self.wait_until(due) {
                 return;
             }
-            let Some(permit) = self.permit(ends) else {
+            let permit = match self.room.clone().try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                Err(_) => {
+                    let permit = self.wait_for_room(ends);
+                    full_until = Some(Instant::now());
+                    permit
+                }
+            };
+            let Some(permit) = permit else {
                 // The rest of what is due had no room either.
                 let now = Instant::now();
                 let rest = own.map(|(_, after)| self.calls.begun + after);
@@ -99,7 +109,12 @@ impl<T: Target> Pacer<T> {
                 user: number,
             };
             let calls = self.calls.clone();
+            // If it was late for want of room, that is no delay of this process.
+            let due_after_room = full_until.is_none_or(|until| due > until);
             self.runtime.spawn(async move {
+                if due_after_room {
+                    calls.record_lag(due);
+                }
                 calls.make(call, due).await;
                 drop(permit);
             });
@@ -110,20 +125,14 @@ impl<T: Target> Pacer<T> {
         }
     }
 
-    /// Waits until a time. Returns false if the run was stopped.
+    /// Waits until a time. Returns false if the run was stopped, or is gone with its runtime.
     fn wait_until(&self, due: Instant) -> bool {
         let left = due.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return !self.calls.is_stopped();
-        }
         self.stopped.recv_timeout(left) == Err(RecvTimeoutError::Timeout)
     }
 
     /// Waits for room, until the load ends or the run is stopped.
-    fn permit(&self, ends: Instant) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = self.room.clone().try_acquire_owned() {
-            return Some(permit);
-        }
+    fn wait_for_room(&self, ends: Instant) -> Option<OwnedSemaphorePermit> {
         let room = self.room.clone();
         self.runtime.block_on(async {
             tokio::select! {

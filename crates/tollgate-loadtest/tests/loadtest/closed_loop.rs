@@ -37,7 +37,8 @@ async fn each_user_has_one_call_at_a_time_and_pauses_after_it() {
     );
     // A call every three seconds, and of the last one only the pause is cut off.
     assert_eq!(report.counts.granted, 5 * 20);
-    assert!(report.lag.is_empty() && !report.open_loop);
+    assert!(!report.open_loop);
+    assert!(report.lag.count() > 5000, "measured all 10 ms");
     assert_eq!(report.measured, MINUTE);
 }
 

@@ -113,14 +113,15 @@ async fn servers_that_fail_are_errors_with_a_reason() {
     let report = test(&answer_with(b"SSH-2.0-OpenSSH_9.2\r\n\r\n").await, 8).await;
     assert_eq!((report.counts.error, report.problems.len()), (8, 1));
 
-    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc";
+    let cut = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 100\r\n\r\nabc";
     let report = test(&answer_with(cut).await, 8).await;
     assert_eq!(
         report.problems,
         [("the body ended early".to_owned(), 8)].into()
     );
 
-    let down = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+    let down =
+        b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let report = test(&answer_with(down).await, 8).await;
     assert_eq!(report.counts.unavailable, 8);
 

@@ -1,7 +1,13 @@
 //! Archives of the history: events that expired, as compressed JSON lines.
 
+mod bucket;
 mod folder;
+mod object;
+mod put;
 mod row;
+mod store;
 
-pub use folder::{path_of, write};
+pub use bucket::ArchiveBucket;
+pub use object::{Object, path_of};
 pub use row::AuditRow;
+pub use store::Archive;

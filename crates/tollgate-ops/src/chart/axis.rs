@@ -24,8 +24,8 @@ impl Axis {
         }
     }
 
-    /// Returns an axis of numbers in a unit, such as `tokens` or `ms`. A vertical one begins at 0, or
-    /// below it.
+    /// Returns an axis of numbers in a unit, such as `tokens` or `ms`. A vertical one begins at 0,
+    /// or below it.
     pub fn numbers(unit: impl Into<String>) -> Self {
         Self {
             unit: unit.into(),

@@ -1,9 +1,8 @@
-//! What is drawn.
+//! A chart before it is drawn.
 
 use super::{
     Axis, Series,
     scale::{is_drawable, widened},
-    svg,
 };
 
 /// A chart: series over an axis, levels, and bands.
@@ -71,16 +70,5 @@ impl Chart {
             self.bands.push((name.into(), from, to));
         }
         self
-    }
-
-    /// Draws the chart as an SVG document with its style. The height follows from the width: 760 is
-    /// for a page, 340 for a phone.
-    pub fn svg(&self, width: u32) -> String {
-        svg::document(self, width)
-    }
-
-    /// Draws the chart for a page that has [`STYLE`](super::STYLE), and a heading of its own.
-    pub fn inline_svg(&self, width: u32) -> String {
-        svg::element(self, width)
     }
 }

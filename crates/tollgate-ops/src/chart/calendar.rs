@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
-use super::scale::Tick;
+use super::tick::Tick;
 
 /// Distances of ticks up to a day, in seconds. Each divides a day.
 const CLOCK: [f64; 15] = [
@@ -124,7 +124,8 @@ fn datetime(time: f64) -> Option<DateTime> {
     Some(Offset::UTC.to_datetime(timestamp(time)?))
 }
 
-/// Returns the time of epoch seconds, cut to the millisecond. `None` if the calendar has no such time.
+/// Returns the time of epoch seconds, cut to the millisecond. `None` if the calendar has no such
+/// time.
 #[expect(clippy::cast_possible_truncation, reason = "a cast to i64 saturates")]
 pub(super) fn timestamp(time: f64) -> Option<Timestamp> {
     Timestamp::from_millisecond((time * 1000.0).round() as i64).ok()

@@ -4,9 +4,10 @@ use super::{
     axis::Kind,
     builder::Chart,
     legend::{self, Entry},
-    scale::{Scale, Tick, is_drawable, range, widened},
+    scale::{Scale, is_drawable, range, widened},
     series::Data,
     stack::{Stack, highest, stacks},
+    tick::Tick,
 };
 
 /// A level that is this many times as high as all data is left out.
@@ -39,6 +40,8 @@ pub(super) struct Frame<'a> {
     pub(super) stacks: Vec<Stack<'a>>,
     /// True if bars are too narrow to be drawn one by one.
     pub(super) is_dense: bool,
+    /// True if each pixel shows its highest bar.
+    pub(super) is_thinned: bool,
     /// True if nothing has a value.
     pub(super) is_empty: bool,
     highest_level: f64,
@@ -78,6 +81,7 @@ impl<'a> Frame<'a> {
             .iter()
             .map(|stack| x.at(stack.to) - x.at(stack.from))
             .fold(f64::INFINITY, f64::min);
+        let is_thinned = narrowest < 1.0;
         Self {
             width,
             height: bottom + BELOW + rows * ROW + 8.0,
@@ -92,7 +96,8 @@ impl<'a> Frame<'a> {
             unit: format!("{size} {}", chart.y.unit).trim().to_owned(),
             legend,
             is_dense: narrowest < 3.0,
-            stacks: if narrowest < 1.0 {
+            is_thinned,
+            stacks: if is_thinned {
                 highest(stacks, &x)
             } else {
                 stacks

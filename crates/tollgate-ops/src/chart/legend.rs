@@ -17,9 +17,9 @@ pub(super) struct Entry {
 }
 
 /// The kind of a swatch. Numbers are those of the series.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Swatch {
-    Bar(usize),
+    Bar(String),
     Line(usize),
     Mark,
     Level,
@@ -36,7 +36,7 @@ pub(super) fn entries(
     let mut names = Vec::new();
     for (index, series) in chart.series.iter().enumerate() {
         let swatch = match series.data {
-            Data::Bars(_) => Swatch::Bar(index),
+            Data::Bars(_) => Swatch::Bar(series.area(index)),
             Data::Line(_) => Swatch::Line(index),
             Data::Marks(_) => Swatch::Mark,
         };

@@ -1,8 +1,8 @@
 //! Charts as SVG: bars and lines over time or over numbers, with levels drawn beside them.
 //!
-//! A picture follows the reader's preference for dark or light. All texts are escaped. The heights of
-//! bars that begin at the same place are added up. A bar, a point or a level that is not a number, or
-//! beyond 10^100, is left out.
+//! A picture follows the reader's preference for dark or light. All texts are escaped. The heights
+//! of bars that begin at the same place are added up. A bar, a point or a level that is not a
+//! number, or beyond 10^100, is left out.
 //!
 //! | part | for |
 //! |---|---|
@@ -37,7 +37,8 @@
 //! let over_time = Chart::new("Latency", Axis::numbers("s"), Axis::logarithmic("ms"))
 //!     .series(Series::line("p99", p99));
 //! let classes = vec![Bar::new(1.0, 2.0, 800.0), Bar::new(2.0, 4.0, 150.0)];
-//! let histogram = Chart::new("Requests by latency", Axis::logarithmic("ms"), Axis::numbers("requests"))
+//! let (x, y) = (Axis::logarithmic("ms"), Axis::numbers("requests"));
+//! let histogram = Chart::new("Requests by latency", x, y)
 //!     .series(Series::bars("requests", classes));
 //! assert!(over_time.svg(760).contains("p99") && histogram.svg(340).contains("requests"));
 //! ```
@@ -54,6 +55,7 @@ mod shapes;
 mod stack;
 mod style;
 mod svg;
+mod tick;
 
 pub use axis::Axis;
 pub use builder::Chart;

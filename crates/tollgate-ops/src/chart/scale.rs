@@ -3,7 +3,8 @@
 use super::{
     axis::{Axis, Kind},
     calendar,
-    number::{fixed, unit_for},
+    number::{compact, fixed, unit_for},
+    tick::Tick,
 };
 
 /// A range of values on a length of the picture.
@@ -16,14 +17,6 @@ pub(super) struct Scale {
     /// The positions of both ends.
     start: f64,
     end: f64,
-}
-
-/// A tick: a position with a label, and sometimes a second one below.
-#[derive(Debug, PartialEq)]
-pub(super) struct Tick {
-    pub(super) value: f64,
-    pub(super) label: String,
-    pub(super) below: String,
 }
 
 impl Scale {
@@ -151,7 +144,7 @@ fn logarithmic(from: f64, to: f64, most: usize) -> Vec<Tick> {
             if value <= to * 1.000_001 {
                 ticks.push(Tick {
                     value,
-                    label: super::compact(value),
+                    label: compact(value),
                     below: String::new(),
                 });
             }

@@ -1,12 +1,14 @@
 //! The data of charts.
 
-use super::scale::is_drawable;
+use super::{scale::is_drawable, style};
 
 /// The data of one name: bars, a line, or marks.
 #[derive(Clone, Debug)]
 pub struct Series {
     pub(super) name: String,
     pub(super) data: Data,
+    /// True if the colour is grey.
+    pub(super) is_rest: bool,
 }
 
 /// The shapes of a series.
@@ -27,12 +29,13 @@ pub struct Bar {
 }
 
 impl Series {
-    /// Returns bars. Those of several series that begin at the same place stand on each other. If they
-    /// are narrower than a pixel, the highest one is drawn for each pixel.
+    /// Returns bars. Those of several series that begin at the same place stand on each other. If
+    /// they are narrower than a pixel, the highest one is drawn for each pixel.
     pub fn bars(name: impl Into<String>, bars: Vec<Bar>) -> Self {
         Self {
             name: name.into(),
             data: Data::Bars(bars),
+            is_rest: false,
         }
     }
 
@@ -42,6 +45,7 @@ impl Series {
         Self {
             name: name.into(),
             data: Data::Line(points),
+            is_rest: false,
         }
     }
 
@@ -50,6 +54,22 @@ impl Series {
         Self {
             name: name.into(),
             data: Data::Marks(points),
+            is_rest: false,
+        }
+    }
+
+    /// Draws bars in grey: the rest of something, whose parts are other series.
+    pub fn as_rest(mut self) -> Self {
+        self.is_rest = true;
+        self
+    }
+
+    /// Returns the class of the bars' colour. `index` is the position of the series in its chart.
+    pub(super) fn area(&self, index: usize) -> String {
+        if self.is_rest {
+            "rest".to_owned()
+        } else {
+            style::area(index)
         }
     }
 }

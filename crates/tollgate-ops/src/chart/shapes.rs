@@ -38,7 +38,7 @@ fn bars(chart: &Chart, frame: &Frame<'_>) -> Markup {
                 // A line of light between bars.
                 @let width = (frame.x.at(stack.to) - x - 1.0).max(1.0);
                 @let height = frame.y.at(part.tip.min(part.base)) - y;
-                rect class=(style::area(part.series)) x=(at(x)) y=(at(y)) width=(at(width)) height=(at(height.max(0.5))) {
+                rect class=(area(chart, part.series)) x=(at(x)) y=(at(y)) width=(at(width)) height=(at(height.max(0.5))) {
                     title {
                         @match &part.bar.note {
                             Some(note) => { (note) }
@@ -59,7 +59,13 @@ fn dense(chart: &Chart, frame: &Frame<'_>) -> Markup {
     let mut shapes = vec![String::new(); chart.series.len()];
     for stack in &frame.stacks {
         let from = frame.x.at(stack.from);
-        let to = frame.x.at(stack.to).max(from + 1.0).min(frame.right);
+        let to = frame.x.at(stack.to);
+        let (from, to) = if frame.is_thinned {
+            // Whole pixels: a part of one would be pale.
+            (from.floor(), to.floor().max(from.floor() + 1.0))
+        } else {
+            (from, to)
+        };
         for part in stack.parts.iter().filter(|part| part.bar.height != 0.0) {
             if let Some(shape) = shapes.get_mut(part.series) {
                 let (base, tip) = (at(frame.y.at(part.base)), at(frame.y.at(part.tip)));
@@ -70,7 +76,7 @@ fn dense(chart: &Chart, frame: &Frame<'_>) -> Markup {
     }
     html! {
         @for (index, shape) in shapes.iter().enumerate().filter(|(_, shape)| !shape.is_empty()) {
-            path class=(style::area(index)) d=(shape) { title { (name(chart, index)) } }
+            path class=(area(chart, index)) d=(shape) { title { (name(chart, index)) } }
         }
     }
 }
@@ -106,6 +112,13 @@ fn place(chart: &Chart, x: f64) -> String {
         Kind::Time => timestamp(x).map_or_else(|| compact(x), |time| time.to_string()),
         Kind::Linear | Kind::Logarithmic => format!("{} {}", compact(x), chart.x.unit),
     }
+}
+
+fn area(chart: &Chart, series: usize) -> String {
+    chart
+        .series
+        .get(series)
+        .map_or_else(String::new, |found| found.area(series))
 }
 
 fn name(chart: &Chart, series: usize) -> &str {

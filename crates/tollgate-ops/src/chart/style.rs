@@ -27,6 +27,7 @@ pub const STYLE: &str = "\
 .tollgate-chart .f3{fill:#aa4499}.tollgate-chart .l3{stroke:#aa4499}
 .tollgate-chart .f4{fill:#8a6d00}.tollgate-chart .l4{stroke:#8a6d00}
 .tollgate-chart .f5{fill:#332288}.tollgate-chart .l5{stroke:#332288}
+.tollgate-chart .rest{fill:#8c959f}
 @media screen and (prefers-color-scheme:dark){
 .tollgate-chart text{fill:#e6edf3}
 .tollgate-chart .faint{fill:#9198a1}

@@ -8,13 +8,26 @@ use super::{
     frame::{Frame, ROW},
     legend::{Entry, Swatch, fitted, width_of},
     number::compact,
-    scale::Tick,
     shapes::{self, at},
     style::{self, STYLE},
+    tick::Tick,
 };
 
+impl Chart {
+    /// Draws the chart as an SVG document with its style. The height follows from the width: 760 is
+    /// for a page, 340 for a phone.
+    pub fn svg(&self, width: u32) -> String {
+        document(self, width)
+    }
+
+    /// Draws the chart for a page that has [`STYLE`](super::STYLE), and a heading of its own.
+    pub fn inline_svg(&self, width: u32) -> String {
+        element(self, width)
+    }
+}
+
 /// Draws a document with its style and a heading.
-pub(super) fn document(chart: &Chart, width: u32) -> String {
+fn document(chart: &Chart, width: u32) -> String {
     let frame = Frame::new(chart, width, true);
     let inner = html! {
         // The style is ours, and has nothing that must be escaped.
@@ -26,7 +39,7 @@ pub(super) fn document(chart: &Chart, width: u32) -> String {
 }
 
 /// Draws a picture that is part of a page.
-pub(super) fn element(chart: &Chart, width: u32) -> String {
+fn element(chart: &Chart, width: u32) -> String {
     picture(chart, &Frame::new(chart, width, false), &html! {})
 }
 
@@ -160,9 +173,9 @@ fn legend(entry: &Entry, y: f64) -> Markup {
         x + 22.0
     };
     html! {
-        @match entry.swatch {
-            Swatch::Bar(series) => rect class=(style::area(series)) x=(at(x)) y=(at(y - 6.0)) width="14" height="12" {},
-            Swatch::Line(series) => path class=(style::line(series)) d={ "M" (at(x)) " " (at(y)) "h17" } {},
+        @match &entry.swatch {
+            Swatch::Bar(class) => rect class=(class) x=(at(x)) y=(at(y - 6.0)) width="14" height="12" {},
+            Swatch::Line(series) => path class=(style::line(*series)) d={ "M" (at(x)) " " (at(y)) "h17" } {},
             Swatch::Mark => path class="mark" d=(shapes::mark(x + 7.0, y + 4.0)) {},
             Swatch::Level => path class="level" d={ "M" (at(x)) " " (at(y)) "h17" } {},
             Swatch::Band => rect class="band" x=(at(x)) y=(at(y - 6.0)) width="14" height="12" {},

@@ -1,11 +1,15 @@
 //! The records that were read and are not counted yet.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Instant,
+};
 
+use super::options::FollowOptions;
 use crate::{
     archive::AuditRow,
     record::StreamRecord,
-    usage::{Chains, Change, is_taken},
+    usage::{BucketName, Chains, Change, Terms, is_taken},
 };
 
 /// Records that are counted together.
@@ -13,6 +17,8 @@ use crate::{
 pub(super) struct Batch {
     /// The changes of buckets.
     pub(super) chains: Chains,
+    /// The terms of the limits of the buckets that changed, if they are asked for.
+    pub(super) terms: HashMap<BucketName, Terms>,
     /// The events that expired.
     pub(super) audits: Vec<AuditRow>,
     /// The number of records.
@@ -26,22 +32,23 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Adds records. Ignores changes before `skip_before`, epoch seconds.
-    pub(super) fn add(
-        &mut self,
-        records: Vec<StreamRecord>,
-        archives: bool,
-        skip_before: Option<i64>,
-    ) {
+    /// Adds records, as far as the options ask for them.
+    pub(super) fn add(&mut self, records: Vec<StreamRecord>, options: &FollowOptions) {
+        let archives = options.archive.is_some();
         self.records += records.len() as u64;
         for record in records {
-            if skip_before.is_some_and(|time| record.time < time) {
+            if options.skip_before.is_some_and(|time| record.time < time) {
                 continue;
             }
             if let Some((shard, change)) = Change::of(&record) {
                 let limits = change.last().keys();
                 let taken = limits.filter(|limit| is_taken(limit));
                 self.uncountable.extend(taken.cloned());
+                if let Some(item) = &record.new
+                    && !options.warn_at.is_empty()
+                {
+                    self.terms.insert(BucketName::of(&shard), Terms::of(item));
+                }
                 self.chains.entry(shard).or_default().push(change);
                 self.changes += 1;
             } else if archives && let Some(row) = AuditRow::of(&record) {
@@ -51,6 +58,11 @@ impl Batch {
         if self.since.is_none() && !self.is_empty() {
             self.since = Some(Instant::now());
         }
+    }
+
+    /// Returns the number of changes and events.
+    pub(super) fn size(&self) -> u64 {
+        self.changes + self.audits.len() as u64
     }
 
     /// Returns true if there is nothing to write.

@@ -5,8 +5,8 @@ use aws_sdk_dynamodb::Client;
 use super::{checkpoint::Checkpoint, lease::AGGREGATOR};
 use crate::{attributes::REGISTRY_KEY, error::OpsError, reads::batch};
 
-/// Reads the checkpoint of a table's aggregator, and takes no lease. `None` if none has worked on the
-/// table. One read unit for each 4 KB: about 40 shards.
+/// Reads the checkpoint of a table's aggregator, and takes no lease. `None` if none has worked on
+/// the table. One read unit for each 4 KB: about 40 shards.
 ///
 /// # Errors
 /// [`OpsError::Unreadable`] if the checkpoint is of a newer version; [`OpsError::Aws`] if the call

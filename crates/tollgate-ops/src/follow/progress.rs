@@ -1,6 +1,6 @@
 //! The reports of an aggregator.
 
-use crate::stream::Gap;
+use crate::{stream::Gap, usage::Crossing};
 
 /// A report of [`follow`](super::follow).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Progress {
         /// The time of the write, epoch seconds.
         time: i64,
     },
+    /// The use in a window has reached a part of what the limit allows in it.
+    Crossed(Crossing),
     /// Everything in the stream is counted.
     CaughtUp,
 }

@@ -16,12 +16,14 @@ use super::{
     progress::{Progress, Totals},
 };
 use crate::{
-    archive,
     error::OpsError,
     record::StreamRecord,
     stream::{Page, StreamReader, stream_of},
     usage::{SnapshotWriter, in_order, is_foreign_write},
 };
+
+/// The age of records that are a backlog, seconds.
+const BACKLOG: i64 = 60;
 
 /// Follows the stream of a table until `stop` is ready, and returns the counts of the run.
 ///
@@ -59,7 +61,7 @@ pub async fn follow(
         let page = run.reader.read().await?;
         let at_end = page.at_end;
         run.take(page, &mut report);
-        if run.is_due() {
+        if run.is_due(at_end) {
             run.count(&mut report).await?;
         }
         if at_end && !caught_up {
@@ -102,6 +104,8 @@ struct Run<'a> {
     batch: Batch,
     totals: Totals,
     newest: Option<i64>,
+    /// The time of the oldest record of the last page, epoch seconds.
+    reached: Option<i64>,
     saved: Instant,
     told: BTreeSet<String>,
 }
@@ -139,10 +143,12 @@ impl<'a> Run<'a> {
             options,
             lease,
             reader,
-            writer: SnapshotWriter::new(client.clone(), &options.table, windows, days),
+            writer: SnapshotWriter::new(client.clone(), &options.table, windows, days)
+                .with_thresholds(options.warn_at.clone()),
             batch: Batch::default(),
             totals: Totals::default(),
             newest: checkpoint.time,
+            reached: None,
             checkpoint,
             saved: Instant::now(),
             told: BTreeSet::new(),
@@ -158,9 +164,9 @@ impl<'a> Run<'a> {
         self.look_for_others(&page.records, report);
         let newest = page.records.iter().map(|record| record.time).max();
         self.newest = self.newest.max(newest);
-        let archives = self.options.archive.is_some();
-        self.batch
-            .add(page.records, archives, self.options.skip_before);
+        let oldest = page.records.iter().map(|record| record.time).min();
+        self.reached = oldest.or(self.reached);
+        self.batch.add(page.records, self.options);
     }
 
     /// Notes the writes of snapshots by other programs, and tells the first one.
@@ -182,11 +188,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Returns true if the records that were read shall be counted now.
-    fn is_due(&self) -> bool {
+    /// Returns true if the records that were read shall be counted now. Fewer and larger batches cost
+    /// fewer writes, so while there is a backlog only the size counts.
+    fn is_due(&self, at_end: bool) -> bool {
         let waits = self.batch.since.map(|since| since.elapsed());
-        self.batch.changes >= self.options.flush_size
-            || waits.is_some_and(|waited| waited >= self.options.flush_after)
+        let is_behind = !at_end && self.reached.is_some_and(|time| now() - time > BACKLOG);
+        self.batch.size() >= self.options.flush_size
+            || (!is_behind && waits.is_some_and(|waited| waited >= self.options.flush_after))
+    }
+
+    /// Returns the age of the newest record that is read, seconds.
+    fn lag(&self) -> i64 {
+        self.newest.map_or(0, |newest| (now() - newest).max(0))
     }
 
     /// Counts the records that were read, and saves the checkpoint.
@@ -207,9 +220,10 @@ impl<'a> Run<'a> {
                 });
             }
         }
-        if let Some(folder) = &self.options.archive {
-            archive::write(folder, &batch.audits)?;
+        if let Some(archive) = &self.options.archive {
+            archive.store(&batch.audits).await?;
         }
+        self.writer.learn(batch.terms);
         let written = self.writer.write(&batch.chains).await?;
         let counted = Totals {
             records: batch.records,
@@ -223,8 +237,11 @@ impl<'a> Run<'a> {
         self.totals.add(counted);
         report(Progress::Counted {
             batch: counted,
-            lag: self.newest.map_or(0, |newest| (now() - newest).max(0)),
+            lag: self.lag(),
         });
+        for crossing in written.crossings {
+            report(Progress::Crossed(crossing));
+        }
         Ok(())
     }
 

@@ -274,9 +274,10 @@ impl Owner {
             update = update.expression_attribute_values(":owners", AttributeValue::M(owners));
             "#owners = :owners"
         };
-        let remove = match removes.is_empty() {
-            true => String::new(),
-            false => format!(" REMOVE {}", removes.join(", ")),
+        let remove = if removes.is_empty() {
+            String::new()
+        } else {
+            format!(" REMOVE {}", removes.join(", "))
         };
         let update = update
             .update_expression(format!("SET {set}{remove}"))

@@ -11,10 +11,10 @@ const PERIODS: u64 = 50_000;
 /// Returns the most tokens that a limit allows in a window, if the bucket is full when the window
 /// begins.
 ///
-/// A bucket allows its capacity, and its refill over the length of the window. A quota of a calendar
-/// allows its amount for each of its periods that has a part in the window; one of sessions its amount
-/// for each session that can be in it. Of a limit with a schedule, the numbers are those of the
-/// window's beginning. A soft limit allows more: overdrafts.
+/// A bucket allows its capacity, and its refill over the length of the window. A quota of a
+/// calendar allows its amount for each of its periods that has a part in the window; one of
+/// sessions its amount for each session that can be in it. Of a limit with a schedule, the numbers
+/// are those of the window's beginning. A soft limit allows more: overdrafts.
 pub fn allowance(limit: &Limit, window: Window) -> u64 {
     let (start, end) = (
         window.start.saturating_mul(1000),

@@ -18,8 +18,16 @@ use crate::{
 /// The number of subjects that a chart of several shows apart.
 const APART: usize = 5;
 
+impl UsageReport {
+    /// Draws a picture of one limit. Several entities or resources are drawn on each other: those
+    /// that used most, and all others together.
+    pub fn picture(&self, limit: &LimitName, width: u32) -> String {
+        picture(self, limit).svg(width)
+    }
+}
+
 /// Draws a limit: of the only subject with its limit, or of several on each other.
-pub(super) fn picture(report: &UsageReport, limit: &LimitName) -> Chart {
+fn picture(report: &UsageReport, limit: &LimitName) -> Chart {
     let mut uses = report.uses.iter();
     match (uses.next(), uses.next()) {
         (Some((subject, collected)), None) => {
@@ -90,7 +98,8 @@ pub(super) fn of_all(report: &UsageReport, limit: &LimitName) -> Chart {
     for (subject, uses) in first {
         all.merge(uses);
         if let Some(windows) = uses.limits.get(limit) {
-            series.push((subject.to_string(), windows.clone()));
+            let bars = bars(report, windows, None, limit);
+            series.push(Series::bars(subject.to_string(), bars));
         }
     }
     if !others.is_empty() {
@@ -100,18 +109,15 @@ pub(super) fn of_all(report: &UsageReport, limit: &LimitName) -> Chart {
         }
         all.merge(&rest);
         if let Some(windows) = rest.limits.remove(limit) {
-            series.push((
-                format!("{} others", thousands(as_count(others.len()))),
-                windows,
-            ));
+            let bars = bars(report, &windows, None, limit);
+            let name = format!("{} others", thousands(as_count(others.len())));
+            series.push(Series::bars(name, bars).as_rest());
         }
     }
     let windows = all.limits.remove(limit).unwrap_or_default();
     let chart =
         chart(report, format!("{limit} of all"), limit).description(description(report, &windows));
-    series.iter().fold(chart, |chart, (name, windows)| {
-        chart.series(Series::bars(name, bars(report, windows, None, limit)))
-    })
+    series.into_iter().fold(chart, Chart::series)
 }
 
 /// Returns what a limit allows in a window. `None` if no such limit is stored.

@@ -1,4 +1,4 @@
-//! What was consumed, by limit and window.
+//! Consumption, by limit and window.
 
 use std::collections::BTreeMap;
 

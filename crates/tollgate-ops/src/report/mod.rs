@@ -1,4 +1,5 @@
-//! Reports of usage: snapshots of consumption beside the limits that hold, as a page or as a picture.
+//! Reports of usage: snapshots of consumption beside the limits that hold, as a page or as a
+//! picture.
 //!
 //! | part | for |
 //! |---|---|
@@ -11,7 +12,8 @@
 //! use tollgate_ops::{report::UsageReport, usage::WindowLength};
 //!
 //! let nine = UNIX_EPOCH + Duration::from_secs(1_769_850_000);
-//! let mut snapshot = UsageSnapshot::new("user-1".parse()?, "gpt-4".parse()?, UsageWindow::Hourly, nine);
+//! let (entity, resource) = ("user-1".parse()?, "gpt-4".parse()?);
+//! let mut snapshot = UsageSnapshot::new(entity, resource, UsageWindow::Hourly, nine);
 //! snapshot.counters.insert("tpm".parse()?, 1200);
 //! let mut report = UsageReport::new("Usage of gpt-4", WindowLength::Hour);
 //! report.add(&snapshot);

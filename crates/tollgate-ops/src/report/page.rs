@@ -18,8 +18,16 @@ use crate::{
 /// The number of limits that the table of all subjects has room for.
 const LIMITS: usize = 6;
 
+impl UsageReport {
+    /// Writes the page: a section for each of the `top` entities and resources that used most, and
+    /// one for all others together.
+    pub fn page(&self, top: usize) -> String {
+        write(self, top)
+    }
+}
+
 /// Writes the page.
-pub(super) fn write(report: &UsageReport, top: usize) -> String {
+fn write(report: &UsageReport, top: usize) -> String {
     let mut page = Page::new(&report.title);
     let Some((from, to)) = report.extent().filter(|_| report.snapshots > 0) else {
         let text = "There are no snapshots of that use. Only an aggregator writes them: tollgate aggregate.";

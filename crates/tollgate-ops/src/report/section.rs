@@ -23,7 +23,7 @@ pub(super) fn write(
     holding: Option<&Holding>,
 ) -> Section {
     let mut section = Section::new(name);
-    for text in stored(holding) {
+    if let Some(text) = stored(holding) {
         section = section.text(text);
     }
     section = section.table(totals(report, uses, holding));
@@ -36,19 +36,17 @@ pub(super) fn write(
 }
 
 /// Describes the stored limits.
-fn stored(holding: Option<&Holding>) -> Vec<String> {
-    let Some(holding) = holding else {
-        return Vec::new();
-    };
+fn stored(holding: Option<&Holding>) -> Option<String> {
+    let holding = holding?;
     if holding.limits.is_empty() {
-        return vec!["No limit is stored for it now.".to_owned()];
+        return Some("No limit is stored for it now.".to_owned());
     }
-    let mut texts = vec![format!(
-        "Limits stored now, at the level {}:",
+    let limits = holding.limits.iter().map(|(_, text)| text.as_str());
+    let limits = limits.collect::<Vec<_>>().join(" · ");
+    Some(format!(
+        "Limits stored now, at the level {}: {limits}",
         holding.level
-    )];
-    texts.extend(holding.limits.iter().map(|(_, text)| text.clone()));
-    texts
+    ))
 }
 
 /// Returns a row for each limit.

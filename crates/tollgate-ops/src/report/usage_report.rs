@@ -7,7 +7,7 @@ use std::{
 
 use tollgate::{EntityId, Limit, LimitName, Resource, model::UsageSnapshot};
 
-use super::{charts, collected::Collected, holding::Holding, page, subject::Subject};
+use super::{collected::Collected, holding::Holding, subject::Subject};
 use crate::{
     stream::Gap,
     usage::{Window, WindowLength},
@@ -25,6 +25,8 @@ pub struct UsageReport {
     pub(super) span: (Option<i64>, Option<i64>),
     pub(super) snapshots: u64,
     pub(super) footer: String,
+    /// The beginnings of the first and of the last window with a snapshot, epoch seconds.
+    starts: Option<(i64, i64)>,
     only: Option<BTreeSet<LimitName>>,
 }
 
@@ -41,6 +43,7 @@ impl UsageReport {
             span: (None, None),
             snapshots: 0,
             footer: String::new(),
+            starts: None,
             only: None,
         }
     }
@@ -51,8 +54,8 @@ impl UsageReport {
         self
     }
 
-    /// Sets the first and the last time that the report shows, epoch seconds. Without them, they are
-    /// those of the snapshots.
+    /// Sets the first and the last time that the report shows, epoch seconds. Without them, they
+    /// are those of the snapshots.
     pub fn span(mut self, from: Option<i64>, to: Option<i64>) -> Self {
         self.span = (from, to);
         self
@@ -83,6 +86,8 @@ impl UsageReport {
             return;
         }
         self.snapshots += 1;
+        let (first, last) = self.starts.unwrap_or((start, start));
+        self.starts = Some((first.min(start), last.max(start)));
         let subject = Subject {
             entity: snapshot.entity.clone(),
             resource: snapshot.resource.clone(),
@@ -90,8 +95,8 @@ impl UsageReport {
         self.uses.entry(subject).or_default().add(start, &snapshot);
     }
 
-    /// Sets the limits that hold for an entity and a resource: the level that they are stored at, and
-    /// each limit with how people write it.
+    /// Sets the limits that hold for an entity and a resource: the level that they are stored at,
+    /// and each limit with how people write it.
     pub fn hold(
         &mut self,
         entity: EntityId,
@@ -104,8 +109,8 @@ impl UsageReport {
         self.holding.insert(subject, Holding { level, limits });
     }
 
-    /// Sets the spans whose records no aggregator has seen, and the time of the newest record that is
-    /// counted, epoch seconds.
+    /// Sets the spans whose records no aggregator has seen, and the time of the newest record that
+    /// is counted, epoch seconds.
     pub fn counted(&mut self, gaps: Vec<Gap>, until: Option<i64>) {
         self.gaps = gaps;
         self.counted_until = until;
@@ -122,26 +127,14 @@ impl UsageReport {
         limits.cloned().collect()
     }
 
-    /// Returns the entities and resources that have a section of their own if there are at most `top`:
-    /// those that used most, the most first.
+    /// Returns the entities and resources that have a section of their own if there are at most
+    /// `top`: those that used most, the most first.
     pub fn shown(&self, top: usize) -> Vec<(EntityId, Resource)> {
         let ranking = self.ranking();
         let shown = ranking.into_iter().take(top);
         shown
             .map(|(subject, _)| (subject.entity.clone(), subject.resource.clone()))
             .collect()
-    }
-
-    /// Writes the page: a section for each of the `top` entities and resources that used most, and one
-    /// for all others together.
-    pub fn page(&self, top: usize) -> String {
-        page::write(self, top)
-    }
-
-    /// Draws a picture of one limit. Several entities or resources are drawn on each other: those that
-    /// used most, and all others together.
-    pub fn picture(&self, limit: &LimitName, width: u32) -> String {
-        charts::picture(self, limit).svg(width)
     }
 
     /// Returns the limit by which subjects are compared: the one of which most is used.
@@ -170,10 +163,9 @@ impl UsageReport {
 
     /// Returns the first and the last second of the report. `None` if there is nothing to show.
     pub(super) fn extent(&self) -> Option<(i64, i64)> {
-        let starts = self.uses.values().flat_map(|uses| uses.limits.values());
-        let starts = starts.flat_map(|windows| windows.keys().copied());
-        let first = starts.clone().min().into_iter().chain(self.span.0).min()?;
-        let end = starts.max().map(|last| self.window(last).end());
+        let (first, last) = self.starts.unzip();
+        let first = first.into_iter().chain(self.span.0).min()?;
+        let end = last.map(|last| self.window(last).end());
         let end = end.into_iter().chain(self.span.1).max()?;
         Some((first, end)).filter(|(first, end)| first < end)
     }

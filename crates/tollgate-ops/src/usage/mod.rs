@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Change`] | what a record says of a bucket shard's counters |
 //! | [`plan`], [`addition`] | which snapshots count which changes, and the write that counts them once |
+//! | [`Terms`], [`Crossing`] | what limits allow in a window, and how much of it is used |
 //! | [`SnapshotWriter`] | brings the table's snapshots up to date |
 //! | [`is_foreign_write`] | finds another aggregator by what it writes |
 //!
@@ -17,6 +18,7 @@ mod part;
 mod request;
 mod shard;
 mod snapshot;
+mod threshold;
 mod window;
 mod writer;
 
@@ -25,5 +27,6 @@ pub use foreign::is_foreign_write;
 pub use part::{Addition, Chains, Part, Plan, addition, in_order, is_taken, plan};
 pub use shard::ShardName;
 pub use snapshot::{Mark, OWN, SnapshotName, SnapshotState};
+pub use threshold::{BucketName, Crossing, Terms};
 pub use window::{Window, WindowLength};
 pub use writer::{SnapshotWriter, Written};

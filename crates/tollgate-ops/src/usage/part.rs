@@ -165,8 +165,11 @@ pub fn addition(
             .state
             .rest
             .insert(limit.clone(), sum.rem_euclid(MILLI));
+        let tokens = sum.div_euclid(MILLI);
+        let used = addition.state.used.entry(limit.clone()).or_default();
+        *used = used.saturating_add(tokens);
         // A limit that took and gave back the same amount is listed too, with 0.
-        addition.tokens.insert(limit, sum.div_euclid(MILLI));
+        addition.tokens.insert(limit, tokens);
     }
     addition.state.revision += 1;
     Some(addition)

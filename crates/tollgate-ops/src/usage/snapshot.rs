@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `rev` N | counts the writes; every write requires the number that it has seen |
 //! | `rest` M | millitokens below a whole token, by limit: 0 to 999 |
+//! | `told` M | the greatest threshold that was told, percent, by limit; absent if none was |
 //! | `marks` M | by bucket shard: `s`, the sequence number up to which records are counted; `t`, the bucket's counters there; `e`, the bucket's `ttl` there |
 
 use std::collections::{BTreeMap, HashMap};
@@ -147,13 +148,25 @@ pub struct SnapshotState {
     pub rest: Counters,
     /// The last counted changes, by number of the shard.
     pub marks: BTreeMap<u32, Mark>,
+    /// The greatest thresholds that were told, by limit. Percent.
+    pub told: BTreeMap<String, u32>,
+    /// The whole tokens of the snapshot, by limit. They are not in the map, but in the item's
+    /// attributes.
+    pub used: Counters,
 }
 
 impl SnapshotState {
     /// Reads the state from a snapshot's item. Returns `None` if it has one that cannot be read.
     pub fn decode(item: &Item) -> Option<Self> {
+        let numbers_of = item
+            .iter()
+            .map(|(name, value)| Some((name.clone(), whole(value)?)));
+        let used: Counters = numbers_of.flatten().collect();
         let Some(own) = item.get(OWN) else {
-            return Some(Self::default());
+            return Some(Self {
+                used,
+                ..Self::default()
+            });
         };
         let own = own.as_m().ok()?;
         let marks = own.get("marks")?.as_m().ok()?;
@@ -164,6 +177,8 @@ impl SnapshotState {
             revision: whole(own.get(REVISION)?)?,
             rest: numbers(own.get("rest")?)?,
             marks: marks.iter().map(mark).collect::<Option<_>>()?,
+            told: own.get("told").map_or(Some(BTreeMap::new()), percents)?,
+            used,
         })
     }
 
@@ -171,11 +186,17 @@ impl SnapshotState {
     pub fn encode(&self) -> AttributeValue {
         let marks = self.marks.iter();
         let marks = marks.map(|(shard, mark)| (shard.to_string(), mark.encode()));
-        AttributeValue::M(HashMap::from([
+        let mut fields = HashMap::from([
             (REVISION.to_owned(), number(self.revision)),
             ("rest".to_owned(), map_of(&self.rest)),
             ("marks".to_owned(), AttributeValue::M(marks.collect())),
-        ]))
+        ]);
+        if !self.told.is_empty() {
+            let told = self.told.iter();
+            let told = told.map(|(limit, percent)| (limit.clone(), number(i64::from(*percent))));
+            fields.insert("told".to_owned(), AttributeValue::M(told.collect()));
+        }
+        AttributeValue::M(fields)
     }
 }
 
@@ -187,6 +208,12 @@ fn numbers(value: &AttributeValue) -> Option<Counters> {
     let fields = value.as_m().ok()?.iter();
     let named = fields.map(|(limit, value)| Some((limit.clone(), whole(value)?)));
     named.collect()
+}
+
+fn percents(value: &AttributeValue) -> Option<BTreeMap<String, u32>> {
+    let percents = numbers(value)?.into_iter();
+    let percents = percents.map(|(limit, percent)| Some((limit, u32::try_from(percent).ok()?)));
+    percents.collect()
 }
 
 fn map_of(counters: &Counters) -> AttributeValue {

@@ -13,6 +13,7 @@ use super::{
     request::{self, Outcome},
     shard::ShardName,
     snapshot::{Mark, SnapshotName, SnapshotState},
+    threshold::{BucketName, Crossing, Terms, crossings},
     window::WindowLength,
 };
 use crate::{error::OpsError, reads};
@@ -38,10 +39,12 @@ pub struct SnapshotWriter {
     marks: HashMap<ShardName, Mark>,
     /// True if other writers may count changes of the same buckets between two batches.
     is_shared: bool,
+    thresholds: BTreeSet<u32>,
+    terms: HashMap<BucketName, Terms>,
 }
 
 /// The counts of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// The number of snapshots that were written.
     pub snapshots: u64,
@@ -49,6 +52,8 @@ pub struct Written {
     pub reads: u64,
     /// The number of writes that were refused, because the snapshot had changed.
     pub conflicts: u64,
+    /// The thresholds that the batch has reached.
+    pub crossings: Vec<Crossing>,
 }
 
 impl SnapshotWriter {
@@ -67,6 +72,8 @@ impl SnapshotWriter {
             states: HashMap::new(),
             marks: HashMap::new(),
             is_shared: false,
+            thresholds: BTreeSet::new(),
+            terms: HashMap::new(),
         }
     }
 
@@ -76,6 +83,22 @@ impl SnapshotWriter {
     pub fn shared(mut self) -> Self {
         self.is_shared = true;
         self
+    }
+
+    /// Sets the percentages of a limit's amount that [`Written`] tells, at most once for each window,
+    /// also after a restart.
+    pub fn with_thresholds(mut self, percentages: BTreeSet<u32>) -> Self {
+        self.thresholds = percentages;
+        self
+    }
+
+    /// Learns the terms of the limits of the buckets of the next batch. Buckets without terms reach no
+    /// threshold.
+    pub fn learn(&mut self, terms: HashMap<BucketName, Terms>) {
+        if self.terms.len() + terms.len() > KEPT {
+            self.terms.clear();
+        }
+        self.terms.extend(terms);
     }
 
     /// Counts a batch. If this fails, a part of the batch may be counted. To finish, count it again,
@@ -196,12 +219,13 @@ impl SnapshotWriter {
         for name in names {
             let state = self.states.entry((*name).clone()).or_default();
             let earlier = earlier.get(*name).unwrap_or(&none);
-            let Some(addition) = plan
+            let Some(mut addition) = plan
                 .get(*name)
                 .and_then(|parts| addition(state, parts, earlier))
             else {
                 continue;
             };
+            let crossed = self.crossings(name, &mut addition.state);
             let request = request::update(
                 &self.client,
                 &self.table,
@@ -212,7 +236,7 @@ impl SnapshotWriter {
             let name = (*name).clone();
             writes.spawn(async move {
                 let outcome = request::send(request).await;
-                outcome.map(|outcome| (name, addition.state, outcome))
+                outcome.map(|outcome| (name, addition.state, crossed, outcome))
             });
             // Requests are large: few exist at the same time.
             if writes.len() >= CONCURRENT {
@@ -225,6 +249,17 @@ impl SnapshotWriter {
         Ok(changed)
     }
 
+    /// Returns the thresholds that a snapshot with this state reaches for the first time.
+    fn crossings(&self, name: &SnapshotName, state: &mut SnapshotState) -> Vec<Crossing> {
+        if self.thresholds.is_empty() {
+            return Vec::new();
+        }
+        let terms = self.terms.get(&BucketName::of_snapshot(name));
+        terms.map_or_else(Vec::new, |terms| {
+            crossings(&self.thresholds, terms, name, state)
+        })
+    }
+
     /// Waits for the next answer. Returns the snapshot if it had changed.
     async fn next(
         &mut self,
@@ -235,12 +270,13 @@ impl SnapshotWriter {
             return Ok(None);
         };
         match answer.map_err(|error| OpsError::aws("UpdateItem", error))?? {
-            (name, state, Outcome::Written) => {
+            (name, state, crossed, Outcome::Written) => {
                 written.snapshots += 1;
+                written.crossings.extend(crossed);
                 self.states.insert(name, state);
                 Ok(None)
             }
-            (name, _, Outcome::Changed(item)) => {
+            (name, _, _, Outcome::Changed(item)) => {
                 let state = SnapshotState::decode(&item);
                 let state = state.ok_or_else(|| OpsError::Unreadable { key: name.range() })?;
                 self.states.insert(name.clone(), state);
@@ -276,8 +312,8 @@ impl SnapshotWriter {
     }
 }
 
-/// A snapshot, its state after the write, and the outcome of the write.
-type Sent = (SnapshotName, SnapshotState, Outcome);
+/// A snapshot, its state after the write, the thresholds that it reaches, and the outcome of the write.
+type Sent = (SnapshotName, SnapshotState, Vec<Crossing>, Outcome);
 
 /// The last counted changes before a snapshot's window, by snapshot and shard.
 type Earlier = HashMap<SnapshotName, BTreeMap<u32, Mark>>;

@@ -4,6 +4,7 @@ use std::{fs, io::Read, path::Path};
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use tollgate_ops::{archive::Archive, record::Item};
 use tollgate_testkit::Engine;
 
 use crate::stage::{Stage, options, text};
@@ -21,22 +22,26 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// Makes an event of the history, and lets it expire.
+pub(crate) async fn expired_event(stage: &Stage, entity: &str) -> Item {
+    let entity = tollgate::EntityId::new(entity).unwrap();
+    let entity = tollgate::model::Entity::new(entity);
+    stage.limiter.entities().create(entity).await.unwrap();
+    let mut items = stage.items().await.into_iter();
+    let event = items.find(|item| text(item, "SK").starts_with("#AUDIT#"));
+    let event = event.unwrap();
+    stage.set_expired(&event).await;
+    assert_eq!(stage.engine.sweep_ttl(), 1);
+    event
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_expire_are_archived_as_json_lines() {
     let stage = Stage::new(Engine::start().await).await;
-    let entity = tollgate::EntityId::new("user-1").unwrap();
-    let entity = tollgate::model::Entity::new(entity);
-    stage.limiter.entities().create(entity).await.unwrap();
-    let items = stage.items().await;
-    let event = items
-        .iter()
-        .find(|item| text(item, "SK").starts_with("#AUDIT#"))
-        .unwrap();
-    stage.set_expired(event).await;
-    assert_eq!(stage.engine.sweep_ttl(), 1);
+    let event = &expired_event(&stage, "user-1").await;
     let folder = std::env::temp_dir().join(format!("tollgate-archive-{}", std::process::id()));
     let mut options = options();
-    options.archive = Some(folder.clone());
+    options.archive = Some(Archive::Folder(folder.clone()));
     let (totals, _) = stage.once(&options).await;
     assert_eq!(totals.unwrap().archived, 1);
     let found = files(&folder);

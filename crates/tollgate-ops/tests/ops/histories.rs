@@ -172,6 +172,8 @@ impl Table {
             // Through the form of the table, so that nothing is lost there.
             let item = Item::from([("#tollgate".to_owned(), addition.state.encode())]);
             *state = SnapshotState::decode(&item).unwrap();
+            // The tokens are attributes of the item.
+            state.used.clone_from(&addition.state.used);
             assert_eq!(*state, addition.state);
         }
         true

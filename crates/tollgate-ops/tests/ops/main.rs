@@ -1,6 +1,7 @@
 //! Tests of the operators' functions.
 
 mod archive;
+mod bucket;
 mod chart;
 mod follow;
 mod gap;
@@ -9,4 +10,5 @@ mod limits;
 mod report;
 mod shared;
 mod stage;
+mod threshold;
 mod writer;

@@ -152,11 +152,8 @@ fn tables_have_the_numbers_of_the_snapshots_beside_the_limits() {
             .into_iter()
             .map(text_of)
             .collect();
-        assert!(
-            texts.contains(&"Limits stored now, at the level entity:".to_owned()),
-            "{texts:?}"
-        );
-        assert!(texts.contains(&"tpm: 500/min".to_owned()), "{texts:?}");
+        let stored = "Limits stored now, at the level entity: tpm: 500/min";
+        assert!(texts.contains(&stored.to_owned()), "{texts:?}");
         // One picture for a wide screen and one for a phone, of each limit.
         let pictures = all(page.root_element(), "svg");
         assert_eq!(pictures.len(), 4);
@@ -203,6 +200,10 @@ fn a_thousand_entities_are_the_first_ones_and_all_others() {
         let picture = all(page.root_element(), "svg")[0];
         let names: Vec<_> = all(picture, "text").into_iter().map(text_of).collect();
         assert!(names.contains(&"995 others".to_owned()), "{names:?}");
+        let grey = picture
+            .descendants()
+            .filter(|node| node.attribute("class") == Some("rest"));
+        assert_eq!(grey.count(), 4, "a bar for each window, and the legend");
     });
 }
 

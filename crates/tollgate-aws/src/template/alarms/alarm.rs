@@ -19,12 +19,13 @@ pub(crate) enum AlarmId {
     ProvisionerErrors,
     ReadThrottles,
     WriteThrottles,
-    IndexThrottles,
+    ResourceIndexThrottles,
+    NamespaceIndexThrottles,
     SystemErrors,
 }
 
 impl AlarmId {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DeadLetters,
         Self::Errors,
         Self::Duration,
@@ -34,7 +35,8 @@ impl AlarmId {
         Self::ProvisionerErrors,
         Self::ReadThrottles,
         Self::WriteThrottles,
-        Self::IndexThrottles,
+        Self::ResourceIndexThrottles,
+        Self::NamespaceIndexThrottles,
         Self::SystemErrors,
     ];
 
@@ -49,7 +51,8 @@ impl AlarmId {
             Self::ProvisionerErrors => "ProvisionerErrorAlarm",
             Self::ReadThrottles => "DynamoDBReadThrottleAlarm",
             Self::WriteThrottles => "DynamoDBWriteThrottleAlarm",
-            Self::IndexThrottles => "IndexThrottleAlarm",
+            Self::ResourceIndexThrottles => "ResourceIndexThrottleAlarm",
+            Self::NamespaceIndexThrottles => "NamespaceIndexThrottleAlarm",
             Self::SystemErrors => "TableSystemErrorAlarm",
         }
     }
@@ -67,21 +70,24 @@ impl AlarmId {
             Self::Idle
             | Self::ArchiveFailures
             | Self::ProvisionerErrors
-            | Self::IndexThrottles
+            | Self::ResourceIndexThrottles
+            | Self::NamespaceIndexThrottles
             | Self::SystemErrors => None,
         }
     }
 
     pub(crate) fn condition(self) -> Condition {
         match self {
-            Self::DeadLetters | Self::Errors | Self::Duration | Self::IteratorAge | Self::Idle => {
+            Self::DeadLetters | Self::Errors | Self::Duration | Self::IteratorAge => {
                 Condition::HasAggregatorAlarms
             }
+            Self::Idle => Condition::HasIdleAlarm,
             Self::ArchiveFailures => Condition::HasArchiveAlarm,
             Self::ProvisionerErrors => Condition::HasProvisionerAlarm,
             Self::ReadThrottles
             | Self::WriteThrottles
-            | Self::IndexThrottles
+            | Self::ResourceIndexThrottles
+            | Self::NamespaceIndexThrottles
             | Self::SystemErrors => Condition::HasAlarms,
         }
     }
@@ -98,7 +104,8 @@ impl AlarmId {
             Self::ProvisionerErrors => "provisioner-errors",
             Self::ReadThrottles => "read-throttle",
             Self::WriteThrottles => "write-throttle",
-            Self::IndexThrottles => "index-throttle",
+            Self::ResourceIndexThrottles => "resource-index-throttle",
+            Self::NamespaceIndexThrottles => "namespace-index-throttle",
             Self::SystemErrors => "system-errors",
         }
     }

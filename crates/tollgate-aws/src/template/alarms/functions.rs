@@ -79,7 +79,6 @@ pub(super) fn archive_failures() -> Resource {
         ("MetricNamespace", metrics_of_stack()),
         ("MetricName", ARCHIVE_FAILURES.into()),
         ("MetricValue", "1".into()),
-        ("DefaultValue", 0.into()),
     ]);
     let pattern = format!("{{ $.event = \"{ARCHIVE_FAILED}\" }}");
     let properties = map([
@@ -101,11 +100,8 @@ fn idle() -> Vec<(&'static str, Node)> {
     metric::expression(
         "IF(FILL(writes, 0) > 100 AND FILL(calls, 0) == 0, 1, 0)",
         [
-            ("writes".to_owned(), of_table("ConsumedWriteCapacityUnits")),
-            (
-                "calls".to_owned(),
-                of(StackFunction::Aggregator, "Invocations"),
-            ),
+            ("writes", of_table("ConsumedWriteCapacityUnits")),
+            ("calls", of(StackFunction::Aggregator, "Invocations")),
         ],
     )
 }

@@ -68,27 +68,14 @@ impl Metric {
 }
 
 /// Returns the property of an alarm on an expression over metrics.
-pub(super) fn expression(
-    text: &str,
-    metrics: impl IntoIterator<Item = (String, Metric)>,
-) -> Vec<(&'static str, Node)> {
+pub(super) fn expression(text: &str, metrics: [(&str, Metric); 2]) -> Vec<(&'static str, Node)> {
     let result = map([
         ("Id", "result".into()),
         ("Expression", text.into()),
         ("ReturnData", true.into()),
     ]);
-    let metrics = metrics.into_iter().map(|(id, metric)| metric.query(&id));
+    let metrics = metrics.into_iter().map(|(id, metric)| metric.query(id));
     vec![("Metrics", list([result].into_iter().chain(metrics)))]
-}
-
-/// Returns the property of an alarm on the sum of metrics.
-pub(super) fn sum(metrics: impl IntoIterator<Item = Metric>) -> Vec<(&'static str, Node)> {
-    let metrics = metrics.into_iter().enumerate();
-    // A metric without data counts as 0.
-    expression(
-        "SUM(FILL(METRICS(), 0))",
-        metrics.map(|(number, metric)| (format!("m{number}"), metric)),
-    )
 }
 
 fn dimensions(dimensions: Vec<(&'static str, Node)>) -> Node {

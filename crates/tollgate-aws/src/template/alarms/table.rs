@@ -3,22 +3,12 @@
 use super::{
     super::{intrinsic::reference, section::Resource, table::TABLE},
     alarm::AlarmId,
-    metric::{self, Metric},
+    metric::Metric,
 };
 
-/// The calls of almost every request.
-const CALLS: [&str; 3] = ["UpdateItem", "GetItem", "BatchGetItem"];
-
-const INDEXES: [&str; 4] = ["GSI1", "GSI2", "GSI3", "GSI4"];
-
 pub(super) fn alarms() -> Vec<Resource> {
-    // A write that an index refuses is refused by the table. Reads of indexes are listings.
-    let indexes = INDEXES
-        .iter()
-        .map(|index| writes().of("GlobalSecondaryIndexName", *index));
-    let errors = CALLS
-        .iter()
-        .map(|call| of_table("SystemErrors").of("Operation", *call));
+    let of_index = |index: &str| writes().of("GlobalSecondaryIndexName", index).properties();
+    let errors = of_table("SystemErrors").of("Operation", "UpdateItem");
     vec![
         AlarmId::ReadThrottles.fires(
             "DynamoDB throttles reads of the table",
@@ -32,15 +22,23 @@ pub(super) fn alarms() -> Vec<Resource> {
             1,
             2,
         ),
-        AlarmId::IndexThrottles.fires(
-            "DynamoDB throttles writes because of an index of the table",
-            metric::sum(indexes),
+        // The other two indexes have a partition for each entity. A write that an index refuses is
+        // refused by the table.
+        AlarmId::ResourceIndexThrottles.fires(
+            "DynamoDB throttles writes because too many buckets of one resource are created",
+            of_index("GSI2"),
+            1,
+            2,
+        ),
+        AlarmId::NamespaceIndexThrottles.fires(
+            "DynamoDB throttles writes because too many buckets of one namespace are created",
+            of_index("GSI4"),
             1,
             2,
         ),
         AlarmId::SystemErrors.fires(
             "DynamoDB fails for reasons of its own",
-            metric::sum(errors),
+            errors.properties(),
             10,
             2,
         ),

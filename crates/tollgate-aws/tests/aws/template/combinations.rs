@@ -98,7 +98,11 @@ fn check(template: &Value, values: &Values) {
         ("FullAccessPolicy", on("EnableIAM")),
         ("AggregatorDLQAlarm", aggregates && on("EnableAlarms")),
         ("ProvisionerErrorAlarm", provisions && on("EnableAlarms")),
-        ("IndexThrottleAlarm", on("EnableAlarms")),
+        (
+            "AggregatorIdleAlarm",
+            aggregates && on("EnableAlarms") && on("EnableIdleAlarm"),
+        ),
+        ("NamespaceIndexThrottleAlarm", on("EnableAlarms")),
     ] {
         assert_eq!(resources.contains_key(id), expected, "{id}: {values:?}");
     }

@@ -39,6 +39,7 @@ fn every_parameter_resource_output_and_export_of_python_is_here() {
         more,
         [
             "parameter AuditArchiveExpirationDays",
+            "parameter EnableIdleAlarm",
             "parameter EnablePythonIndexes",
             "parameter FunctionArchitecture",
             "parameter FunctionCodeBucket",
@@ -49,8 +50,9 @@ fn every_parameter_resource_output_and_export_of_python_is_here() {
             "resource ArchiveFailureAlarm",
             "resource ArchiveFailureFilter",
             "resource CodeBucket",
-            "resource IndexThrottleAlarm",
+            "resource NamespaceIndexThrottleAlarm",
             "resource ProvisionerErrorAlarm",
+            "resource ResourceIndexThrottleAlarm",
             "resource TableSystemErrorAlarm",
         ]
     );

@@ -54,21 +54,6 @@ impl<'a> Resolved<'a> {
         self.present("Outputs")
     }
 
-    /// Returns the template without parameters and conditions.
-    pub(crate) fn document(&self) -> Value {
-        let without_condition = |mut entries: BTreeMap<String, Value>| {
-            for entry in entries.values_mut() {
-                entry.as_object_mut().unwrap().remove("Condition");
-            }
-            entries
-        };
-        json!({
-            "AWSTemplateFormatVersion": "2010-09-09",
-            "Resources": without_condition(self.resources()),
-            "Outputs": without_condition(self.outputs()),
-        })
-    }
-
     fn present(&self, section: &str) -> BTreeMap<String, Value> {
         let entries = self.template[section].as_object().unwrap();
         let is_there = |entry: &Value| {

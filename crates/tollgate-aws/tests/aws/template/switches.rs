@@ -6,10 +6,11 @@ use super::resolved::Values;
 pub(crate) type Switch = (&'static str, [&'static str; 2]);
 
 /// The parameters that conditions combine with each other.
-pub(crate) const COMBINED: [Switch; 10] = [
+pub(crate) const COMBINED: [Switch; 11] = [
     ("EnableAggregator", ["true", "false"]),
     ("EnableProvisioner", ["true", "false"]),
     ("EnableAlarms", ["true", "false"]),
+    ("EnableIdleAlarm", ["true", "false"]),
     ("EnableAuditArchival", ["true", "false"]),
     ("EnableTracing", ["false", "true"]),
     ("EnableIAM", ["true", "false"]),
@@ -40,20 +41,19 @@ pub(crate) const ALONE: [Switch; 8] = [
     ("RoleNameFormat", ["", "Team-{}"]),
 ];
 
-/// Returns every combination of the combined parameters, each with the first and with the second
-/// values of the others.
+/// Returns every combination of the combined parameters: half of them with the first values of the
+/// others, half with the second.
 pub(crate) fn combinations() -> impl Iterator<Item = Values> {
-    (0..1_u32 << COMBINED.len()).flat_map(|bits| {
-        [0, 1].map(|other| {
-            let mut values = Values::new();
-            for (place, (name, choices)) in COMBINED.into_iter().enumerate() {
-                let chosen = usize::from(bits & (1 << place) != 0);
-                values.insert(name, choices[chosen].to_owned());
-            }
-            for (name, choices) in ALONE {
-                values.insert(name, choices[other].to_owned());
-            }
-            values
-        })
+    (0..1_u32 << COMBINED.len()).map(|bits| {
+        let combined = COMBINED.into_iter().enumerate();
+        let combined = combined.map(|(place, switch)| (switch, bits >> place & 1));
+        let alone = ALONE.map(|switch| (switch, bits.count_ones() & 1));
+        combined
+            .chain(alone)
+            .map(|((name, choices), chosen)| {
+                let value = if chosen == 0 { choices[0] } else { choices[1] };
+                (name, value.to_owned())
+            })
+            .collect()
     })
 }

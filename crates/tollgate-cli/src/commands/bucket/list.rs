@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::model::{BucketKey, BucketState};
 
-use super::shard::ShardReport;
+use super::shard::{LimitReport, ShardReport};
 use crate::{
     commands::{
         listing::{self, Form, Part},
@@ -51,6 +51,18 @@ impl Row for ShardRow {
     const COLUMNS: &'static [&'static str] =
         &["Entity", "Resource", "Shard", "Levels", "Anchor", "Expires"];
 
+    const CSV_COLUMNS: &'static [&'static str] = &[
+        "entity",
+        "resource",
+        "shard",
+        "shard_count",
+        "limit",
+        "level",
+        "capacity",
+        "anchor",
+        "expires_at",
+    ];
+
     fn cells(&self) -> Vec<String> {
         let shard = &self.shard;
         vec![
@@ -61,6 +73,25 @@ impl Row for ShardRow {
             shard.anchor.clone(),
             shard.expires_at.clone().unwrap_or_else(|| "never".into()),
         ]
+    }
+
+    /// Returns a row for each limit.
+    fn csv_rows(&self) -> Vec<Vec<String>> {
+        let shard = &self.shard;
+        let row = |limit: &LimitReport| {
+            vec![
+                self.entity.clone(),
+                self.resource.clone(),
+                shard.shard.to_string(),
+                shard.shard_count.to_string(),
+                limit.limit.clone(),
+                limit.level.to_string(),
+                limit.capacity.to_string(),
+                shard.anchor.clone(),
+                shard.expires_at.clone().unwrap_or_default(),
+            ]
+        };
+        shard.limits.iter().map(row).collect()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::{
 /// A shard of a bucket: one item of the table.
 #[derive(Debug, Serialize)]
 pub(super) struct ShardReport {
-    shard: u32,
-    shard_count: u32,
+    pub(super) shard: u32,
+    pub(super) shard_count: u32,
     /// The time up to which the stored tokens are refilled.
     pub(super) anchor: String,
     pub(super) expires_at: Option<String>,
@@ -31,13 +31,13 @@ pub(super) struct ShardReport {
 #[derive(Debug, Serialize)]
 pub(super) struct LimitReport {
     shard: u32,
-    limit: String,
+    pub(super) limit: String,
     /// The tokens now.
-    level: f64,
+    pub(super) level: f64,
     /// The tokens at the anchor, as they are stored.
     stored_level: f64,
     /// The shard's part of the capacity.
-    capacity: f64,
+    pub(super) capacity: f64,
     /// The limit of the whole bucket.
     rate: String,
     /// The net consumption since the bucket was created.

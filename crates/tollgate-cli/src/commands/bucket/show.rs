@@ -5,7 +5,7 @@ use serde::Serialize;
 use tollgate::{EntityId, Error, LimitName, RateLimiter, Resource};
 
 use super::{report::BucketReport, verdict::Verdict};
-use crate::{context::Context, failure::Failure, limits, time};
+use crate::{context::Context, failure::Failure, limits, output::Format, time};
 
 /// Shows all shards of a bucket, and what a cost would be told now; writes nothing
 ///
@@ -34,7 +34,7 @@ struct Shown<'a> {
 
 impl Show {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        if context.out.is_csv() && !self.costs.is_empty() {
+        if context.out.format() == Format::Csv && !self.costs.is_empty() {
             return Err(Failure::Usage(
                 "csv has no place for the answer to --cost: use table, json or jsonl".into(),
             ));
@@ -90,7 +90,7 @@ fn print(
             out.line(format!("  {stamp}"))?;
         }
     }
-    if out.is_text() || out.is_csv() {
+    if matches!(out.format(), Format::Table | Format::Csv) {
         let mut rows = out.rows();
         for limit in bucket.shards.iter().flat_map(|shard| &shard.limits) {
             rows.push(limit)?;

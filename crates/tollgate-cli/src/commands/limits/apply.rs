@@ -78,9 +78,12 @@ impl ApplyLimits {
         let (out, quiet) = (&mut context.out, self.file.quiet);
         let report = |change: &limits::PlannedChange| {
             if !quiet && printed.is_ok() {
-                printed = print::change(out, change).and_then(|()| match out.is_terminal() {
-                    true => out.flush(),
-                    false => Ok(()),
+                printed = print::change(out, change).and_then(|()| {
+                    if out.is_terminal() {
+                        out.flush()
+                    } else {
+                        Ok(())
+                    }
                 });
             }
         };

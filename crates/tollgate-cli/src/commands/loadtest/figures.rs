@@ -18,17 +18,26 @@ pub(super) fn millis(time: Duration) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// Formats a share: `1.5 %`.
+/// Formats a part: `1.50 %`.
 pub(super) fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "0 %".into();
-    }
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let percent = part as f64 / whole as f64 * 100.0;
-    match percent {
-        0.0 | 100.0 => format!("{percent:.0} %"),
-        _ => format!("{percent:.2} %"),
+    let share = part as f64 / whole.max(1) as f64;
+    percent_of(share)
+}
+
+/// Formats a share of 1: `1.50 %`.
+pub(super) fn percent_of(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent == 0.0 || percent >= 100.0 {
+        format!("{percent:.0} %")
+    } else {
+        format!("{percent:.2} %")
     }
+}
+
+/// Returns a number with its noun: `1 call`, `2 calls`.
+pub(super) fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::Args;
 use tollgate_loadtest::{Load, LoadTest};
 
-use super::units;
+use super::{figures::counted, units};
 use crate::failure::Failure;
 
 /// The users of a test whose arguments name neither users nor a rate.
@@ -68,6 +68,17 @@ impl LoadArguments {
             test = test.requests(requests);
         }
         test
+    }
+
+    /// Returns the load in words: `200 calls/s`, or `10 users`.
+    pub(super) fn told(&self, users: Option<u32>) -> String {
+        match self.rate {
+            Some(rate) => format!("{rate} calls/s"),
+            None => {
+                let users = self.users.or(users).unwrap_or(USERS);
+                counted(u64::from(users), "user", "users")
+            }
+        }
     }
 
     /// Checks that each process has something to do.

@@ -5,6 +5,7 @@ mod figures;
 mod live;
 mod load;
 mod message;
+mod page;
 mod processes;
 mod run;
 mod setup;
@@ -12,6 +13,7 @@ mod summary;
 mod target;
 mod thresholds;
 mod token_streams;
+mod tune;
 mod units;
 mod worker;
 mod write_units;
@@ -23,7 +25,8 @@ use crate::{context::Context, failure::Failure};
 /// The commands of `tollgate loadtest`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(run::Run),
+    Run(Box<run::Run>),
+    Tune(Box<tune::Tune>),
 }
 
 impl Command {
@@ -31,12 +34,14 @@ impl Command {
     pub(super) fn threads(&self) -> usize {
         match self {
             Self::Run(command) => command.threads(),
+            Self::Tune(command) => command.threads(),
         }
     }
 
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Run(command) => command.run(context).await,
+            Self::Tune(command) => command.run(context).await,
         }
     }
 }

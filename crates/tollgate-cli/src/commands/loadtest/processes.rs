@@ -58,7 +58,7 @@ pub(super) async fn run(setup: &Setup, count: u32) -> Result<(Report, f64), Fail
 /// does not wait.
 async fn follow(workers: &mut [Worker]) -> Result<(), Failure> {
     let mut live = Live::new();
-    let (mut interrupted, mut interrupts) = (pin!(interrupt::wait()), 0);
+    let (mut interrupted, mut interrupts) = (pin!(interrupt::or_terminated()), 0);
     loop {
         if workers.iter().all(|worker| worker.done.is_some()) {
             return Ok(());
@@ -81,7 +81,7 @@ async fn follow(workers: &mut [Worker]) -> Result<(), Failure> {
                 live.show(&progress);
             }
             () = &mut interrupted => {
-                interrupted.set(interrupt::wait());
+                interrupted.set(interrupt::or_terminated());
                 interrupts += 1;
                 if interrupts > 1 {
                     return Err(Failure::Interrupted("without a report".into()));

@@ -1,13 +1,13 @@
 //! `tollgate loadtest run`
 
-use std::{num::NonZeroU32, pin::pin, thread};
+use std::{num::NonZeroU32, path::PathBuf, pin::pin, thread};
 
 use clap::Args;
 use tollgate::model::NamespaceName;
 use tollgate_loadtest::{LoadTest, Report};
 
 use super::{
-    live::Live, load::LoadArguments, processes, setup::Setup, summary::Summary,
+    live::Live, load::LoadArguments, page, processes, setup::Setup, summary::Summary,
     target::TargetArguments, thresholds::Thresholds, units, worker,
 };
 use crate::{context::Context, failure::Failure, interrupt};
@@ -32,6 +32,9 @@ pub(crate) struct Run {
     processes: u32,
     #[command(flatten)]
     thresholds: Thresholds,
+    /// File for the report as a page of HTML, with charts
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Part of the load that this process makes
     #[arg(long, hide = true, value_name = "PART", value_parser = units::part)]
     part: Option<(u32, u32)>,
@@ -61,13 +64,30 @@ impl Run {
         if let Some((index, of)) = self.part {
             return self.be_part(context, test, index, of).await;
         }
+        if let Some(file) = &self.report {
+            page::check(file)?;
+        }
         let setup = Setup::prepare(context, &self.target).await?;
         let result = self.measure(&setup, test).await;
         let cleaned = setup.clean_up(context, self.target.keeps()).await;
         let (report, units) = result.map_err(|failure| failure.after(cleaned.clone()))?;
         let units = setup.limiter.as_ref().map(|_| units);
+        let load = self.load.told(self.target.users());
         let broken = self.thresholds.broken(&report);
-        Summary::new(&report, units, broken.clone(), cleaned).print(&mut context.out)?;
+        let summary = Summary::new(
+            &report,
+            load.clone(),
+            units,
+            broken.clone(),
+            cleaned.clone(),
+        );
+        summary.print(&mut context.out)?;
+        if let Some(file) = &self.report {
+            let units = summary.units();
+            let notes = units.into_iter().chain(broken.clone()).chain([cleaned]);
+            page::write(file, &report, &load, &notes.collect::<Vec<_>>())?;
+            context.out.line(format!("Wrote {}", file.display()))?;
+        }
         if broken.is_empty() {
             return Ok(());
         }
@@ -111,12 +131,12 @@ impl Run {
 pub(super) async fn here(setup: &Setup, test: LoadTest) -> Result<Report, Failure> {
     let running = test.start(setup.target.clone());
     let mut live = Live::new();
-    let (mut interrupted, mut interrupts) = (pin!(interrupt::wait()), 0);
+    let (mut interrupted, mut interrupts) = (pin!(interrupt::or_terminated()), 0);
     loop {
         tokio::select! {
             () = running.ended() => break,
             () = &mut interrupted => {
-                interrupted.set(interrupt::wait());
+                interrupted.set(interrupt::or_terminated());
                 interrupts += 1;
                 if interrupts > 1 {
                     return Err(Failure::Interrupted("without a report".into()));

@@ -1,5 +1,7 @@
 //! The place of a test in the table, and what it made there.
 
+use std::process;
+
 use aws_sdk_dynamodb::{Client, config::Builder};
 use tollgate::{
     EntityId, RateLimiter,
@@ -42,7 +44,7 @@ impl Setup {
         if arguments.has_url() {
             return Self::of_url(arguments);
         }
-        let name = format!("loadtest-{}", time::now());
+        let name = format!("loadtest-{}-{}", time::now(), process::id());
         let given = context.options.given_namespace().cloned();
         let (namespace, made) = match given {
             Some(namespace) => {
@@ -116,7 +118,7 @@ impl Setup {
         let prefix = arguments.entity().map_or("key", EntityId::as_str);
         let target = arguments.http(&arguments.keys(prefix))?;
         Ok(Self {
-            target: AnyTarget::Http(target),
+            target: AnyTarget::Http(Box::new(target)),
             namespace: None,
             made: None,
             prefix: prefix.to_owned(),

@@ -8,14 +8,18 @@ use tollgate_loadtest::{
     record::{Counts, Latencies},
 };
 
-use super::figures::{millis, percent};
+use super::figures::{counted, millis, percent};
 use crate::output::{Output, Row};
+
+/// The shortest delay of the test that is worth a note, in milliseconds.
+const NOTICED: f64 = 1.0;
 
 /// The figures of a report. Times are milliseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
     #[serde(rename = "loop")]
     kind: &'static str,
+    load: String,
     processes: u32,
     stopped: bool,
     seconds: f64,
@@ -28,7 +32,7 @@ pub(super) struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_byte: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    schedule_lag: Option<Percentiles>,
+    lag: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Percentiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +110,7 @@ fn in_millis(time: Duration) -> f64 {
 impl Summary {
     pub(super) fn new(
         report: &Report,
+        load: String,
         write_units: Option<f64>,
         broken_bounds: Vec<String>,
         clean_up: String,
@@ -121,6 +126,7 @@ impl Summary {
         let by_outcome = report.latencies.iter();
         Self {
             kind: if report.open_loop { "open" } else { "closed" },
+            load,
             processes: report.processes,
             stopped: report.stopped,
             seconds: report.measured.as_secs_f64(),
@@ -132,7 +138,7 @@ impl Summary {
                 .map(|(outcome, latencies)| (outcome.name(), Percentiles::new(latencies)))
                 .collect(),
             first_byte: Percentiles::unless_empty(&report.first_byte),
-            schedule_lag: Percentiles::unless_empty(&report.lag),
+            lag: Percentiles::unless_empty(&report.lag),
             retry_after: Percentiles::unless_empty(&report.retry_after),
             least_remaining: report.least_remaining,
             bytes: report.bytes,
@@ -142,6 +148,21 @@ impl Summary {
             clean_up,
             timeline: moments.collect(),
         }
+    }
+
+    /// Returns true if the delay of the test is so long that the latency shows it.
+    fn is_about_itself(&self) -> bool {
+        let lag = self.lag.as_ref();
+        lag.is_some_and(|lag| lag.p99 > NOTICED && lag.p99 > self.latency.p99 / 4.0)
+    }
+
+    /// Returns a sentence about the write units, if they were counted.
+    pub(super) fn units(&self) -> Option<String> {
+        let units = self.write_units?;
+        let granted = self.counts.granted + self.warm_up.granted;
+        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        let each = units / granted.max(1) as f64;
+        Some(format!("{units:.0} write units, {each:.2} for each grant"))
     }
 
     /// Prints the figures: text for people, all of them for programs.
@@ -154,57 +175,59 @@ impl Summary {
         }
         let counts = &self.counts;
         out.line(format!(
-            "{:.1} decisions/s in {:.1} s ({} loop, {})",
+            "{:.1} decisions/s in {:.1} s ({} loop of {}, {})",
             self.rate,
             self.seconds,
             self.kind,
+            self.load,
             counted(u64::from(self.processes), "process", "processes"),
         ))?;
         for outcome in Outcome::ALL {
             let calls = counts.get(outcome);
             if calls > 0 {
                 let share = percent(calls, counts.total());
-                out.line(format!("{:13}{calls} ({share})", outcome.name()))?;
+                out.line(format!("{:14}{calls} ({share})", outcome.name()))?;
             }
         }
-        out.line(format!("latency      {}", self.latency.sentence()))?;
+        out.line(format!("latency       {}", self.latency.sentence()))?;
         if self.by_outcome.len() > 1 {
             for (name, percentiles) in &self.by_outcome {
-                out.line(format!("  {name:11}{}", percentiles.sentence()))?;
+                out.line(format!("  {name:12}{}", percentiles.sentence()))?;
             }
         }
         let others = [
             ("first byte", &self.first_byte),
-            ("lag", &self.schedule_lag),
+            ("lag", &self.lag),
             ("retry after", &self.retry_after),
         ];
         for (name, percentiles) in others {
             if let Some(percentiles) = percentiles {
-                out.line(format!("{name:13}{}", percentiles.sentence()))?;
+                out.line(format!("{name:14}{}", percentiles.sentence()))?;
             }
         }
-        if let Some(units) = self.write_units {
-            let granted = counts.granted + self.warm_up.granted;
-            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-            let each = units / granted.max(1) as f64;
-            let text = format!("write units  {units:.0}, {each:.2} for each grant");
-            out.line(text)?;
+        if self.is_about_itself() {
+            out.line(
+                "note: the test itself was late. Use more cores, more --processes, or less load",
+            )?;
+        }
+        if let Some(units) = self.units() {
+            out.line(format!("cost          {units}"))?;
         }
         if self.warm_up.total() > 0 {
             let calls = self.warm_up.total();
             let granted = self.warm_up.granted;
-            let text = format!("before that  {calls} calls of ramp and warm-up, {granted} granted");
+            let text =
+                format!("before that   {calls} calls of ramp and warm-up, {granted} granted");
             out.line(text)?;
         }
         for (problem, calls) in &self.problems {
-            out.line(format!("problem      {calls} times: {problem}"))?;
+            out.line(format!(
+                "problem       {}: {problem}",
+                counted(*calls, "call", "calls")
+            ))?;
         }
         out.line(&self.clean_up)
     }
-}
-
-fn counted(count: u64, one: &str, more: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 impl Row for Summary {
@@ -237,5 +260,25 @@ impl Row for Summary {
             format!("{:.3}", self.latency.max),
             units,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_is_late_itself_is_told_by_its_delay_beside_the_latency() {
+        let is_told = |lag: u64, latency: u64| {
+            let mut report = Report::default();
+            report.lag.record(Duration::from_micros(lag));
+            let latencies = report.latencies.entry(Outcome::Granted).or_default();
+            latencies.record(Duration::from_micros(latency));
+            let load = "10 users".to_owned();
+            Summary::new(&report, load, None, Vec::new(), String::new()).is_about_itself()
+        };
+        assert!(is_told(5_000, 10_000));
+        assert!(!is_told(2_000, 10_000));
+        assert!(!is_told(900, 1_000), "too short to matter");
     }
 }

@@ -1,6 +1,6 @@
 //! The target, as arguments.
 
-use std::{ops::RangeInclusive, path::PathBuf};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use hyper::Method;
@@ -19,7 +19,7 @@ const UNLIMITED: u64 = 1_000_000_000;
 /// The users of the scenario `max-rate`.
 const MANY: u32 = 64;
 
-/// What a call does.
+/// The work of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Scenario {
     /// Acquires the costs, and commits
@@ -37,7 +37,7 @@ pub(super) enum Scenario {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct TargetArguments {
-    /// What a call does to the table
+    /// Work of a call on the table
     #[arg(long, short = 's', value_enum, default_value_t)]
     scenario: Scenario,
     /// Entity; with --keys the beginning of their names [default: names of the test's own]
@@ -59,6 +59,9 @@ pub(super) struct TargetArguments {
     /// 100-1000 [default: 1 of each limit]
     #[arg(long = "cost", value_name = "COST", value_parser = units::cost)]
     costs: Vec<(LimitName, RangeInclusive<u64>)>,
+    /// Longest time that a call waits for the table [default: 250ms, as for services]
+    #[arg(long, value_name = "TIME", value_parser = units::positive)]
+    deadline: Option<Duration>,
     /// Number of keys, each as likely as the others [default: 1, or 10 for cascade]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     keys: Option<u32>,
@@ -69,7 +72,7 @@ pub(super) struct TargetArguments {
     #[arg(long)]
     keep: bool,
     /// URL behind a rate limit, instead of the table: http://127.0.0.1:3000/
-    #[arg(long, conflicts_with_all = ["scenario", "limits", "costs", "keep", "resource"])]
+    #[arg(long, conflicts_with_all = ["scenario", "limits", "costs", "deadline", "keep", "resource"])]
     url: Option<String>,
     /// Method of the requests
     #[arg(long, default_value = "GET", requires = "url")]
@@ -91,7 +94,7 @@ pub(super) struct TargetArguments {
 #[derive(Clone, Debug)]
 pub(super) enum AnyTarget {
     Limiter(LimiterTarget),
-    Http(HttpTarget),
+    Http(Box<HttpTarget>),
 }
 
 impl Target for AnyTarget {
@@ -185,6 +188,9 @@ impl TargetArguments {
             Some(limits) => target = target.limits(limits),
             None if own => target = target.limits(self.unlimited()?),
             None => {}
+        }
+        if let Some(deadline) = self.deadline {
+            target = target.deadline(deadline);
         }
         for (limit, range) in &self.costs {
             target = target.cost(limit.clone(), range.clone());

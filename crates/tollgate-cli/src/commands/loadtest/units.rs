@@ -44,6 +44,14 @@ pub(super) fn rate(text: &str) -> Result<f64, &'static str> {
     }
 }
 
+/// Reads a number of percent.
+pub(super) fn percent(text: &str) -> Result<f64, &'static str> {
+    match text.strip_suffix('%').unwrap_or(text).parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("it must be a number of percent, from 0 to 100"),
+    }
+}
+
 /// Reads a range of tokens: `500`, or `100-1000`.
 pub(super) fn range(text: &str) -> Result<RangeInclusive<u64>, &'static str> {
     const WRONG: &str = "it must be a number of tokens, or a range such as 100-1000";

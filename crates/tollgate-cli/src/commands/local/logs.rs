@@ -9,8 +9,8 @@ use crate::{
     context::Context,
     failure::Failure,
     local::{Folder, Instance, Tail},
-    output::Row,
-    runtime,
+    output::{Format, Row},
+    reader, runtime,
 };
 
 /// The time between two looks for new lines.
@@ -88,7 +88,7 @@ async fn follow(
     mut tail: Tail,
     mut lines: Vec<String>,
 ) -> Result<(), Failure> {
-    if !context.out.is_text() && !context.out.is_jsonl() {
+    if !matches!(context.out.format(), Format::Table | Format::Jsonl) {
         return Err(Failure::Usage(
             "--follow has the formats table and jsonl alone".into(),
         ));
@@ -97,7 +97,10 @@ async fn follow(
         print(context, &lines)?;
         context.out.flush()?;
         let runs = Instance::find(folder)?.is_some();
-        tokio::time::sleep(PAUSE).await;
+        tokio::select! {
+            () = reader::gone() => return Ok(()),
+            () = tokio::time::sleep(PAUSE) => {}
+        }
         lines = tail.lines()?;
         if !runs && lines.is_empty() {
             return Ok(());

@@ -8,9 +8,7 @@ use tollgate::{
 };
 
 use super::record::{any_id, unknown};
-use crate::{
-    change::ManyWrites, confirm::confirm, context::Context, failure::Failure, output::Row,
-};
+use crate::{change::ManyWrites, confirm, context::Context, failure::Failure, output::Row};
 
 /// Deletes all items of a deleted namespace for ever
 ///
@@ -41,16 +39,19 @@ impl Row for PurgeRecord {
 impl Purge {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let id = self.id;
-        confirm(
-            &context.options,
-            &format!("Purge namespace {id}? This cannot be undone."),
-        )?;
+        let options = &context.options;
+        confirm::check(options, &question(id.as_ref()))?;
         let namespaces = context.open_registry().await?.namespaces();
         let known = find(namespaces.orphans(), &id).await?;
+        let asked = match &known {
+            Some(info) => format!("'{}' ({id})", info.name),
+            None => id.to_string(),
+        };
+        confirm::confirm(options, &question(&asked))?;
         let deletion = ManyWrites::new("items deleted");
         let namespaces = namespaces.progress(deletion.counter());
         let items_deleted = deletion.run(namespaces.purge(&id)).await?;
-        if !known && items_deleted == 0 {
+        if known.is_none() && items_deleted == 0 {
             return Err(unknown(&id));
         }
         let record = PurgeRecord {
@@ -62,11 +63,20 @@ impl Purge {
     }
 }
 
-async fn find(mut orphans: Listing<NamespaceInfo>, id: &NamespaceId) -> Result<bool, Failure> {
+fn question(namespace: &str) -> String {
+    format!("Purge namespace {namespace}? This cannot be undone.")
+}
+
+/// Returns the deleted namespace with this id, if there is one.
+async fn find(
+    mut orphans: Listing<NamespaceInfo>,
+    id: &NamespaceId,
+) -> Result<Option<NamespaceInfo>, Failure> {
     while let Some(info) = orphans.next().await {
-        if info?.id == *id {
-            return Ok(true);
+        let info = info?;
+        if info.id == *id {
+            return Ok(Some(info));
         }
     }
-    Ok(false)
+    Ok(None)
 }

@@ -1,5 +1,6 @@
 //! Operations on whole buckets, which `tollgate entity` and `tollgate bucket` both have.
 
+mod idempotency;
 mod record;
 mod reset;
 mod top_up;

@@ -3,7 +3,7 @@
 use clap::Args;
 use tollgate::{EntityId, LimitName, Resource};
 
-use super::record;
+use super::{idempotency::Idempotency, record};
 use crate::{change::change, context::Context, failure::Failure};
 
 /// The options of a reset.
@@ -12,9 +12,8 @@ pub(crate) struct ResetOptions {
     /// Limit to reset, repeatable [default: all]
     #[arg(long = "limit", short = 'l', value_name = "NAME")]
     limits: Vec<LimitName>,
-    /// A repeat with the same key within three days changes nothing
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
+    #[command(flatten)]
+    idempotency: Idempotency,
 }
 
 impl ResetOptions {
@@ -30,7 +29,7 @@ impl ResetOptions {
         if !self.limits.is_empty() {
             reset = reset.limits(self.limits);
         }
-        if let Some(key) = self.idempotency_key {
+        if let Some(key) = self.idempotency.key {
             reset = reset.idempotency_key(key);
         }
         let done = change(reset).await?;

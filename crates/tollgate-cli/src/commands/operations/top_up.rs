@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use tollgate::{EntityId, LimitName, Resource, model::BucketOperation};
 
-use super::record;
+use super::{idempotency::Idempotency, record};
 use crate::{change::change, context::Context, failure::Failure, limits, stderr};
 
 /// The options of a top-up.
@@ -14,9 +14,8 @@ pub(crate) struct TopUpOptions {
     /// Tokens to add, repeatable; `,` and `_` may divide the digits
     #[arg(long = "add", short = 'a', required = true, value_name = "LIMIT:TOKENS", value_parser = limits::amount)]
     amounts: Vec<(LimitName, u64)>,
-    /// A repeat with the same key within three days changes nothing
-    #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
+    #[command(flatten)]
+    idempotency: Idempotency,
 }
 
 impl TopUpOptions {
@@ -30,7 +29,7 @@ impl TopUpOptions {
         let limiter = context.open().await?;
         let buckets = limiter.buckets();
         let mut top_up = buckets.top_up(entity, resource, self.amounts.clone());
-        if let Some(key) = self.idempotency_key {
+        if let Some(key) = self.idempotency.key {
             top_up = top_up.idempotency_key(key);
         }
         let done = change(top_up).await?;

@@ -2,10 +2,10 @@
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tollgate::store::dynamodb::CreateTable;
+use tollgate::store::dynamodb::{CreateTable, SetUp};
 
 use crate::{
-    commands::checks::{Checks, Expected, definition},
+    commands::checks::{Check, Checks, Expected, definition},
     context::Context,
     failure::Failure,
     output::Row,
@@ -65,15 +65,21 @@ impl Row for Created {
 impl Create {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let unopened = context.unopened().await?;
-        let created = unopened.stack.set_up(&self.provision()).await;
-        let created = created.map_err(|error| unopened.failure(error))?;
+        let done = unopened.stack.set_up(&self.provision()).await;
+        let done = done.map_err(|error| unopened.failure(error))?;
         let table = unopened.stack.table().to_owned();
-        if created {
+        if done == SetUp::Created {
             let sentence = format!(
                 "Created table {table} {}: `tollgate namespace register default` comes next",
                 unopened.place()
             );
-            return Ok(context.out.done(&sentence, &Created { table, created })?);
+            return Ok(context.out.done(
+                &sentence,
+                &Created {
+                    table,
+                    created: true,
+                },
+            )?);
         }
         context.out.line(format!(
             "Table {table} exists, and its definition was not changed"
@@ -81,6 +87,10 @@ impl Create {
         let found = unopened.stack.inspect().await;
         let found = found.map_err(|error| unopened.failure(error))?;
         let mut checks = Checks::default();
+        if done == SetUp::Completed {
+            let found = "was missing, and has been written";
+            checks.push(Check::ok("version record", found));
+        }
         checks.extend(definition(&found, unopened.region(), &self.expected()));
         checks.print(context)
     }

@@ -90,6 +90,18 @@ impl Row for BucketRates {
         "Entity", "Resource", "Tokens/s", "Level", "Writes/s", "Shards",
     ];
 
+    const CSV_COLUMNS: &'static [&'static str] = &[
+        "entity",
+        "resource",
+        "limit",
+        "tokens_per_second",
+        "level",
+        "capacity",
+        "writes_per_second",
+        "shards_read",
+        "shards",
+    ];
+
     fn cells(&self) -> Vec<String> {
         let each = |text: fn(&LimitRates) -> String| {
             let limits = self.limits.iter();
@@ -109,5 +121,25 @@ impl Row for BucketRates {
             self.writes_per_second.map_or_else(|| "-".into(), short),
             shards,
         ]
+    }
+
+    /// Returns a row for each limit. The writes are those of the whole bucket.
+    fn csv_rows(&self) -> Vec<Vec<String>> {
+        let row = |limit: &LimitRates| {
+            vec![
+                self.entity.clone(),
+                self.resource.clone(),
+                limit.limit.clone(),
+                limit.tokens_per_second.to_string(),
+                limit.level.to_string(),
+                limit.capacity.to_string(),
+                self.writes_per_second
+                    .map(|writes| writes.to_string())
+                    .unwrap_or_default(),
+                self.shards_read.to_string(),
+                self.shards.to_string(),
+            ]
+        };
+        self.limits.iter().map(row).collect()
     }
 }

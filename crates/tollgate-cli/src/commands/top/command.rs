@@ -19,7 +19,7 @@ use super::{
     source::Source,
     stream_looks::StreamLooks,
 };
-use crate::{context::Context, failure::Failure};
+use crate::{context::Context, failure::Failure, output::Format, reader};
 
 /// Shows the hottest buckets: tokens and writes per second, levels, shards
 ///
@@ -72,7 +72,7 @@ pub(crate) struct Top {
 
 impl Top {
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        if context.out.is_csv() && self.metrics.is_some() {
+        if context.out.format() == Format::Csv && self.metrics.is_some() {
             return Err(Failure::Usage(
                 "csv has no place for the denials of --metrics: use table, json or jsonl".into(),
             ));
@@ -82,6 +82,7 @@ impl Top {
         let (sort, most) = (self.sort, usize::from(self.limit));
         let mut looks = self.begin(context, limiter).await?;
         context.watches = true;
+        context.out.go_live();
         if let Looks::Rows(rows, limiter) = &mut looks {
             rows.look(limiter, sort, most).await?;
         }
@@ -89,7 +90,10 @@ impl Top {
         let is_terminal = context.out.is_text() && context.out.is_terminal();
         let mut left = self.count.unwrap_or(if is_terminal { u64::MAX } else { 1 });
         while left > 0 {
-            let seen = looks.next(self.interval, sort, most).await?;
+            let seen = tokio::select! {
+                () = reader::gone() => return Ok(()),
+                seen = looks.next(self.interval, sort, most) => seen?,
+            };
             let denied = self.count(&mut denials).await?;
             if is_terminal && self.count.is_none() {
                 context.out.clear()?;

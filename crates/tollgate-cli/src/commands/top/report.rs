@@ -7,7 +7,7 @@ use super::{
     denials::Denied,
     seen::{Seen, StreamReads},
 };
-use crate::{context::Context, failure::Failure, time};
+use crate::{context::Context, failure::Failure, output::Format, time};
 
 /// A look, as one JSON document.
 #[derive(Debug, Serialize)]
@@ -25,7 +25,7 @@ struct Document<'a> {
 pub(super) fn print(context: &mut Context, seen: &Seen, denials: &[Denied]) -> Result<(), Failure> {
     let out = &mut context.out;
     let at = time::of_millis(time::now());
-    if out.is_json() {
+    if out.format() == Format::Json {
         return Ok(out.value(&Document {
             at,
             buckets_read: seen.read,

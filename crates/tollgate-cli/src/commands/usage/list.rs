@@ -81,6 +81,16 @@ impl Row for SnapshotRow {
         "Counters",
     ];
 
+    const CSV_COLUMNS: &'static [&'static str] = &[
+        "window_start",
+        "window",
+        "resource",
+        "entity",
+        "events",
+        "limit",
+        "tokens",
+    ];
+
     fn cells(&self) -> Vec<String> {
         let counters = self
             .counters
@@ -95,10 +105,27 @@ impl Row for SnapshotRow {
             counters.collect::<Vec<_>>().join(", "),
         ]
     }
+
+    /// Returns a row for each limit. The events are those of the whole window.
+    fn csv_rows(&self) -> Vec<Vec<String>> {
+        let row = |(limit, tokens): (&String, &i64)| {
+            vec![
+                self.window_start.clone(),
+                self.window.clone(),
+                self.resource.clone(),
+                self.entity_id.clone(),
+                self.total_events.to_string(),
+                limit.clone(),
+                tokens.to_string(),
+            ]
+        };
+        self.counters.iter().map(row).collect()
+    }
 }
 
 impl List {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        self.query.check()?;
         let limiter = context.open().await?;
         let snapshots = self.query.snapshots(&limiter, self.window)?.list();
         if let Some(limit) = self.chart.filter(|_| context.out.is_text()) {

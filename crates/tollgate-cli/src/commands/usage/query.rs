@@ -49,8 +49,8 @@ impl Query {
         self.selection.name()
     }
 
-    /// Returns the beginning of the first window that is selected, and the end of the last one, epoch
-    /// seconds. The last one is not later than now.
+    /// Returns the beginning of the first window that is selected, and the end of the last one,
+    /// epoch seconds. The last one is not later than now.
     pub(super) fn span(&self, length: WindowLength) -> (Option<i64>, Option<i64>) {
         let now = time::now() / 1000;
         let from = self
@@ -60,6 +60,18 @@ impl Query {
             .end
             .map(|end| length.at(time::seconds(end).min(now)).end());
         (from, to)
+    }
+
+    /// Checks the times, before anything is asked.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match (self.start, self.end) {
+            (Some(start), Some(end)) if start > end => Err(Failure::Usage(format!(
+                "--start {} is after --end {}: no window begins between them",
+                time::rfc3339(start),
+                time::rfc3339(end)
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the query for the snapshots.

@@ -22,9 +22,9 @@ const WIDTH: u32 = 960;
 
 /// Draws what was consumed beside the limits: as a page of HTML, or as an SVG picture
 ///
-/// Give `--entity-id`, `--resource`, or both. The page is one file that loads nothing. It has charts and
-/// tables of the entities and resources that used most, and of all others together. A picture shows one
-/// limit. Limits are drawn as they are stored now.
+/// Give `--entity-id`, `--resource`, or both. The page is one file that loads nothing. It has
+/// charts and tables of the entities and resources that used most, and of all others together. A
+/// picture shows one limit. Limits are drawn as they are stored now.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     #[command(flatten)]
@@ -146,8 +146,8 @@ async fn hold(report: &mut UsageReport, top: usize, limiter: &RateLimiter) -> Re
     Ok(())
 }
 
-/// Adds what the aggregator could not count. Without the right to read its checkpoint, the report is
-/// made without.
+/// Adds what the aggregator could not count. Without the right to read its checkpoint, the report
+/// is made without.
 async fn mark_gaps(report: &mut UsageReport, context: &Context) -> Result<(), Failure> {
     let config = sdk_config::load(&context.options, connect::DEADLINE).await?;
     let table = context.options.stack()?;

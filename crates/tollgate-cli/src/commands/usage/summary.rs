@@ -2,9 +2,15 @@
 
 use clap::Args;
 use serde::Serialize;
+use tollgate::LimitName;
 
 use super::query::{Query, Window};
-use crate::{context::Context, failure::Failure, output::Row, time::rfc3339};
+use crate::{
+    context::Context,
+    failure::Failure,
+    output::{Format, Row},
+    time::rfc3339,
+};
 
 /// Adds up what was consumed
 ///
@@ -16,6 +22,18 @@ pub(crate) struct Summary {
     /// Length of the windows
     #[arg(long, short = 'w', value_enum)]
     window: Window,
+}
+
+/// The consumption of all limits.
+#[derive(Debug, Serialize)]
+struct Sums {
+    /// The number of snapshots that were added up.
+    snapshots: u64,
+    /// The beginning of the first window. `None` if there is no snapshot.
+    first_window: Option<String>,
+    /// The beginning of the last window.
+    last_window: Option<String>,
+    limits: Vec<LimitSum>,
 }
 
 /// The consumption of one limit.
@@ -37,24 +55,33 @@ impl Row for LimitSum {
 
 impl Summary {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        self.query.check()?;
         let limiter = context.open().await?;
         let snapshots = self.query.snapshots(&limiter, Some(self.window))?;
         let summary = snapshots.summary().await?;
-        context
-            .out
-            .line(format!("Snapshots: {}", summary.snapshots))?;
-        if let (Some(first), Some(last)) = (summary.first_window, summary.last_window) {
-            context
-                .out
-                .line(format!("Windows: {} to {}", rfc3339(first), rfc3339(last)))?;
+        let sum = |(name, total): (&LimitName, &i64)| LimitSum {
+            limit: name.to_string(),
+            total: *total,
+            average: summary.average.get(name).copied().unwrap_or_default(),
+        };
+        let sums = Sums {
+            snapshots: summary.snapshots,
+            first_window: summary.first_window.map(rfc3339),
+            last_window: summary.last_window.map(rfc3339),
+            limits: summary.total.iter().map(sum).collect(),
+        };
+        let out = &mut context.out;
+        // The numbers of all limits belong to one document.
+        if matches!(out.format(), Format::Json | Format::Jsonl) {
+            return Ok(out.value(&sums)?);
         }
-        let mut rows = context.out.rows();
-        for (name, total) in &summary.total {
-            rows.push(&LimitSum {
-                limit: name.to_string(),
-                total: *total,
-                average: summary.average.get(name).copied().unwrap_or_default(),
-            })?;
+        out.line(format!("Snapshots: {}", sums.snapshots))?;
+        if let (Some(first), Some(last)) = (&sums.first_window, &sums.last_window) {
+            out.line(format!("Windows: {first} to {last}"))?;
+        }
+        let mut rows = out.rows();
+        for sum in &sums.limits {
+            rows.push(sum)?;
         }
         rows.finish()?;
         Ok(())

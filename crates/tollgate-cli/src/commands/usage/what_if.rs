@@ -94,6 +94,7 @@ impl Row for Comparison {
 
 impl WhatIf {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        self.query.check()?;
         let limiter = context.open().await?;
         let snapshots = self.query.snapshots(&limiter, Some(self.window))?;
         let mut snapshots = snapshots.list();

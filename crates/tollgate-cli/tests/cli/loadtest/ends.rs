@@ -15,7 +15,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_that_are_broken_exit_1_after_the_report() {
     let stage = Stage::with_stack().await;
-    let run = "loadtest run --users 2 --requests 20 --duration 10m";
+    let run = "loadtest run --deadline 10s --users 2 --requests 20 --duration 10m";
     stage.ok(&format!("{run} --max-p99 1h --max-errors 0"));
     stage
         .proxy
@@ -48,7 +48,7 @@ fn errors_are_bounded_by_number_and_by_share() {
 async fn an_interrupt_ends_with_the_report_so_far_and_nothing_stays() {
     let stage = Stage::with_stack().await;
     let before = stage.items().await;
-    for processes in ["1", "2"] {
+    for (processes, signal) in [("1", "-TERM"), ("1", "-INT"), ("2", "-INT")] {
         let seen = stage.proxy.count("UpdateItem");
         let arguments = ["loadtest", "run", "--rate", "50", "-d", "1h", "-o", "json"];
         let mut command = stage.command(arguments);
@@ -62,7 +62,7 @@ async fn an_interrupt_ends_with_the_report_so_far_and_nothing_stays() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let signal = Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
+            .args([signal, &child.id().to_string()])
             .status();
         assert!(signal.unwrap().success());
         let output = child.wait_with_output().unwrap();
@@ -75,10 +75,45 @@ async fn an_interrupt_ends_with_the_report_so_far_and_nothing_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_has_the_figures_and_the_charts() {
+    let stage = Stage::with_stack().await;
+    let name = format!("tollgate-loadtest-{}.html", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let path = file.to_str().unwrap();
+    let run = "loadtest run --deadline 10s --rate 100 --duration 2s -l rpm:50 --report";
+    let text = stage.ok(&format!("{run} {path}"));
+    assert!(text.ends_with(&format!("Wrote {path}\n")), "{text}");
+    let page = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    for part in [
+        "Load test, open loop",
+        "<svg",
+        "p99.9",
+        "granted",
+        "denied",
+        "write units",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains("src="),
+        "it loads nothing"
+    );
+    let before = stage.items().await;
+    let ran = stage.run(&format!("{run} /none/of/it.html"));
+    assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{ran:?}");
+    assert!(
+        ran.err.contains("/none/of/it.html cannot be written"),
+        "{ran:?}"
+    );
+    assert_eq!(stage.items().await, before, "the test has not begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_shows_the_test_while_it_runs() {
     let stage = Stage::with_stack().await;
     let run = |term| {
-        let arguments = "loadtest run --rate 50 --duration 2s".split(' ');
+        let arguments = "loadtest run --deadline 10s --rate 50 --duration 2s".split(' ');
         let mut command = stage.command(arguments);
         command.env("TERM", term);
         on_terminal(command, 100, "")

@@ -2,11 +2,15 @@
 
 mod arguments;
 mod ends;
+mod guide;
 mod processes;
 mod table;
+mod tune;
 mod url;
 
 use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use crate::stage::{Item, Stage};
 
@@ -31,6 +35,29 @@ async fn consumed(stage: &Stage) -> BTreeMap<(String, String), u64> {
         }
     }
     sums
+}
+
+/// Returns the number of calls with any of the outcomes, in a part of a report.
+fn calls(report: &Value, part: &str, outcomes: &[&str]) -> u64 {
+    let count = |outcome: &&str| report[part][*outcome].as_u64().unwrap();
+    outcomes.iter().map(count).sum()
+}
+
+/// Returns the number of all calls of a part of a report.
+fn all(report: &Value, part: &str) -> u64 {
+    let counts = report[part].as_object().unwrap().values();
+    counts.map(|count| count.as_u64().unwrap()).sum()
+}
+
+/// Asserts that the buckets were charged for what the report says was granted. A call that a busy
+/// machine leaves without a decision may have been charged.
+fn assert_charged(report: &Value, charged: u64) {
+    let sum = |outcomes| calls(report, "counts", outcomes) + calls(report, "warm_up", outcomes);
+    let (granted, unknown) = (sum(&["granted"]), sum(&["unavailable", "timeout"]));
+    assert!(
+        (granted..=granted + unknown).contains(&charged),
+        "{charged}: {report}"
+    );
 }
 
 fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

@@ -143,7 +143,7 @@ fn data_are_deleted_only_if_that_is_said() {
     let left = std::fs::read_dir(&place.folder).unwrap();
     let mut left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["notes", "server.lock"]);
+    assert_eq!(left, ["notes"]);
     place.ok("local down --delete-data --yes");
     place.ok("local up");
     let entity = place.run_there("entity show user-1");

@@ -59,6 +59,19 @@ fn following_shows_the_lines_that_come() {
 }
 
 #[test]
+fn following_ends_when_nobody_reads_any_more() {
+    let place = Place::up();
+    let mut command = place.command("local logs --follow");
+    let mut follower = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut reader = BufReader::new(follower.stdout.take().unwrap());
+    reader.read_line(&mut String::new()).unwrap();
+    drop(reader);
+    // The table runs on, and its log has no more lines.
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+    assert_eq!(place.state(), "running");
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_told() {
     let place = Place::up();
     let pid = place.pid();

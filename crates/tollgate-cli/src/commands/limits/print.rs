@@ -7,7 +7,7 @@ use serde_json::Value;
 use tollgate_ops::limits::{Difference, Plan, PlannedChange};
 
 use crate::{
-    output::{Output, Row},
+    output::{Format, Output, Row},
     time,
 };
 
@@ -16,7 +16,7 @@ const MOST_NAMED: usize = 10;
 
 /// Prints the changes of a plan and their values. Programs get the whole plan.
 pub(super) fn plan(out: &mut Output, plan: &Plan) -> io::Result<()> {
-    if out.is_csv() {
+    if out.format() == Format::Csv {
         let mut rows = out.rows();
         for change in &plan.changes {
             for difference in &change.differences {

@@ -129,6 +129,7 @@ impl Aggregator {
             Ok(Err(error)) => error.to_string(),
             Err(_) => LATE.to_owned(),
         };
+        outcome.unarchived = rows.len();
         outcome.failed.push(Failed {
             sequence: Some(first.clone()),
             problem,

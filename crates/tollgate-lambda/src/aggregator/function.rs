@@ -70,12 +70,11 @@ impl AggregatorFunction {
         if self.announced.is_some_and(|time| time.elapsed() < RENEW) {
             return;
         }
+        // Also after a failure: the next event is not the time to try again.
+        self.announced = Some(Instant::now());
         let announced = announce(&self.client, &self.table, &self.owner, LEASE);
         let problem = match tokio::time::timeout_at(deadline.into(), announced).await {
-            Ok(Ok(None)) => {
-                self.announced = Some(Instant::now());
-                return;
-            }
+            Ok(Ok(None)) => return,
             Ok(Ok(Some(other))) => format!(
                 "{other} has it: two aggregators work on the table, each change is counted once, and some work is done twice"
             ),
@@ -170,6 +169,15 @@ fn report(id: &str, outcome: &Outcome, took: Duration) {
             "problem": failed.problem,
         });
         log::line(Level::Error, "records failed", fields);
+    }
+    if outcome.unarchived > 0 {
+        let fields = json!({
+            "request_id": id,
+            // The alarm of a stack counts lines with this field.
+            "event": "archive_failed",
+            "events": outcome.unarchived,
+        });
+        log::line(Level::Error, "events are not archived", fields);
     }
     for limit in &outcome.uncountable {
         let fields = json!({ "request_id": id, "limit": limit });

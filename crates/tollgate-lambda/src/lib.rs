@@ -14,19 +14,19 @@
 //! | [`event`] | events with records of a table's stream |
 //! | `runtime/` | the Runtime API: the calls by which a process gets events and answers them |
 //! | `provisioner/` | manifests of limits, from the command or from CloudFormation |
-//! | `client` | the client of DynamoDB |
+//! | `sdk_config` | the configuration of the SDK |
 //! | `log` | lines of JSON for CloudWatch Logs |
 //!
 //! The guide's page on functions says how they are set up, what they answer, and what happens to
 //! records that cannot be counted.
 
 pub mod aggregator;
-mod client;
 mod entry;
 pub mod event;
 mod failure;
 mod log;
 mod provisioner;
 mod runtime;
+mod sdk_config;
 
 pub use entry::{is_function, run};

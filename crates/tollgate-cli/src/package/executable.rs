@@ -100,7 +100,7 @@ mod tests {
                 .unwrap_err()
                 .contains("processor")
         );
-        for foreign in [&b"#!/bin/sh\n"[..], &executable(0x3e, 1)[..90], b""] {
+        for foreign in [&b"#!/bin/sh\n"[..], &executable(0x3e, 1)[..66], b""] {
             assert!(arch(foreign).unwrap_err().contains("no executable"));
         }
     }

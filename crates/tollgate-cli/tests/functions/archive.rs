@@ -66,4 +66,9 @@ async fn events_that_expire_are_archived_or_fail() {
     let failed = sandbox.invoke(&event).await;
     fs::remove_file(&folder).unwrap();
     assert!(matches!(failed, Reply::Failed(_)), "{failed:?}");
+    let told = sandbox.into_log().into_iter().find(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["event"] == "archive_failed" && line["events"] == 2
+    });
+    assert!(told.is_some());
 }

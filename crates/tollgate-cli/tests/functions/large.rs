@@ -1,7 +1,5 @@
 //! The largest batch that an event source of Lambda can have.
 
-use std::time::Duration;
-
 use crate::{history::History, stage::Stage};
 
 /// The memory of the function in a stack.
@@ -12,7 +10,6 @@ async fn ten_thousand_records_in_one_batch_fit_into_the_memory_of_the_function()
     let stage = Stage::new().await;
     let history = History::busy(1, 50, 10_000);
     let source = stage.source().batch_size(10_000);
-    let source = source.batch_window(Duration::from_secs(10));
     let report = source.deliver(history.records.clone()).await;
     assert_eq!(
         (report.events, report.failed, report.partial),

@@ -132,7 +132,7 @@ async fn a_custom_resource_fails_when_something_failed() {
             "Resources.gpt-4.Limits.tpm.Capacity must be a whole number",
         ),
         (properties(""), "capacity"),
-        (properties("0"), "tpm"),
+        (properties("0"), "resources.gpt-4.limits.tpm.capacity: "),
         (unknown, "Capcity is unknown"),
         (tenant.clone(), "tollgate namespace register nobody"),
     ] {

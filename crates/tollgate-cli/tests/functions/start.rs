@@ -28,7 +28,7 @@ async fn a_function_that_cannot_start_says_why() {
         (
             function().variable("ENABLE_ARCHIVAL", "true"),
             "InvalidSetting",
-            "ARCHIVE_FOLDER",
+            "ARCHIVE_BUCKET_NAME nor ARCHIVE_FOLDER",
         ),
     ] {
         let mut sandbox = Sandbox::new(function);

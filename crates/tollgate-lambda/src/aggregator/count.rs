@@ -4,12 +4,11 @@ use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use tollgate_ops::{
-    archive::AuditRow,
+    archive::{Archive, AuditRow},
     usage::{Chains, SnapshotWriter},
 };
 
 use super::{
-    archive::Archive,
     batch::Batch,
     outcome::{Failed, Outcome},
     settings::Settings,
@@ -31,13 +30,13 @@ const LATE: &str = "the time of the function is over";
 pub struct Aggregator {
     table: String,
     writer: SnapshotWriter,
-    archive: Option<Box<dyn Archive>>,
+    archive: Option<Archive>,
 }
 
 impl Aggregator {
     /// Creates an aggregator. Keep it as long as the process runs: it remembers the snapshots that it
     /// wrote, and so needs no read to write them again.
-    pub fn new(client: Client, settings: &Settings, archive: Option<Box<dyn Archive>>) -> Self {
+    pub fn new(client: Client, settings: &Settings, archive: Option<Archive>) -> Self {
         let windows = settings.windows.clone();
         let writer =
             SnapshotWriter::new(client, &settings.table, windows, settings.retention_days).shared();
@@ -122,7 +121,7 @@ impl Aggregator {
         else {
             return;
         };
-        let problem = match tokio::time::timeout_at(deadline.into(), archive.write(rows)).await {
+        let problem = match tokio::time::timeout_at(deadline.into(), archive.store(rows)).await {
             Ok(Ok(())) => {
                 outcome.archived = rows.len();
                 return;
@@ -130,6 +129,7 @@ impl Aggregator {
             Ok(Err(error)) => error.to_string(),
             Err(_) => LATE.to_owned(),
         };
+        outcome.unarchived = rows.len();
         outcome.failed.push(Failed {
             sequence: Some(first.clone()),
             problem,

@@ -5,21 +5,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use serde_json::{Value, json};
-use tollgate_ops::follow::announce;
+use tollgate_ops::{
+    archive::{Archive, ArchiveBucket},
+    follow::announce,
+};
 
 use super::{
-    archive::{Archive, FolderArchive},
     count::Aggregator,
     outcome::Outcome,
-    settings::Settings,
+    settings::{ArchivePlace, Settings},
 };
 use crate::{
-    client,
     failure::Failure,
     log::{self, Level},
     runtime::{Function, Invocation},
+    sdk_config,
 };
 
 /// The time for which the function holds the lease of the table after an event.
@@ -46,9 +49,12 @@ impl AggregatorFunction {
     pub(crate) async fn start() -> Result<Self, Failure> {
         let settings = Settings::read(|name| env::var(name).ok())
             .map_err(|error| Failure::new("InvalidSetting", error.to_string()))?;
-        let client = client::load().await?;
-        let archive = settings.archive.clone().map(FolderArchive::new);
-        let archive = archive.map(|archive| Box::new(archive) as Box<dyn Archive>);
+        let config = sdk_config::load().await?;
+        let client = Client::new(&config);
+        let archive = settings.archive.as_ref();
+        let archive = archive
+            .map(|place| archive_at(place, &config))
+            .transpose()?;
         let name = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
         Ok(Self {
             aggregator: Aggregator::new(client.clone(), &settings, archive),
@@ -64,12 +70,11 @@ impl AggregatorFunction {
         if self.announced.is_some_and(|time| time.elapsed() < RENEW) {
             return;
         }
+        // Also after a failure: the next event is not the time to try again.
+        self.announced = Some(Instant::now());
         let announced = announce(&self.client, &self.table, &self.owner, LEASE);
         let problem = match tokio::time::timeout_at(deadline.into(), announced).await {
-            Ok(Ok(None)) => {
-                self.announced = Some(Instant::now());
-                return;
-            }
+            Ok(Ok(None)) => return,
             Ok(Ok(Some(other))) => format!(
                 "{other} has it: two aggregators work on the table, each change is counted once, and some work is done twice"
             ),
@@ -93,6 +98,21 @@ impl Function for AggregatorFunction {
         }
         report(&invocation.id, &outcome, begun.elapsed());
         answer(&outcome)
+    }
+}
+
+/// Returns the archive at a place.
+fn archive_at(place: &ArchivePlace, config: &SdkConfig) -> Result<Archive, Failure> {
+    match place {
+        ArchivePlace::Folder(folder) => Ok(Archive::Folder(folder.clone())),
+        ArchivePlace::Bucket(name) => {
+            let bucket = ArchiveBucket::parse(&format!("s3://{name}"), config, None);
+            let bucket = bucket.ok_or_else(|| {
+                let problem = format!("ARCHIVE_BUCKET_NAME: {name:?} is no name of a bucket");
+                Failure::new("InvalidSetting", problem)
+            });
+            bucket.map(Archive::Bucket)
+        }
     }
 }
 
@@ -149,6 +169,15 @@ fn report(id: &str, outcome: &Outcome, took: Duration) {
             "problem": failed.problem,
         });
         log::line(Level::Error, "records failed", fields);
+    }
+    if outcome.unarchived > 0 {
+        let fields = json!({
+            "request_id": id,
+            // The alarm of a stack counts lines with this field.
+            "event": "archive_failed",
+            "events": outcome.unarchived,
+        });
+        log::line(Level::Error, "events are not archived", fields);
     }
     for limit in &outcome.uncountable {
         let fields = json!({ "request_id": id, "limit": limit });

@@ -9,18 +9,15 @@
 //! | [`Settings`] | the function's variables |
 //! | [`Aggregator`] | counts a batch |
 //! | [`Outcome`] | the counts of a batch, and the records that failed |
-//! | [`Archive`] | the place of archives |
 
-mod archive;
 mod batch;
 mod count;
 mod function;
 mod outcome;
 mod settings;
 
-pub use archive::{Archive, FolderArchive};
 pub use count::Aggregator;
 pub use outcome::{Failed, Outcome};
-pub use settings::{InvalidSetting, Settings};
+pub use settings::{ArchivePlace, InvalidSetting, Settings};
 
 pub(crate) use function::AggregatorFunction;

@@ -33,6 +33,8 @@ pub struct Outcome {
     pub conflicts: u64,
     /// The number of events that were archived.
     pub archived: usize,
+    /// The number of events that could not be archived.
+    pub unarchived: usize,
     /// The limits that cannot be counted, because snapshots have an attribute of the same name.
     pub uncountable: BTreeSet<String>,
     /// The records that failed.

@@ -8,6 +8,7 @@ const TABLE: &str = "TABLE_NAME";
 const WINDOWS: &str = "SNAPSHOT_WINDOWS";
 const DAYS: &str = "SNAPSHOT_TTL_DAYS";
 const ARCHIVES: &str = "ENABLE_ARCHIVAL";
+const BUCKET: &str = "ARCHIVE_BUCKET_NAME";
 const FOLDER: &str = "ARCHIVE_FOLDER";
 
 /// The most days that a snapshot can be kept.
@@ -21,7 +22,8 @@ const MOST_DAYS: u32 = 3650;
 /// | `SNAPSHOT_WINDOWS` | `hourly,daily`; also `monthly` |
 /// | `SNAPSHOT_TTL_DAYS` | 90; at most 3650 |
 /// | `ENABLE_ARCHIVAL` | `false` |
-/// | `ARCHIVE_FOLDER` | none: the folder of archives, such as a file system that the function mounts |
+/// | `ARCHIVE_BUCKET_NAME` | none: the bucket of archives |
+/// | `ARCHIVE_FOLDER` | none; in place of a bucket, the folder of archives, such as a file system that the function mounts |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -31,8 +33,17 @@ pub struct Settings {
     pub windows: BTreeSet<WindowLength>,
     /// The number of days after which a snapshot expires, counted from the end of its window.
     pub retention_days: u32,
-    /// The folder of archives, if events are archived.
-    pub archive: Option<PathBuf>,
+    /// The place of archives, if events are archived.
+    pub archive: Option<ArchivePlace>,
+}
+
+/// The place of archives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArchivePlace {
+    /// A bucket of S3.
+    Bucket(String),
+    /// A folder.
+    Folder(PathBuf),
 }
 
 /// A variable that is missing or wrong.
@@ -84,13 +95,15 @@ impl Settings {
             })?;
         }
         if is_true(value(ARCHIVES))? {
-            let folder = value(FOLDER).ok_or_else(|| {
-                InvalidSetting::new(
-                    ARCHIVES,
-                    format!("events are to be archived, but {FOLDER} is not set: set it, or {ARCHIVES} to false"),
-                )
+            let bucket = value(BUCKET).map(ArchivePlace::Bucket);
+            let place =
+                bucket.or_else(|| value(FOLDER).map(|folder| ArchivePlace::Folder(folder.into())));
+            let place = place.ok_or_else(|| {
+                let problem =
+                    format!("events are to be archived, and neither {BUCKET} nor {FOLDER} is set");
+                InvalidSetting::new(ARCHIVES, problem)
             })?;
-            settings.archive = Some(folder.into());
+            settings.archive = Some(place);
         }
         Ok(settings)
     }
@@ -143,7 +156,11 @@ mod tests {
         assert_eq!(settings.table, "limits");
         let windows = BTreeSet::from([WindowLength::Hour, WindowLength::Month]);
         assert_eq!((settings.windows, settings.retention_days), (windows, 30));
-        assert_eq!(settings.archive, Some("/mnt/archive".into()));
+        let folder = ArchivePlace::Folder("/mnt/archive".into());
+        assert_eq!(settings.archive, Some(folder));
+        let settings = read(&[(TABLE, "limits"), (ARCHIVES, "true"), (BUCKET, "events")]);
+        let bucket = ArchivePlace::Bucket("events".into());
+        assert_eq!(settings.unwrap().archive, Some(bucket));
         assert_eq!(
             read(&[(TABLE, "limits"), (WINDOWS, ""), (ARCHIVES, "false")]),
             Ok(Settings::new("limits"))

@@ -15,10 +15,10 @@ use super::{
     resource::{ResourceEvent, ResourceResult},
 };
 use crate::{
-    client,
     failure::Failure,
     log::{self, Level},
     runtime::{Function, Invocation},
+    sdk_config,
 };
 
 /// The time that is kept for the answer to CloudFormation.
@@ -37,7 +37,7 @@ impl ProvisionerFunction {
     pub(crate) async fn start() -> Result<Self, Failure> {
         let table = env::var("TABLE_NAME").ok();
         Ok(Self {
-            client: client::load().await?,
+            client: Client::new(&sdk_config::load().await?),
             table: table.filter(|table| !table.is_empty()),
         })
     }

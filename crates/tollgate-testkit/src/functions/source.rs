@@ -135,8 +135,10 @@ impl EventSource {
     /// # Panics
     /// If the program cannot be run.
     pub async fn deliver(&self, records: Vec<Value>) -> Report {
-        let run = self.start();
+        let mut run = self.prepare();
+        // First all records, so that batches are as full as they can be.
         run.send(records);
+        run.begin();
         run.end().await
     }
 
@@ -151,7 +153,8 @@ impl EventSource {
         table: &str,
         stop: impl Future<Output = ()>,
     ) -> Report {
-        let run = self.start();
+        let mut run = self.prepare();
+        run.begin();
         let mut stop = pin!(stop);
         let (mut last, mut stopped) = (None::<String>, false);
         loop {
@@ -170,11 +173,12 @@ impl EventSource {
         }
     }
 
-    fn start(&self) -> Run {
+    /// Prepares a delivery, which has not begun.
+    fn prepare(&self) -> Run {
         let places = self.processes.unwrap_or(self.shards);
         let pool = Arc::new(Pool::new(&self.function, places));
         let report = Arc::new(Mutex::new(Report::default()));
-        let mut tasks = JoinSet::new();
+        let mut waiting = Vec::new();
         let shards = (0..self.shards).map(|number| {
             let (sender, records) = mpsc::unbounded_channel();
             let shard = Shard {
@@ -184,12 +188,13 @@ impl EventSource {
                 report: Arc::clone(&report),
                 rng: Rng::with_seed(self.settings.faults.seed ^ number as u64),
             };
-            tasks.spawn(shard.run(records));
+            waiting.push((shard, records));
             sender
         });
         Run {
             shards: shards.collect(),
-            tasks,
+            waiting,
+            tasks: JoinSet::new(),
             pool,
             report,
         }
@@ -199,6 +204,8 @@ impl EventSource {
 /// A delivery.
 struct Run {
     shards: Vec<mpsc::UnboundedSender<Value>>,
+    /// The shards that have not begun.
+    waiting: Vec<(Shard, mpsc::UnboundedReceiver<Value>)>,
     tasks: JoinSet<()>,
     pool: Arc<Pool>,
     report: Arc<Mutex<Report>>,
@@ -213,6 +220,13 @@ impl Run {
             let shard = hasher.finish() % self.shards.len() as u64;
             let shard = usize::try_from(shard).unwrap_or(0);
             let _ = self.shards[shard].send(record);
+        }
+    }
+
+    /// Begins to deliver.
+    fn begin(&mut self) {
+        for (shard, records) in self.waiting.drain(..) {
+            self.tasks.spawn(shard.run(records));
         }
     }
 

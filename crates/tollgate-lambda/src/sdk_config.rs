@@ -1,11 +1,9 @@
-//! The client of DynamoDB.
+//! The configuration of the SDK.
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::config::{retry::RetryConfig, timeout::TimeoutConfig};
 use tollgate::store::dynamodb::config_loader;
 
 use crate::failure::Failure;
@@ -19,8 +17,8 @@ const BACKOFF: Duration = Duration::from_millis(100);
 /// The longest time for an attempt of a call.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// Makes the client that all events of a process share.
-pub(crate) async fn load() -> Result<Client, Failure> {
+/// Loads the configuration that all events of a process share.
+pub(crate) async fn load() -> Result<SdkConfig, Failure> {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
@@ -33,5 +31,5 @@ pub(crate) async fn load() -> Result<Client, Failure> {
     if config.region().is_none() {
         return Err(Failure::new("NoRegion", "AWS_REGION is not set"));
     }
-    Ok(Client::new(&config))
+    Ok(config)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     document::{PolicyDocument, Statement},
-    keys::ENTITIES,
+    keys::{ENTITIES, TABLE_ITEMS},
     resource::TableResource,
 };
 use crate::node::{Node, list, map};
@@ -61,7 +61,7 @@ impl FunctionResources {
                 self.table
                     .table("Read", &["dynamodb:BatchGetItem", "dynamodb:Query"], &[]),
                 self.table
-                    .table("Count", &["dynamodb:UpdateItem"], &[ENTITIES]),
+                    .table("Count", &["dynamodb:UpdateItem"], &[ENTITIES, TABLE_ITEMS]),
                 on("Follow", FOLLOW, &self.stream),
                 on("SetAside", &["sqs:SendMessage"], &self.dead_letters),
             ],

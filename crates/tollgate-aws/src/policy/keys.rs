@@ -15,5 +15,8 @@ pub(super) const NAMESPACE_BUCKETS: &str = "${aws:PrincipalTag/zael_namespace_id
 /// The partition of the caller's namespace in the index of all its items.
 pub(super) const NAMESPACE_INDEX: &str = "${aws:PrincipalTag/zael_namespace_id}";
 
+/// The items of the table itself: the version record, and who counts its usage.
+pub(super) const TABLE_ITEMS: &str = "_/SYSTEM#";
+
 /// The registry: versions, and the names of namespaces.
 pub(super) const REGISTRY: &str = "_/*";

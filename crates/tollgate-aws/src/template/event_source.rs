@@ -21,8 +21,8 @@ const BUCKETS: &str =
 const EVENTS: &str =
     r##"{"eventName":["REMOVE"],"dynamodb":{"Keys":{"SK":{"S":[{"prefix":"#AUDIT#"}]}}}}"##;
 
-/// Six hours: a message in the queue names records, which the stream keeps for 24 hours. So a person
-/// has 18 hours to count them after all.
+/// Six hours: an outage of some hours is made up for. Older batches go to the queue, so that newer ones
+/// are not delayed for longer.
 const LONGEST_AGE_SECONDS: u32 = 6 * 60 * 60;
 
 /// Returns the mapping. A batch that fails is tried again and divided until one record is left. That

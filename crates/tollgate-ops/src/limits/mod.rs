@@ -7,7 +7,7 @@
 //! An apply changes and deletes only what a manifest of the namespace has declared before, or
 //! declares now. The table keeps the list, in the item of the Python client's provisioner: a
 //! namespace can move from one to the other and back. Everything else is
-//! [unmanaged](Plan::unmanaged), and only [`ApplyOptions::prune`] deletes it.
+//! [unmanaged](Plan::unmanaged), and only a plan with `prune` deletes it.
 //!
 //! # What happens if an apply is interrupted
 //! Every config is one transaction. Before it is written, the buckets that have to follow are

@@ -37,6 +37,6 @@ impl Settings {
         let Share { index, of } = self.share;
         let before = u64::from(of - 1 - index);
         self.requests
-            .map(|requests| (requests + before) / u64::from(of))
+            .map(|requests| requests.saturating_add(before) / u64::from(of))
     }
 }

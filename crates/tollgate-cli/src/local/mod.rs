@@ -39,7 +39,7 @@ mod upkeep;
 
 pub(crate) use folder::Folder;
 pub(crate) use instance::{Instance, endpoint};
-pub(crate) use server::{Server, serve};
+pub(crate) use server::{Server, ensure_free, serve};
 pub(crate) use start::{Started, start};
 pub(crate) use stop::{delete, stop};
 pub(crate) use stream::Stream;

@@ -173,6 +173,11 @@ fn listen(port: u16) -> Result<TcpListener, Failure> {
     Ok(listener)
 }
 
+/// Returns an error if a server cannot listen on the port.
+pub(crate) fn ensure_free(port: u16) -> Result<(), Failure> {
+    listen(port).map(drop)
+}
+
 fn unserved(error: &io::Error) -> Failure {
     Failure::Refused(format!("the local table cannot be served: {error}"))
 }

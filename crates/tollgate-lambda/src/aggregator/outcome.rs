@@ -6,6 +6,7 @@ use tollgate_ops::record::Sequence;
 
 /// A record that was not counted or archived.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failed {
     /// The position of the first record that failed for this reason. `None` if the record has none.
     pub sequence: Option<Sequence>,

@@ -39,6 +39,7 @@ pub struct Settings {
 
 /// The place of archives.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ArchivePlace {
     /// A bucket of S3.
     Bucket(String),

@@ -3,22 +3,27 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::object::Object;
 use crate::error::OpsError;
 
-/// Writes an object into a file below a folder. The file appears when it is complete.
+/// Writes an object into a file below a folder, on a thread that may block. The file appears when it
+/// is complete.
 ///
 /// # Errors
 /// [`OpsError::Archive`] if the file cannot be written.
-pub(super) fn write(folder: &Path, object: &Object) -> Result<(), OpsError> {
+pub(super) async fn write(folder: PathBuf, object: Object) -> Result<(), OpsError> {
     let path = folder.join(&object.path);
-    write_file(&path, &object.bytes).map_err(|source| OpsError::Archive {
-        path: path.display().to_string(),
-        source,
-    })
+    let shown = path.display().to_string();
+    let written = tokio::task::spawn_blocking(move || write_file(&path, &object.bytes)).await;
+    written
+        .unwrap_or_else(|ended| Err(io::Error::other(ended)))
+        .map_err(|source| OpsError::Archive {
+            path: shown,
+            source,
+        })
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {

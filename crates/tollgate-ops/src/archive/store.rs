@@ -29,7 +29,7 @@ impl Archive {
         })?;
         for object in objects {
             match self {
-                Self::Folder(folder) => folder::write(folder, &object)?,
+                Self::Folder(folder) => folder::write(folder.clone(), object).await?,
                 Self::Bucket(bucket) => bucket.put(object).await?,
             }
         }

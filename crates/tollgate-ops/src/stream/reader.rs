@@ -53,6 +53,7 @@ pub struct StreamReader {
 
 /// The records that one round read.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Page {
     /// The records, each shard's in its order.
     pub records: Vec<StreamRecord>,

@@ -98,6 +98,7 @@ impl Part<'_> {
 
 /// The write that brings a snapshot up to date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Addition {
     /// The whole tokens to add, by limit.
     pub tokens: Counters,

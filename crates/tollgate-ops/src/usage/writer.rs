@@ -45,6 +45,7 @@ pub struct SnapshotWriter {
 
 /// The counts of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Written {
     /// The number of snapshots that were written.
     pub snapshots: u64,

@@ -1,6 +1,6 @@
 //! Removes what a test made.
 
-use super::setup::Setup;
+use super::{figures::counted, setup::Setup};
 use crate::{context::Context, failure::Failure, interrupt};
 
 impl Setup {
@@ -25,13 +25,16 @@ impl Setup {
             removed = self.remove(context) => removed,
             () = interrupt::wait() => Err(Failure::Interrupted("while it cleaned up".into())),
         };
+        let items = |count| counted(count, "item", "items");
         match (removed, &self.made) {
-            (Ok(items), Some(_)) => {
-                format!("Removed the test's namespace {namespace} ({items} items)")
+            (Ok(count), Some(_)) => {
+                let items = items(count);
+                format!("Removed the test's namespace {namespace} ({items})")
             }
-            (Ok(items), None) => {
+            (Ok(count), None) => {
+                let items = items(count);
                 format!(
-                    "Removed the test's entities in namespace {namespace} ({items} items): its history says so"
+                    "Removed the test's entities in namespace {namespace} ({items}): its history says so"
                 )
             }
             (Err(failure), Some(made)) => format!(

@@ -153,7 +153,8 @@ impl Summary {
     /// Returns true if the delay of the test is so long that the latency shows it.
     fn is_about_itself(&self) -> bool {
         let lag = self.lag.as_ref();
-        lag.is_some_and(|lag| lag.p99 > NOTICED && lag.p99 > self.latency.p99 / 4.0)
+        let has_latency = self.latency.count > 0;
+        has_latency && lag.is_some_and(|lag| lag.p99 > NOTICED && lag.p99 > self.latency.p99 / 4.0)
     }
 
     /// Returns a sentence about the write units, if they were counted.
@@ -189,7 +190,9 @@ impl Summary {
                 out.line(format!("{:14}{calls} ({share})", outcome.name()))?;
             }
         }
-        out.line(format!("latency       {}", self.latency.sentence()))?;
+        if self.latency.count > 0 {
+            out.line(format!("latency       {}", self.latency.sentence()))?;
+        }
         if self.by_outcome.len() > 1 {
             for (name, percentiles) in &self.by_outcome {
                 out.line(format!("  {name:12}{}", percentiles.sentence()))?;
@@ -280,5 +283,13 @@ mod tests {
         assert!(is_told(5_000, 10_000));
         assert!(!is_told(2_000, 10_000));
         assert!(!is_told(900, 1_000), "too short to matter");
+    }
+
+    #[test]
+    fn a_test_without_latencies_does_not_say_that_it_was_late() {
+        let mut report = Report::default();
+        report.lag.record(Duration::from_millis(5));
+        let summary = Summary::new(&report, "10 users".into(), None, Vec::new(), String::new());
+        assert!(!summary.is_about_itself());
     }
 }

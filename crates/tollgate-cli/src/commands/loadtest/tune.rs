@@ -206,7 +206,9 @@ impl Tune {
             }
             _ => {
                 let bound = millis(self.p99);
-                format!("the bound of {bound} is broken even with {baseline}")
+                format!(
+                    "the bound of {bound} is broken even with {baseline}: raise --p99, or lower --start"
+                )
             }
         }))
     }

@@ -10,7 +10,7 @@ use super::port;
 use crate::{
     context::Context,
     failure::Failure,
-    local::{Folder, Instance, endpoint},
+    local::{self, Folder, Instance, endpoint},
     stderr,
 };
 
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// `eval "$(tollgate local env)"` makes this shell, the programs that it starts and the other
 /// commands use the local table. If the table does not run, it prints the environment that it will
-/// have.
+/// have, unless another program has the port: then a shell would use that program's table.
 #[derive(Debug, Args)]
 pub(crate) struct Env {
     /// Shell, or tool, that reads it
@@ -65,11 +65,13 @@ impl Env {
         let endpoint = match instance {
             Some(instance) => instance.endpoint,
             None => {
+                let port = port::choose(self.port)?;
+                local::ensure_free(port)?;
                 let folder = folder.path().display();
                 stderr::line(&format!(
                     "note: no local table runs in {folder}: `tollgate local up` starts it"
                 ));
-                endpoint(port::choose(self.port)?)
+                endpoint(port)
             }
         };
         print(

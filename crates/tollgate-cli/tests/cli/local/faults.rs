@@ -24,6 +24,21 @@ fn a_port_of_another_program_is_told() {
     }
 }
 
+/// `eval` of an environment must not lead to the table of another program.
+#[test]
+fn the_environment_does_not_name_the_port_of_another_program() {
+    let place = Place::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let ran = place.run(&format!("local env --port {port}"));
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(
+        ran.err
+            .contains(&format!("port {port} is taken by another program")),
+        "{ran:?}"
+    );
+}
+
 #[test]
 fn a_running_table_does_not_change_its_port() {
     let place = Place::up();

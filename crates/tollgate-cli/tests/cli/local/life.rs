@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::Stdio,
 };
 
@@ -164,16 +164,19 @@ fn a_short_name_is_told() {
 #[test]
 fn the_environment_is_printed_for_every_shell() {
     let place = Place::new();
-    let arguments = "local env --port 4000 --namespace tenant --name some-table";
-    let eval = place.run(arguments);
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let arguments = format!("local env --port {port} --namespace tenant --name some-table");
+    let eval = place.run(&arguments);
     assert!(
         eval.err.starts_with("note: no local table runs in "),
         "{eval:?}"
     );
     let eval = eval.out;
     for line in [
-        "export AWS_ENDPOINT_URL=http://127.0.0.1:4000\n",
-        "export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:4000\n",
+        &format!("export AWS_ENDPOINT_URL=http://127.0.0.1:{port}\n"),
+        &format!("export AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:{port}\n"),
         "export AWS_ACCESS_KEY_ID=test\n",
         "export AWS_SECRET_ACCESS_KEY=test\n",
         "export AWS_DEFAULT_REGION=us-east-1\n",

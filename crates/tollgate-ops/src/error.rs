@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use aws_sdk_dynamodb::error::DisplayErrorContext;
+use crate::causes::causes;
 
 /// The reason why an operation did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum OpsError {
     Aws {
         /// The call.
         call: &'static str,
-        /// The SDK's error with its causes.
+        /// The code and the message of the answer, or the causes of the failure, in one line.
         problem: String,
     },
     /// The table has no stream.
@@ -67,10 +67,10 @@ pub enum OpsError {
 
 impl OpsError {
     /// Returns the error of a call to AWS.
-    pub(crate) fn aws(call: &'static str, error: impl Error) -> Self {
+    pub(crate) fn aws(call: &'static str, error: impl Error + 'static) -> Self {
         Self::Aws {
             call,
-            problem: DisplayErrorContext(error).to_string(),
+            problem: causes(&error),
         }
     }
 }

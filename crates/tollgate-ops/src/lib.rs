@@ -14,6 +14,7 @@
 
 pub mod archive;
 mod attributes;
+mod causes;
 pub mod chart;
 mod error;
 pub mod follow;

@@ -220,6 +220,7 @@ async fn wrong_files_and_namespaces_are_refused_in_one_line() {
             "no-such-file.yaml cannot be read",
         ),
         (format!("limits export -f {path}"), 2, "choose another file"),
+        ("limits export -o json".to_owned(), 2, "leave --output out"),
     ] {
         let ran = stage.run(&arguments);
         assert_eq!(

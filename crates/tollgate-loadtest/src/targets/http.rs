@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::RETRY_AFTER,
+    header::RETRY_AFTER, uri::Authority,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -51,7 +51,10 @@ pub struct HttpTarget {
 #[non_exhaustive]
 pub enum InvalidRequest {
     /// The URL is none that can be requested.
-    #[error("the URL {0} cannot be requested: it must begin with http:// and name a host")]
+    #[error(
+        "the URL {0} cannot be requested: it must begin with http:// and name a host, without a \
+         user, and with a port up to 65535 if it has one"
+    )]
     Url(String),
     /// A header cannot be sent.
     #[error("the header {0:?} cannot be sent: a name, and a value without control characters")]
@@ -66,7 +69,7 @@ impl HttpTarget {
     pub fn new(url: &str) -> Result<Self, InvalidRequest> {
         let invalid = || InvalidRequest::Url(url.to_owned());
         let url: Uri = url.parse().map_err(|_| invalid())?;
-        if url.scheme_str() != Some("http") || url.host().is_none_or(str::is_empty) {
+        if url.scheme_str() != Some("http") || !url.authority().is_some_and(is_host) {
             return Err(invalid());
         }
         let mut connector = HttpConnector::new();
@@ -142,6 +145,17 @@ impl Target for HttpTarget {
             Err(error) if error.is_connect() => Reply::error("no connection"),
             Err(error) => Reply::error(cause(&error)),
         }
+    }
+}
+
+/// Returns true for a host, alone or with a port. Users and passwords would not be sent.
+fn is_host(authority: &Authority) -> bool {
+    let host = authority.host();
+    match authority.as_str().strip_prefix(host) {
+        _ if host.is_empty() => false,
+        Some("") => true,
+        Some(_) => authority.port_u16().is_some(),
+        None => false,
     }
 }
 

@@ -59,12 +59,14 @@ pub struct Applied {
 /// is written.
 ///
 /// # Errors
-/// [`LimitsError::Concurrent`] if another apply began after the plan was made,
+/// [`LimitsError::Library`] if the table's functions are too old for one of the configs: nothing is
+/// written. [`LimitsError::Concurrent`] if another apply began after the plan was made,
 /// [`LimitsError::Midway`] with the number of changes that are written, [`LimitsError::Overtaken`]
 /// if another apply began meanwhile. After each of them, plan and apply again.
 ///
 /// # Cost
-/// Two writes for the record of managed configs, and for each change those of
+/// A read of the version if there are sessions, bypasses, cascade rules or soft limits. Two writes
+/// for the record of managed configs, and for each change those of
 /// [`Config::set`](tollgate::limiter::Config::set) or its relatives, and two for each kind of write
 /// of buckets that it owes.
 pub async fn apply(
@@ -119,6 +121,8 @@ struct Apply<'a> {
 impl Apply<'_> {
     async fn run(mut self, mut report: impl FnMut(&PlannedChange)) -> Result<Applied, LimitsError> {
         let (target, plan) = (self.target, self.plan);
+        let new: Vec<_> = plan.changes.iter().map(|change| &change.new).collect();
+        target.store.check_functions(&new).await?;
         // What is written from now on belongs to manifests, also if this apply does not end.
         let mut both = plan.managed.clone();
         for entry in plan.manifest.entries() {

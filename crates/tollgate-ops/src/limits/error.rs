@@ -25,6 +25,12 @@ pub enum LimitsError {
         /// The namespace of the limiter.
         limiter: String,
     },
+    /// The record of managed configs would be larger than DynamoDB allows. Nothing was written.
+    #[error(
+        "the list of the file's configs is longer than the 400 KB that an item of the table takes: nothing was written; \
+         split the file into namespaces, or store the limits of some entities by `entity set-limits`"
+    )]
+    TooMany,
     /// A stored config has an attribute that this version does not understand.
     #[error(
         "{scope} has {attribute}, which this version does not understand: a newer version is needed"

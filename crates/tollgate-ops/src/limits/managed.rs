@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{
+    error::ProvideErrorMetadata, operation::update_item::UpdateItemError, types::AttributeValue,
+};
 use tollgate::model::ConfigScope;
 
 use super::{
@@ -200,6 +202,14 @@ pub(super) async fn finish(
     write.send(target).await
 }
 
+/// Returns true if the item would be larger than DynamoDB allows.
+fn is_too_large(refused: &UpdateItemError) -> bool {
+    refused.code() == Some("ValidationException")
+        && refused.message().is_some_and(|message| {
+            message.contains("maximum allowed size") || message.contains("Item size")
+        })
+}
+
 /// A conditional write of the record.
 struct Write {
     sets: Vec<(&'static str, AttributeValue)>,
@@ -256,6 +266,7 @@ impl Write {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(refused) if refused.is_conditional_check_failed_exception() => Ok(false),
+                Some(refused) if is_too_large(refused) => Err(LimitsError::TooMany),
                 _ => Err(OpsError::aws("UpdateItem", error).into()),
             },
         }

@@ -6,14 +6,14 @@ use std::fmt;
 use aws_sdk_dynamodb::{Client, error::SdkError, types::AttributeValue};
 
 use super::super::{
-    attributes::{PK, REGISTRY_KEY, SK, VERSION},
+    attributes::{Item, PK, REGISTRY_KEY, SK, VERSION},
     expression::text,
     failure::store_error,
     retry::{MOST_VERSION_TRIES, before_change},
     version::{self, CLIENT_MIN_VERSION},
 };
 use crate::{
-    model::{Access, ConfigFlag, Limit, StoredConfig},
+    model::{Access, ConfigFlag, Limit, StoredConfig, VersionRecord},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -59,6 +59,18 @@ impl Feature {
         }
     }
 
+    /// Refuses a table whose functions are too old for the feature.
+    fn check_functions(self, record: &VersionRecord) -> Result<(), StoreError> {
+        let required = self.version();
+        match record.functions_before(required).map_err(refused)? {
+            None => Ok(()),
+            Some(found) => Err(refused(format!(
+                "the table's functions are of version {found}, and {} need {required}",
+                self.name()
+            ))),
+        }
+    }
+
     fn all_of(config: &StoredConfig) -> impl Iterator<Item = Self> {
         let has_sessions = |limit: &Limit| {
             limit
@@ -98,6 +110,29 @@ pub(super) async fn require_for(
     Ok(())
 }
 
+/// Checks that the table's functions understand `configs`, and writes nothing. One read if they have
+/// features that older functions do not know.
+///
+/// # Errors
+/// [`Rejected`](StoreErrorKind::Rejected) if the table has functions of an older version.
+pub(in crate::store::dynamodb) async fn check_functions(
+    client: &Client,
+    table: &str,
+    configs: &[&StoredConfig],
+) -> Result<(), StoreError> {
+    let features = configs.iter().copied().flat_map(Feature::all_of);
+    let features: Vec<_> = features.collect();
+    if features.is_empty() {
+        return Ok(());
+    }
+    let Some(item) = read(client, table).await? else {
+        return Ok(());
+    };
+    let record = version::decode(&item);
+    let mut features = features.into_iter();
+    features.try_for_each(|feature| feature.check_functions(&record))
+}
+
 /// Makes sure that all clients of the table know the feature, before it is stored. One read, and a
 /// write if older clients were admitted.
 ///
@@ -111,26 +146,12 @@ pub(super) async fn ratchet(
     let required = feature.version();
     for attempt in 0..MOST_VERSION_TRIES {
         before_change(attempt).await;
-        let read = client
-            .get_item()
-            .table_name(table)
-            .key(PK, text(REGISTRY_KEY))
-            .key(SK, text(VERSION))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(store_error)?;
         // Without a record, no client checks its version.
-        let Some(item) = read.item else {
+        let Some(item) = read(client, table).await? else {
             return Ok(());
         };
         let record = version::decode(&item);
-        if let Some(found) = record.functions_before(required).map_err(refused)? {
-            return Err(refused(format!(
-                "the table's functions are of version {found}, and {} need {required}",
-                feature.name()
-            )));
-        }
+        feature.check_functions(&record)?;
         if !record.admits_older_than(required).map_err(refused)? {
             return Ok(());
         }
@@ -143,6 +164,20 @@ pub(super) async fn ratchet(
         StoreErrorKind::Busy,
         "too many concurrent writes of the version record",
     ))
+}
+
+/// Reads the version record, consistently.
+async fn read(client: &Client, table: &str) -> Result<Option<Item>, StoreError> {
+    let output = client
+        .get_item()
+        .table_name(table)
+        .key(PK, text(REGISTRY_KEY))
+        .key(SK, text(VERSION))
+        .consistent_read(true)
+        .send()
+        .await
+        .map_err(store_error)?;
+    Ok(output.item)
 }
 
 fn refused(problem: impl fmt::Display) -> StoreError {

@@ -340,6 +340,17 @@ impl DynamoDbStore {
 }
 
 impl DynamoDbStore {
+    /// Checks that the table's functions understand sessions, bypasses, cascade rules and soft
+    /// limits, as far as `configs` have some. Writes nothing. To store such a config checks the
+    /// same: this is for callers that store many, and want all of them or none. At most one read.
+    ///
+    /// # Errors
+    /// [`Rejected`](crate::store::StoreErrorKind::Rejected) with the version of the functions if
+    /// they are too old, and the errors of reads.
+    pub async fn check_functions(&self, configs: &[&StoredConfig]) -> Result<(), StoreError> {
+        client_version::check_functions(&self.control, &self.table, configs).await
+    }
+
     /// Reads one page of the whole table, of at most a megabyte, and keeps the buckets of the
     /// namespace.
     async fn scan_buckets(

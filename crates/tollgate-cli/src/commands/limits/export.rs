@@ -27,6 +27,10 @@ pub(crate) struct ExportLimits {
 
 impl ExportLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        if self.file.is_none() && !context.out.is_text() {
+            let problem = "the limits are printed as a file, in YAML: leave --output out";
+            return Err(Failure::Usage(problem.to_owned()));
+        }
         let namespace = context.options.namespace()?;
         let target = open(context, &namespace).await?;
         let manifest = limits::export(&target, namespace, self.managed_only).await;

@@ -152,9 +152,9 @@ impl Summary {
 
     /// Returns true if the delay of the test is so long that the latency shows it.
     fn is_about_itself(&self) -> bool {
-        let lag = self.lag.as_ref();
-        let has_latency = self.latency.count > 0;
-        has_latency && lag.is_some_and(|lag| lag.p99 > NOTICED && lag.p99 > self.latency.p99 / 4.0)
+        // Without a latency, nothing shows it.
+        let lag = self.lag.as_ref().filter(|_| self.latency.count > 0);
+        lag.is_some_and(|lag| lag.p99 > NOTICED && lag.p99 > self.latency.p99 / 4.0)
     }
 
     /// Returns a sentence about the write units, if they were counted.
@@ -190,9 +190,11 @@ impl Summary {
                 out.line(format!("{:14}{calls} ({share})", outcome.name()))?;
             }
         }
-        if self.latency.count > 0 {
-            out.line(format!("latency       {}", self.latency.sentence()))?;
-        }
+        let latency = match self.latency.count {
+            0 => "none, because errors do not count".to_owned(),
+            _ => self.latency.sentence(),
+        };
+        out.line(format!("latency       {latency}"))?;
         if self.by_outcome.len() > 1 {
             for (name, percentiles) in &self.by_outcome {
                 out.line(format!("  {name:12}{}", percentiles.sentence()))?;
@@ -283,6 +285,13 @@ mod tests {
         assert!(is_told(5_000, 10_000));
         assert!(!is_told(2_000, 10_000));
         assert!(!is_told(900, 1_000), "too short to matter");
+
+        let mut report = Report::default();
+        report.lag.record(Duration::from_secs(1));
+        let errors = report.latencies.entry(Outcome::Error).or_default();
+        errors.record(Duration::from_micros(1));
+        let summary = Summary::new(&report, String::new(), None, Vec::new(), String::new());
+        assert!(!summary.is_about_itself(), "errors have no latency");
     }
 
     #[test]

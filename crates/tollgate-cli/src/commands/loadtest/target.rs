@@ -227,7 +227,9 @@ impl TargetArguments {
             .method(self.method.clone())
             .keys(keys.clone());
         for header in &self.headers {
-            let (name, value) = header.split_once(':').unwrap_or((header, ""));
+            let (name, value) = header.split_once(':').ok_or_else(|| {
+                Failure::Usage(format!("the header {header:?} has no colon: NAME:VALUE"))
+            })?;
             let added = target.header(name.trim(), value.trim());
             target = added.map_err(|error| usage(&error))?;
         }

@@ -46,10 +46,13 @@ async fn what_only_the_command_can_check_is_one_line() {
     let before = stage.items().await;
     for (arguments, part) in [
         ("--url https://127.0.0.1/", "must begin with http://"),
+        ("--url http://127.0.0.1:99999/", "a port up to 65535"),
+        ("--url http://user:secret@127.0.0.1/", "without a user"),
         (
-            "--url http://127.0.0.1/ --header nothing(",
+            "--url http://127.0.0.1/ --header nothing(:",
             "cannot be sent",
         ),
+        ("--url http://127.0.0.1/ --header nothing", "has no colon"),
         (
             "--url http://127.0.0.1/ --body-file /none/of/it",
             "cannot be read",

@@ -284,6 +284,22 @@ async fn an_apply_that_another_one_took_over_reports() {
 }
 
 #[tokio::test]
+async fn a_list_of_configs_that_no_item_takes_is_told_before_anything_is_written() {
+    let table = Table::new().await;
+    let mut text = "namespace: default\nentities:\n".to_owned();
+    for index in 0..3_000 {
+        text += &format!(
+            "  {}-{index}: {{resources: {{api: {{disabled: true}}}}}}\n",
+            "a".repeat(150)
+        );
+    }
+    let before = table.items().await;
+    let error = table.try_apply(&text).await.unwrap_err();
+    assert!(matches!(error, LimitsError::TooMany), "{error}");
+    assert_eq!(table.items().await, before);
+}
+
+#[tokio::test]
 async fn thousands_of_entities_are_applied_and_a_second_apply_writes_nothing() {
     const ENTITIES: usize = 1_000;
     let table = Table::new().await;

@@ -6,3 +6,4 @@ mod interrupted;
 mod owned;
 mod peer;
 mod stage;
+mod versions;

@@ -54,7 +54,7 @@ pub(crate) fn text(path: &Path) -> Result<String, ManifestError> {
             start: at,
             end: at + 1,
         };
-        // The bytes before the wrong one stay where they are.
+        // The bytes before the wrong one keep their positions.
         let text = String::from_utf8_lossy(error.as_bytes());
         let fault = Source::new(&file, &text).fault(place, "this is not UTF-8".into());
         ManifestFaults::new(&file, vec![fault]).into()

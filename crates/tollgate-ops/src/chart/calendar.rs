@@ -69,7 +69,8 @@ fn is_tick(time: f64, days: f64) -> bool {
     day % days == 0.0 && (day == 0.0 || day <= last)
 }
 
-/// Returns the first days of every so many months. Those of years begin at a multiple.
+/// Returns the first day of every `months`-th month. Months are counted from the year 0, so a step of
+/// whole years begins at a multiple of them.
 fn monthly(from: f64, to: f64, months: u16) -> Vec<f64> {
     let mut times = Vec::new();
     let Some(first) = datetime(from) else {

@@ -54,7 +54,7 @@ impl Output {
     }
 
     /// Returns the width that the terminal has now, if the output is one and its width is known.
-    fn room(&self) -> Option<usize> {
+    pub(crate) fn room(&self) -> Option<usize> {
         if !self.terminal {
             return None;
         }

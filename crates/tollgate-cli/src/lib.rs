@@ -12,6 +12,7 @@
 //! | `sdk_config` | the configuration of the AWS SDK |
 //! | `place` | the endpoint or region of the stack |
 //! | `output/` | tables, JSON and CSV |
+//! | `new_file` | files that are replaced only with --force |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
 //! | `aggregation` | the reports of an aggregator |
@@ -36,6 +37,7 @@ mod failure;
 mod interrupt;
 mod limits;
 mod local;
+mod new_file;
 mod options;
 mod output;
 mod package;

@@ -35,6 +35,7 @@ mod context;
 mod failure;
 mod interrupt;
 mod limits;
+#[cfg(feature = "local")]
 mod local;
 mod options;
 mod output;

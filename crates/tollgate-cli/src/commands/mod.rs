@@ -1,5 +1,7 @@
 //! The commands: one file for each.
 
+#[cfg(not(all(feature = "loadtest", feature = "local")))]
+mod absent;
 mod aggregate;
 mod audit;
 mod bucket;
@@ -14,7 +16,9 @@ mod iam;
 mod lambda_export;
 mod limits;
 mod listing;
+#[cfg(feature = "loadtest")]
 mod loadtest;
+#[cfg(feature = "local")]
 mod local;
 mod man;
 mod names;
@@ -35,6 +39,10 @@ mod versions;
 
 use clap::Subcommand;
 
+#[cfg(not(feature = "loadtest"))]
+use self::absent::loadtest;
+#[cfg(not(feature = "local"))]
+use self::absent::local;
 use crate::{context::Context, failure::Failure, reference, repeat};
 
 /// Every command.
@@ -179,6 +187,6 @@ impl Offline {
 
     /// Returns true if the command repeats itself with `--watch`.
     fn repeats(&self) -> bool {
-        matches!(self, Self::Local(local::Command::Status(_)))
+        matches!(self, Self::Local(command) if command.repeats())
     }
 }

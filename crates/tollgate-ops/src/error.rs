@@ -22,6 +22,12 @@ pub enum OpsError {
         /// The table.
         table: String,
     },
+    /// A function has no log.
+    #[error("there is no log group {group}")]
+    NoLog {
+        /// The log group.
+        group: String,
+    },
     /// Another aggregator works on the table.
     #[error("another aggregator ({owner}) works on this table, until {until} at least")]
     Held {

@@ -20,6 +20,7 @@ mod listing;
 mod loadtest;
 #[cfg(feature = "local")]
 mod local;
+mod logs;
 mod man;
 mod names;
 mod namespace;
@@ -94,6 +95,7 @@ pub(crate) enum Online {
     Check(check::Check),
     Doctor(doctor::Doctor),
     Top(top::Top),
+    Logs(logs::Logs),
 }
 
 impl Online {
@@ -108,9 +110,9 @@ impl Online {
             Self::Limits(command) => command.only_reads(),
             Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
-            // `top` goes on by itself.
+            // `top` and `logs` go on by themselves.
             Self::Table(_) | Self::Aggregate(_) | Self::Loadtest(_) => false,
-            Self::Doctor(_) | Self::Top(_) => false,
+            Self::Doctor(_) | Self::Top(_) | Self::Logs(_) => false,
         }
     }
 
@@ -146,6 +148,7 @@ impl Online {
             Self::Check(command) => command.run(context).await,
             Self::Doctor(command) => command.run(context).await,
             Self::Top(command) => command.run(context).await,
+            Self::Logs(command) => command.run(context).await,
         }
     }
 }

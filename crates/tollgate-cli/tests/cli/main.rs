@@ -17,6 +17,7 @@ mod listings;
 mod live;
 mod loadtest;
 mod local;
+mod logs;
 mod namespaces;
 mod pages;
 mod peer;

@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Shows the logs of the stack's functions
 ///
-/// Lines of both functions are in the order of time. CloudWatch Logs may show them some seconds late.
-/// If there is no log of the stack's functions, the exit code is 4.
+/// Lines of both functions are in the order of time. CloudWatch Logs may show them some seconds
+/// late. If there is no log of the stack's functions, the exit code is 4.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Function [default: both]

@@ -10,14 +10,16 @@ mod layout;
 mod printable;
 mod row;
 mod rows;
+mod screen;
 mod table;
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
 use layout::wrapped;
 use rows::Printer;
+use screen::Screen;
 use table::Table;
 
 pub(crate) use format::Format;
@@ -29,7 +31,7 @@ pub(crate) use rows::Rows;
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Format,
-    to: BufWriter<Stdout>,
+    to: Screen,
     /// True if the output is a terminal.
     terminal: bool,
     /// True if lines are cut too, because they are shown again and again.
@@ -42,7 +44,7 @@ impl Output {
         let terminal = out.is_terminal();
         Self {
             format,
-            to: BufWriter::new(out),
+            to: Screen::new(out),
             terminal,
             live: false,
         }
@@ -55,13 +57,18 @@ impl Output {
 
     /// Returns the width that the terminal has now, if the output is one and its width is known.
     fn room(&self) -> Option<usize> {
+        let (width, _) = self.size()?;
+        // A terminal that does not know its width says 0.
+        Some(width).filter(|width| *width > 0)
+    }
+
+    /// Returns the columns and lines that the terminal has now, if the output is one.
+    fn size(&self) -> Option<(usize, usize)> {
         if !self.terminal {
             return None;
         }
-        let size = terminal_size::terminal_size_of(self.to.get_ref());
-        let room = size.map(|(width, _)| usize::from(width.0));
-        // A terminal that does not know its width says 0.
-        room.filter(|width| *width > 0)
+        let (width, height) = terminal_size::terminal_size_of(self.to.stdout())?;
+        Some((usize::from(width.0), usize::from(height.0)))
     }
 
     /// Returns true if people read the output.
@@ -77,6 +84,21 @@ impl Output {
     /// Clears the terminal.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         write!(self.to, "\x1b[H\x1b[2J")
+    }
+
+    /// Clears the terminal. Lines that do not fit on it are left out until
+    /// [`end_screen`](Self::end_screen). The last line stays empty, for the cursor.
+    pub(crate) fn begin_screen(&mut self) -> io::Result<()> {
+        self.clear()?;
+        let height = self.size().map(|(_, height)| height);
+        let lines = height.filter(|height| *height > 1).map(|height| height - 1);
+        self.to.limit(lines);
+        Ok(())
+    }
+
+    /// Writes every line again.
+    pub(crate) fn end_screen(&mut self) {
+        self.to.limit(None);
     }
 
     /// Prints a text whose format does not depend on `--output`.

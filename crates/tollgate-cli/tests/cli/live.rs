@@ -36,9 +36,9 @@ impl Live {
         }
     }
 
-    fn resize(&self, columns: u16) {
+    fn resize(&self, rows: u16, columns: u16) {
         let size = Winsize {
-            ws_row: 24,
+            ws_row: rows,
             ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
@@ -106,7 +106,7 @@ fn shrinks(command: Command, begin: &str, wide: &str, narrow: &str) {
     let whole = live.sent.rfind(begin).unwrap();
     assert_fits(&live.sent[..whole], 120);
     let end = live.sent.len();
-    live.resize(40);
+    live.resize(24, 40);
     // The screens before this one may be as wide as the terminal was.
     let end = live.until(narrow, 1, end);
     let end = live.until(begin, 1, end);
@@ -151,4 +151,60 @@ async fn a_command_that_is_repeated_fits_a_terminal_that_shrinks() {
         "| Shard ",
         "\nLimit: rpm\r\n",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn top_shows_the_hottest_buckets_that_a_low_terminal_has_room_for() {
+    let stage = Stage::with_stack().await;
+    let limiter = stage.limiter().await;
+    for number in 0..12 {
+        let acquire = limiter.acquire(format!("user-{number:02}"), "api");
+        let limits = [Limit::per_minute("rpm", 60)];
+        acquire.limits(limits).await.unwrap().commit();
+    }
+    limiter.shutdown().await;
+    let command = stage.command("top -r api --interval 100ms --sort level".split_whitespace());
+    let begin = "\u{1b}[H\u{1b}[2J";
+    let mut live = Live::start(command, 120);
+    live.resize(9, 120);
+    // The first screens may be as high as the terminal was.
+    let end = live.until(begin, 3, 0);
+    let from = live.sent[..end].rfind(begin).unwrap();
+    live.until(begin, 3, from);
+    let screens: Vec<&str> = live.sent[from..].split(begin).collect();
+    for screen in &screens[1..screens.len() - 1] {
+        // A sentence, the header between two rules, four buckets.
+        assert_eq!(screen.matches("\r\n").count(), 8, "{screen:?}");
+        assert_eq!(screen.matches("| user-").count(), 4, "{screen:?}");
+    }
+    assert_eq!(live.interrupt(), 0);
+    // The whole height is there again for the end.
+    assert!(live.sent.ends_with("Interrupted.\r\n"), "{:?}", live.sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn top_of_the_stream_goes_on_while_its_terminal_shrinks() {
+    let stage = Stage::with_stack().await;
+    let limiter = stage.limiter().await;
+    let command = stage.command("top --stream --interval 200ms".split_whitespace());
+    let charges = tokio::spawn(async move {
+        loop {
+            let acquire = limiter.acquire("user-1", "api");
+            let limits = [Limit::per_minute("rpm", 1_000_000)];
+            acquire.limits(limits).await.unwrap().commit();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    tokio::task::spawn_blocking(move || {
+        shrinks(
+            command,
+            "\u{1b}[H\u{1b}[2J",
+            "| user-1 ",
+            "\nEntity: user-1\r\n",
+        );
+        drop(stage);
+    })
+    .await
+    .unwrap();
+    charges.abort();
 }

@@ -58,13 +58,27 @@ impl Stage {
         stage
     }
 
+    /// Starts an engine with a stack without a stream: with one, every write of the engine reads all
+    /// earlier changes.
+    pub(crate) async fn without_stream() -> Self {
+        let stage = Self::empty().await;
+        let table = CreateTable::new().without_stream();
+        stage.limiter_over(table).await;
+        stage
+    }
+
     /// Returns a limiter of the namespace `default`.
     pub(crate) async fn limiter(&self) -> RateLimiter {
+        self.limiter_over(CreateTable::new()).await
+    }
+
+    /// Returns a limiter of the namespace `default`. The table is created if there is none.
+    async fn limiter_over(&self, table: CreateTable) -> RateLimiter {
         RateLimiter::open()
             .stack(STACK)
             .namespace("default")
             .client(self.engine.client())
-            .provision(CreateTable::new())
+            .provision(table)
             .await
             .unwrap()
     }

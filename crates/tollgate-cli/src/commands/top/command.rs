@@ -29,7 +29,8 @@ use crate::{context::Context, failure::Failure, output::Format, reader};
 /// items of other namespaces: the command first says how many read units each look takes, and asks.
 /// Between two looks it keeps 24 bytes for each limit of each bucket, and for its writes. `--stream`
 /// reads the changes of buckets from the table's stream instead, from now on: one call of GetRecords
-/// for each shard of the stream and second, five while changes come, and no read of the table.
+/// for each shard of the stream and second, five while changes come, and no read of the table. A
+/// terminal shows as many of the hottest buckets as it has room for.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
     /// Only buckets of this resource
@@ -96,9 +97,10 @@ impl Top {
             };
             let denied = self.count(&mut denials).await?;
             if is_terminal && self.count.is_none() {
-                context.out.clear()?;
+                context.out.begin_screen()?;
             }
             report::print(context, &seen, &denied)?;
+            context.out.end_screen();
             context.out.flush()?;
             left -= 1;
         }

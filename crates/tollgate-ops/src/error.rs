@@ -28,6 +28,14 @@ pub enum OpsError {
         /// The log group.
         group: String,
     },
+    /// The connection of a stream to a function does not become enabled or disabled.
+    #[error("the event source mapping {id} is still {state}")]
+    Unsettled {
+        /// The id of the connection.
+        id: String,
+        /// Its state.
+        state: String,
+    },
     /// Another aggregator works on the table.
     #[error("another aggregator ({owner}) works on this table, until {until} at least")]
     Held {

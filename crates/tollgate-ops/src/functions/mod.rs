@@ -6,8 +6,10 @@
 mod call;
 mod endpoint;
 mod event_source;
+mod hand_over;
 mod log;
 mod refusal;
 
 pub use event_source::{EventSourceState, StreamSource, StreamSources};
+pub use hand_over::HandOver;
 pub use log::{FunctionLog, LogEvent};

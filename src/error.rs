@@ -4,7 +4,7 @@ pub(crate) mod code;
 mod fan_out;
 pub(crate) mod store_error;
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use crate::model::{
     Denied, DisabledLevel, EntityId, InvalidLimit, InvalidLimits, InvalidName, LimitName,
@@ -523,6 +523,17 @@ pub enum StackError {
         action: &'static str,
         /// The error of the store.
         error: StoreError,
+    },
+    /// A [`Provision`](crate::store::dynamodb::Provision) of another crate failed.
+    #[error("{action} {table} failed: {error}")]
+    Provision {
+        /// The table's name.
+        table: String,
+        /// The action that was tried.
+        action: &'static str,
+        /// The error of the other crate.
+        #[source]
+        error: Arc<dyn std::error::Error + Send + Sync>,
     },
 }
 

@@ -32,6 +32,7 @@ pub(crate) const NO_REGION: &str = "TG107";
 pub(crate) const NO_ANSWER: &str = "TG108";
 pub(crate) const NOT_READY: &str = "TG109";
 pub(crate) const NOT_OURS: &str = "TG110";
+pub(crate) const NOT_PROVISIONED: &str = "TG111";
 
 impl Error {
     /// Returns the stable code of a mistake in the set-up, for example `TG001`. The guide's page on
@@ -84,6 +85,7 @@ impl StackError {
             Self::Deadline { .. } => NO_ANSWER,
             Self::NotReady { .. } => NOT_READY,
             Self::NotOurs { .. } => NOT_OURS,
+            Self::Provision { .. } => NOT_PROVISIONED,
         }
     }
 }

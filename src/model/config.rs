@@ -149,8 +149,8 @@ pub struct StoredConfig {
     /// `None` if the next level decides, and finally the entity. To store a config with `None`
     /// keeps what is stored. The system's scope has none.
     pub cascade: Option<bool>,
-    /// The days for which the history is kept. Only in the system's scope. Only Python clients
-    /// store it, and writing a config keeps it.
+    /// The days for which the history is kept. Only in the system's scope. Python clients and
+    /// deployments of a stack store it, and writing a config keeps it.
     pub audit_retention_days: Option<u32>,
     /// An attribute of a newer Python client that changes the meaning of the limits. This crate
     /// does not understand it, so it cannot enforce the limits.

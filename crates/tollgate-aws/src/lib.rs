@@ -7,8 +7,11 @@
 //! | [`policy`] | IAM policies, as JSON or for Terraform |
 //! | [`StackPolicy`], [`StackRole`], [`StackFunction`] | names of the parts |
 //!
-//! This crate makes no calls.
+//! Without the feature `manager` this crate makes no calls. With it, [`manager`] deploys stacks.
 
+#[cfg(feature = "manager")]
+#[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
+pub mod manager;
 mod names;
 mod node;
 mod options;
@@ -20,7 +23,7 @@ mod version;
 pub use names::{ARCHIVE_FAILED, StackFunction, StackPolicy, StackRole};
 pub use options::{
     Architecture, FunctionCode, InvalidOption, LOG_RETENTION_DAYS, SnapshotWindow, StackDefinition,
-    StackOptions, StreamStart,
+    StackOptions, StreamStart, UnknownParameterValue,
 };
 pub use print::PrintError;
 pub use template::Template;

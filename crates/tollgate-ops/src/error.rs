@@ -69,11 +69,21 @@ pub enum OpsError {
         /// The system's error.
         source: io::Error,
     },
-    /// An object of the archive could not be stored, after some attempts.
-    #[error("the archive {object} cannot be stored: {problem}")]
+    /// An object could not be stored in S3, after some attempts.
+    #[error("the object {object} cannot be stored: {problem}")]
     Upload {
         /// The object: `s3://bucket/key`.
         object: String,
+        /// The reason.
+        problem: String,
+    },
+    /// A bucket could not be listed, emptied or deleted, after some attempts.
+    #[error("the bucket {bucket} cannot be {done}: {problem}")]
+    Bucket {
+        /// The bucket's name.
+        bucket: String,
+        /// The action: `listed`, `emptied` or `deleted`.
+        done: &'static str,
         /// The reason.
         problem: String,
     },

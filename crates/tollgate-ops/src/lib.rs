@@ -11,6 +11,7 @@
 //! | [`record`] | the records |
 //! | [`report`] | usage beside limits, as a page or a picture |
 //! | [`chart`] | charts as SVG |
+//! | [`s3`] | buckets of S3 |
 //! | [`page`] | pages of HTML in one file |
 
 pub mod archive;
@@ -25,6 +26,7 @@ pub mod page;
 mod reads;
 pub mod record;
 pub mod report;
+pub mod s3;
 pub mod stream;
 pub mod usage;
 

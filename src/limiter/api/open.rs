@@ -285,7 +285,8 @@ impl OpenOptions {
             }
             found => found.map_err(|error| told_the_way(error, &way))?,
         };
-        if found == VersionCheck::Nothing {
+        let is_provisioned = found == VersionCheck::Nothing;
+        if is_provisioned {
             opening.provision(self.provision.provision(&stack)).await?;
             found = opening.step(READING, registry.check_version()).await?;
         }
@@ -310,6 +311,9 @@ impl OpenOptions {
                     .await?;
             }
             VersionCheck::Table | VersionCheck::Version { .. } => {}
+        }
+        if matches!(found, VersionCheck::Version { .. }) && !is_provisioned {
+            opening.provision(self.provision.update(&stack)).await?;
         }
         let own_table = match found {
             VersionCheck::Version { ours } => ours,

@@ -20,6 +20,7 @@ mod credentials;
 mod date;
 mod decode;
 mod definition;
+mod deployment;
 mod diagnostics;
 mod encode;
 mod expression;

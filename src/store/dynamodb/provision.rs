@@ -14,6 +14,13 @@ pub trait Provision: Send + Sync + 'static {
     /// same time.
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a>;
 
+    /// Prepares a stack that exists, before it is used: its functions may be too old. Default: does
+    /// nothing.
+    fn update<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a> {
+        let _ = stack;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Returns `true` if a namespace that is not registered yet shall be registered. Default:
     /// `true`.
     fn registers_namespaces(&self) -> bool {

@@ -52,14 +52,10 @@ impl<'a> Registry<'a> {
 
     /// Checks the version record.
     pub(crate) async fn check_version(&self) -> Result<VersionCheck, StackError> {
-        let item = match self.get(VERSION).await {
+        let item = match self.version().await {
             Ok(Some(item)) => item,
             Ok(None) => return Ok(VersionCheck::Table),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), GetItemError::ResourceNotFoundException(_)) =>
-            {
-                return Ok(VersionCheck::Nothing);
-            }
+            Err(error) if is_missing(&error) => return Ok(VersionCheck::Nothing),
             Err(error) => {
                 return Err(call_failed("reading the version record")(store_error(
                     error,
@@ -107,19 +103,26 @@ impl<'a> Registry<'a> {
         }
     }
 
-    async fn get(&self, sort_key: &str) -> Result<Option<Item>, SdkError<GetItemError>> {
+    /// Reads the item of the version record.
+    pub(super) async fn version(&self) -> Result<Option<Item>, SdkError<GetItemError>> {
         let output = self
             .stack
             .client()
             .get_item()
             .table_name(self.stack.table())
             .key(PK, text(REGISTRY_KEY))
-            .key(SK, text(sort_key))
+            .key(SK, text(VERSION))
             .consistent_read(true)
             .send()
             .await?;
         Ok(output.item)
     }
+}
+
+/// Returns true if there is no table.
+pub(super) fn is_missing(error: &SdkError<GetItemError>) -> bool {
+    matches!(error, SdkError::ServiceError(error)
+        if matches!(error.err(), GetItemError::ResourceNotFoundException(_)))
 }
 
 pub(super) fn registry_item(sort_key: &str) -> Item {

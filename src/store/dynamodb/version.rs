@@ -11,9 +11,9 @@ use crate::{model::VersionRecord, store::StoreError};
 
 const SCHEMA_VERSION: &str = "schema_version";
 pub(super) const CLIENT_MIN_VERSION: &str = "client_min_version";
-const LAMBDA_VERSION: &str = "lambda_version";
-const UPDATED_AT: &str = "updated_at";
-const UPDATED_BY: &str = "updated_by";
+pub(super) const LAMBDA_VERSION: &str = "lambda_version";
+pub(super) const UPDATED_AT: &str = "updated_at";
+pub(super) const UPDATED_BY: &str = "updated_by";
 
 pub(super) fn decode(item: &Item) -> VersionRecord {
     // A value of another type is not a version.

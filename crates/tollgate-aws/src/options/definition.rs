@@ -6,7 +6,7 @@ use super::{
     error::InvalidOption, format_option::name_format, parameters, stack_options::StackOptions,
     tags, validation,
 };
-use crate::names::NameKind;
+use crate::names::{NameKind, StackFunction};
 
 /// A stack that checked options define: parameters for the [`Template`](crate::Template), and tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct StackDefinition {
     parameters: Vec<(&'static str, String)>,
     tags: Vec<(String, String)>,
     audit_retention_days: u32,
+    has_functions: bool,
+    has_archive: bool,
+    has_code_bucket: bool,
+    left_out: Vec<StackFunction>,
 }
 
 impl StackOptions {
@@ -51,8 +55,12 @@ impl StackDefinition {
         Ok(Self {
             stack: stack.clone(),
             parameters: values,
-            tags: tags::all(name, has_functions(options), &options.tags),
+            tags: tags::all(name, options.has_functions(), &options.tags),
             audit_retention_days: options.audit_retention_days,
+            has_functions: options.has_functions(),
+            has_archive: options.can_aggregate() && options.enable_audit_archival,
+            has_code_bucket: options.has_code_bucket(),
+            left_out: options.left_out(),
         })
     }
 
@@ -71,16 +79,69 @@ impl StackDefinition {
         &self.tags
     }
 
+    /// Returns true if the stack has a function, with code.
+    pub fn has_functions(&self) -> bool {
+        self.has_functions
+    }
+
+    /// Returns true if the stack has an archive.
+    pub fn has_archive(&self) -> bool {
+        self.has_archive
+    }
+
+    /// Returns true if the stack has a bucket of its own for the code of functions.
+    pub fn has_code_bucket(&self) -> bool {
+        self.has_code_bucket
+    }
+
+    /// Returns the functions that the options want, and that have no role because there are no IAM
+    /// resources.
+    pub fn left_out(&self) -> &[StackFunction] {
+        &self.left_out
+    }
+
+    /// Returns the value of a parameter, or an empty text if the template does not have it.
+    #[cfg(feature = "manager")]
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        let mut parameters = self.parameters.iter();
+        let found = parameters.find(|(known, _)| *known == name);
+        found.map_or("", |(_, value)| value)
+    }
+
     /// Returns the days for which the history is kept: to be stored in the system's config.
     pub fn audit_retention_days(&self) -> u32 {
         self.audit_retention_days
     }
 }
 
-/// Returns true if the stack has a function, as the template's conditions decide.
-fn has_functions(options: &StackOptions) -> bool {
-    let has_role = options.create_iam || options.aggregator_role_arn.is_some();
-    let aggregator = options.enable_aggregator && has_role;
-    let provisioner = options.enable_provisioner && options.create_iam;
-    options.function_code.is_some() && (aggregator || provisioner)
+impl StackOptions {
+    /// Returns true if the stack can have the aggregator, as the template's conditions decide.
+    fn can_aggregate(&self) -> bool {
+        self.enable_aggregator && (self.create_iam || self.aggregator_role_arn.is_some())
+    }
+
+    /// Returns true if the stack has a function as soon as it has code.
+    pub fn can_have_functions(&self) -> bool {
+        self.can_aggregate() || self.enable_provisioner && self.create_iam
+    }
+
+    fn left_out(&self) -> Vec<StackFunction> {
+        let aggregator = self.enable_aggregator && !self.can_aggregate();
+        let provisioner = self.enable_provisioner && !self.create_iam;
+        let functions = [
+            (StackFunction::Aggregator, aggregator),
+            (StackFunction::Provisioner, provisioner),
+        ];
+        let left_out = functions.into_iter().filter(|(_, is_out)| *is_out);
+        left_out.map(|(function, _)| function).collect()
+    }
+
+    fn has_functions(&self) -> bool {
+        self.function_code.is_some() && self.can_have_functions()
+    }
+
+    fn has_code_bucket(&self) -> bool {
+        let code = self.function_code.as_ref();
+        self.can_have_functions() && code.is_none_or(|code| code.bucket.is_none())
+    }
 }

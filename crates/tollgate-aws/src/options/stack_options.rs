@@ -63,7 +63,7 @@ use super::values::{Architecture, FunctionCode, SnapshotWindow, StreamStart};
 pub struct StackOptions {
     pub(super) snapshot_windows: BTreeSet<SnapshotWindow>,
     pub(super) usage_retention_days: u32,
-    pub(super) audit_retention_days: u32,
+    pub(crate) audit_retention_days: u32,
     pub(super) enable_aggregator: bool,
     pub(super) enable_provisioner: bool,
     pub(super) pitr_recovery_days: Option<u32>,
@@ -86,10 +86,10 @@ pub struct StackOptions {
     pub(super) role_name_format: Option<String>,
     pub(super) policy_name_format: Option<String>,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) function_code: Option<FunctionCode>,
+    pub(crate) function_code: Option<FunctionCode>,
     pub(super) architecture: Architecture,
     pub(super) stream_start: StreamStart,
-    pub(super) python_indexes: bool,
+    pub(crate) python_indexes: bool,
 }
 
 impl Default for StackOptions {

@@ -9,10 +9,10 @@ use crate::version;
 const MOST_TAGS: usize = 50;
 
 /// The key of the tag by which stacks are found. Its value is the one that the Python CLI looks for.
-const MANAGED_BY: &str = "ManagedBy";
+pub(crate) const MANAGED_BY: &str = "ManagedBy";
 
 /// The beginning of the other managed keys.
-const PREFIX: &str = "zae-limiter:";
+pub(crate) const TAG_PREFIX: &str = "zae-limiter:";
 
 /// The number of managed tags.
 const MANAGED: usize = 6;
@@ -45,13 +45,21 @@ fn problem(key: &str, value: &str) -> Option<&'static str> {
         Some("must have 1 to 128 characters")
     } else if begins("aws:") {
         Some("begins with aws:, which AWS keeps for itself")
-    } else if key == MANAGED_BY || key.starts_with(PREFIX) {
+    } else if key == MANAGED_BY || key.starts_with(TAG_PREFIX) {
         Some("is one of the stack's own")
     } else if value.chars().count() > 256 {
         Some("has a value of more than 256 characters")
     } else {
         None
     }
+}
+
+/// Returns the tags of a stack without its own.
+pub(super) fn of_user(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_own = |key: &str| key == MANAGED_BY || key.starts_with(TAG_PREFIX);
+    let tags = tags.iter().filter(|(key, _)| !is_own(key));
+    tags.map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// Returns all tags of a stack: its own, by which tools find it, and those of the user.
@@ -62,16 +70,16 @@ pub(super) fn all(
 ) -> Vec<(String, String)> {
     let mut tags = vec![
         (MANAGED_BY.to_owned(), "zae-limiter".to_owned()),
-        (format!("{PREFIX}name"), stack.to_owned()),
-        (format!("{PREFIX}type"), "limiter".to_owned()),
-        (format!("{PREFIX}version"), version::equivalent()),
+        (format!("{TAG_PREFIX}name"), stack.to_owned()),
+        (format!("{TAG_PREFIX}type"), "limiter".to_owned()),
+        (format!("{TAG_PREFIX}version"), version::equivalent()),
         (
-            format!("{PREFIX}schema-version"),
+            format!("{TAG_PREFIX}schema-version"),
             version::SCHEMA.to_owned(),
         ),
     ];
     if has_functions {
-        tags.push((format!("{PREFIX}lambda-version"), version::equivalent()));
+        tags.push((format!("{TAG_PREFIX}lambda-version"), version::equivalent()));
     }
     debug_assert!(tags.len() <= MANAGED);
     let user = user.iter().map(|(key, value)| (key.clone(), value.clone()));

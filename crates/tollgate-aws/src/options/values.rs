@@ -13,6 +13,9 @@ pub enum SnapshotWindow {
 }
 
 impl SnapshotWindow {
+    /// All lengths.
+    pub const ALL: [Self; 3] = [Self::Hourly, Self::Daily, Self::Monthly];
+
     /// Returns the word for it in the function's environment.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,8 +78,8 @@ impl StreamStart {
 /// The zip file with the code of the functions, in S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionCode {
-    pub(super) bucket: Option<String>,
-    pub(super) key: String,
+    pub(crate) bucket: Option<String>,
+    pub(crate) key: String,
 }
 
 impl FunctionCode {

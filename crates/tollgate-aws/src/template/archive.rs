@@ -4,7 +4,7 @@ use super::{conditions::Condition, intrinsic::reference, section::Resource};
 use crate::node::{Node, list, map};
 
 /// The logical id of the bucket with archives.
-pub(super) const ARCHIVE: &str = "AuditArchiveBucket";
+pub(crate) const ARCHIVE: &str = "AuditArchiveBucket";
 
 /// The logical id of the bucket with code.
 pub(super) const CODE: &str = "CodeBucket";

@@ -17,3 +17,6 @@ mod table;
 mod whole;
 
 pub use whole::Template;
+
+#[cfg(feature = "manager")]
+pub(crate) use {archive::ARCHIVE, table::TABLE};

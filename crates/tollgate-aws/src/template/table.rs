@@ -4,7 +4,7 @@ use super::{conditions::Condition, indexes, intrinsic::reference, section::Resou
 use crate::node::map;
 
 /// The table's logical id.
-pub(super) const TABLE: &str = "RateLimitsTable";
+pub(crate) const TABLE: &str = "RateLimitsTable";
 
 /// Returns the table. It is kept when the stack is deleted, it can always be restored to a point in
 /// time, and by default DynamoDB refuses to delete it.

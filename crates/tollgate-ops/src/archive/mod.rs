@@ -3,7 +3,6 @@
 mod bucket;
 mod folder;
 mod object;
-mod put;
 mod row;
 mod store;
 

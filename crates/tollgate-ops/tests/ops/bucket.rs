@@ -120,7 +120,7 @@ async fn an_object_is_put_signed_and_a_failing_storage_is_tried_again() {
     assert_eq!(received[1].body[..2], [0x1f, 0x8b], "gzip");
     let head = &received[1].head;
     assert!(
-        head.starts_with("PUT /the-bucket/some/where/audit/year="),
+        head.starts_with("PUT /the-bucket/some/where/audit/year%3D"),
         "{head}"
     );
     let lower = head.to_lowercase();
@@ -148,7 +148,7 @@ async fn an_object_that_is_refused_stops_the_aggregator_before_its_checkpoint() 
     assert!(matches!(refused, OpsError::Upload { .. }), "{refused:?}");
     let text = refused.to_string();
     assert!(
-        text.starts_with("the archive s3://the-bucket/some/where/audit/year=")
+        text.starts_with("the object s3://the-bucket/some/where/audit/year=")
             && text.ends_with("status 403: <Code>AsTheTestSays</Code>"),
         "{text}"
     );

@@ -10,7 +10,7 @@ use super::{
             ALL_RESOURCES, CASCADE, DISABLED, ENTITY_ID, INDEX_KEYS, PK, RESOURCE, SK, config_key,
             entities_with_config_key,
         },
-        expression::{Expression, text},
+        expression::{Expression, number, text},
     },
     batch::{Item, unbuildable},
     config_limit,
@@ -92,6 +92,19 @@ pub(super) fn write(
     expression
         .into_action(table, key(namespace, scope))
         .map_err(unbuildable)
+}
+
+/// Returns the key of a namespace's system config, and the update that stores the days for which the
+/// history is kept.
+pub(in super::super) fn audit_retention(namespace: &str, days: u32) -> (Item, Expression) {
+    let scope = ConfigScope::System;
+    let mut expression = Expression::default();
+    expression.add(VERSION, 1);
+    expression.set(AUDIT_RETENTION_DAYS, number(days.into()));
+    for (attribute, value) in own_attributes(namespace, &scope) {
+        expression.set(attribute, text(value));
+    }
+    (key(namespace, &scope), expression)
 }
 
 /// Returns the write that stores or removes a flag, on condition that the item still exists, or

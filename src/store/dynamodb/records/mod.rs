@@ -31,5 +31,6 @@ pub(super) use batch::{
     Item, corrupt, delete as delete_batch, get as get_batch, text_of, unbuildable,
 };
 pub use bucket_item::decode_bucket;
+pub(super) use config_item::audit_retention;
 pub(super) use entities::{parse_timestamp, timestamp};
 pub(super) use pages::{PartitionQuery, page};

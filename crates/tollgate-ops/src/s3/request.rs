@@ -1,4 +1,4 @@
-//! One signed PUT to S3.
+//! One signed request to S3.
 
 use std::time::{Duration, SystemTime};
 
@@ -35,95 +35,110 @@ const ATTEMPTS: u32 = 8;
 /// The longest part of an answer that an error tells.
 const TOLD: usize = 300;
 
-/// An object that is to be stored.
+/// A request that is to be signed and sent.
 #[derive(Debug)]
-pub(super) struct Put {
+pub(super) struct Request {
+    /// The action, as S3 names it.
+    pub(super) action: &'static str,
+    pub(super) method: &'static str,
     pub(super) endpoint: String,
-    /// The path of the object. It has only letters that mean themselves in an address.
+    /// The path and the query, as they stand in an address.
     pub(super) path: String,
     pub(super) region: String,
+    pub(super) headers: Vec<(&'static str, &'static str)>,
     pub(super) bytes: Vec<u8>,
 }
 
-/// An answer that is not a success.
+/// The reason why a request did not succeed.
 #[derive(Debug, thiserror::Error)]
-#[error("status {status}: {text}")]
-struct Refused {
-    status: u16,
-    text: String,
+pub(super) enum Failed {
+    /// An answer that is not a success.
+    #[error("status {status}: {text}")]
+    Refused { status: u16, text: String },
+    /// There is no answer.
+    #[error("{0}")]
+    NoAnswer(String),
 }
 
-/// Stores an object. Returns the reason if that is not certain.
-pub(super) async fn put(config: &SdkConfig, object: Put) -> Result<(), String> {
+impl From<&str> for Failed {
+    fn from(problem: &str) -> Self {
+        Self::NoAnswer(problem.to_owned())
+    }
+}
+
+/// Sends a request, and returns the text of the answer.
+pub(super) async fn send(config: &SdkConfig, request: Request) -> Result<String, Failed> {
     let client = config.http_client().ok_or("there is no HTTP client")?;
     let provider = config.credentials_provider();
     let provider = provider.ok_or("there are no credentials")?;
     let credentials = provider.provide_credentials().await;
-    let credentials = credentials.map_err(|error| DisplayErrorContext(error).to_string())?;
+    let credentials =
+        credentials.map_err(|error| Failed::NoAnswer(DisplayErrorContext(error).to_string()))?;
     let identity = Identity::from(credentials);
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
     let operation = Operation::builder()
         .service_name("S3")
-        .operation_name("PutObject")
+        .operation_name(request.action)
         .http_client(client)
-        .endpoint_url(&object.endpoint)
+        .endpoint_url(&request.endpoint)
         .no_auth()
         .standard_retry(&RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .retry_classifier(HttpStatusCodeClassifier::default())
         .timeout_config(timeouts.build())
-        .serializer(move |object: Put| signed(object, &identity))
-        .deserializer(|response| stored(response).map_err(OrchestratorError::operation))
+        .serializer(move |request: Request| signed(request, &identity))
+        .deserializer(|response| answered(response).map_err(OrchestratorError::operation))
         .build();
-    operation.invoke(object).await.map_err(|error| match error {
-        SdkError::ServiceError(refused) => refused.err().to_string(),
-        other => DisplayErrorContext(other).to_string(),
+    let answer = operation.invoke(request).await;
+    answer.map_err(|error| match error {
+        SdkError::ServiceError(refused) => refused.into_err(),
+        other => Failed::NoAnswer(DisplayErrorContext(other).to_string()),
     })
 }
 
-fn signed(object: Put, identity: &Identity) -> Result<HttpRequest, BoxError> {
+fn signed(request: Request, identity: &Identity) -> Result<HttpRequest, BoxError> {
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     let parameters = v4::SigningParams::builder()
         .identity(identity)
-        .region(&object.region)
+        .region(&request.region)
         .name("s3")
         .time(SystemTime::now())
         .settings(settings)
         .build()?
         .into();
-    let url = format!("{}{}", object.endpoint, object.path);
-    let headers = [
-        ("content-type", "application/x-ndjson"),
-        ("content-encoding", "gzip"),
-    ];
-    let body = SignableBody::Bytes(&object.bytes);
-    let signable = SignableRequest::new("PUT", &url, headers.into_iter(), body)?;
+    let url = format!("{}{}", request.endpoint, request.path);
+    let headers = request.headers;
+    let body = SignableBody::Bytes(&request.bytes);
+    let signable = SignableRequest::new(request.method, &url, headers.iter().copied(), body)?;
     let (signature, _) = sign(signable, &parameters)?.into_parts();
-    let length = object.bytes.len().to_string();
-    let mut request = HttpRequest::new(SdkBody::from(object.bytes));
-    request.set_method("PUT")?;
-    request.set_uri(object.path)?;
+    let length = request.bytes.len();
+    let mut http = HttpRequest::new(SdkBody::from(request.bytes));
+    http.set_method(request.method)?;
+    http.set_uri(request.path)?;
     for (name, value) in headers {
-        request.headers_mut().try_insert(name, value)?;
+        http.headers_mut().try_insert(name, value)?;
     }
-    request.headers_mut().try_insert("content-length", length)?;
+    if length > 0 {
+        http.headers_mut()
+            .try_insert("content-length", length.to_string())?;
+    }
     for (name, value) in signature.headers() {
         let (name, value) = (name.to_owned(), value.to_owned());
-        request.headers_mut().try_insert(name, value)?;
+        http.headers_mut().try_insert(name, value)?;
     }
-    Ok(request)
+    Ok(http)
 }
 
-fn stored(response: &HttpResponse) -> Result<(), Refused> {
-    if response.status().is_success() {
-        return Ok(());
-    }
+fn answered(response: &HttpResponse) -> Result<String, Failed> {
     let text = response.body().bytes().unwrap_or_default();
     let text = String::from_utf8_lossy(text);
+    if response.status().is_success() {
+        return Ok(text.into_owned());
+    }
     let words: Vec<&str> = text.split_whitespace().collect();
-    Err(Refused {
+    Err(Failed::Refused {
         status: response.status().as_u16(),
         text: words.join(" ").chars().take(TOLD).collect(),
     })

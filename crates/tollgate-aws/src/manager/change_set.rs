@@ -1,0 +1,177 @@
+//! Change sets: plans of updates, and their execution.
+
+use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, Parameter, Tag};
+
+use super::{
+    deployed::DeployedStack,
+    error::DeployError,
+    plan::{ParameterChange, Plan, ResourceChange},
+    request::{ParameterUpdate, parameters_of, tags_of},
+    stack_manager::{StackManager, new_token},
+    wait::Operation,
+};
+use crate::{options::StackDefinition, template::Template};
+
+/// The reasons that CloudFormation tells if a change set has no changes.
+const NO_CHANGES: [&str; 2] = ["didn't contain changes", "No updates are to be performed"];
+
+const PLANNING: &str = "planning the update";
+
+/// A change set that is to be made.
+struct Request {
+    kind: ChangeSetType,
+    parameters: Vec<Parameter>,
+    changes: Vec<ParameterChange>,
+    tags: Vec<Tag>,
+}
+
+impl StackManager {
+    /// Plans the creation of a stack that does not exist. CloudFormation shows it as a stack in the
+    /// status `REVIEW_IN_PROGRESS`, which [`discard`](Self::discard) deletes.
+    pub(super) async fn plan_creation(
+        &self,
+        definition: &StackDefinition,
+    ) -> Result<Plan, DeployError> {
+        let request = Request {
+            kind: ChangeSetType::Create,
+            parameters: parameters_of(definition, &[]),
+            changes: Vec::new(),
+            tags: tags_of(definition),
+        };
+        let plan = self.plan(request).await?;
+        plan.ok_or_else(|| DeployError::AlreadyExists {
+            stack: self.name().to_owned(),
+        })
+    }
+
+    /// Plans an update. Returns `None` if nothing would change.
+    pub(super) async fn plan_update(
+        &self,
+        current: &DeployedStack,
+        base: Option<&StackDefinition>,
+        wanted: &StackDefinition,
+    ) -> Result<Option<Plan>, DeployError> {
+        let update = ParameterUpdate::new(&current.parameters, base, wanted);
+        self.plan(Request {
+            kind: ChangeSetType::Update,
+            parameters: update.parameters,
+            changes: update.changes,
+            tags: tags_of(wanted),
+        })
+        .await
+    }
+
+    async fn plan(&self, request: Request) -> Result<Option<Plan>, DeployError> {
+        let is_new = request.kind == ChangeSetType::Create;
+        let created = self
+            .client
+            .create_change_set()
+            .stack_name(self.name())
+            .change_set_name(new_token())
+            .change_set_type(request.kind)
+            .template_body(Template::new().to_compact_json()?)
+            .capabilities(Capability::CapabilityNamedIam)
+            .set_parameters(Some(request.parameters))
+            .set_tags(Some(request.tags))
+            .send()
+            .await
+            .map_err(DeployError::call(PLANNING))?;
+        let mut plan = Plan {
+            resources: Vec::new(),
+            parameters: request.changes,
+            is_new,
+            change_set: created.id().unwrap_or_default().to_owned(),
+            stack: created.stack_id().unwrap_or_default().to_owned(),
+        };
+        if self.planned(&mut plan).await? {
+            return Ok(Some(plan));
+        }
+        self.discard(plan).await?;
+        Ok(None)
+    }
+
+    /// Waits until a change set is made, and reads it. Returns false if it has no changes.
+    async fn planned(&self, plan: &mut Plan) -> Result<bool, DeployError> {
+        let (begun, mut pause) = Self::first_pause();
+        loop {
+            let described = self
+                .client
+                .describe_change_set()
+                .change_set_name(&plan.change_set)
+                .send()
+                .await
+                .map_err(DeployError::call(PLANNING))?;
+            match described.status() {
+                Some(ChangeSetStatus::CreateComplete) => {
+                    return self.read(plan).await.map(|()| true);
+                }
+                Some(ChangeSetStatus::Failed) => {
+                    let reason = described.status_reason().unwrap_or_default().to_owned();
+                    if NO_CHANGES.iter().any(|text| reason.contains(text)) {
+                        return Ok(false);
+                    }
+                    self.discard(plan.clone()).await?;
+                    return Err(DeployError::Call {
+                        action: PLANNING,
+                        code: None,
+                        text: reason.clone(),
+                        source: reason.into(),
+                    });
+                }
+                _ => self.pause("updating", begun, &mut pause).await?,
+            }
+        }
+    }
+
+    /// Reads the changes of all pages.
+    async fn read(&self, plan: &mut Plan) -> Result<(), DeployError> {
+        let describe = self.client.describe_change_set();
+        let describe = describe.change_set_name(&plan.change_set);
+        let mut pages = describe.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(DeployError::call(PLANNING))?;
+            let changes = page.changes().iter();
+            let changes = changes.filter_map(|change| change.resource_change());
+            plan.resources.extend(changes.map(ResourceChange::read));
+        }
+        Ok(())
+    }
+
+    /// Executes a plan, and waits until it is done.
+    pub(super) async fn execute(&self, plan: &Plan) -> Result<(), DeployError> {
+        let newest = self.newest_event(&plan.stack).await?;
+        self.client
+            .execute_change_set()
+            .change_set_name(&plan.change_set)
+            .client_request_token(new_token())
+            .send()
+            .await
+            .map_err(DeployError::call("updating the stack"))?;
+        self.wait(Operation {
+            action: "updating",
+            id: &plan.stack,
+            after: newest.as_deref(),
+            wanted: "UPDATE_COMPLETE",
+        })
+        .await
+    }
+
+    /// Deletes a plan. Nothing was changed.
+    ///
+    /// # Errors
+    /// [`DeployError::Call`].
+    pub async fn discard(&self, plan: Plan) -> Result<(), DeployError> {
+        let discarding = DeployError::call("deleting the plan");
+        if plan.is_new {
+            let deletion = self.client.delete_stack().stack_name(&plan.stack);
+            return deletion
+                .send()
+                .await
+                .map(drop)
+                .map_err(DeployError::call("deleting the plan of a new stack"));
+        }
+        let deletion = self.client.delete_change_set();
+        let deletion = deletion.change_set_name(&plan.change_set);
+        deletion.send().await.map(drop).map_err(discarding)
+    }
+}

@@ -1,0 +1,82 @@
+//! Creates a stack.
+
+use aws_sdk_cloudformation::types::Capability;
+
+use super::{
+    deployed::DeployedStack,
+    error::DeployError,
+    request::{parameters_of, tags_of},
+    stack_manager::{StackManager, new_token},
+    wait::Operation,
+};
+use crate::{options::StackDefinition, template::Template};
+
+/// The parameters that the creation sets to other values than the options. A table that is protected
+/// could not be taken back if the creation fails, and the stack's own bucket has no code yet.
+const AT_FIRST: [(&str, &str); 2] = [
+    ("EnableDeletionProtection", "false"),
+    ("FunctionCodeKey", ""),
+];
+
+impl StackManager {
+    /// Creates the stack, without code and without protection.
+    pub(super) async fn create(
+        &self,
+        definition: &StackDefinition,
+    ) -> Result<DeployedStack, DeployError> {
+        self.clear().await?;
+        if self.table_exists().await? {
+            return Err(DeployError::TableExists {
+                stack: self.name().to_owned(),
+            });
+        }
+        let created = self
+            .client
+            .create_stack()
+            .stack_name(self.name())
+            .template_body(Template::new().to_compact_json()?)
+            .capabilities(Capability::CapabilityNamedIam)
+            .set_parameters(Some(parameters_of(definition, at_first(definition))))
+            .set_tags(Some(tags_of(definition)))
+            .client_request_token(new_token())
+            // The table is empty if the creation fails: it is not kept then.
+            .retain_except_on_create(true)
+            .send()
+            .await
+            .map_err(DeployError::call("creating the stack"));
+        let created = match created {
+            // Another process was faster.
+            Err(error) if error.says_exists() => {
+                self.settled("creating").await?;
+                return self.found().await;
+            }
+            created => created?,
+        };
+        self.wait(Operation {
+            action: "creating",
+            id: created.stack_id().unwrap_or_default(),
+            after: None,
+            wanted: "CREATE_COMPLETE",
+        })
+        .await?;
+        self.found().await
+    }
+
+    /// Deletes a stack in which nothing is.
+    pub(super) async fn clear(&self) -> Result<(), DeployError> {
+        match self.describe().await? {
+            Some(stack) if stack.is_empty() => self.delete_by(&stack.id).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the parameters that the creation of a stack sets to other values. If the code is in another
+/// bucket, the functions are created at once.
+fn at_first(definition: &StackDefinition) -> &'static [(&'static str, &'static str)] {
+    if definition.parameter("FunctionCodeBucket").is_empty() {
+        &AT_FIRST
+    } else {
+        &AT_FIRST[..1]
+    }
+}

@@ -1,0 +1,72 @@
+//! Deletes a stack, and keeps its data.
+
+use tollgate_ops::s3::S3Bucket;
+
+use super::{
+    deployed::DeployedStack,
+    error::DeployError,
+    stack_manager::{StackManager, new_token},
+    wait::Operation,
+};
+
+/// The result of deleting a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deletion {
+    /// The table, which is kept.
+    pub table: String,
+    /// The bucket with the archive, which is kept; `None` if the stack had none.
+    pub archive: Option<String>,
+}
+
+impl StackManager {
+    /// Deletes the stack with its functions, alarms and policies. The table and the archive are kept:
+    /// [`delete_data`](Self::delete_data) deletes them.
+    ///
+    /// # Errors
+    /// [`DeployError::NotFound`]; [`DeployError::Failed`] if CloudFormation could not delete a part.
+    /// Then call it again.
+    pub async fn delete(&self) -> Result<Deletion, DeployError> {
+        let stack = self.found().await?;
+        if stack.is_in_progress() {
+            return Err(DeployError::NotReady {
+                stack: stack.name,
+                status: stack.status,
+            });
+        }
+        self.empty_code_bucket(&stack).await?;
+        self.delete_by(&stack.id).await?;
+        Ok(Deletion {
+            table: self.name().to_owned(),
+            archive: stack.archive().map(str::to_owned),
+        })
+    }
+
+    /// Deletes the objects of the stack's code bucket: CloudFormation deletes only empty buckets.
+    pub(super) async fn empty_code_bucket(&self, stack: &DeployedStack) -> Result<(), DeployError> {
+        let name = stack.code_bucket().unwrap_or_default();
+        if let Some(bucket) = S3Bucket::new(name, &self.config, None) {
+            bucket.empty().await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the stack with this id, and waits until it is done.
+    pub(super) async fn delete_by(&self, id: &str) -> Result<(), DeployError> {
+        let newest = self.newest_event(id).await?;
+        self.client
+            .delete_stack()
+            .stack_name(id)
+            .client_request_token(new_token())
+            .send()
+            .await
+            .map_err(DeployError::call("deleting the stack"))?;
+        self.wait(Operation {
+            action: "deleting",
+            id,
+            after: newest.as_deref(),
+            wanted: "DELETE_COMPLETE",
+        })
+        .await
+    }
+}

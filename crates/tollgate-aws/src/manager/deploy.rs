@@ -1,0 +1,224 @@
+//! Deploys a stack: creates it, or changes one that exists.
+
+use tollgate_ops::s3::S3Bucket;
+
+use super::{
+    deployed::DeployedStack, error::DeployError, package::FunctionPackage, plan::Plan,
+    prepared::Prepared, stack_manager::StackManager,
+};
+use crate::options::{FunctionCode, StackDefinition, StackOptions};
+
+/// The result of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// The stack as it is now.
+    pub stack: DeployedStack,
+    /// True if the stack was created.
+    pub is_new: bool,
+    /// True if something was changed.
+    pub is_changed: bool,
+}
+
+impl StackManager {
+    /// Creates the stack, or changes the options of one that exists. Then the records of its table are
+    /// written: version, namespace `default`, the days for which the history is kept.
+    ///
+    /// `change` gets the options of the stack, or the defaults for a new one, and returns those that
+    /// are wanted. Without `functions`, functions keep their code, and a new stack has none yet.
+    ///
+    /// A deployment that was interrupted or failed can be repeated.
+    ///
+    /// # Errors
+    /// [`DeployError`]. If the creation fails, nothing is left of the stack but its record of events,
+    /// which the next deployment deletes.
+    pub async fn deploy(
+        &self,
+        change: impl FnOnce(StackOptions) -> StackOptions,
+        functions: Option<&FunctionPackage>,
+    ) -> Result<Deployment, DeployError> {
+        let prepared = self.prepare(change, functions).await?;
+        self.make(&prepared).await
+    }
+
+    /// Brings a stack that exists to the template of this version, and to the code of `functions`. The
+    /// options stay.
+    ///
+    /// # Errors
+    /// [`DeployError`]. An update that fails is taken back by CloudFormation.
+    pub async fn upgrade(
+        &self,
+        functions: Option<&FunctionPackage>,
+    ) -> Result<Deployment, DeployError> {
+        self.found().await?;
+        self.deploy(|options| options, functions).await
+    }
+
+    /// Reads the stack, and checks the options. Changes nothing.
+    ///
+    /// # Errors
+    /// [`DeployError`].
+    pub async fn prepare(
+        &self,
+        change: impl FnOnce(StackOptions) -> StackOptions,
+        functions: Option<&FunctionPackage>,
+    ) -> Result<Prepared, DeployError> {
+        let current = self.describe().await?.filter(|stack| !stack.is_empty());
+        let mut known = match &current {
+            Some(stack) => self.options_of(stack)?,
+            None => StackOptions::new(),
+        };
+        let stored_retention = match &current {
+            Some(_) => self.stored_retention().await?,
+            None => None,
+        };
+        if let Some(days) = stored_retention {
+            known = known.audit_retention_days(days);
+        }
+        let base = known.for_stack(self.table.name()).ok();
+        let base = base.filter(|_| current.is_some());
+        let mut options = change(known.clone());
+        if current.is_some() && options.python_indexes != known.python_indexes {
+            return Err(DeployError::Fixed {
+                stack: self.name().to_owned(),
+                option: "python_indexes",
+            });
+        }
+        if let Some(package) = functions.filter(|_| options.can_have_functions()) {
+            options = options
+                .function_code(FunctionCode::in_stack(package.key()))
+                .architecture(package.architecture());
+        }
+        Ok(Prepared {
+            current,
+            base,
+            wanted: options.for_stack(self.table.name())?,
+            options,
+            package: functions.cloned(),
+            stored_retention,
+        })
+    }
+
+    /// Plans a deployment, and makes nothing but the plan. Returns `None` if nothing would change.
+    ///
+    /// # Errors
+    /// [`DeployError::WouldLoseData`] if the plan removes or replaces data, and the errors of calls.
+    pub async fn plan_of(&self, prepared: &Prepared) -> Result<Option<Plan>, DeployError> {
+        let Some(current) = &prepared.current else {
+            self.clear().await?;
+            return self.plan_creation(&prepared.wanted).await.map(Some);
+        };
+        self.checked_plan(current, prepared, &prepared.wanted).await
+    }
+
+    /// Makes a deployment.
+    ///
+    /// # Errors
+    /// [`DeployError`].
+    pub async fn make(&self, prepared: &Prepared) -> Result<Deployment, DeployError> {
+        let (mut stack, is_new) = match &prepared.current {
+            Some(stack) => (stack.clone(), false),
+            None => (self.create(&prepared.wanted).await?, true),
+        };
+        let mut is_changed = is_new;
+        if prepared.needs_code_bucket(&stack) {
+            // The bucket comes first, and then the code in it.
+            let without_code = self.without_code(prepared, &stack)?;
+            is_changed |= self.update(&mut stack, prepared, &without_code).await?;
+        }
+        if let Some(package) = prepared.upload(&stack) {
+            self.upload(package, &stack).await?;
+        }
+        if prepared.leaves_code_bucket(&stack) {
+            self.empty_code_bucket(&stack).await?;
+        }
+        is_changed |= self.update(&mut stack, prepared, &prepared.wanted).await?;
+        is_changed |= self.initialize(prepared).await?;
+        Ok(Deployment {
+            stack,
+            is_new,
+            is_changed,
+        })
+    }
+
+    /// Returns the options of a stack that can be changed.
+    fn options_of(&self, stack: &DeployedStack) -> Result<StackOptions, DeployError> {
+        let name = || self.name().to_owned();
+        if !stack.is_ours() {
+            return Err(DeployError::NotOurs {
+                stack: name(),
+                problem: "it does not have the parameter FunctionCodeKey".to_owned(),
+            });
+        }
+        if !stack.can_change() {
+            return Err(DeployError::NotReady {
+                stack: name(),
+                status: stack.status.clone(),
+            });
+        }
+        Ok(stack.options()?)
+    }
+
+    /// Updates the stack. Returns true if something changed.
+    async fn update(
+        &self,
+        stack: &mut DeployedStack,
+        prepared: &Prepared,
+        wanted: &StackDefinition,
+    ) -> Result<bool, DeployError> {
+        let Some(plan) = self.checked_plan(stack, prepared, wanted).await? else {
+            return Ok(false);
+        };
+        self.execute(&plan).await?;
+        *stack = self.found().await?;
+        Ok(true)
+    }
+
+    /// Plans an update, and discards the plan if it would lose data.
+    async fn checked_plan(
+        &self,
+        stack: &DeployedStack,
+        prepared: &Prepared,
+        wanted: &StackDefinition,
+    ) -> Result<Option<Plan>, DeployError> {
+        let planned = self.plan_update(stack, prepared.base.as_ref(), wanted);
+        let Some(plan) = planned.await? else {
+            return Ok(None);
+        };
+        if let Err(error) = self.check_losses(stack, &plan).await {
+            self.discard(plan).await?;
+            return Err(error);
+        }
+        Ok(Some(plan))
+    }
+
+    /// Returns the definition that is wanted, with the code that the stack has.
+    fn without_code(
+        &self,
+        prepared: &Prepared,
+        stack: &DeployedStack,
+    ) -> Result<StackDefinition, DeployError> {
+        let mut options = prepared.options.clone();
+        options.function_code = stack.options()?.function_code;
+        Ok(options.for_stack(self.table.name())?)
+    }
+
+    /// Puts the code of the functions into the stack's bucket.
+    async fn upload(
+        &self,
+        package: &FunctionPackage,
+        stack: &DeployedStack,
+    ) -> Result<(), DeployError> {
+        let name = stack.code_bucket().unwrap_or_default();
+        let bucket = S3Bucket::new(name, &self.config, None);
+        let bucket = bucket.ok_or_else(|| DeployError::NotOurs {
+            stack: self.name().to_owned(),
+            problem: "it has no bucket in its output CodeBucketName".to_owned(),
+        })?;
+        let zip = package.zip().to_vec();
+        bucket
+            .put(package.key(), "application/zip", None, zip)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Errors of deployments.
+
+use std::{error::Error, time::Duration};
+
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use tollgate::error::StackError;
+use tollgate_ops::OpsError;
+
+use super::event::StackEvent;
+use crate::{
+    options::{InvalidOption, UnknownParameterValue},
+    print::PrintError,
+};
+
+/// The reason why a stack could not be deployed, changed, read or deleted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeployError {
+    /// An option is refused.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
+    /// The stack does not exist.
+    #[error("there is no CloudFormation stack {stack}")]
+    NotFound {
+        /// The stack.
+        stack: String,
+    },
+    /// The stack exists already.
+    #[error("the CloudFormation stack {stack} exists already")]
+    AlreadyExists {
+        /// The stack.
+        stack: String,
+    },
+    /// There is a table of this name that belongs to no stack.
+    #[error(
+        "there is a table {stack}, but no CloudFormation stack of this name: the table may be left from a stack that was \
+         deleted, or was created without one; delete it, or choose another name"
+    )]
+    TableExists {
+        /// The stack.
+        stack: String,
+    },
+    /// The stack was made with another template.
+    #[error("the CloudFormation stack {stack} was not made with tollgate's template: {problem}")]
+    NotOurs {
+        /// The stack.
+        stack: String,
+        /// The difference.
+        problem: String,
+    },
+    /// The stack has a parameter whose value no option makes.
+    #[error(transparent)]
+    Parameter(#[from] UnknownParameterValue),
+    /// An option cannot be changed after the table was created.
+    #[error("{option} is fixed when the table is created: stack {stack} keeps it as it is")]
+    Fixed {
+        /// The stack.
+        stack: String,
+        /// The option.
+        option: &'static str,
+    },
+    /// The update would remove or replace data. Nothing was changed.
+    #[error("the update of stack {stack} would {}: nothing was changed", losses.join(", "))]
+    WouldLoseData {
+        /// The stack.
+        stack: String,
+        /// The losses: `replace RateLimitsTable`.
+        losses: Vec<String>,
+    },
+    /// Another operation on the stack is under way, or has left it in a state that allows no update.
+    #[error(
+        "stack {stack} cannot be changed now: its status is {status}{}",
+        hint(status)
+    )]
+    NotReady {
+        /// The stack.
+        stack: String,
+        /// The status, as CloudFormation names it.
+        status: String,
+    },
+    /// CloudFormation could not do what was asked.
+    #[error(
+        "{action} stack {stack} failed: its status is {status}{}",
+        told(events)
+    )]
+    Failed {
+        /// The action: `creating`, `updating` or `deleting`.
+        action: &'static str,
+        /// The stack.
+        stack: String,
+        /// The status in which the stack is left, as CloudFormation names it.
+        status: String,
+        /// The events that tell why: those of parts that failed.
+        events: Vec<StackEvent>,
+    },
+    /// The operation goes on, and was not waited for any longer.
+    #[error("{action} stack {stack} was not done after {} s: CloudFormation goes on with it", waited.as_secs())]
+    Deadline {
+        /// The action: `creating`, `updating` or `deleting`.
+        action: &'static str,
+        /// The stack.
+        stack: String,
+        /// The time that was waited.
+        waited: Duration,
+    },
+    /// A call of AWS failed.
+    #[error("{action} failed: {text}")]
+    Call {
+        /// The action that was tried.
+        action: &'static str,
+        /// The code of the answer, as AWS names it; `None` without an answer.
+        code: Option<String>,
+        /// The code and the message of the answer, or the causes of the failure.
+        text: String,
+        /// The SDK's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The table, or a record in it, could not be read or written.
+    #[error(transparent)]
+    Table(#[from] StackError),
+    /// The namespace `default` could not be registered.
+    #[error(transparent)]
+    Limiter(#[from] tollgate::Error),
+    /// A bucket could not be read or written.
+    #[error(transparent)]
+    Bucket(#[from] OpsError),
+    /// The template could not be printed.
+    #[error(transparent)]
+    Template(#[from] PrintError),
+}
+
+impl DeployError {
+    /// Returns the error of a call.
+    pub(super) fn call<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        move |error| {
+            let code = error.code().map(str::to_owned);
+            let text = match (error.code(), error.message()) {
+                (Some(code), Some(message)) => format!("{code}: {message}"),
+                (Some(code), None) => code.to_owned(),
+                _ => causes(&error),
+            };
+            Self::Call {
+                action,
+                code,
+                text,
+                source: Box::new(error),
+            }
+        }
+    }
+
+    /// Returns true if the credentials do not allow a call.
+    pub fn is_denied(&self) -> bool {
+        let denied = [
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedOperation",
+        ];
+        matches!(self, Self::Call { code: Some(code), .. } if denied.contains(&code.as_str()))
+    }
+
+    /// Returns true if CloudFormation says that nothing of this name exists.
+    pub(super) fn says_missing(&self) -> bool {
+        matches!(self, Self::Call { code: Some(code), text, .. }
+            if code == "ValidationError" && text.contains("does not exist"))
+    }
+
+    /// Returns true if another operation on the stack is under way.
+    pub(super) fn says_busy(&self) -> bool {
+        match self {
+            Self::NotReady { status, .. } => status.ends_with("IN_PROGRESS"),
+            Self::Call {
+                code: Some(code),
+                text,
+                ..
+            } => {
+                code == "ValidationError" && text.contains("IN_PROGRESS")
+                    || code == "InvalidChangeSetStatus"
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns true if CloudFormation says that the stack exists.
+    pub(super) fn says_exists(&self) -> bool {
+        matches!(self, Self::Call { code: Some(code), .. } if code == "AlreadyExistsException")
+    }
+}
+
+/// Returns the messages of an error and of its sources.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+/// Returns the next step for a stack in a status that allows no update.
+fn hint(status: &str) -> &'static str {
+    match status {
+        "ROLLBACK_FAILED" | "DELETE_FAILED" | "CREATE_FAILED" => {
+            "; delete the stack, which keeps its data"
+        }
+        "UPDATE_ROLLBACK_FAILED" => {
+            "; continue the rollback in the console of CloudFormation, or by `aws cloudformation continue-update-rollback`"
+        }
+        _ => "; try again when it is done",
+    }
+}
+
+/// Returns the reasons of events, for the end of a sentence.
+fn told(events: &[StackEvent]) -> String {
+    let told = events.iter().map(|event| {
+        let reason = event.reason.as_deref().unwrap_or("no reason is told");
+        format!("; {}: {reason}", event.logical_id)
+    });
+    told.collect()
+}

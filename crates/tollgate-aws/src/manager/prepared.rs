@@ -1,0 +1,66 @@
+//! A deployment that is ready to be made.
+
+use super::{deployed::DeployedStack, package::FunctionPackage};
+use crate::options::{StackDefinition, StackOptions};
+
+/// A deployment that is ready to be made: the stack is read and the options are checked.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(super) current: Option<DeployedStack>,
+    pub(super) base: Option<StackDefinition>,
+    pub(super) wanted: StackDefinition,
+    pub(super) options: StackOptions,
+    pub(super) package: Option<FunctionPackage>,
+    pub(super) stored_retention: Option<u32>,
+}
+
+impl Prepared {
+    /// Returns the stack that exists; `None` if it will be created.
+    pub fn current(&self) -> Option<&DeployedStack> {
+        self.current.as_ref()
+    }
+
+    /// Returns the definition of the stack that is wanted.
+    pub fn definition(&self) -> &StackDefinition {
+        &self.wanted
+    }
+}
+
+/// The buckets of a deployment.
+impl Prepared {
+    /// Returns true if the archive leaves the stack. The bucket and its objects are kept.
+    pub fn removes_archive(&self) -> bool {
+        let has_archive = |stack: &DeployedStack| stack.archive().is_some();
+        self.current.as_ref().is_some_and(has_archive) && !self.wanted.has_archive()
+    }
+
+    /// Returns the key of the functions' code; `None` if there is no code yet.
+    pub(super) fn function_code(&self) -> Option<&str> {
+        self.options.function_code.as_ref().map(|code| &*code.key)
+    }
+
+    /// Returns the days for which the history is kept until now, if they are stored.
+    pub(super) fn stored_retention(&self) -> Option<u32> {
+        self.stored_retention
+    }
+
+    /// Returns true if the stack has a code bucket, and will have none.
+    pub(super) fn leaves_code_bucket(&self, stack: &DeployedStack) -> bool {
+        stack.code_bucket().is_some() && !self.wanted.has_code_bucket()
+    }
+
+    /// Returns true if there is code for the stack's bucket, and the stack has no bucket yet.
+    pub(super) fn needs_code_bucket(&self, stack: &DeployedStack) -> bool {
+        self.is_code_used() && stack.code_bucket().is_none()
+    }
+
+    /// Returns the code if the stack does not have it.
+    pub(super) fn upload(&self, stack: &DeployedStack) -> Option<&FunctionPackage> {
+        let package = self.package.as_ref().filter(|_| self.is_code_used())?;
+        (stack.function_code() != Some(package.key())).then_some(package)
+    }
+
+    fn is_code_used(&self) -> bool {
+        self.package.is_some() && self.wanted.has_functions()
+    }
+}

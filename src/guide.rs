@@ -29,6 +29,7 @@ pages! {
     namespaces: "namespaces.md",
     operating: "operating.md",
     performance_modes: "performance-modes.md",
+    production: "production.md",
     quotas: "quotas.md",
     routes: "routes.md",
     security: "security.md",

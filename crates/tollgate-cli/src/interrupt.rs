@@ -1,6 +1,7 @@
 //! Interrupts of the user: Ctrl-C.
 
 /// Waits until the user interrupts the command, or the system asks it to end.
+#[cfg(feature = "local")]
 pub(crate) async fn or_terminated() {
     tokio::select! {
         () = wait() => {}
@@ -8,7 +9,7 @@ pub(crate) async fn or_terminated() {
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(feature = "local", unix))]
 async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
@@ -20,7 +21,7 @@ async fn terminated() {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(all(feature = "local", not(unix)))]
 async fn terminated() {
     std::future::pending().await
 }

@@ -36,6 +36,7 @@ mod context;
 mod failure;
 mod interrupt;
 mod limits;
+#[cfg(feature = "local")]
 mod local;
 mod new_file;
 mod options;

@@ -29,6 +29,7 @@ pages! {
     Namespaces: "docs/guide/namespaces.md",
     Operating: "docs/guide/operating.md",
     PerformanceModes: "docs/guide/performance-modes.md",
+    Production: "docs/guide/production.md",
     Quotas: "docs/guide/quotas.md",
     Routes: "docs/guide/routes.md",
     Security: "docs/guide/security.md",

@@ -22,6 +22,20 @@ pub enum OpsError {
         /// The table.
         table: String,
     },
+    /// A function has no log.
+    #[error("there is no log group {group}")]
+    NoLog {
+        /// The log group.
+        group: String,
+    },
+    /// The connection of a stream to a function does not become enabled or disabled.
+    #[error("the event source mapping {id} is still {state}")]
+    Unsettled {
+        /// The id of the connection.
+        id: String,
+        /// Its state.
+        state: String,
+    },
     /// Another aggregator works on the table.
     #[error("another aggregator ({owner}) works on this table, until {until} at least")]
     Held {

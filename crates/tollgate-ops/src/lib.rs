@@ -3,6 +3,7 @@
 //! | part | for |
 //! |---|---|
 //! | [`follow`](follow::follow) | follows the stream of a table: snapshots of consumption, archives of the history |
+//! | [`functions`] | logs of a stack's functions, and the connection of the stream to one |
 //! | [`limits`] | limits as code: compares a file with a table, and writes it there |
 //! | [`usage`] | consumption in windows of time, from records of the stream |
 //! | [`siblings`] | corrects shards that another program's split has missed |
@@ -20,6 +21,7 @@ mod causes;
 pub mod chart;
 mod error;
 pub mod follow;
+pub mod functions;
 pub mod limits;
 pub mod page;
 mod reads;

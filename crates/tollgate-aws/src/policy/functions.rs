@@ -80,8 +80,8 @@ impl FunctionResources {
         }
     }
 
-    /// Returns the policy of the provisioner: reads and writes all data, and neither scans the table
-    /// nor changes its settings.
+    /// Returns the policy of the provisioner: reads and writes all data, and does not change the
+    /// table's settings. It scans the table for all buckets if a limit of the system becomes soft.
     pub fn provisioner(&self) -> PolicyDocument {
         PolicyDocument {
             statements: vec![
@@ -91,17 +91,16 @@ impl FunctionResources {
                         "dynamodb:GetItem",
                         "dynamodb:BatchGetItem",
                         "dynamodb:Query",
-                        "dynamodb:ConditionCheckItem",
                     ],
                     &[],
                 ),
+                self.table.table("Scan", &["dynamodb:Scan"], &[]),
                 self.table.table(
                     "Write",
                     &[
                         "dynamodb:PutItem",
                         "dynamodb:UpdateItem",
                         "dynamodb:DeleteItem",
-                        "dynamodb:BatchWriteItem",
                     ],
                     &[],
                 ),

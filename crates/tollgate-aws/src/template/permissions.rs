@@ -11,8 +11,9 @@ use crate::{
     policy::TableResource,
 };
 
-/// Returns the managed policies. They have no description: to change one, CloudFormation would have
-/// to replace the policy, and cannot, because its name is taken.
+/// Returns the managed policies. To change a description, CloudFormation would have to replace the
+/// policy, and cannot, because its name is taken. So they have none, and with the indexes of Python
+/// those of the Python library's template, so that a stack of it can be taken over.
 pub(super) fn policies() -> Vec<Resource> {
     let table = TableResource::in_template();
     let policy = |policy: StackPolicy| {
@@ -22,11 +23,33 @@ pub(super) fn policies() -> Vec<Resource> {
                 name(policy.name_parameter(), policy.component()),
             ),
             ("PolicyDocument", table.document(policy).to_node()),
+            (
+                "Description",
+                Condition::HasPythonIndexes.only(python_description(policy).into()),
+            ),
         ]);
         Resource::new(policy.logical_id(), "AWS::IAM::ManagedPolicy", properties)
             .only_if(Condition::HasIam)
     };
     StackPolicy::ALL.map(policy).into()
+}
+
+/// Returns the description of a policy in the template of zae-limiter 0.17.0.
+fn python_description(policy: StackPolicy) -> &'static str {
+    match policy {
+        StackPolicy::AcquireOnly => "Rate limiter acquire-only access (read + transact write)",
+        StackPolicy::FullAccess => "Rate limiter full access (all operations)",
+        StackPolicy::ReadOnly => "Rate limiter read-only access (monitoring)",
+        StackPolicy::NamespaceAcquire => {
+            "Namespace-scoped acquire-only access (read + update within namespace)"
+        }
+        StackPolicy::NamespaceFullAccess => {
+            "Namespace-scoped full access (all operations within namespace)"
+        }
+        StackPolicy::NamespaceReadOnly => {
+            "Namespace-scoped read-only access (monitoring within namespace)"
+        }
+    }
 }
 
 /// Returns the name that a parameter gives, else the stack's name with an ending.

@@ -1,5 +1,7 @@
 //! The commands: one file for each.
 
+#[cfg(not(all(feature = "loadtest", feature = "local")))]
+mod absent;
 mod aggregate;
 mod audit;
 mod bucket;
@@ -14,8 +16,11 @@ mod iam;
 mod lambda_export;
 mod limits;
 mod listing;
+#[cfg(feature = "loadtest")]
 mod loadtest;
+#[cfg(feature = "local")]
 mod local;
+mod logs;
 mod man;
 mod names;
 mod namespace;
@@ -35,6 +40,10 @@ mod versions;
 
 use clap::Subcommand;
 
+#[cfg(not(feature = "loadtest"))]
+use self::absent::loadtest;
+#[cfg(not(feature = "local"))]
+use self::absent::local;
 use crate::{context::Context, failure::Failure, reference, repeat};
 
 /// Every command.
@@ -86,6 +95,7 @@ pub(crate) enum Online {
     Check(check::Check),
     Doctor(doctor::Doctor),
     Top(top::Top),
+    Logs(logs::Logs),
 }
 
 impl Online {
@@ -100,9 +110,9 @@ impl Online {
             Self::Limits(command) => command.only_reads(),
             Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
-            // `top` goes on by itself.
+            // `top` and `logs` go on by themselves.
             Self::Table(_) | Self::Aggregate(_) | Self::Loadtest(_) => false,
-            Self::Doctor(_) | Self::Top(_) => false,
+            Self::Doctor(_) | Self::Top(_) | Self::Logs(_) => false,
         }
     }
 
@@ -138,6 +148,7 @@ impl Online {
             Self::Check(command) => command.run(context).await,
             Self::Doctor(command) => command.run(context).await,
             Self::Top(command) => command.run(context).await,
+            Self::Logs(command) => command.run(context).await,
         }
     }
 }
@@ -179,6 +190,6 @@ impl Offline {
 
     /// Returns true if the command repeats itself with `--watch`.
     fn repeats(&self) -> bool {
-        matches!(self, Self::Local(local::Command::Status(_)))
+        matches!(self, Self::Local(command) if command.repeats())
     }
 }

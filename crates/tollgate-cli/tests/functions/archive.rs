@@ -9,7 +9,7 @@ use tollgate_testkit::functions::{Reply, Sandbox};
 use crate::stage::{STACK, Stage};
 
 /// Returns a record of an event of the history that expired.
-fn expired(sequence: u32) -> Value {
+pub(crate) fn expired(sequence: u32) -> Value {
     json!({
         "eventName": "REMOVE",
         "userIdentity": { "type": "Service", "principalId": "dynamodb.amazonaws.com" },

@@ -8,6 +8,8 @@ mod export;
 mod history;
 mod large;
 mod lease;
+mod policies;
 mod provisioner;
+mod recorder;
 mod stage;
 mod start;

@@ -14,7 +14,7 @@ use tollgate_testkit::{
 pub(crate) const STACK: &str = "limits";
 
 /// Longer than the time since the beginning of any history.
-const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Millitokens by entity, resource and limit.
 pub(crate) type Sums = BTreeMap<(String, String, String), i64>;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, env, fs, process::Command};
 
 use serde_json::Value;
+use tollgate_aws::StackPolicy;
 
 use super::resolved::template;
 
@@ -88,16 +89,39 @@ fn defaults_differ_from_those_of_python_on_purpose_only() {
 /// Compares the list of names with the installed package.
 #[test]
 fn the_names_are_those_of_the_installed_python_package() {
+    if let Some(text) = installed() {
+        assert_eq!(names(&text), NAMES);
+    }
+}
+
+/// CloudFormation cannot take a stack over if a policy's description differs.
+#[test]
+fn the_policies_of_a_stack_with_python_indexes_have_the_descriptions_of_python() {
+    let Some(text) = installed() else {
+        return;
+    };
+    let template = template();
+    for policy in StackPolicy::ALL {
+        let id = policy.logical_id();
+        let (_, part) = text.split_once(&format!("\n  {id}:\n")).unwrap();
+        let (_, description) = part.split_once("Description: ").unwrap();
+        let (description, _) = description.split_once('\n').unwrap();
+        let ours = &template["Resources"][id]["Properties"]["Description"]["Fn::If"];
+        assert_eq!(ours[1], description, "{id}");
+    }
+}
+
+/// Returns the template of the installed package.
+fn installed() -> Option<String> {
     let Some(python) = env::var_os("TOLLGATE_PEER_PYTHON") else {
         eprintln!("skipped: TOLLGATE_PEER_PYTHON is not set");
-        return;
+        return None;
     };
     let code = "import importlib.resources as r; print(r.files('zae_limiter') / 'infra' / 'cfn_template.yaml')";
     let output = Command::new(python).args(["-c", code]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let path = String::from_utf8(output.stdout).unwrap();
-    let text = fs::read_to_string(path.trim()).unwrap();
-    assert_eq!(names(&text), NAMES);
+    Some(fs::read_to_string(path.trim()).unwrap())
 }
 
 /// Returns the names of a template by the indentation of its lines.

@@ -27,6 +27,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns true if the command repeats itself with `--watch`.
+    pub(super) fn repeats(&self) -> bool {
+        matches!(self, Self::Status(_))
+    }
+
     pub(super) fn run(self, context: &mut Context) -> Result<(), Failure> {
         match self {
             Self::Up(command) => command.run(context),

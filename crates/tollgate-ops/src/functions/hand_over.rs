@@ -1,0 +1,107 @@
+//! The hand-over of a stream from one version of a function to another.
+
+use std::time::Duration;
+
+use aws_types::SdkConfig;
+use tokio::time::{Instant, sleep};
+
+use super::event_source::{EventSourceState, StreamSource, StreamSources};
+use crate::error::OpsError;
+
+/// The time between two looks at a connection.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The connections of a function to streams, disabled until the function is replaced. They keep their
+/// positions, so the new function gets the first record that the old one has not handled.
+#[derive(Debug)]
+pub struct HandOver {
+    sources: StreamSources,
+    found: Vec<StreamSource>,
+    deadline: Duration,
+}
+
+impl HandOver {
+    /// Disables the connections of a function, and waits until no invocation is under way. Without
+    /// connections, nothing is done.
+    ///
+    /// # Errors
+    /// [`OpsError::Aws`], or [`OpsError::Unsettled`] if that takes longer than `deadline`. The
+    /// connections are as they were then, as far as that is possible.
+    pub async fn begin(
+        config: &SdkConfig,
+        function: &str,
+        deadline: Duration,
+    ) -> Result<Self, OpsError> {
+        let sources = StreamSources::new(config);
+        let hand_over = Self {
+            found: sources.of_function(function).await?,
+            sources,
+            deadline,
+        };
+        for source in &hand_over.found {
+            if let Err(error) = hand_over.set(&source.id, false).await {
+                // The error that came first is the one that is told.
+                let _ = hand_over.undo().await;
+                return Err(error);
+            }
+        }
+        Ok(hand_over)
+    }
+
+    /// Returns the connections as they were before.
+    pub fn found(&self) -> &[StreamSource] {
+        &self.found
+    }
+
+    /// Enables all connections, also those that were disabled before, and waits until they are enabled.
+    ///
+    /// # Errors
+    /// [`OpsError::Aws`], or [`OpsError::Unsettled`] if that takes longer than the deadline. The call
+    /// can be repeated.
+    pub async fn end(&self) -> Result<(), OpsError> {
+        for source in &self.found {
+            self.set(&source.id, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Enables the connections that were not disabled before, because the function stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`end`](Self::end).
+    pub async fn undo(&self) -> Result<(), OpsError> {
+        for source in &self.found {
+            if source.state != EventSourceState::Disabled {
+                self.set(&source.id, true).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn set(&self, id: &str, enabled: bool) -> Result<(), OpsError> {
+        let wanted = if enabled {
+            EventSourceState::Enabled
+        } else {
+            EventSourceState::Disabled
+        };
+        let until = Instant::now() + self.deadline;
+        let mut asked = false;
+        loop {
+            let state = self.sources.get(id).await?.state;
+            if state == wanted {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let (id, state) = (id.to_owned(), state.to_string());
+                return Err(OpsError::Unsettled { id, state });
+            }
+            // A change that is under way refuses another one.
+            if !asked && !matches!(state, EventSourceState::Changing(_)) {
+                self.sources.set_enabled(id, enabled).await?;
+                asked = true;
+            } else {
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}

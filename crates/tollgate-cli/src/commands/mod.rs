@@ -7,12 +7,15 @@ mod cfn_template;
 mod check;
 mod checks;
 mod completions;
+mod delete;
+mod deploy;
 mod doctor;
 mod entity;
 mod flags;
 mod iam;
 mod lambda_export;
 mod limits;
+mod list;
 mod listing;
 mod loadtest;
 mod local;
@@ -23,12 +26,14 @@ mod new_limits;
 mod operations;
 mod resource;
 mod selection;
+mod stack_part;
 mod status;
 mod stored_limits;
 mod system;
 mod table;
 mod tokens;
 mod top;
+mod upgrade;
 mod usage;
 mod version;
 mod versions;
@@ -81,6 +86,10 @@ pub(crate) enum Online {
     /// Load tests of the table, or of a URL behind a rate limit
     #[command(subcommand)]
     Loadtest(loadtest::Command),
+    Deploy(Box<deploy::Deploy>),
+    Upgrade(upgrade::Upgrade),
+    Delete(delete::Delete),
+    List(list::List),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
@@ -99,7 +108,8 @@ impl Online {
             Self::Bucket(command) => command.only_reads(),
             Self::Limits(command) => command.only_reads(),
             Self::Audit(_) | Self::Usage(_) => true,
-            Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
+            Self::Status(_) | Self::Version(_) | Self::Check(_) | Self::List(_) => true,
+            Self::Deploy(_) | Self::Upgrade(_) | Self::Delete(_) => false,
             // `top` goes on by itself.
             Self::Table(_) | Self::Aggregate(_) | Self::Loadtest(_) => false,
             Self::Doctor(_) | Self::Top(_) => false,
@@ -133,6 +143,10 @@ impl Online {
             Self::Table(command) => command.run(context).await,
             Self::Aggregate(command) => command.run(context).await,
             Self::Loadtest(command) => command.run(context).await,
+            Self::Deploy(command) => command.run(context).await,
+            Self::Upgrade(command) => command.run(context).await,
+            Self::Delete(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,

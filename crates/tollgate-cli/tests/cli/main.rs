@@ -23,6 +23,7 @@ mod peer;
 mod peer_local;
 mod reading;
 mod second_engine;
+mod stack;
 mod stage;
 mod table;
 mod templates;

@@ -183,7 +183,7 @@ impl DeployError {
                 ..
             } => {
                 code == "ValidationError" && text.contains("IN_PROGRESS")
-                    || code == "InvalidChangeSetStatus"
+                    || ["InvalidChangeSetStatus", "ChangeSetNotFound"].contains(&code.as_str())
             }
             _ => false,
         }

@@ -9,6 +9,7 @@
 //! | `options`, `context` | the options of all commands; what a command needs to run |
 //! | `watch`, `repeat` | repeats a command that reads |
 //! | `connect` | opens the stack, without creating anything |
+//! | `deployment/` | stacks on AWS: the manager, and the code of the functions |
 //! | `sdk_config` | the configuration of the AWS SDK |
 //! | `place` | the endpoint or region of the stack |
 //! | `output/` | tables, JSON and CSV |
@@ -33,6 +34,7 @@ mod commands;
 mod confirm;
 mod connect;
 mod context;
+mod deployment;
 mod failure;
 mod interrupt;
 mod limits;

@@ -26,9 +26,13 @@ impl StackManager {
     ) -> Result<DeployedStack, DeployError> {
         self.clear().await?;
         if self.table_exists().await? {
-            return Err(DeployError::TableExists {
-                stack: self.name().to_owned(),
-            });
+            // Unless another process creates the stack at this moment, the table has none.
+            return match self.describe().await? {
+                Some(_) => self.created_by_another().await,
+                None => Err(DeployError::TableExists {
+                    stack: self.name().to_owned(),
+                }),
+            };
         }
         let created = self
             .client
@@ -45,11 +49,7 @@ impl StackManager {
             .await
             .map_err(DeployError::call("creating the stack"));
         let created = match created {
-            // Another process was faster.
-            Err(error) if error.says_exists() => {
-                self.settled("creating").await?;
-                return self.found().await;
-            }
+            Err(error) if error.says_exists() => return self.created_by_another().await,
             created => created?,
         };
         self.wait(Operation {
@@ -60,6 +60,19 @@ impl StackManager {
         })
         .await?;
         self.found().await
+    }
+
+    /// Waits until another process has created the stack.
+    async fn created_by_another(&self) -> Result<DeployedStack, DeployError> {
+        self.settled("creating").await?;
+        let stack = self.found().await?;
+        if stack.can_change() {
+            return Ok(stack);
+        }
+        Err(DeployError::NotReady {
+            stack: stack.name,
+            status: stack.status,
+        })
     }
 
     /// Deletes a stack in which nothing is.

@@ -85,8 +85,16 @@ impl StackManager {
             });
         }
         if let Some(package) = functions.filter(|_| options.can_have_functions()) {
+            let code = match known
+                .function_code
+                .as_ref()
+                .and_then(|code| code.bucket.as_ref())
+            {
+                Some(bucket) => FunctionCode::in_bucket(bucket, package.key()),
+                None => FunctionCode::in_stack(package.key()),
+            };
             options = options
-                .function_code(FunctionCode::in_stack(package.key()))
+                .function_code(code)
                 .architecture(package.architecture());
         }
         Ok(Prepared {
@@ -127,7 +135,7 @@ impl StackManager {
             is_changed |= self.update(&mut stack, prepared, &without_code).await?;
         }
         if let Some(package) = prepared.upload(&stack) {
-            self.upload(package, &stack).await?;
+            self.upload(package, prepared.code_bucket(&stack)).await?;
         }
         if prepared.leaves_code_bucket(&stack) {
             self.empty_code_bucket(&stack).await?;
@@ -203,14 +211,13 @@ impl StackManager {
         Ok(options.for_stack(self.table.name())?)
     }
 
-    /// Puts the code of the functions into the stack's bucket.
-    async fn upload(
+    /// Puts the code of the functions into a bucket.
+    pub(super) async fn upload(
         &self,
         package: &FunctionPackage,
-        stack: &DeployedStack,
+        bucket: Option<&str>,
     ) -> Result<(), DeployError> {
-        let name = stack.code_bucket().unwrap_or_default();
-        let bucket = S3Bucket::new(name, &self.config, None);
+        let bucket = S3Bucket::new(bucket.unwrap_or_default(), &self.config, None);
         let bucket = bucket.ok_or_else(|| DeployError::NotOurs {
             stack: self.name().to_owned(),
             problem: "it has no bucket in its output CodeBucketName".to_owned(),

@@ -115,7 +115,7 @@ impl DeployedStack {
 
     /// Returns true if nothing is in the stack: its creation was planned only, or failed and was taken
     /// back.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         matches!(
             self.status.as_str(),
             "REVIEW_IN_PROGRESS" | "ROLLBACK_COMPLETE"

@@ -48,6 +48,12 @@ pub enum DeployError {
         /// The difference.
         problem: String,
     },
+    /// The stack has tollgate's template already, so it cannot be taken over.
+    #[error("stack {stack} has tollgate's template already: `tollgate upgrade` changes it")]
+    AlreadyAdopted {
+        /// The stack.
+        stack: String,
+    },
     /// The stack has a parameter whose value no option makes.
     #[error(transparent)]
     Parameter(#[from] UnknownParameterValue),
@@ -177,7 +183,7 @@ impl DeployError {
                 ..
             } => {
                 code == "ValidationError" && text.contains("IN_PROGRESS")
-                    || code == "InvalidChangeSetStatus"
+                    || ["InvalidChangeSetStatus", "ChangeSetNotFound"].contains(&code.as_str())
             }
             _ => false,
         }

@@ -8,6 +8,7 @@
 //! | [`list_deployed`] | all stacks of a region |
 //! | [`DeployStack`] | lets a service deploy its own stack when it starts |
 
+mod adopt;
 mod change_set;
 mod create;
 mod data;

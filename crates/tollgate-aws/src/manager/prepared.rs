@@ -46,12 +46,21 @@ impl Prepared {
 
     /// Returns true if the stack has a code bucket, and will have none.
     pub(super) fn leaves_code_bucket(&self, stack: &DeployedStack) -> bool {
-        stack.code_bucket().is_some() && !self.wanted.has_code_bucket()
+        // A stack of zae-limiter has its code in the bucket of the archive.
+        let is_own = stack.code_bucket().is_some() && stack.code_bucket() != stack.archive();
+        is_own && !self.wanted.has_code_bucket()
     }
 
     /// Returns true if there is code for the stack's bucket, and the stack has no bucket yet.
     pub(super) fn needs_code_bucket(&self, stack: &DeployedStack) -> bool {
-        self.is_code_used() && stack.code_bucket().is_none()
+        self.is_code_used() && self.wanted.has_code_bucket() && stack.code_bucket().is_none()
+    }
+
+    /// Returns the name of the bucket for the code: the one that the options name, or the stack's own.
+    pub(super) fn code_bucket<'a>(&'a self, stack: &'a DeployedStack) -> Option<&'a str> {
+        let code = self.options.function_code.as_ref();
+        let named = code.and_then(|code| code.bucket.as_deref());
+        named.or_else(|| stack.code_bucket())
     }
 
     /// Returns the code if the stack does not have it.

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{StackOptions, version};
 
+/// The number of times that an operation is repeated because another process was faster.
+const MOST_REPEATS: u32 = 5;
+
 /// Deploys the stack that [`RateLimiter::open`](tollgate::RateLimiter::open) does not find: the table
 /// with functions, alarms and policies. The credentials of the service need the rights for that.
 ///
@@ -108,34 +111,39 @@ impl DeployStack {
         }
     }
 
-    async fn deploy(&self, stack: &Stack) -> Result<(), DeployError> {
-        let manager = self.manager(stack);
-        manager.settled("deploying").await?;
-        let options = self.options.clone();
-        let deployed = manager.deploy(|_| options, self.functions.as_ref()).await;
-        match deployed {
-            // Another process updates the stack at this moment.
-            Err(error) if error.says_busy() => manager.settled("deploying").await,
-            deployed => deployed.map(drop),
-        }
-    }
-
     async fn update(&self, stack: &Stack) -> Result<(), DeployError> {
-        let Some(functions) = self.functions.as_ref().filter(|_| self.auto_update) else {
+        if !self.auto_update || self.functions.is_none() {
             return Ok(());
-        };
+        }
         let record = stack.version_record().await?;
         let deployed = record.and_then(|record| record.lambda_version);
         if deployed.is_some_and(|deployed| !version::is_older(&deployed)) {
             return Ok(());
         }
-        let manager = self.manager(stack);
-        manager.settled("updating").await?;
-        match manager.upgrade(Some(functions)).await {
-            Err(error) if error.says_busy() => manager.settled("updating").await,
+        match self.make(stack, true).await {
             // The table has no stack, or one of the Python CLI: it is used as it is.
             Err(DeployError::NotFound { .. } | DeployError::NotOurs { .. }) => Ok(()),
-            upgraded => upgraded.map(drop),
+            upgraded => upgraded,
+        }
+    }
+
+    /// Deploys or upgrades the stack when no other operation is under way. Another process may be
+    /// faster: then it is made again after that one, and finds that nothing is left to do.
+    async fn make(&self, stack: &Stack, is_upgrade: bool) -> Result<(), DeployError> {
+        let (manager, functions) = (self.manager(stack), self.functions.as_ref());
+        let mut repeats = 0;
+        loop {
+            manager.settled("deploying").await?;
+            let made = if is_upgrade {
+                manager.upgrade(functions).await
+            } else {
+                let options = self.options.clone();
+                manager.deploy(|_| options, functions).await
+            };
+            match made {
+                Err(error) if error.says_busy() && repeats < MOST_REPEATS => repeats += 1,
+                made => return made.map(drop),
+            }
         }
     }
 }
@@ -143,7 +151,7 @@ impl DeployStack {
 impl Provision for DeployStack {
     fn provision<'a>(&'a self, stack: &'a Stack) -> ProvisionFuture<'a> {
         Box::pin(async move {
-            let deployed = self.deploy(stack).await;
+            let deployed = self.make(stack, false).await;
             deployed.map_err(|error| error.into_stack_error(stack, "deploying the stack"))
         })
     }

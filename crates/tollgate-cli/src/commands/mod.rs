@@ -9,12 +9,15 @@ mod cfn_template;
 mod check;
 mod checks;
 mod completions;
+mod delete;
+mod deploy;
 mod doctor;
 mod entity;
 mod flags;
 mod iam;
 mod lambda_export;
 mod limits;
+mod list;
 mod listing;
 #[cfg(feature = "loadtest")]
 mod loadtest;
@@ -28,12 +31,14 @@ mod new_limits;
 mod operations;
 mod resource;
 mod selection;
+mod stack_part;
 mod status;
 mod stored_limits;
 mod system;
 mod table;
 mod tokens;
 mod top;
+mod upgrade;
 mod usage;
 mod version;
 mod versions;
@@ -90,6 +95,10 @@ pub(crate) enum Online {
     /// Load tests of the table, or of a URL behind a rate limit
     #[command(subcommand)]
     Loadtest(loadtest::Command),
+    Deploy(Box<deploy::Deploy>),
+    Upgrade(upgrade::Upgrade),
+    Delete(delete::Delete),
+    List(list::List),
     Status(status::Status),
     Version(version::Version),
     Check(check::Check),
@@ -109,7 +118,8 @@ impl Online {
             Self::Bucket(command) => command.only_reads(),
             Self::Limits(command) => command.only_reads(),
             Self::Audit(_) | Self::Usage(_) => true,
-            Self::Status(_) | Self::Version(_) | Self::Check(_) => true,
+            Self::Status(_) | Self::Version(_) | Self::Check(_) | Self::List(_) => true,
+            Self::Deploy(_) | Self::Upgrade(_) | Self::Delete(_) => false,
             // `top` and `logs` go on by themselves.
             Self::Table(_) | Self::Aggregate(_) | Self::Loadtest(_) => false,
             Self::Doctor(_) | Self::Top(_) | Self::Logs(_) => false,
@@ -143,6 +153,10 @@ impl Online {
             Self::Table(command) => command.run(context).await,
             Self::Aggregate(command) => command.run(context).await,
             Self::Loadtest(command) => command.run(context).await,
+            Self::Deploy(command) => command.run(context).await,
+            Self::Upgrade(command) => command.run(context).await,
+            Self::Delete(command) => command.run(context).await,
+            Self::List(command) => command.run(context).await,
             Self::Status(command) => command.run(context).await,
             Self::Version(command) => command.run(context).await,
             Self::Check(command) => command.run(context).await,

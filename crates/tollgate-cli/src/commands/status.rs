@@ -4,13 +4,14 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::model::Status as StackStatus;
 
+use super::stack_part::{StackPart, enabled};
 use crate::{
     context::Context,
     failure::Failure,
     output::{Row, or_dash},
 };
 
-/// Shows if the stack answers, its table and its versions
+/// Shows if the stack answers, its table, its versions, and the parts that CloudFormation knows
 #[derive(Debug, Args)]
 pub(crate) struct Status {}
 
@@ -27,11 +28,13 @@ struct StatusRecord {
     client_version: &'static str,
     schema_version: Option<String>,
     lambda_version: Option<String>,
+    #[serde(flatten)]
+    part: StackPart,
     problem: Option<String>,
 }
 
 impl StatusRecord {
-    fn new(stack: String, status: StackStatus) -> Self {
+    fn new(stack: String, status: StackStatus, part: StackPart) -> Self {
         let (schema_version, lambda_version) = match status.store.version {
             Some(record) => (record.schema_version, record.lambda_version),
             None => (None, None),
@@ -47,6 +50,7 @@ impl StatusRecord {
             client_version: env!("CARGO_PKG_VERSION"),
             schema_version,
             lambda_version,
+            part,
             problem: status.store.problem,
         }
     }
@@ -64,6 +68,12 @@ impl Row for StatusRecord {
         "Client version",
         "Schema version",
         "Lambda version",
+        "Stack status",
+        "Aggregator",
+        "Provisioner",
+        "App role",
+        "Admin role",
+        "Read-only role",
         "Problem",
     ];
 
@@ -83,6 +93,12 @@ impl Row for StatusRecord {
             self.client_version.to_owned(),
             or_dash(&self.schema_version),
             or_dash(&self.lambda_version),
+            self.part.status().to_owned(),
+            enabled(self.part.aggregator),
+            enabled(self.part.provisioner),
+            or_dash(&self.part.app_role_arn),
+            or_dash(&self.part.admin_role_arn),
+            or_dash(&self.part.readonly_role_arn),
             or_dash(&self.problem),
         ]
     }
@@ -91,9 +107,9 @@ impl Row for StatusRecord {
 impl Status {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let limiter = context.open_stack().await?;
-        let status = limiter.status().await;
+        let (status, part) = tokio::join!(limiter.status(), StackPart::read(context));
         let available = status.available;
-        let record = StatusRecord::new(context.options.stack()?.to_string(), status);
+        let record = StatusRecord::new(context.options.stack()?.to_string(), status, part?);
         context.out.record(&record)?;
         if available {
             return Ok(());

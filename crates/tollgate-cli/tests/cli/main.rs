@@ -26,6 +26,7 @@ mod peer_local;
 mod reading;
 mod runbooks;
 mod second_engine;
+mod stack;
 mod stage;
 mod table;
 mod templates;

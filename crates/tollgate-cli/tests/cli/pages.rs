@@ -93,10 +93,17 @@ async fn every_command_of_the_page_works() {
         .filter(|name| !examples.iter().any(|example| example.starts_with(name)))
         .filter(|name| !local.contains(&format!("tollgate {name}")))
         .collect();
-    // The tests of functions run the example of its own page.
+    // The tests of functions and of stacks run the examples of their own pages.
     assert_eq!(
         missing,
-        ["man", "lambda-export"],
+        [
+            "deploy",
+            "upgrade",
+            "delete",
+            "list",
+            "man",
+            "lambda-export"
+        ],
         "these commands have no example in the page"
     );
 }

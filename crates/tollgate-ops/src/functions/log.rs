@@ -25,7 +25,8 @@ const LATE: i64 = 30_000;
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct LogEvent {
-    /// The id, which no other line of the log group has.
+    /// The id, which no other line of the log group has. Empty if the service gives none.
+    #[serde(default)]
     pub event_id: String,
     /// The time, epoch milliseconds.
     pub timestamp: i64,
@@ -33,6 +34,16 @@ pub struct LogEvent {
     pub log_stream_name: String,
     /// The text, with the end of its line.
     pub message: String,
+}
+
+impl LogEvent {
+    /// Returns a text by which the line is known again.
+    fn key(&self) -> String {
+        if self.event_id.is_empty() {
+            return format!("{} {}", self.log_stream_name, self.message);
+        }
+        self.event_id.clone()
+    }
 }
 
 /// Reads the log group of a function, in the order of time.
@@ -124,7 +135,7 @@ impl FunctionLog {
             .map_err(|error| OpsError::aws("FilterLogEvents", error))?;
         for event in page.events {
             self.newest = self.newest.max(event.timestamp);
-            if self.seen.insert((event.timestamp, event.event_id.clone())) {
+            if self.seen.insert((event.timestamp, event.key())) {
                 self.queue.push_back(event);
             }
         }

@@ -1,0 +1,146 @@
+//! `tollgate delete`
+
+use clap::Args;
+use serde::Serialize;
+use tollgate_aws::manager::Deletion;
+
+use crate::{
+    confirm,
+    context::Context,
+    deployment::Target,
+    failure::Failure,
+    output::{Row, or_dash},
+};
+
+/// Deletes a stack: its functions, alarms and policies; keeps the table and the archive
+///
+/// With --data, the table and the archive are deleted too, also those that an earlier deletion of the
+/// stack has kept. An interrupted deletion can be repeated.
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// Delete the table and the archive too, for ever. Asks for the stack's name; with --yes, --name
+    /// must be given
+    #[arg(long)]
+    data: bool,
+    /// Archive that an earlier deletion of the stack has kept
+    #[arg(long, value_name = "BUCKET", requires = "data")]
+    archive: Option<String>,
+}
+
+/// A stack that was deleted.
+#[derive(Debug, Default, Serialize)]
+struct DeletionRecord {
+    stack: String,
+    stack_deleted: bool,
+    table_deleted: bool,
+    archive: Option<String>,
+    archived_objects_deleted: Option<u64>,
+}
+
+impl Row for DeletionRecord {
+    const COLUMNS: &'static [&'static str] = &[
+        "Stack",
+        "Stack deleted",
+        "Table deleted",
+        "Archive",
+        "Archived objects deleted",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let objects = self.archived_objects_deleted;
+        vec![
+            self.stack.clone(),
+            self.stack_deleted.to_string(),
+            self.table_deleted.to_string(),
+            or_dash(&self.archive),
+            or_dash(&objects.map(|objects| objects.to_string())),
+        ]
+    }
+}
+
+impl Delete {
+    pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        let stack = context.options.stack()?;
+        let question = self.question(stack.as_str());
+        self.check(context, &question)?;
+        let target = Target::load(context).await?;
+        let exists = target.read(target.manager.describe()).await?.is_some();
+        if !exists && !self.data {
+            return Err(target.missing());
+        }
+        if self.data {
+            confirm::by_name(&context.options, &question, stack.as_str())?;
+        } else {
+            confirm::confirm(&context.options, &question)?;
+        }
+        let mut record = DeletionRecord {
+            stack: stack.to_string(),
+            archive: self.archive.clone(),
+            ..DeletionRecord::default()
+        };
+        if exists {
+            let Deletion { archive, .. } = target.change(target.manager.delete()).await?;
+            record.stack_deleted = true;
+            record.archive = record.archive.or(archive);
+        }
+        if self.data {
+            let archive = record.archive.as_deref();
+            let deleted = target.change(target.manager.delete_data(archive)).await?;
+            if !exists && !deleted.table && deleted.archived_objects.is_none() {
+                return Err(target.missing());
+            }
+            record.table_deleted = deleted.table;
+            record.archived_objects_deleted = deleted.archived_objects;
+        }
+        let sentence = sentence(&record, &target.place());
+        Ok(context.out.done(&sentence, &record)?)
+    }
+
+    fn question(&self, stack: &str) -> String {
+        if self.data {
+            format!(
+                "Delete stack {stack} with its table and its archive? Limits, entities, usage and history are lost for ever."
+            )
+        } else {
+            format!("Delete stack {stack}? Its table and its archive are kept.")
+        }
+    }
+
+    /// Checks that the question can be asked, or need not be.
+    fn check(&self, context: &Context, question: &str) -> Result<(), Failure> {
+        confirm::check(&context.options, question)?;
+        if self.data && context.options.yes && context.options.given_stack().is_none() {
+            return Err(Failure::Usage(
+                "--data with --yes needs --name: name the stack whose data are to be deleted"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Describes a deletion for people.
+fn sentence(record: &DeletionRecord, place: &str) -> String {
+    let stack = &record.stack;
+    let archive = match (&record.archive, record.archived_objects_deleted) {
+        (Some(archive), None) => format!(", and its archive {archive}"),
+        _ => String::new(),
+    };
+    if record.stack_deleted && !record.table_deleted {
+        return format!(
+            "Deleted stack {stack} {place}; its table {stack} is kept{archive}: `tollgate delete --data` deletes them"
+        );
+    }
+    let objects = match record.archived_objects_deleted {
+        Some(count) => format!(", and its archive ({count} objects)"),
+        None => String::new(),
+    };
+    let what = if record.stack_deleted {
+        "stack and table"
+    } else if record.table_deleted {
+        "table"
+    } else {
+        "archive of"
+    };
+    format!("Deleted {what} {stack} {place}{objects}")
+}

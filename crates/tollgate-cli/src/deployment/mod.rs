@@ -1,0 +1,15 @@
+//! Stacks on AWS: what the commands that deploy, change and list them have in common.
+//!
+//! | file | for |
+//! |---|---|
+//! | `record` | the result of a deployment |
+//! | `target` | the manager of the stack that the options name, and the failures of its calls |
+//! | `code` | the code of the functions: an executable, zipped |
+
+mod code;
+mod record;
+mod target;
+
+pub(crate) use code::{Code, CodeSource};
+pub(crate) use record::DeploymentRecord;
+pub(crate) use target::{Target, configuration, failure};

@@ -1,0 +1,138 @@
+//! The life of a stack without functions.
+
+use aws_sdk_dynamodb::types::AttributeValue::{N, Null};
+
+use super::aws::{Account, NO_FUNCTIONS};
+use crate::stage::Item;
+
+fn with_key<'a>(items: &'a [Item], key: &str) -> &'a Item {
+    let found = items
+        .iter()
+        .find(|item| item["SK"].as_s().is_ok_and(|sort| sort == key));
+    found.unwrap_or_else(|| panic!("no item {key} in {items:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
+    let Some(account) = Account::new("life") else {
+        return;
+    };
+    let planned = account.json(&format!("deploy {NO_FUNCTIONS} --plan"));
+    let table = planned
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|change| change["name"] == "RateLimitsTable");
+    assert_eq!(table.unwrap()["action"], "Add");
+    assert!(
+        account.manager().describe().await.unwrap().is_none(),
+        "a plan creates nothing"
+    );
+
+    let deployed = account.json(&format!("deploy {NO_FUNCTIONS} --audit-retention-days 30"));
+    assert_eq!(deployed["created"], true);
+    assert_eq!(deployed["stack"], account.stack.as_str());
+    let items = account.items().await;
+    assert_eq!(with_key(&items, "#VERSION")["lambda_version"], Null(true));
+    assert_eq!(
+        with_key(&items, "#CONFIG")["audit_retention_days"],
+        N("30".into())
+    );
+    assert_eq!(account.parameter("EnableDeletionProtection").await, "true");
+
+    // A service uses it.
+    account.json("system set-defaults -l rpm:100");
+    let limiter = account.limiter().await;
+    let lease = limiter.acquire("user-1", "api").cost("rpm", 1).await;
+    lease.unwrap().commit().await.unwrap();
+    limiter.shutdown().await;
+    let kept = with_key(&account.items().await, "#CONFIG")["audit_retention_days"].clone();
+    assert_eq!(kept, N("30".into()));
+
+    assert_eq!(account.json("deploy")["changed"], false);
+    assert_eq!(account.json("upgrade --without-code")["changed"], false);
+
+    let changes = account.json("deploy --lambda-timeout 30 --usage-retention-days 7 --plan");
+    let changes: Vec<&str> = changes
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|change| change["type"] == "Parameter")
+        .map(|change| change["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "SnapshotRetentionDays",
+            "LambdaTimeout",
+            "LambdaDurationThreshold"
+        ]
+    );
+    assert_eq!(
+        account.parameter("LambdaTimeout").await,
+        "60",
+        "a plan changes nothing"
+    );
+    let changed = account.json("deploy --lambda-timeout 30 --usage-retention-days 7 --tag team=a");
+    assert_eq!(changed["changed"], true);
+    assert_eq!(account.parameter("LambdaTimeout").await, "30");
+    assert_eq!(account.parameter("LambdaDurationThreshold").await, "24000");
+    assert_eq!(
+        account.parameter("EnableAggregator").await,
+        "false",
+        "it is not given"
+    );
+    assert_eq!(account.json("deploy")["changed"], false);
+    assert_eq!(
+        account.json("deploy --audit-retention-days 60")["changed"],
+        true
+    );
+
+    let status = account.json("status");
+    assert_eq!(status["stack_status"], "UPDATE_COMPLETE");
+    assert_eq!(status["aggregator"], false);
+    let listed = account.json("list");
+    let listed = listed.as_array().unwrap().iter();
+    let mut own = listed.filter(|stack| stack["name"] == account.stack.as_str());
+    assert_eq!(own.next().unwrap()["schema_version"], "0.10.0");
+    assert_eq!(account.manager().drift().await.unwrap(), []);
+
+    let deleted = account.json("delete --yes");
+    assert_eq!(deleted["stack_deleted"], true);
+    assert_eq!(deleted["table_deleted"], false);
+    assert!(account.has_table().await);
+    assert_eq!(account.run("delete --yes").code, 4);
+    let again = account.run("deploy --without-code");
+    assert!(
+        again.code == 1 && again.err.contains("there is a table"),
+        "{again:?}"
+    );
+    account.clean_up();
+    assert!(!account.has_table().await);
+    assert_eq!(account.run("delete --data --yes").code, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_with_an_archive_is_deleted_with_its_buckets() {
+    let Some(account) = Account::new("archive") else {
+        return;
+    };
+    account.json("deploy --without-code");
+    let stack = account.manager().describe().await.unwrap().unwrap();
+    let archive = stack.archive().unwrap().to_owned();
+    // Something is in both buckets.
+    for bucket in [stack.code_bucket().unwrap(), &archive] {
+        let bucket = tollgate_ops::s3::S3Bucket::new(bucket, &account.config(), None).unwrap();
+        for key in ["year=2026/a b", "c"] {
+            let put = bucket.put(key, "text/plain", None, b"x".to_vec());
+            put.await.unwrap();
+        }
+    }
+    let asked = account.run("deploy --no-audit-archival");
+    assert!(asked.code == 2 && asked.err.contains("--yes"), "{asked:?}");
+
+    let deleted = account.json("delete --data --yes");
+    assert_eq!(deleted["archive"], archive.as_str());
+    assert_eq!(deleted["archived_objects_deleted"], 2);
+    assert!(account.manager().describe().await.unwrap().is_none());
+}

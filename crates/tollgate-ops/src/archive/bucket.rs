@@ -4,7 +4,7 @@ use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 use super::{
     object::Object,
-    put::{Put, put},
+    put::{Failed, Put, put},
 };
 use crate::error::OpsError;
 
@@ -43,15 +43,16 @@ impl ArchiveBucket {
             prefix => format!("{prefix}/{}", object.path),
         };
         let told = format!("s3://{}/{key}", self.name);
-        let failed = |problem: String| OpsError::Upload {
+        let failed = |failed: Failed| OpsError::Upload {
             object: told.clone(),
-            problem,
+            problem: failed.problem,
+            source: failed.source,
         };
         let region = self
             .config
             .region()
             .map(|region| region.as_ref().to_owned());
-        let region = region.ok_or_else(|| failed("no region is set".to_owned()))?;
+        let region = region.ok_or_else(|| failed("no region is set".into()))?;
         let (endpoint, path) = self.address(&region, &key);
         let put_object = Put {
             endpoint,

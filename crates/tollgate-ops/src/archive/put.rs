@@ -1,6 +1,9 @@
 //! One signed PUT to S3.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::{
@@ -53,13 +56,39 @@ struct Refused {
     text: String,
 }
 
+/// The reason why an object was not stored, in one line, and the error behind it if there is one.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) problem: String,
+    pub(super) source: Option<BoxError>,
+}
+
+impl From<&str> for Failed {
+    fn from(problem: &str) -> Self {
+        let problem = problem.to_owned();
+        Self {
+            problem,
+            source: None,
+        }
+    }
+}
+
+impl Failed {
+    fn of(error: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            problem: DisplayErrorContext(&error).to_string(),
+            source: Some(error.into()),
+        }
+    }
+}
+
 /// Stores an object. Returns the reason if that is not certain.
-pub(super) async fn put(config: &SdkConfig, object: Put) -> Result<(), String> {
+pub(super) async fn put(config: &SdkConfig, object: Put) -> Result<(), Failed> {
     let client = config.http_client().ok_or("there is no HTTP client")?;
     let provider = config.credentials_provider();
     let provider = provider.ok_or("there are no credentials")?;
     let credentials = provider.provide_credentials().await;
-    let credentials = credentials.map_err(|error| DisplayErrorContext(error).to_string())?;
+    let credentials = credentials.map_err(Failed::of)?;
     let identity = Identity::from(credentials);
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
     let operation = Operation::builder()
@@ -75,8 +104,11 @@ pub(super) async fn put(config: &SdkConfig, object: Put) -> Result<(), String> {
         .deserializer(|response| stored(response).map_err(OrchestratorError::operation))
         .build();
     operation.invoke(object).await.map_err(|error| match error {
-        SdkError::ServiceError(refused) => refused.err().to_string(),
-        other => DisplayErrorContext(other).to_string(),
+        SdkError::ServiceError(refused) => Failed {
+            problem: refused.err().to_string(),
+            source: Some(refused.into_err().into()),
+        },
+        other => Failed::of(other),
     })
 }
 

@@ -13,6 +13,8 @@ mod faults;
 mod half_hour;
 mod large;
 mod limits;
+mod limits_input;
+mod limits_recipe;
 mod listings;
 mod live;
 mod loadtest;

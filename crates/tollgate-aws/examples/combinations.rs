@@ -1,5 +1,5 @@
-//! Writes the template, as YAML and as JSON, and what is left of it for each combination of its
-//! conditions, into a folder: for cfn-lint.
+//! Writes the template, as YAML and as JSON, what is left of it for each combination of its
+//! conditions, and a template of limits, into a folder: for cfn-lint.
 //!
 //! usage: combinations FOLDER
 
@@ -19,7 +19,12 @@ use std::{
 use resolved::{Resolved, template};
 use serde_json::{Value, json};
 use switches::combinations;
-use tollgate_aws::Template;
+use tollgate::model::StackName;
+use tollgate_aws::{LimitsTemplate, Template};
+use tollgate_manifest::Manifest;
+
+/// A file with every key.
+const LIMITS: &str = include_str!("../tests/aws/template/limits.yaml");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::args_os().nth(1).ok_or("usage: combinations FOLDER")?;
@@ -27,6 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("template.yaml"), Template::new().to_yaml()?)?;
     fs::write(folder.join("template.json"), Template::new().to_json()?)?;
+    let manifest = Manifest::parse("limits.yaml", LIMITS)?;
+    let limits = LimitsTemplate::new(&StackName::new("rate-limits")?, &manifest, true);
+    fs::write(folder.join("limits.yaml"), limits.to_yaml()?)?;
+    fs::write(folder.join("limits.json"), limits.to_json()?)?;
     let template = template();
     // Some combinations leave the same: a stack without alarms has no topic.
     let documents: BTreeSet<String> = combinations()

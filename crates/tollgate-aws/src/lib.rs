@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`StackOptions`] | what a stack has; checked, they are the [`StackDefinition`] of a stack |
 //! | [`Template`] | the CloudFormation template, as YAML or JSON |
+//! | [`LimitsTemplate`] | a template with the limits of a file, for a stack's function |
 //! | [`policy`] | IAM policies, as JSON or for Terraform |
 //! | [`StackPolicy`], [`StackRole`], [`StackFunction`] | names of the parts |
 //!
@@ -26,4 +27,4 @@ pub use options::{
     StackOptions, StreamStart, UnknownParameterValue,
 };
 pub use print::PrintError;
-pub use template::Template;
+pub use template::{LimitsTemplate, Template};

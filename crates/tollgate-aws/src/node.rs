@@ -1,13 +1,14 @@
 //! Text, numbers, lists and maps that are printed as JSON or YAML.
 
 use serde::{Serialize, Serializer};
+use serde_json::Number;
 
 /// A value of a template or of a policy. Maps keep the order in which they were written:
 /// `serde_json::Value` sorts them, unless another crate of the build turns its order on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Text(String),
-    Number(u32),
+    Number(Number),
     Flag(bool),
     List(Vec<Self>),
     Map(Vec<(String, Self)>),
@@ -24,6 +25,20 @@ pub(crate) fn list(items: impl IntoIterator<Item = impl Into<Node>>) -> Node {
     Node::List(items.into_iter().map(Into::into).collect())
 }
 
+/// Returns a whole number that is larger than those of a stack.
+pub(crate) fn whole(number: u64) -> Node {
+    Node::Number(number.into())
+}
+
+/// Returns a number in its shortest form, as people write it.
+pub(crate) fn decimal(number: f64) -> Node {
+    if number.fract() == 0.0 && (0.0..1e15).contains(&number) {
+        return whole(number as u64);
+    }
+    // What is not finite has no other form than a text.
+    Number::from_f64(number).map_or_else(|| Node::Text(number.to_string()), Node::Number)
+}
+
 impl From<&str> for Node {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -38,7 +53,7 @@ impl From<String> for Node {
 
 impl From<u32> for Node {
     fn from(number: u32) -> Self {
-        Self::Number(number)
+        Self::Number(number.into())
     }
 }
 
@@ -52,7 +67,7 @@ impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
-            Self::Number(number) => serializer.serialize_u32(*number),
+            Self::Number(number) => number.serialize(serializer),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::List(items) => serializer.collect_seq(items),
             Self::Map(entries) => {

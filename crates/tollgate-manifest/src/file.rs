@@ -40,9 +40,16 @@ pub enum ManifestError {
 /// Returns the text of a file.
 pub(crate) fn text(path: &Path) -> Result<String, ManifestError> {
     let file = path.display().to_string();
+    match File::open(path) {
+        Ok(open) => text_from(file, open),
+        Err(source) => Err(ManifestError::Unreadable { file, source }),
+    }
+}
+
+/// Returns the text that a reader has. `file` is its name.
+pub(crate) fn text_from(file: String, reader: impl Read) -> Result<String, ManifestError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|open| open.take(MOST_BYTES + 1).read_to_end(&mut bytes));
-    if let Err(source) = read {
+    if let Err(source) = reader.take(MOST_BYTES + 1).read_to_end(&mut bytes) {
         return Err(ManifestError::Unreadable { file, source });
     }
     if bytes.len() as u64 > MOST_BYTES {

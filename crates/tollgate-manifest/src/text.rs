@@ -1,6 +1,6 @@
 //! Manifests as texts: read and written.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use crate::{
     fault::ManifestFaults,
@@ -29,6 +29,15 @@ impl Manifest {
         let path = path.as_ref();
         let text = file::text(path)?;
         Ok(Self::parse(&path.display().to_string(), &text)?)
+    }
+
+    /// Reads a manifest from a reader, such as the standard input. Faults name it `name`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_from(name: &str, reader: impl Read) -> Result<Self, ManifestError> {
+        let text = file::text_from(name.to_owned(), reader)?;
+        Ok(Self::parse(name, &text)?)
     }
 
     /// Returns the manifest as YAML, in the format that [`parse`](Self::parse) reads.

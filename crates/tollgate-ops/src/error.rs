@@ -15,6 +15,8 @@ pub enum OpsError {
         call: &'static str,
         /// The code and the message of the answer, or the causes of the failure, in one line.
         problem: String,
+        /// The error of the SDK.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The table has no stream.
     #[error("table {table} has no stream with new and old images: nothing can be aggregated")]
@@ -74,8 +76,10 @@ pub enum OpsError {
     Upload {
         /// The object: `s3://bucket/key`.
         object: String,
-        /// The reason.
+        /// The reason, in one line.
         problem: String,
+        /// The error of the SDK; `None` if S3 was not asked.
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
     /// A bucket could not be listed, emptied or deleted, after some attempts.
     #[error("the bucket {bucket} cannot be {done}: {problem}")]
@@ -91,10 +95,26 @@ pub enum OpsError {
 
 impl OpsError {
     /// Returns the error of a call to AWS.
-    pub(crate) fn aws(call: &'static str, error: impl Error + 'static) -> Self {
+    pub(crate) fn aws(call: &'static str, error: impl Error + Send + Sync + 'static) -> Self {
         Self::Aws {
             call,
             problem: causes(&error),
+            source: Box::new(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_aws_has_its_cause() {
+        let cause = io::Error::from(io::ErrorKind::TimedOut);
+        let error = OpsError::aws("GetItem", cause);
+        assert_eq!(error.to_string(), "GetItem failed: timed out");
+        let source = error.source().and_then(|source| source.downcast_ref());
+        let kind = source.map(io::Error::kind);
+        assert_eq!(kind, Some(io::ErrorKind::TimedOut));
     }
 }

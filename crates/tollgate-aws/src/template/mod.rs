@@ -1,4 +1,4 @@
-//! The CloudFormation template of a stack.
+//! The CloudFormation template of a stack, and that of the limits of a namespace.
 
 mod alarms;
 mod archive;
@@ -7,6 +7,7 @@ mod event_source;
 mod functions;
 mod indexes;
 mod intrinsic;
+mod limits;
 mod outputs;
 mod parameters;
 mod permissions;
@@ -16,6 +17,7 @@ mod section;
 mod table;
 mod whole;
 
+pub use limits::LimitsTemplate;
 pub use whole::Template;
 
 #[cfg(feature = "manager")]

@@ -17,8 +17,9 @@ pub(crate) struct CfnTemplate {
     format: TemplateFormat,
 }
 
+/// The format of a template.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum TemplateFormat {
+pub(super) enum TemplateFormat {
     #[default]
     Yaml,
     Json,

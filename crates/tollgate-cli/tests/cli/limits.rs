@@ -302,7 +302,7 @@ async fn an_export_is_a_file_that_plans_to_nothing() {
 }
 
 /// Returns the page for teams that keep limits in a file.
-fn page() -> String {
+pub(crate) fn page() -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/limits-as-code.md");
     fs::read_to_string(page).unwrap()
 }

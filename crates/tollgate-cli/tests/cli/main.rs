@@ -14,6 +14,8 @@ mod half_hour;
 mod hand_over;
 mod large;
 mod limits;
+mod limits_input;
+mod limits_recipe;
 mod listings;
 mod live;
 mod loadtest;

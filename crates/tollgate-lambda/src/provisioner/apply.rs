@@ -17,25 +17,32 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Returns what an apply would change.
-pub(super) async fn plan(target: &Target, manifest: &Manifest) -> Result<Value, ProvisionError> {
-    let plan = limits::plan(target, manifest, PlanOptions::default()).await?;
+pub(super) async fn plan(
+    target: &Target,
+    manifest: &Manifest,
+    full: bool,
+) -> Result<Value, ProvisionError> {
+    let options = PlanOptions::default().with_full(full);
+    let plan = limits::plan(target, manifest, options).await?;
     Ok(json!({
         "status": "planned",
         "changes": changes(&plan),
         "unchanged": plan.unchanged,
-        "full": false,
-        "resumed": false,
+        "full": full,
+        "resumed": plan.resumed,
         "pending": plan.owed.len(),
     }))
 }
 
-/// Applies until everything is as declared, the buckets too, or until the deadline.
+/// Applies until everything is as declared, the buckets too, or until the deadline. With `full`,
+/// writes everything once.
 pub(super) async fn apply(
     target: &Target,
     manifest: &Manifest,
+    full: bool,
     deadline: Instant,
 ) -> Result<Value, ProvisionError> {
-    let work = work(target, manifest, deadline);
+    let work = work(target, manifest, full, deadline);
     let done = tokio::time::timeout_at(deadline.into(), work).await;
     done.unwrap_or(Err(ProvisionError::Late))
 }
@@ -43,14 +50,16 @@ pub(super) async fn apply(
 async fn work(
     target: &Target,
     manifest: &Manifest,
+    full: bool,
     deadline: Instant,
 ) -> Result<Value, ProvisionError> {
     let (mut first, mut counts) = (None, [0; 3]);
-    let mut attempts = 0;
+    let (mut attempts, mut planning) = (0, PlanOptions::default().with_full(full));
     loop {
         attempts += 1;
-        let plan = limits::plan(target, manifest, PlanOptions::default()).await?;
-        let (all, unchanged) = first.get_or_insert_with(|| (changes(&plan), plan.unchanged));
+        let plan = limits::plan(target, manifest, planning).await?;
+        let (all, unchanged, resumed) =
+            first.get_or_insert_with(|| (changes(&plan), plan.unchanged, plan.resumed));
         let mut options = ApplyOptions::default();
         options.principal = Some(PRINCIPAL.to_owned());
         let applied = match limits::apply(target, &plan, &options, |_| {}).await {
@@ -60,6 +69,8 @@ async fn work(
             }
             Err(error) => return Err(error.into()),
         };
+        // What is left is the work of others.
+        planning.full = false;
         for (count, more) in
             counts
                 .iter_mut()
@@ -75,8 +86,8 @@ async fn work(
                 "updated": counts[1],
                 "deleted": counts[2],
                 "unchanged": unchanged,
-                "full": false,
-                "resumed": false,
+                "full": full,
+                "resumed": resumed,
                 "pending": 0,
                 "errors": [],
             }));

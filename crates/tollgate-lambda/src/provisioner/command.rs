@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{apply, error::ProvisionError, namespace, text};
 
-/// Handles `{action: plan|apply, table_name, namespace_id, manifest}`, as the command of the Python
+/// Handles `{action: plan|apply, table_name, namespace_id, manifest, full}`, as the command of the Python
 /// library sends it.
 pub(super) async fn run(
     client: &Client,
@@ -37,9 +37,15 @@ pub(super) async fn run(
             )));
         }
     }
+    let full = match event.get("full") {
+        None | Some(Value::Null) => false,
+        Some(full) => full
+            .as_bool()
+            .ok_or_else(|| wrong("full must be true or false"))?,
+    };
     let target = namespace::open(client, table, name).await?;
     match action {
-        "plan" => apply::plan(&target, &manifest).await,
-        _ => apply::apply(&target, &manifest, deadline).await,
+        "plan" => apply::plan(&target, &manifest, full).await,
+        _ => apply::apply(&target, &manifest, full, deadline).await,
     }
 }

@@ -11,6 +11,8 @@ mod function;
 mod namespace;
 mod properties;
 mod resource;
+#[cfg(test)]
+mod round_trip;
 mod text;
 
 pub(crate) use function::ProvisionerFunction;

@@ -93,6 +93,13 @@ pub(super) fn manifest(namespace: &str, properties: &Map<String, Value>) -> Resu
     Ok(manifest.into())
 }
 
+/// Returns true if the properties ask for everything to be written.
+pub(super) fn full(properties: &Map<String, Value>) -> Result<bool, String> {
+    let full = properties.get("FullApply").unwrap_or(&Value::Null);
+    let full = read(full, Kind::Flag, "FullApply")?;
+    Ok(full.is_some_and(|full| full == Value::Bool(true)))
+}
+
 fn object(
     fields: &Map<String, Value>,
     known: &[Property],

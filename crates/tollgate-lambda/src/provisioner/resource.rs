@@ -96,7 +96,8 @@ impl<'a> ResourceEvent<'a> {
             declared.map_err(ProvisionError::Event)?
         };
         let manifest = text::manifest(&declared)?;
-        let applied = apply::apply(&target, &manifest, deadline).await?;
+        let full = !deletes && properties::full(&self.properties).map_err(ProvisionError::Event)?;
+        let applied = apply::apply(&target, &manifest, full, deadline).await?;
         // From now on the resource is this namespace. Before, a change of the id would make
         // CloudFormation delete what the old one declared.
         if !deletes {

@@ -69,6 +69,7 @@ impl S3Bucket {
         sent.map(drop).map_err(|failed| OpsError::Upload {
             object: self.url(key),
             problem: failed.to_string(),
+            source: Some(Box::new(failed)),
         })
     }
 

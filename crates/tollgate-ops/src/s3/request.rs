@@ -1,6 +1,9 @@
 //! One signed request to S3.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::{
@@ -56,13 +59,29 @@ pub(super) enum Failed {
     #[error("status {status}: {text}")]
     Refused { status: u16, text: String },
     /// There is no answer.
-    #[error("{0}")]
-    NoAnswer(String),
+    #[error("{problem}")]
+    NoAnswer {
+        /// The causes, in one line.
+        problem: String,
+        source: Option<BoxError>,
+    },
+}
+
+impl Failed {
+    fn of(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::NoAnswer {
+            problem: DisplayErrorContext(&error).to_string(),
+            source: Some(error.into()),
+        }
+    }
 }
 
 impl From<&str> for Failed {
     fn from(problem: &str) -> Self {
-        Self::NoAnswer(problem.to_owned())
+        Self::NoAnswer {
+            problem: problem.to_owned(),
+            source: None,
+        }
     }
 }
 
@@ -72,8 +91,7 @@ pub(super) async fn send(config: &SdkConfig, request: Request) -> Result<String,
     let provider = config.credentials_provider();
     let provider = provider.ok_or("there are no credentials")?;
     let credentials = provider.provide_credentials().await;
-    let credentials =
-        credentials.map_err(|error| Failed::NoAnswer(DisplayErrorContext(error).to_string()))?;
+    let credentials = credentials.map_err(Failed::of)?;
     let identity = Identity::from(credentials);
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
     let operation = Operation::builder()
@@ -91,7 +109,7 @@ pub(super) async fn send(config: &SdkConfig, request: Request) -> Result<String,
     let answer = operation.invoke(request).await;
     answer.map_err(|error| match error {
         SdkError::ServiceError(refused) => refused.into_err(),
-        other => Failed::NoAnswer(DisplayErrorContext(other).to_string()),
+        other => Failed::of(other),
     })
 }
 

@@ -146,6 +146,7 @@ async fn an_object_that_is_refused_stops_the_aggregator_before_its_checkpoint() 
     options.archive = Some(storage.archive());
     let refused = stage.once(&options).await.0.unwrap_err();
     assert!(matches!(refused, OpsError::Upload { .. }), "{refused:?}");
+    assert!(std::error::Error::source(&refused).is_some());
     let text = refused.to_string();
     assert!(
         text.starts_with("the object s3://the-bucket/some/where/audit/year=")

@@ -6,11 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate_ops::limits::{self, Applied, ApplyOptions, ChangeAction};
 
-use super::{
-    file::FileOptions,
-    open::{failure, open},
-    print,
-};
+use super::{open::failure, planned::PlanArguments, print};
 use crate::{
     change::resumable,
     confirm::confirm,
@@ -28,10 +24,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct ApplyLimits {
     #[command(flatten)]
-    file: FileOptions,
-    /// Also delete what is stored and no file has declared
-    #[arg(long)]
-    prune: bool,
+    arguments: PlanArguments,
 }
 
 /// The counts of an apply.
@@ -61,15 +54,7 @@ impl Row for AppliedRecord {
 
 impl ApplyLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let manifest = self.file.read(context)?;
-        let target = open(context, manifest.namespace()).await?;
-        let plan = limits::plan(
-            &target,
-            &manifest,
-            limits::PlanOptions::default().with_prune(self.prune),
-        )
-        .await
-        .map_err(failure)?;
+        let (target, plan) = self.arguments.plan(context).await?;
         let deleted = plan.changes.iter();
         let deleted = deleted.filter(|change| change.action == ChangeAction::Delete);
         let deleted: Vec<_> = deleted.map(|change| change.to_string()).collect();
@@ -84,7 +69,7 @@ impl ApplyLimits {
             confirm(&context.options, &question)?;
         }
         let mut printed: io::Result<()> = Ok(());
-        let (out, quiet) = (&mut context.out, self.file.quiet);
+        let (out, quiet) = (&mut context.out, self.arguments.quiet);
         let report = |change: &limits::PlannedChange| {
             if !quiet && printed.is_ok() {
                 printed = shown(out, change);

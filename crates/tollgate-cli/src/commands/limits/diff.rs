@@ -1,13 +1,9 @@
 //! `tollgate limits diff`
 
 use clap::Args;
-use tollgate_ops::limits;
+use tollgate_ops::limits::PlanOptions;
 
-use super::{
-    file::FileOptions,
-    open::{failure, open},
-    print,
-};
+use super::{file::FileOptions, planned::plan, print};
 use crate::{context::Context, failure::Failure};
 
 /// Compares the table with a file: exit code 5 if they differ
@@ -17,15 +13,14 @@ use crate::{context::Context, failure::Failure};
 pub(crate) struct DiffLimits {
     #[command(flatten)]
     file: FileOptions,
+    /// Print the last line only
+    #[arg(long, short = 'q')]
+    quiet: bool,
 }
 
 impl DiffLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let manifest = self.file.read(context)?;
-        let target = open(context, manifest.namespace()).await?;
-        let plan = limits::plan(&target, &manifest, limits::PlanOptions::default())
-            .await
-            .map_err(failure)?;
+        let (_, plan) = plan(&self.file, PlanOptions::default(), context).await?;
         let out = &mut context.out;
         if plan.changes.is_empty() {
             out.line(format!(
@@ -36,7 +31,7 @@ impl DiffLimits {
             let count = print::count(plan.changes.len(), "difference", "differences");
             out.line(format!("Drift detected: {count}"))?;
         }
-        if !self.file.quiet || !out.is_text() {
+        if !self.quiet || !out.is_text() {
             print::plan(out, &plan)?;
         }
         if plan.changes.is_empty() {

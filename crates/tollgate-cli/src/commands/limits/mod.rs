@@ -1,11 +1,13 @@
 //! `tollgate limits`: limits as code.
 
 mod apply;
+mod cfn_template;
 mod diff;
 mod export;
 mod file;
 mod open;
 mod plan;
+mod planned;
 mod print;
 
 use clap::Subcommand;
@@ -19,6 +21,7 @@ pub(crate) enum Command {
     Apply(apply::ApplyLimits),
     Diff(diff::DiffLimits),
     Export(export::ExportLimits),
+    CfnTemplate(cfn_template::LimitsCfnTemplate),
 }
 
 impl Command {
@@ -33,6 +36,7 @@ impl Command {
             Self::Apply(command) => command.run(context).await,
             Self::Diff(command) => command.run(context).await,
             Self::Export(command) => command.run(context).await,
+            Self::CfnTemplate(command) => command.run(context),
         }
     }
 }

@@ -1,13 +1,8 @@
 //! `tollgate limits plan`
 
 use clap::Args;
-use tollgate_ops::limits;
 
-use super::{
-    file::FileOptions,
-    open::{failure, open},
-    print,
-};
+use super::{planned::PlanArguments, print};
 use crate::{context::Context, failure::Failure};
 
 /// Shows what an apply of a file would change
@@ -17,23 +12,12 @@ use crate::{context::Context, failure::Failure};
 #[derive(Debug, Args)]
 pub(crate) struct PlanLimits {
     #[command(flatten)]
-    file: FileOptions,
-    /// Also delete what is stored and no file has declared
-    #[arg(long)]
-    prune: bool,
+    arguments: PlanArguments,
 }
 
 impl PlanLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let manifest = self.file.read(context)?;
-        let target = open(context, manifest.namespace()).await?;
-        let plan = limits::plan(
-            &target,
-            &manifest,
-            limits::PlanOptions::default().with_prune(self.prune),
-        )
-        .await
-        .map_err(failure)?;
+        let (_, plan) = self.arguments.plan(context).await?;
         let out = &mut context.out;
         let unchanged = plan.unchanged;
         let summary = match plan.changes.len() {
@@ -44,7 +28,7 @@ impl PlanLimits {
             ),
         };
         out.line(summary)?;
-        if !self.file.quiet || !out.is_text() {
+        if !self.arguments.quiet || !out.is_text() {
             print::plan(out, &plan)?;
             print::rest(out, &plan)?;
         }

@@ -5,16 +5,19 @@ use std::{
     env,
     io::Write,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use tollgate::Limit;
 use tollgate::model::ConfigScope;
+use tollgate_ops::limits::{PlanOptions, apply, plan};
+use tollgate_testkit::{ErrorAnswer, Fault};
 
 use super::{
     apply::EVERY_KEY,
-    stage::{Sorted, TABLE, Table},
+    stage::{Sorted, TABLE, Table, manifest, options},
 };
 
 /// Attributes of configs that only this crate keeps in an apply.
@@ -116,6 +119,19 @@ impl Peer {
                 (format!("{key} {range}"), item)
             })
             .collect()
+    }
+
+    /// Returns the parts of the only bucket that an apply may change.
+    async fn bucket(&self) -> Sorted {
+        let mut bucket = self.table.item("#STATE").await.unwrap();
+        bucket.retain(|name, _| {
+            let of_limit = ["_cp", "_ra", "_rp", "_rsa"];
+            let is_part = of_limit.iter().any(|end| name.ends_with(end));
+            // Nothing refills by the period of a quota.
+            let is_unused = ["b_daily_rp", "b_session_rp"].contains(&name.as_str());
+            ["disabled", "cascade"].contains(&name.as_str()) || (is_part && !is_unused)
+        });
+        bucket
     }
 
     async fn pending(&self) -> Vec<String> {
@@ -223,8 +239,6 @@ async fn each_finishes_the_buckets_that_the_other_owes() {
     assert_eq!(peer.pending().await, [] as [String; 0]);
 
     // Ours dies after it has recorded what it owes.
-    use std::time::Duration;
-    use tollgate_testkit::{ErrorAnswer, Fault};
     let denied = ErrorAnswer::access_denied("dynamodb:TransactWriteItems");
     peer.table
         .proxy
@@ -246,4 +260,90 @@ async fn each_finishes_the_buckets_that_the_other_owes() {
         .unwrap()
         .1;
     assert_eq!(bucket["b_rpm_cp"], AttributeValue::N("88000".into()));
+}
+
+/// Three files, each with changes on every level.
+const IN_TURN: [&str; 3] = [
+    EVERY_KEY,
+    "
+namespace: default
+system: {limits: {rpm: {capacity: 2000}, tpm: {capacity: 7, soft: true}}}
+resources:
+  gpt-4: {cascade: false, limits: {daily: {capacity: 400, reset_schedule: [{cron: \"0 0 * * *\"}]}}}
+  chat: {limits: {rpm: {capacity: 3}}}
+entities:
+  user-1: {resources: {_default_: {disabled: true}, gpt-4: {limits: {tpm: {capacity: 8}}}}}
+  user-2: {resources: {gpt-4: {cascade: true}}}
+",
+    "
+namespace: default
+resources: {search: {disabled: false}, chat: {disabled: bypass, limits: {rpm: {capacity: 4}}}}
+entities: {user-1: {resources: {gpt-4: {limits: {tpm: {capacity: 9}}}}}}
+",
+];
+
+#[tokio::test]
+async fn applies_of_both_in_turn_leave_what_the_last_file_says() {
+    let (Some(one), Some(other)) = (Peer::new().await, Peer::new().await) else {
+        return;
+    };
+    for peer in [&one, &other] {
+        let acquire = peer.table.limiter.acquire("user-1", "gpt-4");
+        let acquire = acquire.limits([Limit::per_minute("tpm", 1)]).cost("tpm", 1);
+        acquire.await.unwrap().commit().await.unwrap();
+    }
+    for (index, file) in IN_TURN.into_iter().enumerate() {
+        let (theirs, ours) = if index % 2 == 0 {
+            (&one, &other)
+        } else {
+            (&other, &one)
+        };
+        theirs.apply(file).await;
+        ours.table.apply(file).await;
+        assert_eq!(one.configs().await, other.configs().await, "file {index}");
+        assert_eq!(one.bucket().await, other.bucket().await, "file {index}");
+        for peer in [&one, &other] {
+            let planned = peer.table.plan(file).await;
+            assert!(planned.is_empty(), "file {index}: {:?}", planned.changes);
+            assert_eq!(peer.pending().await, [] as [String; 0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_resumes_the_full_apply_of_the_other() {
+    let Some(peer) = Peer::new().await else {
+        return;
+    };
+    let file = "{namespace: default, entities: {user-1: {resources: {api: {limits: {rpm: {capacity: 77}}}}}}}";
+    peer.table.apply(file).await;
+    let owed = json!([["sync", "entity", "user-1/api"]]);
+    let event = json!({"action": "owe", "owed": owed, "full": true});
+    peer.run(event).await;
+    let (target, manifest) = (peer.table.target().await, manifest(file));
+    let full = PlanOptions::default().with_full(true);
+    let planned = plan(&target, &manifest, full).await.unwrap();
+    assert!(planned.resumed && planned.changes.is_empty());
+    apply(&target, &planned, &options(), |_| {}).await.unwrap();
+    assert_eq!(peer.pending().await, [] as [String; 0]);
+
+    // Ours dies after it has recorded all that it owes.
+    let planned = plan(&target, &manifest, full).await.unwrap();
+    assert!(planned.full);
+    let pass = Fault::delay(Duration::ZERO).on("TransactWriteItems");
+    peer.table.proxy.add_fault(pass.times(1));
+    let dead = ErrorAnswer::access_denied("any");
+    peer.table
+        .proxy
+        .add_fault(Fault::answer(dead).on("TransactWriteItems"));
+    apply(&target, &planned, &options(), |_| {})
+        .await
+        .unwrap_err();
+    peer.table.proxy.clear_faults();
+    assert_eq!(peer.pending().await.len(), 3);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let event = json!({"action": "apply", "manifest": file, "full": true});
+    let answer = peer.run(event).await;
+    assert_eq!(answer["resumed"], true, "{answer}");
+    assert_eq!(peer.pending().await, [] as [String; 0]);
 }

@@ -12,7 +12,8 @@ event = json.load(sys.stdin)
 if event["action"] == "owe":
     owed = [tuple(work) for work in event["owed"]]
     client = boto3.client("dynamodb")
-    pending.write_ahead(client, event["table_name"], event["namespace_id"], "gone", owed, lease_until_ms=1)
+    full = event.get("full", False)
+    pending.write_ahead(client, event["table_name"], event["namespace_id"], "gone", owed, lease_until_ms=1, full=full)
     answer = {}
 else:
     event["manifest"] = yaml.safe_load(event["manifest"])

@@ -9,7 +9,7 @@ use super::options::FollowOptions;
 use crate::{
     archive::AuditRow,
     record::StreamRecord,
-    siblings::split,
+    siblings::foreign_split,
     usage::{BucketName, Chains, Change, Terms, is_taken},
 };
 
@@ -43,7 +43,7 @@ impl Batch {
             if options.skip_before.is_some_and(|time| record.time < time) {
                 continue;
             }
-            if let Some(split) = split(&record) {
+            if let Some(split) = foreign_split(&record) {
                 let count = self.splits.entry(split.bucket).or_default();
                 *count = split.count.max(*count);
             }

@@ -1,6 +1,6 @@
 //! The reports of an aggregator.
 
-use crate::{siblings::Split, stream::Gap, usage::Crossing};
+use crate::{siblings::ForeignSplit, stream::Gap, usage::Crossing};
 
 /// A report of [`follow`](super::follow).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Progress {
     /// Another program has split a bucket, and has not told all of its shards. They are corrected.
     Raised {
         /// The split.
-        split: Split,
+        split: ForeignSplit,
         /// The number of shards that were corrected.
         shards: u64,
     },

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::OpsError,
     record::StreamRecord,
-    siblings::{Split, raise},
+    siblings::{ForeignSplit, raise},
     stream::{Page, StreamReader, stream_of},
     usage::{SnapshotWriter, in_order, is_foreign_write},
 };
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
             archive.store(&batch.audits).await?;
         }
         for (bucket, count) in batch.splits {
-            let split = Split { bucket, count };
+            let split = ForeignSplit { bucket, count };
             let shards = raise(&self.client, &self.options.table, &split).await?;
             if shards > 0 {
                 report(Progress::Raised { split, shards });

@@ -13,4 +13,4 @@ mod raise;
 mod split;
 
 pub use raise::raise;
-pub use split::{Split, split};
+pub use split::{ForeignSplit, foreign_split};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError};
 
-use super::split::Split;
+use super::split::ForeignSplit;
 use crate::{
     attributes::{PK, SHARD_COUNT, SK, STATE, number, number_of, text},
     error::OpsError,
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// # Errors
 /// [`OpsError::Aws`] if a call fails. The same call finishes the rest.
-pub async fn raise(client: &Client, table: &str, split: &Split) -> Result<u64, OpsError> {
+pub async fn raise(client: &Client, table: &str, split: &ForeignSplit) -> Result<u64, OpsError> {
     let bucket = &split.bucket;
     let keys = (1..split.count).map(|shard| {
         let hash = format!(

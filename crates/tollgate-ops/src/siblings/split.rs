@@ -11,7 +11,7 @@ const MOST_SHARDS: i64 = 32;
 
 /// A bucket that another program has split.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split {
+pub struct ForeignSplit {
     /// The bucket.
     pub bucket: BucketName,
     /// The number of its shards, as its first shard states it.
@@ -20,7 +20,7 @@ pub struct Split {
 
 /// Reads a record. Returns `None` if it shows no split, or one by the library, which writes all shards
 /// in one transaction.
-pub fn split(record: &StreamRecord) -> Option<Split> {
+pub fn foreign_split(record: &StreamRecord) -> Option<ForeignSplit> {
     let (RecordKind::Modify, Some(old), Some(new)) = (record.kind, &record.old, &record.new) else {
         return None;
     };
@@ -28,7 +28,7 @@ pub fn split(record: &StreamRecord) -> Option<Split> {
     let count = number_of(new, SHARD_COUNT).filter(|count| *count <= MOST_SHARDS)?;
     let grown = count > number_of(old, SHARD_COUNT).unwrap_or(1);
     let by_the_library = old.get(LAST_WRITE) != new.get(LAST_WRITE);
-    (grown && !by_the_library).then(|| Split {
+    (grown && !by_the_library).then(|| ForeignSplit {
         bucket: BucketName::of(&shard),
         count: u32::try_from(count).unwrap_or(1),
     })
@@ -64,7 +64,8 @@ mod tests {
     fn only_splits_by_others_are_found() {
         const FIRST: &str = "ns/BUCKET#user-1#api#0";
         let count = |hash, counts, writes| {
-            split(&record(hash, counts, writes)).map(|split| (split.bucket.entity, split.count))
+            foreign_split(&record(hash, counts, writes))
+                .map(|split| (split.bucket.entity, split.count))
         };
         let found = Some(("user-1".to_owned(), 4));
         assert_eq!(count(FIRST, [2, 4], ["a", "a"]), found);
@@ -75,6 +76,6 @@ mod tests {
         assert_eq!(count(second, [2, 4], ["a", "a"]), None);
         let mut inserted = record(FIRST, [2, 4], ["a", "a"]);
         inserted.kind = RecordKind::Insert;
-        assert_eq!(split(&inserted), None);
+        assert_eq!(foreign_split(&inserted), None);
     }
 }

@@ -16,8 +16,8 @@ const FULL: usize = 250;
 
 type Answer = Result<GetRecordsOutput, SdkError<GetRecordsError>>;
 
-/// A shard that is read page by page. While the records of a full page are worked on, the next page is
-/// on its way.
+/// A shard that is read page by page. While the records of a full page are worked on, the next page can
+/// be on its way.
 #[derive(Debug)]
 pub(super) struct Pages {
     client: Client,
@@ -39,8 +39,8 @@ impl Pages {
         }
     }
 
-    /// Reads the next page. If this is not the last one, the pages can be read further.
-    pub(super) async fn read(&mut self) -> Answer {
+    /// Reads the next page. If it is full and `reads_ahead`, the call for the page after it begins.
+    pub(super) async fn read(&mut self, reads_ahead: bool) -> Answer {
         if self.ahead.is_empty() {
             self.ask();
         }
@@ -54,7 +54,7 @@ impl Pages {
         self.empty = if records == 0 { self.empty + 1 } else { 0 };
         if let Some(next) = answer.next_shard_iterator() {
             next.clone_into(&mut self.next);
-            if records >= FULL {
+            if reads_ahead && records >= FULL {
                 self.ask();
             }
         }

@@ -24,6 +24,13 @@ use crate::{error::OpsError, record::StreamRecord};
 /// DynamoDB answers with empty pages while it looks for records.
 const EMPTY_PAGES: u32 = 3;
 
+/// The number of records after which a round leaves the rest of the shards to the next one. Records of
+/// many shards together would need much memory.
+const MANY: usize = 4000;
+
+/// The number of shards up to which the next page of each is asked for before it is needed.
+const FEW: usize = 4;
+
 /// The time after which the list of shards is read again.
 const LIST_EVERY: Duration = Duration::from_secs(30);
 
@@ -36,6 +43,8 @@ pub struct StreamReader {
     shards: Vec<StreamShard>,
     /// The shards that are being read.
     open: HashMap<String, Pages>,
+    /// The shard with which the next round begins, if the last one did not come to it.
+    next: Option<String>,
     listed: Option<Instant>,
     /// True until the first round, if only later records are wanted.
     begins_now: bool,
@@ -90,6 +99,7 @@ impl StreamReader {
             positions,
             shards: Vec::new(),
             open: HashMap::new(),
+            next: None,
             listed: None,
             begins_now: false,
             from_now: BTreeSet::new(),
@@ -131,8 +141,9 @@ impl StreamReader {
         self.missing_since = Some(self.missing_since.map_or(time, |known| known.min(time)));
     }
 
-    /// Reads a page of every shard whose parent is read. One call for each shard, and at times one
-    /// for the list of shards.
+    /// Reads a page of every shard whose parent is read. If these are many records, the rest of the
+    /// shards is read by the next call. One call for each shard, and at times one for the list of
+    /// shards.
     ///
     /// # Errors
     /// [`OpsError::Aws`] if a call fails. The positions are then those before the failed call, so
@@ -145,15 +156,23 @@ impl StreamReader {
             at_end: true,
             ..Page::default()
         };
-        for id in shards::readable(&self.shards, &self.positions) {
+        let ids = shards::readable(&self.shards, &self.positions);
+        let (before, now) = shards::round(&ids, self.next.take());
+        page.at_end &= before.iter().all(|id| self.is_at_end(id));
+        for id in now {
+            if page.records.len() >= MANY {
+                self.next = Some(id.clone());
+                page.at_end = false;
+                break;
+            }
             page.shards += 1;
-            let records = match self.read_shard(&id).await {
+            let records = match self.read_shard(id, ids.len() <= FEW).await {
                 Ok(records) => records,
                 Err(Obstacle::Failed(error)) => return Err(error),
                 Err(obstacle) => {
-                    self.open.remove(&id);
+                    self.open.remove(id);
                     if !matches!(obstacle, Obstacle::Expired) {
-                        self.restart(&id);
+                        self.restart(id);
                     }
                     if matches!(obstacle, Obstacle::Gone) {
                         self.listed = None;
@@ -162,7 +181,7 @@ impl StreamReader {
                     continue;
                 }
             };
-            page.at_end &= self.is_at_end(&id);
+            page.at_end &= self.is_at_end(id);
             page.records.extend(records);
         }
         if let Some(from) = self.missing_since {
@@ -249,12 +268,17 @@ impl StreamReader {
                 .is_some_and(|pages| pages.empty >= EMPTY_PAGES)
     }
 
-    async fn read_shard(&mut self, id: &str) -> Result<Vec<StreamRecord>, Obstacle> {
+    /// Reads the next page of a shard. If it `reads_ahead`, the page after a full one is asked for too.
+    async fn read_shard(
+        &mut self,
+        id: &str,
+        reads_ahead: bool,
+    ) -> Result<Vec<StreamRecord>, Obstacle> {
         let mut pages = match self.open.remove(id) {
             Some(pages) => pages,
             None => Pages::new(self.client.clone(), self.iterator(id).await?),
         };
-        let answer = pages.read().await.map_err(obstacle_of_records)?;
+        let answer = pages.read(reads_ahead).await.map_err(obstacle_of_records)?;
         let read = answer.records.unwrap_or_default();
         let records: Vec<StreamRecord> = read.into_iter().filter_map(convert::record).collect();
         if let Some(last) = records.last() {

@@ -84,6 +84,12 @@ pub(super) fn readable(shards: &[StreamShard], positions: &Positions) -> Vec<Str
     ids.map(|shard| shard.id.clone()).collect()
 }
 
+/// Returns the shards that the last round has read, and those of the next round: from `next` on, or all.
+pub(super) fn round(ids: &[String], next: Option<String>) -> (&[String], &[String]) {
+    let begin = next.and_then(|next| ids.iter().position(|id| *id == next));
+    ids.split_at(begin.unwrap_or(0))
+}
+
 /// Returns the ids of the shards that others continue: they are closed.
 pub(super) fn continued(shards: &[StreamShard]) -> BTreeSet<String> {
     let parents = shards.iter().filter_map(|shard| shard.parent.clone());
@@ -139,6 +145,15 @@ mod tests {
             positions.insert(id.into(), Position::Ended);
         }
         assert_eq!(readable(&shards, &positions), [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_round_begins_where_the_last_one_ended() {
+        let ids = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(round(&ids, None), (&ids[..0], &ids[..]));
+        assert_eq!(round(&ids, Some("b".into())), (&ids[..1], &ids[1..]));
+        // The shard has ended meanwhile.
+        assert_eq!(round(&ids, Some("gone".into())), (&ids[..0], &ids[..]));
     }
 
     #[test]

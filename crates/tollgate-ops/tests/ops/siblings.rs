@@ -183,7 +183,6 @@ asyncio.run(main())
 async fn a_python_client_that_ends_in_the_middle_of_a_split_leaves_no_shard_behind() {
     let Some(python) = env::var_os("TOLLGATE_PEER_PYTHON") else {
         use std::io::Write;
-        #[expect(clippy::explicit_write, reason = "the macro for it is captured")]
         writeln!(
             std::io::stderr(),
             "skipped: TOLLGATE_PEER_PYTHON names no Python client"

@@ -68,21 +68,27 @@ impl Call {
     /// Sends the request, and returns the JSON of the answer.
     pub(super) async fn send(self, config: &SdkConfig) -> Result<Value, Unanswered> {
         let call = self.operation;
-        self.answered(config).await.map_err(|(code, problem)| {
-            let error = OpsError::Aws { call, problem };
+        let failed = |code: Option<String>, problem: String, source: BoxError| {
+            let error = OpsError::Aws {
+                call,
+                problem,
+                source,
+            };
             Unanswered { code, error }
-        })
-    }
-
-    async fn answered(self, config: &SdkConfig) -> Result<Value, (Option<String>, String)> {
-        let missing = |what: &str| (None, format!("there is no {what}"));
+        };
+        let missing = |what: &str| {
+            let problem = format!("there is no {what}");
+            failed(None, problem.clone(), problem.into())
+        };
         let client = config.http_client().ok_or_else(|| missing("HTTP client"))?;
         let region = config.region().ok_or_else(|| missing("region"))?.clone();
         let credentials = config.credentials_provider();
         let credentials = credentials.ok_or_else(|| missing("provider of credentials"))?;
         let credentials = credentials.provide_credentials().await;
-        let credentials =
-            credentials.map_err(|error| (None, DisplayErrorContext(error).to_string()))?;
+        let credentials = credentials.map_err(|error| {
+            let problem = DisplayErrorContext(&error).to_string();
+            failed(None, problem, error.into())
+        })?;
         let identity = Identity::from(credentials);
         let endpoint = self.service.endpoint(config, region.as_ref());
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT);
@@ -112,11 +118,17 @@ impl Call {
             .build();
         operation.invoke(self).await.map_err(|error| match error {
             SdkError::ServiceError(refused) => {
-                (Some(refused.err().code.clone()), refused.err().to_string())
+                let refusal = refused.into_err();
+                let (code, problem) = (refusal.code.clone(), refusal.to_string());
+                failed(Some(code), problem, refusal.into())
             }
             other => {
-                let problem = DisplayErrorContext(other).to_string();
-                (None, format!("{problem}; {endpoint} was asked"))
+                let problem = DisplayErrorContext(&other).to_string();
+                failed(
+                    None,
+                    format!("{problem}; {endpoint} was asked"),
+                    other.into(),
+                )
             }
         })
     }

@@ -170,5 +170,9 @@ fn plain<'a>(call: &'static str, part: &'a str) -> Result<&'a str, OpsError> {
         return Ok(part);
     }
     let problem = format!("{part:?} cannot be a part of an address");
-    Err(OpsError::Aws { call, problem })
+    Err(OpsError::Aws {
+        call,
+        source: problem.clone().into(),
+        problem,
+    })
 }

@@ -4,8 +4,9 @@ use std::{fmt::Debug, future::ready};
 
 use super::{StoreError, StoreErrorKind, StoreFuture};
 use crate::model::{
-    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity, EntityId,
-    Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery, UsageSnapshot,
+    AuditEvent, AuditSubject, BucketKey, BucketState, ConfigChange, ConfigFlag, ConfigScope,
+    Entity, EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery,
+    UsageSnapshot,
 };
 
 /// One page of a listing.
@@ -129,6 +130,20 @@ pub trait Records: Debug + Send + Sync + 'static {
     /// Deletes a config. Returns `false` if there is none.
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool>;
 
+    /// Changes some configs and adds the events of the changes to the history, each until its time
+    /// (epoch seconds): all of it or nothing. Stores each config with all its flags. Returns
+    /// `false` if one of the configs is not as it was read: then nothing is changed. The default,
+    /// for a store that changes one config at a time, is an error.
+    fn change_configs<'a>(
+        &'a self,
+        _changes: &'a [ConfigChange],
+        _events: &'a [(AuditEvent, i64)],
+    ) -> StoreFuture<'a, bool> {
+        let problem = "the store changes one config at a time";
+        let error = StoreError::new(StoreErrorKind::Rejected, problem);
+        Box::pin(ready(Err(error)))
+    }
+
     /// Lists resources, sorted by name. One round trip.
     fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>>;
 
@@ -158,6 +173,12 @@ pub trait Records: Debug + Send + Sync + 'static {
         listing: &'a BucketListing,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>>;
+
+    /// Returns the shards that exist, of some that may, as of their last write. One round trip for
+    /// every hundred. The default, for a store that cannot tell, returns all of them.
+    fn existing_shards<'a>(&'a self, shards: &'a [BucketKey]) -> StoreFuture<'a, Vec<BucketKey>> {
+        Box::pin(ready(Ok(shards.to_vec())))
+    }
 
     /// Adds an event to the history. The event is kept until `expires_at` (epoch seconds).
     fn append_audit<'a>(&'a self, event: &'a AuditEvent, expires_at: i64) -> StoreFuture<'a, ()>;

@@ -24,6 +24,10 @@ pub(crate) fn sentence(progress: &Progress) -> Option<String> {
              use is counted twice: disable one of the two, and see `tollgate doctor`",
             at(*time)
         ),
+        Progress::Raised { split, shards } => format!(
+            "Corrected {shards} of the {} shards of {} {}: a Python client had split the bucket, and not told them",
+            split.count, split.bucket.entity, split.bucket.resource
+        ),
         Progress::CaughtUp => "Everything in the stream is read".into(),
         _ => return None,
     })

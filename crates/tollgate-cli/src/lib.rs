@@ -13,6 +13,7 @@
 //! | `sdk_config` | the configuration of the AWS SDK |
 //! | `place` | the endpoint or region of the stack |
 //! | `output/` | tables, JSON and CSV |
+//! | `new_file` | files that are replaced only with --force |
 //! | `limits/` | `name:rate[/period][:burst]`: read and written |
 //! | `local/` | the table on this machine: a process of its own, and its data |
 //! | `aggregation` | the reports of an aggregator |
@@ -39,6 +40,7 @@ mod interrupt;
 mod limits;
 #[cfg(feature = "local")]
 mod local;
+mod new_file;
 mod options;
 mod output;
 mod package;

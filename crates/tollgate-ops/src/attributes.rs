@@ -12,6 +12,8 @@ pub(crate) const EXPIRES_AT: &str = "ttl";
 
 /// The sort key of a bucket shard.
 pub(crate) const STATE: &str = "#STATE";
+/// The number of shards of the bucket, on each of them.
+pub(crate) const SHARD_COUNT: &str = "shard_count";
 /// The internal limit that counts the writes on an item.
 pub(crate) const PRESSURE: &str = "wcu";
 /// The time of the last refill that this crate's own library wrote, epoch ms.

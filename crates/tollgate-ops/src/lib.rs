@@ -6,6 +6,7 @@
 //! | [`functions`] | logs of a stack's functions, and the connection of the stream to one |
 //! | [`limits`] | limits as code: compares a file with a table, and writes it there |
 //! | [`usage`] | consumption in windows of time, from records of the stream |
+//! | [`siblings`] | corrects shards that another program's split has missed |
 //! | [`archive`] | files of events that expired |
 //! | [`stream`] | shards, positions and gaps of a stream |
 //! | [`record`] | the records |
@@ -27,6 +28,7 @@ mod reads;
 pub mod record;
 pub mod report;
 pub mod s3;
+pub mod siblings;
 pub mod stream;
 pub mod usage;
 

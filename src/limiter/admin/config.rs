@@ -150,12 +150,7 @@ impl Config {
             .await?;
         self.limiter.engine().forget(&scope);
         let mut event = self.event(&scope, AuditAction::LimitsSet);
-        event.details.insert("limits".into(), details(&config));
-        if scope == ConfigScope::System {
-            event
-                .details
-                .insert("on_unavailable".into(), json!(config.on_unavailable));
-        }
+        self.describe(&mut event, &scope, &config);
         self.limiter.note(event).await?;
         carry(&self.limiter, &scope).await?;
         // A flag that was stored before may not have reached all buckets yet.
@@ -202,16 +197,9 @@ impl Config {
             .await?;
         self.limiter.engine().forget(scope);
         if deleted {
-            let mut event = self.event(scope, AuditAction::LimitsDeleted);
-            // The event of the history contains the limits of the system that are deleted.
-            if let Some(before) = before.as_ref().filter(|_| *scope == ConfigScope::System) {
-                let names: Vec<_> = before.limits.iter().map(Limit::name).collect();
-                event.details.insert("limits".into(), json!(names));
-                event
-                    .details
-                    .insert("on_unavailable".into(), json!(before.on_unavailable));
-            }
-            self.limiter.note(event).await?;
+            self.limiter
+                .note(self.deletion(scope, before.as_ref()))
+                .await?;
             carry(&self.limiter, scope).await?;
             let (before, after) = (before.unwrap_or_default(), StoredConfig::default());
             fan_out_differences((&self.limiter, &self.progress), scope, &before, &after).await?;
@@ -314,6 +302,36 @@ impl Config {
         &self.progress
     }
 
+    /// Adds what a config says to the event of a change.
+    pub(super) fn describe(
+        &self,
+        event: &mut AuditEvent,
+        scope: &ConfigScope,
+        config: &StoredConfig,
+    ) {
+        event.details.insert("limits".into(), details(config));
+        if *scope == ConfigScope::System {
+            let action = json!(config.on_unavailable);
+            event.details.insert("on_unavailable".into(), action);
+        }
+    }
+
+    /// Returns the event of a deletion. It contains the limits of the system that are deleted.
+    pub(super) fn deletion(
+        &self,
+        scope: &ConfigScope,
+        before: Option<&StoredConfig>,
+    ) -> AuditEvent {
+        let mut event = self.event(scope, AuditAction::LimitsDeleted);
+        if let Some(before) = before.filter(|_| *scope == ConfigScope::System) {
+            let names: Vec<_> = before.limits.iter().map(Limit::name).collect();
+            event.details.insert("limits".into(), json!(names));
+            let action = json!(before.on_unavailable);
+            event.details.insert("on_unavailable".into(), action);
+        }
+        event
+    }
+
     pub(super) fn event(&self, scope: &ConfigScope, action: AuditAction) -> AuditEvent {
         let (subject, resource) = match scope {
             ConfigScope::System => (AuditSubject::System, None),
@@ -355,7 +373,7 @@ fn details(config: &StoredConfig) -> Value {
 }
 
 impl StoredConfig {
-    fn check(&self) -> Result<(), Invalid> {
+    pub(super) fn check(&self) -> Result<(), Invalid> {
         if !self.limits.is_empty() {
             Limits::new(self.limits.iter().cloned())?;
         }

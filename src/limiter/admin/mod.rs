@@ -1,11 +1,13 @@
 //! Calls for the stored data other than buckets (limits, entities, namespaces, the history, usage),
 //! and for the health of the store.
 
+mod at_once;
 mod audit;
 mod bucket_state;
 mod bucket_walk;
 mod buckets;
 mod carry;
+mod changes;
 mod config;
 mod entities;
 mod fan_out;

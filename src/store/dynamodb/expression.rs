@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     error::BuildError,
-    types::{AttributeValue, TransactWriteItem, Update},
+    types::{AttributeValue, Delete, TransactWriteItem, Update},
 };
 
 #[derive(Debug, Default)]
@@ -170,15 +170,35 @@ impl Expression {
         table: &str,
         key: HashMap<String, AttributeValue>,
     ) -> Result<TransactWriteItem, BuildError> {
+        let condition = self.condition();
         let update = Update::builder()
             .table_name(table)
             .set_key(Some(key))
             .update_expression(self.update())
-            .condition_expression(self.condition())
+            .set_condition_expression((!condition.is_empty()).then_some(condition))
             .set_expression_attribute_names(Some(self.names()))
             .set_expression_attribute_values(Some(self.values()))
             .build()?;
         Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Converts the conditions to the deletion of an item, as an action of a transaction.
+    pub(super) fn into_deletion(
+        mut self,
+        table: &str,
+        key: HashMap<String, AttributeValue>,
+    ) -> Result<TransactWriteItem, BuildError> {
+        let delete = Delete::builder()
+            .table_name(table)
+            .set_key(Some(key))
+            .condition_expression(self.condition())
+            .set_expression_attribute_names(Some(self.names()));
+        // Conditions without a value need no values, and DynamoDB takes no empty list of them.
+        let values = self.values();
+        let delete = delete
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .build()?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// Returns the condition expression.

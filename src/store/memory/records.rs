@@ -5,8 +5,8 @@ use std::future::ready;
 use super::MemoryStore;
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
-        EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigChange, ConfigFlag, ConfigScope,
+        Entity, EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreFuture,
@@ -65,6 +65,29 @@ impl Records for MemoryStore {
 
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool> {
         done(self.tables.write().configs.remove(scope).is_some())
+    }
+
+    fn change_configs<'a>(
+        &'a self,
+        changes: &'a [ConfigChange],
+        events: &'a [(AuditEvent, i64)],
+    ) -> StoreFuture<'a, bool> {
+        let mut tables = self.tables.write();
+        let as_read = |change: &ConfigChange| change.is_of(tables.configs.get(&change.scope));
+        if !changes.iter().all(as_read) {
+            return done(false);
+        }
+        for change in changes {
+            match &change.after {
+                Some(after) => tables.configs.insert(change.scope.clone(), after.clone()),
+                None => tables.configs.remove(&change.scope),
+            };
+        }
+        for (event, _) in events {
+            let history = tables.audit.entry(event.entity_id.clone()).or_default();
+            history.push(event.clone());
+        }
+        done(true)
     }
 
     fn list_resources(&self, listing: ResourceListing) -> StoreFuture<'_, Vec<Resource>> {

@@ -60,7 +60,7 @@ pub(crate) struct Aggregate {
     #[arg(long, value_name = "URL", requires = "archive")]
     archive_endpoint: Option<String>,
     /// Tell when the use in a window reaches these percentages of what the limit allows in it
-    #[arg(long, value_name = "PERCENTS", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "PERCENTS", value_delimiter = ',', value_parser = percent)]
     warn_at: Vec<u32>,
     /// Seconds after which another aggregator may take over from one that is gone
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -68,6 +68,14 @@ pub(crate) struct Aggregate {
     /// Do not count changes before this time, because another aggregator has counted them
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     skip_before: Option<SystemTime>,
+}
+
+/// Reads a percentage of a threshold.
+fn percent(text: &str) -> Result<u32, &'static str> {
+    match text.trim().parse() {
+        Ok(percent) if (1..=1_000_000).contains(&percent) => Ok(percent),
+        _ => Err("it must be whole percents from 1 to 1000000, with commas between them: 80,95"),
+    }
 }
 
 /// The length of a window.

@@ -56,7 +56,7 @@ impl Output {
     }
 
     /// Returns the width that the terminal has now, if the output is one and its width is known.
-    fn room(&self) -> Option<usize> {
+    pub(crate) fn room(&self) -> Option<usize> {
         let (width, _) = self.size()?;
         // A terminal that does not know its width says 0.
         Some(width).filter(|width| *width > 0)

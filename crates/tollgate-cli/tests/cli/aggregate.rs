@@ -269,7 +269,13 @@ async fn thresholds_are_lines_of_their_own() {
     let again = stage.ok(command);
     assert!(!again.contains("threshold"), "{again}");
     assert_eq!(stage.run("aggregate --once --warn-at 0").code, 2);
-    assert_eq!(stage.run("aggregate --once --warn-at x").code, 2);
+    let wrong = stage.run("aggregate --once --warn-at 80,abc");
+    let first = wrong.err.lines().next().unwrap();
+    assert_eq!(wrong.code, 2);
+    assert!(
+        first.contains("'abc'") && first.ends_with("with commas between them: 80,95"),
+        "{wrong:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,6 +156,7 @@ async fn programs_get_the_whole_plan() {
                 "differences": [{"field": "limits.tpm.capacity", "old": 7, "new": 9}],
             }],
             "unchanged": 0, "adopted": 0, "unmanaged": ["resource: other"], "owed": [],
+            "full": false, "resumed": false,
         })
     );
     let csv = stage.ok(&format!("limits plan -f {path} --output csv"));

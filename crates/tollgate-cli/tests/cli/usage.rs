@@ -101,7 +101,21 @@ async fn usage_is_listed_and_added_up() {
         format!("2026-01-31T10:00:00Z  30  {}", "█".repeat(50))
     );
 
+    let none = stage.ok("usage summary -e nobody -w hourly");
+    assert!(
+        none.starts_with("Snapshots: 0; only an aggregator"),
+        "{none}"
+    );
+    for nothing in [
+        "-e nobody -w hourly -l tpm:5",
+        "-e user-1 -w hourly -l other:5",
+    ] {
+        let none = stage.ok(&format!("usage what-if {nothing}"));
+        assert!(none.contains("`tollgate usage list` shows"), "{none}");
+    }
+
     for wrong in [
+        "usage report -e user-1 -w hourly --start 2026-02-01 --end 2026-01-31",
         "usage list -r api --chart tpm",
         "usage what-if -e user-1 -w hourly",
         "usage what-if -e user-1 -l tpm:20",

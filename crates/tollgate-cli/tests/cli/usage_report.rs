@@ -1,8 +1,13 @@
 //! `usage report`: pages and pictures.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use aws_sdk_dynamodb::types::AttributeValue::{self, L, M, N, S};
+use tollgate_testkit::{ErrorAnswer, Fault};
 
 use crate::stage::{STACK, Stage, ran};
 
@@ -192,6 +197,53 @@ async fn a_report_is_written_to_a_file_and_replaces_none_unless_it_must() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_rights_a_report_ends_with_one_line_that_names_them() {
+    let stage = Stage::with_stack().await;
+    put(&stage, "user-1", "2026-01-31T09:00:00Z", &[("tpm", 5)]).await;
+    for operation in ["GetItem", "Query", "BatchGetItem"] {
+        let action = format!("dynamodb:{operation}");
+        let denied = ErrorAnswer::access_denied(&action);
+        stage.proxy.set_fault(Fault::answer(denied).on(operation));
+        let ran = stage.run("usage report -r api -w hourly");
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (3, ""),
+            "{operation}: {ran:?}"
+        );
+        let error = ran.err.lines().last().unwrap();
+        assert!(
+            error.starts_with("error: ") && error.contains(&action),
+            "{ran:?}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_one_line() {
+    let stage = Stage::with_stack().await;
+    put(&stage, "user-1", "2026-01-31T09:00:00Z", &[("tpm", 5)]).await;
+    let report = "usage report -e user-1 -w hourly";
+    let mut command: Command = stage.command(report.split_whitespace());
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), error.lines().count()),
+        (Some(1), 1),
+        "{error}"
+    );
+    assert!(error.contains("cannot be written"), "{error}");
+    let ran = stage.run(&format!("{report} --file /dev/full --force"));
+    assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{ran:?}");
+    assert!(ran.err.contains("/dev/full cannot be written"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_of_nothing_says_so_and_wrong_options_are_refused() {
     let stage = Stage::with_stack().await;
     let page = stage.ok("usage report --entity-id nobody --window daily");
@@ -206,6 +258,9 @@ async fn a_report_of_nothing_says_so_and_wrong_options_are_refused() {
         "{}",
         picture.err
     );
+    put(&stage, "user-1", "2026-01-31T09:00:00Z", &[("tpm", 5)]).await;
+    let picture = stage.run("usage report -e user-1 -w hourly --format svg --limit other");
+    assert_eq!((picture.code, picture.err.lines().count()), (1, 1));
     for wrong in [
         "usage report --entity-id user-1",
         "usage report --window daily",

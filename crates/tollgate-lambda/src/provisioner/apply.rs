@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tollgate_ops::limits::{self, ApplyOptions, LimitsError, Manifest, Plan, Target};
+use tollgate_ops::limits::{self, ApplyOptions, LimitsError, Manifest, Plan, PlanOptions, Target};
 
 use super::error::ProvisionError;
 
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// Returns what an apply would change.
 pub(super) async fn plan(target: &Target, manifest: &Manifest) -> Result<Value, ProvisionError> {
-    let plan = limits::plan(target, manifest, false).await?;
+    let plan = limits::plan(target, manifest, PlanOptions::default()).await?;
     Ok(json!({
         "status": "planned",
         "changes": changes(&plan),
@@ -49,7 +49,7 @@ async fn work(
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let plan = limits::plan(target, manifest, false).await?;
+        let plan = limits::plan(target, manifest, PlanOptions::default()).await?;
         let (all, unchanged) = first.get_or_insert_with(|| (changes(&plan), plan.unchanged));
         let mut options = ApplyOptions::default();
         options.principal = Some(PRINCIPAL.to_owned());

@@ -9,13 +9,14 @@ use http::{
 };
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use tokio::time::Instant;
 
-use super::{keys::Keys, rate_limit_headers};
+use super::{connector, keys::Keys, rate_limit_headers};
 use crate::{
     reply::Reply,
     target::{Call, Target},
@@ -34,9 +35,12 @@ const KEY: &str = "{key}";
 /// | others, and none | error |
 ///
 /// The body is read to its end, and the latency ends with it.
+///
+/// With `https://`, the certificate of the server is checked by those that the system trusts.
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
 #[derive(Clone, Debug)]
 pub struct HttpTarget {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: Uri,
     method: Method,
     headers: HeaderMap,
@@ -52,10 +56,15 @@ pub struct HttpTarget {
 pub enum InvalidRequest {
     /// The URL is none that can be requested.
     #[error(
-        "the URL {0} cannot be requested: it must begin with http:// and name a host, without a \
-         user, and with a port up to 65535 if it has one"
+        "the URL {0} cannot be requested: it must begin with http:// or https:// and name a host, \
+         without a user, and with a port up to 65535 if it has one"
     )]
     Url(String),
+    /// The certificates that the system trusts cannot be read.
+    #[error(
+        "no certificates to check the server by: {0}; install those of your system, or name a file by SSL_CERT_FILE"
+    )]
+    Certificates(String),
     /// A header cannot be sent.
     #[error("the header {0:?} cannot be sent: a name, and a value without control characters")]
     Header(String),
@@ -65,15 +74,21 @@ impl HttpTarget {
     /// Returns GET requests to a URL.
     ///
     /// # Errors
-    /// [`InvalidRequest::Url`] if it is none, or of another scheme than `http`.
+    /// [`InvalidRequest::Url`] if it is none, or of another scheme than `http` and `https`;
+    /// [`InvalidRequest::Certificates`] if the system trusts no certificates, for `https`.
     pub fn new(url: &str) -> Result<Self, InvalidRequest> {
         let invalid = || InvalidRequest::Url(url.to_owned());
         let url: Uri = url.parse().map_err(|_| invalid())?;
-        if url.scheme_str() != Some("http") || !url.authority().is_some_and(is_host) {
+        let is_secure = match url.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(invalid()),
+        };
+        if !url.authority().is_some_and(is_host) {
             return Err(invalid());
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
+        let connector = connector::connector(is_secure)
+            .map_err(|error| InvalidRequest::Certificates(error.to_string()))?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             url,
@@ -142,7 +157,10 @@ impl Target for HttpTarget {
         };
         match self.client.request(request).await {
             Ok(response) => read(response).await,
-            Err(error) if error.is_connect() => Reply::error("no connection"),
+            Err(error) if error.is_connect() => Reply::error(match connector::refusal(&error) {
+                Some(refusal) => format!("no secure connection: {refusal}"),
+                None => "no connection".to_owned(),
+            }),
             Err(error) => Reply::error(cause(&error)),
         }
     }

@@ -1,6 +1,7 @@
 //! Targets: a limiter, a URL.
 
 mod amount;
+mod connector;
 mod http;
 mod keys;
 mod limiter;

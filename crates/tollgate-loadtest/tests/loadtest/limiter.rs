@@ -10,7 +10,7 @@ use tollgate_loadtest::{
 use tollgate_testkit::Engine;
 
 /// Opens a limiter of the table in an engine, which it creates.
-async fn open(engine: &Engine) -> RateLimiter {
+pub(crate) async fn open(engine: &Engine) -> RateLimiter {
     RateLimiter::open()
         .stack("limits")
         .namespace("default")
@@ -21,7 +21,7 @@ async fn open(engine: &Engine) -> RateLimiter {
 }
 
 /// Returns the tokens that a bucket says were consumed.
-async fn consumed(limiter: &RateLimiter, entity: &str, limit: &str) -> i64 {
+pub(crate) async fn consumed(limiter: &RateLimiter, entity: &str, limit: &str) -> i64 {
     limiter.flush().await;
     let (entity, resource) = (entity.parse().unwrap(), "api".parse().unwrap());
     let shards = limiter.entities().bucket(&entity, &resource).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod closed_loop;
 mod limiter;
+mod metrics;
 mod open_loop;
 mod server;
 mod stages;

@@ -135,7 +135,7 @@ fn urls_and_headers_that_cannot_be_sent_are_refused() {
         "",
         "/path",
         "127.0.0.1:80",
-        "https://a",
+        "https://",
         "ftp://a",
         "http://",
         "http:// a",

@@ -9,6 +9,7 @@ use super::options::FollowOptions;
 use crate::{
     archive::AuditRow,
     record::StreamRecord,
+    siblings::split,
     usage::{BucketName, Chains, Change, Terms, is_taken},
 };
 
@@ -19,6 +20,8 @@ pub(super) struct Batch {
     pub(super) chains: Chains,
     /// The terms of the limits of the buckets that changed, if they are asked for.
     pub(super) terms: HashMap<BucketName, Terms>,
+    /// The number of shards of the buckets that other programs have split.
+    pub(super) splits: HashMap<BucketName, u32>,
     /// The events that expired.
     pub(super) audits: Vec<AuditRow>,
     /// The number of records.
@@ -27,7 +30,7 @@ pub(super) struct Batch {
     pub(super) changes: u64,
     /// The limits whose names cannot be counted.
     pub(super) uncountable: BTreeSet<String>,
-    /// The time at which the first change or event was read.
+    /// The time at which the first change, event or split was read.
     pub(super) since: Option<Instant>,
 }
 
@@ -39,6 +42,10 @@ impl Batch {
         for record in records {
             if options.skip_before.is_some_and(|time| record.time < time) {
                 continue;
+            }
+            if let Some(split) = split(&record) {
+                let count = self.splits.entry(split.bucket).or_default();
+                *count = split.count.max(*count);
             }
             if let Some((shard, change)) = Change::of(&record) {
                 let limits = change.last().keys();
@@ -67,6 +74,6 @@ impl Batch {
 
     /// Returns true if there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.chains.is_empty() && self.audits.is_empty()
+        self.chains.is_empty() && self.audits.is_empty() && self.splits.is_empty()
     }
 }

@@ -1,6 +1,6 @@
 //! The reports of an aggregator.
 
-use crate::{stream::Gap, usage::Crossing};
+use crate::{siblings::Split, stream::Gap, usage::Crossing};
 
 /// A report of [`follow`](super::follow).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,13 @@ pub enum Progress {
         key: String,
         /// The time of the write, epoch seconds.
         time: i64,
+    },
+    /// Another program has split a bucket, and has not told all of its shards. They are corrected.
+    Raised {
+        /// The split.
+        split: Split,
+        /// The number of shards that were corrected.
+        shards: u64,
     },
     /// The use in a window has reached a part of what the limit allows in it.
     Crossed(Crossing),

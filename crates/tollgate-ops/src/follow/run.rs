@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::OpsError,
     record::StreamRecord,
+    siblings::{Split, raise},
     stream::{Page, StreamReader, stream_of},
     usage::{SnapshotWriter, in_order, is_foreign_write},
 };
@@ -96,6 +97,7 @@ async fn take_lease(
 
 /// A run of an aggregator.
 struct Run<'a> {
+    client: Client,
     options: &'a FollowOptions,
     lease: Lease,
     reader: StreamReader,
@@ -140,6 +142,7 @@ impl<'a> Run<'a> {
         }
         let (windows, days) = (options.windows.clone(), options.retention_days);
         Self {
+            client: client.clone(),
             options,
             lease,
             reader,
@@ -222,6 +225,13 @@ impl<'a> Run<'a> {
         }
         if let Some(archive) = &self.options.archive {
             archive.store(&batch.audits).await?;
+        }
+        for (bucket, count) in batch.splits {
+            let split = Split { bucket, count };
+            let shards = raise(&self.client, &self.options.table, &split).await?;
+            if shards > 0 {
+                report(Progress::Raised { split, shards });
+            }
         }
         self.writer.learn(batch.terms);
         let written = self.writer.write(&batch.chains).await?;

@@ -4,18 +4,25 @@ use std::time::Duration;
 
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::Offset};
 use serde::Serialize;
-use tollgate::{limiter::Config, model::ConfigScope};
+use tollgate::{Error, error::Unavailable, limiter::Config, store::StoreErrorKind};
 
 use super::{
+    catch_up::catch_up,
     change::{ChangeAction, PlannedChange},
     error::LimitsError,
     hash::hash,
+    level::described,
     managed::{self, Managed},
     owed::OwedFanOut,
-    pending::{self, Kind, Owner, Pending},
+    part::parts,
+    pending::{self, Owner, Pending},
     plan::Plan,
     target::Target,
 };
+use crate::error::OpsError;
+
+/// The number of tries to write a config that others write at the same time.
+const ATTEMPTS: u32 = 5;
 
 /// The options of an apply.
 #[derive(Clone, Debug)]
@@ -54,9 +61,9 @@ pub struct Applied {
     pub owed: Vec<OwedFanOut>,
 }
 
-/// Writes the changes of a plan, one after the other, and the buckets that earlier applies did not
-/// come to. `report` is called after each change. If the plan [is empty](Plan::is_empty), nothing
-/// is written.
+/// Writes the changes of a plan, some at a time, and the buckets that earlier applies did not come
+/// to. `report` is called for each change that is written. If the plan [is empty](Plan::is_empty),
+/// nothing is written.
 ///
 /// # Errors
 /// [`LimitsError::Library`] if the table's functions are too old for one of the configs: nothing is
@@ -66,9 +73,9 @@ pub struct Applied {
 ///
 /// # Cost
 /// A read of the version if there are sessions, bypasses, cascade rules or soft limits. Two writes
-/// for the record of managed configs, and for each change those of
-/// [`Config::set`](tollgate::limiter::Config::set) or its relatives, and two for each kind of write
-/// of buckets that it owes.
+/// for the record of managed configs. For every forty changes, the round trips of
+/// [`Config::change`](tollgate::limiter::Config::change), and two or more for the writes of buckets
+/// that they owe.
 pub async fn apply(
     target: &Target,
     plan: &Plan,
@@ -94,6 +101,7 @@ pub async fn apply(
     let owner = Owner {
         token: ulid::Ulid::generate().to_string(),
         lease,
+        is_full: plan.full || plan.resumed,
     };
     let config = match &options.principal {
         Some(principal) => target.limiter.config().by(principal),
@@ -131,25 +139,32 @@ impl Apply<'_> {
         if !managed::claim(target, &plan.managed, &both, &self.owner.token).await? {
             return Err(LimitsError::Concurrent);
         }
-        for change in &plan.changes {
-            if let Err(source) = self.change(change).await {
-                return Err(self.midway(change.to_string(), source));
-            }
-            match change.action {
-                ChangeAction::Create => self.applied.created += 1,
-                ChangeAction::Update => self.applied.updated += 1,
-                ChangeAction::Delete => self.applied.deleted += 1,
-            }
-            report(change);
+        if plan.full {
+            // If this apply is interrupted, the next one need not begin from the start.
+            let works: Vec<_> = plan.changes.iter().flat_map(works).collect();
+            let recorded = self.owner.record_all(target, &works).await;
+            recorded.map_err(|source| self.midway("the record of the buckets".into(), source))?;
         }
-        for work in &plan.pending {
-            if let Err(source) = self.finish(work).await {
-                let OwedFanOut { kind, scope, .. } = work.owed();
-                return Err(
-                    self.midway(format!("the write of buckets ({kind}) of {scope}"), source)
-                );
+        for part in parts(&plan.changes) {
+            if let Err((change, source)) = self.write(part).await {
+                return Err(self.midway(change, source));
+            }
+            for change in part {
+                match change.action {
+                    ChangeAction::Create => self.applied.created += 1,
+                    ChangeAction::Update => self.applied.updated += 1,
+                    ChangeAction::Delete => self.applied.deleted += 1,
+                }
+                report(change);
             }
         }
+        let caught_up = catch_up(target, &self.owner, &self.config, &plan.pending).await;
+        caught_up.map_err(|(owed, source)| {
+            let owed = owed.map_or_else(String::new, |owed| {
+                format!(" ({}) of {}", owed.kind, owed.scope)
+            });
+            self.midway(format!("the write of buckets{owed}"), source)
+        })?;
         let scopes = plan.manifest.entries().iter().map(|entry| &entry.scope);
         let (managed, at) = (Managed::of(scopes), timestamp());
         let hash = hash(&plan.manifest);
@@ -173,73 +188,83 @@ impl Apply<'_> {
         }
     }
 
-    /// Makes a change: records the buckets that it owes, writes the config, and the buckets.
-    async fn change(&self, change: &PlannedChange) -> Result<(), LimitsError> {
-        let kinds = change.owes();
-        let works: Vec<_> = kinds
-            .iter()
-            .map(|kind| Pending::new(*kind, &change.scope))
-            .collect();
-        for work in &works {
-            self.owner.record(self.target, work).await?;
+    /// Writes changes together: records the buckets that they owe, writes the configs, and the
+    /// buckets. Returns the change that failed.
+    async fn write(&self, part: &[PlannedChange]) -> Result<(), (String, LimitsError)> {
+        let mut owed: Vec<_> = part.iter().flat_map(works).collect();
+        for work in &mut owed {
+            work.has_map = self.plan.full;
         }
-        let mut written = self.write(change).await;
-        // The library leaves the system's soft limits to the next write of each bucket, and the
-        // Python client does not write them.
-        if written.is_ok() && change.scope == ConfigScope::System && kinds.contains(&Kind::Soft) {
-            written = self
-                .config
-                .reapply(&change.scope)
-                .await
-                .map(|_| ())
-                .map_err(Into::into);
-        }
-        for work in &works {
-            match &written {
-                Ok(()) => self.owner.release(self.target, work).await?,
-                // The error of the change says more than one of this.
-                Err(_) => {
-                    let _ = self.owner.expire(self.target, work).await;
-                }
-            }
-        }
-        written
-    }
-
-    /// Writes a config and the buckets that follow it.
-    async fn write(&self, change: &PlannedChange) -> Result<(), LimitsError> {
-        let PlannedChange {
-            scope, old, new, ..
-        } = change;
-        if change.action == ChangeAction::Delete {
-            self.config.delete(scope).await?;
-            return Ok(());
-        }
-        // To store a config keeps the flags that it does not set.
-        if old.access.is_some() && new.access.is_none() {
-            self.config.clear_access(scope).await?;
-        }
-        if old.cascade.is_some() && new.cascade.is_none() {
-            self.config.clear_cascade(scope).await?;
-        }
-        Ok(self.config.set(scope.clone(), new.clone()).await?)
-    }
-
-    /// Writes the buckets that an earlier apply did not come to, as the configs are now.
-    async fn finish(&mut self, work: &Pending) -> Result<(), LimitsError> {
-        let Some(scope) = work.scope() else {
-            return Ok(());
+        let recorded = self.owner.record_all(self.target, &owed).await;
+        recorded.map_err(|source| (described_part(part), source))?;
+        let changes: Vec<_> = part.iter().map(PlannedChange::of_config).collect();
+        let written = match self.config.change(&changes).await {
+            Ok(true) => Ok(()),
+            // A config has changed since the plan was made.
+            Ok(false) => self.one_by_one(part).await,
+            // Alone, each tells which one is refused.
+            Err(error) if part.len() > 1 && is_refusal(&error) => self.one_by_one(part).await,
+            Err(error) => Err((described_part(part), error.into())),
         };
-        if !self.owner.claim(self.target, work).await? {
-            return Ok(());
-        }
-        match self.config.reapply(&scope).await {
-            Ok(_) => self.owner.release(self.target, work).await,
-            Err(error) => {
-                let _ = self.owner.expire(self.target, work).await;
-                Err(error.into())
+        match written {
+            Ok(()) => {
+                let released = self.owner.release_all(self.target, &owed).await;
+                released.map_err(|source| (described_part(part), source))
+            }
+            Err(failed) => {
+                self.owner.expire_all(self.target, &owed).await;
+                Err(failed)
             }
         }
+    }
+
+    /// Writes changes one after the other, whatever the configs are now.
+    async fn one_by_one(&self, part: &[PlannedChange]) -> Result<(), (String, LimitsError)> {
+        for change in part {
+            let written = self.alone(change).await;
+            written.map_err(|source| (change.to_string(), source))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a change as the config is now, and all its buckets: the plan does not say which of
+    /// them carry a difference.
+    async fn alone(&self, change: &PlannedChange) -> Result<(), LimitsError> {
+        for _ in 0..ATTEMPTS {
+            let mut now = change.of_config();
+            now.before = self.config.get(&change.scope).await?;
+            now.everywhere = true;
+            if self.config.change(&[now]).await? {
+                return Ok(());
+            }
+        }
+        let key = described(&change.scope);
+        Err(OpsError::Contended { key }.into())
+    }
+}
+
+/// Returns the writes of buckets that a change owes.
+fn works(change: &PlannedChange) -> Vec<Pending> {
+    let kinds = change.owes().into_iter();
+    let works = kinds.map(|kind| Pending::new(kind, &change.scope));
+    works.collect()
+}
+
+/// Describes changes by the first of them.
+fn described_part(part: &[PlannedChange]) -> String {
+    let first = part.first().map(ToString::to_string).unwrap_or_default();
+    match part.len() {
+        0 | 1 => first,
+        length => format!("{first} and {} more", length - 1),
+    }
+}
+
+/// Returns true if nothing was written, and the same call will fail again.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Invalid(_) => true,
+        Error::Unavailable(Unavailable::Store(error)) => error.kind() == StoreErrorKind::Rejected,
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use tollgate::{
     Limit,
-    model::{ConfigScope, StoredConfig},
+    model::{ConfigChange, ConfigScope, StoredConfig},
 };
 
 use super::{
@@ -46,10 +46,14 @@ pub struct PlannedChange {
     pub differences: Vec<Difference>,
     #[serde(skip)]
     pub(super) scope: ConfigScope,
+    /// The config that is stored.
     #[serde(skip)]
-    pub(super) old: StoredConfig,
+    pub(super) old: Option<StoredConfig>,
     #[serde(skip)]
     pub(super) new: StoredConfig,
+    /// True if all buckets are written, also those that carry no difference.
+    #[serde(skip)]
+    pub(super) everywhere: bool,
 }
 
 impl PlannedChange {
@@ -59,34 +63,48 @@ impl PlannedChange {
         old: Option<StoredConfig>,
         new: StoredConfig,
     ) -> Self {
-        let old = old.unwrap_or_default();
         let named = target(&scope);
+        let nothing = StoredConfig::default();
         Self {
             action,
             level: level(&scope),
             target: (!named.is_empty()).then_some(named),
             managed: true,
             line: None,
-            differences: differences(&old, &new),
+            differences: differences(old.as_ref().unwrap_or(&nothing), &new),
             scope,
             old,
             new,
+            everywhere: false,
         }
+    }
+
+    /// Returns the change for the library.
+    pub(super) fn of_config(&self) -> ConfigChange {
+        let after = (self.action != ChangeAction::Delete).then(|| self.new.clone());
+        let mut change = ConfigChange::new(self.scope.clone(), self.old.clone(), after);
+        change.everywhere = self.everywhere;
+        change
     }
 
     /// Returns the writes of buckets that the change owes.
     pub(super) fn owes(&self) -> Vec<Kind> {
-        let (old, new) = (&self.old, &self.new);
-        let is_entity = self.level == "entity";
+        let nothing = StoredConfig::default();
+        let (old, new) = (self.old.as_ref().unwrap_or(&nothing), &self.new);
+        let (all, level) = (self.everywhere, self.level);
+        let (has_flags, is_entity) = (level != "system", level == "entity");
         let soft = |config: &StoredConfig| -> Vec<_> {
             let soft = config.limits.iter().filter(|limit| limit.is_soft());
             soft.map(Limit::name).cloned().collect()
         };
         let owed = [
-            (old.access != new.access, Kind::Disabled),
-            (old.cascade != new.cascade, Kind::Cascade),
-            (!is_entity && soft(old) != soft(new), Kind::Soft),
-            (is_entity && old.limits != new.limits, Kind::Sync),
+            (all && has_flags || old.access != new.access, Kind::Disabled),
+            (
+                all && has_flags || old.cascade != new.cascade,
+                Kind::Cascade,
+            ),
+            (!is_entity && (all || soft(old) != soft(new)), Kind::Soft),
+            (is_entity && (all || old.limits != new.limits), Kind::Sync),
         ];
         let owed = owed.into_iter().filter(|(is_owed, _)| *is_owed);
         owed.map(|(_, kind)| kind).collect()

@@ -10,11 +10,13 @@
 //! [unmanaged](Plan::unmanaged), and only a plan with `prune` deletes it.
 //!
 //! # What happens if an apply is interrupted
-//! Every config is one transaction. Before it is written, the buckets that have to follow are
-//! recorded as items of their own, as the Python client's provisioner does. The next apply writes
-//! what is still missing, and the buckets of an apply that is certainly gone.
+//! Configs are written by transactions of up to forty, each with its event and its entry in the
+//! lists of the table. Before it is written, the buckets that have to follow are recorded as items
+//! of their own, as the Python client's provisioner does. The next apply writes what is still
+//! missing, and the buckets of an apply that is certainly gone.
 
 mod apply;
+mod catch_up;
 mod change;
 mod difference;
 mod error;
@@ -23,9 +25,12 @@ mod hash;
 mod level;
 mod live;
 mod managed;
+mod options;
 mod owed;
+mod part;
 mod pending;
 mod plan;
+mod shares;
 mod target;
 
 pub use apply::{Applied, ApplyOptions, apply};
@@ -33,6 +38,7 @@ pub use change::{ChangeAction, PlannedChange};
 pub use difference::Difference;
 pub use error::LimitsError;
 pub use export::export;
+pub use options::PlanOptions;
 pub use owed::OwedFanOut;
 pub use plan::{Plan, plan};
 pub use target::Target;

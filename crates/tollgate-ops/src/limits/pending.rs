@@ -4,7 +4,13 @@
 //! changed. `owners` has each apply that took the work on, with the end of its lease. Another apply
 //! takes over only the shares of applies that are certainly gone.
 
-use aws_sdk_dynamodb::{error::SdkError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    types::{
+        AttributeValue, Delete, Update,
+        builders::{DeleteBuilder, UpdateBuilder},
+    },
+};
 use tollgate::model::ConfigScope;
 
 use super::{
@@ -55,12 +61,27 @@ pub(super) struct Pending {
     kind: String,
     level: String,
     target: String,
-    /// The owners and the end of each lease.
-    owners: Vec<(String, Option<i64>)>,
+    owners: Vec<Share>,
     /// True if the item has a map of owners, which may be empty.
-    has_map: bool,
+    pub(super) has_map: bool,
     /// True for an entry of the record of managed scopes, which old provisioners wrote.
     is_in_record: bool,
+}
+
+/// The share of an owner.
+#[derive(Clone, Debug, PartialEq)]
+struct Share {
+    token: String,
+    /// The end of the lease, epoch ms.
+    lease: Option<i64>,
+    /// True if the owner writes everything.
+    is_full: bool,
+}
+
+impl Share {
+    fn is_over(&self, now: i64) -> bool {
+        self.lease.unwrap_or(0) < now
+    }
 }
 
 impl Pending {
@@ -105,11 +126,18 @@ impl Pending {
 
     /// Returns the time until which every owner may still work; `None` if one is certainly gone.
     fn held_until(&self, now: i64) -> Option<i64> {
-        let leases = self.owners.iter().map(|(_, lease)| lease.unwrap_or(0));
+        let leases = self.owners.iter().map(|share| share.lease.unwrap_or(0));
         leases.min().filter(|lease| *lease >= now)
     }
 
-    fn sort_key(&self) -> String {
+    /// Returns true if an apply that wrote everything was interrupted, and has left this.
+    pub(super) fn is_of_full(&self) -> bool {
+        let at = now();
+        let mut owners = self.owners.iter();
+        owners.any(|share| share.is_full && share.is_over(at))
+    }
+
+    pub(super) fn sort_key(&self) -> String {
         format!("{PREFIX}{}#{}#{}", self.kind, self.level, self.target)
     }
 }
@@ -144,8 +172,13 @@ pub(super) async fn read(target: &Target) -> Result<Vec<Pending>, LimitsError> {
 fn decode(item: &Item) -> Option<Pending> {
     let map = item.get(OWNERS).and_then(|owners| owners.as_m().ok());
     let owners = map.into_iter().flatten().map(|(token, owner)| {
-        let lease = owner.as_m().ok().and_then(|owner| number_of(owner, LEASE));
-        (token.clone(), lease)
+        let owner = owner.as_m().ok();
+        let full = owner.and_then(|owner| owner.get(FULL)?.as_bool().ok());
+        Share {
+            token: token.clone(),
+            lease: owner.and_then(|owner| number_of(owner, LEASE)),
+            is_full: full == Some(&true),
+        }
     });
     let mut pending = Pending {
         kind: text_of(item, "kind")?.to_owned(),
@@ -161,8 +194,11 @@ fn decode(item: &Item) -> Option<Pending> {
     }
     // One owner, in attributes of the item: an older form.
     if text_of(item, "token").is_some() {
-        let lease = number_of(item, "lease_until_ms");
-        pending.owners.push(("token".into(), lease));
+        pending.owners.push(Share {
+            token: "token".into(),
+            lease: number_of(item, "lease_until_ms"),
+            is_full: item.get(FULL).and_then(|full| full.as_bool().ok()) == Some(&true),
+        });
     }
     Some(pending)
 }
@@ -173,6 +209,8 @@ pub(super) struct Owner {
     pub(super) token: String,
     /// The length of a lease, milliseconds.
     pub(super) lease: i64,
+    /// True if this apply writes everything. If it is interrupted, the next such apply resumes it.
+    pub(super) is_full: bool,
 }
 
 impl Owner {
@@ -180,41 +218,62 @@ impl Owner {
         let until = now().saturating_add(self.lease);
         AttributeValue::M(Item::from([
             (LEASE.to_owned(), number(until)),
-            (FULL.to_owned(), AttributeValue::Bool(false)),
+            (FULL.to_owned(), AttributeValue::Bool(self.is_full)),
         ]))
     }
 
-    /// Records that this apply owes the work. Another owner keeps its share.
-    pub(super) async fn record(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
+    /// Returns the write that records that this apply owes the work. Another owner keeps its share.
+    /// It either creates the map of owners, or adds to it: one expression cannot do both.
+    pub(super) fn recording(
+        &self,
+        target: &Target,
+        work: &Pending,
+        is_first: bool,
+    ) -> UpdateBuilder {
         const META: &str = "GSI4PK = :namespace, GSI4SK = :hash, kind = :kind, #level = :level, #target = :target, \
                             written_ms = :written";
-        // Either creates the map of owners, or adds to it: one expression cannot do both.
-        for is_first in [true, false, true, false] {
-            let (set, condition) = if is_first {
-                ("#owners = :owners", "attribute_not_exists(#owners)")
-            } else {
-                ("#owners.#me = :me", "attribute_exists(#owners)")
-            };
-            let mut update = self.update(target, work);
-            update = if is_first {
-                let owners = Item::from([(self.token.clone(), self.entry())]);
-                update.expression_attribute_values(":owners", AttributeValue::M(owners))
-            } else {
-                update
-                    .expression_attribute_names("#me", &self.token)
-                    .expression_attribute_values(":me", self.entry())
-            };
-            let written = update
-                .update_expression(format!("SET {set}, {META}"))
-                .condition_expression(condition)
-                .expression_attribute_names("#level", "level")
-                .expression_attribute_names("#target", "target")
-                .expression_attribute_values(":namespace", text(&target.namespace))
-                .expression_attribute_values(":hash", text(target.system_key()))
-                .expression_attribute_values(":kind", text(&work.kind))
-                .expression_attribute_values(":level", text(&work.level))
-                .expression_attribute_values(":target", text(&work.target))
-                .expression_attribute_values(":written", number(now()))
+        let update = Update::builder()
+            .table_name(&target.table)
+            .set_key(Some(target.key(&work.sort_key())))
+            .expression_attribute_names("#owners", OWNERS)
+            .expression_attribute_names("#level", "level")
+            .expression_attribute_names("#target", "target")
+            .expression_attribute_values(":namespace", text(&target.namespace))
+            .expression_attribute_values(":hash", text(target.system_key()))
+            .expression_attribute_values(":kind", text(&work.kind))
+            .expression_attribute_values(":level", text(&work.level))
+            .expression_attribute_values(":target", text(&work.target))
+            .expression_attribute_values(":written", number(now()));
+        if is_first {
+            let owners = Item::from([(self.token.clone(), self.entry())]);
+            return update
+                .update_expression(format!("SET #owners = :owners, {META}"))
+                .condition_expression("attribute_not_exists(#owners)")
+                .expression_attribute_values(":owners", AttributeValue::M(owners));
+        }
+        update
+            .update_expression(format!("SET #owners.#me = :me, {META}"))
+            .condition_expression("attribute_exists(#owners)")
+            .expression_attribute_names("#me", &self.token)
+            .expression_attribute_values(":me", self.entry())
+    }
+
+    /// Records that this apply owes the work.
+    pub(super) async fn record(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
+        let is_first = !work.has_map;
+        for is_first in [is_first, !is_first, is_first, !is_first] {
+            let recording = self.recording(target, work, is_first);
+            let written = target
+                .client
+                .update_item()
+                .set_table_name(recording.get_table_name().clone())
+                .set_key(recording.get_key().clone())
+                .set_update_expression(recording.get_update_expression().clone())
+                .set_condition_expression(recording.get_condition_expression().clone())
+                .set_expression_attribute_names(recording.get_expression_attribute_names().clone())
+                .set_expression_attribute_values(
+                    recording.get_expression_attribute_values().clone(),
+                )
                 .send()
                 .await;
             if done(written)? {
@@ -238,11 +297,8 @@ impl Owner {
         let mut update = self.update(target, work);
         let mut conditions = vec!["attribute_exists(PK)".to_owned()];
         let mut removes = Vec::new();
-        let gone = work
-            .owners
-            .iter()
-            .filter(|(_, lease)| lease.unwrap_or(0) < at);
-        for (index, (token, _)) in gone.enumerate() {
+        let gone = work.owners.iter().filter(|share| share.is_over(at));
+        for (index, Share { token, .. }) in gone.enumerate() {
             if token == "token" {
                 update = update.expression_attribute_names("#token", "token");
                 conditions.push("attribute_exists(#token)".into());
@@ -285,13 +341,11 @@ impl Owner {
         done(update.send().await)
     }
 
-    /// Removes this apply's share of work that is done, and the item if no share is left.
-    pub(super) async fn release(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
-        if work.is_in_record {
-            return Ok(());
-        }
-        let delete = target.client.delete_item().table_name(&target.table);
-        let deleted = delete
+    /// Returns the deletion of the item of work that is done, on condition that no other apply has a
+    /// share.
+    pub(super) fn deletion(&self, target: &Target, work: &Pending) -> DeleteBuilder {
+        Delete::builder()
+            .table_name(&target.table)
             .set_key(Some(target.key(&work.sort_key())))
             .condition_expression(
                 "attribute_exists(#owners.#me) AND size(#owners) = :one AND attribute_not_exists(#token)",
@@ -300,6 +354,22 @@ impl Owner {
             .expression_attribute_names("#me", &self.token)
             .expression_attribute_names("#token", "token")
             .expression_attribute_values(":one", number(1))
+    }
+
+    /// Removes this apply's share of work that is done, and the item if no share is left.
+    pub(super) async fn release(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
+        if work.is_in_record {
+            return Ok(());
+        }
+        let deletion = self.deletion(target, work);
+        let deleted = target
+            .client
+            .delete_item()
+            .set_table_name(deletion.get_table_name().clone())
+            .set_key(deletion.get_key().clone())
+            .set_condition_expression(deletion.get_condition_expression().clone())
+            .set_expression_attribute_names(deletion.get_expression_attribute_names().clone())
+            .set_expression_attribute_values(deletion.get_expression_attribute_values().clone())
             .send()
             .await;
         if done_delete(deleted)? {
@@ -314,14 +384,17 @@ impl Owner {
         done(update.send().await).map(|_| ())
     }
 
-    /// Ends this apply's lease on work that it could not do: the next apply can take it over.
+    /// Ends this apply's lease on work that it could not do: the next apply can take it over. It was
+    /// not interrupted: the next apply that writes everything begins from the start.
     pub(super) async fn expire(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
         let update = self
             .update(target, work)
-            .update_expression("SET #owners.#me.#lease = :past")
+            .update_expression("SET #owners.#me.#lease = :past, #owners.#me.#full = :no")
             .condition_expression("attribute_exists(#owners.#me)")
             .expression_attribute_names("#me", &self.token)
             .expression_attribute_names("#lease", LEASE)
+            .expression_attribute_names("#full", FULL)
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
             .expression_attribute_values(":past", number(now() - 1));
         done(update.send().await).map(|_| ())
     }

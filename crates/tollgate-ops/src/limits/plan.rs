@@ -10,6 +10,7 @@ use super::{
     level::{described, order},
     live,
     managed::{self, Managed},
+    options::PlanOptions,
     owed::OwedFanOut,
     pending::{self, Pending},
     target::Target,
@@ -32,6 +33,11 @@ pub struct Plan {
     pub unmanaged: Vec<String>,
     /// The writes of buckets that earlier applies did not come to.
     pub owed: Vec<OwedFanOut>,
+    /// `true` if everything is written, also what does not differ.
+    pub full: bool,
+    /// `true` if everything was to be written, and the rest of an interrupted apply that did so is
+    /// written instead.
+    pub resumed: bool,
     #[serde(skip)]
     pub(super) manifest: Manifest,
     #[serde(skip)]
@@ -53,8 +59,7 @@ impl Plan {
     }
 }
 
-/// Compares a manifest with the table. Writes nothing. With `prune`, configs that no manifest has
-/// declared are deleted too.
+/// Compares a manifest with the table. Writes nothing.
 ///
 /// # Errors
 /// [`LimitsError::Namespace`] if the manifest is of another namespace, and the errors of reads.
@@ -62,7 +67,11 @@ impl Plan {
 /// # Cost
 /// One round trip for every hundred configs, and one or more for each resource that has configs of
 /// entities.
-pub async fn plan(target: &Target, manifest: &Manifest, prune: bool) -> Result<Plan, LimitsError> {
+pub async fn plan(
+    target: &Target,
+    manifest: &Manifest,
+    options: PlanOptions,
+) -> Result<Plan, LimitsError> {
     let namespace = manifest.namespace().to_string();
     if let Some(limiter) = target.name.as_ref().filter(|name| **name != namespace) {
         return Err(LimitsError::Namespace {
@@ -79,6 +88,7 @@ pub async fn plan(target: &Target, manifest: &Manifest, prune: bool) -> Result<P
     scopes.sort_by_cached_key(order);
     scopes.dedup();
     let stored = live::configs(target, &scopes).await?;
+    let resumed = options.full && pending.iter().any(Pending::is_of_full);
     let mut plan = Plan {
         namespace,
         changes: Vec::new(),
@@ -86,12 +96,14 @@ pub async fn plan(target: &Target, manifest: &Manifest, prune: bool) -> Result<P
         adopted: 0,
         unmanaged: Vec::new(),
         owed: pending.iter().map(Pending::owed).collect(),
+        full: options.full && !resumed,
+        resumed,
         manifest: manifest.clone(),
         managed,
         pending,
     };
     for (scope, stored) in scopes.into_iter().zip(stored) {
-        plan.compare(scope, stored, prune);
+        plan.compare(scope, stored, options.prune);
     }
     let lines = manifest.entries().iter();
     let lines: std::collections::HashMap<_, _> =
@@ -108,7 +120,7 @@ impl Plan {
         let is_managed = self.managed.contains(&scope);
         let is_stored = stored.is_some();
         let mut change = match (self.manifest.get(&scope), stored) {
-            (Some(declared), stored) if stored.as_ref() == Some(declared) => {
+            (Some(declared), stored) if stored.as_ref() == Some(declared) && !self.full => {
                 self.unchanged += 1;
                 self.adopted += usize::from(!is_managed);
                 return;
@@ -132,6 +144,7 @@ impl Plan {
             }
         };
         change.managed = is_managed || !is_stored;
+        change.everywhere = self.full;
         self.changes.push(change);
     }
 }

@@ -1,6 +1,7 @@
 //! The stream of a table: its shards, its records, and how far they are read.
 
 mod convert;
+mod pages;
 mod position;
 mod reader;
 mod shards;

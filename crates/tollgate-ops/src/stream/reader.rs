@@ -14,13 +14,11 @@ use aws_sdk_dynamodbstreams::{
 
 use super::{
     convert,
+    pages::Pages,
     position::{Gap, Position, Positions},
     shards::{self, StreamShard},
 };
 use crate::{error::OpsError, record::StreamRecord};
-
-/// The largest number of records that one call reads.
-const PAGE: i32 = 1000;
 
 /// The number of empty pages after which a shard counts as read to its end. One page does not tell:
 /// DynamoDB answers with empty pages while it looks for records.
@@ -36,8 +34,8 @@ pub struct StreamReader {
     stream: String,
     positions: Positions,
     shards: Vec<StreamShard>,
-    /// The iterator and the number of the last empty pages, by shard.
-    open: HashMap<String, (String, u32)>,
+    /// The shards that are being read.
+    open: HashMap<String, Pages>,
     listed: Option<Instant>,
     /// True until the first round, if only later records are wanted.
     begins_now: bool,
@@ -248,22 +246,15 @@ impl StreamReader {
             || self
                 .open
                 .get(id)
-                .is_some_and(|(_, empty)| *empty >= EMPTY_PAGES)
+                .is_some_and(|pages| pages.empty >= EMPTY_PAGES)
     }
 
     async fn read_shard(&mut self, id: &str) -> Result<Vec<StreamRecord>, Obstacle> {
-        let (iterator, empty) = match self.open.get(id) {
-            Some(open) => open.clone(),
-            None => (self.iterator(id).await?, 0),
+        let mut pages = match self.open.remove(id) {
+            Some(pages) => pages,
+            None => Pages::new(self.client.clone(), self.iterator(id).await?),
         };
-        let answer = self
-            .client
-            .get_records()
-            .shard_iterator(iterator)
-            .limit(PAGE)
-            .send()
-            .await
-            .map_err(obstacle_of_records)?;
+        let answer = pages.read().await.map_err(obstacle_of_records)?;
         let read = answer.records.unwrap_or_default();
         let records: Vec<StreamRecord> = read.into_iter().filter_map(convert::record).collect();
         if let Some(last) = records.last() {
@@ -273,17 +264,12 @@ impl StreamReader {
             };
             self.positions.insert(id.to_owned(), position);
         }
-        match answer.next_shard_iterator {
-            Some(next) => {
-                let empty = if records.is_empty() { empty + 1 } else { 0 };
-                self.open.insert(id.to_owned(), (next, empty));
-            }
-            None => {
-                self.open.remove(id);
-                self.positions.insert(id.to_owned(), Position::Ended);
-                // Its children may be new.
-                self.listed = None;
-            }
+        if answer.next_shard_iterator.is_some() {
+            self.open.insert(id.to_owned(), pages);
+        } else {
+            self.positions.insert(id.to_owned(), Position::Ended);
+            // Its children may be new.
+            self.listed = None;
         }
         Ok(records)
     }

@@ -9,10 +9,10 @@ use tollgate_testkit::Engine;
 use crate::stage::{Stage, options};
 
 /// A file that is deleted with the test.
-struct TemporaryFile(PathBuf);
+pub(crate) struct TemporaryFile(pub(crate) PathBuf);
 
 impl TemporaryFile {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let file = format!("tollgate-ops-{name}-{}.db", std::process::id());
         Self(std::env::temp_dir().join(file))
     }

@@ -1,6 +1,7 @@
 //! Tests of the operators' functions.
 
 mod archive;
+mod backlog;
 mod bucket;
 mod chart;
 mod follow;
@@ -9,6 +10,7 @@ mod histories;
 mod limits;
 mod report;
 mod shared;
+mod siblings;
 mod stage;
 mod threshold;
 mod writer;

@@ -94,7 +94,7 @@ impl Feature {
     }
 }
 
-/// Makes sure that all clients of the table understand `config`. One read if it has features that
+/// Makes sure that all clients of the table understand `configs`. One read for each feature that
 /// older clients do not know, and a write if older clients were admitted.
 ///
 /// # Errors
@@ -102,10 +102,14 @@ impl Feature {
 pub(super) async fn require_for(
     client: &Client,
     table: &str,
-    config: &StoredConfig,
+    configs: &[&StoredConfig],
 ) -> Result<(), StoreError> {
-    for feature in Feature::all_of(config) {
-        ratchet(client, table, feature).await?;
+    let mut required = Vec::new();
+    for feature in configs.iter().copied().flat_map(Feature::all_of) {
+        if !required.contains(&feature) {
+            ratchet(client, table, feature).await?;
+            required.push(feature);
+        }
     }
     Ok(())
 }

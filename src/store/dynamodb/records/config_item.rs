@@ -70,12 +70,6 @@ pub(super) fn write(
         None if known.is_some() => expression.require_absent(VERSION),
         None => expression.require_absent(PK),
     }
-    expression.add(VERSION, 1);
-    match config.on_unavailable {
-        Some(StoredOnUnavailable::Allow) => expression.set(ON_UNAVAILABLE, text("allow")),
-        Some(StoredOnUnavailable::Block) => expression.set(ON_UNAVAILABLE, text("block")),
-        None => expression.remove(ON_UNAVAILABLE),
-    }
     for flag in [
         config.access.map(Some).map(ConfigFlag::Access),
         config.cascade.map(Some).map(ConfigFlag::Cascade),
@@ -85,10 +79,7 @@ pub(super) fn write(
     {
         set_flag(&mut expression, flag);
     }
-    config_limit::write(&mut expression, &config.limits, known)?;
-    for (attribute, value) in own_attributes(namespace, scope) {
-        expression.set(attribute, text(value));
-    }
+    set_limits(&mut expression, namespace, scope, config, known)?;
     expression
         .into_action(table, key(namespace, scope))
         .map_err(unbuildable)
@@ -105,6 +96,74 @@ pub(in super::super) fn audit_retention(namespace: &str, days: u32) -> (Item, Ex
         expression.set(attribute, text(value));
     }
     (key(namespace, &scope), expression)
+}
+
+/// Returns the write that stores `config` with all its flags, on condition that the item, flags
+/// included, is still as it was read.
+pub(super) fn replace(
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    config: &StoredConfig,
+    known: Option<&Item>,
+) -> Result<TransactWriteItem, StoreError> {
+    let mut expression = unchanged(known);
+    set_flag(&mut expression, ConfigFlag::Access(config.access));
+    set_flag(&mut expression, ConfigFlag::Cascade(config.cascade));
+    set_limits(&mut expression, namespace, scope, config, known)?;
+    expression
+        .into_action(table, key(namespace, scope))
+        .map_err(unbuildable)
+}
+
+/// Returns the deletion of a config, on condition that the item is still as it was read.
+pub(super) fn delete(
+    table: &str,
+    namespace: &str,
+    scope: &ConfigScope,
+    known: &Item,
+) -> Result<TransactWriteItem, StoreError> {
+    unchanged(Some(known))
+        .into_deletion(table, key(namespace, scope))
+        .map_err(unbuildable)
+}
+
+/// Returns the condition that version and flags of an item are as they were read.
+fn unchanged(known: Option<&Item>) -> Expression {
+    let mut expression = Expression::default();
+    let Some(known) = known else {
+        expression.require_absent(PK);
+        return expression;
+    };
+    expression.require_present(PK);
+    for attribute in [VERSION, DISABLED, CASCADE] {
+        match known.get(attribute) {
+            Some(value) => expression.require(attribute, "=", value.clone()),
+            None => expression.require_absent(attribute),
+        }
+    }
+    expression
+}
+
+/// Adds everything of a config but its flags.
+fn set_limits(
+    expression: &mut Expression,
+    namespace: &str,
+    scope: &ConfigScope,
+    config: &StoredConfig,
+    known: Option<&Item>,
+) -> Result<(), StoreError> {
+    expression.add(VERSION, 1);
+    match config.on_unavailable {
+        Some(StoredOnUnavailable::Allow) => expression.set(ON_UNAVAILABLE, text("allow")),
+        Some(StoredOnUnavailable::Block) => expression.set(ON_UNAVAILABLE, text("block")),
+        None => expression.remove(ON_UNAVAILABLE),
+    }
+    config_limit::write(expression, &config.limits, known)?;
+    for (attribute, value) in own_attributes(namespace, scope) {
+        expression.set(attribute, text(value));
+    }
+    Ok(())
 }
 
 /// Returns the write that stores or removes a flag, on condition that the item still exists, or

@@ -31,7 +31,7 @@ pub(super) async fn put(
     scope: &ConfigScope,
     config: &StoredConfig,
 ) -> Result<(), StoreError> {
-    client_version::require_for(client, table, config).await?;
+    client_version::require_for(client, table, &[config]).await?;
     let write = |known: Option<&Item>| {
         let mut actions = vec![write(table, namespace, scope, config, known)?];
         actions.extend(listing(table, namespace, scope, known.is_some())?);
@@ -131,16 +131,8 @@ fn listing(
     match scope {
         ConfigScope::System => Ok(None),
         ConfigScope::Resource(resource) => {
-            let resources = AttributeValue::Ss(vec![resource.to_string()]);
-            list_update(
-                table,
-                namespace,
-                RESOURCES,
-                "ADD #list :entry",
-                "resources",
-                resources,
-            )
-            .map(Some)
+            let resources = vec![resource.to_string()];
+            list_of_resources(table, namespace, "ADD", resources).map(Some)
         }
         _ if exists => Ok(None),
         _ => {
@@ -156,6 +148,19 @@ fn listing(
             .map(Some)
         }
     }
+}
+
+/// Returns the write that adds resources to the list of those with limits for everybody, or deletes
+/// them from it.
+pub(super) fn list_of_resources(
+    table: &str,
+    namespace: &str,
+    verb: &str,
+    resources: Vec<String>,
+) -> Result<TransactWriteItem, StoreError> {
+    let change = format!("{verb} #list :entry");
+    let resources = AttributeValue::Ss(resources);
+    list_update(table, namespace, RESOURCES, &change, "resources", resources)
 }
 
 fn list_update(
@@ -201,15 +206,8 @@ pub(super) async fn delete(
     match scope {
         ConfigScope::System => {}
         ConfigScope::Resource(resource) => {
-            let resources = AttributeValue::Ss(vec![resource.to_string()]);
-            actions.push(list_update(
-                table,
-                namespace,
-                RESOURCES,
-                "DELETE #list :entry",
-                "resources",
-                resources,
-            )?);
+            let resources = vec![resource.to_string()];
+            actions.push(list_of_resources(table, namespace, "DELETE", resources)?);
         }
         _ => {
             let word = resource_word(scope);

@@ -2,7 +2,7 @@
 //!
 //! | item | module |
 //! |---|---|
-//! | configs, and the lists of scopes that have some | [`config_item`], [`configs`] |
+//! | configs, and the lists of scopes that have some | [`config_item`], [`configs`], [`config_changes`] |
 //! | entities | [`entities`] |
 //! | history | [`audit`] |
 //! | usage | [`usage`] |
@@ -14,6 +14,7 @@ mod audit;
 mod batch;
 mod bucket_item;
 mod client_version;
+mod config_changes;
 mod config_item;
 mod config_limit;
 mod configs;

@@ -1,6 +1,6 @@
 //! Implements [`Records`] for the table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -8,9 +8,11 @@ use super::{
     super::{
         DynamoDbStore,
         attributes::{
-            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, PK, RESOURCES, SK, STATE, bucket_prefix,
-            children_key, entities_with_config_key, entity_key, resource_key, system_key,
+            ALL_RESOURCES, ENTITY_CONFIG_RESOURCES, PK, RESOURCES, SK, STATE, bucket_key,
+            bucket_prefix, children_key, entities_with_config_key, entity_key, resource_key,
+            system_key,
         },
+        encode,
         expression::text,
         failure::store_error,
     },
@@ -18,15 +20,15 @@ use super::{
     batch::{self, Item, name, text_of},
     bucket_item::decode_bucket,
     client_version::{self, Feature},
-    configs, deletion, entities, look_up, moves,
+    config_changes, configs, deletion, entities, look_up, moves,
     pages::{self, PartitionQuery},
     scan, usage,
 };
 use crate::{
     model::{
-        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigFlag, ConfigScope, Entity,
-        EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig, UsageQuery,
-        UsageSnapshot,
+        AuditEvent, AuditSubject, BucketKey, BucketState, ConfigChange, ConfigFlag, ConfigScope,
+        Entity, EntityId, Operation, OperationRecord, ParentLink, Resource, StoredConfig,
+        UsageQuery, UsageSnapshot,
     },
     store::{
         BucketListing, Cursor, LookUp, Page, ReadConsistency, Records, ResourceListing, StoreError,
@@ -75,6 +77,20 @@ impl Records for DynamoDbStore {
             &self.table,
             &self.namespace,
             scope,
+        ))
+    }
+
+    fn change_configs<'a>(
+        &'a self,
+        changes: &'a [ConfigChange],
+        events: &'a [(AuditEvent, i64)],
+    ) -> StoreFuture<'a, bool> {
+        Box::pin(config_changes::change(
+            &self.control,
+            &self.table,
+            &self.namespace,
+            changes,
+            events,
         ))
     }
 
@@ -134,6 +150,21 @@ impl Records for DynamoDbStore {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Page<(BucketKey, BucketState)>> {
         Box::pin(self.buckets(listing, from))
+    }
+
+    fn existing_shards<'a>(&'a self, shards: &'a [BucketKey]) -> StoreFuture<'a, Vec<BucketKey>> {
+        Box::pin(async move {
+            let keys = shards
+                .iter()
+                .map(|shard| encode::key(&self.namespace, shard));
+            let items = batch::get(&self.control, &self.table, keys.collect(), true).await?;
+            let found: HashSet<_> = items.iter().filter_map(|item| text_of(item, PK)).collect();
+            let existing = shards.iter().filter(|shard| {
+                let hash = bucket_key(&self.namespace, shard);
+                found.contains(hash.as_str())
+            });
+            Ok(existing.cloned().collect())
+        })
     }
 
     fn append_audit<'a>(&'a self, event: &'a AuditEvent, expires_at: i64) -> StoreFuture<'a, ()> {

@@ -63,9 +63,13 @@ impl ApplyLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let manifest = self.file.read(context)?;
         let target = open(context, manifest.namespace()).await?;
-        let plan = limits::plan(&target, &manifest, self.prune)
-            .await
-            .map_err(failure)?;
+        let plan = limits::plan(
+            &target,
+            &manifest,
+            limits::PlanOptions::default().with_prune(self.prune),
+        )
+        .await
+        .map_err(failure)?;
         let deleted = plan.changes.iter();
         let deleted = deleted.filter(|change| change.action == ChangeAction::Delete);
         let deleted: Vec<_> = deleted.map(|change| change.to_string()).collect();

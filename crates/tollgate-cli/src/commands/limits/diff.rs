@@ -23,7 +23,7 @@ impl DiffLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let manifest = self.file.read(context)?;
         let target = open(context, manifest.namespace()).await?;
-        let plan = limits::plan(&target, &manifest, false)
+        let plan = limits::plan(&target, &manifest, limits::PlanOptions::default())
             .await
             .map_err(failure)?;
         let out = &mut context.out;

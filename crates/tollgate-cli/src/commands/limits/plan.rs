@@ -27,9 +27,13 @@ impl PlanLimits {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let manifest = self.file.read(context)?;
         let target = open(context, manifest.namespace()).await?;
-        let plan = limits::plan(&target, &manifest, self.prune)
-            .await
-            .map_err(failure)?;
+        let plan = limits::plan(
+            &target,
+            &manifest,
+            limits::PlanOptions::default().with_prune(self.prune),
+        )
+        .await
+        .map_err(failure)?;
         let out = &mut context.out;
         let unchanged = plan.unchanged;
         let summary = match plan.changes.len() {

@@ -6,6 +6,7 @@ mod live;
 mod load;
 mod message;
 mod page;
+mod part;
 mod processes;
 mod run;
 mod setup;

@@ -1,7 +1,5 @@
 //! The report as a page of HTML.
 
-use std::{fs, io, path::Path};
-
 use tollgate_loadtest::{
     Outcome, Report,
     record::{Latencies, Point},
@@ -12,32 +10,12 @@ use tollgate_ops::{
 };
 
 use super::figures::{counted, millis, percent};
-use crate::failure::Failure;
 
 /// Returns a count of an interval.
 type Count = fn(&Point) -> u64;
 
-/// Checks that a file can be written, before the test takes its time.
-pub(super) fn check(file: &Path) -> Result<(), Failure> {
-    let opened = fs::OpenOptions::new().create(true).append(true).open(file);
-    opened.map(drop).map_err(|error| unwritable(file, &error))
-}
-
-/// Writes the page.
-pub(super) fn write(
-    file: &Path,
-    report: &Report,
-    load: &str,
-    notes: &[String],
-) -> Result<(), Failure> {
-    fs::write(file, page(report, load, notes)).map_err(|error| unwritable(file, &error))
-}
-
-fn unwritable(file: &Path, error: &io::Error) -> Failure {
-    Failure::Refused(format!("{} cannot be written: {error}", file.display()))
-}
-
-fn page(report: &Report, load: &str, notes: &[String]) -> String {
+/// Returns the page.
+pub(super) fn page(report: &Report, load: &str, notes: &[String]) -> String {
     let kind = if report.open_loop { "open" } else { "closed" };
     let sentence = format!(
         "{:.1} decisions a second in {:.1} s, by {} in {} loop of {load}. The 99th percentile of the latency is {}.",

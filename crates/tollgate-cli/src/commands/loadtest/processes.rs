@@ -22,11 +22,16 @@ struct Worker {
     done: Option<(Report, f64)>,
 }
 
-/// Runs the test in `count` processes. Returns the merged report, and the write units.
-pub(super) async fn run(setup: &Setup, count: u32) -> Result<(Report, f64), Failure> {
+/// Runs the test in `count` processes. Returns the merged report, and the write units. A `level` is
+/// that of a search.
+pub(super) async fn run(
+    setup: &Setup,
+    count: u32,
+    level: Option<f64>,
+) -> Result<(Report, f64), Failure> {
     let mut workers = Vec::new();
     for index in 0..count {
-        workers.push(Worker::start(setup, index, count)?);
+        workers.push(Worker::start(setup, index, count, level)?);
     }
     for worker in &mut workers {
         match worker.next().await? {
@@ -112,7 +117,7 @@ async fn next(workers: &mut [Worker]) -> Result<(usize, Message), Failure> {
 }
 
 impl Worker {
-    fn start(setup: &Setup, index: u32, count: u32) -> Result<Self, Failure> {
+    fn start(setup: &Setup, index: u32, count: u32, level: Option<f64>) -> Result<Self, Failure> {
         let mut arguments: Vec<OsString> = env::args_os().skip(1).collect();
         arguments.push(format!("--part={index}/{count}").into());
         arguments.push(format!("--prefix={}", setup.prefix).into());
@@ -121,6 +126,9 @@ impl Worker {
         }
         if setup.made.is_some() {
             arguments.push("--own".into());
+        }
+        if let Some(level) = level {
+            arguments.push(format!("--level={level}").into());
         }
         let mut child = Command::new(env::current_exe()?)
             .args(arguments)

@@ -1,16 +1,15 @@
 //! `tollgate loadtest run`
 
-use std::{num::NonZeroU32, path::PathBuf, pin::pin, thread};
+use std::{path::PathBuf, pin::pin};
 
 use clap::Args;
-use tollgate::model::NamespaceName;
 use tollgate_loadtest::{LoadTest, Report};
 
 use super::{
-    live::Live, load::LoadArguments, page, processes, setup::Setup, summary::Summary,
-    target::TargetArguments, thresholds::Thresholds, units, worker,
+    live::Live, load::LoadArguments, page, part::PartArguments, processes, setup::Setup,
+    summary::Summary, target::TargetArguments, thresholds::Thresholds,
 };
-use crate::{context::Context, failure::Failure, interrupt};
+use crate::{context::Context, failure::Failure, interrupt, new_file::NewFile};
 
 /// Runs a load test of the table, or of a URL behind a rate limit
 ///
@@ -35,25 +34,16 @@ pub(crate) struct Run {
     /// File for the report as a page of HTML, with charts
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Part of the load that this process makes
-    #[arg(long, hide = true, value_name = "PART", value_parser = units::part)]
-    part: Option<(u32, u32)>,
-    /// Namespace that another process has prepared
-    #[arg(long, hide = true, value_name = "NAME")]
-    joined: Option<NamespaceName>,
-    /// Beginning of the names of the keys
-    #[arg(long, hide = true, value_name = "NAME")]
-    prefix: Option<String>,
-    /// The namespace belongs to the test
-    #[arg(long, hide = true)]
-    own: bool,
+    /// Replace the file of the report if it exists
+    #[arg(long, requires = "report")]
+    force: bool,
+    #[command(flatten)]
+    part: PartArguments,
 }
 
 impl Run {
     pub(super) fn threads(&self) -> usize {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let processes = self.part.map_or(1, |(_, of)| of);
-        (cores / processes as usize).max(1)
+        self.part.threads()
     }
 
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
@@ -61,12 +51,11 @@ impl Run {
         self.target.check(named)?;
         self.load.check(self.processes)?;
         let test = self.load.test(self.target.users());
-        if let Some((index, of)) = self.part {
-            return self.be_part(context, test, index, of).await;
+        if self.part.is_given() {
+            return self.part.run(context, &self.target, test).await;
         }
-        if let Some(file) = &self.report {
-            page::check(file)?;
-        }
+        let claim = |file| NewFile::claim(file, self.force);
+        let file = self.report.as_deref().map(claim).transpose()?;
         let setup = Setup::prepare(context, &self.target).await?;
         let result = self.measure(&setup, test).await;
         let cleaned = setup.clean_up(context, self.target.keeps()).await;
@@ -82,11 +71,12 @@ impl Run {
             cleaned.clone(),
         );
         summary.print(&mut context.out)?;
-        if let Some(file) = &self.report {
+        if let Some(file) = file {
             let units = summary.units();
             let notes = units.into_iter().chain(broken.clone()).chain([cleaned]);
-            page::write(file, &report, &load, &notes.collect::<Vec<_>>())?;
-            context.out.line(format!("Wrote {}", file.display()))?;
+            let name = file.name();
+            file.write(&page::page(&report, &load, &notes.collect::<Vec<_>>()))?;
+            context.out.line(format!("Wrote {name}"))?;
         }
         if broken.is_empty() {
             return Ok(());
@@ -97,7 +87,7 @@ impl Run {
     /// Runs the test, here or in other processes. Returns the report and the write units.
     async fn measure(&self, setup: &Setup, test: LoadTest) -> Result<(Report, f64), Failure> {
         if self.processes > 1 {
-            return processes::run(setup, self.processes).await;
+            return processes::run(setup, self.processes, None).await;
         }
         let report = here(setup, test).await?;
         if let Some(limiter) = &setup.limiter {
@@ -105,25 +95,6 @@ impl Run {
             limiter.shutdown().await;
         }
         Ok((report, setup.units.count()))
-    }
-
-    /// Makes a part of the load for another process.
-    async fn be_part(
-        &self,
-        context: &Context,
-        test: LoadTest,
-        index: u32,
-        of: u32,
-    ) -> Result<(), Failure> {
-        let setup = match &self.joined {
-            Some(namespace) => {
-                let prefix = self.prefix.as_deref().unwrap_or_default();
-                Setup::join(context, &self.target, namespace.clone(), self.own, prefix).await?
-            }
-            None => Setup::of_url(&self.target)?,
-        };
-        let of = NonZeroU32::new(of).unwrap_or(NonZeroU32::MIN);
-        worker::run(&setup, test.part(index, of)).await
     }
 }
 

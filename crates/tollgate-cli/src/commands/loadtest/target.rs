@@ -71,7 +71,7 @@ pub(super) struct TargetArguments {
     /// Keep what the test made in the table
     #[arg(long)]
     keep: bool,
-    /// URL behind a rate limit, instead of the table: http://127.0.0.1:3000/
+    /// URL behind a rate limit, instead of the table: http://127.0.0.1:3000/ or https://…
     #[arg(long, conflicts_with_all = ["scenario", "limits", "costs", "deadline", "keep", "resource"])]
     url: Option<String>,
     /// Method of the requests

@@ -38,7 +38,8 @@ fn most(text: &str) -> Result<Most, &'static str> {
 }
 
 impl Thresholds {
-    /// Returns a sentence for each bound that is broken.
+    /// Returns a sentence for each bound that is broken. Without `--max-errors`, at least one call
+    /// must get a decision.
     pub(super) fn broken(&self, report: &Report) -> Vec<String> {
         let mut broken = Vec::new();
         let latency = report.latency();
@@ -59,6 +60,11 @@ impl Thresholds {
             Some(Most::Percent(most)) if share > most => {
                 let text = format!("{share:.3} % of the calls got no decision, more than {most} %");
                 broken.push(text);
+            }
+            None if failed > 0 && failed == report.counts.total() => {
+                let most = report.problems.iter().max_by_key(|(_, calls)| **calls);
+                let problem = most.map_or("none was answered in time", |(problem, _)| problem);
+                broken.push(format!("no call got a decision: {problem}"));
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! `tollgate loadtest tune`
 
-use std::{num::NonZeroU32, thread, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -11,6 +11,8 @@ use tollgate_loadtest::{
 
 use super::{
     figures::{millis, percent_of},
+    part::PartArguments,
+    processes,
     run::here,
     setup::Setup,
     target::TargetArguments,
@@ -27,8 +29,8 @@ use crate::{
 ///
 /// Doubles the load from a baseline until the bound breaks, and then halves the interval between the
 /// highest load that kept it and the lowest that did not. Each load has rounds, of which more than half
-/// decide. If this process cannot make a load, the command says so: then run it on more cores, or
-/// closer to the target. Exits with 1 if even the baseline breaks the bound.
+/// decide. If the test itself cannot make a load, the command says so: then use more --processes, more
+/// cores, or a place closer to the target. Exits with 1 if even the baseline breaks the bound.
 #[derive(Debug, Args)]
 pub(crate) struct Tune {
     /// Longest 99th percentile of the latency
@@ -40,7 +42,8 @@ pub(crate) struct Tune {
     /// Meaning of the load
     #[arg(long, value_enum, default_value_t)]
     by: By,
-    /// Load of the baseline: users, or calls a second [default: 1 user, or 10 calls a second]
+    /// Load of the baseline: users, or calls a second [default: 1 user of each process, or 10
+    /// calls a second]
     #[arg(long, value_name = "LOAD", value_parser = units::rate)]
     start: Option<f64>,
     /// Highest load that is tried
@@ -61,8 +64,16 @@ pub(crate) struct Tune {
     /// Longest time of a call
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::positive)]
     timeout: Duration,
+    /// Number of processes that share each load
+    #[arg(long, value_name = "COUNT", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    processes: u32,
     #[command(flatten)]
     target: TargetArguments,
+    #[command(flatten)]
+    part: PartArguments,
+    /// Load of which this process makes a part
+    #[arg(long, hide = true, value_name = "LOAD", value_parser = units::rate, default_value = "1")]
+    level: f64,
 }
 
 /// The meaning of a load.
@@ -179,17 +190,21 @@ fn load(load: f64) -> String {
 
 impl Tune {
     pub(super) fn threads(&self) -> usize {
-        thread::available_parallelism().map_or(1, usize::from)
+        self.part.threads()
     }
 
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let named = context.options.given_namespace().is_some();
         self.target.check(named)?;
+        if self.part.is_given() {
+            let test = self.test(self.level);
+            return self.part.run(context, &self.target, test).await;
+        }
         let search = self.search()?;
         let setup = Setup::prepare(context, &self.target).await?;
         let result = search
             .run(async |level| {
-                let report = here(&setup, self.test(level)).await?;
+                let report = self.measure(&setup, level).await?;
                 Ok::<Option<Report>, Failure>((!report.stopped).then_some(report))
             })
             .await;
@@ -202,7 +217,7 @@ impl Tune {
         let baseline = self.told(search.start);
         Err(Failure::Refused(match tuned.fails {
             Some((_, Verdict::Generator)) => {
-                format!("this process cannot make {baseline}: nothing is known of the target")
+                format!("the test itself cannot make {baseline}: nothing is known of the target")
             }
             _ => {
                 let bound = millis(self.p99);
@@ -213,11 +228,26 @@ impl Tune {
         }))
     }
 
+    /// Runs a round, here or in other processes.
+    async fn measure(&self, setup: &Setup, level: f64) -> Result<Report, Failure> {
+        if self.processes > 1 {
+            let (report, _) = processes::run(setup, self.processes, Some(level)).await?;
+            return Ok(report);
+        }
+        here(setup, self.test(level)).await
+    }
+
     fn search(&self) -> Result<Search, Failure> {
         let whole = self.by == By::Users;
-        let start = self.start.unwrap_or(if whole { 1.0 } else { 10.0 });
+        let processes = f64::from(self.processes);
+        let start = self.start.unwrap_or(if whole { processes } else { 10.0 });
         if whole && (start.fract() != 0.0 || self.most.fract() != 0.0) {
             return Err(Failure::Usage("users are whole numbers".into()));
+        }
+        if whole && start < processes {
+            return Err(Failure::Usage(format!(
+                "--start {start} is less than --processes {processes}: each needs a user at least"
+            )));
         }
         if start > self.most {
             return Err(Failure::Usage(format!(
@@ -312,7 +342,8 @@ impl Tune {
         }
         if let (Some(_), Some((fails, Verdict::Generator))) = (tuned.keeps, tuned.fails) {
             sentences.push(format!(
-                "This process could not make {}: its own delay was more than half of {bound}. The target may take more",
+                "The test itself could not make {}: its own delay was more than half of {bound}. The target may take more: \
+                 use more cores, or more --processes",
                 self.told(fails)
             ));
         }

@@ -6,8 +6,11 @@ use tollgate::{LimitName, model::UsageSnapshot};
 
 use crate::time::rfc3339;
 
-/// The number of characters of the longest bar.
-const WIDTH: u64 = 50;
+/// The number of characters of the longest bar, if there is room.
+const WIDTH: usize = 50;
+
+/// The number of characters that the longest bar has in any case.
+const LEAST: usize = 10;
 
 /// The parts of a character, in eighths of its width.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -34,8 +37,9 @@ impl Chart {
         }
     }
 
-    /// Returns the lines, the oldest window first.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// Returns the lines, the oldest window first. Each fits into `room`, the columns of the terminal,
+    /// if there are enough for a bar.
+    pub(super) fn lines(&self, room: Option<usize>) -> Vec<String> {
         if self.windows.is_empty() {
             return vec![format!("Nothing was consumed of {}", self.limit)];
         }
@@ -44,9 +48,14 @@ impl Chart {
         let most = most.unwrap_or(0).max(1);
         let digits = self.windows.values().map(|tokens| tokens.to_string().len());
         let digits = digits.max().unwrap_or(0);
+        let head = |start, tokens| format!("{}  {tokens:>digits$}  ", rfc3339(start));
+        let before = head(SystemTime::UNIX_EPOCH, 0).len();
+        let width = room.map_or(WIDTH, |room| {
+            room.saturating_sub(before).clamp(LEAST, WIDTH)
+        });
         let line = |(start, tokens): (&SystemTime, &i64)| {
-            let bar = bar(used(*tokens), most);
-            let line = format!("{}  {tokens:>digits$}  {bar}", rfc3339(*start));
+            let bar = bar(used(*tokens), most, width);
+            let line = head(*start, *tokens) + &bar;
             line.trim_end().to_owned()
         };
         let mut lines = vec![self.limit.to_string()];
@@ -55,11 +64,12 @@ impl Chart {
     }
 }
 
-/// Returns a bar whose length is in proportion to `tokens`. Only 0 has no bar.
-fn bar(tokens: u64, most: u64) -> String {
-    let eighths = u128::from(tokens) * u128::from(WIDTH) * 8;
+/// Returns a bar whose length is in proportion to `tokens`: `width` characters for `most`. Only 0 has
+/// no bar.
+fn bar(tokens: u64, most: u64, width: usize) -> String {
+    let eighths = u128::from(tokens) * width as u128 * 8;
     let eighths = eighths.div_ceil(u128::from(most));
-    // At most `WIDTH * 8`.
+    // At most `width * 8`.
     let eighths = usize::try_from(eighths).unwrap_or(0);
     let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
     format!("{}{part}", "█".repeat(eighths / 8))
@@ -75,17 +85,17 @@ mod tests {
 
     #[test]
     fn bars_are_in_proportion() {
-        assert_eq!(bar(0, 100), "");
-        assert_eq!(bar(1, 1_000_000), "▏");
-        assert_eq!(bar(100, 100), "█".repeat(50));
-        assert_eq!(bar(3, 100), "█▌");
+        assert_eq!(bar(0, 100, 50), "");
+        assert_eq!(bar(1, 1_000_000, 50), "▏");
+        assert_eq!(bar(100, 100, 50), "█".repeat(50));
+        assert_eq!(bar(3, 100, 50), "█▌");
     }
 
     #[test]
     fn snapshots_of_the_same_window_are_added_up() {
         let limit = LimitName::new("tpm").unwrap();
         let mut chart = Chart::new(limit.clone());
-        assert_eq!(chart.lines(), ["Nothing was consumed of tpm"]);
+        assert_eq!(chart.lines(None), ["Nothing was consumed of tpm"]);
         for (entity, hour, tokens) in [("a", 1, 40), ("b", 1, 10), ("a", 0, -5)] {
             let (entity, resource) = (EntityId::new(entity), Resource::new("api"));
             let start = UNIX_EPOCH + Duration::from_secs(hour * 3600);
@@ -100,8 +110,12 @@ mod tests {
         }
         let full = format!("1970-01-01T01:00:00Z  50  {}", "█".repeat(50));
         assert_eq!(
-            chart.lines(),
+            chart.lines(None),
             ["tpm", "1970-01-01T00:00:00Z  -5", full.as_str()]
         );
+        for (room, longest) in [(200, 50), (40, 14), (20, 10)] {
+            let lines = chart.lines(Some(room));
+            assert_eq!(lines[2].matches('█').count(), longest, "{lines:?}");
+        }
     }
 }

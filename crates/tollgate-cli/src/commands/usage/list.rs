@@ -157,7 +157,7 @@ async fn draw(
             None => break,
         }
     }
-    for line in chart.lines() {
+    for line in chart.lines(context.out.room()) {
         context.out.line(line)?;
     }
     Ok(())

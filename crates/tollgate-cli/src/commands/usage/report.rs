@@ -66,6 +66,7 @@ impl Row for Written {
 
 impl Report {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
+        self.query.check()?;
         self.target.check(context)?;
         let limiter = context.open().await?;
         let title = format!("Usage of {}", self.query.name());
@@ -86,7 +87,7 @@ impl Report {
                 report.page(top)
             }
             Format::Svg => {
-                let limit = only_limit(&report, &self.limits)?;
+                let limit = only_limit(&report)?;
                 // A picture shows a limit only if there is one subject.
                 hold(&mut report, 1, &limiter).await?;
                 report.picture(&limit, WIDTH)
@@ -161,16 +162,15 @@ async fn mark_gaps(report: &mut UsageReport, context: &Context) -> Result<(), Fa
     Ok(())
 }
 
-/// Returns the limit of a picture.
-fn only_limit(report: &UsageReport, asked: &[LimitName]) -> Result<LimitName, Failure> {
-    if let [limit] = asked {
-        return Ok(limit.clone());
-    }
+/// Returns the limit of a picture: the only one that was counted, of those that were asked for.
+fn only_limit(report: &UsageReport) -> Result<LimitName, Failure> {
     let mut counted = report.limits().into_iter();
     match (counted.next(), counted.next()) {
         (Some(limit), None) => Ok(limit),
         (None, _) => Err(Failure::Refused(
-            "there are no snapshots of that use: only an aggregator writes them, `tollgate aggregate`".to_owned(),
+            "there are no snapshots of that use: only an aggregator writes them, `tollgate aggregate`; `tollgate usage \
+             list` shows what was counted"
+                .to_owned(),
         )),
         _ => {
             let names = report.limits().into_iter().map(|limit| limit.to_string());

@@ -75,7 +75,11 @@ impl Summary {
         if matches!(out.format(), Format::Json | Format::Jsonl) {
             return Ok(out.value(&sums)?);
         }
-        out.line(format!("Snapshots: {}", sums.snapshots))?;
+        if sums.snapshots == 0 {
+            out.line("Snapshots: 0; only an aggregator writes them: `tollgate aggregate`")?;
+        } else {
+            out.line(format!("Snapshots: {}", sums.snapshots))?;
+        }
         if let (Some(first), Some(last)) = (&sums.first_window, &sums.last_window) {
             out.line(format!("Windows: {first} to {last}"))?;
         }

@@ -1,14 +1,15 @@
 //! The file or the output that a picture or a page is written to.
 
-use std::{
-    fs::OpenOptions,
-    io::{ErrorKind, Write},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::{context::Context, failure::Failure, output::Row};
+use crate::{
+    context::Context,
+    failure::Failure,
+    new_file::{self, NewFile},
+    output::Row,
+};
 
 /// The options of what is written.
 #[derive(Debug, Args)]
@@ -37,8 +38,7 @@ impl Target {
     /// Refuses before anything is read.
     pub(super) fn check(&self, context: &Context) -> Result<(), Failure> {
         match &self.file {
-            Some(file) if !self.force && file.exists() => Err(exists(file)),
-            Some(_) => Ok(()),
+            Some(file) => new_file::refuse(file, self.force),
             None if context.out.is_terminal() => Err(Failure::Usage(
                 "the report would fill the terminal: name a file by --file, or redirect the output".to_owned(),
             )),
@@ -68,20 +68,7 @@ impl Target {
         let Some(file) = &self.file else {
             return Ok(context.out.text(text)?);
         };
-        let mut options = OpenOptions::new();
-        options.write(true);
-        if self.force {
-            options.create(true).truncate(true);
-        } else {
-            options.create_new(true);
-        }
-        let written = options
-            .open(file)
-            .and_then(|mut to| to.write_all(text.as_bytes()));
-        written.map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => exists(file),
-            _ => Failure::Refused(format!("{} cannot be written: {error}", file.display())),
-        })?;
+        NewFile::claim(file, self.force)?.write(text)?;
         let format = match self.format() {
             Format::Html => "html",
             Format::Svg => "svg",
@@ -92,11 +79,4 @@ impl Target {
             .out
             .done(&sentence, &record(name, format.to_owned()))?)
     }
-}
-
-fn exists(file: &Path) -> Failure {
-    Failure::Refused(format!(
-        "{} exists: add --force to replace it, or name another file",
-        file.display()
-    ))
 }

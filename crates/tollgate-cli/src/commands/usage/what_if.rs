@@ -110,10 +110,16 @@ impl WhatIf {
             }
         }
         let count = rows.finish()?;
-        context
-            .out
-            .line(format!("Over the limit: {over} of {count}"))?;
-        Ok(())
+        let sentence = if count == 0 {
+            let names = self.limits.iter().map(|limit| limit.name().as_str());
+            let names = names.collect::<Vec<_>>().join(" or ");
+            format!(
+                "No snapshot of that use counts {names}: `tollgate usage list` shows what was counted"
+            )
+        } else {
+            format!("Over the limit: {over} of {count}")
+        };
+        Ok(context.out.line(sentence)?)
     }
 }
 

@@ -45,7 +45,7 @@ async fn what_only_the_command_can_check_is_one_line() {
     let stage = Stage::with_stack().await;
     let before = stage.items().await;
     for (arguments, part) in [
-        ("--url https://127.0.0.1/", "must begin with http://"),
+        ("--url ftp://127.0.0.1/", "must begin with http://"),
         ("--url http://127.0.0.1:99999/", "a port up to 65535"),
         ("--url http://user:secret@127.0.0.1/", "without a user"),
         (

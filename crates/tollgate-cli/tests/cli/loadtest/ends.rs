@@ -84,7 +84,6 @@ async fn the_page_has_the_figures_and_the_charts() {
     let text = stage.ok(&format!("{run} {path}"));
     assert!(text.ends_with(&format!("Wrote {path}\n")), "{text}");
     let page = std::fs::read_to_string(&file).unwrap();
-    std::fs::remove_file(&file).unwrap();
     for part in [
         "Load test, open loop",
         "<svg",
@@ -106,7 +105,19 @@ async fn the_page_has_the_figures_and_the_charts() {
         ran.err.contains("/none/of/it.html cannot be written"),
         "{ran:?}"
     );
+    let ran = stage.run(&format!("{run} {path}"));
+    assert_eq!((ran.code, ran.err.lines().count()), (1, 1), "{ran:?}");
+    assert!(ran.err.contains("add --force to replace it"), "{ran:?}");
     assert_eq!(stage.items().await, before, "the test has not begun");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), page);
+
+    stage.ok(&format!("{run} {path} --force"));
+    let replaced = std::fs::read_to_string(&file).unwrap();
+    assert!(replaced.ends_with("</html>") && replaced != page);
+    std::fs::remove_file(&file).unwrap();
+    // A test that cannot begin leaves no file.
+    let ran = stage.run(&format!("{run} {path} -N missing"));
+    assert_eq!((ran.code, file.exists()), (1, false), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ mod arguments;
 mod ends;
 mod guide;
 mod processes;
+mod server;
 mod table;
 mod tune;
 mod url;

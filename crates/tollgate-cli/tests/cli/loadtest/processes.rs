@@ -25,8 +25,12 @@ async fn a_process_that_cannot_begin_says_why() {
     // Only the processes ask for the bucket's namespace a second time.
     let ran =
         stage.run("loadtest run --url http://127.0.0.1:1/ --processes 2 --requests 10 --users 2");
-    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("10 calls: no connection"), "{ran:?}");
+    assert!(
+        ran.err.contains("no call got a decision: no connection"),
+        "{ran:?}"
+    );
     let few = stage.run("loadtest run --users 2 --processes 3");
     assert_eq!((few.code, few.err.lines().count()), (2, 1), "{few:?}");
     assert!(few.err.contains("each needs one at least"), "{few:?}");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::{Router, routing::get};
-use tokio::net::TcpListener;
 
+use super::server::serve;
 use crate::stage::{Ran, Stage, bare, ran};
 
 /// Serves a handler that takes `work`, one request after the other. Returns the URL.
@@ -14,11 +14,7 @@ async fn one_at_a_time(work: Duration) -> String {
         let _one = one.lock().await;
         tokio::time::sleep(work).await;
     });
-    let router = Router::new().route("/", handler);
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    url
+    serve(Router::new().route("/", handler)).await
 }
 
 async fn tune(url: &str, arguments: &str) -> Ran {
@@ -54,6 +50,24 @@ async fn the_most_users_of_a_slow_server_are_found() {
         (0.1..0.6).contains(&efficiency),
         "four users wait four times as long: {answer}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_make_each_load_together() {
+    let url = one_at_a_time(Duration::from_millis(20)).await;
+    let arguments = "--by users --processes 2 --p99 10s --most 4 --round 1s --rounds 1 -o json";
+    let found = tune(&url, arguments).await;
+    assert_eq!((found.code, found.err.as_str()), (0, ""), "{found:?}");
+    let answer: serde_json::Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!(answer["keeps"], 4.0, "{answer}");
+    let steps = answer["steps"].as_array().unwrap();
+    let loads: Vec<_> = steps.iter().map(|step| step["load"].as_f64()).collect();
+    assert_eq!(loads, [Some(2.0), Some(4.0)], "{answer}");
+    assert_eq!(steps[1]["failed"], 0.0, "{answer}");
+
+    let few = tune(&url, "--by users --processes 3 --start 2").await;
+    assert_eq!((few.code, few.err.lines().count()), (2, 1), "{few:?}");
+    assert!(few.err.contains("each needs a user at least"), "{few:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,8 @@ use tollgate::{
 };
 
 use super::stage::{Table, manifest, options};
-use tollgate_ops::limits::{LimitsError, apply, plan};
+use tollgate_ops::limits::{LimitsError, PlanOptions, apply, plan};
+use tollgate_testkit::{ErrorAnswer, Fault};
 
 /// Every key of the format.
 pub(super) const EVERY_KEY: &str = r#"
@@ -248,8 +249,12 @@ async fn of_two_applies_at_once_one_reports() {
     let table = Table::new().await;
     let text = "{namespace: default, system: {limits: {rpm: {capacity: 5}}}}";
     let (one, other) = (table.target().await, table.target().await);
-    let first = plan(&one, &manifest(text), false).await.unwrap();
-    let second = plan(&other, &manifest(text), false).await.unwrap();
+    let first = plan(&one, &manifest(text), PlanOptions::default())
+        .await
+        .unwrap();
+    let second = plan(&other, &manifest(text), PlanOptions::default())
+        .await
+        .unwrap();
     apply(&one, &first, &options(), |_| {}).await.unwrap();
     let writes = table.items().await;
     let error = apply(&other, &second, &options(), |_| {})
@@ -262,25 +267,31 @@ async fn of_two_applies_at_once_one_reports() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_apply_that_another_one_took_over_reports() {
     let table = Table::new().await;
-    let two = "{namespace: default, resources: {a: {disabled: true}, b: {disabled: true}}}";
+    let resources = (10..60).map(|number| format!("a-{number}: {{disabled: true}}"));
+    let resources = resources.collect::<Vec<_>>().join(", ");
+    let many = format!("{{namespace: default, resources: {{{resources}}}}}");
     let other = "{namespace: default, resources: {c: {disabled: true}}}";
-    let target = table.target().await;
-    let planned = plan(&target, &manifest(two), false).await.unwrap();
+    let (target, many) = (table.target().await, manifest(&many));
+    let planned = plan(&target, &many, PlanOptions::default()).await.unwrap();
     let options = options();
     let first = apply(&target, &planned, &options, |change| {
-        if change.target.as_deref() == Some("a") {
+        if change.target.as_deref() == Some("a-10") {
             let runtime = tokio::runtime::Handle::current();
             let applied = tokio::task::block_in_place(|| runtime.block_on(table.apply(other)));
-            assert_eq!((applied.created, applied.deleted), (1, 1), "c, and a");
+            assert_eq!(
+                (applied.created, applied.deleted),
+                (1, 40),
+                "c, and what there is"
+            );
         }
     });
     let error = first.await.unwrap_err();
     assert!(
-        matches!(error, LimitsError::Overtaken { done: 2 }),
+        matches!(error, LimitsError::Overtaken { done: 50 }),
         "{error}"
     );
     // Whoever applies now finds what the first one wrote after the other.
-    assert_eq!(table.plan(other).await.unmanaged, ["resource: b"]);
+    assert_eq!(table.plan(other).await.unmanaged.len(), 10);
 }
 
 #[tokio::test]
@@ -310,16 +321,72 @@ async fn thousands_of_entities_are_applied_and_a_second_apply_writes_nothing() {
             index + 1
         );
     }
-    let begun = Instant::now();
-    let applied = table.apply(&text).await;
+    let target = table.target().await;
+    let file = manifest(&text);
+    let planned = plan(&target, &file, PlanOptions::default()).await.unwrap();
+    let (begun, before) = (Instant::now(), table.requests());
+    let applied = apply(&target, &planned, &options(), |_| {}).await.unwrap();
     eprintln!("{ENTITIES} entities applied in {:?}", begun.elapsed());
     assert_eq!(applied.created, ENTITIES);
     let writes = table.writes();
-    // Of the record, and for each entity: the work that is owed, the config, its event, the work
-    // that is done.
-    assert_eq!(writes, 2 + 4 * ENTITIES as u64);
+    // The record is written twice. Forty entities take three transactions: the buckets that are
+    // owed, the configs with their events, the buckets that are done.
+    let parts = ENTITIES.div_ceil(40) as u64;
+    assert_eq!(writes, 2 + 3 * parts);
+    // And two reads: of the configs, and of the buckets.
+    let requests = table.requests() - before;
+    assert!(requests <= 2 + 5 * parts + 2, "{requests} round trips");
+    let counted = table.item("#ENTITY_CONFIG_RESOURCES").await.unwrap();
+    assert_eq!(counted["api"], N(ENTITIES.to_string()));
     let begun = Instant::now();
     let applied = table.apply(&text).await;
     eprintln!("the second apply took {:?}", begun.elapsed());
     assert_eq!((applied.unchanged, table.writes()), (ENTITIES, writes));
+
+    let applied = table.apply("namespace: default").await;
+    assert_eq!(applied.deleted, ENTITIES);
+    let counted = table.item("#ENTITY_CONFIG_RESOURCES").await.unwrap();
+    assert!(!counted.contains_key("api"), "{counted:?}");
+}
+
+#[tokio::test]
+async fn a_config_that_changes_after_the_plan_is_written_as_declared() {
+    let table = Table::new().await;
+    let text = "
+namespace: default
+resources: {a: {limits: {rpm: {capacity: 5}}}, b: {limits: {rpm: {capacity: 6}}}}
+";
+    let target = table.target().await;
+    let file = manifest(text);
+    let planned = plan(&target, &file, PlanOptions::default()).await.unwrap();
+    let config = table.limiter.config();
+    let scope = ConfigScope::resource("b").unwrap();
+    config.disable(&scope).await.unwrap();
+    let applied = apply(&target, &planned, &options(), |_| {}).await.unwrap();
+    assert_eq!(applied.created, 2);
+    let stored = config.get(&scope).await.unwrap();
+    assert_eq!(stored.as_ref(), manifest(text).get(&scope));
+    assert!(table.plan(text).await.is_empty());
+}
+
+// Others write the lists of the table at the same time: DynamoDB cancels one of two transactions.
+#[tokio::test]
+async fn a_cancelled_transaction_is_repeated_and_counts_once() {
+    let table = Table::new().await;
+    let entities = (0..50).map(|index| {
+        let limits = "{limits: {rpm: {capacity: 5}}}";
+        format!("  user-{index}: {{resources: {{api: {limits}, chat: {limits}}}}}\n")
+    });
+    let text = format!(
+        "namespace: default\nentities:\n{}",
+        entities.collect::<String>()
+    );
+    let conflict = ErrorAnswer::transaction_canceled(["TransactionConflict"]);
+    let conflict = Fault::answer(conflict).on("TransactWriteItems");
+    table.proxy.add_fault(conflict.times(3));
+    assert_eq!(table.apply(&text).await.created, 100);
+    let counted = table.item("#ENTITY_CONFIG_RESOURCES").await.unwrap();
+    assert_eq!(counted["api"], N("50".into()));
+    assert_eq!(counted["chat"], N("50".into()));
+    assert!(table.plan(&text).await.is_empty());
 }

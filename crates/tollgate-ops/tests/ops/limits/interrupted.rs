@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::{Limit, model::ConfigScope};
-use tollgate_ops::limits::LimitsError;
+use tollgate_ops::limits::{LimitsError, PlanOptions};
 use tollgate_testkit::{ErrorAnswer, Fault};
 
 use super::stage::{Sorted, Table};
@@ -11,14 +11,18 @@ use super::stage::{Sorted, Table};
 const BEFORE: &str = "
 namespace: default
 resources: {search: {disabled: true, limits: {rpm: {capacity: 5}}}, old: {cascade: true}}
-entities: {user-1: {resources: {api: {limits: {rpm: {capacity: 10}}}}}}
+entities:
+  user-1: {resources: {api: {limits: {rpm: {capacity: 10}}}}}
+  user-2: {resources: {api: {limits: {rpm: {capacity: 10}}}}}
 ";
 
 const AFTER: &str = "
 namespace: default
 system: {limits: {rpm: {capacity: 3}}}
 resources: {search: {limits: {rpm: {capacity: 5, soft: true}}}}
-entities: {user-1: {resources: {api: {disabled: true, limits: {rpm: {capacity: 77}}}}}}
+entities:
+  user-1: {resources: {api: {disabled: true, limits: {rpm: {capacity: 77}}}}}
+  user-2: {resources: {api: {limits: {rpm: {capacity: 88}}}}}
 ";
 
 /// Returns a table with the first manifest, and with buckets.
@@ -26,8 +30,10 @@ async fn table() -> Table {
     let table = Table::new().await;
     table.apply(BEFORE).await;
     let limiter = &table.limiter;
-    let acquire = limiter.acquire("user-1", "api").cost("rpm", 1);
-    acquire.await.unwrap().commit().await.unwrap();
+    for entity in ["user-1", "user-2"] {
+        let acquire = limiter.acquire(entity, "api").cost("rpm", 1);
+        acquire.await.unwrap().commit().await.unwrap();
+    }
     table
 }
 
@@ -71,7 +77,8 @@ async fn an_apply_that_dies_between_any_two_requests_is_finished_by_the_next() {
     let mut ends = 0;
     loop {
         let table = table().await;
-        // The first requests pass. From then on nothing does, as if the process had died.
+        // The first requests pass, in the order in which they come: the buckets of several configs
+        // are written at the same time. From then on nothing does, as if the process had died.
         table
             .proxy
             .add_fault(Fault::delay(Duration::ZERO).times(ends));
@@ -103,7 +110,8 @@ async fn apply_from(target: Option<tollgate_ops::limits::Target>, text: &str) ->
         return false;
     };
     let manifest = super::stage::manifest(text);
-    let Ok(plan) = tollgate_ops::limits::plan(&target, &manifest, false).await else {
+    let Ok(plan) = tollgate_ops::limits::plan(&target, &manifest, PlanOptions::default()).await
+    else {
         return false;
     };
     tollgate_ops::limits::apply(&target, &plan, &super::stage::options(), |_| {})
@@ -130,7 +138,7 @@ async fn an_apply_without_rights_says_how_far_it_came() {
     let denied = ErrorAnswer::access_denied("dynamodb:TransactWriteItems");
     let opened = table.target().await;
     let manifest = super::stage::manifest(AFTER);
-    let plan = tollgate_ops::limits::plan(&opened, &manifest, false)
+    let plan = tollgate_ops::limits::plan(&opened, &manifest, PlanOptions::default())
         .await
         .unwrap();
     table.proxy.add_fault(
@@ -146,11 +154,11 @@ async fn an_apply_without_rights_says_how_far_it_came() {
     let LimitsError::Midway { done, of, .. } = &error else {
         panic!("{error}");
     };
-    assert_eq!((*done, *of), (1, plan.changes.len()));
+    assert_eq!((*done, *of), (2, plan.changes.len()));
     assert!(
         error
             .to_string()
-            .contains("1 of 4 changes are written: apply again to continue"),
+            .contains("2 of 5 changes are written: apply again to continue"),
         "{error}"
     );
     table.proxy.clear_faults();

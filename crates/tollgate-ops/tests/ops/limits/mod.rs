@@ -2,6 +2,7 @@
 
 mod apply;
 mod export;
+mod full;
 mod interrupted;
 mod owned;
 mod peer;

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{Limit, model::ConfigScope};
-use tollgate_ops::limits::{LimitsError, apply, plan};
+use tollgate_ops::limits::{LimitsError, PlanOptions, apply, plan};
 
 use super::stage::{TABLE, Table, manifest, options};
 
@@ -48,7 +48,13 @@ async fn unmanaged_configs_are_listed_and_left_alone_unless_they_are_pruned() {
     }
 
     let target = table.target().await;
-    let pruning = plan(&target, &manifest(FILE), true).await.unwrap();
+    let pruning = plan(
+        &target,
+        &manifest(FILE),
+        PlanOptions::default().with_prune(true),
+    )
+    .await
+    .unwrap();
     let words: Vec<_> = pruning.changes.iter().map(ToString::to_string).collect();
     assert_eq!(words.len(), 4, "{words:?}");
     assert!(pruning.changes.iter().all(|change| !change.managed));

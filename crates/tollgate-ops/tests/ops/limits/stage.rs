@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{RateLimiter, store::dynamodb::CreateTable};
 use tollgate_ops::limits::{
-    Applied, ApplyOptions, LimitsError, Manifest, Plan, Target, apply, plan,
+    Applied, ApplyOptions, LimitsError, Manifest, Plan, PlanOptions, Target, apply, plan,
 };
 use tollgate_testkit::{Engine, Proxy};
 
@@ -52,9 +52,13 @@ impl Table {
     }
 
     pub(crate) async fn plan(&self, text: &str) -> Plan {
-        plan(&self.target().await, &manifest(text), false)
-            .await
-            .unwrap()
+        plan(
+            &self.target().await,
+            &manifest(text),
+            PlanOptions::default(),
+        )
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn apply(&self, text: &str) -> Applied {
@@ -63,13 +67,18 @@ impl Table {
 
     pub(crate) async fn try_apply(&self, text: &str) -> Result<Applied, LimitsError> {
         let target = self.target().await;
-        let plan = plan(&target, &manifest(text), false).await?;
+        let plan = plan(&target, &manifest(text), PlanOptions::default()).await?;
         apply(&target, &plan, &options(), |_| {}).await
     }
 
     /// Returns the number of writes that went through the proxy.
     pub(crate) fn writes(&self) -> u64 {
         WRITES.iter().map(|write| self.proxy.count(write)).sum()
+    }
+
+    /// Returns the number of requests that went through the proxy.
+    pub(crate) fn requests(&self) -> u64 {
+        self.proxy.counts().values().sum()
     }
 
     /// Returns the items of the namespace by key, without the history.

@@ -1,0 +1,172 @@
+//! Changes of many configs at once.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use crate::{
+    error::{Error, Invalid},
+    limiter::admin::{
+        at_once::at_once,
+        carry::carry,
+        config::Config,
+        fan_out::{CarriedFlag, fan_out, fan_out_differences, fan_out_soft_limits},
+        records::records_of,
+    },
+    model::{AuditAction, AuditEvent, BucketKey, ConfigChange, ConfigScope, Limit, StoredConfig},
+};
+
+/// The number of configs whose buckets are written at the same time.
+const SCOPES_AT_ONCE: usize = 16;
+
+impl Config {
+    /// Changes some configs, and adds the changes to the history: all of it or nothing. Then writes
+    /// the buckets that exist, as [`set`](Self::set), [`delete`](Self::delete) and
+    /// [`clear_access`](Self::clear_access) do, and soft limits of the system too. Returns `false`
+    /// if one of the configs is not as it was read: then nothing is changed.
+    ///
+    /// A table takes up to forty changes in one call. It does not take resources that get limits
+    /// and resources whose limits are deleted in the same call.
+    ///
+    /// ```
+    /// use tollgate::{Limit, RateLimiter, model::{ConfigChange, ConfigScope}};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let limiter = RateLimiter::memory();
+    /// let config = limiter.config();
+    /// let mut changes = Vec::new();
+    /// for (customer, rpm) in [("customer-7", 60), ("customer-8", 600)] {
+    ///     let scope = ConfigScope::entity(customer)?;
+    ///     let before = config.get(&scope).await?;
+    ///     let after = [Limit::per_minute("rpm", rpm)].into();
+    ///     changes.push(ConfigChange::new(scope, before, Some(after)));
+    /// }
+    /// assert!(config.change(&changes).await?);
+    /// assert!(!config.change(&changes).await?, "they have changed since they were read");
+    /// # Ok::<(), tollgate::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The errors of [`set`](Self::set). [`Error::FanOut`] if not all buckets could be written: the
+    /// configs are changed, and [`reapply`](Self::reapply) writes the rest. If a store error is
+    /// [`Rejected`](crate::store::StoreErrorKind::Rejected), nothing is changed.
+    ///
+    /// # Cost
+    /// Three round trips: two reads, and a transaction, which costs four write units for each
+    /// change. Up to two more for each of these: sessions, bypasses, cascade rules, soft limits.
+    /// One more for each resource for which configs of entities are deleted. For the buckets that
+    /// exist as [`set`](Self::set), for up to sixteen configs at the same time.
+    pub async fn change(&self, changes: &[ConfigChange]) -> Result<bool, Error> {
+        for ConfigChange { scope, after, .. } in changes {
+            let Some(after) = after else { continue };
+            after.check()?;
+            let has_flags = after.access.is_some() || after.cascade.is_some();
+            if *scope == ConfigScope::System && has_flags {
+                return Err(Invalid::NoFlags.into());
+            }
+        }
+        let limiter = self.limiter();
+        let store = limiter.store();
+        let records = records_of(&*store)?;
+        let mut events = Vec::with_capacity(changes.len());
+        for change in changes.iter().filter(|change| !change.is_nothing()) {
+            events.push(limiter.signed(self.event_of(change), records).await);
+        }
+        let stored = limiter.asked(records.change_configs(changes, &events));
+        let stored = stored.await;
+        // Also if it is not known that they were stored.
+        for change in changes {
+            limiter.engine().forget(&change.scope);
+        }
+        if !stored? {
+            return Ok(false);
+        }
+        let keys: Vec<_> = changes.iter().filter_map(bucket_with_limits).collect();
+        let mut existing = HashSet::new();
+        if !keys.is_empty() {
+            existing.extend(limiter.asked(records.existing_shards(&keys)).await?);
+        }
+        let followers = changes.iter().map(|change| self.follow(change, &existing));
+        // The compiler takes a list of futures to another thread, and no closure that makes them.
+        let followers: Vec<_> = followers.collect();
+        at_once(followers, SCOPES_AT_ONCE).await?;
+        Ok(true)
+    }
+
+    /// Writes the buckets of a change.
+    async fn follow(
+        &self,
+        change: &ConfigChange,
+        existing: &HashSet<BucketKey>,
+    ) -> Result<(), Error> {
+        let (limiter, scope) = (self.limiter(), &change.scope);
+        let has_new_limits = match bucket_with_limits(change) {
+            Some(bucket) => existing.contains(&bucket),
+            None => matches!(scope, ConfigScope::Entity(_)) && changes_limits(change),
+        };
+        if has_new_limits {
+            carry(limiter, scope).await?;
+        }
+        let of = (limiter, self.written());
+        if *scope == ConfigScope::System {
+            if change.everywhere || soft(&change.before) != soft(&change.after) {
+                fan_out_soft_limits(of).await?;
+            }
+            return Ok(());
+        }
+        if change.everywhere {
+            for flag in [CarriedFlag::Access, CarriedFlag::Cascade, CarriedFlag::Soft] {
+                fan_out(of, scope, flag).await?;
+            }
+            return Ok(());
+        }
+        let nothing = StoredConfig::default();
+        let before = change.before.as_ref().unwrap_or(&nothing);
+        let after = change.after.as_ref().unwrap_or(&nothing);
+        fan_out_differences(of, scope, before, after).await
+    }
+
+    /// Returns the event of a change: the limits, and the flags that differ.
+    fn event_of(&self, change: &ConfigChange) -> AuditEvent {
+        let Some(after) = &change.after else {
+            return self.deletion(&change.scope, change.before.as_ref());
+        };
+        let mut event = self.event(&change.scope, AuditAction::LimitsSet);
+        self.describe(&mut event, &change.scope, after);
+        let before = change.before.as_ref();
+        if before.and_then(|before| before.access) != after.access {
+            let disabled = json!(after.access);
+            event.details.insert("disabled".into(), disabled);
+        }
+        if before.and_then(|before| before.cascade) != after.cascade {
+            let cascade = json!(after.cascade);
+            event.details.insert("cascade".into(), cascade);
+        }
+        event
+    }
+}
+
+/// Returns the bucket that carries the limits of a change, if it is of one.
+fn bucket_with_limits(change: &ConfigChange) -> Option<BucketKey> {
+    match &change.scope {
+        ConfigScope::EntityResource(entity, resource) if changes_limits(change) => {
+            Some(BucketKey::new(entity.clone(), resource.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn changes_limits(change: &ConfigChange) -> bool {
+    change.everywhere || limits(&change.before) != limits(&change.after)
+}
+
+fn limits(config: &Option<StoredConfig>) -> &[Limit] {
+    config.as_ref().map_or(&[], |config| &config.limits)
+}
+
+fn soft(config: &Option<StoredConfig>) -> Vec<&Limit> {
+    let soft = limits(config).iter().filter(|limit| limit.is_soft());
+    soft.collect()
+}

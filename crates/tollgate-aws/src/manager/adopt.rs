@@ -86,7 +86,8 @@ impl StackManager {
     /// [`HandOver`](tollgate_ops::functions::HandOver).
     ///
     /// # Errors
-    /// [`DeployError`]. An update that fails is taken back by CloudFormation.
+    /// [`DeployError`]. An update that fails is taken back by CloudFormation. If the code cannot be
+    /// uploaded, the plan is discarded.
     pub async fn adopt(
         &self,
         prepared: &Prepared,
@@ -96,7 +97,13 @@ impl StackManager {
         if let Some(code) = &prepared.options.function_code
             && let Some(package) = package
         {
-            self.upload(package, code.bucket.as_deref()).await?;
+            let uploaded = self.upload(package, code.bucket.as_deref()).await;
+            if let Err(error) = uploaded {
+                if let Some(plan) = plan {
+                    self.discard(plan.clone()).await?;
+                }
+                return Err(error);
+            }
         }
         if let Some(plan) = plan {
             self.execute(plan).await?;

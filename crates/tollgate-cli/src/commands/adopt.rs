@@ -103,7 +103,15 @@ async fn replace(
     prepared: &Prepared,
     plan: Option<Plan>,
 ) -> Result<Deployment, Failure> {
-    let hand_over = begin(context, target).await?;
+    let hand_over = match begin(context, target).await {
+        Ok(hand_over) => hand_over,
+        Err(failure) => {
+            if let Some(plan) = plan {
+                target.read(target.manager.discard(plan)).await?;
+            }
+            return Err(failure);
+        }
+    };
     let error = match target.manager.adopt(prepared, plan.as_ref()).await {
         Ok(deployment) => {
             hand_over

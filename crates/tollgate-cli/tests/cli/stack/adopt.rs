@@ -41,6 +41,13 @@ async fn a_python_stack_is_taken_over_with_its_names_and_its_stream() {
         unasked.code == 2 && unasked.err.contains("--yes"),
         "{unasked:?}"
     );
+    // The code cannot be uploaded: the old function goes on.
+    let failed = account.run(&format!(
+        "adopt --yes --no-idle-alarm {code} --code-bucket no-such-bucket"
+    ));
+    let is_told = failed.err.ends_with("; the old function goes on\n");
+    assert!(failed.code == 3 && is_told, "{failed:?}");
+    assert_eq!(connection(&account).await, stream);
     let unchanged = account.manager().describe().await.unwrap().unwrap();
     assert_eq!(unchanged.parameters, before.parameters);
 

@@ -9,7 +9,7 @@ use super::{
     prepared::Prepared,
     stack_manager::StackManager,
 };
-use crate::options::{FunctionCode, StreamStart};
+use crate::options::{FunctionCode, StackOptions, StreamStart};
 
 /// The tag of stacks that zae-limiter made, and its value.
 const MADE_BY: (&str, &str) = ("ManagedBy", "zae-limiter");
@@ -18,15 +18,16 @@ impl StackManager {
     /// Reads a stack that zae-limiter's command made, and checks that it can be taken over. Changes
     /// nothing.
     ///
-    /// The stack keeps its options, the names of its parts, and the indexes of its table. The code of
-    /// the functions goes into `bucket`; without one into the bucket that has it until now, which is
-    /// that of the archive.
+    /// `change` gets the options of the stack, and returns those that are wanted. The stack keeps
+    /// the names of its parts, and the indexes of its table. The code of the functions goes into
+    /// `bucket`; without one into the bucket that has it until now, which is that of the archive.
     ///
     /// # Errors
-    /// [`DeployError::NotOurs`] if the stack was not made by zae-limiter, or has no bucket for code;
-    /// [`DeployError::AlreadyAdopted`] if it was taken over before; the errors of calls.
+    /// [`DeployError::NotOurs`] if the stack was not made by zae-limiter, or has no bucket for
+    /// code; [`DeployError::AlreadyAdopted`] if it was taken over before; the errors of calls.
     pub async fn prepare_adoption(
         &self,
+        change: impl FnOnce(StackOptions) -> StackOptions,
         functions: &FunctionPackage,
         bucket: Option<&str>,
     ) -> Result<Prepared, DeployError> {
@@ -37,8 +38,7 @@ impl StackManager {
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);
         }
-        let mut options = known
-            .clone()
+        let mut options = change(known.clone())
             .python_indexes(true)
             .stream_start(StreamStart::Latest)
             .architecture(functions.architecture());
@@ -58,12 +58,12 @@ impl StackManager {
         })
     }
 
-    /// Plans the adoption of a stack, and makes nothing but the plan. Returns `None` if nothing would
-    /// change.
+    /// Plans the adoption of a stack, and makes nothing but the plan. Returns `None` if nothing
+    /// would change.
     ///
     /// # Errors
-    /// [`DeployError::WouldLoseData`] if the plan removes or replaces any part of the stack: names and
-    /// positions would be lost with it. The errors of calls.
+    /// [`DeployError::WouldLoseData`] if the plan removes or replaces any part of the stack: names
+    /// and positions would be lost with it. The errors of calls.
     pub async fn plan_adoption(&self, prepared: &Prepared) -> Result<Option<Plan>, DeployError> {
         let Some(plan) = self.plan_of(prepared).await? else {
             return Ok(None);
@@ -79,13 +79,15 @@ impl StackManager {
         })
     }
 
-    /// Takes a stack over: uploads the code, makes the plan, and writes the version of the functions.
+    /// Takes a stack over: uploads the code, makes the plan, and writes the version of the
+    /// functions.
     ///
     /// Let no connection of a stream to the old functions be enabled meanwhile: see
     /// [`HandOver`](tollgate_ops::functions::HandOver).
     ///
     /// # Errors
-    /// [`DeployError`]. An update that fails is taken back by CloudFormation.
+    /// [`DeployError`]. An update that fails is taken back by CloudFormation. If the code cannot be
+    /// uploaded, the plan is discarded.
     pub async fn adopt(
         &self,
         prepared: &Prepared,
@@ -95,7 +97,13 @@ impl StackManager {
         if let Some(code) = &prepared.options.function_code
             && let Some(package) = package
         {
-            self.upload(package, code.bucket.as_deref()).await?;
+            let uploaded = self.upload(package, code.bucket.as_deref()).await;
+            if let Err(error) = uploaded {
+                if let Some(plan) = plan {
+                    self.discard(plan.clone()).await?;
+                }
+                return Err(error);
+            }
         }
         if let Some(plan) = plan {
             self.execute(plan).await?;

@@ -2,6 +2,7 @@
 
 #[cfg(not(all(feature = "loadtest", feature = "local")))]
 mod absent;
+mod adopt;
 mod aggregate;
 mod audit;
 mod bucket;
@@ -96,6 +97,7 @@ pub(crate) enum Online {
     #[command(subcommand)]
     Loadtest(loadtest::Command),
     Deploy(Box<deploy::Deploy>),
+    Adopt(adopt::Adopt),
     Upgrade(upgrade::Upgrade),
     Delete(delete::Delete),
     List(list::List),
@@ -119,7 +121,7 @@ impl Online {
             Self::Limits(command) => command.only_reads(),
             Self::Audit(_) | Self::Usage(_) => true,
             Self::Status(_) | Self::Version(_) | Self::Check(_) | Self::List(_) => true,
-            Self::Deploy(_) | Self::Upgrade(_) | Self::Delete(_) => false,
+            Self::Deploy(_) | Self::Adopt(_) | Self::Upgrade(_) | Self::Delete(_) => false,
             // `top` and `logs` go on by themselves.
             Self::Table(_) | Self::Aggregate(_) | Self::Loadtest(_) => false,
             Self::Doctor(_) | Self::Top(_) | Self::Logs(_) => false,
@@ -154,6 +156,7 @@ impl Online {
             Self::Aggregate(command) => command.run(context).await,
             Self::Loadtest(command) => command.run(context).await,
             Self::Deploy(command) => command.run(context).await,
+            Self::Adopt(command) => command.run(context).await,
             Self::Upgrade(command) => command.run(context).await,
             Self::Delete(command) => command.run(context).await,
             Self::List(command) => command.run(context).await,

@@ -1,4 +1,4 @@
-//! The standard output, which may end where a screen does.
+//! The standard output, which may end with the screen.
 
 use std::io::{self, BufWriter, Stdout, Write};
 

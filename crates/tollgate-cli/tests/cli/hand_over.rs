@@ -1,5 +1,5 @@
-//! The hand-over of a stream from one function to another. Lambda is a server of this test, with one
-//! connection, whose changes take two looks.
+//! The hand-over of a stream from one function to another. Lambda is a server of this test, with
+//! one connection, whose changes take two looks.
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,9 +27,10 @@ struct Connection {
     state: &'static str,
     /// The states that the next looks show.
     coming: Vec<&'static str>,
-    /// What was asked for: true is enabled.
+    /// The changes that were asked for: true is enabled.
     asked: Vec<bool>,
     refuses: bool,
+    code: &'static str,
 }
 
 impl Connection {
@@ -50,6 +51,7 @@ impl Lambda {
             coming: Vec::new(),
             asked: Vec::new(),
             refuses: false,
+            code: "old",
         };
         Self(Arc::new(Mutex::new(connection)))
     }
@@ -60,8 +62,12 @@ impl Lambda {
             .route(
                 "/2015-03-31/event-source-mappings/{id}",
                 get(look).put(change),
-            )
-            .with_state(self.clone());
+            );
+        let router = router.route(
+            "/2015-03-31/functions/limits-aggregator/configuration",
+            get(configuration),
+        );
+        let router = router.with_state(self.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(axum::serve(listener, router).into_future());
@@ -85,6 +91,10 @@ impl Lambda {
     fn asked(&self) -> Vec<bool> {
         self.0.lock().unwrap().asked.clone()
     }
+}
+
+async fn configuration(State(lambda): State<Lambda>) -> Json<Value> {
+    Json(json!({ "CodeSha256": lambda.0.lock().unwrap().code }))
 }
 
 async fn list(State(lambda): State<Lambda>, headers: HeaderMap) -> Json<Value> {
@@ -136,6 +146,9 @@ async fn the_stream_stops_before_the_function_changes_and_goes_on_after_it() {
     let hand_over = begin(&lambda, LONG).await.unwrap();
     assert_eq!((lambda.state(), lambda.asked()), ("Disabled", vec![false]));
     assert_eq!(hand_over.found()[0].id, ID);
+    assert!(hand_over.has_old_code().await.unwrap());
+    lambda.0.lock().unwrap().code = "new";
+    assert!(!hand_over.has_old_code().await.unwrap());
     hand_over.end().await.unwrap();
     assert_eq!(
         (lambda.state(), lambda.asked()),

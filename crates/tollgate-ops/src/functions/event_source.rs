@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{call::Call, endpoint::Service};
 use crate::error::OpsError;
 
-const LAMBDA: Service = Service {
+pub(super) const LAMBDA: Service = Service {
     name: "lambda",
     id: "Lambda",
 };
@@ -164,7 +164,7 @@ fn parsed<T: for<'de> Deserialize<'de>>(call: &'static str, answer: Value) -> Re
 }
 
 /// Checks that a part of an address has only letters that mean themselves there.
-fn plain<'a>(call: &'static str, part: &'a str) -> Result<&'a str, OpsError> {
+pub(super) fn plain<'a>(call: &'static str, part: &'a str) -> Result<&'a str, OpsError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     if !part.is_empty() && part.bytes().all(is_plain) {
         return Ok(part);

@@ -5,18 +5,25 @@ use std::time::Duration;
 use aws_types::SdkConfig;
 use tokio::time::{Instant, sleep};
 
-use super::event_source::{EventSourceState, StreamSource, StreamSources};
+use super::{
+    code::code_hash,
+    event_source::{EventSourceState, StreamSource, StreamSources},
+};
 use crate::error::OpsError;
 
 /// The time between two looks at a connection.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The connections of a function to streams, disabled until the function is replaced. They keep their
-/// positions, so the new function gets the first record that the old one has not handled.
+/// The connections of a function to streams, disabled until the function is replaced. They keep
+/// their positions, so the new function gets the first record that the old one has not handled.
 #[derive(Debug)]
 pub struct HandOver {
+    config: SdkConfig,
+    function: String,
     sources: StreamSources,
     found: Vec<StreamSource>,
+    /// The hash of the function's code.
+    code: Option<String>,
     deadline: Duration,
 }
 
@@ -34,8 +41,11 @@ impl HandOver {
     ) -> Result<Self, OpsError> {
         let sources = StreamSources::new(config);
         let hand_over = Self {
+            config: config.clone(),
+            function: function.to_owned(),
             found: sources.of_function(function).await?,
             sources,
+            code: code_hash(config, function).await?,
             deadline,
         };
         for source in &hand_over.found {
@@ -53,11 +63,20 @@ impl HandOver {
         &self.found
     }
 
-    /// Enables all connections, also those that were disabled before, and waits until they are enabled.
+    /// Returns true if the function has the code that it had before.
     ///
     /// # Errors
-    /// [`OpsError::Aws`], or [`OpsError::Unsettled`] if that takes longer than the deadline. The call
-    /// can be repeated.
+    /// [`OpsError::Aws`].
+    pub async fn has_old_code(&self) -> Result<bool, OpsError> {
+        Ok(code_hash(&self.config, &self.function).await? == self.code)
+    }
+
+    /// Enables all connections, also those that were disabled before, and waits until they are
+    /// enabled.
+    ///
+    /// # Errors
+    /// [`OpsError::Aws`], or [`OpsError::Unsettled`] if that takes longer than the deadline. The
+    /// call can be repeated.
     pub async fn end(&self) -> Result<(), OpsError> {
         for source in &self.found {
             self.set(&source.id, true).await?;

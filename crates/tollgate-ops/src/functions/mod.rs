@@ -4,6 +4,7 @@
 //! of DynamoDB brings. The clients of these services would be large parts of every function.
 
 mod call;
+mod code;
 mod endpoint;
 mod event_source;
 mod hand_over;

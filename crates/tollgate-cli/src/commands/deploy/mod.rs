@@ -9,7 +9,7 @@
 
 mod command;
 mod options;
-mod plan;
+pub(super) mod plan;
 mod switches;
 
 pub(crate) use command::Deploy;

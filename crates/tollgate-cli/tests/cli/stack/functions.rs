@@ -52,7 +52,7 @@ async fn the_functions_count_usage_and_follow_an_upgrade() {
 }
 
 /// Returns true as soon as the hourly usage is what buckets have consumed.
-async fn counted(account: &Account) -> bool {
+pub(super) async fn counted(account: &Account) -> bool {
     for _ in 0..LOOKS {
         let [buckets, snapshots] = sums(&account.items().await, "hourly");
         if !buckets.is_empty() && buckets == snapshots {

@@ -4,6 +4,7 @@
 //!
 //! That emulator refuses alarms on expressions, and its plans leave out parts whose condition changes.
 
+mod adopt;
 mod aws;
 mod failures;
 mod functions;

@@ -98,12 +98,9 @@ fn apply_through_our_provisioner(peer: &PathBuf, account: &Account) {
     std::fs::remove_file(file).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn our_command_sees_a_python_stack_and_does_not_touch_it() {
-    let (Some(account), Some(peer)) = (Account::new("theirs"), peer()) else {
-        return;
-    };
-    let mut print = Command::new(&peer);
+/// Creates a stack of the Python template, as the Python command does before it uploads the functions.
+pub(super) async fn create_python_stack(peer: &PathBuf, account: &Account, functions: bool) {
+    let mut print = Command::new(peer);
     print.arg("cfn-template");
     let template = ran(print).out;
     assert!(
@@ -130,8 +127,8 @@ async fn our_command_sees_a_python_stack_and_does_not_touch_it() {
         .template_body(template)
         .capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam)
         .parameters(parameter("SchemaVersion", "0.10.0"))
-        .parameters(parameter("EnableAggregator", "false"))
-        .parameters(parameter("EnableProvisioner", "false"))
+        .parameters(parameter("EnableAggregator", &functions.to_string()))
+        .parameters(parameter("EnableProvisioner", &functions.to_string()))
         .tags(tag("ManagedBy", "zae-limiter"))
         .tags(tag("zae-limiter:name", &account.stack))
         .tags(tag("zae-limiter:version", "0.17.0"))
@@ -148,6 +145,14 @@ async fn our_command_sees_a_python_stack_and_does_not_touch_it() {
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }
     assert_eq!(status, "CREATE_COMPLETE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_command_sees_a_python_stack_and_does_not_touch_it() {
+    let (Some(account), Some(peer)) = (Account::new("theirs"), peer()) else {
+        return;
+    };
+    create_python_stack(&peer, &account, false).await;
     let listed = account.json("list");
     let listed = listed.as_array().unwrap().iter();
     let mut own = listed.filter(|stack| stack["name"] == account.stack.as_str());

@@ -68,9 +68,11 @@ impl StackManager {
             Some(stack) => self.options_of(stack)?,
             None => StackOptions::new(),
         };
-        let stored_retention = match &current {
-            Some(_) => self.stored_retention().await?,
-            None => None,
+        let has_table = current.is_some() || self.imports_table && self.table_exists().await?;
+        let stored_retention = if has_table {
+            self.stored_retention().await?
+        } else {
+            None
         };
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);

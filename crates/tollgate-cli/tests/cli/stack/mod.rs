@@ -11,3 +11,4 @@ mod life;
 mod page;
 mod peer;
 mod provision;
+mod status;

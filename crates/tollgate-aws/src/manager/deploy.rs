@@ -87,8 +87,11 @@ impl StackManager {
             });
         }
         if let Some(package) = functions.filter(|_| options.can_have_functions()) {
+            // Code in a bucket of the user's own stays there.
+            let bucket = options.function_code.take().and_then(|code| code.bucket);
+            let key = package.key().to_owned();
             options = options
-                .function_code(FunctionCode::in_stack(package.key()))
+                .function_code(FunctionCode { bucket, key })
                 .architecture(package.architecture());
         }
         Ok(Prepared {
@@ -118,6 +121,9 @@ impl StackManager {
     /// # Errors
     /// [`DeployError`].
     pub async fn make(&self, prepared: &Prepared) -> Result<Deployment, DeployError> {
+        if let Some((package, bucket)) = prepared.upload_elsewhere() {
+            self.upload(package, bucket).await?;
+        }
         let (mut stack, is_new) = match &prepared.current {
             Some(stack) => (stack.clone(), false),
             None => (self.create(&prepared.wanted).await?, true),
@@ -129,7 +135,8 @@ impl StackManager {
             is_changed |= self.update(&mut stack, prepared, &without_code).await?;
         }
         if let Some(package) = prepared.upload(&stack) {
-            self.upload(package, &stack).await?;
+            let bucket = stack.code_bucket().unwrap_or_default();
+            self.upload(package, bucket).await?;
         }
         if prepared.leaves_code_bucket(&stack) {
             self.empty_code_bucket(&stack).await?;
@@ -205,17 +212,12 @@ impl StackManager {
         Ok(options.for_stack(self.table.name())?)
     }
 
-    /// Puts the code of the functions into the stack's bucket.
-    async fn upload(
-        &self,
-        package: &FunctionPackage,
-        stack: &DeployedStack,
-    ) -> Result<(), DeployError> {
-        let name = stack.code_bucket().unwrap_or_default();
-        let bucket = S3Bucket::new(name, &self.config, None);
+    /// Puts the code of the functions into a bucket.
+    async fn upload(&self, package: &FunctionPackage, bucket: &str) -> Result<(), DeployError> {
+        let bucket = S3Bucket::new(bucket, &self.config, None);
         let bucket = bucket.ok_or_else(|| DeployError::NotOurs {
             stack: self.name().to_owned(),
-            problem: "it has no bucket in its output CodeBucketName".to_owned(),
+            problem: "it has no bucket for the code of functions".to_owned(),
         })?;
         let zip = package.zip().to_vec();
         bucket

@@ -61,9 +61,12 @@ impl Adopt {
             ));
         };
         let bucket = self.code_bucket.as_deref();
-        let change = |options: StackOptions| match self.no_idle_alarm {
-            true => options.enable_idle_alarm(false),
-            false => options,
+        let change = |options: StackOptions| {
+            if self.no_idle_alarm {
+                options.enable_idle_alarm(false)
+            } else {
+                options
+            }
         };
         let prepared = manager.prepare_adoption(change, &package, bucket);
         let prepared = target.read(prepared).await?;

@@ -10,6 +10,8 @@
 //!
 //! Without the feature `manager` this crate makes no calls. With it, [`manager`] deploys stacks.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "manager")]
 #[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
 pub mod manager;

@@ -14,6 +14,21 @@ pub(crate) enum Node {
     Map(Vec<(String, Self)>),
 }
 
+impl Node {
+    /// Returns the value at a path of keys.
+    #[cfg(feature = "manager")]
+    pub(crate) fn find_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
+        let [first, rest @ ..] = path else {
+            return Some(self);
+        };
+        let Self::Map(entries) = self else {
+            return None;
+        };
+        let (_, value) = entries.iter_mut().find(|(key, _)| key == first)?;
+        value.find_mut(rest)
+    }
+}
+
 /// Returns a map.
 pub(crate) fn map<const N: usize>(entries: [(&str, Node); N]) -> Node {
     let entries = entries.map(|(key, value)| (key.to_owned(), value));

@@ -13,7 +13,9 @@ use crate::{
         fan_out::{CarriedFlag, fan_out, fan_out_differences, fan_out_soft_limits},
         records::records_of,
     },
-    model::{AuditAction, AuditEvent, BucketKey, ConfigChange, ConfigScope, Limit, StoredConfig},
+    model::{
+        Access, AuditAction, AuditEvent, BucketKey, ConfigChange, ConfigScope, Limit, StoredConfig,
+    },
 };
 
 /// The number of configs whose buckets are written at the same time.
@@ -101,15 +103,20 @@ impl Config {
         change: &ConfigChange,
         existing: &HashSet<BucketKey>,
     ) -> Result<(), Error> {
-        let (limiter, scope) = (self.limiter(), &change.scope);
+        // The flags come first: to a bucket that is disabled no limits are written.
+        self.follow_flags(change).await?;
         let has_new_limits = match bucket_with_limits(change) {
             Some(bucket) => existing.contains(&bucket),
-            None => matches!(scope, ConfigScope::Entity(_)) && changes_limits(change),
+            None => matches!(change.scope, ConfigScope::Entity(_)) && changes_limits(change),
         };
         if has_new_limits {
-            carry(limiter, scope).await?;
+            carry(self.limiter(), &change.scope).await?;
         }
-        let of = (limiter, self.written());
+        Ok(())
+    }
+
+    async fn follow_flags(&self, change: &ConfigChange) -> Result<(), Error> {
+        let (of, scope) = ((self.limiter(), self.written()), &change.scope);
         if *scope == ConfigScope::System {
             if change.everywhere || soft(&change.before) != soft(&change.after) {
                 fan_out_soft_limits(of).await?;
@@ -158,8 +165,14 @@ fn bucket_with_limits(change: &ConfigChange) -> Option<BucketKey> {
     }
 }
 
+/// Returns `true` if buckets may have other limits than the config. Those of disabled buckets stay
+/// as they are until the buckets are enabled.
 fn changes_limits(change: &ConfigChange) -> bool {
-    change.everywhere || limits(&change.before) != limits(&change.after)
+    let is_disabled = |config: &Option<StoredConfig>| {
+        config.as_ref().and_then(|config| config.access) == Some(Access::Disabled)
+    };
+    let is_enabled_again = is_disabled(&change.before) && !is_disabled(&change.after);
+    change.everywhere || is_enabled_again || limits(&change.before) != limits(&change.after)
 }
 
 fn limits(config: &Option<StoredConfig>) -> &[Limit] {

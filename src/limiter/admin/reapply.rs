@@ -46,11 +46,12 @@ impl Config {
         if *scope == ConfigScope::System {
             return fan_out_soft_limits((limiter, self.written())).await;
         }
-        carry(limiter, scope).await?;
         let mut written = 0;
         for flag in [CarriedFlag::Access, CarriedFlag::Cascade, CarriedFlag::Soft] {
             written += fan_out((limiter, self.written()), scope, flag).await?;
         }
+        // After the access: to a bucket that is disabled no limits are written.
+        carry(limiter, scope).await?;
         Ok(written)
     }
 }

@@ -53,13 +53,14 @@ impl Gate {
         sessions(&images.collect::<Vec<_>>(), now)
     }
 
-    /// Returns the number of shards that the item must get, if it states fewer. A period of a quota
-    /// must be granted for the right number.
+    /// Returns the number of shards that the item must get, if it states fewer: a Python client that
+    /// ends in the middle of a split leaves such an item. It would refill by too large a share, and be
+    /// granted a period of a quota for the wrong number.
     pub(super) fn raises_to(&self, state: &BucketState) -> Option<u32> {
         let count = self.shard_count();
         // The item of the first shard is authoritative.
         let lags = self.key.shard > 0 && state.shard_count < count;
-        (lags && state.has_a_quota()).then_some(count)
+        lags.then_some(count)
     }
 
     /// Reads the other shards, and returns the facts for new quotas of this shard of `count`. A

@@ -97,7 +97,8 @@ impl StackManager {
         if let Some(code) = &prepared.options.function_code
             && let Some(package) = package
         {
-            let uploaded = self.upload(package, code.bucket.as_deref()).await;
+            let bucket = code.bucket.as_deref().unwrap_or_default();
+            let uploaded = self.upload(package, bucket).await;
             if let Err(error) = uploaded {
                 if let Some(plan) = plan {
                     self.discard(plan.clone()).await?;

@@ -20,6 +20,7 @@ const PLANNING: &str = "planning the update";
 /// A change set that is to be made.
 struct Request {
     kind: ChangeSetType,
+    template: Template,
     parameters: Vec<Parameter>,
     changes: Vec<ParameterChange>,
     tags: Vec<Tag>,
@@ -32,9 +33,26 @@ impl StackManager {
         &self,
         definition: &StackDefinition,
     ) -> Result<Plan, DeployError> {
+        self.plan_new(parameters_of(definition, &[]), definition)
+            .await
+    }
+
+    /// Plans the creation of a stack with these parameters. A table that exists is taken in, if that is
+    /// wanted.
+    pub(super) async fn plan_new(
+        &self,
+        parameters: Vec<Parameter>,
+        definition: &StackDefinition,
+    ) -> Result<Plan, DeployError> {
+        let template = if self.imports_table {
+            Template::new().with_table_name(self.name())
+        } else {
+            Template::new()
+        };
         let request = Request {
             kind: ChangeSetType::Create,
-            parameters: parameters_of(definition, &[]),
+            template,
+            parameters,
             changes: Vec::new(),
             tags: tags_of(definition),
         };
@@ -54,6 +72,7 @@ impl StackManager {
         let update = ParameterUpdate::new(&current.parameters, base, wanted);
         self.plan(Request {
             kind: ChangeSetType::Update,
+            template: Template::new(),
             parameters: update.parameters,
             changes: update.changes,
             tags: tags_of(wanted),
@@ -69,7 +88,8 @@ impl StackManager {
             .stack_name(self.name())
             .change_set_name(new_token())
             .change_set_type(request.kind)
-            .template_body(Template::new().to_compact_json()?)
+            .template_body(request.template.to_compact_json()?)
+            .set_import_existing_resources((is_new && self.imports_table).then_some(true))
             .capabilities(Capability::CapabilityNamedIam)
             .set_parameters(Some(request.parameters))
             .set_tags(Some(request.tags))
@@ -147,11 +167,16 @@ impl StackManager {
             .send()
             .await
             .map_err(DeployError::call("updating the stack"))?;
+        let (action, wanted) = if plan.is_new {
+            ("creating", "CREATE_COMPLETE")
+        } else {
+            ("updating", "UPDATE_COMPLETE")
+        };
         self.wait(Operation {
-            action: "updating",
+            action,
             id: &plan.stack,
             after: newest.as_deref(),
-            wanted: "UPDATE_COMPLETE",
+            wanted,
         })
         .await
     }

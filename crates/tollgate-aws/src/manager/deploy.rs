@@ -68,9 +68,11 @@ impl StackManager {
             Some(stack) => self.options_of(stack)?,
             None => StackOptions::new(),
         };
-        let stored_retention = match &current {
-            Some(_) => self.stored_retention().await?,
-            None => None,
+        let has_table = current.is_some() || self.imports_table && self.table_exists().await?;
+        let stored_retention = if has_table {
+            self.stored_retention().await?
+        } else {
+            None
         };
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);
@@ -85,16 +87,11 @@ impl StackManager {
             });
         }
         if let Some(package) = functions.filter(|_| options.can_have_functions()) {
-            let code = match known
-                .function_code
-                .as_ref()
-                .and_then(|code| code.bucket.as_ref())
-            {
-                Some(bucket) => FunctionCode::in_bucket(bucket, package.key()),
-                None => FunctionCode::in_stack(package.key()),
-            };
+            // Code in a bucket of the user's own stays there.
+            let bucket = options.function_code.take().and_then(|code| code.bucket);
+            let key = package.key().to_owned();
             options = options
-                .function_code(code)
+                .function_code(FunctionCode { bucket, key })
                 .architecture(package.architecture());
         }
         Ok(Prepared {
@@ -124,6 +121,9 @@ impl StackManager {
     /// # Errors
     /// [`DeployError`].
     pub async fn make(&self, prepared: &Prepared) -> Result<Deployment, DeployError> {
+        if let Some((package, bucket)) = prepared.upload_elsewhere() {
+            self.upload(package, bucket).await?;
+        }
         let (mut stack, is_new) = match &prepared.current {
             Some(stack) => (stack.clone(), false),
             None => (self.create(&prepared.wanted).await?, true),
@@ -135,7 +135,8 @@ impl StackManager {
             is_changed |= self.update(&mut stack, prepared, &without_code).await?;
         }
         if let Some(package) = prepared.upload(&stack) {
-            self.upload(package, prepared.code_bucket(&stack)).await?;
+            let bucket = stack.code_bucket().unwrap_or_default();
+            self.upload(package, bucket).await?;
         }
         if prepared.leaves_code_bucket(&stack) {
             self.empty_code_bucket(&stack).await?;
@@ -215,12 +216,12 @@ impl StackManager {
     pub(super) async fn upload(
         &self,
         package: &FunctionPackage,
-        bucket: Option<&str>,
+        bucket: &str,
     ) -> Result<(), DeployError> {
-        let bucket = S3Bucket::new(bucket.unwrap_or_default(), &self.config, None);
+        let bucket = S3Bucket::new(bucket, &self.config, None);
         let bucket = bucket.ok_or_else(|| DeployError::NotOurs {
             stack: self.name().to_owned(),
-            problem: "it has no bucket in its output CodeBucketName".to_owned(),
+            problem: "it has no bucket for the code of functions".to_owned(),
         })?;
         let zip = package.zip().to_vec();
         bucket

@@ -34,11 +34,19 @@ pub enum DeployError {
     /// There is a table of this name that belongs to no stack.
     #[error(
         "there is a table {stack}, but no CloudFormation stack of this name: the table may be left from a stack that was \
-         deleted, or was created without one; delete it, or choose another name"
+         deleted, or was created without one; import it into the new stack, delete it, or choose another name"
     )]
     TableExists {
         /// The stack.
         stack: String,
+    },
+    /// There is a table of this name that the stack cannot take in.
+    #[error("the table {stack} cannot be imported: {problem}")]
+    OtherTable {
+        /// The stack, and the table.
+        stack: String,
+        /// The difference.
+        problem: String,
     },
     /// The stack was made with another template.
     #[error("the CloudFormation stack {stack} was not made with tollgate's template: {problem}")]
@@ -146,7 +154,13 @@ impl DeployError {
             let text = match (error.code(), error.message()) {
                 (Some(code), Some(message)) => format!("{code}: {message}"),
                 (Some(code), None) => code.to_owned(),
-                _ => causes(&error),
+                (None, _) => match error.raw_response() {
+                    Some(answer) => {
+                        let status = answer.status().as_u16();
+                        format!("the answer, with status {status}, is none of AWS")
+                    }
+                    None => causes(&error),
+                },
             };
             Self::Call {
                 action,

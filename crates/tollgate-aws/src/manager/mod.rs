@@ -20,6 +20,7 @@ mod drift;
 mod error;
 mod event;
 mod guard;
+mod import;
 mod initialize;
 mod package;
 mod plan;

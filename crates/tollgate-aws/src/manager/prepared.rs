@@ -51,25 +51,36 @@ impl Prepared {
         is_own && !self.wanted.has_code_bucket()
     }
 
-    /// Returns true if there is code for the stack's bucket, and the stack has no bucket yet.
+    /// Returns true if there is code for the stack's own bucket, and the stack does not have it yet.
     pub(super) fn needs_code_bucket(&self, stack: &DeployedStack) -> bool {
-        self.is_code_used() && self.wanted.has_code_bucket() && stack.code_bucket().is_none()
+        self.own_code().is_some() && stack.code_bucket().is_none()
     }
 
-    /// Returns the name of the bucket for the code: the one that the options name, or the stack's own.
-    pub(super) fn code_bucket<'a>(&'a self, stack: &'a DeployedStack) -> Option<&'a str> {
-        let code = self.options.function_code.as_ref();
-        let named = code.and_then(|code| code.bucket.as_deref());
-        named.or_else(|| stack.code_bucket())
-    }
-
-    /// Returns the code if the stack does not have it.
+    /// Returns the code for the stack's own bucket if the stack does not have it.
     pub(super) fn upload(&self, stack: &DeployedStack) -> Option<&FunctionPackage> {
-        let package = self.package.as_ref().filter(|_| self.is_code_used())?;
+        let package = self.own_code()?;
         (stack.function_code() != Some(package.key())).then_some(package)
     }
 
-    fn is_code_used(&self) -> bool {
-        self.package.is_some() && self.wanted.has_functions()
+    /// Returns the code for a bucket of the user's own if the stack does not have it, and the bucket.
+    pub(super) fn upload_elsewhere(&self) -> Option<(&FunctionPackage, &str)> {
+        let (package, bucket) = (self.used_code()?, self.other_bucket()?);
+        let current = self.current.as_ref();
+        let known = current.and_then(DeployedStack::function_code);
+        (known != Some(package.key())).then_some((package, bucket))
+    }
+
+    fn own_code(&self) -> Option<&FunctionPackage> {
+        self.used_code().filter(|_| self.other_bucket().is_none())
+    }
+
+    fn used_code(&self) -> Option<&FunctionPackage> {
+        let package = self.package.as_ref();
+        package.filter(|_| self.wanted.has_functions())
+    }
+
+    fn other_bucket(&self) -> Option<&str> {
+        let code = self.options.function_code.as_ref()?;
+        code.bucket.as_deref()
     }
 }

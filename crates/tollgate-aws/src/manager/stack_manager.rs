@@ -38,6 +38,7 @@ pub struct StackManager {
     pub(super) config: SdkConfig,
     pub(super) table: Stack,
     pub(super) deadline: Duration,
+    pub(super) imports_table: bool,
     pub(super) on_event: OnEvent,
 }
 
@@ -59,6 +60,7 @@ impl StackManager {
             config: config.clone(),
             table,
             deadline: Duration::from_secs(30 * 60),
+            imports_table: false,
             on_event: Arc::new(|_| {}),
         }
     }
@@ -68,6 +70,15 @@ impl StackManager {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sets if a new stack takes in a table of its name that exists: one that was kept when a stack was
+    /// deleted, or that was created without a stack. Its data stay, also if the creation fails.
+    /// Default: false, and the creation is refused.
+    #[must_use]
+    pub fn import_table(mut self, import: bool) -> Self {
+        self.imports_table = import;
         self
     }
 

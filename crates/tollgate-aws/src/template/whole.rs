@@ -57,6 +57,17 @@ impl Template {
         Self { document }
     }
 
+    /// Returns the same template with the table's name as a text in it: CloudFormation imports a table
+    /// that exists only by such a name.
+    #[cfg(feature = "manager")]
+    pub(crate) fn with_table_name(mut self, name: &str) -> Self {
+        let path = ["Resources", super::table::TABLE, "Properties", "TableName"];
+        if let Some(known) = self.document.find_mut(&path) {
+            *known = name.into();
+        }
+        self
+    }
+
     /// Returns the template as YAML.
     ///
     /// # Errors

@@ -31,6 +31,12 @@ impl Target {
         Ok(Self { manager, config })
     }
 
+    /// Sets if a new stack takes in a table that exists.
+    pub(crate) fn importing(mut self, import: bool) -> Self {
+        self.manager = self.manager.import_table(import);
+        self
+    }
+
     /// Awaits a call that reads.
     pub(crate) async fn read<T>(
         &self,
@@ -85,6 +91,9 @@ pub(crate) fn failure(error: DeployError, config: &SdkConfig) -> Failure {
         }
         DeployError::Table(error) => Error::from(error).into(),
         DeployError::Limiter(error) => error.into(),
+        DeployError::TableExists { .. } => Failure::Refused(format!(
+            "{error}: `tollgate deploy --import-table` imports it"
+        )),
         error => Failure::Refused(error.to_string()),
     }
 }

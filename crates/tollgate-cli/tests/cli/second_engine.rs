@@ -1,8 +1,10 @@
-//! The aggregator on a second engine, with its stream and its S3, which `TOLLGATE_ENGINE_ENDPOINT`
-//! names. `.ci/second-engine` runs these tests.
+//! The aggregator on a second engine, with its stream and its S3, and applies of limits.
+//! `TOLLGATE_ENGINE_ENDPOINT` names the engine. `.ci/second-engine` runs these tests.
 
 use std::{
-    env, process,
+    env,
+    io::Write,
+    process,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -12,10 +14,12 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Credentials, Region},
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use serde_json::{Value, json};
 use tollgate::{RateLimiter, model::Entity, store::dynamodb::CreateTable};
 
 use crate::{
     aggregate::{sums, take},
+    limits::LimitsFile,
     stage::{Item, bare, ran, scan, skipped},
 };
 
@@ -164,4 +168,93 @@ fn curl(arguments: &[&str]) -> String {
     });
     assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
     ran.out
+}
+
+/// Runs the provisioner of the Python client on a file, and returns its answer. Without a Python
+/// client there is none.
+fn provisioner(second: &Second, namespace: &str, action: &str, file: &str) -> Option<Value> {
+    let Some(python) = env::var_os("TOLLGATE_PEER_PYTHON") else {
+        skipped("the provisioner, because TOLLGATE_PEER_PYTHON names no Python client");
+        return None;
+    };
+    let event = json!({
+        "action": action, "manifest": file, "table_name": second.table, "namespace_id": namespace,
+    });
+    let script = include_str!("../../../tollgate-ops/tests/ops/limits/provisioner.py");
+    let mut command = Command::new(python);
+    command
+        .args(["-c", script])
+        .env_clear()
+        .envs([
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &second.endpoint),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(event.to_string().as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn applies_of_both_clients_agree() {
+    let Some(second) = Second::new("limits") else {
+        return;
+    };
+    let limiter = second.limiter().await;
+    let namespace = limiter.location().unwrap().namespace_id.to_string();
+    let text = |capacity: u32| {
+        let entities = (0..100).map(|index| {
+            format!("  user-{index}: {{resources: {{api: {{limits: {{rpm: {{capacity: {capacity}}}}}}}}}}}\n")
+        });
+        let resources = "resources: {api: {disabled: false, limits: {rpm: {capacity: 5}}}}";
+        format!(
+            "namespace: default\n{resources}\nentities:\n{}",
+            entities.collect::<String>()
+        )
+    };
+    let file = LimitsFile::new("second", &text(7));
+    let run =
+        |command: &str| ran(second.command(&format!("limits {command} -q -f {}", file.path())));
+    let told = |created, updated, unchanged| {
+        format!(
+            "Applied: {created} created, {updated} updated, 0 deleted ({unchanged} unchanged).\n"
+        )
+    };
+    assert_eq!(run("apply").out, told(101, 0, 0));
+    assert_eq!(run("apply").out, told(0, 0, 101));
+
+    if let Some(answer) = provisioner(&second, &namespace, "apply", &text(8)) {
+        assert_eq!(
+            (&answer["updated"], &answer["errors"]),
+            (&json!(101), &json!([]))
+        );
+        assert_eq!(run("diff").code, 5);
+        file.write(&text(8));
+        assert_eq!(run("diff").code, 0);
+        // The provisioner's configs are in no list of the table.
+        let listed = |resource| limiter.config().entities_with_limits(Some(resource)).all();
+        assert_eq!(listed("api".parse().unwrap()).await.unwrap().len(), 0);
+        assert_eq!(run("apply --full").out, told(0, 101, 0));
+        assert_eq!(listed("api".parse().unwrap()).await.unwrap().len(), 100);
+        let answer = provisioner(&second, &namespace, "plan", &text(8)).unwrap();
+        let actions = answer["changes"].as_array().unwrap().iter();
+        assert!(
+            actions.clone().all(|change| change["action"] == "update"),
+            "{answer}"
+        );
+    }
+    let client = second.client();
+    client
+        .delete_table()
+        .table_name(&second.table)
+        .send()
+        .await
+        .unwrap();
 }

@@ -341,8 +341,8 @@ impl Owner {
         done(update.send().await)
     }
 
-    /// Returns the deletion of the item of work that is done, on condition that no other apply has a
-    /// share.
+    /// Returns the deletion of the item of work that is done, on condition that no other apply has
+    /// a share.
     pub(super) fn deletion(&self, target: &Target, work: &Pending) -> DeleteBuilder {
         Delete::builder()
             .table_name(&target.table)
@@ -384,8 +384,8 @@ impl Owner {
         done(update.send().await).map(|_| ())
     }
 
-    /// Ends this apply's lease on work that it could not do: the next apply can take it over. It was
-    /// not interrupted: the next apply that writes everything begins from the start.
+    /// Ends this apply's lease on work that it could not do: the next apply can take it over. It
+    /// was not interrupted: the next apply that writes everything begins from the start.
     pub(super) async fn expire(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
         let update = self
             .update(target, work)

@@ -60,8 +60,8 @@ impl Owner {
         Ok(())
     }
 
-    /// Ends this apply's leases on works that it could not do, as far as that is possible: the error
-    /// that made it necessary says more than one of this.
+    /// Ends this apply's leases on works that it could not do, as far as that is possible: the
+    /// error that made it necessary says more than one of this.
     pub(super) async fn expire_all(&self, target: &Target, works: &[Pending]) {
         for work in works {
             if self.expire(target, work).await.is_err() {

@@ -30,14 +30,18 @@ pub(crate) struct Deploy {
     options: OptionArguments,
     #[command(flatten)]
     code: CodeSource,
+    /// Take a table of this name that exists into the new stack: one that `delete` has kept, or that
+    /// was created without a stack
+    #[arg(long)]
+    import_table: bool,
     /// Show what would be changed, and change nothing
-    #[arg(long, help_heading = "Functions")]
+    #[arg(long)]
     plan: bool,
 }
 
 impl Deploy {
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let target = Target::load(context).await?;
+        let target = Target::load(context).await?.importing(self.import_table);
         let manager = &target.manager;
         let current = target.read(manager.describe()).await?;
         let current = current.filter(|stack| !stack.is_empty());

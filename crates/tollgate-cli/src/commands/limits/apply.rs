@@ -70,6 +70,9 @@ impl ApplyLimits {
         }
         let mut printed: io::Result<()> = Ok(());
         let (out, quiet) = (&mut context.out, self.arguments.quiet);
+        if !quiet {
+            print::resumed(out, &plan)?;
+        }
         let report = |change: &limits::PlannedChange| {
             if !quiet && printed.is_ok() {
                 printed = shown(out, change);

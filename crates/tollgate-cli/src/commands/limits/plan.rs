@@ -30,6 +30,7 @@ impl PlanLimits {
         out.line(summary)?;
         if !self.arguments.quiet || !out.is_text() {
             print::plan(out, &plan)?;
+            print::resumed(out, &plan)?;
             print::rest(out, &plan)?;
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::{
     time,
 };
 
-/// The number of unmanaged configs that are named.
+/// The number of unmanaged configs, and of writes of buckets that are owed, that are named.
 const MOST_NAMED: usize = 10;
 
 /// Prints the changes of a plan and their values. Programs get the whole plan.
@@ -69,7 +69,7 @@ pub(super) fn rest(out: &mut Output, plan: &Plan) -> io::Result<()> {
         }
         out.line(format!("Unmanaged, left alone: {named}"))?;
     }
-    for owed in &plan.owed {
+    for owed in plan.owed.iter().take(MOST_NAMED) {
         let until = match owed.held_until {
             Some(until) => format!("left to another apply until {}", time::of_millis(until)),
             None => "the next apply writes them".to_owned(),
@@ -78,6 +78,19 @@ pub(super) fn rest(out: &mut Output, plan: &Plan) -> io::Result<()> {
             "Owed: buckets of {} ({}): {until}",
             owed.scope, owed.kind
         ))?;
+    }
+    if let Some(more @ 1..) = plan.owed.len().checked_sub(MOST_NAMED) {
+        out.line(format!("Owed: and {more} more"))?;
+    }
+    Ok(())
+}
+
+/// Tells that a full apply is not done again, but finished.
+pub(super) fn resumed(out: &mut Output, plan: &Plan) -> io::Result<()> {
+    if plan.resumed {
+        out.line(
+            "Resumed: the full apply before this one was interrupted, and only its rest is written",
+        )?;
     }
     Ok(())
 }

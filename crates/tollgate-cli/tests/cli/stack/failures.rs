@@ -1,6 +1,6 @@
 //! Deployments that are refused, or fail.
 
-use std::{env, fs};
+use std::{env, fs, path::PathBuf, process::Command};
 
 use tollgate_ops::s3::S3Bucket;
 
@@ -114,22 +114,60 @@ async fn an_update_that_fails_is_taken_back_and_told_and_older_code_has_its_vers
     account.clean_up();
 }
 
-/// Returns the zip file of a program that does nothing: the head of a static executable.
+#[tokio::test(flavor = "multi_thread")]
+async fn code_in_a_bucket_of_the_users_own_stays_there() {
+    let Some(account) = Account::new("own-code") else {
+        return;
+    };
+    let name = account.stack.clone();
+    let created = Command::new("curl")
+        .args(["--silent", "--fail", "-X", "PUT"])
+        .arg(format!("{}/{name}", account.endpoint))
+        .status()
+        .unwrap();
+    assert!(created.success());
+    let bucket = S3Bucket::new(&name, &account.config(), None).unwrap();
+    let zip = zip_of_a_program(&account);
+    let put = bucket.put("own.zip", "application/zip", None, zip);
+    put.await.unwrap();
+    account.json(&format!(
+        "deploy --no-idle-alarm --function-code-bucket {name} --function-code-key own.zip"
+    ));
+    let (folder, program) = program(&account);
+    let upgraded = account.json(&format!("upgrade --bootstrap {}", program.display()));
+    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(upgraded["previous_code"], "own.zip");
+    assert_eq!(account.parameter("FunctionCodeBucket").await, name);
+    let stack = account.manager().describe().await.unwrap().unwrap();
+    assert_eq!(stack.code_bucket(), None);
+    account.clean_up();
+    assert_eq!(bucket.empty().await.unwrap(), 2);
+}
+
+/// Returns the zip file of a program that does nothing.
 fn zip_of_a_program(account: &Account) -> Vec<u8> {
-    let folder = env::temp_dir().join(&account.stack);
-    fs::create_dir_all(&folder).unwrap();
-    let mut program = vec![0; 64];
-    program[..6].copy_from_slice(b"\x7fELF\x02\x01");
-    // For x86_64.
-    program[18] = 0x3e;
-    let (binary, zip) = (folder.join("program"), folder.join("program.zip"));
-    fs::write(&binary, program).unwrap();
-    let (binary, zip_path) = (binary.display(), zip.display());
+    let (folder, program) = program(account);
+    let zip = folder.join("program.zip");
+    let (program, zip_path) = (program.display(), zip.display());
     let exported = account.run(&format!(
-        "lambda-export --binary {binary} --file {zip_path}"
+        "lambda-export --binary {program} --file {zip_path}"
     ));
     assert_eq!(exported.code, 0, "{exported:?}");
     let bytes = fs::read(&zip).unwrap();
     fs::remove_dir_all(folder).unwrap();
     bytes
+}
+
+/// Writes a program that does nothing, the head of a static executable, and returns its folder and
+/// its path.
+fn program(account: &Account) -> (PathBuf, PathBuf) {
+    let folder = env::temp_dir().join(&account.stack);
+    fs::create_dir_all(&folder).unwrap();
+    let mut head = vec![0; 64];
+    head[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    // For x86_64.
+    head[18] = 0x3e;
+    let program = folder.join("program");
+    fs::write(&program, head).unwrap();
+    (folder, program)
 }

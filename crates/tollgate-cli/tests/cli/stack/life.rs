@@ -107,6 +107,24 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
         again.code == 1 && again.err.contains("there is a table"),
         "{again:?}"
     );
+
+    // A new stack takes the table in, with its data.
+    let planned = account.json(&format!("deploy {NO_FUNCTIONS} --import-table --plan"));
+    let planned = planned.as_array().unwrap().iter();
+    let mut table = planned.filter(|change| change["name"] == "RateLimitsTable");
+    assert_eq!(table.next().unwrap()["action"], "Import");
+    let other = account.run("deploy --without-code --import-table --enable-python-indexes");
+    assert!(
+        other.code == 1 && other.err.contains("cannot be imported"),
+        "{other:?}"
+    );
+    let imported = account.json(&format!("deploy {NO_FUNCTIONS} --import-table"));
+    assert_eq!(imported["created"], true);
+    assert_eq!(account.json("deploy")["changed"], false);
+    let shown = account.run("system get-defaults").out;
+    assert!(shown.contains("rpm: 100/min"), "{shown}");
+    let retention = with_key(&account.items().await, "#CONFIG")["audit_retention_days"].clone();
+    assert_eq!(retention, N("60".into()));
     account.clean_up();
     assert!(!account.has_table().await);
     assert_eq!(account.run("delete --data --yes").code, 4);

@@ -12,3 +12,4 @@ mod life;
 mod page;
 mod peer;
 mod provision;
+mod status;

@@ -223,6 +223,30 @@ entities:
     assert_eq!(bucket("user-2")["disabled"], Bool(true));
 }
 
+// No limits are written to a bucket that is disabled, and Python clients use those that are in it.
+#[tokio::test]
+async fn limits_that_change_while_a_bucket_is_disabled_reach_it_when_it_is_enabled() {
+    let table = Table::new().await;
+    let file = |disabled, capacity| {
+        format!(
+            "{{namespace: default, entities: {{user-1: {{resources: {{
+                _default_: {{disabled: {disabled}}},
+                api: {{limits: {{rpm: {{capacity: {capacity}}}}}}}}}}}}}}}"
+        )
+    };
+    table.apply(&file(false, 5)).await;
+    let acquire = table.limiter.acquire("user-1", "api").cost("rpm", 1);
+    acquire.await.unwrap().commit().await.unwrap();
+    for (disabled, capacity) in [(true, 5), (true, 6), (false, 6)] {
+        table.apply(&file(disabled, capacity)).await;
+        let bucket = table.item("#STATE").await.unwrap();
+        assert_eq!(bucket.contains_key("disabled"), disabled);
+        if !disabled {
+            assert_eq!(bucket["b_rpm_cp"], N("6000".into()));
+        }
+    }
+}
+
 // The library leaves the soft limits of the system to each bucket's next write, and a Python client
 // that finds no stamp refuses.
 #[tokio::test]

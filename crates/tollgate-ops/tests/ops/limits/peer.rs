@@ -121,16 +121,12 @@ impl Peer {
             .collect()
     }
 
-    /// Returns the parts of the only bucket that an apply may change.
+    /// Returns the flags and the definition of the limit `tpm` of the only bucket. What is left in
+    /// it of limits that are gone differs: the provisioner removes it at once.
     async fn bucket(&self) -> Sorted {
         let mut bucket = self.table.item("#STATE").await.unwrap();
-        bucket.retain(|name, _| {
-            let of_limit = ["_cp", "_ra", "_rp", "_rsa"];
-            let is_part = of_limit.iter().any(|end| name.ends_with(end));
-            // Nothing refills by the period of a quota.
-            let is_unused = ["b_daily_rp", "b_session_rp"].contains(&name.as_str());
-            ["disabled", "cascade"].contains(&name.as_str()) || (is_part && !is_unused)
-        });
+        let parts = ["disabled", "cascade", "b_tpm_cp", "b_tpm_ra", "b_tpm_rp"];
+        bucket.retain(|name, _| parts.contains(&name.as_str()));
         bucket
     }
 
@@ -272,7 +268,7 @@ resources:
   gpt-4: {cascade: false, limits: {daily: {capacity: 400, reset_schedule: [{cron: \"0 0 * * *\"}]}}}
   chat: {limits: {rpm: {capacity: 3}}}
 entities:
-  user-1: {resources: {_default_: {disabled: true}, gpt-4: {limits: {tpm: {capacity: 8}}}}}
+  user-1: {resources: {_default_: {disabled: false}, gpt-4: {limits: {tpm: {capacity: 8}}}}}
   user-2: {resources: {gpt-4: {cascade: true}}}
 ",
     "

@@ -9,11 +9,10 @@ use tollgate_aws::{
 };
 use tollgate_ops::{OpsError, functions::HandOver};
 
-use super::deploy::plan;
 use crate::{
     change, confirm,
     context::Context,
-    deployment::{Code, CodeSource, DeploymentRecord, Target, configuration},
+    deployment::{Code, CodeSource, DeploymentRecord, Target, configuration, print_plan},
     failure::Failure,
 };
 
@@ -72,7 +71,7 @@ impl Adopt {
         let prepared = target.read(prepared).await?;
         let planned = target.read(manager.plan_adoption(&prepared)).await?;
         if self.plan {
-            plan::print(context, planned.as_ref())?;
+            print_plan(context, planned.as_ref())?;
             if let Some(plan) = planned {
                 target.read(manager.discard(plan)).await?;
             }

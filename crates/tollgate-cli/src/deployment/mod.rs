@@ -2,14 +2,17 @@
 //!
 //! | file | for |
 //! |---|---|
+//! | `plan` | prints a plan |
 //! | `record` | the result of a deployment |
 //! | `target` | the manager of the stack that the options name, and the failures of its calls |
 //! | `code` | the code of the functions: an executable, zipped |
 
 mod code;
+mod plan;
 mod record;
 mod target;
 
 pub(crate) use code::{Code, CodeSource};
+pub(crate) use plan::print_plan;
 pub(crate) use record::DeploymentRecord;
 pub(crate) use target::{Target, configuration, failure};

@@ -6,11 +6,11 @@ use tollgate_aws::{
     manager::{DeployedStack, FunctionPackage, Prepared},
 };
 
-use super::{options::OptionArguments, plan};
+use super::options::OptionArguments;
 use crate::{
     confirm,
     context::Context,
-    deployment::{Code, CodeSource, DeploymentRecord, Target},
+    deployment::{Code, CodeSource, DeploymentRecord, Target, print_plan},
     failure::Failure,
     stderr,
 };
@@ -51,7 +51,7 @@ impl Deploy {
         self.tell_left_out(&prepared);
         if self.plan {
             let planned = target.read(manager.plan_of(&prepared)).await?;
-            plan::print(context, planned.as_ref())?;
+            print_plan(context, planned.as_ref())?;
             if let Some(planned) = planned {
                 target.read(manager.discard(planned)).await?;
             }

@@ -43,7 +43,7 @@ impl Row for ChangeRow {
 }
 
 /// Prints a plan: a line for each change, or rows.
-pub(in super::super) fn print(context: &mut Context, plan: Option<&Plan>) -> Result<(), Failure> {
+pub(crate) fn print_plan(context: &mut Context, plan: Option<&Plan>) -> Result<(), Failure> {
     if context.out.is_text() {
         let Some(plan) = plan else {
             return Ok(context.out.line("No changes.")?);

@@ -28,9 +28,6 @@ const EMPTY_PAGES: u32 = 3;
 /// many shards together would need much memory.
 const MANY: usize = 4000;
 
-/// The number of shards up to which the next page of each is asked for before it is needed.
-const FEW: usize = 4;
-
 /// The time after which the list of shards is read again.
 const LIST_EVERY: Duration = Duration::from_secs(30);
 
@@ -166,7 +163,7 @@ impl StreamReader {
                 break;
             }
             page.shards += 1;
-            let records = match self.read_shard(id, ids.len() <= FEW).await {
+            let records = match self.read_shard(id).await {
                 Ok(records) => records,
                 Err(Obstacle::Failed(error)) => return Err(error),
                 Err(obstacle) => {
@@ -268,17 +265,15 @@ impl StreamReader {
                 .is_some_and(|pages| pages.empty >= EMPTY_PAGES)
     }
 
-    /// Reads the next page of a shard. If it `reads_ahead`, the page after a full one is asked for too.
-    async fn read_shard(
-        &mut self,
-        id: &str,
-        reads_ahead: bool,
-    ) -> Result<Vec<StreamRecord>, Obstacle> {
+    async fn read_shard(&mut self, id: &str) -> Result<Vec<StreamRecord>, Obstacle> {
         let mut pages = match self.open.remove(id) {
             Some(pages) => pages,
-            None => Pages::new(self.client.clone(), self.iterator(id).await?),
+            None => Pages::new(self.iterator(id).await?),
         };
-        let answer = pages.read(reads_ahead).await.map_err(obstacle_of_records)?;
+        let answer = pages
+            .read(&self.client)
+            .await
+            .map_err(obstacle_of_records)?;
         let read = answer.records.unwrap_or_default();
         let records: Vec<StreamRecord> = read.into_iter().filter_map(convert::record).collect();
         if let Some(last) = records.last() {

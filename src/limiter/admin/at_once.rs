@@ -50,7 +50,7 @@ mod tests {
             async move {
                 running.set(running.get() + 1);
                 most.set(most.get().max(running.get()));
-                for _ in 0..index % 3 {
+                for _ in 0..=index % 3 {
                     tokio::task::yield_now().await;
                 }
                 running.set(running.get() - 1);

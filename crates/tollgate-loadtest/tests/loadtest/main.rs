@@ -2,6 +2,8 @@
 
 mod closed_loop;
 mod limiter;
+// The other tests of the workspace are run without them.
+#[cfg(feature = "metrics")]
 mod metrics;
 mod open_loop;
 mod server;

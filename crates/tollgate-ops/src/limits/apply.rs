@@ -146,10 +146,9 @@ impl Apply<'_> {
             recorded.map_err(|source| self.midway("the record of the buckets".into(), source))?;
         }
         for part in parts(&plan.changes) {
-            if let Err((change, source)) = self.write(part).await {
-                return Err(self.midway(change, source));
-            }
-            for change in part {
+            let mut stored = Vec::new();
+            let written = self.write(part, &mut stored).await;
+            for change in stored {
                 match change.action {
                     ChangeAction::Create => self.applied.created += 1,
                     ChangeAction::Update => self.applied.updated += 1,
@@ -157,6 +156,7 @@ impl Apply<'_> {
                 }
                 report(change);
             }
+            written.map_err(|(change, source)| self.midway(change, source))?;
         }
         let caught_up = catch_up(target, &self.owner, &self.config, &plan.pending).await;
         caught_up.map_err(|(owed, source)| {
@@ -189,8 +189,12 @@ impl Apply<'_> {
     }
 
     /// Writes changes together: records the buckets that they owe, writes the configs, and the
-    /// buckets. Returns the change that failed.
-    async fn write(&self, part: &[PlannedChange]) -> Result<(), (String, LimitsError)> {
+    /// buckets. Adds the changes that are stored to `stored`. Returns the change that failed.
+    async fn write<'c>(
+        &self,
+        part: &'c [PlannedChange],
+        stored: &mut Vec<&'c PlannedChange>,
+    ) -> Result<(), (String, LimitsError)> {
         let mut owed: Vec<_> = part.iter().flat_map(works).collect();
         for work in &mut owed {
             work.has_map = self.plan.full;
@@ -199,12 +203,22 @@ impl Apply<'_> {
         recorded.map_err(|source| (described_part(part), source))?;
         let changes: Vec<_> = part.iter().map(PlannedChange::of_config).collect();
         let written = match self.config.change(&changes).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                stored.extend(part);
+                Ok(())
+            }
             // A config has changed since the plan was made.
-            Ok(false) => self.one_by_one(part).await,
+            Ok(false) => self.one_by_one(part, &mut owed, stored).await,
             // Alone, each tells which one is refused.
-            Err(error) if part.len() > 1 && is_refusal(&error) => self.one_by_one(part).await,
-            Err(error) => Err((described_part(part), error.into())),
+            Err(error) if part.len() > 1 && is_refusal(&error) => {
+                self.one_by_one(part, &mut owed, stored).await
+            }
+            Err(error) => {
+                if is_stored(&error) {
+                    stored.extend(part);
+                }
+                Err((described_part(part), error.into()))
+            }
         };
         match written {
             Ok(()) => {
@@ -219,22 +233,39 @@ impl Apply<'_> {
     }
 
     /// Writes changes one after the other, whatever the configs are now.
-    async fn one_by_one(&self, part: &[PlannedChange]) -> Result<(), (String, LimitsError)> {
+    async fn one_by_one<'c>(
+        &self,
+        part: &'c [PlannedChange],
+        owed: &mut Vec<Pending>,
+        stored: &mut Vec<&'c PlannedChange>,
+    ) -> Result<(), (String, LimitsError)> {
         for change in part {
-            let written = self.alone(change).await;
+            let written = self.alone(change, owed).await;
+            if written.as_ref().err().is_none_or(is_stored_midway) {
+                stored.push(change);
+            }
             written.map_err(|source| (change.to_string(), source))?;
         }
         Ok(())
     }
 
-    /// Writes a change as the config is now, and all its buckets: the plan does not say which of
-    /// them carry a difference.
-    async fn alone(&self, change: &PlannedChange) -> Result<(), LimitsError> {
+    /// Writes a change as planned. If the config has changed since then, writes it as it is now, and
+    /// all its buckets: the plan does not say which of them carry a difference.
+    async fn alone(
+        &self,
+        change: &PlannedChange,
+        owed: &mut Vec<Pending>,
+    ) -> Result<(), LimitsError> {
+        if self.config.change(&[change.of_config()]).await? {
+            return Ok(());
+        }
+        let mut more = all_works(change);
+        more.retain(|work| owed.iter().all(|known| known.sort_key() != work.sort_key()));
+        owed.extend(more.iter().cloned());
+        self.owner.record_all(self.target, &more).await?;
         for _ in 0..ATTEMPTS {
-            let mut now = change.of_config();
-            now.before = self.config.get(&change.scope).await?;
-            now.everywhere = true;
-            if self.config.change(&[now]).await? {
+            let now = self.config.get(&change.scope).await?;
+            if self.config.change(&[change.since(now)]).await? {
                 return Ok(());
             }
         }
@@ -248,6 +279,14 @@ fn works(change: &PlannedChange) -> Vec<Pending> {
     let kinds = change.owes().into_iter();
     let works = kinds.map(|kind| Pending::new(kind, &change.scope));
     works.collect()
+}
+
+/// Returns the writes of buckets that a change owes if it writes all buckets.
+fn all_works(change: &PlannedChange) -> Vec<Pending> {
+    works(&PlannedChange {
+        everywhere: true,
+        ..change.clone()
+    })
 }
 
 /// Describes changes by the first of them.
@@ -266,6 +305,15 @@ fn is_refusal(error: &Error) -> bool {
         Error::Unavailable(Unavailable::Store(error)) => error.kind() == StoreErrorKind::Rejected,
         _ => false,
     }
+}
+
+/// Returns true if the configs are stored, and only buckets are missing.
+fn is_stored(error: &Error) -> bool {
+    matches!(error, Error::FanOut(_))
+}
+
+fn is_stored_midway(error: &LimitsError) -> bool {
+    matches!(error, LimitsError::Library(error) if is_stored(error))
 }
 
 /// Returns the time as the record spells it: `2026-01-31T12:00:00.000000+00:00`.

@@ -87,6 +87,33 @@ impl PlannedChange {
         change
     }
 
+    /// Returns the change of the config as it is now, and of all its buckets. A flag that the plan
+    /// does not change stays: somebody may have disabled the scope since then.
+    pub(super) fn since(&self, now: Option<StoredConfig>) -> ConfigChange {
+        let mut change = self.of_config();
+        change.everywhere = true;
+        let nothing = StoredConfig::default();
+        let (planned, stored) = (
+            self.old.as_ref().unwrap_or(&nothing),
+            now.as_ref().unwrap_or(&nothing),
+        );
+        let mut kept = change.after.clone().unwrap_or_default();
+        // The system has no flags.
+        if self.scope != ConfigScope::System {
+            if planned.access == self.new.access {
+                kept.access = stored.access;
+            }
+            if planned.cascade == self.new.cascade {
+                kept.cascade = stored.cascade;
+            }
+        }
+        if change.after.is_some() || kept != nothing {
+            change.after = Some(kept);
+        }
+        change.before = now;
+        change
+    }
+
     /// Returns the writes of buckets that the change owes.
     pub(super) fn owes(&self) -> Vec<Kind> {
         let nothing = StoredConfig::default();
@@ -119,5 +146,38 @@ impl fmt::Display for PlannedChange {
             ChangeAction::Delete => "- delete",
         };
         write!(f, "{words} {}", described(&self.scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate::model::Access;
+
+    use super::*;
+
+    #[test]
+    fn a_flag_that_the_plan_does_not_change_stays() {
+        let scope = || ConfigScope::resource("api").unwrap();
+        let limits = |capacity| StoredConfig::new([Limit::per_minute("rpm", capacity)]);
+        let disabled = limits(1).with_access(Access::Disabled);
+        let after = |action, old: &StoredConfig, new: StoredConfig| {
+            let planned = PlannedChange::new(action, scope(), Some(old.clone()), new);
+            let change = planned.since(Some(disabled.clone()));
+            assert!(change.everywhere);
+            assert_eq!(change.before.as_ref(), Some(&disabled));
+            change.after
+        };
+        let (update, delete) = (ChangeAction::Update, ChangeAction::Delete);
+        let kept = limits(2).with_access(Access::Disabled);
+        assert_eq!(after(update, &limits(1), limits(2)), Some(kept));
+        // The plan removes the flag.
+        assert_eq!(after(update, &disabled, limits(2)), Some(limits(2)));
+        assert_eq!(after(delete, &disabled, StoredConfig::default()), None);
+        // A deletion leaves a flag that somebody has set since then.
+        let flag = StoredConfig::default().with_access(Access::Disabled);
+        assert_eq!(
+            after(delete, &limits(1), StoredConfig::default()),
+            Some(flag)
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! An apply writes every key, and a second one nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue::{self, Bool, N, S};
 use tollgate::{
     Limit,
-    model::{AuditSubject, ConfigScope},
+    model::{Access, AuditSubject, ConfigScope},
 };
 
 use super::stage::{Table, manifest, options};
@@ -373,8 +373,10 @@ async fn thousands_of_entities_are_applied_and_a_second_apply_writes_nothing() {
     assert!(!counted.contains_key("api"), "{counted:?}");
 }
 
+// Somebody may disable a resource because of an emergency: the plan that was made before says
+// nothing about it.
 #[tokio::test]
-async fn a_config_that_changes_after_the_plan_is_written_as_declared() {
+async fn an_apply_does_not_undo_a_disable_that_is_newer_than_the_plan() {
     let table = Table::new().await;
     let text = "
 namespace: default
@@ -389,8 +391,50 @@ resources: {a: {limits: {rpm: {capacity: 5}}}, b: {limits: {rpm: {capacity: 6}}}
     let applied = apply(&target, &planned, &options(), |_| {}).await.unwrap();
     assert_eq!(applied.created, 2);
     let stored = config.get(&scope).await.unwrap();
-    assert_eq!(stored.as_ref(), manifest(text).get(&scope));
+    let declared = manifest(text).get(&scope).cloned().unwrap();
+    assert_eq!(stored, Some(declared.with_access(Access::Disabled)));
+    let pending = table.items().await.into_keys();
+    assert!(
+        pending
+            .into_iter()
+            .all(|(_, range)| !range.contains("#PENDING#"))
+    );
+    // The next plan was made after it, and the file decides.
+    assert_eq!(table.plan(text).await.changes[0].differences.len(), 1);
+    table.apply(text).await;
     assert!(table.plan(text).await.is_empty());
+}
+
+// Of two configs that are written one after the other, the first one is stored.
+#[tokio::test]
+async fn a_change_that_is_stored_counts_also_if_a_later_one_fails() {
+    let table = Table::new().await;
+    let text = "
+namespace: default
+resources: {a: {limits: {rpm: {capacity: 5}}}, b: {limits: {rpm: {capacity: 6}}}}
+";
+    let target = table.target().await;
+    let file = manifest(text);
+    let planned = plan(&target, &file, PlanOptions::default()).await.unwrap();
+    let config = table.limiter.config();
+    let scope = ConfigScope::resource("b").unwrap();
+    config.disable(&scope).await.unwrap();
+    // The first config alone passes. What the second one owes cannot be recorded.
+    let pass = Fault::delay(Duration::ZERO).on("TransactWriteItems");
+    table.proxy.add_fault(pass.times(1));
+    let dead = Fault::answer(ErrorAnswer::access_denied("any"));
+    table.proxy.add_fault(dead.on("TransactWriteItems"));
+    let (mut reported, options) = (Vec::new(), options());
+    let applied = apply(&target, &planned, &options, |change| {
+        reported.push(change.to_string());
+    });
+    let error = applied.await.unwrap_err();
+    assert!(
+        matches!(error, LimitsError::Midway { done: 1, of: 2, .. }),
+        "{error}"
+    );
+    assert_eq!(reported, ["+ create resource: a"]);
+    table.proxy.clear_faults();
 }
 
 // Others write the lists of the table at the same time: DynamoDB cancels one of two transactions.

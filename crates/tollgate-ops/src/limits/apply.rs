@@ -101,7 +101,7 @@ pub async fn apply(
     let owner = Owner {
         token: ulid::Ulid::generate().to_string(),
         lease,
-        is_full: plan.full || plan.resumed,
+        resumes: plan.resumed,
     };
     let config = match &options.principal {
         Some(principal) => target.limiter.config().by(principal),
@@ -140,9 +140,7 @@ impl Apply<'_> {
             return Err(LimitsError::Concurrent);
         }
         if plan.full {
-            // If this apply is interrupted, the next one need not begin from the start.
-            let works: Vec<_> = plan.changes.iter().flat_map(works).collect();
-            let recorded = self.owner.record_all(target, &works).await;
+            let recorded = self.record_everything().await;
             recorded.map_err(|source| self.midway("the record of the buckets".into(), source))?;
         }
         for part in parts(&plan.changes) {
@@ -175,6 +173,30 @@ impl Apply<'_> {
         Err(LimitsError::Overtaken { done })
     }
 
+    /// Records everything that an apply of everything owes: if it is interrupted, the next one need
+    /// not begin from the start. The last record tells that there are all of them.
+    async fn record_everything(&self) -> Result<(), LimitsError> {
+        let works = self.owed_by(&self.plan.changes);
+        let Some((last, others)) = works.split_last() else {
+            return Ok(());
+        };
+        self.owner.record_all(self.target, others).await?;
+        self.owner.record(self.target, last).await
+    }
+
+    /// Returns the writes of buckets that changes owe.
+    fn owed_by(&self, part: &[PlannedChange]) -> Vec<Pending> {
+        let mut works: Vec<_> = part.iter().flat_map(works).collect();
+        let ends = |changes: &[PlannedChange]| changes.last().map(|change| change.scope.clone());
+        if self.plan.full
+            && ends(part) == ends(&self.plan.changes)
+            && let Some(last) = works.last_mut()
+        {
+            last.completes_full = true;
+        }
+        works
+    }
+
     fn done(&self) -> usize {
         self.applied.created + self.applied.updated + self.applied.deleted
     }
@@ -195,7 +217,7 @@ impl Apply<'_> {
         part: &'c [PlannedChange],
         stored: &mut Vec<&'c PlannedChange>,
     ) -> Result<(), (String, LimitsError)> {
-        let mut owed: Vec<_> = part.iter().flat_map(works).collect();
+        let mut owed = self.owed_by(part);
         for work in &mut owed {
             work.has_map = self.plan.full;
         }

@@ -31,7 +31,8 @@ const PREFIX: &str = "#PROVISIONER#PENDING#";
 const OWNERS: &str = "owners";
 /// The end of an owner's lease, epoch ms.
 const LEASE: &str = "lease";
-/// True if the owner writes every config, also those that are unchanged.
+/// True if the owner writes every config, also those that are unchanged, and has recorded all that
+/// it owes.
 const FULL: &str = "full";
 
 /// A part of a config that buckets carry.
@@ -64,6 +65,8 @@ pub(super) struct Pending {
     owners: Vec<Share>,
     /// True if the item has a map of owners, which may be empty.
     pub(super) has_map: bool,
+    /// True for the work that an apply of everything records last, and releases last.
+    pub(super) completes_full: bool,
     /// True for an entry of the record of managed scopes, which old provisioners wrote.
     is_in_record: bool,
 }
@@ -74,7 +77,7 @@ struct Share {
     token: String,
     /// The end of the lease, epoch ms.
     lease: Option<i64>,
-    /// True if the owner writes everything.
+    /// True if the owner writes everything, and has recorded all that it owes.
     is_full: bool,
 }
 
@@ -93,6 +96,7 @@ impl Pending {
             target: target_of(of),
             owners: Vec::new(),
             has_map: false,
+            completes_full: false,
             is_in_record: false,
         }
     }
@@ -105,6 +109,7 @@ impl Pending {
             target,
             owners: Vec::new(),
             has_map: false,
+            completes_full: false,
             is_in_record: true,
         }
     }
@@ -186,6 +191,7 @@ fn decode(item: &Item) -> Option<Pending> {
         target: text_of(item, "target")?.to_owned(),
         owners: owners.collect(),
         has_map: map.is_some(),
+        completes_full: false,
         is_in_record: false,
     };
     // The key is what later calls name: an item of another form is not ours to judge.
@@ -209,16 +215,17 @@ pub(super) struct Owner {
     pub(super) token: String,
     /// The length of a lease, milliseconds.
     pub(super) lease: i64,
-    /// True if this apply writes everything. If it is interrupted, the next such apply resumes it.
-    pub(super) is_full: bool,
+    /// True if this apply resumes one that writes everything. If it is interrupted, the next such
+    /// apply resumes it.
+    pub(super) resumes: bool,
 }
 
 impl Owner {
-    fn entry(&self) -> AttributeValue {
+    fn entry(&self, is_full: bool) -> AttributeValue {
         let until = now().saturating_add(self.lease);
         AttributeValue::M(Item::from([
             (LEASE.to_owned(), number(until)),
-            (FULL.to_owned(), AttributeValue::Bool(self.is_full)),
+            (FULL.to_owned(), AttributeValue::Bool(is_full)),
         ]))
     }
 
@@ -245,7 +252,7 @@ impl Owner {
             .expression_attribute_values(":target", text(&work.target))
             .expression_attribute_values(":written", number(now()));
         if is_first {
-            let owners = Item::from([(self.token.clone(), self.entry())]);
+            let owners = Item::from([(self.token.clone(), self.entry(work.completes_full))]);
             return update
                 .update_expression(format!("SET #owners = :owners, {META}"))
                 .condition_expression("attribute_not_exists(#owners)")
@@ -255,7 +262,7 @@ impl Owner {
             .update_expression(format!("SET #owners.#me = :me, {META}"))
             .condition_expression("attribute_exists(#owners)")
             .expression_attribute_names("#me", &self.token)
-            .expression_attribute_values(":me", self.entry())
+            .expression_attribute_values(":me", self.entry(work.completes_full))
     }
 
     /// Records that this apply owes the work.
@@ -322,11 +329,11 @@ impl Owner {
         let set = if work.has_map {
             update = update
                 .expression_attribute_names("#me", &self.token)
-                .expression_attribute_values(":me", self.entry());
+                .expression_attribute_values(":me", self.entry(self.resumes));
             "#owners.#me = :me"
         } else {
             conditions.push("attribute_not_exists(#owners)".into());
-            let owners = Item::from([(self.token.clone(), self.entry())]);
+            let owners = Item::from([(self.token.clone(), self.entry(self.resumes))]);
             update = update.expression_attribute_values(":owners", AttributeValue::M(owners));
             "#owners = :owners"
         };

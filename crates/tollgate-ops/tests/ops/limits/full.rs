@@ -136,3 +136,40 @@ async fn an_interrupted_full_apply_is_resumed() {
     let planned = plan(&target, &manifest(&text), full()).await.unwrap();
     assert!(planned.full && planned.owed.is_empty());
 }
+
+// Only a part of what is owed is recorded: to write that would not be all.
+#[tokio::test]
+async fn a_full_apply_that_dies_while_it_records_begins_from_the_start() {
+    let table = Table::new().await;
+    let mut text = "namespace: default\nentities:\n".to_owned();
+    for index in 0..60 {
+        text += &format!("  user-{index}: {{resources: {{api: {{disabled: false}}}}}}\n");
+    }
+    table.apply(&text).await;
+    let target = table.target().await;
+    let planned = plan(&target, &manifest(&text), full()).await.unwrap();
+    // One of the two transactions passes.
+    let transactions = "TransactWriteItems";
+    let pass = Fault::delay(Duration::ZERO).on(transactions);
+    table.proxy.add_fault(pass.times(1));
+    let dead = Fault::answer(ErrorAnswer::access_denied("any"));
+    table.proxy.add_fault(dead.on(transactions));
+    let applied = apply(&target, &planned, &options(), |_| {}).await;
+    assert!(matches!(
+        applied,
+        Err(LimitsError::Midway {
+            done: 0,
+            of: 60,
+            ..
+        })
+    ));
+    table.proxy.clear_faults();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+
+    let planned = plan(&target, &manifest(&text), full()).await.unwrap();
+    assert!(planned.full && !planned.resumed);
+    assert_eq!((planned.owed.len(), planned.changes.len()), (100, 60));
+    let applied = apply(&target, &planned, &options(), |_| {}).await.unwrap();
+    assert_eq!((applied.updated, applied.owed.len()), (60, 0));
+    assert!(table.plan(&text).await.is_empty());
+}

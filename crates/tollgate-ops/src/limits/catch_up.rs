@@ -1,5 +1,7 @@
 //! Writes the buckets that earlier applies did not come to.
 
+use std::panic::resume_unwind;
+
 use tokio::task::JoinSet;
 use tollgate::{limiter::Config, model::ConfigScope};
 
@@ -18,7 +20,8 @@ const SCOPES_AT_ONCE: usize = 16;
 /// An error, and the work that failed if it is known.
 pub(super) type Failed = (Option<OwedFanOut>, LimitsError);
 
-/// Writes the buckets of all works that no other apply holds, as the configs are now.
+/// Writes the buckets of all works that no other apply holds, as the configs are now. After an
+/// error, no other scope begins, and those that have begun are finished. Returns the first error.
 pub(super) async fn catch_up(
     target: &Target,
     owner: &Owner,
@@ -26,20 +29,24 @@ pub(super) async fn catch_up(
     works: &[Pending],
 ) -> Result<(), Failed> {
     let mut running = JoinSet::new();
+    let mut result = Ok(());
     for (scope, works) in by_scope(works) {
+        if running.len() >= SCOPES_AT_ONCE {
+            result = next(&mut running).await;
+        }
+        if result.is_err() {
+            break;
+        }
         let (target, owner, config) = (target.clone(), owner.clone(), config.clone());
         running.spawn(async move {
             let done = of_scope(&target, &owner, &config, &scope, &works).await;
             done.map_err(|error| (works.first().map(Pending::owed), error))
         });
-        if running.len() >= SCOPES_AT_ONCE {
-            next(&mut running).await?;
-        }
     }
     while !running.is_empty() {
-        next(&mut running).await?;
+        result = result.and(next(&mut running).await);
     }
-    Ok(())
+    result
 }
 
 /// Waits for the next scope.
@@ -47,6 +54,7 @@ async fn next(running: &mut JoinSet<Result<(), Failed>>) -> Result<(), Failed> {
     match running.join_next().await {
         None => Ok(()),
         Some(Ok(done)) => done,
+        Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
         Some(Err(error)) => Err((None, OpsError::aws("UpdateItem", error).into())),
     }
 }
@@ -74,17 +82,20 @@ async fn of_scope(
     works: &[Pending],
 ) -> Result<(), LimitsError> {
     let mut claimed = Vec::new();
-    for work in works {
-        if owner.claim(target, work).await? {
-            claimed.push(work.clone());
+    let done = async {
+        for work in works {
+            if owner.claim(target, work).await? {
+                claimed.push(work.clone());
+            }
         }
-    }
-    if claimed.is_empty() {
-        return Ok(());
-    }
-    if let Err(error) = config.reapply(scope).await {
+        if !claimed.is_empty() {
+            config.reapply(scope).await?;
+        }
+        Ok(())
+    };
+    if let Err(error) = done.await {
         owner.expire_all(target, &claimed).await;
-        return Err(error.into());
+        return Err(error);
     }
     for work in &claimed {
         owner.release(target, work).await?;

@@ -402,6 +402,13 @@ pub enum Invalid {
     /// The system's config was given an access or a cascade rule. It can have none.
     #[error("the system's config has neither an access nor a cascade rule")]
     NoFlags,
+    /// A call changes the configs of at most
+    /// [`ConfigChange::MOST`](crate::model::ConfigChange::MOST) scopes, each once.
+    #[error(
+        "a call changes at most {} configs, each once: divide the changes",
+        crate::model::ConfigChange::MOST
+    )]
+    Changes,
     /// The store keeps only buckets.
     #[error("the store does not keep limits or entities")]
     NoRecords,

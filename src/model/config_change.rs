@@ -8,7 +8,7 @@ use super::{ConfigScope, StoredConfig};
 pub struct ConfigChange {
     /// The scope.
     pub scope: ConfigScope,
-    /// The config that was read; `None` if there was none. The days of the history do not count.
+    /// The config that was read; `None` if there was none. `audit_retention_days` is not compared.
     pub before: Option<StoredConfig>,
     /// The config to store. A flag that is `None` is removed. `None` to delete the config.
     pub after: Option<StoredConfig>,
@@ -17,6 +17,10 @@ pub struct ConfigChange {
 }
 
 impl ConfigChange {
+    /// The number of changes that one call takes: a transaction of DynamoDB has a hundred actions,
+    /// of which each change takes two, and the lists of scopes some.
+    pub const MOST: usize = 40;
+
     /// Returns a change. Buckets are written if they carry a difference.
     pub fn new(
         scope: ConfigScope,
@@ -33,11 +37,16 @@ impl ConfigChange {
 
     /// Returns `true` if `stored` is what the change was planned for.
     pub(crate) fn is_of(&self, stored: Option<&StoredConfig>) -> bool {
-        let plain = |config: &StoredConfig| StoredConfig {
-            audit_retention_days: None,
-            ..config.clone()
+        let plain = |config: &StoredConfig| {
+            let plain = StoredConfig {
+                audit_retention_days: None,
+                ..config.clone()
+            };
+            // A config that has only the days counts as none.
+            let is_none = config.audit_retention_days.is_some() && plain == StoredConfig::default();
+            (!is_none).then_some(plain)
         };
-        stored.map(plain) == self.before.as_ref().map(plain)
+        stored.and_then(plain) == self.before.as_ref().and_then(plain)
     }
 
     /// Returns `true` if there is nothing to delete.

@@ -136,9 +136,10 @@ pub trait Records: Debug + Send + Sync + 'static {
     /// for a store that changes one config at a time, is an error.
     fn change_configs<'a>(
         &'a self,
-        _changes: &'a [ConfigChange],
-        _events: &'a [(AuditEvent, i64)],
+        changes: &'a [ConfigChange],
+        events: &'a [(AuditEvent, i64)],
     ) -> StoreFuture<'a, bool> {
+        let _ = (changes, events);
         let problem = "the store changes one config at a time";
         let error = StoreError::new(StoreErrorKind::Rejected, problem);
         Box::pin(ready(Err(error)))

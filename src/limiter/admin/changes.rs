@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use crate::{
-    error::{Error, Invalid},
+    error::{Error, FanOutIncomplete, Invalid},
     limiter::admin::{
         at_once::at_once,
         carry::carry,
@@ -27,8 +27,9 @@ impl Config {
     /// [`clear_access`](Self::clear_access) do, and soft limits of the system too. Returns `false`
     /// if one of the configs is not as it was read: then nothing is changed.
     ///
-    /// A table takes up to forty changes in one call. It does not take resources that get limits
-    /// and resources whose limits are deleted in the same call.
+    /// One call takes up to [forty](ConfigChange::MOST) changes, and one for each scope. A table
+    /// does not take resources that get limits and resources whose limits are deleted in the same
+    /// call.
     ///
     /// ```
     /// use tollgate::{Limit, RateLimiter, model::{ConfigChange, ConfigScope}};
@@ -51,9 +52,13 @@ impl Config {
     /// ```
     ///
     /// # Errors
-    /// The errors of [`set`](Self::set). [`Error::FanOut`] if not all buckets could be written: the
-    /// configs are changed, and [`reapply`](Self::reapply) writes the rest. If a store error is
-    /// [`Rejected`](crate::store::StoreErrorKind::Rejected), nothing is changed.
+    /// [`Error::Invalid`] for changes that cannot be stored, and [`Invalid::Changes`] for more than
+    /// forty or for two of one scope: nothing is changed. [`Error::FanOut`] if not all buckets could
+    /// be written: the configs are changed, and [`reapply`](Self::reapply) writes the rest.
+    ///
+    /// [`Error::Unavailable`] if the store fails. If the store's error is
+    /// [`Rejected`](crate::store::StoreErrorKind::Rejected), nothing is changed. Otherwise it is not
+    /// known if the changes are stored: read the configs, then call [`reapply`](Self::reapply).
     ///
     /// # Cost
     /// Three round trips: two reads, and a transaction, which costs four write units for each
@@ -61,6 +66,10 @@ impl Config {
     /// One more for each resource for which configs of entities are deleted. For the buckets that
     /// exist as [`set`](Self::set), for up to sixteen configs at the same time.
     pub async fn change(&self, changes: &[ConfigChange]) -> Result<bool, Error> {
+        let scopes: HashSet<_> = changes.iter().map(|change| &change.scope).collect();
+        if scopes.len() < changes.len() || changes.len() > ConfigChange::MOST {
+            return Err(Invalid::Changes.into());
+        }
         for ConfigChange { scope, after, .. } in changes {
             let Some(after) = after else { continue };
             after.check()?;
@@ -85,6 +94,16 @@ impl Config {
         if !stored? {
             return Ok(false);
         }
+        let followed = self.follow_all(changes).await;
+        followed.map_err(after_storing)?;
+        Ok(true)
+    }
+
+    /// Writes the buckets of changes that are stored.
+    async fn follow_all(&self, changes: &[ConfigChange]) -> Result<(), Error> {
+        let limiter = self.limiter();
+        let store = limiter.store();
+        let records = records_of(&*store)?;
         let keys: Vec<_> = changes.iter().filter_map(bucket_with_limits).collect();
         let mut existing = HashSet::new();
         if !keys.is_empty() {
@@ -93,8 +112,7 @@ impl Config {
         let followers = changes.iter().map(|change| self.follow(change, &existing));
         // The compiler takes a list of futures to another thread, and no closure that makes them.
         let followers: Vec<_> = followers.collect();
-        at_once(followers, SCOPES_AT_ONCE).await?;
-        Ok(true)
+        at_once(followers, SCOPES_AT_ONCE).await
     }
 
     /// Writes the buckets of a change.
@@ -152,6 +170,14 @@ impl Config {
             event.details.insert("cascade".into(), cascade);
         }
         event
+    }
+}
+
+/// Returns the error of buckets that could not be written after the configs were stored.
+fn after_storing(error: Error) -> Error {
+    match error {
+        Error::FanOut(_) => error,
+        error => FanOutIncomplete::new(0, error).into(),
     }
 }
 

@@ -78,10 +78,13 @@ impl Records for MemoryStore {
             return done(false);
         }
         for change in changes {
-            match &change.after {
-                Some(after) => tables.configs.insert(change.scope.clone(), after.clone()),
-                None => tables.configs.remove(&change.scope),
-            };
+            let before = tables.configs.remove(&change.scope);
+            let days = before.and_then(|before| before.audit_retention_days);
+            if change.after.is_some() || days.is_some() {
+                let mut after = change.after.clone().unwrap_or_default();
+                after.audit_retention_days = days;
+                tables.configs.insert(change.scope.clone(), after);
+            }
         }
         for (event, _) in events {
             let history = tables.audit.entry(event.entity_id.clone()).or_default();

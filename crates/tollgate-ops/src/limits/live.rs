@@ -10,7 +10,8 @@ use super::{error::LimitsError, level::order, target::Target};
 /// The number of configs that are read in one round trip.
 const BATCH: usize = 100;
 
-/// Reads the configs of scopes, consistently. One round trip for every hundred.
+/// Reads the configs of scopes, consistently. `audit_retention_days` is not part of a manifest: a
+/// system config that has nothing else counts as none. One round trip for every hundred.
 pub(super) async fn configs(
     target: &Target,
     scopes: &[ConfigScope],
@@ -21,9 +22,13 @@ pub(super) async fn configs(
         let found = records.look_up(None, part, None, ReadConsistency::Strong);
         configs.extend(found.await?.configs);
     }
-    for config in configs.iter_mut().flatten() {
-        // It is not part of a manifest, and every write keeps it.
-        config.audit_retention_days = None;
+    for config in &mut configs {
+        let days = config
+            .as_mut()
+            .map(|config| config.audit_retention_days.take());
+        if days.flatten().is_some() && *config == Some(StoredConfig::default()) {
+            *config = None;
+        }
     }
     Ok(configs)
 }

@@ -1,10 +1,11 @@
 //! Changes that are written together.
 
+use tollgate::model::ConfigChange;
+
 use super::change::{ChangeAction, PlannedChange};
 
-/// The number of changes of a part. Each takes two actions of a transaction, which has a hundred,
-/// and some for the lists of scopes.
-const MOST: usize = 40;
+/// The number of changes of a part.
+const MOST: usize = ConfigChange::MOST;
 
 /// Divides changes into parts, in their order. To delete the config of a resource and to store that
 /// of another one are never in the same part: both would write one list.

@@ -37,7 +37,6 @@ pub(super) async fn change(
 ) -> Result<bool, StoreError> {
     let stored = changes.iter().filter_map(|change| change.after.as_ref());
     let stored: Vec<_> = stored.collect();
-    client_version::require_for(client, table, &stored).await?;
     for attempt in 0..MOST_CONFIG_TRIES {
         before_change(attempt).await;
         let Some(known) = read(client, table, namespace, changes).await? else {
@@ -56,6 +55,8 @@ pub(super) async fn change(
         if actions.is_empty() {
             return Ok(true);
         }
+        // Only now: a change that is not made shuts no older client out.
+        client_version::require_for(client, table, &stored).await?;
         let written = client
             .transact_write_items()
             .set_transact_items(Some(actions))
@@ -63,7 +64,8 @@ pub(super) async fn change(
             .await;
         match written {
             Ok(_) => {
-                forget_unused(client, table, namespace, changes).await?;
+                // The changes are made. A resource that stays in a list is read in vain, and no more.
+                forget_unused(client, table, namespace, changes).await.ok();
                 return Ok(true);
             }
             Err(error) => match error.as_service_error() {
@@ -126,10 +128,10 @@ fn configs(
             (Some(after), known) => {
                 actions.push(config_item::replace(table, namespace, scope, after, known)?);
             }
-            (None, Some(known)) => {
+            (None, Some(known)) if !change.is_nothing() => {
                 actions.push(config_item::delete(table, namespace, scope, known)?);
             }
-            (None, None) => {}
+            (None, _) => {}
         }
     }
     Ok(actions)

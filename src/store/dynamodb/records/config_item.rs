@@ -116,13 +116,23 @@ pub(super) fn replace(
         .map_err(unbuildable)
 }
 
-/// Returns the deletion of a config, on condition that the item is still as it was read.
+/// Returns the deletion of a config, on condition that the item is still as it was read. If it has
+/// the days for which the history is kept, the item stays, with nothing else of a config.
 pub(super) fn delete(
     table: &str,
     namespace: &str,
     scope: &ConfigScope,
     known: &Item,
 ) -> Result<TransactWriteItem, StoreError> {
+    if *scope == ConfigScope::System && known.contains_key(AUDIT_RETENTION_DAYS) {
+        return replace(
+            table,
+            namespace,
+            scope,
+            &StoredConfig::default(),
+            Some(known),
+        );
+    }
     unchanged(Some(known))
         .into_deletion(table, key(namespace, scope))
         .map_err(unbuildable)

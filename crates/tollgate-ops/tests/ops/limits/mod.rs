@@ -1,6 +1,7 @@
 //! Limits as code.
 
 mod apply;
+mod change;
 mod export;
 mod full;
 mod interrupted;

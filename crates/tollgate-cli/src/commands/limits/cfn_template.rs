@@ -6,7 +6,8 @@ use tollgate_aws::LimitsTemplate;
 use super::file::FileOptions;
 use crate::{commands::cfn_template::TemplateFormat, context::Context, failure::Failure};
 
-/// The number of bytes of the longest template that CloudFormation takes.
+/// The number of bytes of the longest template that CloudFormation takes, from S3. A request has at
+/// most 51 200.
 const LONGEST: usize = 1_000_000;
 
 /// Prints a CloudFormation template with the limits of a file
@@ -42,7 +43,7 @@ impl LimitsCfnTemplate {
         let text = text.map_err(|error| Failure::Refused(error.to_string()))?;
         if text.len() > LONGEST {
             return Err(Failure::Refused(format!(
-                "the template would have {} bytes, and CloudFormation takes {LONGEST}: use `limits apply`",
+                "the template would have {} bytes, and CloudFormation takes at most {LONGEST}, from S3: use `limits apply`",
                 text.len()
             )));
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::{Limit, model::ConfigScope};
-use tollgate_ops::limits::{LimitsError, PlanOptions};
+use tollgate_ops::limits::{ApplyOptions, LimitsError, PlanOptions};
 use tollgate_testkit::{ErrorAnswer, Fault};
 
 use super::stage::{Sorted, Table};
@@ -165,4 +165,48 @@ async fn an_apply_without_rights_says_how_far_it_came() {
     tokio::time::sleep(Duration::from_millis(2)).await;
     table.apply(AFTER).await;
     assert!(table.plan(AFTER).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_error_with_the_buckets_of_one_config_leaves_no_lease_on_others() {
+    let table = table().await;
+    let after = BEFORE.replace("capacity: 10", "capacity: 77");
+    // The batches read the days of the history, the configs, and which buckets exist.
+    let (batch, denied) = ("BatchGetItem", ErrorAnswer::access_denied("any"));
+    let (opened, file) = (table.target().await, super::stage::manifest(&after));
+    let (short, long) = (super::stage::options(), ApplyOptions::default());
+    let options = PlanOptions::default();
+    let plan = async || {
+        tollgate_ops::limits::plan(&opened, &file, options)
+            .await
+            .unwrap()
+    };
+    let planned = plan().await;
+    let apply =
+        async |plan, options| tollgate_ops::limits::apply(&opened, plan, options, |_| {}).await;
+    let pass = Fault::delay(Duration::ZERO).on(batch).times(2);
+    table.proxy.add_fault(pass);
+    table
+        .proxy
+        .add_fault(Fault::answer(denied.clone()).on(batch));
+    let error = apply(&planned, &short).await.unwrap_err();
+    let LimitsError::Midway { done, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(*done, 2, "{error}");
+    table.proxy.clear_faults();
+
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let planned = plan().await;
+    assert_eq!((planned.changes.len(), planned.owed.len()), (0, 2));
+    table
+        .proxy
+        .add_fault(Fault::answer(denied).on("Query").times(1));
+    let error = apply(&planned, &long).await.unwrap_err();
+    assert!(error.to_string().contains("user-"), "{error}");
+    let planned = plan().await;
+    let held = planned.owed.iter().map(|owed| owed.held_until);
+    assert_eq!(held.collect::<Vec<_>>(), [None], "one is done");
+    apply(&planned, &long).await.unwrap();
+    assert!(plan().await.is_empty());
 }

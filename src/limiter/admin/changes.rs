@@ -53,12 +53,12 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Invalid`] for changes that cannot be stored, and [`Invalid::Changes`] for more than
-    /// forty or for two of one scope: nothing is changed. [`Error::FanOut`] if not all buckets could
-    /// be written: the configs are changed, and [`reapply`](Self::reapply) writes the rest.
+    /// forty, or for two of one scope: nothing is changed. [`Error::FanOut`] if not all buckets
+    /// could be written: the configs are changed, and [`reapply`](Self::reapply) writes the rest.
     ///
     /// [`Error::Unavailable`] if the store fails. If the store's error is
-    /// [`Rejected`](crate::store::StoreErrorKind::Rejected), nothing is changed. Otherwise it is not
-    /// known if the changes are stored: read the configs, then call [`reapply`](Self::reapply).
+    /// [`Rejected`](crate::store::StoreErrorKind::Rejected), nothing is changed. Otherwise it is
+    /// not known if the changes are stored: read the configs, then call [`reapply`](Self::reapply).
     ///
     /// # Cost
     /// Three round trips: two reads, and a transaction, which costs four write units for each

@@ -271,8 +271,9 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Writes a change as planned. If the config has changed since then, writes it as it is now, and
-    /// all its buckets: the plan does not say which of them carry a difference.
+    /// Writes a change as planned. If the config has changed since then, writes it as it is now,
+    /// and all its buckets, which it records first: the plan does not say which of them carry a
+    /// difference.
     async fn alone(
         &self,
         change: &PlannedChange,

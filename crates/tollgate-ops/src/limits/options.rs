@@ -7,7 +7,8 @@ pub struct PlanOptions {
     /// `true` to delete configs that no manifest has declared.
     pub prune: bool,
     /// `true` to write everything that the manifest declares, and all buckets, also if nothing
-    /// differs. If such an apply was interrupted, the next one writes only what it did not come to.
+    /// differs. If such an apply was interrupted after it had recorded all buckets, the next one
+    /// writes only those that it did not come to.
     pub full: bool,
 }
 

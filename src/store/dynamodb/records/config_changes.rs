@@ -64,7 +64,8 @@ pub(super) async fn change(
             .await;
         match written {
             Ok(_) => {
-                // The changes are made. A resource that stays in a list is read in vain, and no more.
+                // The changes are made. A resource that stays in the list costs a read, and no
+                // more.
                 forget_unused(client, table, namespace, changes).await.ok();
                 return Ok(true);
             }

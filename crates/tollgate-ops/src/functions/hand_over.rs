@@ -87,7 +87,7 @@ impl HandOver {
     /// Enables the connections that were not disabled before, because the function stays as it is.
     ///
     /// # Errors
-    /// Those of [`end`](Self::end).
+    /// The errors of [`end`](Self::end).
     pub async fn undo(&self) -> Result<(), OpsError> {
         for source in &self.found {
             if source.state != EventSourceState::Disabled {

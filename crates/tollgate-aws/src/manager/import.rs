@@ -46,9 +46,6 @@ fn difference(table: &TableInspection, definition: &StackDefinition) -> Option<S
     if table.stream_view.as_deref() != Some("NEW_AND_OLD_IMAGES") {
         return Some("it has no stream with new and old images".to_owned());
     }
-    if table.expiry_attribute.as_ref().ok().map(Option::as_deref) == Some(None) {
-        return Some("it has no time to live: enable it on the attribute ttl".to_owned());
-    }
     if let Some(missing) = table.indexes.iter().find(|index| !index.exists) {
         return Some(format!("it has no index {}", missing.name));
     }

@@ -83,7 +83,9 @@ impl Delete {
         };
         if let Some(stack) = &stack_now {
             self.check_archive(stack)?;
-            if let Some(archive) = stack.archive() {
+            if let Some(archive) = stack.archive()
+                && context.out.is_text()
+            {
                 // Nothing else knows the name when the stack is gone.
                 stderr::line(&format!("the archive is the bucket {archive}"));
             }

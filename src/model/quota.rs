@@ -117,7 +117,7 @@ impl Calendar {
     /// Decodes the form that a table stores. Buckets with the same calendar share it.
     ///
     /// # Errors
-    /// Those of [`ResetSchedule::decode`].
+    /// The errors of [`ResetSchedule::decode`].
     pub fn decode(compact: &str, zone: &str) -> Result<Self, InvalidSchedule> {
         let key = (Box::<str>::from(compact), Box::<str>::from(zone));
         if let Some(known) = decoded().get(&key) {

@@ -47,7 +47,7 @@ impl Quota {
     /// whose clocks skip or repeat midnight, that day has no such beginning, or two.
     ///
     /// # Errors
-    /// Those of [`calendar`](Self::calendar).
+    /// The errors of [`calendar`](Self::calendar).
     pub fn daily(self, zone: &str) -> Result<Limit, InvalidLimit> {
         self.calendar("0 0 * * *", zone)
     }
@@ -55,7 +55,7 @@ impl Quota {
     /// Periods that begin with each Monday in a time zone.
     ///
     /// # Errors
-    /// Those of [`calendar`](Self::calendar).
+    /// The errors of [`calendar`](Self::calendar).
     pub fn weekly(self, zone: &str) -> Result<Limit, InvalidLimit> {
         self.calendar("0 0 * * 1", zone)
     }
@@ -63,7 +63,7 @@ impl Quota {
     /// Periods that begin with each month in a time zone.
     ///
     /// # Errors
-    /// Those of [`calendar`](Self::calendar).
+    /// The errors of [`calendar`](Self::calendar).
     pub fn monthly(self, zone: &str) -> Result<Limit, InvalidLimit> {
         self.calendar("0 0 1 * *", zone)
     }

@@ -75,7 +75,7 @@ impl Timetable {
     /// Decodes the form that a table stores. Buckets with the same schedule share it.
     ///
     /// # Errors
-    /// Those of [`Schedule::decode`].
+    /// The errors of [`Schedule::decode`].
     pub fn decode(compact: &str, zone: &str) -> Result<Self, InvalidSchedule> {
         let key = (Box::<str>::from(compact), Box::<str>::from(zone));
         if let Some(known) = shared().get(&key) {

@@ -38,6 +38,17 @@ pub enum OpsError {
         /// Its state.
         state: String,
     },
+    /// The connections of streams to a function could not be stopped together, and not be set back.
+    #[error(
+        "{error}; connections of streams to the function {function} may be disabled: enable them, or repeat the command"
+    )]
+    StreamStopped {
+        /// The function.
+        function: String,
+        /// The error that came first.
+        #[source]
+        error: Box<OpsError>,
+    },
     /// Another aggregator works on the table.
     #[error("another aggregator ({owner}) works on this table, until {until} at least")]
     Held {

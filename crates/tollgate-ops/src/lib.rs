@@ -19,6 +19,7 @@ pub mod archive;
 mod attributes;
 mod causes;
 pub mod chart;
+mod domain;
 mod error;
 pub mod follow;
 pub mod functions;

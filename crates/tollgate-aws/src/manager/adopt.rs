@@ -101,7 +101,7 @@ impl StackManager {
             let uploaded = self.upload(package, bucket).await;
             if let Err(error) = uploaded {
                 if let Some(plan) = plan {
-                    self.discard(plan.clone()).await?;
+                    let _ = self.discard(plan.clone()).await;
                 }
                 return Err(error);
             }

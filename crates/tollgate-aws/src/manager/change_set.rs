@@ -130,7 +130,7 @@ impl StackManager {
                     if NO_CHANGES.iter().any(|text| reason.contains(text)) {
                         return Ok(false);
                     }
-                    self.discard(plan.clone()).await?;
+                    let _ = self.discard(plan.clone()).await;
                     return Err(DeployError::Call {
                         action: PLANNING,
                         code: None,

@@ -1,6 +1,6 @@
 //! Creates a stack.
 
-use aws_sdk_cloudformation::types::Capability;
+use aws_sdk_cloudformation::types::{Capability, Tag};
 
 use super::{
     deployed::DeployedStack,
@@ -17,6 +17,10 @@ const AT_FIRST: [(&str, &str); 2] = [
     ("EnableDeletionProtection", "false"),
     ("FunctionCodeKey", ""),
 ];
+
+/// The tag of a stack whose table gets its protection with the next update. An update replaces all
+/// tags, so it is gone then; a creation that was interrupted is finished by the next deployment.
+pub(super) const UNPROTECTED: &str = "zae-limiter:unprotected";
 
 impl StackManager {
     /// Creates the stack, without code and without protection.
@@ -42,7 +46,7 @@ impl StackManager {
             .template_body(Template::new().to_compact_json()?)
             .capabilities(Capability::CapabilityNamedIam)
             .set_parameters(Some(parameters_of(definition, at_first(definition))))
-            .set_tags(Some(tags_of(definition)))
+            .set_tags(Some(tags_at_first(definition)))
             .client_request_token(new_token())
             // The table is empty if the creation fails: it is not kept then.
             .retain_except_on_create(true)
@@ -83,6 +87,15 @@ impl StackManager {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the tags of a new stack: one more until its table is protected.
+fn tags_at_first(definition: &StackDefinition) -> Vec<Tag> {
+    let mut tags = tags_of(definition);
+    if definition.parameter("EnableDeletionProtection") == "true" {
+        tags.push(Tag::builder().key(UNPROTECTED).value("true").build());
+    }
+    tags
 }
 
 /// Returns the parameters that the creation of a stack sets to other values. If the code is in another

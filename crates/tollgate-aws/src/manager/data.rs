@@ -26,7 +26,8 @@ impl StackManager {
     /// them back. The stack must have been [deleted](Self::delete) before.
     ///
     /// # Errors
-    /// [`DeployError::AlreadyExists`] if the stack exists; [`DeployError::Table`] if the table is not
+    /// [`DeployError::AlreadyExists`] if the stack exists; [`DeployError::NoArchive`] if there is no
+    /// such bucket: nothing is deleted then; [`DeployError::Table`] if the table is not
     /// one of a stack; the errors of calls. Call it again to finish it.
     pub async fn delete_data(&self, archive: Option<&str>) -> Result<DeletedData, DeployError> {
         if self.describe().await?.is_some() {
@@ -34,6 +35,10 @@ impl StackManager {
                 stack: self.name().to_owned(),
             });
         }
+        let archive = match archive {
+            Some(name) => Some(self.archive(name).await?),
+            None => None,
+        };
         let table = self.table_exists().await?;
         if table {
             self.delete_table().await?;
@@ -42,11 +47,23 @@ impl StackManager {
             table,
             archived_objects: None,
         };
-        if let Some(archive) = archive.and_then(|name| S3Bucket::new(name, &self.config, None)) {
+        if let Some(archive) = archive {
             deleted.archived_objects = Some(archive.empty().await?);
             archive.delete().await?;
         }
         Ok(deleted)
+    }
+
+    /// Returns the bucket of this name, which must exist.
+    async fn archive(&self, name: &str) -> Result<S3Bucket, DeployError> {
+        if let Some(bucket) = S3Bucket::new(name, &self.config, None)
+            && bucket.exists().await?
+        {
+            return Ok(bucket);
+        }
+        Err(DeployError::NoArchive {
+            bucket: name.to_owned(),
+        })
     }
 
     async fn delete_table(&self) -> Result<(), DeployError> {

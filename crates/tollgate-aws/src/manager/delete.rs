@@ -24,10 +24,22 @@ impl StackManager {
     /// [`delete_data`](Self::delete_data) deletes them.
     ///
     /// # Errors
-    /// [`DeployError::NotFound`]; [`DeployError::Failed`] if CloudFormation could not delete a part.
+    /// [`DeployError::NotFound`]; [`DeployError::NotOurs`] if another template made the stack, because
+    /// its table and its archive would not be kept; [`DeployError::Failed`] if CloudFormation could not delete a part.
     /// Then call it again.
     pub async fn delete(&self) -> Result<Deletion, DeployError> {
         let stack = self.found().await?;
+        if !stack.is_ours() && !stack.is_empty() {
+            return Err(DeployError::NotOurs {
+                stack: stack.name,
+                problem: "its data would be deleted with it, so it is left as it is; adopt a stack of zae-limiter first, \
+                          or delete it by what made it"
+                    .to_owned(),
+            });
+        }
+        if stack.is_protected {
+            return Err(DeployError::Protected { stack: stack.name });
+        }
         if stack.is_in_progress() {
             return Err(DeployError::NotReady {
                 stack: stack.name,
@@ -44,9 +56,26 @@ impl StackManager {
 
     /// Deletes the objects of the stack's code bucket: CloudFormation deletes only empty buckets.
     pub(super) async fn empty_code_bucket(&self, stack: &DeployedStack) -> Result<(), DeployError> {
+        // An adopted stack may have its code in the bucket of the archive, which is kept.
+        let own = stack
+            .code_bucket()
+            .filter(|name| Some(*name) != stack.archive());
+        let name = own.unwrap_or_default();
+        if let Some(bucket) = S3Bucket::new(name, &self.config, None) {
+            bucket.empty().await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a code bucket that an update has left empty or not: CloudFormation does not wait for it.
+    pub(super) async fn delete_code_bucket(
+        &self,
+        stack: &DeployedStack,
+    ) -> Result<(), DeployError> {
         let name = stack.code_bucket().unwrap_or_default();
         if let Some(bucket) = S3Bucket::new(name, &self.config, None) {
             bucket.empty().await?;
+            bucket.delete().await?;
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use tollgate_ops::s3::S3Bucket;
 
 use super::{
-    deployed::DeployedStack, error::DeployError, package::FunctionPackage, plan::Plan,
-    prepared::Prepared, stack_manager::StackManager,
+    create::UNPROTECTED, deployed::DeployedStack, error::DeployError, package::FunctionPackage,
+    plan::Plan, prepared::Prepared, stack_manager::StackManager,
 };
 use crate::options::{FunctionCode, StackDefinition, StackOptions};
 
@@ -77,8 +77,12 @@ impl StackManager {
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);
         }
+        let is_unfinished = |stack: &DeployedStack| stack.tags.contains_key(UNPROTECTED);
         let base = known.for_stack(self.table.name()).ok();
         let base = base.filter(|_| current.is_some());
+        if current.as_ref().is_some_and(is_unfinished) {
+            known = known.enable_deletion_protection(true);
+        }
         let mut options = change(known.clone());
         if current.is_some() && options.python_indexes != known.python_indexes {
             return Err(DeployError::Fixed {
@@ -138,10 +142,12 @@ impl StackManager {
             let bucket = stack.code_bucket().unwrap_or_default();
             self.upload(package, bucket).await?;
         }
-        if prepared.leaves_code_bucket(&stack) {
-            self.empty_code_bucket(&stack).await?;
-        }
+        let left = stack.clone();
         is_changed |= self.update(&mut stack, prepared, &prepared.wanted).await?;
+        if prepared.leaves_code_bucket(&left) {
+            // Not earlier: if the update fails, the functions get their old code back from it.
+            self.delete_code_bucket(&left).await?;
+        }
         is_changed |= self.initialize(prepared).await?;
         Ok(Deployment {
             stack,
@@ -153,16 +159,16 @@ impl StackManager {
     /// Returns the options of a stack that can be changed.
     fn options_of(&self, stack: &DeployedStack) -> Result<StackOptions, DeployError> {
         let name = || self.name().to_owned();
-        if !stack.is_ours() {
-            return Err(DeployError::NotOurs {
-                stack: name(),
-                problem: "it does not have the parameter FunctionCodeKey".to_owned(),
-            });
-        }
         if !stack.can_change() {
             return Err(DeployError::NotReady {
                 stack: name(),
                 status: stack.status.clone(),
+            });
+        }
+        if !stack.is_ours() {
+            return Err(DeployError::NotOurs {
+                stack: name(),
+                problem: "it does not have the parameter FunctionCodeKey".to_owned(),
             });
         }
         Ok(stack.options()?)
@@ -195,7 +201,8 @@ impl StackManager {
             return Ok(None);
         };
         if let Err(error) = self.check_losses(stack, &plan).await {
-            self.discard(plan).await?;
+            // The loss is what is told, also if the plan cannot be deleted.
+            let _ = self.discard(plan).await;
             return Err(error);
         }
         Ok(Some(plan))

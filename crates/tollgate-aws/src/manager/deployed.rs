@@ -18,6 +18,8 @@ pub struct DeployedStack {
     pub status: String,
     /// The reason of the status, if one is told.
     pub status_reason: Option<String>,
+    /// True if CloudFormation refuses to delete the stack.
+    pub is_protected: bool,
     /// The time at which the stack was created.
     pub created: Option<SystemTime>,
     /// The time of the last update; `None` if there was none.
@@ -47,6 +49,7 @@ impl DeployedStack {
                 .stack_status_reason()
                 .filter(|reason| !reason.is_empty())
                 .map(str::to_owned),
+            is_protected: stack.enable_termination_protection().unwrap_or(false),
             created: time(stack.creation_time()),
             updated: time(stack.last_updated_time()),
             parameters: pairs(
@@ -124,7 +127,8 @@ impl DeployedStack {
 
     /// Returns true if the stack can be updated.
     pub(super) fn can_change(&self) -> bool {
-        self.is_healthy() || self.status == "UPDATE_ROLLBACK_COMPLETE"
+        let is_taken_back = ["UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"];
+        self.is_healthy() || is_taken_back.contains(&self.status.as_str())
     }
 }
 

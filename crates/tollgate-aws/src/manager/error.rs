@@ -73,6 +73,20 @@ pub enum DeployError {
         /// The option.
         option: &'static str,
     },
+    /// The stack is protected against its deletion.
+    #[error(
+        "stack {stack} is protected against its deletion: switch its termination protection off first"
+    )]
+    Protected {
+        /// The stack.
+        stack: String,
+    },
+    /// There is no bucket of the name that was given for the archive.
+    #[error("there is no bucket {bucket}, which was named as the archive")]
+    NoArchive {
+        /// The name.
+        bucket: String,
+    },
     /// The update would remove or replace data. Nothing was changed.
     #[error("the update of stack {stack} would {}: nothing was changed", losses.join(", "))]
     WouldLoseData {
@@ -229,6 +243,9 @@ fn hint(status: &str) -> &'static str {
         }
         "UPDATE_ROLLBACK_FAILED" => {
             "; continue the rollback in the console of CloudFormation, or by `aws cloudformation continue-update-rollback`"
+        }
+        "IMPORT_ROLLBACK_FAILED" | "UPDATE_FAILED" => {
+            "; see its events in the console of CloudFormation"
         }
         _ => "; try again when it is done",
     }

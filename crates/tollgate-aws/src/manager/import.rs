@@ -24,7 +24,13 @@ impl StackManager {
                 problem,
             });
         }
-        let parameters = parameters_of(definition, &[("FunctionCodeKey", "")]);
+        // What the table does not have yet, the next update gives it.
+        let protected = if table.is_protected { "true" } else { "false" };
+        let as_it_is = [
+            ("FunctionCodeKey", ""),
+            ("EnableDeletionProtection", protected),
+        ];
+        let parameters = parameters_of(definition, &as_it_is);
         let plan = self.plan_new(parameters, definition).await?;
         self.execute(&plan).await?;
         self.found().await
@@ -39,6 +45,9 @@ fn difference(table: &TableInspection, definition: &StackDefinition) -> Option<S
     }
     if table.stream_view.as_deref() != Some("NEW_AND_OLD_IMAGES") {
         return Some("it has no stream with new and old images".to_owned());
+    }
+    if let Some(missing) = table.indexes.iter().find(|index| !index.exists) {
+        return Some(format!("it has no index {}", missing.name));
     }
     let second = table.indexes.get(1)?;
     let has_items = second.projection.as_deref() == Some("ALL");

@@ -219,6 +219,12 @@ impl StackOptions {
         self
     }
 
+    /// Returns the bucket that [`function_code`](Self::function_code) names; `None` if the code is in
+    /// the stack's own bucket, or if there is none.
+    pub fn function_code_bucket(&self) -> Option<&str> {
+        self.function_code.as_ref()?.bucket.as_deref()
+    }
+
     /// Sets the processors for which the code is built.
     pub fn architecture(mut self, architecture: Architecture) -> Self {
         self.architecture = architecture;

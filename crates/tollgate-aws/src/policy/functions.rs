@@ -32,7 +32,7 @@ impl FunctionResources {
             table: TableResource::new(table),
             stream: stream.into(),
             dead_letters: dead_letters.into(),
-            archived_objects: format!("{archive}/*").into(),
+            archived_objects: format!("{archive}/audit/*").into(),
         }
     }
 
@@ -43,7 +43,7 @@ impl FunctionResources {
             table: TableResource::in_template(),
             stream: attribute("RateLimitsTable", "StreamArn"),
             dead_letters: attribute("AggregatorDLQ", "Arn"),
-            archived_objects: map([("Fn::Sub", "${AuditArchiveBucket.Arn}/*".into())]),
+            archived_objects: map([("Fn::Sub", "${AuditArchiveBucket.Arn}/audit/*".into())]),
         }
     }
 

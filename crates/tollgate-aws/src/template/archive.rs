@@ -23,6 +23,8 @@ pub(super) fn archive() -> Resource {
     let expiration = reference("AuditArchiveExpirationDays");
     let rule = map([
         ("Id", "ToGlacier".into()),
+        // The bucket of an adopted stack has the code of its functions too.
+        ("Prefix", "audit/".into()),
         ("Status", "Enabled".into()),
         ("Transitions", list([transition])),
         (

@@ -25,8 +25,8 @@ const HAND_OVER: Duration = Duration::from_secs(20 * 60);
 /// The stack keeps its table, options, names, roles and outputs, and gets the template and the
 /// functions of this executable. The stream is stopped before the code of the aggregator changes,
 /// and goes on after it at the same record, so nothing is counted twice or lost. If the change
-/// fails, the last line says how the old function goes on. An interrupted adoption is finished by a
-/// repeat. Python services work with the stack as before; do not run `zae-limiter deploy` or
+/// fails, the last line says how the old function goes on. If you interrupt it, the stream may be
+/// stopped: repeat the command within 24 hours, which finishes it. Python services work with the stack as before; do not run `zae-limiter deploy` or
 /// `upgrade` on it.
 #[derive(Debug, Args)]
 pub(crate) struct Adopt {
@@ -71,11 +71,11 @@ impl Adopt {
         let prepared = target.read(prepared).await?;
         let planned = target.read(manager.plan_adoption(&prepared)).await?;
         if self.plan {
-            print_plan(context, planned.as_ref())?;
+            let printed = print_plan(context, planned.as_ref());
             if let Some(plan) = planned {
                 target.read(manager.discard(plan)).await?;
             }
-            return Ok(());
+            return printed;
         }
         let question = format!(
             "Stack {} gets the template and the functions of tollgate. Continue?",
@@ -109,7 +109,8 @@ async fn replace(
         Ok(hand_over) => hand_over,
         Err(failure) => {
             if let Some(plan) = plan {
-                target.read(target.manager.discard(plan)).await?;
+                // The failure that came first is the one that is told.
+                let _ = target.read(target.manager.discard(plan)).await;
             }
             return Err(failure);
         }
@@ -151,7 +152,11 @@ async fn go_on(target: &Target, hand_over: &HandOver) -> String {
         );
     }
     match hand_over.undo().await {
-        Ok(()) => "the old function goes on".to_owned(),
+        Ok(0) => "the old function goes on".to_owned(),
+        Ok(_) => format!(
+            "the old function is as it was, but its stream was stopped before this command: {}",
+            told(hand_over)
+        ),
         Err(error) => stopped(hand_over, &error).to_string(),
     }
 }
@@ -186,7 +191,10 @@ async fn begin(context: &Context, target: &Target) -> Result<HandOver, Failure> 
     let aggregator = StackFunction::Aggregator.component();
     let function = format!("{}-{aggregator}", target.manager.name());
     let begun = HandOver::begin(&config, &function, HAND_OVER).await;
-    begun.map_err(|error| Failure::Aws(format!("{error}; nothing was changed")))
+    begun.map_err(|error| match error {
+        OpsError::StreamStopped { .. } => Failure::Aws(error.to_string()),
+        error => Failure::Aws(format!("{error}; nothing was changed")),
+    })
 }
 
 /// Returns the failure for a stream that does not go on.

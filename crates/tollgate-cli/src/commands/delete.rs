@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use tollgate_aws::manager::Deletion;
+use tollgate_aws::manager::{Deletion, DeployedStack};
 
 use crate::{
     confirm,
@@ -10,12 +10,14 @@ use crate::{
     deployment::Target,
     failure::Failure,
     output::{Row, or_dash},
+    stderr,
 };
 
 /// Deletes a stack: its functions, alarms and policies; keeps the table and the archive
 ///
 /// With --data, the table and the archive are deleted too, also those that an earlier deletion of the
-/// stack has kept. An interrupted deletion can be repeated.
+/// stack has kept: then name the archive. An interrupted deletion can be repeated. A stack that another
+/// template made is left as it is, because its data would not be kept.
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
     /// Delete the table and the archive too, for ever. Asks for the stack's name; with --yes, --name
@@ -64,7 +66,8 @@ impl Delete {
         let question = self.question(stack.as_str());
         self.check(context, &question)?;
         let target = Target::load(context).await?;
-        let exists = target.read(target.manager.describe()).await?.is_some();
+        let stack_now = target.read(target.manager.describe()).await?;
+        let exists = stack_now.is_some();
         if !exists && !self.data {
             return Err(target.missing());
         }
@@ -78,7 +81,14 @@ impl Delete {
             archive: self.archive.clone(),
             ..DeletionRecord::default()
         };
-        if exists {
+        if let Some(stack) = &stack_now {
+            self.check_archive(stack)?;
+            if let Some(archive) = stack.archive()
+                && context.out.is_text()
+            {
+                // Nothing else knows the name when the stack is gone.
+                stderr::line(&format!("the archive is the bucket {archive}"));
+            }
             let Deletion { archive, .. } = target.change(target.manager.delete()).await?;
             record.stack_deleted = true;
             record.archive = record.archive.or(archive);
@@ -106,9 +116,27 @@ impl Delete {
         }
     }
 
+    /// Checks that the archive that is named is that of the stack.
+    fn check_archive(&self, stack: &DeployedStack) -> Result<(), Failure> {
+        match (&self.archive, stack.archive()) {
+            (Some(named), Some(known)) if named != known => Err(Failure::Usage(format!(
+                "--archive {named} is not the archive of stack {}, which is {known}: leave --archive out",
+                stack.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that the question can be asked, or need not be.
     fn check(&self, context: &Context, question: &str) -> Result<(), Failure> {
         confirm::check(&context.options, question)?;
+        if let Some(archive) = &self.archive
+            && !archive.contains("auditarchivebucket")
+        {
+            return Err(Failure::Usage(format!(
+                "--archive {archive} is no archive of a stack: their names have `auditarchivebucket` in them"
+            )));
+        }
         if self.data && context.options.yes && context.options.given_stack().is_none() {
             return Err(Failure::Usage(
                 "--data with --yes needs --name: name the stack whose data are to be deleted"
@@ -126,9 +154,13 @@ fn sentence(record: &DeletionRecord, place: &str) -> String {
         (Some(archive), None) => format!(", and its archive {archive}"),
         _ => String::new(),
     };
+    let option = match &record.archive {
+        Some(archive) => format!(" --archive {archive}"),
+        None => String::new(),
+    };
     if record.stack_deleted && !record.table_deleted {
         return format!(
-            "Deleted stack {stack} {place}; its table {stack} is kept{archive}: `tollgate delete --data` deletes them"
+            "Deleted stack {stack} {place}; its table {stack} is kept{archive}: `tollgate delete --data --name {stack}{option}` deletes them"
         );
     }
     let objects = match record.archived_objects_deleted {

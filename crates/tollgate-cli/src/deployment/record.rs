@@ -40,7 +40,9 @@ impl DeploymentRecord {
         let functions = match (&self.code, &self.previous_code) {
             (None, _) => "; it has no functions".to_owned(),
             (Some(code), Some(previous)) if code != previous => {
-                format!("; `tollgate deploy --function-code-key {previous}` takes the code back")
+                format!(
+                    "; `tollgate deploy --name {stack} --function-code-key {previous}` takes the code back"
+                )
             }
             _ => String::new(),
         };

@@ -82,10 +82,9 @@ pub(crate) fn failure(error: DeployError, config: &SdkConfig) -> Failure {
             place(config)
         )),
         DeployError::Option(_) => Failure::Usage(error.to_string()),
-        DeployError::Call { .. } => Failure::Aws(format!(
-            "{error}; CloudFormation was asked {}",
-            place(config)
-        )),
+        DeployError::Call { .. } => {
+            Failure::Aws(format!("{error}; AWS was asked {}", place(config)))
+        }
         DeployError::Failed { .. } | DeployError::Deadline { .. } | DeployError::Bucket(_) => {
             Failure::Aws(error.to_string())
         }

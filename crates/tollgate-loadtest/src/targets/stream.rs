@@ -46,7 +46,7 @@ impl TokenStream {
     /// Lets the tokens come, and settles the lease to them.
     ///
     /// # Errors
-    /// Those of the lease.
+    /// The errors of the lease.
     pub(super) async fn flow(&self, lease: &mut Lease) -> Result<(), tollgate::Error> {
         let length = self.length.pick();
         let (mut come, mut reserved) = (0, self.estimate);

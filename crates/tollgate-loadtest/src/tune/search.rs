@@ -60,7 +60,7 @@ impl Search {
     /// Searches. `measure` runs a test with a level; `None` stops the search.
     ///
     /// # Errors
-    /// Those of `measure`.
+    /// The errors of `measure`.
     pub async fn run<E>(
         &self,
         mut measure: impl AsyncFnMut(f64) -> Result<Option<Report>, E>,

@@ -56,7 +56,7 @@ impl Lease {
     /// the aggregator that took it before is gone.
     ///
     /// # Errors
-    /// Those of [`take`](Self::take).
+    /// The errors of [`take`](Self::take).
     pub async fn take_as(
         client: Client,
         table: &str,
@@ -108,7 +108,7 @@ impl Lease {
     /// Writes the checkpoint, and ends the lease.
     ///
     /// # Errors
-    /// Those of [`save`](Self::save).
+    /// The errors of [`save`](Self::save).
     pub async fn end_with(self, checkpoint: &Checkpoint) -> Result<(), OpsError> {
         self.write(checkpoint, 0).await
     }

@@ -35,7 +35,8 @@ pub enum Progress {
         /// The time of the write, epoch seconds.
         time: i64,
     },
-    /// Another program has split a bucket, and has not told all of its shards. They are corrected.
+    /// Another program has split a bucket, and has not written the number of shards to all of them.
+    /// They are corrected.
     Raised {
         /// The split.
         split: ForeignSplit,

@@ -2,6 +2,8 @@
 
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
+use crate::domain::domain;
+
 /// A service of AWS.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Service {
@@ -35,14 +37,6 @@ impl Service {
             .build()
             .ok()?;
         config.service_config()?.load_config(key)
-    }
-}
-
-fn domain(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
     }
 }
 

@@ -32,8 +32,8 @@ impl HandOver {
     /// connections, nothing is done.
     ///
     /// # Errors
-    /// [`OpsError::Aws`], or [`OpsError::Unsettled`] if that takes longer than `deadline`. The
-    /// connections are as they were then, as far as that is possible.
+    /// [`OpsError::Aws`], or [`OpsError::Unsettled`] if that takes longer than `deadline`: the
+    /// connections are as they were. [`OpsError::StreamStopped`] if they could not be set back.
     pub async fn begin(
         config: &SdkConfig,
         function: &str,
@@ -50,9 +50,13 @@ impl HandOver {
         };
         for source in &hand_over.found {
             if let Err(error) = hand_over.set(&source.id, false).await {
-                // The error that came first is the one that is told.
-                let _ = hand_over.undo().await;
-                return Err(error);
+                return Err(match hand_over.undo().await {
+                    Ok(_) => error,
+                    Err(_) => OpsError::StreamStopped {
+                        function: hand_over.function,
+                        error: Box::new(error),
+                    },
+                });
             }
         }
         Ok(hand_over)
@@ -85,16 +89,20 @@ impl HandOver {
     }
 
     /// Enables the connections that were not disabled before, because the function stays as it is.
+    /// Returns the number of those that were disabled before, and still are.
     ///
     /// # Errors
-    /// Those of [`end`](Self::end).
-    pub async fn undo(&self) -> Result<(), OpsError> {
+    /// The errors of [`end`](Self::end).
+    pub async fn undo(&self) -> Result<usize, OpsError> {
+        let mut disabled = 0;
         for source in &self.found {
-            if source.state != EventSourceState::Disabled {
+            if source.state == EventSourceState::Disabled {
+                disabled += 1;
+            } else {
                 self.set(&source.id, true).await?;
             }
         }
-        Ok(())
+        Ok(disabled)
     }
 
     async fn set(&self, id: &str, enabled: bool) -> Result<(), OpsError> {

@@ -7,7 +7,7 @@ use super::{
     path::{encoded, is_bucket_name},
     request::{Failed, Request, send},
 };
-use crate::error::OpsError;
+use crate::{domain::domain, error::OpsError};
 
 /// A bucket of S3, or of a storage that speaks its protocol. Its calls are repeated if they fail,
 /// for some minutes.
@@ -102,6 +102,22 @@ impl S3Bucket {
         }
     }
 
+    /// Returns true if the bucket exists.
+    ///
+    /// # Errors
+    /// [`OpsError::Bucket`].
+    pub async fn exists(&self) -> Result<bool, OpsError> {
+        let path = "/?list-type=2&max-keys=1";
+        match self
+            .send("ListObjectsV2", "GET", path, vec![], vec![])
+            .await
+        {
+            Err(failed) if is_missing(&failed) => Ok(false),
+            Err(failed) => Err(self.failed("listed", &failed)),
+            Ok(_) => Ok(true),
+        }
+    }
+
     /// Deletes the bucket, which must be empty. A bucket that does not exist is a success.
     ///
     /// # Errors
@@ -154,11 +170,7 @@ impl S3Bucket {
     /// Returns the endpoint, and the path there of a path in the bucket.
     fn address(&self, region: &str, path: &str) -> (String, String) {
         let name = &self.name;
-        let domain = if region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
+        let domain = domain(region);
         match &self.endpoint {
             Some(endpoint) => (endpoint.clone(), format!("/{name}{path}")),
             // The certificates of S3 have one level of names.

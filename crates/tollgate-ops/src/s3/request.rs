@@ -14,7 +14,8 @@ use aws_sigv4::{
     sign::v4,
 };
 use aws_smithy_runtime::client::{
-    orchestrator::operation::Operation, retries::classifiers::HttpStatusCodeClassifier,
+    orchestrator::operation::Operation,
+    retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier},
 };
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -102,6 +103,7 @@ pub(super) async fn send(config: &SdkConfig, request: Request) -> Result<String,
         .no_auth()
         .standard_retry(&RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .retry_classifier(HttpStatusCodeClassifier::default())
+        .retry_classifier(TransientErrorClassifier::<Failed>::new())
         .timeout_config(timeouts.build())
         .serializer(move |request: Request| signed(request, &identity))
         .deserializer(|response| answered(response).map_err(OrchestratorError::operation))

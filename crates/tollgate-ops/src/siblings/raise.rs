@@ -16,22 +16,29 @@ use crate::{
 ///
 /// Their tokens stay as they are. From then on, they refill by their new share. A shard with a quota
 /// that does not say for how many shards it was granted is left out: the clients correct it, because
-/// they know what was granted.
+/// they know what was granted. Nothing is written if the first shard states another number than the
+/// split: the bucket was deleted and made again since then, or split again.
 ///
-/// Costs one half of a read unit for each shard, and one write unit for each that is corrected.
+/// Costs one read unit for each shard, and one write unit for each that is corrected.
 ///
 /// # Errors
 /// [`OpsError::Aws`] if a call fails. The same call finishes the rest.
 pub async fn raise(client: &Client, table: &str, split: &ForeignSplit) -> Result<u64, OpsError> {
     let bucket = &split.bucket;
-    let keys = (1..split.count).map(|shard| {
+    let key = |shard: u32| {
         let hash = format!(
             "{}/BUCKET#{}#{}#{shard}",
             bucket.namespace, bucket.entity, bucket.resource
         );
         (hash, STATE.to_owned())
-    });
-    let shards = reads::batch(client, table, keys.collect()).await?;
+    };
+    let keys = (0..split.count).map(key).collect();
+    let mut shards = reads::batch(client, table, keys).await?;
+    let first = shards.remove(&key(0));
+    let stated = first.and_then(|item| number_of(&item, SHARD_COUNT));
+    if stated != Some(i64::from(split.count)) {
+        return Ok(0);
+    }
     let mut raised = 0;
     for ((hash, range), item) in shards {
         if !may_raise(&item, split.count) {

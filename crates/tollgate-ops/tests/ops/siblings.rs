@@ -126,6 +126,19 @@ async fn shards_that_have_missed_a_split_are_told_and_hold_no_more_than_before()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_split_of_a_bucket_that_was_made_again_since_then_changes_nothing() {
+    let stage = Stage::new(Engine::start().await).await;
+    let hash = bucket(&stage, &mut Rng::with_seed(5), &[1, 1]).await;
+    set(&stage, &hash, "shard_count", 4).await;
+    // The bucket is made again, and split into two, before the record of the old split is read.
+    set(&stage, &hash, "shard_count", 2).await;
+    let (_, reports) = stage.once(&options()).await;
+    let raised = |progress: &Progress| matches!(progress, Progress::Raised { .. });
+    assert!(!reports.iter().any(raised), "{reports:?}");
+    assert_eq!(counts(&stage).await, [2, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quota_that_may_cover_a_new_shard_is_left_to_the_clients() {
     let stage = Stage::new(Engine::start().await).await;
     let hash = bucket(&stage, &mut Rng::with_seed(3), &[2, 2]).await;

@@ -51,11 +51,11 @@ impl Deploy {
         self.tell_left_out(&prepared);
         if self.plan {
             let planned = target.read(manager.plan_of(&prepared)).await?;
-            print_plan(context, planned.as_ref())?;
+            let printed = print_plan(context, planned.as_ref());
             if let Some(planned) = planned {
                 target.read(manager.discard(planned)).await?;
             }
-            return Ok(());
+            return printed;
         }
         if prepared.removes_archive() {
             confirm::confirm(&context.options, ARCHIVE)?;

@@ -151,16 +151,19 @@ impl OptionArguments {
             self.policy_name_format.as_ref(),
             StackOptions::policy_name_format,
         );
-        options = with(options, self.function_code(), StackOptions::function_code);
+        let code = self.function_code(options.function_code_bucket());
+        options = with(options, code, StackOptions::function_code);
         options = with(options, self.architecture, StackOptions::architecture);
         options = with(options, self.stream_start, StackOptions::stream_start);
         let tags = self.tag.iter();
         tags.fold(options, |options, (key, value)| options.tag(key, value))
     }
 
-    fn function_code(&self) -> Option<FunctionCode> {
+    /// Returns the code that is named. It is in the bucket that the stack has for it, unless another
+    /// one is named.
+    fn function_code(&self, known: Option<&str>) -> Option<FunctionCode> {
         let key = self.function_code_key.as_ref()?;
-        Some(match &self.function_code_bucket {
+        Some(match self.function_code_bucket.as_deref().or(known) {
             Some(bucket) => FunctionCode::in_bucket(bucket, key),
             None => FunctionCode::in_stack(key),
         })

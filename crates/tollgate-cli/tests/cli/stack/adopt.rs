@@ -32,6 +32,13 @@ async fn a_python_stack_is_taken_over_with_its_names_and_its_stream() {
     let stream = connection(&account).await;
     let code = format!("--bootstrap {}", bootstrap.display());
 
+    // Its template keeps no data, so it is not deleted.
+    let refused = account.run("delete --yes");
+    assert!(
+        refused.code == 1 && refused.err.contains("adopt"),
+        "{refused:?}"
+    );
+    assert!(account.has_table().await);
     let planned = account.json(&format!("adopt --plan --no-idle-alarm {code}"));
     let rows = planned.as_array().unwrap().iter();
     let mut function = rows.filter(|row| row["name"] == "AggregatorFunction");

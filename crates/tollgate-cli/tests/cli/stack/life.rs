@@ -128,6 +128,11 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
     account.clean_up();
     assert!(!account.has_table().await);
     assert_eq!(account.run("delete --data --yes").code, 4);
+    let missing = account.run("delete --data --yes --archive no-auditarchivebucket-1");
+    assert!(
+        missing.code == 1 && missing.err.contains("there is no bucket"),
+        "{missing:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,6 +153,11 @@ async fn a_stack_with_an_archive_is_deleted_with_its_buckets() {
     }
     let asked = account.run("deploy --no-audit-archival");
     assert!(asked.code == 2 && asked.err.contains("--yes"), "{asked:?}");
+
+    let other = account.run("delete --data --yes --archive other-auditarchivebucket-1");
+    assert!(other.code == 2 && other.err.contains(&archive), "{other:?}");
+    let foreign = account.run("delete --data --yes --archive photos");
+    assert!(foreign.code == 2, "{foreign:?}");
 
     let deleted = account.json("delete --data --yes");
     assert_eq!(deleted["archive"], archive.as_str());

@@ -19,7 +19,7 @@ async fn status_says_that_cloudformation_does_not_answer_and_goes_on() {
     );
     let listed = stage.run("list");
     assert!(
-        listed.code == 3 && listed.err.contains("CloudFormation was asked at http://"),
+        listed.code == 3 && listed.err.contains("AWS was asked at http://"),
         "{listed:?}"
     );
 }

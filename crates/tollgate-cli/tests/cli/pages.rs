@@ -98,9 +98,11 @@ async fn every_command_of_the_page_works() {
         missing,
         [
             "deploy",
+            "adopt",
             "upgrade",
             "delete",
             "list",
+            "logs",
             "man",
             "lambda-export"
         ],

@@ -70,7 +70,6 @@ pub(crate) struct Options {
 
 impl Options {
     /// Returns the stack that the arguments name.
-    #[cfg(feature = "local")]
     pub(crate) fn given_stack(&self) -> Option<&StackName> {
         self.stack.as_ref()
     }

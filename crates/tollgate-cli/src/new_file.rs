@@ -36,6 +36,7 @@ impl NewFile {
     }
 
     /// Returns the name of the file.
+    #[cfg(feature = "loadtest")]
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
     }

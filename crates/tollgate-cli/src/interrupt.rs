@@ -1,7 +1,7 @@
 //! Interrupts of the user: Ctrl-C.
 
 /// Waits until the user interrupts the command, or the system asks it to end.
-#[cfg(feature = "local")]
+#[cfg(feature = "loadtest")]
 pub(crate) async fn or_terminated() {
     tokio::select! {
         () = wait() => {}
@@ -9,7 +9,7 @@ pub(crate) async fn or_terminated() {
     }
 }
 
-#[cfg(all(feature = "local", unix))]
+#[cfg(all(feature = "loadtest", unix))]
 async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
@@ -21,7 +21,7 @@ async fn terminated() {
     }
 }
 
-#[cfg(all(feature = "local", not(unix)))]
+#[cfg(all(feature = "loadtest", not(unix)))]
 async fn terminated() {
     std::future::pending().await
 }

@@ -82,6 +82,7 @@ impl StackManager {
 
     async fn plan(&self, request: Request) -> Result<Option<Plan>, DeployError> {
         let is_new = request.kind == ChangeSetType::Create;
+        let makes_entry = is_new && self.describe().await?.is_none();
         let created = self
             .client
             .create_change_set()
@@ -100,6 +101,7 @@ impl StackManager {
             resources: Vec::new(),
             parameters: request.changes,
             is_new,
+            makes_entry,
             change_set: created.id().unwrap_or_default().to_owned(),
             stack: created.stack_id().unwrap_or_default().to_owned(),
         };
@@ -114,29 +116,29 @@ impl StackManager {
     async fn planned(&self, plan: &mut Plan) -> Result<bool, DeployError> {
         let (begun, mut pause) = Self::first_pause();
         loop {
-            let described = self
-                .client
-                .describe_change_set()
-                .change_set_name(&plan.change_set)
-                .send()
-                .await
-                .map_err(DeployError::call(PLANNING))?;
+            let describe = self.client.describe_change_set();
+            let described = describe.change_set_name(&plan.change_set).send().await;
+            let described =
+                DeployError::unless_passing(described.map_err(DeployError::call(PLANNING)))?;
+            let Some(described) = described else {
+                self.pause("updating", begun, &mut pause).await?;
+                continue;
+            };
             match described.status() {
                 Some(ChangeSetStatus::CreateComplete) => {
-                    return self.read(plan).await.map(|()| true);
+                    if let Some(resources) = DeployError::unless_passing(self.read(plan).await)? {
+                        plan.resources = resources;
+                        return Ok(true);
+                    }
+                    self.pause("updating", begun, &mut pause).await?;
                 }
                 Some(ChangeSetStatus::Failed) => {
-                    let reason = described.status_reason().unwrap_or_default().to_owned();
+                    let reason = described.status_reason().unwrap_or_default();
                     if NO_CHANGES.iter().any(|text| reason.contains(text)) {
                         return Ok(false);
                     }
                     let _ = self.discard(plan.clone()).await;
-                    return Err(DeployError::Call {
-                        action: PLANNING,
-                        code: None,
-                        text: reason.clone(),
-                        source: reason.into(),
-                    });
+                    return Err(DeployError::told(PLANNING, reason));
                 }
                 _ => self.pause("updating", begun, &mut pause).await?,
             }
@@ -144,7 +146,8 @@ impl StackManager {
     }
 
     /// Reads the changes of all pages.
-    async fn read(&self, plan: &mut Plan) -> Result<(), DeployError> {
+    async fn read(&self, plan: &Plan) -> Result<Vec<ResourceChange>, DeployError> {
+        let mut resources = Vec::new();
         let describe = self.client.describe_change_set();
         let describe = describe.change_set_name(&plan.change_set);
         let mut pages = describe.into_paginator().send();
@@ -152,9 +155,9 @@ impl StackManager {
             let page = page.map_err(DeployError::call(PLANNING))?;
             let changes = page.changes().iter();
             let changes = changes.filter_map(|change| change.resource_change());
-            plan.resources.extend(changes.map(ResourceChange::read));
+            resources.extend(changes.map(ResourceChange::read));
         }
-        Ok(())
+        Ok(resources)
     }
 
     /// Executes a plan, and waits until it is done.
@@ -181,22 +184,21 @@ impl StackManager {
         .await
     }
 
-    /// Deletes a plan. Nothing was changed.
+    /// Deletes a plan. Nothing was changed. The entry that CloudFormation keeps for a planned stack is
+    /// deleted too, unless somebody else has planned that stack before, or has made it meanwhile.
     ///
     /// # Errors
     /// [`DeployError::Call`].
     pub async fn discard(&self, plan: Plan) -> Result<(), DeployError> {
-        let discarding = DeployError::call("deleting the plan");
-        if plan.is_new {
-            let deletion = self.client.delete_stack().stack_name(&plan.stack);
-            return deletion
-                .send()
-                .await
-                .map(drop)
-                .map_err(DeployError::call("deleting the plan of a new stack"));
-        }
         let deletion = self.client.delete_change_set();
-        let deletion = deletion.change_set_name(&plan.change_set);
-        deletion.send().await.map(drop).map_err(discarding)
+        let deletion = deletion.change_set_name(&plan.change_set).send().await;
+        deletion.map_err(DeployError::call("deleting the plan"))?;
+        if !plan.makes_entry {
+            return Ok(());
+        }
+        match self.describe_by(&plan.stack).await? {
+            Some(stack) if stack.is_planned() => self.delete_by(&stack.id).await,
+            _ => Ok(()),
+        }
     }
 }

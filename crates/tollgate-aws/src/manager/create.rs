@@ -33,10 +33,7 @@ impl StackManager {
             // Unless another process creates the stack at this moment, the table has none.
             return match self.describe().await? {
                 Some(_) => self.created_by_another().await,
-                None if self.imports_table => self.create_around_table(definition).await,
-                None => Err(DeployError::TableExists {
-                    stack: self.name().to_owned(),
-                }),
+                None => self.create_around_table(definition).await,
             };
         }
         let created = self

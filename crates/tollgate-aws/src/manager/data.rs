@@ -94,7 +94,7 @@ impl StackManager {
                 Err(error) => return Err(DeployError::call(DELETING)(error)),
             }
         }
-        while self.is_being_deleted().await? {
+        while DeployError::unless_passing(self.is_being_deleted().await)? != Some(false) {
             self.pause("deleting", begun, &mut pause).await?;
         }
         Ok(())

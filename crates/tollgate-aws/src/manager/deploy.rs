@@ -111,10 +111,21 @@ impl StackManager {
     /// Plans a deployment, and makes nothing but the plan. Returns `None` if nothing would change.
     ///
     /// # Errors
-    /// [`DeployError::WouldLoseData`] if the plan removes or replaces data, and the errors of calls.
+    /// [`DeployError::WouldLoseData`] if the plan removes or replaces data;
+    /// [`DeployError::TableExists`] and [`DeployError::OtherTable`] as for a deployment;
+    /// [`DeployError::NotReady`] if a creation failed before and its empty stack is still there, which
+    /// a deployment deletes first; the errors of calls.
     pub async fn plan_of(&self, prepared: &Prepared) -> Result<Option<Plan>, DeployError> {
         let Some(current) = &prepared.current else {
-            self.clear().await?;
+            if let Some(left) = self.describe().await?.filter(|stack| !stack.is_planned()) {
+                return Err(DeployError::NotReady {
+                    stack: left.name,
+                    status: left.status,
+                });
+            }
+            if self.table_exists().await? {
+                self.check_import(&prepared.wanted).await?;
+            }
             return self.plan_creation(&prepared.wanted).await.map(Some);
         };
         self.checked_plan(current, prepared, &prepared.wanted).await

@@ -125,6 +125,11 @@ impl DeployedStack {
         )
     }
 
+    /// Returns true if the stack is a plan and nothing else.
+    pub(super) fn is_planned(&self) -> bool {
+        self.status == "REVIEW_IN_PROGRESS"
+    }
+
     /// Returns true if the stack can be updated.
     pub(super) fn can_change(&self) -> bool {
         let is_taken_back = ["UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"];

@@ -57,19 +57,20 @@ impl StackManager {
         loop {
             let status = self.client.describe_stack_drift_detection_status();
             let status = status.stack_drift_detection_id(detection).send().await;
-            let status = status.map_err(DeployError::call(DETECTING))?;
+            let status = DeployError::unless_passing(status.map_err(DeployError::call(DETECTING)))?;
+            let Some(status) = status else {
+                self.pause("detecting the drift of", begun, &mut pause)
+                    .await?;
+                continue;
+            };
             match status.detection_status() {
                 Some(StackDriftDetectionStatus::DetectionInProgress) => {
-                    self.pause(DETECTING, begun, &mut pause).await?;
+                    self.pause("detecting the drift of", begun, &mut pause)
+                        .await?;
                 }
                 Some(StackDriftDetectionStatus::DetectionFailed) => {
                     let reason = status.detection_status_reason().unwrap_or_default();
-                    return Err(DeployError::Call {
-                        action: DETECTING,
-                        code: None,
-                        text: reason.to_owned(),
-                        source: reason.into(),
-                    });
+                    return Err(DeployError::told(DETECTING, reason));
                 }
                 _ => return self.drifted(&stack.id).await,
             }

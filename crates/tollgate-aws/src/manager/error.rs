@@ -140,6 +140,8 @@ pub enum DeployError {
         code: Option<String>,
         /// The code and the message of the answer, or the causes of the failure.
         text: String,
+        /// True if the same call may succeed later: no answer came, AWS limits calls, or has a fault.
+        is_passing: bool,
         /// The SDK's error.
         source: Box<dyn Error + Send + Sync>,
     },
@@ -180,8 +182,31 @@ impl DeployError {
                 action,
                 code,
                 text,
+                is_passing: is_passing(&error),
                 source: Box::new(error),
             }
+        }
+    }
+
+    /// Returns the error of an operation whose failure CloudFormation tells with this reason.
+    pub(super) fn told(action: &'static str, reason: &str) -> Self {
+        Self::Call {
+            action,
+            code: None,
+            text: reason.to_owned(),
+            is_passing: false,
+            source: reason.into(),
+        }
+    }
+
+    /// Turns an error that may pass into `None`, for a loop that looks again.
+    pub(super) fn unless_passing<T>(looked: Result<T, Self>) -> Result<Option<T>, Self> {
+        match looked {
+            Ok(seen) => Ok(Some(seen)),
+            Err(Self::Call {
+                is_passing: true, ..
+            }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -223,6 +248,26 @@ impl DeployError {
     }
 }
 
+/// Returns true if the same call may succeed later.
+fn is_passing<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    const LIMITED: [&str; 5] = [
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "TooManyRequestsException",
+    ];
+    match error {
+        SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
+        SdkError::ServiceError(answer) => {
+            answer.raw().status().is_server_error()
+                || error.code().is_some_and(|code| LIMITED.contains(&code))
+        }
+        _ => false,
+    }
+}
+
 /// Returns the messages of an error and of its sources.
 fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -240,6 +285,9 @@ fn hint(status: &str) -> &'static str {
     match status {
         "ROLLBACK_FAILED" | "DELETE_FAILED" | "CREATE_FAILED" => {
             "; delete the stack, which keeps its data"
+        }
+        "ROLLBACK_COMPLETE" => {
+            "; nothing is in it, and the next deployment deletes it: deploy without a plan"
         }
         "UPDATE_ROLLBACK_FAILED" => {
             "; continue the rollback in the console of CloudFormation, or by `aws cloudformation continue-update-rollback`"

@@ -105,6 +105,7 @@ mod tests {
             }],
             parameters: Vec::new(),
             is_new: false,
+            makes_entry: false,
             change_set: String::new(),
             stack: String::new(),
         }

@@ -6,10 +6,8 @@ use tollgate::{
     store::dynamodb::{DynamoDbStore, JoinOnly},
 };
 
-use super::{
-    error::DeployError, package::version_of, prepared::Prepared, stack_manager::StackManager,
-};
-use crate::version;
+use super::{error::DeployError, prepared::Prepared, stack_manager::StackManager};
+use crate::{options::code_key::version_of, version};
 
 /// The namespace that clients use if none is named.
 const NAMESPACE: &str = "default";

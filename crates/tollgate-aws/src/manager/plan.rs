@@ -17,6 +17,8 @@ pub struct Plan {
     pub parameters: Vec<ParameterChange>,
     /// True if the stack does not exist yet.
     pub is_new: bool,
+    /// True if CloudFormation has an entry of the stack only because of this plan.
+    pub(super) makes_entry: bool,
     pub(super) change_set: String,
     pub(super) stack: String,
 }
@@ -155,6 +157,7 @@ mod tests {
                 new: "a.zip".into(),
             }],
             is_new: false,
+            makes_entry: false,
             change_set: String::new(),
             stack: String::new(),
         };

@@ -25,40 +25,62 @@ pub(super) struct Operation<'a> {
 }
 
 impl StackManager {
-    /// Waits until an operation ends. Its events are passed on as they are seen.
+    /// Waits until an operation ends. Its events are passed on as they are seen. A look that fails for
+    /// a passing reason is repeated.
     pub(super) async fn wait(&self, operation: Operation<'_>) -> Result<(), DeployError> {
         let (begun, mut pause) = (Instant::now(), PAUSES.0);
         let mut seen = HashSet::new();
         let mut failures = Vec::new();
         loop {
-            for event in self.new_events(operation, &mut seen).await? {
+            let events = self.new_events(operation, &mut seen).await;
+            let events = DeployError::unless_passing(events)?.unwrap_or_default();
+            let mut ended = None;
+            let is_quiet = events.is_empty() && pause == PAUSES.1;
+            for event in events {
                 (self.on_event)(&event);
                 if event.ends(self.name()) {
-                    return if event.status == operation.wanted {
-                        Ok(())
-                    } else {
-                        Err(self.failed(operation.action, event.status, failures))
-                    };
+                    ended = Some(event.status);
+                    break;
                 }
                 if event.is_failure() {
                     failures.push(event);
                 }
             }
-            self.pause(operation.action, begun, &mut pause).await?;
+            if is_quiet {
+                // An event may be missing. The status tells the end as well.
+                ended = self.ended(operation.id).await?;
+            }
+            match ended {
+                Some(status) if status == operation.wanted => return Ok(()),
+                Some(status) => return Err(self.failed(operation.action, status, failures)),
+                None => self.pause(operation.action, begun, &mut pause).await?,
+            }
         }
+    }
+
+    /// Returns the status of a stack on which no operation is under way.
+    async fn ended(&self, id: &str) -> Result<Option<String>, DeployError> {
+        let described = self.describe_by(id).await;
+        Ok(match DeployError::unless_passing(described)? {
+            Some(Some(stack)) => {
+                Some(stack.status).filter(|status| !status.ends_with("IN_PROGRESS"))
+            }
+            Some(None) => Some("DELETE_COMPLETE".to_owned()),
+            None => None,
+        })
     }
 
     /// Waits until no operation is under way, whoever began it.
     pub(super) async fn settled(&self, action: &'static str) -> Result<(), DeployError> {
         let (begun, mut pause) = (Instant::now(), PAUSES.0);
-        while self
-            .describe()
-            .await?
-            .is_some_and(|stack| stack.is_in_progress())
-        {
+        loop {
+            let described = DeployError::unless_passing(self.describe().await)?;
+            let is_busy = described.is_none_or(|stack| stack.is_some_and(|it| it.is_in_progress()));
+            if !is_busy {
+                return Ok(());
+            }
             self.pause(action, begun, &mut pause).await?;
         }
-        Ok(())
     }
 
     /// Pauses before the next look.
@@ -96,10 +118,16 @@ impl StackManager {
 
     /// Returns the id of the newest event of a stack: the events of the next operation come after it.
     pub(super) async fn newest_event(&self, id: &str) -> Result<Option<String>, DeployError> {
-        let events = self.client.describe_stack_events().stack_name(id);
-        let events = events.send().await.map_err(DeployError::call(READING))?;
-        let newest = events.stack_events().first();
-        Ok(newest.and_then(|event| event.event_id().map(str::to_owned)))
+        let (begun, mut pause) = Self::first_pause();
+        loop {
+            let events = self.client.describe_stack_events().stack_name(id).send();
+            let events = events.await.map_err(DeployError::call(READING));
+            if let Some(events) = DeployError::unless_passing(events)? {
+                let newest = events.stack_events().first();
+                return Ok(newest.and_then(|event| event.event_id().map(str::to_owned)));
+            }
+            self.pause("watching", begun, &mut pause).await?;
+        }
     }
 
     /// Returns the events of an operation that were not seen yet, the oldest first.
@@ -116,13 +144,18 @@ impl StackManager {
             let page = page.map_err(DeployError::call(READING))?;
             for event in page.stack_events() {
                 let id = event.event_id().unwrap_or_default();
-                if operation.after == Some(id) || !seen.insert(id.to_owned()) {
+                if operation.after == Some(id) || seen.contains(id) {
                     break 'pages;
                 }
-                new.push(StackEvent::read(event));
+                new.push(event.clone());
             }
         }
         new.reverse();
-        Ok(new)
+        // Not earlier: if a page fails, the events of those before it are new next time.
+        seen.extend(
+            new.iter()
+                .filter_map(|event| event.event_id().map(str::to_owned)),
+        );
+        Ok(new.iter().map(StackEvent::read).collect())
     }
 }

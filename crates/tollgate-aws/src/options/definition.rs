@@ -55,7 +55,7 @@ impl StackDefinition {
         Ok(Self {
             stack: stack.clone(),
             parameters: values,
-            tags: tags::all(name, options.has_functions(), &options.tags),
+            tags: tags::all(name, options.used_code(), &options.tags),
             audit_retention_days: options.audit_retention_days,
             has_functions: options.has_functions(),
             has_archive: options.can_aggregate() && options.enable_audit_archival,
@@ -137,7 +137,14 @@ impl StackOptions {
     }
 
     fn has_functions(&self) -> bool {
-        self.function_code.is_some() && self.can_have_functions()
+        self.used_code().is_some()
+    }
+
+    /// Returns the key of the functions' code, if there are functions that use it.
+    fn used_code(&self) -> Option<&str> {
+        let code = self.function_code.as_ref();
+        code.filter(|_| self.can_have_functions())
+            .map(|code| &*code.key)
     }
 
     fn has_code_bucket(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod arn;
 mod checks;
+pub(crate) mod code_key;
 mod definition;
 mod error;
 mod format_option;

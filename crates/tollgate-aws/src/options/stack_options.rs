@@ -174,6 +174,12 @@ impl StackOptions {
         self
     }
 
+    /// Keeps archives for ever, which is the default.
+    pub fn without_audit_archive_expiration(mut self) -> Self {
+        self.audit_archive_expiration_days = None;
+        self
+    }
+
     /// Sets the number of days to which the table can be restored.
     pub fn pitr_recovery_days(mut self, days: u32) -> Self {
         self.pitr_recovery_days = Some(days);
@@ -281,6 +287,12 @@ impl StackOptions {
         self
     }
 
+    /// Lets alarms notify nobody, which is the default.
+    pub fn without_alarm_sns_topic(mut self) -> Self {
+        self.alarm_sns_topic = None;
+        self
+    }
+
     /// Sets the duration of the aggregator from which an alarm fires, in percent of its timeout.
     pub fn lambda_duration_threshold_pct(mut self, percent: u32) -> Self {
         self.lambda_duration_threshold_pct = percent;
@@ -309,10 +321,22 @@ impl StackOptions {
         self
     }
 
+    /// Gives the aggregator the stack's own role, which is the default.
+    pub fn without_aggregator_role_arn(mut self) -> Self {
+        self.aggregator_role_arn = None;
+        self
+    }
+
     /// Sets the permission boundary of every role: the name of a managed policy of the account, or an
     /// ARN.
     pub fn permission_boundary(mut self, policy: impl Into<String>) -> Self {
         self.permission_boundary = Some(policy.into());
+        self
+    }
+
+    /// Gives roles no permission boundary, which is the default.
+    pub fn without_permission_boundary(mut self) -> Self {
+        self.permission_boundary = None;
         self
     }
 
@@ -332,6 +356,12 @@ impl StackOptions {
     /// Adds a tag of the stack, which CloudFormation gives to all its parts.
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Removes a tag.
+    pub fn without_tag(mut self, key: &str) -> Self {
+        self.tags.remove(key);
         self
     }
 }

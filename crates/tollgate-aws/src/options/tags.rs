@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::InvalidOption;
+use super::{code_key, error::InvalidOption};
 use crate::version;
 
 /// The highest number of tags of a CloudFormation stack.
@@ -62,10 +62,11 @@ pub(super) fn of_user(tags: &BTreeMap<String, String>) -> BTreeMap<String, Strin
         .collect()
 }
 
-/// Returns all tags of a stack: its own, by which tools find it, and those of the user.
+/// Returns all tags of a stack: its own, by which tools find it, and those of the user. `code` is the
+/// key of its functions' code, if it has functions.
 pub(super) fn all(
     stack: &str,
-    has_functions: bool,
+    code: Option<&str>,
     user: &BTreeMap<String, String>,
 ) -> Vec<(String, String)> {
     let mut tags = vec![
@@ -78,8 +79,9 @@ pub(super) fn all(
             version::SCHEMA.to_owned(),
         ),
     ];
-    if has_functions {
-        tags.push((format!("{TAG_PREFIX}lambda-version"), version::equivalent()));
+    if let Some(key) = code {
+        let version = version::equivalent_of(code_key::version_of(key));
+        tags.push((format!("{TAG_PREFIX}lambda-version"), version));
     }
     debug_assert!(tags.len() <= MANAGED);
     let user = user.iter().map(|(key, value)| (key.clone(), value.clone()));

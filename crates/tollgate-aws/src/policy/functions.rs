@@ -109,6 +109,18 @@ impl FunctionResources {
     }
 }
 
+/// Returns the policy for a function's log, by the ARN of its log group.
+pub(crate) fn logging(group: Node) -> PolicyDocument {
+    PolicyDocument {
+        statements: vec![Statement {
+            sid: "Log",
+            actions: &["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources: vec![group],
+            leading_keys: &[],
+        }],
+    }
+}
+
 /// Returns the policy for traces, which X-Ray has for all resources only.
 pub(crate) fn tracing() -> PolicyDocument {
     PolicyDocument {

@@ -26,4 +26,4 @@ pub use resource::TableResource;
 pub use terraform::terraform;
 
 pub(crate) use document::LANGUAGE;
-pub(crate) use functions::tracing;
+pub(crate) use functions::{logging, tracing};

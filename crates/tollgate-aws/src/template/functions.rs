@@ -26,7 +26,8 @@ use crate::{
 /// The logical id of the aggregator's log group.
 pub(super) const AGGREGATOR_LOGS: &str = "AggregatorLogGroup";
 
-const PROVISIONER_LOGS: &str = "ProvisionerLogGroup";
+/// The logical id of the provisioner's log group.
+pub(super) const PROVISIONER_LOGS: &str = "ProvisionerLogGroup";
 
 /// Returns the log groups of both functions.
 pub(super) fn log_groups() -> [Resource; 2] {

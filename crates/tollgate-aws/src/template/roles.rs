@@ -2,7 +2,8 @@
 
 use super::{
     conditions::Condition,
-    intrinsic::{reference, text},
+    functions::{AGGREGATOR_LOGS, PROVISIONER_LOGS},
+    intrinsic::{attribute, reference, text},
     permissions::name,
     section::Resource,
 };
@@ -17,10 +18,14 @@ pub(super) fn function_roles() -> [Resource; 2] {
     let parts = FunctionResources::in_template();
     let aggregator = [
         inline("Aggregate", &parts.aggregator()),
+        inline("Log", &policy::logging(attribute(AGGREGATOR_LOGS, "Arn"))),
         Condition::HasArchive.only(inline("Archive", &parts.archive())),
         Condition::IsTraced.only(inline("Trace", &policy::tracing())),
     ];
-    let provisioner = [inline("Provision", &parts.provisioner())];
+    let provisioner = [
+        inline("Provision", &parts.provisioner()),
+        inline("Log", &policy::logging(attribute(PROVISIONER_LOGS, "Arn"))),
+    ];
     [
         function_role(StackRole::Aggregator, list(aggregator))
             .only_if(Condition::CreatesAggregatorRole),
@@ -65,7 +70,6 @@ fn boundary() -> Node {
 }
 
 fn function_role(role: StackRole, policies: Node) -> Resource {
-    let logs = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole";
     let properties = map([
         ("RoleName", name(role.name_parameter(), role.component())),
         ("PermissionsBoundary", boundary()),
@@ -73,7 +77,6 @@ fn function_role(role: StackRole, policies: Node) -> Resource {
             "AssumeRolePolicyDocument",
             trust("Service", "lambda.amazonaws.com".into()),
         ),
-        ("ManagedPolicyArns", list([text(logs)])),
         ("Policies", policies),
     ]);
     Resource::new(role.logical_id(), "AWS::IAM::Role", properties)

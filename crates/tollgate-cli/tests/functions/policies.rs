@@ -24,6 +24,11 @@ use crate::{
 const STREAM: &str = "arn:aws:dynamodb:us-east-1:111122223333:table/limits/stream/1";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:111122223333:limits-aggregator-dlq";
 
+const AGGREGATOR_LOGS: &str =
+    "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/limits-aggregator:*";
+const PROVISIONER_LOGS: &str =
+    "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/limits-limits-provisioner:*";
+
 /// Returns the policies of a role in the template, as one, with the ARNs of a stack.
 fn policy(role: &str) -> Policy {
     let template: Value = serde_json::from_str(&Template::new().to_json().unwrap()).unwrap();
@@ -71,12 +76,19 @@ fn arn(part: &str) -> &'static str {
         "RateLimitsTable.StreamArn" => STREAM,
         "AggregatorDLQ.Arn" => QUEUE,
         "AuditArchiveBucket.Arn" => "arn:aws:s3:::archive",
+        "AggregatorLogGroup.Arn" => AGGREGATOR_LOGS,
+        "ProvisionerLogGroup.Arn" => PROVISIONER_LOGS,
         other => panic!("an unknown part: {other}"),
     }
 }
 
-/// Returns the calls that Lambda makes with the role of a function: it reads the stream, sets aside
-/// what cannot be counted, and sends traces.
+/// Returns the calls that write the log of a function.
+fn calls_of_log(group: &str) -> [Call; 2] {
+    ["CreateLogStream", "PutLogEvents"].map(|action| Call::new(format!("logs:{action}"), group))
+}
+
+/// Returns the calls that Lambda makes with the role of the aggregator: it reads the stream, sets aside
+/// what cannot be counted, and sends traces and logs.
 fn calls_of_lambda() -> Vec<Call> {
     let follow = [
         "GetRecords",
@@ -90,6 +102,7 @@ fn calls_of_lambda() -> Vec<Call> {
     let mut calls = vec![Call::new("sqs:SendMessage", QUEUE)];
     calls.extend(follow);
     calls.extend(trace);
+    calls.extend(calls_of_log(AGGREGATOR_LOGS));
     calls
 }
 
@@ -188,5 +201,7 @@ async fn the_provisioner_may_do_what_it_does() {
             assert_eq!(answer["status"], status, "{answer}");
         }
     }
-    is_just_enough("ProvisionerRole", &recorder.calls());
+    let mut calls = recorder.calls();
+    calls.extend(calls_of_log(PROVISIONER_LOGS));
+    is_just_enough("ProvisionerRole", &calls);
 }

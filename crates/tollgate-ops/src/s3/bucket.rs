@@ -32,8 +32,9 @@ pub struct S3Bucket {
 
 impl S3Bucket {
     /// Returns the bucket of this name. Region, credentials and HTTP client are those of `config`. The
-    /// endpoint is `endpoint`; else that which the SDK's own variables and profiles name for S3
-    /// (`AWS_ENDPOINT_URL_S3`) or for all services; else that of AWS.
+    /// endpoint is `endpoint`; else that which the code of the program gave `config`; else that which
+    /// the SDK's own variables and profiles name for S3 (`AWS_ENDPOINT_URL_S3`) or for all services;
+    /// else that of AWS.
     ///
     /// Returns `None` if no bucket can have this name.
     pub fn new(name: &str, config: &SdkConfig, endpoint: Option<&str>) -> Option<Self> {
@@ -190,8 +191,12 @@ fn is_missing(failed: &Failed) -> bool {
     matches!(failed, Failed::Refused { status: 404, .. })
 }
 
-/// Returns the endpoint that variables or profiles name.
+/// Returns the endpoint that the program, variables or profiles name.
 fn configured(config: &SdkConfig) -> Option<String> {
+    let all = || config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return all();
+    }
     let key = ServiceConfigKey::builder()
         .service_id("S3")
         .env("AWS_ENDPOINT_URL")
@@ -200,7 +205,7 @@ fn configured(config: &SdkConfig) -> Option<String> {
     let own = key
         .ok()
         .and_then(|key| config.service_config()?.load_config(key));
-    own.or_else(|| config.endpoint_url().map(str::to_owned))
+    own.or_else(all)
 }
 
 #[cfg(test)]

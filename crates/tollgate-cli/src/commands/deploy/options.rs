@@ -3,7 +3,7 @@
 use clap::Args;
 use tollgate_aws::{Architecture, FunctionCode, SnapshotWindow, StackOptions, StreamStart};
 
-use super::switches::Switches;
+use super::{removable::Removable, switches::Switches};
 
 /// The options of a stack. Those that are not given have their default in a new stack, and stay as they
 /// are in one that exists.
@@ -28,9 +28,9 @@ pub(super) struct OptionArguments {
     /// Days after which archives move to Glacier Instant Retrieval [default: 90]
     #[arg(long, value_name = "DAYS")]
     audit_archive_glacier_days: Option<u32>,
-    /// Days after which archives are deleted [default: never]
-    #[arg(long, value_name = "DAYS")]
-    audit_archive_expiration_days: Option<u32>,
+    /// Days after which archives are deleted, or `never` [default: never]
+    #[arg(long, value_name = "DAYS", value_parser = Removable::<u32>::or_never)]
+    audit_archive_expiration_days: Option<Removable<u32>>,
     /// Days for which logs of functions are kept [default: 30]
     #[arg(long, value_name = "DAYS")]
     log_retention_days: Option<u32>,
@@ -40,18 +40,19 @@ pub(super) struct OptionArguments {
     /// Memory of the aggregator in MiB [default: 128]
     #[arg(long, value_name = "MIB")]
     lambda_memory: Option<u32>,
-    /// SNS topic that every alarm notifies [default: none]
-    #[arg(long, value_name = "ARN")]
-    alarm_sns_topic: Option<String>,
+    /// SNS topic that every alarm notifies, or `none` [default: none]
+    #[arg(long, value_name = "ARN", value_parser = Removable::<String>::or_none)]
+    alarm_sns_topic: Option<Removable<String>>,
     /// Duration of the aggregator from which an alarm fires, in percent of its timeout [default: 80]
     #[arg(long, value_name = "PERCENT")]
     lambda_duration_threshold_pct: Option<u32>,
-    /// Existing role for the aggregator [default: the stack's own]
-    #[arg(long, value_name = "ARN")]
-    aggregator_role_arn: Option<String>,
-    /// Permission boundary of every role: the name or the ARN of a managed policy [default: none]
-    #[arg(long, value_name = "POLICY")]
-    permission_boundary: Option<String>,
+    /// Existing role for the aggregator, or `none` for the stack's own [default: none]
+    #[arg(long, value_name = "ARN", value_parser = Removable::<String>::or_none)]
+    aggregator_role_arn: Option<Removable<String>>,
+    /// Permission boundary of every role: the name or the ARN of a managed policy, or `none`
+    /// [default: none]
+    #[arg(long, value_name = "POLICY", value_parser = Removable::<String>::or_none)]
+    permission_boundary: Option<Removable<String>>,
     /// Format of role names, with one {} for the stack and the role [default: {}]
     #[arg(long, value_name = "FORMAT")]
     role_name_format: Option<String>,
@@ -61,6 +62,9 @@ pub(super) struct OptionArguments {
     /// Tag of the stack and of its parts, which may be repeated
     #[arg(long, short = 't', value_name = "KEY=VALUE", value_parser = tag)]
     tag: Vec<(String, String)>,
+    /// Tag that the stack and its parts shall no longer have, which may be repeated
+    #[arg(long, value_name = "KEY")]
+    remove_tag: Vec<String>,
     /// Object with the code of the functions: an older one of the stack's own bucket takes an upgrade
     /// back
     #[arg(long, value_name = "KEY", conflicts_with = "bootstrap")]
@@ -109,11 +113,12 @@ impl OptionArguments {
             self.audit_archive_glacier_days,
             StackOptions::audit_archive_glacier_days,
         );
-        options = with(
-            options,
-            self.audit_archive_expiration_days,
-            StackOptions::audit_archive_expiration_days,
-        );
+        if let Some(days) = &self.audit_archive_expiration_days {
+            options = match days {
+                Removable::Value(days) => options.audit_archive_expiration_days(*days),
+                Removable::Removed => options.without_audit_archive_expiration(),
+            };
+        }
         options = with(
             options,
             self.log_retention_days,
@@ -121,26 +126,29 @@ impl OptionArguments {
         );
         options = with(options, self.lambda_timeout, StackOptions::lambda_timeout);
         options = with(options, self.lambda_memory, StackOptions::lambda_memory);
-        options = with(
-            options,
-            self.alarm_sns_topic.as_ref(),
-            StackOptions::alarm_sns_topic,
-        );
+        if let Some(value) = &self.alarm_sns_topic {
+            options = match value {
+                Removable::Value(value) => options.alarm_sns_topic(value),
+                Removable::Removed => options.without_alarm_sns_topic(),
+            };
+        }
         options = with(
             options,
             self.lambda_duration_threshold_pct,
             StackOptions::lambda_duration_threshold_pct,
         );
-        options = with(
-            options,
-            self.aggregator_role_arn.as_ref(),
-            StackOptions::aggregator_role_arn,
-        );
-        options = with(
-            options,
-            self.permission_boundary.as_ref(),
-            StackOptions::permission_boundary,
-        );
+        if let Some(value) = &self.aggregator_role_arn {
+            options = match value {
+                Removable::Value(value) => options.aggregator_role_arn(value),
+                Removable::Removed => options.without_aggregator_role_arn(),
+            };
+        }
+        if let Some(value) = &self.permission_boundary {
+            options = match value {
+                Removable::Value(value) => options.permission_boundary(value),
+                Removable::Removed => options.without_permission_boundary(),
+            };
+        }
         options = with(
             options,
             self.role_name_format.as_ref(),
@@ -155,6 +163,8 @@ impl OptionArguments {
         options = with(options, code, StackOptions::function_code);
         options = with(options, self.architecture, StackOptions::architecture);
         options = with(options, self.stream_start, StackOptions::stream_start);
+        let removed = self.remove_tag.iter();
+        options = removed.fold(options, |options, key| options.without_tag(key));
         let tags = self.tag.iter();
         tags.fold(options, |options, (key, value)| options.tag(key, value))
     }

@@ -13,7 +13,11 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde_json::Value;
-use tollgate::{RateLimiter, model::StackName, store::dynamodb::JoinOnly};
+use tollgate::{
+    RateLimiter,
+    model::StackName,
+    store::dynamodb::{JoinOnly, Stack},
+};
 use tollgate_aws::manager::StackManager;
 
 use crate::stage::{Item, Ran, bare, ran, scan, skipped};
@@ -79,6 +83,12 @@ impl Account {
         let client = Client::new(&self.config());
         let described = client.describe_table().table_name(&self.stack);
         described.send().await.is_ok()
+    }
+
+    /// Returns the attribute by which items of the table expire.
+    pub(super) async fn expiry(&self) -> Option<String> {
+        let stack = Stack::new(Client::new(&self.config()), self.name());
+        stack.inspect().await.unwrap().expiry_attribute.unwrap()
     }
 
     /// Returns a parameter of the stack.

@@ -25,6 +25,14 @@ async fn a_creation_that_fails_tells_why_leaves_nothing_and_can_be_repeated() {
         "{error}"
     );
     assert!(!account.has_table().await);
+    // A plan leaves also the remains as they are.
+    let planned = account.run(&format!("deploy {NO_FUNCTIONS} --plan"));
+    assert!(
+        planned.code == 1 && planned.err.contains("the next deployment deletes it"),
+        "{planned:?}"
+    );
+    let left = account.manager().describe().await.unwrap().unwrap();
+    assert_eq!(left.status, "ROLLBACK_COMPLETE");
     let deployed = account.json(&format!("deploy {NO_FUNCTIONS}"));
     assert_eq!(deployed["created"], true);
     account.clean_up();
@@ -109,6 +117,11 @@ async fn an_update_that_fails_is_taken_back_and_told_and_older_code_has_its_vers
     assert_eq!(back["previous_code"], "own.zip");
     assert_eq!(
         account.json("status")["lambda_version"],
+        "0.17.0+tollgate.0.0.9"
+    );
+    let stack = account.manager().describe().await.unwrap().unwrap();
+    assert_eq!(
+        stack.tags["zae-limiter:lambda-version"],
         "0.17.0+tollgate.0.0.9"
     );
     account.clean_up();

@@ -87,6 +87,7 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
         account.json("deploy --audit-retention-days 60")["changed"],
         true
     );
+    options_are_taken_away_again(&account).await;
 
     let status = account.json("status");
     assert_eq!(status["stack_status"], "UPDATE_COMPLETE");
@@ -108,7 +109,18 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
         "{again:?}"
     );
 
-    // A new stack takes the table in, with its data.
+    let again = account.run(&format!("deploy {NO_FUNCTIONS} --plan"));
+    assert!(
+        again.code == 1 && again.err.contains("there is a table"),
+        "{again:?}"
+    );
+
+    // A new stack takes the table in, with its data. What the table lacks is switched on.
+    assert_eq!(
+        account.expiry().await,
+        None,
+        "this emulator's stacks set none"
+    );
     let planned = account.json(&format!("deploy {NO_FUNCTIONS} --import-table --plan"));
     let planned = planned.as_array().unwrap().iter();
     let mut table = planned.filter(|change| change["name"] == "RateLimitsTable");
@@ -120,6 +132,7 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
     );
     let imported = account.json(&format!("deploy {NO_FUNCTIONS} --import-table"));
     assert_eq!(imported["created"], true);
+    assert_eq!(account.expiry().await.as_deref(), Some("ttl"));
     assert_eq!(account.json("deploy")["changed"], false);
     let shown = account.run("system get-defaults").out;
     assert!(shown.contains("rpm: 100/min"), "{shown}");
@@ -133,6 +146,22 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
         missing.code == 1 && missing.err.contains("there is no bucket"),
         "{missing:?}"
     );
+}
+
+async fn options_are_taken_away_again(account: &Account) {
+    let topic = "arn:aws:sns:us-east-1:111122223333:on-call";
+    account.json(&format!(
+        "deploy --alarm-sns-topic {topic} --audit-archive-expiration-days 400"
+    ));
+    assert_eq!(account.parameter("AlarmSNSTopicArn").await, topic);
+    assert_eq!(account.parameter("AuditArchiveExpirationDays").await, "400");
+    account.json(
+        "deploy --alarm-sns-topic none --audit-archive-expiration-days never --remove-tag team",
+    );
+    assert_eq!(account.parameter("AlarmSNSTopicArn").await, "");
+    assert_eq!(account.parameter("AuditArchiveExpirationDays").await, "");
+    let stack = account.manager().describe().await.unwrap().unwrap();
+    assert!(!stack.tags.contains_key("team"), "{:?}", stack.tags);
 }
 
 #[tokio::test(flavor = "multi_thread")]

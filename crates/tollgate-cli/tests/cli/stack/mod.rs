@@ -11,5 +11,6 @@ mod functions;
 mod life;
 mod page;
 mod peer;
+mod polls;
 mod provision;
 mod status;

@@ -27,7 +27,7 @@ const LOOKS: [&str; 2] = ["DescribeStackEvents", "DescribeChangeSet"];
 const NO_EVENTS: &str = "<DescribeStackEventsResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
      <DescribeStackEventsResult><StackEvents/></DescribeStackEventsResult></DescribeStackEventsResponse>";
 
-/// What happens to the looks.
+/// The answers to the looks.
 #[derive(Clone, Copy)]
 enum Looks {
     /// Every third one gets no answer of use.

@@ -171,6 +171,22 @@ impl StoredConfig {
     }
 }
 
+/// The days for which the history is kept stand in the system's config, and are no part of its limits.
+impl StoredConfig {
+    /// Returns the config without the days for which the history is kept.
+    pub(crate) fn without_days(&self) -> Self {
+        Self {
+            audit_retention_days: None,
+            ..self.clone()
+        }
+    }
+
+    /// Returns `true` if the config has the days, and nothing else.
+    pub(crate) fn has_only_days(&self) -> bool {
+        self.audit_retention_days.is_some() && self.without_days() == Self::default()
+    }
+}
+
 fn sort(mut limits: Vec<Limit>) -> Vec<Limit> {
     limits.sort_by(|one, other| one.name().cmp(other.name()));
     limits

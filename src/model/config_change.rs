@@ -37,15 +37,9 @@ impl ConfigChange {
 
     /// Returns `true` if `stored` is what the change was planned for.
     pub(crate) fn is_of(&self, stored: Option<&StoredConfig>) -> bool {
-        let plain = |config: &StoredConfig| {
-            let plain = StoredConfig {
-                audit_retention_days: None,
-                ..config.clone()
-            };
-            // A config that has only the days counts as none.
-            let is_none = config.audit_retention_days.is_some() && plain == StoredConfig::default();
-            (!is_none).then_some(plain)
-        };
+        // A config that has only the days counts as none.
+        let plain =
+            |config: &StoredConfig| (!config.has_only_days()).then(|| config.without_days());
         stored.and_then(plain) == self.before.as_ref().and_then(plain)
     }
 

@@ -181,7 +181,7 @@ impl Config {
     }
 
     /// Deletes the config of a scope: its limits, its access and its cascade rule. Returns `false`
-    /// if there is none.
+    /// if there is none. The days for which the history is kept stay with the system.
     ///
     /// # Errors
     /// [`Error::FanOut`] if the change of a flag or of a soft limit did not reach all buckets: the

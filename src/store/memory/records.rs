@@ -64,7 +64,18 @@ impl Records for MemoryStore {
     }
 
     fn delete_config<'a>(&'a self, scope: &'a ConfigScope) -> StoreFuture<'a, bool> {
-        done(self.tables.write().configs.remove(scope).is_some())
+        let mut tables = self.tables.write();
+        let Some(before) = tables.configs.remove(scope) else {
+            return done(false);
+        };
+        if before.audit_retention_days.is_some() {
+            let days = StoredConfig {
+                audit_retention_days: before.audit_retention_days,
+                ..StoredConfig::default()
+            };
+            tables.configs.insert(scope.clone(), days);
+        }
+        done(!before.has_only_days())
     }
 
     fn change_configs<'a>(

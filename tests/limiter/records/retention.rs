@@ -56,6 +56,23 @@ async fn the_stored_days_are_obeyed_and_kept() {
 }
 
 #[tokio::test]
+async fn the_days_outlive_the_limits_of_the_system() {
+    let (table, clock) = (Table::create().await, ManualClock::at(START));
+    let limiter = table.limiter(&clock).await;
+    let (config, system) = (limiter.config(), ConfigScope::system());
+    store_days(&table, "30").await;
+    assert_eq!(change(&table, &limiter, START).await, [30]);
+    assert!(config.delete(&system).await.unwrap());
+    let left = config.get(&system).await.unwrap().unwrap();
+    assert_eq!((left.limits, left.audit_retention_days), (vec![], Some(30)));
+    assert!(
+        !config.delete(&system).await.unwrap(),
+        "only the days are left"
+    );
+    assert_eq!(change(&table, &limiter, START).await, [30, 30, 30]);
+}
+
+#[tokio::test]
 async fn without_stored_days_it_is_90_or_what_the_builder_says() {
     let (table, clock) = (Table::create().await, ManualClock::at(START));
     let limiter = table.limiter(&clock).await;

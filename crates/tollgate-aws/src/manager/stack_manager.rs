@@ -74,7 +74,8 @@ impl StackManager {
     }
 
     /// Sets if a new stack takes in a table of its name that exists: one that was kept when a stack was
-    /// deleted, or that was created without a stack. Its data stay, also if the creation fails.
+    /// deleted, or that was created without a stack. Its data stay, also if the creation fails. Time to
+    /// live, point-in-time recovery and protection that it lacks are switched on.
     /// Default: false, and the creation is refused.
     #[must_use]
     pub fn import_table(mut self, import: bool) -> Self {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::transact_write_items::TransactWriteItemsError,
     types::{Put, TransactWriteItem},
 };
 
@@ -12,7 +11,6 @@ use super::{
     super::{
         attributes::{ENTITY_CONFIG_RESOURCES, INDEX_KEYS, PK, SK, system_key},
         expression::{Expression, text},
-        failure::{lasting_refusal, store_error},
         retry::{MOST_CONFIG_TRIES, before_change},
     },
     audit,
@@ -20,6 +18,7 @@ use super::{
     client_version,
     config_item::{self, resource_word},
     configs::{forget_if_unused, list_of_resources},
+    transaction,
 };
 use crate::{
     model::{AuditEvent, ConfigChange, ConfigScope},
@@ -57,33 +56,13 @@ pub(super) async fn change(
         }
         // Only now: a change that is not made shuts no older client out.
         client_version::require_for(client, table, &stored).await?;
-        let written = client
-            .transact_write_items()
-            .set_transact_items(Some(actions))
-            .send()
-            .await;
-        match written {
-            Ok(_) => {
-                // The changes are made. A resource that stays in the list costs a read, and no
-                // more.
-                forget_unused(client, table, namespace, changes).await.ok();
-                return Ok(true);
-            }
-            Err(error) => match error.as_service_error() {
-                // A config has changed since it was read, or another transaction writes the lists.
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    if let Some(refusal) = lasting_refusal(cancelled.cancellation_reasons()) {
-                        return Err(refusal);
-                    }
-                }
-                _ => return Err(store_error(error)),
-            },
+        if transaction::send(client, actions).await? {
+            // The changes are made. A resource that stays in the list costs a read, and no more.
+            forget_unused(client, table, namespace, changes).await.ok();
+            return Ok(true);
         }
     }
-    Err(StoreError::new(
-        StoreErrorKind::Busy,
-        "too many concurrent writes of the configs",
-    ))
+    Err(transaction::busy())
 }
 
 /// Reads the items of the configs. Returns `None` if one is not as the change was planned for.

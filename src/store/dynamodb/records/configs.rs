@@ -11,16 +11,17 @@ use super::{
     super::{
         attributes::{ENTITY_CONFIG_RESOURCES, INDEX_KEYS, PK, RESOURCES, SK, system_key},
         expression::{number, text},
-        failure::{lasting_refusal, store_error, transaction_failed},
+        failure::{store_error, transaction_failed},
         retry::{MOST_CONFIG_TRIES, before_change},
     },
     batch::{Item, unbuildable},
     client_version,
-    config_item::{key, resource_word, write, write_flag},
+    config_item::{self, key, resource_word, write, write_flag},
+    transaction,
 };
 use crate::{
     model::{ConfigFlag, ConfigScope, StoredConfig},
-    store::{StoreError, StoreErrorKind},
+    store::StoreError,
 };
 
 /// Replaces the config of a scope. Attributes that others have stored beside the limits stay.
@@ -81,27 +82,11 @@ async fn replace(
         let Some(actions) = write(known.as_ref())? else {
             return Ok(());
         };
-        let result = client
-            .transact_write_items()
-            .set_transact_items(Some(actions))
-            .send()
-            .await;
-        match result {
-            Ok(_) => return Ok(()),
-            Err(error) => match error.as_service_error() {
-                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    if let Some(refusal) = lasting_refusal(cancelled.cancellation_reasons()) {
-                        return Err(refusal);
-                    }
-                }
-                _ => return Err(store_error(error)),
-            },
+        if transaction::send(client, actions).await? {
+            return Ok(());
         }
     }
-    Err(StoreError::new(
-        StoreErrorKind::Busy,
-        "too many concurrent writes of the config",
-    ))
+    Err(transaction::busy())
 }
 
 async fn get(
@@ -189,13 +174,17 @@ fn list_update(
     Ok(TransactWriteItem::builder().update(update).build())
 }
 
-/// Deletes a config and its entry in the list. Returns `false` if there is no config.
+/// Deletes a config and its entry in the list. Returns `false` if there is no config. The days for
+/// which the history is kept stay in the system's item.
 pub(super) async fn delete(
     client: &Client,
     table: &str,
     namespace: &str,
     scope: &ConfigScope,
 ) -> Result<bool, StoreError> {
+    if *scope == ConfigScope::System {
+        return delete_of_system(client, table, namespace).await;
+    }
     let delete = Delete::builder()
         .table_name(table)
         .set_key(Some(key(namespace, scope)))
@@ -204,7 +193,6 @@ pub(super) async fn delete(
         .map_err(unbuildable)?;
     let mut actions = vec![TransactWriteItem::builder().delete(delete).build()];
     match scope {
-        ConfigScope::System => {}
         ConfigScope::Resource(resource) => {
             let resources = vec![resource.to_string()];
             actions.push(list_of_resources(table, namespace, "DELETE", resources)?);
@@ -250,6 +238,28 @@ pub(super) async fn delete(
         forget_if_unused(client, table, namespace, resource_word(scope)).await?;
     }
     Ok(true)
+}
+
+async fn delete_of_system(
+    client: &Client,
+    table: &str,
+    namespace: &str,
+) -> Result<bool, StoreError> {
+    let scope = ConfigScope::System;
+    for attempt in 0..MOST_CONFIG_TRIES {
+        before_change(attempt).await;
+        let Some(known) = get(client, table, namespace, &scope).await? else {
+            return Ok(false);
+        };
+        if config_item::decode(&known)?.has_only_days() {
+            return Ok(false);
+        }
+        let action = config_item::delete(table, namespace, &scope, &known)?;
+        if transaction::send(client, vec![action]).await? {
+            return Ok(true);
+        }
+    }
+    Err(transaction::busy())
 }
 
 /// Removes a resource from the list if no entity has limits for it any more.

@@ -8,7 +8,7 @@
 //! | usage | [`usage`] |
 //!
 //! [`look_up`] reads an entity and its four levels of configs in one call. [`pages`] reads listings
-//! page by page. [`deletion`] deletes an entity and everything that belongs to it.
+//! page by page. [`transaction`] sends what must be written together. [`deletion`] deletes an entity and everything that belongs to it.
 
 mod audit;
 mod batch;
@@ -25,6 +25,7 @@ mod moves;
 mod pages;
 mod scan;
 mod store;
+mod transaction;
 mod usage;
 
 pub(super) use audit::item as audit_item;

@@ -40,9 +40,14 @@ pub(crate) fn list(items: impl IntoIterator<Item = impl Into<Node>>) -> Node {
     Node::List(items.into_iter().map(Into::into).collect())
 }
 
-/// Returns a whole number that is larger than those of a stack.
+/// Returns a whole number that is larger than those of a stack. A large one is a text, because
+/// CloudFormation would make a text like `1.0E10` of it for a custom resource.
 pub(crate) fn whole(number: u64) -> Node {
-    Node::Number(number.into())
+    if i32::try_from(number).is_ok() {
+        Node::Number(number.into())
+    } else {
+        Node::Text(number.to_string())
+    }
 }
 
 /// Returns a number in its shortest form, as people write it.

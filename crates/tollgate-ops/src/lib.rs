@@ -23,6 +23,7 @@ mod domain;
 mod error;
 pub mod follow;
 pub mod functions;
+mod http_client;
 pub mod limits;
 pub mod page;
 mod reads;

@@ -3,11 +3,12 @@
 use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, Parameter, Tag};
 
 use super::{
+    create::{IMPORTED, unfinished},
     deployed::DeployedStack,
     error::DeployError,
     plan::{ParameterChange, Plan, ResourceChange},
     request::{ParameterUpdate, parameters_of, tags_of},
-    stack_manager::{StackManager, new_token},
+    stack_manager::{StackManager, TOKEN_PREFIX, new_token},
     wait::Operation,
 };
 use crate::{options::StackDefinition, template::Template};
@@ -49,12 +50,16 @@ impl StackManager {
         } else {
             Template::new()
         };
+        let mut tags = tags_of(definition);
+        if self.imports_table {
+            tags.push(unfinished(IMPORTED));
+        }
         let request = Request {
             kind: ChangeSetType::Create,
             template,
             parameters,
             changes: Vec::new(),
-            tags: tags_of(definition),
+            tags,
         };
         let plan = self.plan(request).await?;
         plan.ok_or_else(|| DeployError::AlreadyExists {
@@ -170,10 +175,10 @@ impl StackManager {
             .send()
             .await
             .map_err(DeployError::call("updating the stack"))?;
-        let (action, wanted) = if plan.is_new {
-            ("creating", "CREATE_COMPLETE")
+        let (action, wanted): (_, &[&str]) = if plan.is_new {
+            ("creating", &["CREATE_COMPLETE", "IMPORT_COMPLETE"])
         } else {
-            ("updating", "UPDATE_COMPLETE")
+            ("updating", &["UPDATE_COMPLETE"])
         };
         self.wait(Operation {
             action,
@@ -182,6 +187,15 @@ impl StackManager {
             wanted,
         })
         .await
+    }
+
+    /// Returns true if all plans of a stack in review are those of deployments.
+    pub(super) async fn is_planned_by_deployments(&self, id: &str) -> Result<bool, DeployError> {
+        let sets = self.client.list_change_sets().stack_name(id).send().await;
+        let sets = sets.map_err(DeployError::call("listing the plans of the stack"))?;
+        let is_own = |name: &str| name.starts_with(TOKEN_PREFIX);
+        let mut sets = sets.summaries().iter();
+        Ok(sets.all(|set| set.change_set_name().is_some_and(is_own)))
     }
 
     /// Deletes a plan. Nothing was changed. The entry that CloudFormation keeps for a planned stack is

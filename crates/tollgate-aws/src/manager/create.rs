@@ -18,9 +18,13 @@ const AT_FIRST: [(&str, &str); 2] = [
     ("FunctionCodeKey", ""),
 ];
 
-/// The tag of a stack whose table gets its protection with the next update. An update replaces all
-/// tags, so it is gone then; a creation that was interrupted is finished by the next deployment.
-pub(super) const UNPROTECTED: &str = "zae-limiter:unprotected";
+/// The tag of a stack whose table gets its protection with the next update, or was imported and may
+/// lack more. An update replaces all tags, so it is gone then; a creation that was interrupted is
+/// finished by the next deployment.
+pub(super) const UNFINISHED: &str = "zae-limiter:unfinished";
+
+/// The value of that tag for a stack with an imported table.
+pub(super) const IMPORTED: &str = "imported";
 
 impl StackManager {
     /// Creates the stack, without code and without protection.
@@ -58,7 +62,7 @@ impl StackManager {
             action: "creating",
             id: created.stack_id().unwrap_or_default(),
             after: None,
-            wanted: "CREATE_COMPLETE",
+            wanted: &["CREATE_COMPLETE"],
         })
         .await?;
         self.found().await
@@ -77,12 +81,27 @@ impl StackManager {
         })
     }
 
-    /// Deletes a stack in which nothing is.
+    /// Deletes a stack in which nothing is: what a creation that failed has left, or a plan that a
+    /// deployment has made. Others are left as they are.
     pub(super) async fn clear(&self) -> Result<(), DeployError> {
-        match self.describe().await? {
-            Some(stack) if stack.is_empty() => self.delete_by(&stack.id).await,
-            _ => Ok(()),
+        let Some(stack) = self.describe().await?.filter(DeployedStack::is_empty) else {
+            return Ok(());
+        };
+        let is_own = if stack.is_planned() {
+            self.is_planned_by_deployments(&stack.id).await?
+        } else {
+            stack.is_ours()
+        };
+        if is_own {
+            return self.delete_by(&stack.id).await;
         }
+        Err(DeployError::NotOurs {
+            stack: stack.name,
+            problem: format!(
+                "nothing is in it, its status is {}, and another program has made or planned it: delete it first",
+                stack.status
+            ),
+        })
     }
 }
 
@@ -90,9 +109,14 @@ impl StackManager {
 fn tags_at_first(definition: &StackDefinition) -> Vec<Tag> {
     let mut tags = tags_of(definition);
     if definition.parameter("EnableDeletionProtection") == "true" {
-        tags.push(Tag::builder().key(UNPROTECTED).value("true").build());
+        tags.push(unfinished("unprotected"));
     }
     tags
+}
+
+/// Returns the tag of a stack that the next update finishes, and why.
+pub(super) fn unfinished(why: &str) -> Tag {
+    Tag::builder().key(UNFINISHED).value(why).build()
 }
 
 /// Returns the parameters that the creation of a stack sets to other values. If the code is in another

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
 use tollgate_ops::s3::S3Bucket;
 
 use super::{error::DeployError, stack_manager::StackManager};
+use crate::template::ARCHIVE;
 
 const DELETING: &str = "deleting the table";
 
@@ -27,7 +28,8 @@ impl StackManager {
     ///
     /// # Errors
     /// [`DeployError::AlreadyExists`] if the stack exists; [`DeployError::NoArchive`] if there is no
-    /// such bucket: nothing is deleted then; [`DeployError::Table`] if the table is not
+    /// such bucket, [`DeployError::OtherArchive`] if its tags say that it is not the archive of this
+    /// stack: nothing is deleted then; [`DeployError::Table`] if the table is not
     /// one of a stack; the errors of calls. Call it again to finish it.
     pub async fn delete_data(&self, archive: Option<&str>) -> Result<DeletedData, DeployError> {
         if self.describe().await?.is_some() {
@@ -39,31 +41,42 @@ impl StackManager {
             Some(name) => Some(self.archive(name).await?),
             None => None,
         };
-        let table = self.table_exists().await?;
-        if table {
-            self.delete_table().await?;
-        }
-        let mut deleted = DeletedData {
-            table,
-            archived_objects: None,
-        };
+        let mut deleted = DeletedData::default();
         if let Some(archive) = archive {
             deleted.archived_objects = Some(archive.empty().await?);
             archive.delete().await?;
         }
+        deleted.table = self.table_exists().await?;
+        if deleted.table {
+            self.delete_table().await?;
+        }
         Ok(deleted)
     }
 
-    /// Returns the bucket of this name, which must exist.
+    /// Returns the bucket of this name, which must exist, and be the archive of this stack.
     async fn archive(&self, name: &str) -> Result<S3Bucket, DeployError> {
-        if let Some(bucket) = S3Bucket::new(name, &self.config, None)
-            && bucket.exists().await?
-        {
-            return Ok(bucket);
+        let bucket = S3Bucket::new(name, &self.config, None);
+        let name = || name.to_owned();
+        let Some(bucket) = bucket else {
+            return Err(DeployError::NoArchive { bucket: name() });
+        };
+        if !bucket.exists().await? {
+            return Err(DeployError::NoArchive { bucket: name() });
         }
-        Err(DeployError::NoArchive {
-            bucket: name.to_owned(),
-        })
+        let tags = bucket.tags().await?;
+        let is_other = |(tag, wanted): (&str, &str)| tags.get(tag).is_some_and(|own| own != wanted);
+        // CloudFormation gives them to what it makes.
+        let made_by = [
+            ("aws:cloudformation:stack-name", self.name()),
+            ("aws:cloudformation:logical-id", ARCHIVE),
+        ];
+        if made_by.into_iter().any(is_other) {
+            return Err(DeployError::OtherArchive {
+                bucket: name(),
+                stack: self.name().to_owned(),
+            });
+        }
+        Ok(bucket)
     }
 
     async fn delete_table(&self) -> Result<(), DeployError> {
@@ -94,13 +107,14 @@ impl StackManager {
                 Err(error) => return Err(DeployError::call(DELETING)(error)),
             }
         }
-        while DeployError::unless_passing(self.is_being_deleted().await)? != Some(false) {
+        while DeployError::unless_passing(self.is_there().await)? != Some(false) {
             self.pause("deleting", begun, &mut pause).await?;
         }
         Ok(())
     }
 
-    async fn is_being_deleted(&self) -> Result<bool, DeployError> {
+    /// Returns true until the table is gone.
+    async fn is_there(&self) -> Result<bool, DeployError> {
         let described = self.table.client().describe_table();
         match described.table_name(self.table.table()).send().await {
             Ok(described) => {

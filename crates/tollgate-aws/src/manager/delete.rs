@@ -17,6 +17,8 @@ pub struct Deletion {
     pub table: String,
     /// The bucket with the archive, which is kept; `None` if the stack had none.
     pub archive: Option<String>,
+    /// The bucket with the functions' code, if it could not be deleted, and the reason.
+    pub kept_code: Option<(String, String)>,
 }
 
 impl StackManager {
@@ -46,33 +48,30 @@ impl StackManager {
                 status: stack.status,
             });
         }
-        self.empty_code_bucket(&stack).await?;
         self.delete_by(&stack.id).await?;
+        // Not earlier: a stack whose deletion fails still needs its code.
+        let code = self.delete_code_bucket(&stack).await;
+        let kept_code = code.err().map(|error| {
+            let bucket = stack.code_bucket().unwrap_or_default();
+            (bucket.to_owned(), error.to_string())
+        });
         Ok(Deletion {
             table: self.name().to_owned(),
             archive: stack.archive().map(str::to_owned),
+            kept_code,
         })
     }
 
-    /// Deletes the objects of the stack's code bucket: CloudFormation deletes only empty buckets.
-    pub(super) async fn empty_code_bucket(&self, stack: &DeployedStack) -> Result<(), DeployError> {
+    /// Deletes the code bucket that a stack had: CloudFormation keeps it.
+    pub(super) async fn delete_code_bucket(
+        &self,
+        stack: &DeployedStack,
+    ) -> Result<(), DeployError> {
         // An adopted stack may have its code in the bucket of the archive, which is kept.
         let own = stack
             .code_bucket()
             .filter(|name| Some(*name) != stack.archive());
         let name = own.unwrap_or_default();
-        if let Some(bucket) = S3Bucket::new(name, &self.config, None) {
-            bucket.empty().await?;
-        }
-        Ok(())
-    }
-
-    /// Deletes a code bucket that an update has left empty or not: CloudFormation does not wait for it.
-    pub(super) async fn delete_code_bucket(
-        &self,
-        stack: &DeployedStack,
-    ) -> Result<(), DeployError> {
-        let name = stack.code_bucket().unwrap_or_default();
         if let Some(bucket) = S3Bucket::new(name, &self.config, None) {
             bucket.empty().await?;
             bucket.delete().await?;
@@ -94,7 +93,7 @@ impl StackManager {
             action: "deleting",
             id,
             after: newest.as_deref(),
-            wanted: "DELETE_COMPLETE",
+            wanted: &["DELETE_COMPLETE"],
         })
         .await
     }

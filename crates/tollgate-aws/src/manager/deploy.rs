@@ -3,8 +3,13 @@
 use tollgate_ops::s3::S3Bucket;
 
 use super::{
-    create::UNPROTECTED, deployed::DeployedStack, error::DeployError, package::FunctionPackage,
-    plan::Plan, prepared::Prepared, stack_manager::StackManager,
+    create::{IMPORTED, UNFINISHED},
+    deployed::DeployedStack,
+    error::DeployError,
+    package::FunctionPackage,
+    plan::Plan,
+    prepared::Prepared,
+    stack_manager::StackManager,
 };
 use crate::options::{FunctionCode, StackDefinition, StackOptions};
 
@@ -77,18 +82,15 @@ impl StackManager {
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);
         }
-        let is_unfinished = |stack: &DeployedStack| stack.tags.contains_key(UNPROTECTED);
+        let is_unfinished = |stack: &DeployedStack| stack.tags.contains_key(UNFINISHED);
         let base = known.for_stack(self.table.name()).ok();
         let base = base.filter(|_| current.is_some());
         if current.as_ref().is_some_and(is_unfinished) {
             known = known.enable_deletion_protection(true);
         }
         let mut options = change(known.clone());
-        if current.is_some() && options.python_indexes != known.python_indexes {
-            return Err(DeployError::Fixed {
-                stack: self.name().to_owned(),
-                option: "python_indexes",
-            });
+        if let Some(stack) = &current {
+            self.check_fixed(stack, &known, &options)?;
         }
         if let Some(package) = functions.filter(|_| options.can_have_functions()) {
             // Code in a bucket of the user's own stays there.
@@ -144,6 +146,13 @@ impl StackManager {
             None => (self.create(&prepared.wanted).await?, true),
         };
         let mut is_changed = is_new;
+        if stack
+            .tags
+            .get(UNFINISHED)
+            .is_some_and(|why| why == IMPORTED)
+        {
+            self.complete_table(&prepared.wanted).await?;
+        }
         if prepared.needs_code_bucket(&stack) {
             // The bucket comes first, and then the code in it.
             let without_code = self.without_code(prepared, &stack)?;
@@ -165,6 +174,28 @@ impl StackManager {
             is_new,
             is_changed,
         })
+    }
+
+    /// Checks that no option changes that is fixed once its part exists.
+    fn check_fixed(
+        &self,
+        stack: &DeployedStack,
+        known: &StackOptions,
+        options: &StackOptions,
+    ) -> Result<(), DeployError> {
+        let fixed = |option| {
+            let stack = self.name().to_owned();
+            Err(DeployError::Fixed { stack, option })
+        };
+        if options.python_indexes != known.python_indexes {
+            return fixed("python_indexes");
+        }
+        // Another position needs another connection, and a function has one to a stream.
+        let is_connected = stack.function_code().is_some() && known.can_aggregate();
+        if is_connected && options.can_aggregate() && options.stream_start != known.stream_start {
+            return fixed("stream_start");
+        }
+        Ok(())
     }
 
     /// Returns the options of a stack that can be changed.

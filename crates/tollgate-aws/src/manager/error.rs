@@ -65,8 +65,9 @@ pub enum DeployError {
     /// The stack has a parameter whose value no option makes.
     #[error(transparent)]
     Parameter(#[from] UnknownParameterValue),
-    /// An option cannot be changed after the table was created.
-    #[error("{option} is fixed when the table is created: stack {stack} keeps it as it is")]
+    /// An option cannot be changed after its part was created: the table, or the connection of the
+    /// stream.
+    #[error("{option} is fixed when its part is created: stack {stack} keeps it as it is")]
     Fixed {
         /// The stack.
         stack: String,
@@ -86,6 +87,16 @@ pub enum DeployError {
     NoArchive {
         /// The name.
         bucket: String,
+    },
+    /// The bucket that was given for the archive is another one.
+    #[error(
+        "the bucket {bucket} is not the archive of stack {stack}, as its tags of CloudFormation say: nothing was deleted"
+    )]
+    OtherArchive {
+        /// The bucket.
+        bucket: String,
+        /// The stack.
+        stack: String,
     },
     /// The update would remove or replace data. Nothing was changed.
     #[error("the update of stack {stack} would {}: nothing was changed", losses.join(", "))]

@@ -1,6 +1,6 @@
 //! Refuses updates that would lose data.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     deployed::DeployedStack,
@@ -76,18 +76,25 @@ impl StackManager {
         let template = template.map_err(DeployError::call("reading the stack's template"))?;
         let body = template.template_body().unwrap_or_default();
         let new = Template::new().to_compact_json()?;
+        let fixed = |template| fixed(template, self.name());
         Ok(fixed(body).is_some_and(|old| fixed(&new) == Some(old)))
     }
 }
 
-/// Returns the fixed properties of a template's table.
-fn fixed(template: &str) -> Option<[Option<Value>; 3]> {
+/// Returns the fixed properties of a template's table. The template of an import has the table's name as
+/// a text, and other templates refer to the stack's name.
+fn fixed(template: &str, stack: &str) -> Option<[Option<Value>; 3]> {
     let template: Value = match serde_json::from_str(template) {
         Ok(template) => template,
         Err(_) => serde_saphyr::from_str(template).ok()?,
     };
     let table = template.get("Resources")?.get(TABLE)?.get("Properties")?;
-    Some(FIXED.map(|property| table.get(property).cloned()))
+    let properties = FIXED.map(|property| table.get(property).cloned());
+    let refers = json!({ "Ref": "AWS::StackName" });
+    Some(properties.map(|value| match value {
+        Some(value) if value == refers => Some(stack.into()),
+        value => value,
+    }))
 }
 
 #[cfg(test)]
@@ -138,10 +145,14 @@ mod tests {
     fn a_template_as_yaml_has_the_same_table_as_one_as_json() {
         let template = Template::new();
         let (yaml, json) = (template.to_yaml().unwrap(), template.to_json().unwrap());
+        let fixed = |template: &str| fixed(template, "limits");
         assert!(fixed(&yaml).is_some());
         assert_eq!(fixed(&yaml), fixed(&json));
         let other = json.replace("\"PK\"", "\"pk\"");
         assert_ne!(fixed(&other), fixed(&json));
         assert_eq!(fixed("no template"), None);
+        let imported = |name| Template::new().with_table_name(name).to_json().unwrap();
+        assert_eq!(fixed(&imported("limits")), fixed(&json));
+        assert_ne!(fixed(&imported("others")), fixed(&json));
     }
 }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     types::{PointInTimeRecoverySpecification, TimeToLiveSpecification},
 };
-use tollgate::store::dynamodb::TableInspection;
+use tollgate::{error::StackError, store::dynamodb::TableInspection};
 
 use super::{
     deployed::DeployedStack, error::DeployError, request::parameters_of,
@@ -37,7 +37,6 @@ impl StackManager {
         let parameters = parameters_of(definition, &as_it_is);
         let plan = self.plan_new(parameters, definition).await?;
         self.execute(&plan).await?;
-        self.complete_table(&table, definition).await?;
         self.found().await
     }
 
@@ -59,16 +58,20 @@ impl StackManager {
 
     /// Switches on what the template has and the table lacks. An import leaves a table as it is, and
     /// later updates change only what changes in the template.
-    async fn complete_table(
+    pub(super) async fn complete_table(
         &self,
-        table: &TableInspection,
         definition: &StackDefinition,
     ) -> Result<(), DeployError> {
-        if !matches!(&table.expiry_attribute, Ok(Some(_))) {
+        let table = self.table.inspect().await?;
+        let unread = |error| StackError::Call {
+            action: "describing the table",
+            error,
+        };
+        if table.expiry_attribute.map_err(unread)?.is_none() {
             self.enable_expiry().await?;
         }
         let days = definition.parameter(RECOVERY_DAYS);
-        if !days.is_empty() || !matches!(table.is_recoverable, Ok(true)) {
+        if !table.is_recoverable.map_err(unread)? || !days.is_empty() {
             self.enable_recovery(days.parse().ok()).await?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use aws_sdk_cloudformation::types;
 /// It prints as one line for each change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "a plan stays in CloudFormation until it is made or discarded"]
 pub struct Plan {
     /// The changes of parts of the stack.
     pub resources: Vec<ResourceChange>,

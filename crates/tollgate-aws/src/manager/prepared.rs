@@ -5,6 +5,7 @@ use crate::options::{StackDefinition, StackOptions};
 
 /// A deployment that is ready to be made: the stack is read and the options are checked.
 #[derive(Clone, Debug)]
+#[must_use = "it changes nothing by itself"]
 pub struct Prepared {
     pub(super) current: Option<DeployedStack>,
     pub(super) base: Option<StackDefinition>,

@@ -11,6 +11,9 @@ use super::{deployed::DeployedStack, error::DeployError, event::StackEvent};
 /// The longest time for one call, with its repeats.
 const CALL: Duration = Duration::from_secs(30);
 
+/// The beginning of the names of operations.
+pub(super) const TOKEN_PREFIX: &str = "tollgate-";
+
 /// Receives the events of operations.
 pub(super) type OnEvent = Arc<dyn Fn(&StackEvent) + Send + Sync>;
 
@@ -33,6 +36,7 @@ pub(super) type OnEvent = Arc<dyn Fn(&StackEvent) + Send + Sync>;
 /// # }
 /// ```
 #[derive(Clone)]
+#[must_use = "it does nothing by itself"]
 pub struct StackManager {
     pub(super) client: Client,
     pub(super) config: SdkConfig,
@@ -140,5 +144,5 @@ pub(super) fn client(config: &SdkConfig) -> Client {
 
 /// Returns a name that no other operation has.
 pub(super) fn new_token() -> String {
-    format!("tollgate-{}", ulid::Ulid::generate())
+    format!("{TOKEN_PREFIX}{}", ulid::Ulid::generate())
 }

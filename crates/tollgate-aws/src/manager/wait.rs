@@ -9,6 +9,10 @@ use super::{error::DeployError, event::StackEvent, stack_manager::StackManager};
 /// The first and the longest pause between two looks.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(3));
 
+/// The time without an event after which the status of the stack is looked at too. It is longer than
+/// CloudFormation takes to begin.
+const QUIET: Duration = Duration::from_secs(30);
+
 const READING: &str = "reading the events of the stack";
 
 /// An operation that is under way.
@@ -20,8 +24,8 @@ pub(super) struct Operation<'a> {
     pub(super) id: &'a str,
     /// The id of the newest event before the operation; `None` for a new stack.
     pub(super) after: Option<&'a str>,
-    /// The status after a success.
-    pub(super) wanted: &'static str,
+    /// The statuses after a success.
+    pub(super) wanted: &'static [&'static str],
 }
 
 impl StackManager {
@@ -29,29 +33,36 @@ impl StackManager {
     /// a passing reason is repeated.
     pub(super) async fn wait(&self, operation: Operation<'_>) -> Result<(), DeployError> {
         let (begun, mut pause) = (Instant::now(), PAUSES.0);
-        let mut seen = HashSet::new();
-        let mut failures = Vec::new();
+        let (mut seen, mut failures) = (HashSet::new(), Vec::new());
+        let mut quiet_since = begun;
         loop {
             let events = self.new_events(operation, &mut seen).await;
-            let events = DeployError::unless_passing(events)?.unwrap_or_default();
+            let events = DeployError::unless_passing(events)?;
             let mut ended = None;
-            let is_quiet = events.is_empty() && pause == PAUSES.1;
-            for event in events {
-                (self.on_event)(&event);
-                if event.ends(self.name()) {
-                    ended = Some(event.status);
-                    break;
+            match &events {
+                Some(events) if events.is_empty() && quiet_since.elapsed() >= QUIET => {
+                    // The event that ends the operation may be missing. The status tells it as well.
+                    ended = self.ended(operation.id).await?;
                 }
-                if event.is_failure() {
+                Some(events) if events.is_empty() => {}
+                _ => quiet_since = Instant::now(),
+            }
+            for event in events.into_iter().flatten() {
+                (self.on_event)(&event);
+                let ends = event.ends(self.name());
+                if ends {
+                    ended = Some(event.status.clone());
+                }
+                // The last event has a reason if CloudFormation has refused the whole.
+                if event.is_failure() || ends && event.reason.is_some() {
                     failures.push(event);
                 }
-            }
-            if is_quiet {
-                // An event may be missing. The status tells the end as well.
-                ended = self.ended(operation.id).await?;
+                if ends {
+                    break;
+                }
             }
             match ended {
-                Some(status) if status == operation.wanted => return Ok(()),
+                Some(status) if operation.wanted.contains(&&*status) => return Ok(()),
                 Some(status) => return Err(self.failed(operation.action, status, failures)),
                 None => self.pause(operation.action, begun, &mut pause).await?,
             }

@@ -5,7 +5,10 @@ use super::{
     error::InvalidOption,
     ranges::{LOG_RETENTION_DAYS, Range},
 };
-use crate::names::is_iam_name;
+use crate::names::{StackFunction, is_iam_name};
+
+/// The number of characters of the longest name that Lambda allows.
+const LONGEST_FUNCTION: usize = 64;
 
 pub(super) fn number(option: &'static str, value: u32, range: Range) -> Result<(), InvalidOption> {
     if range.contains(value) {
@@ -24,6 +27,19 @@ pub(super) fn log_retention(value: u32) -> Result<(), InvalidOption> {
         return Ok(());
     }
     Err(InvalidOption::LogRetention { value })
+}
+
+/// Checks that Lambda allows the name of a function.
+pub(super) fn function_name(function: StackFunction, stack: &str) -> Result<(), InvalidOption> {
+    let longest_stack = LONGEST_FUNCTION - function.component().len() - "-".len();
+    if stack.len() <= longest_stack {
+        return Ok(());
+    }
+    Err(InvalidOption::FunctionNameTooLong {
+        stack: stack.to_owned(),
+        function: function.component(),
+        longest_stack,
+    })
 }
 
 /// Checks an ARN or another text that has a form, if it is given.

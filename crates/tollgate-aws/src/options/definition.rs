@@ -116,13 +116,21 @@ impl StackDefinition {
 
 impl StackOptions {
     /// Returns true if the stack can have the aggregator, as the template's conditions decide.
-    fn can_aggregate(&self) -> bool {
+    pub(crate) fn can_aggregate(&self) -> bool {
         self.enable_aggregator && (self.create_iam || self.aggregator_role_arn.is_some())
     }
 
     /// Returns true if the stack has a function as soon as it has code.
     pub fn can_have_functions(&self) -> bool {
-        self.can_aggregate() || self.enable_provisioner && self.create_iam
+        self.wanted_functions().next().is_some()
+    }
+
+    /// Returns the functions that the stack has as soon as it has code.
+    pub(super) fn wanted_functions(&self) -> impl Iterator<Item = StackFunction> {
+        let provisions = self.enable_provisioner && self.create_iam;
+        let aggregator = self.can_aggregate().then_some(StackFunction::Aggregator);
+        let provisioner = provisions.then_some(StackFunction::Provisioner);
+        aggregator.into_iter().chain(provisioner)
     }
 
     fn left_out(&self) -> Vec<StackFunction> {

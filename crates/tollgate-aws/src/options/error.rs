@@ -65,6 +65,19 @@ pub enum InvalidOption {
         /// The stack.
         stack: String,
     },
+    /// The stack's name is too long for the name of a function.
+    #[error(
+        "the stack name {stack} is too long for the function {function}: with it the name may have {longest_stack} \
+         characters; take a shorter one, or switch the function off"
+    )]
+    FunctionNameTooLong {
+        /// The stack.
+        stack: String,
+        /// The end of the function's name.
+        function: &'static str,
+        /// The length of the longest stack name with this function.
+        longest_stack: usize,
+    },
     /// Roles are asked for, and IAM resources are refused.
     #[error("create_iam_roles needs create_iam: switch create_iam on, or create_iam_roles off")]
     RolesWithoutIam,

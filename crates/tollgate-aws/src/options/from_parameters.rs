@@ -11,6 +11,7 @@ use super::{
 /// A parameter of a stack whose value no option makes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stack's parameter {parameter} is {value:?}, which no option makes")]
+#[non_exhaustive]
 pub struct UnknownParameterValue {
     /// The parameter.
     pub parameter: &'static str,

@@ -88,7 +88,7 @@ pub struct StackOptions {
     pub(super) tags: BTreeMap<String, String>,
     pub(crate) function_code: Option<FunctionCode>,
     pub(super) architecture: Architecture,
-    pub(super) stream_start: StreamStart,
+    pub(crate) stream_start: StreamStart,
     pub(crate) python_indexes: bool,
 }
 
@@ -162,7 +162,8 @@ impl StackOptions {
         self
     }
 
-    /// Sets the number of days after which archives move to Glacier Instant Retrieval.
+    /// Sets the number of days after which archives move to Glacier Instant Retrieval. S3 leaves objects
+    /// of less than 128 KB where they are.
     pub fn audit_archive_glacier_days(mut self, days: u32) -> Self {
         self.audit_archive_glacier_days = days;
         self
@@ -237,7 +238,8 @@ impl StackOptions {
         self
     }
 
-    /// Sets the position from which the aggregator reads a stream for the first time.
+    /// Sets the position from which the aggregator reads a stream for the first time. Fixed when the
+    /// aggregator is created.
     pub fn stream_start(mut self, start: StreamStart) -> Self {
         self.stream_start = start;
         self

@@ -1,6 +1,6 @@
 //! The tags of a stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{code_key, error::InvalidOption};
 use crate::version;
@@ -17,16 +17,33 @@ pub(crate) const TAG_PREFIX: &str = "zae-limiter:";
 /// The number of managed tags.
 const MANAGED: usize = 6;
 
-/// Checks the tags of the user.
-pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), InvalidOption> {
+/// The keys of tags that the template gives the roles of services.
+const OF_ROLES: [&str; 2] = ["Application", "Role"];
+
+/// Checks the tags of the user, for a stack with or without roles for services.
+pub(super) fn check(
+    tags: &BTreeMap<String, String>,
+    has_access_roles: bool,
+) -> Result<(), InvalidOption> {
     if tags.len() > MOST_TAGS - MANAGED {
         return Err(InvalidOption::TooManyTags {
             count: tags.len(),
             highest: MOST_TAGS - MANAGED,
         });
     }
+    let mut known = BTreeSet::new();
     for (key, value) in tags {
-        if let Some(problem) = problem(key, value) {
+        let is_of_roles =
+            has_access_roles && OF_ROLES.iter().any(|own| key.eq_ignore_ascii_case(own));
+        let problem = match problem(key, value) {
+            None if is_of_roles => Some("is one of the stack's roles"),
+            // IAM compares the keys of a role's tags without their case.
+            None if !known.insert(key.to_lowercase()) => {
+                Some("differs from another one only in its case, which IAM refuses")
+            }
+            problem => problem,
+        };
+        if let Some(problem) = problem {
             return Err(InvalidOption::Tag {
                 key: key.clone(),
                 problem,
@@ -45,7 +62,7 @@ fn problem(key: &str, value: &str) -> Option<&'static str> {
         Some("must have 1 to 128 characters")
     } else if begins("aws:") {
         Some("begins with aws:, which AWS keeps for itself")
-    } else if key == MANAGED_BY || key.starts_with(TAG_PREFIX) {
+    } else if key.eq_ignore_ascii_case(MANAGED_BY) || begins(TAG_PREFIX) {
         Some("is one of the stack's own")
     } else if value.chars().count() > 256 {
         Some("has a value of more than 256 characters")

@@ -12,6 +12,9 @@ pub(super) fn check(options: &StackOptions, stack: &str) -> Result<(), InvalidOp
             stack: stack.to_owned(),
         });
     }
+    for function in options.wanted_functions() {
+        checks::function_name(function, stack)?;
+    }
     check_numbers(options)?;
     checks::log_retention(options.log_retention_days)?;
     if options.enable_aggregator && options.snapshot_windows.is_empty() {
@@ -31,7 +34,7 @@ pub(super) fn check(options: &StackOptions, stack: &str) -> Result<(), InvalidOp
         }
         _ => {}
     }
-    tags::check(&options.tags)
+    tags::check(&options.tags, options.create_iam_roles)
 }
 
 fn check_numbers(options: &StackOptions) -> Result<(), InvalidOption> {

@@ -42,13 +42,16 @@ pub(super) fn archive() -> Resource {
         .kept()
 }
 
-/// Returns the bucket with the code of the functions. It must be empty before the stack is deleted.
+/// Returns the bucket with the code of the functions. CloudFormation deletes only empty buckets, and
+/// would fail with the stack half deleted: so it keeps this one, and whoever deletes the stack deletes it.
 pub(super) fn code() -> Resource {
     let properties = map([
         ("BucketEncryption", encryption()),
         ("PublicAccessBlockConfiguration", no_public_access()),
     ]);
-    Resource::new(CODE, BUCKET, properties).only_if(Condition::HasCodeBucket)
+    Resource::new(CODE, BUCKET, properties)
+        .only_if(Condition::HasCodeBucket)
+        .kept()
 }
 
 fn encryption() -> Node {

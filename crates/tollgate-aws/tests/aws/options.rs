@@ -420,10 +420,33 @@ fn tags_are_refused_that_aws_or_the_stack_keeps() {
         (&*"k".repeat(129), "x", "1 to 128 characters"),
         ("AWS:x", "x", "AWS keeps for itself"),
         ("ManagedBy", "me", "the stack's own"),
+        ("managedby", "me", "the stack's own"),
         ("zae-limiter:name", "me", "the stack's own"),
         ("team", &*"v".repeat(257), "more than 256 characters"),
     ] {
         let text = refused(StackOptions::new().tag(key, value));
         assert!(text.contains(problem), "{text}");
     }
+    // IAM compares keys without their case.
+    let twice = StackOptions::new().tag("Team", "a").tag("team", "b");
+    assert!(refused(twice).contains("only in its case"));
+    let of_roles = StackOptions::new().tag("role", "a");
+    assert!(of_roles.for_stack(&stack()).is_ok());
+    assert!(refused(of_roles.create_iam_roles(true)).contains("the stack's roles"));
+}
+
+#[test]
+fn a_stack_name_is_short_enough_for_its_functions() {
+    let named = |length: usize| StackName::new("a".repeat(length)).unwrap();
+    let options = StackOptions::new();
+    assert!(options.for_stack(&named(45)).is_ok());
+    let refused = options.for_stack(&named(46)).unwrap_err().to_string();
+    assert!(
+        refused.contains("limits-provisioner") && refused.contains("45"),
+        "{refused}"
+    );
+    let counting = StackOptions::new().enable_provisioner(false);
+    assert!(counting.for_stack(&named(53)).is_ok() && counting.for_stack(&named(54)).is_err());
+    let without = counting.enable_aggregator(false);
+    assert!(without.for_stack(&named(55)).is_ok());
 }

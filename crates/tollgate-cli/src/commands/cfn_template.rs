@@ -35,7 +35,8 @@ impl CfnTemplate {
         let template = Template::new();
         let text = match self.format {
             TemplateFormat::Yaml => template.to_yaml(),
-            TemplateFormat::Json => template.to_json(),
+            // Indented, it would be too long for a call of CloudFormation.
+            TemplateFormat::Json => template.to_compact_json(),
         };
         let text = text.map_err(|error| Failure::Refused(error.to_string()))?;
         Ok(context.out.text(text.trim_end())?)

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use tollgate_aws::manager::{Deletion, DeployedStack};
+use tollgate_aws::manager::DeployedStack;
 
 use crate::{
     confirm,
@@ -89,9 +89,14 @@ impl Delete {
                 // Nothing else knows the name when the stack is gone.
                 stderr::line(&format!("the archive is the bucket {archive}"));
             }
-            let Deletion { archive, .. } = target.change(target.manager.delete()).await?;
+            let deletion = target.change(target.manager.delete()).await?;
             record.stack_deleted = true;
-            record.archive = record.archive.or(archive);
+            record.archive = record.archive.or(deletion.archive);
+            if let Some((bucket, problem)) = deletion.kept_code {
+                stderr::line(&format!(
+                    "the bucket {bucket} with the code of functions is left: {problem}"
+                ));
+            }
         }
         if self.data {
             let archive = record.archive.as_deref();

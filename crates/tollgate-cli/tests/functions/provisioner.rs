@@ -165,6 +165,33 @@ async fn a_custom_resource_fails_when_something_failed() {
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
 }
 
+/// Fault: CloudFormation deletes a resource whose creation has failed. The limits that others have
+/// declared before stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_was_never_created_deletes_nothing() {
+    let stage = Stage::new().await;
+    let mut sandbox = provisioner(&stage);
+    let mut cloud = CloudFormation::start().await;
+    let event = cloud.event("Create", "", &properties("1000"));
+    sandbox.invoke(&event).await;
+    let (_, created) = cloud.answers.recv().await.unwrap();
+    assert_eq!(created["Status"], "SUCCESS", "{created}");
+    // Another template, with an error.
+    let event = cloud.event("Create", "", &properties("many"));
+    sandbox.invoke(&event).await;
+    let (_, failed) = cloud.answers.recv().await.unwrap();
+    assert_eq!(failed["Status"], "FAILED", "{failed}");
+    let id = failed["PhysicalResourceId"].as_str().unwrap().to_owned();
+    // Without any answer, CloudFormation makes up an id.
+    for id in [&*id, "stack-TenantLimits-1ABCDEF", ""] {
+        let event = cloud.event("Delete", id, &properties("many"));
+        sandbox.invoke(&event).await;
+        let (_, answer) = cloud.answers.recv().await.unwrap();
+        assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+        assert!(stored(&stage).await.is_some(), "{id}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_not_delivered_fails_so_that_lambda_repeats_the_event() {
     let stage = Stage::new().await;

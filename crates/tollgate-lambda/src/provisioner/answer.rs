@@ -19,8 +19,8 @@ const ATTEMPTS: u32 = 4;
 const ATTEMPT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The most characters of a reason: the whole answer may have 4096 bytes.
-const REASON: usize = 1000;
+/// The most bytes of a reason: the whole answer may have 4096, with the escapes of JSON.
+const REASON: usize = 1500;
 
 /// The numbers that a template may read from the resource.
 const COUNTS: [&str; 4] = ["created", "updated", "deleted", "unchanged"];
@@ -41,7 +41,8 @@ pub(super) fn answer(event: &ResourceEvent<'_>, result: &ResourceResult) -> Valu
             answer["Data"] = Value::Object(counts.collect());
         }
         Err(error) => {
-            let reason: String = error.to_string().chars().take(REASON).collect();
+            let mut reason = error.to_string();
+            reason.truncate(reason.floor_char_boundary(REASON));
             answer["Status"] = "FAILED".into();
             answer["Reason"] = reason.into();
         }

@@ -146,7 +146,7 @@ fn read(value: &Value, kind: Kind, path: &str) -> Result<Option<Value>, String> 
     Ok(Some(match kind {
         Kind::Text => text().ok_or_else(|| wrong("a text"))?.into(),
         Kind::Whole => {
-            let number = text().and_then(|text| text.parse::<i64>().ok());
+            let number = text().and_then(|text| whole(&text));
             number.ok_or_else(|| wrong("a whole number"))?.into()
         }
         Kind::Number => {
@@ -190,6 +190,18 @@ fn read(value: &Value, kind: Kind, path: &str) -> Result<Option<Value>, String> 
     }))
 }
 
+/// Reads a whole number. CloudFormation turns large numbers of a template into texts like `1.0E10`.
+fn whole(text: &str) -> Option<i64> {
+    // Above it, not every whole number is a floating-point one.
+    const HIGHEST: f64 = 9_007_199_254_740_992.0;
+    text.parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        let is_whole = number.fract() == 0.0 && number.abs() <= HIGHEST;
+        #[allow(clippy::cast_possible_truncation, reason = "it is whole, and in range")]
+        is_whole.then_some(number as i64)
+    })
+}
+
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
@@ -214,7 +226,10 @@ mod tests {
             "ServiceToken": "arn", "TableName": "limits", "FullApply": "false",
             "System": {
                 "OnUnavailable": "block",
-                "Limits": {"rpm": {"Capacity": "60", "RefillAmount": 30, "Soft": "True"}},
+                "Limits": {
+                    "rpm": {"Capacity": "60", "RefillAmount": 30, "Soft": "True"},
+                    "tpd": {"Capacity": "1.23456789012E11"},
+                },
             },
             "Resources": {"gpt-4": {
                 "Disabled": "Bypass", "Cascade": "",
@@ -232,7 +247,10 @@ mod tests {
                 "namespace": "default",
                 "system": {
                     "on_unavailable": "block",
-                    "limits": {"rpm": {"capacity": 60, "refill_amount": 30, "soft": true}},
+                    "limits": {
+                        "rpm": {"capacity": 60, "refill_amount": 30, "soft": true},
+                        "tpd": {"capacity": 123_456_789_012_i64},
+                    },
                 },
                 "resources": {"gpt-4": {
                     "disabled": "bypass",
@@ -262,6 +280,7 @@ mod tests {
                 "Resources.api.Limits.rpm.Capacity must be a whole number",
             ),
             (limit(json!({"Capacity": "1.5"})), "whole number"),
+            (limit(json!({"Capacity": "1.5E300"})), "whole number"),
             (
                 limit(json!({"Capcity": "5"})),
                 "Resources.api.Limits.rpm.Capcity is unknown",

@@ -38,7 +38,8 @@ impl<'a> ResourceEvent<'a> {
     }
 
     /// Applies the properties. If the resource is deleted, everything is deleted that a manifest of
-    /// the namespace has declared.
+    /// the namespace has declared; but nothing if the resource was never created: CloudFormation also
+    /// deletes a resource whose creation has failed.
     pub(super) async fn run(
         &self,
         client: &Client,
@@ -89,6 +90,11 @@ impl<'a> ResourceEvent<'a> {
             }
             opened => opened?,
         };
+        let created = format!("{table}/{}/limits-provisioner", target.namespace_id());
+        if deletes && self.text("PhysicalResourceId") != created {
+            let note = "the resource was never created, so nothing is deleted";
+            return Ok(json!({ "status": "deleted", "note": note }));
+        }
         let declared = if deletes {
             json!({ "namespace": name })
         } else {
@@ -101,7 +107,7 @@ impl<'a> ResourceEvent<'a> {
         // From now on the resource is this namespace. Before, a change of the id would make
         // CloudFormation delete what the old one declared.
         if !deletes {
-            *id = format!("{table}/{}/limits-provisioner", target.namespace_id());
+            *id = created;
         }
         Ok(applied)
     }

@@ -2,7 +2,7 @@
 
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
-use crate::domain::domain;
+use crate::domain::host;
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ impl Service {
         };
         match endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-            None => format!("https://{}.{region}.{}", self.name, domain(region)),
+            None => format!("https://{}", host(self.name, config, region)),
         }
     }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{call::Call, endpoint::Service};
-use crate::error::OpsError;
+use crate::{error::OpsError, http_client::with_http_client};
 
 pub(super) const LAMBDA: Service = Service {
     name: "lambda",
@@ -74,7 +74,7 @@ impl StreamSources {
     /// Creates a client. Credentials, region and HTTP client are those of `config`.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
-            config: config.clone(),
+            config: with_http_client(config),
         }
     }
 

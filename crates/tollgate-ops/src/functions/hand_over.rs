@@ -9,7 +9,7 @@ use super::{
     code::code_hash,
     event_source::{EventSourceState, StreamSource, StreamSources},
 };
-use crate::error::OpsError;
+use crate::{error::OpsError, http_client::with_http_client};
 
 /// The time between two looks at a connection.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -17,6 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The connections of a function to streams, disabled until the function is replaced. They keep
 /// their positions, so the new function gets the first record that the old one has not handled.
 #[derive(Debug)]
+#[must_use = "the stream stays without a function until the hand-over ends"]
 pub struct HandOver {
     config: SdkConfig,
     function: String,
@@ -41,7 +42,7 @@ impl HandOver {
     ) -> Result<Self, OpsError> {
         let sources = StreamSources::new(config);
         let hand_over = Self {
-            config: config.clone(),
+            config: with_http_client(config),
             function: function.to_owned(),
             found: sources.of_function(function).await?,
             sources,

@@ -10,7 +10,7 @@ use super::{
     call::{Call, Unanswered},
     endpoint::Service,
 };
-use crate::error::OpsError;
+use crate::{error::OpsError, http_client::with_http_client};
 
 const LOGS: Service = Service {
     name: "logs",
@@ -77,7 +77,7 @@ impl FunctionLog {
     /// region and HTTP client are those of `config`.
     pub fn new(config: &SdkConfig, function: &str, since: i64) -> Self {
         Self {
-            config: config.clone(),
+            config: with_http_client(config),
             group: format!("/aws/lambda/{function}"),
             since,
             newest: since,

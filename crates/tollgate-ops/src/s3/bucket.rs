@@ -1,13 +1,16 @@
 //! A bucket of S3, or of a storage that speaks its protocol.
 
+use std::collections::BTreeMap;
+
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
 use super::{
-    listing::Listed,
+    deletion,
+    listing::{Listed, tags},
     path::{encoded, is_bucket_name},
     request::{Failed, Request, send},
 };
-use crate::{domain::domain, error::OpsError};
+use crate::{domain::host, error::OpsError, http_client::with_http_client};
 
 /// A bucket of S3, or of a storage that speaks its protocol. Its calls are repeated if they fail,
 /// for some minutes.
@@ -41,7 +44,7 @@ impl S3Bucket {
         let endpoint = endpoint.map(str::to_owned).or_else(|| configured(config));
         let endpoint = endpoint.map(|url| url.trim_end_matches('/').to_owned());
         is_bucket_name(name).then(|| Self {
-            config: Box::new(config.clone()),
+            config: Box::new(with_http_client(config)),
             name: name.to_owned(),
             endpoint,
         })
@@ -63,8 +66,8 @@ impl S3Bucket {
         content_encoding: Option<&'static str>,
         bytes: Vec<u8>,
     ) -> Result<(), OpsError> {
-        let mut headers = vec![("content-type", content_type)];
-        headers.extend(content_encoding.map(|encoding| ("content-encoding", encoding)));
+        let mut headers = vec![("content-type", content_type.to_owned())];
+        headers.extend(content_encoding.map(|encoding| ("content-encoding", encoding.to_owned())));
         let path = format!("/{}", encoded(key));
         let sent = self.send("PutObject", "PUT", &path, headers, bytes).await;
         sent.map(drop).map_err(|failed| OpsError::Upload {
@@ -74,32 +77,56 @@ impl S3Bucket {
         })
     }
 
-    /// Deletes all objects, and returns their number. A bucket that does not exist has none. One call
-    /// for each object, and one for each thousand.
+    /// Deletes all objects in all versions, and returns their number. A bucket that does not exist has
+    /// none. Two calls for each thousand.
     ///
     /// # Errors
     /// [`OpsError::Bucket`]. Then some objects may be deleted: call it again.
     pub async fn empty(&self) -> Result<u64, OpsError> {
         let mut count = 0;
         loop {
-            let listed = self.send("ListObjectsV2", "GET", "/?list-type=2", vec![], vec![]);
+            let listed = self.send("ListObjectVersions", "GET", "/?versions", vec![], vec![]);
             let listed = match listed.await {
                 Err(failed) if is_missing(&failed) => return Ok(count),
                 listed => listed.map_err(|failed| self.failed("listed", &failed))?,
             };
             let listed = Listed::parse(&listed)
                 .ok_or_else(|| self.failed("listed", &Failed::from("no list was answered")))?;
-            if listed.keys.is_empty() {
+            if listed.is_empty() {
                 return Ok(count);
             }
-            for key in listed.keys {
-                let path = format!("/{}", encoded(&key));
-                let deleted = self.send("DeleteObject", "DELETE", &path, vec![], vec![]);
-                deleted
-                    .await
-                    .map_err(|failed| self.failed("emptied", &failed))?;
-                count += 1;
-            }
+            self.delete_all(&listed)
+                .await
+                .map_err(|failed| self.failed("emptied", &failed))?;
+            count += listed.objects();
+        }
+    }
+
+    /// Deletes the objects of a list.
+    async fn delete_all(&self, listed: &Listed) -> Result<(), Failed> {
+        let body = deletion::request(listed);
+        let headers = vec![
+            ("content-type", "application/xml".to_owned()),
+            ("x-amz-checksum-sha256", deletion::checksum(&body)),
+        ];
+        let answer = self.send("DeleteObjects", "POST", "/?delete", headers, body);
+        match deletion::failure(&answer.await?) {
+            Some(problem) => Err(Failed::from(&*problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the bucket's tags.
+    ///
+    /// # Errors
+    /// [`OpsError::Bucket`].
+    pub async fn tags(&self) -> Result<BTreeMap<String, String>, OpsError> {
+        let answer = self.send("GetBucketTagging", "GET", "/?tagging", vec![], vec![]);
+        match answer.await {
+            Ok(answer) => Ok(tags(&answer)),
+            // There is no set of tags.
+            Err(failed) if is_missing(&failed) => Ok(BTreeMap::new()),
+            Err(failed) => Err(self.failed("read", &failed)),
         }
     }
 
@@ -151,7 +178,7 @@ impl S3Bucket {
         action: &'static str,
         method: &'static str,
         path: &str,
-        headers: Vec<(&'static str, &'static str)>,
+        headers: Vec<(&'static str, String)>,
         bytes: Vec<u8>,
     ) -> Result<String, Failed> {
         let region = self.config.region().ok_or("no region is set")?;
@@ -171,18 +198,12 @@ impl S3Bucket {
     /// Returns the endpoint, and the path there of a path in the bucket.
     fn address(&self, region: &str, path: &str) -> (String, String) {
         let name = &self.name;
-        let domain = domain(region);
+        let host = host("s3", &self.config, region);
         match &self.endpoint {
             Some(endpoint) => (endpoint.clone(), format!("/{name}{path}")),
             // The certificates of S3 have one level of names.
-            None if name.contains('.') => (
-                format!("https://s3.{region}.{domain}"),
-                format!("/{name}{path}"),
-            ),
-            None => (
-                format!("https://{name}.s3.{region}.{domain}"),
-                path.to_owned(),
-            ),
+            None if name.contains('.') => (format!("https://{host}"), format!("/{name}{path}")),
+            None => (format!("https://{name}.{host}"), path.to_owned()),
         }
     }
 }

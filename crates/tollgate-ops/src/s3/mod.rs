@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `bucket` | a bucket: stores, lists and deletes objects |
 //! | `request` | one signed request |
-//! | `listing` | the answer to a request for a list |
+//! | `listing` | answers with lists |
+//! | `deletion` | the deletion of many objects |
 //! | `path` | names in addresses |
 
 mod bucket;
+mod deletion;
 mod listing;
 mod path;
 mod request;

@@ -49,7 +49,7 @@ pub(super) struct Request {
     /// The path and the query, as they stand in an address.
     pub(super) path: String,
     pub(super) region: String,
-    pub(super) headers: Vec<(&'static str, &'static str)>,
+    pub(super) headers: Vec<(&'static str, String)>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -131,7 +131,8 @@ fn signed(request: Request, identity: &Identity) -> Result<HttpRequest, BoxError
     let url = format!("{}{}", request.endpoint, request.path);
     let headers = request.headers;
     let body = SignableBody::Bytes(&request.bytes);
-    let signable = SignableRequest::new(request.method, &url, headers.iter().copied(), body)?;
+    let signed = headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let signable = SignableRequest::new(request.method, &url, signed, body)?;
     let (signature, _) = sign(signable, &parameters)?.into_parts();
     let length = request.bytes.len();
     let mut http = HttpRequest::new(SdkBody::from(request.bytes));

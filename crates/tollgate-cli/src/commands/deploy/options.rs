@@ -25,7 +25,7 @@ pub(super) struct OptionArguments {
     /// Days to which the table can be restored, 1 to 35 [default: 35]
     #[arg(long, value_name = "DAYS")]
     pitr_recovery_days: Option<u32>,
-    /// Days after which archives move to Glacier Instant Retrieval [default: 90]
+    /// Days after which archives of 128 KB or more move to Glacier Instant Retrieval [default: 90]
     #[arg(long, value_name = "DAYS")]
     audit_archive_glacier_days: Option<u32>,
     /// Days after which archives are deleted, or `never` [default: never]

@@ -5,6 +5,17 @@ use tollgate_aws::{StackPolicy, policy::TableResource};
 
 use crate::{context::Context, failure::Failure};
 
+/// The partitions of regions whose names begin with these words. All others are in `aws`.
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+];
+
 /// Prints an IAM policy for a stack's table, as JSON
 ///
 /// The policies of a stack are the same. Those of a namespace reach the one whose id is the tag
@@ -14,7 +25,8 @@ pub(crate) struct PolicyCommand {
     /// Policy
     #[arg(value_enum)]
     policy: Tier,
-    /// ARN of the table, which may have wildcards [default: the stack's table in any region]
+    /// ARN of the table, which may have wildcards [default: the stack's table in any region of the
+    /// partition of --region, or of AWS_REGION]
     #[arg(long, value_name = "ARN", value_parser = table_arn)]
     table_arn: Option<String>,
 }
@@ -40,7 +52,13 @@ impl PolicyCommand {
     pub(super) fn run(self, context: &mut Context) -> Result<(), Failure> {
         let table = match self.table_arn {
             Some(arn) => arn,
-            None => format!("arn:aws:dynamodb:*:*:table/{}", context.options.stack()?),
+            None => {
+                let partition = partition(context.options.region.as_deref());
+                format!(
+                    "arn:{partition}:dynamodb:*:*:table/{}",
+                    context.options.stack()?
+                )
+            }
         };
         let document = TableResource::new(table).document(self.policy.policy());
         let json = document
@@ -48,6 +66,17 @@ impl PolicyCommand {
             .map_err(|error| Failure::Refused(error.to_string()))?;
         Ok(context.out.text(json.trim_end())?)
     }
+}
+
+/// Returns the partition of a region; without one that of the environment's region.
+fn partition(region: Option<&str>) -> &'static str {
+    let named = |variable| std::env::var(variable).ok();
+    let environment = || named("AWS_REGION").or_else(|| named("AWS_DEFAULT_REGION"));
+    let region = region.map(str::to_owned).or_else(environment);
+    let region = region.unwrap_or_default();
+    let mut partitions = PARTITIONS.into_iter();
+    let found = partitions.find(|(prefix, _)| region.starts_with(prefix));
+    found.map_or("aws", |(_, partition)| partition)
 }
 
 impl Tier {

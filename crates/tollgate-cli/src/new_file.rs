@@ -41,19 +41,19 @@ impl NewFile {
         self.path.display().to_string()
     }
 
-    /// Writes the text, in place of what the file had.
-    pub(crate) fn write(mut self, text: &str) -> Result<(), Failure> {
+    /// Writes the content, in place of what the file had.
+    pub(crate) fn write(mut self, content: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.is_empty = false;
-        let written = self.replace(text);
+        let written = self.replace(content.as_ref());
         written.map_err(|error| unwritable(&self.path, &error))
     }
 
-    fn replace(&mut self, text: &str) -> io::Result<()> {
+    fn replace(&mut self, content: &[u8]) -> io::Result<()> {
         // Devices and pipes have no length.
         if self.file.metadata()?.is_file() {
             self.file.set_len(0)?;
         }
-        self.file.write_all(text.as_bytes())
+        self.file.write_all(content)
     }
 }
 

@@ -105,8 +105,8 @@ struct FanOut<'a> {
 
 /// The configs of an entity and a resource, read from the store just now.
 #[derive(Debug)]
-struct FreshConfig {
-    resolution: Resolution,
+pub(super) struct FreshConfig {
+    pub(super) resolution: Resolution,
     /// `false` if the entity was never created.
     is_created: bool,
     /// The access that the resource's own config sets.
@@ -240,7 +240,7 @@ pub(super) async fn fan_out_differences(
 }
 
 /// Reads what applies to a bucket. One strong read.
-async fn read(limiter: &RateLimiter, key: &BucketKey) -> Result<FreshConfig, Error> {
+pub(super) async fn read(limiter: &RateLimiter, key: &BucketKey) -> Result<FreshConfig, Error> {
     let read_at = limiter.now();
     let store = limiter.store();
     let scopes = ConfigScope::levels(&key.entity, &key.resource);

@@ -13,7 +13,7 @@ use crate::{
             grant::GateGrant,
             shard_reads::{Image, ShardReads, seen, statuses},
             shard_writes::ShardWrite,
-            siblings::sessions,
+            siblings::buckets,
             stamp_check::misses_a_stamp,
         },
         terms::{Amounts, BucketRefusal},
@@ -306,7 +306,7 @@ impl ShardSet<'_> {
         if self.shards < 2 {
             return Vec::new();
         }
-        let mut sessions = sessions(&self.images, self.now);
+        let mut sessions = plan::sessions(&buckets(&self.images), self.now);
         let quotas = self.request.limits.iter().zip(&self.request.amounts);
         for (limit, _) in quotas.filter(|(_, amount)| **amount > 0) {
             let runs = sessions.iter().any(|(name, _)| name == limit.name());

@@ -50,7 +50,8 @@ impl Gate {
         }
         let images = self.others_of_bucket();
         let images = images.iter().filter_map(|gate| gate.image());
-        sessions(&images.collect::<Vec<_>>(), now)
+        let images = images.collect::<Vec<_>>();
+        plan::sessions(&buckets(&images), now)
     }
 
     /// Returns the number of shards that the item must get, if it states fewer: a Python client that
@@ -93,15 +94,13 @@ impl Gate {
             }
             images.push(image);
         }
-        let now = self.now();
-        // In case of doubt the share counts as granted.
-        let is_covered = |name: &LimitName| donor(&images, name, self.key.shard, now).is_some();
-        let covered = quotas.filter(|name| !is_sure || is_covered(name));
-        Ok(Siblings {
-            raises_to: None,
-            sessions: sessions(&images, now),
-            covered: covered.cloned().collect(),
-        })
+        let others = buckets(&images);
+        let mut siblings = Siblings::of(&others, self.key.shard, limits, self.now());
+        if !is_sure {
+            // In case of doubt the share counts as granted.
+            siblings.covered = quotas.cloned().collect();
+        }
+        Ok(siblings)
     }
 
     /// Corrects the number of shards that the shard's item states, from its image `known`.
@@ -204,13 +203,14 @@ impl Gate {
             update.pressure = state.pressure.map(|_| TokenChange::Add(-MILLI));
             update
         };
+        let others = buckets(images);
         let mut here = update(own);
         let mut there: Vec<(usize, Update)> = Vec::new();
         for name in covered {
             let Some(known) = own.limit(name) else {
                 continue;
             };
-            let Some(from) = donor(images, name, self.key.shard, now) else {
+            let Some(from) = plan::donor(&others, name, self.key.shard, now) else {
                 continue;
             };
             let Some(giver) = images[from].bucket.limit(name) else {
@@ -287,34 +287,6 @@ fn is_due(state: &BucketState, siblings: &Siblings, now: i64) -> bool {
     !state.is_expired(now) && (raises || siblings.sessions.iter().any(joins))
 }
 
-/// Returns the sessions that run. Of several for a limit, the one that began first.
-pub(super) fn sessions(images: &[Image], now: i64) -> Vec<Session> {
-    let mut sessions: Vec<Session> = Vec::new();
-    for known in images.iter().flat_map(|image| &image.bucket.limits) {
-        let period = known.period().filter(|period| period.ends_at > now);
-        let Some(begun) = period.and_then(|period| period.session_start()) else {
-            continue;
-        };
-        match sessions.iter_mut().find(|(name, _)| *name == known.name) {
-            Some((_, first)) => *first = begun.min(*first),
-            None => sessions.push((known.name.clone(), begun)),
-        }
-    }
-    sessions
-}
-
-/// Returns the index of the shard that holds the share of shard `slot` in the current period: the
-/// one that was granted for the most shards, and of these the lowest. `None` if nobody was granted
-/// the share.
-fn donor(images: &[Image], name: &LimitName, slot: u32, now: i64) -> Option<usize> {
-    let covers = |(index, image): (usize, &Image)| {
-        let known = image.bucket.limit(name)?;
-        let period = known.period()?;
-        let granted = period.granted_count().unwrap_or(image.bucket.shard_count);
-        let current = period.ends_at > now && period.stored_tokens.is_none();
-        let covers = slot % granted == image.bucket.shard % granted;
-        (current && covers).then_some((std::cmp::Reverse(granted), image.bucket.shard, index))
-    };
-    let covering = images.iter().enumerate().filter_map(covers);
-    covering.min().map(|(_, _, index)| index)
+pub(super) fn buckets(images: &[Image]) -> Vec<&BucketState> {
+    images.iter().map(|image| &image.bucket).collect()
 }

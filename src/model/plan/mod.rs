@@ -22,6 +22,7 @@ mod levels;
 mod line;
 mod operation;
 mod shards;
+mod siblings;
 mod update;
 
 pub use self::{
@@ -33,6 +34,7 @@ pub use self::{
     },
     operation::{OperationPlan, WantedOperation, operation},
     shards::{ShardView, draw, statuses_of_shards},
+    siblings::{donor, sessions},
     update::{take_anyway, take_overdue, update},
 };
 

@@ -124,7 +124,8 @@ impl StackManager {
             let describe = self.client.describe_change_set();
             let described = describe.change_set_name(&plan.change_set).send().await;
             let described =
-                DeployError::unless_passing(described.map_err(DeployError::call(PLANNING)))?;
+                DeployError::unless_passing(described.map_err(DeployError::call(PLANNING)))
+                    .map_err(|error| error.of_plan(self.name()))?;
             let Some(described) = described else {
                 self.pause("updating", begun, &mut pause).await?;
                 continue;
@@ -172,9 +173,12 @@ impl StackManager {
             .execute_change_set()
             .change_set_name(&plan.change_set)
             .client_request_token(new_token())
+            // Parts that a failed update has made are not kept, also if their policy is to keep them.
+            .set_retain_except_on_create((!plan.is_new).then_some(true))
             .send()
             .await
-            .map_err(DeployError::call("updating the stack"))?;
+            .map_err(DeployError::call("updating the stack"))
+            .map_err(|error| error.of_plan(self.name()))?;
         let (action, wanted): (_, &[&str]) = if plan.is_new {
             ("creating", &["CREATE_COMPLETE", "IMPORT_COMPLETE"])
         } else {

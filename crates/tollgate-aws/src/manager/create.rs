@@ -40,6 +40,11 @@ impl StackManager {
                 None => self.create_around_table(definition).await,
             };
         }
+        if self.imports_table {
+            return Err(DeployError::NoTable {
+                stack: self.name().to_owned(),
+            });
+        }
         let created = self
             .client
             .create_stack()

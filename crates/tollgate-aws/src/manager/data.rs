@@ -98,6 +98,12 @@ impl StackManager {
         loop {
             match client.delete_table().table_name(name).send().await {
                 Ok(_) => break,
+                // Somebody else was faster.
+                Err(SdkError::ServiceError(error))
+                    if matches!(error.err(), DeleteTableError::ResourceNotFoundException(_)) =>
+                {
+                    return Ok(());
+                }
                 // The table is still being updated.
                 Err(SdkError::ServiceError(error))
                     if matches!(error.err(), DeleteTableError::ResourceInUseException(_)) =>

@@ -55,7 +55,11 @@ impl StackManager {
         &self,
         functions: Option<&FunctionPackage>,
     ) -> Result<Deployment, DeployError> {
-        self.found().await?;
+        if self.found().await?.is_empty() {
+            return Err(DeployError::NotFound {
+                stack: self.name().to_owned(),
+            });
+        }
         self.deploy(|options| options, functions).await
     }
 
@@ -73,7 +77,15 @@ impl StackManager {
             Some(stack) => self.options_of(stack)?,
             None => StackOptions::new(),
         };
-        let has_table = current.is_some() || self.imports_table && self.table_exists().await?;
+        let looks = current.is_some() || self.imports_table;
+        let has_table = looks && self.table_exists().await?;
+        if looks && !has_table {
+            let stack = self.name().to_owned();
+            return Err(match current {
+                Some(_) => DeployError::TableGone { stack },
+                None => DeployError::NoTable { stack },
+            });
+        }
         let stored_retention = if has_table {
             self.stored_retention().await?
         } else {
@@ -83,14 +95,20 @@ impl StackManager {
             known = known.audit_retention_days(days);
         }
         let is_unfinished = |stack: &DeployedStack| stack.tags.contains_key(UNFINISHED);
-        let base = known.for_stack(self.table.name()).ok();
-        let base = base.filter(|_| current.is_some());
+        let base = current
+            .as_ref()
+            .and_then(|_| known.as_found(self.table.name()));
         if current.as_ref().is_some_and(is_unfinished) {
             known = known.enable_deletion_protection(true);
         }
         let mut options = change(known.clone());
         if let Some(stack) = &current {
             self.check_fixed(stack, &known, &options)?;
+        }
+        if !options.can_have_functions() {
+            // The stack's own bucket goes, and its code with it.
+            let code = options.function_code.take();
+            options.function_code = code.filter(|code| code.bucket.is_some());
         }
         if let Some(package) = functions.filter(|_| options.can_have_functions()) {
             // Code in a bucket of the user's own stays there.
@@ -138,7 +156,7 @@ impl StackManager {
     /// # Errors
     /// [`DeployError`].
     pub async fn make(&self, prepared: &Prepared) -> Result<Deployment, DeployError> {
-        if let Some((package, bucket)) = prepared.upload_elsewhere() {
+        if let Some((package, bucket)) = prepared.code_elsewhere() {
             self.upload(package, bucket).await?;
         }
         let (mut stack, is_new) = match &prepared.current {
@@ -158,7 +176,7 @@ impl StackManager {
             let without_code = self.without_code(prepared, &stack)?;
             is_changed |= self.update(&mut stack, prepared, &without_code).await?;
         }
-        if let Some(package) = prepared.upload(&stack) {
+        if let Some(package) = prepared.own_code() {
             let bucket = stack.code_bucket().unwrap_or_default();
             self.upload(package, bucket).await?;
         }
@@ -183,17 +201,21 @@ impl StackManager {
         known: &StackOptions,
         options: &StackOptions,
     ) -> Result<(), DeployError> {
-        let fixed = |option| {
+        let fixed = |option, part| {
             let stack = self.name().to_owned();
-            Err(DeployError::Fixed { stack, option })
+            Err(DeployError::Fixed {
+                stack,
+                option,
+                part,
+            })
         };
         if options.python_indexes != known.python_indexes {
-            return fixed("python_indexes");
+            return fixed("python_indexes", "the table");
         }
         // Another position needs another connection, and a function has one to a stream.
         let is_connected = stack.function_code().is_some() && known.can_aggregate();
         if is_connected && options.can_aggregate() && options.stream_start != known.stream_start {
-            return fixed("stream_start");
+            return fixed("stream_start", "the aggregator");
         }
         Ok(())
     }
@@ -250,18 +272,20 @@ impl StackManager {
         Ok(Some(plan))
     }
 
-    /// Returns the definition that is wanted, with the code that the stack has.
+    /// Returns the definition that is wanted, with the code that the stack has elsewhere: what it had
+    /// in a bucket of its own is gone with that bucket.
     fn without_code(
         &self,
         prepared: &Prepared,
         stack: &DeployedStack,
     ) -> Result<StackDefinition, DeployError> {
         let mut options = prepared.options.clone();
-        options.function_code = stack.options()?.function_code;
+        let code = stack.options()?.function_code;
+        options.function_code = code.filter(|code| code.bucket.is_some());
         Ok(options.for_stack(self.table.name())?)
     }
 
-    /// Puts the code of the functions into a bucket.
+    /// Puts the code of the functions into a bucket, if it is not there.
     pub(super) async fn upload(
         &self,
         package: &FunctionPackage,
@@ -272,6 +296,9 @@ impl StackManager {
             stack: self.name().to_owned(),
             problem: "it has no bucket for the code of functions".to_owned(),
         })?;
+        if bucket.has(package.key()).await? {
+            return Ok(());
+        }
         let zip = package.zip().to_vec();
         bucket
             .put(package.key(), "application/zip", None, zip)

@@ -40,6 +40,28 @@ pub enum DeployError {
         /// The stack.
         stack: String,
     },
+    /// There is no table that the stack could take in.
+    #[error(
+        "there is no table {stack} that could be imported: check the name, or deploy without importing one"
+    )]
+    NoTable {
+        /// The stack, and the table.
+        stack: String,
+    },
+    /// Somebody has deleted the table of the stack.
+    #[error(
+        "the table of stack {stack} is gone: restore it under its name, or delete the stack and deploy it again"
+    )]
+    TableGone {
+        /// The stack, and the table.
+        stack: String,
+    },
+    /// Another operation has changed the stack since this one was planned.
+    #[error("another operation has changed stack {stack} meanwhile: run this one again")]
+    Overtaken {
+        /// The stack.
+        stack: String,
+    },
     /// There is a table of this name that the stack cannot take in.
     #[error("the table {stack} cannot be imported: {problem}")]
     OtherTable {
@@ -67,12 +89,14 @@ pub enum DeployError {
     Parameter(#[from] UnknownParameterValue),
     /// An option cannot be changed after its part was created: the table, or the connection of the
     /// stream.
-    #[error("{option} is fixed when its part is created: stack {stack} keeps it as it is")]
+    #[error("{option} is fixed when {part} is created: stack {stack} keeps it as it is")]
     Fixed {
         /// The stack.
         stack: String,
         /// The option.
         option: &'static str,
+        /// The part: `the table`.
+        part: &'static str,
     },
     /// The stack is protected against its deletion.
     #[error(
@@ -241,15 +265,27 @@ impl DeployError {
     pub(super) fn says_busy(&self) -> bool {
         match self {
             Self::NotReady { status, .. } => status.ends_with("IN_PROGRESS"),
+            Self::Overtaken { .. } => true,
             Self::Call {
                 code: Some(code),
                 text,
                 ..
-            } => {
-                code == "ValidationError" && text.contains("IN_PROGRESS")
-                    || ["InvalidChangeSetStatus", "ChangeSetNotFound"].contains(&code.as_str())
-            }
+            } => code == "ValidationError" && text.contains("IN_PROGRESS"),
             _ => false,
+        }
+    }
+
+    /// Returns the error of a plan that cannot be made, because it is gone or already made.
+    pub(super) fn of_plan(self, stack: &str) -> Self {
+        match &self {
+            Self::Call {
+                code: Some(code), ..
+            } if ["InvalidChangeSetStatus", "ChangeSetNotFound"].contains(&code.as_str()) => {
+                Self::Overtaken {
+                    stack: stack.to_owned(),
+                }
+            }
+            _ => self,
         }
     }
 

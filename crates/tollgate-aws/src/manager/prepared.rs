@@ -57,21 +57,13 @@ impl Prepared {
         self.own_code().is_some() && stack.code_bucket().is_none()
     }
 
-    /// Returns the code for the stack's own bucket if the stack does not have it.
-    pub(super) fn upload(&self, stack: &DeployedStack) -> Option<&FunctionPackage> {
-        let package = self.own_code()?;
-        (stack.function_code() != Some(package.key())).then_some(package)
+    /// Returns the code for a bucket of the user's own, and the bucket.
+    pub(super) fn code_elsewhere(&self) -> Option<(&FunctionPackage, &str)> {
+        Some((self.used_code()?, self.other_bucket()?))
     }
 
-    /// Returns the code for a bucket of the user's own if the stack does not have it, and the bucket.
-    pub(super) fn upload_elsewhere(&self) -> Option<(&FunctionPackage, &str)> {
-        let (package, bucket) = (self.used_code()?, self.other_bucket()?);
-        let current = self.current.as_ref();
-        let known = current.and_then(DeployedStack::function_code);
-        (known != Some(package.key())).then_some((package, bucket))
-    }
-
-    fn own_code(&self) -> Option<&FunctionPackage> {
+    /// Returns the code for the stack's own bucket.
+    pub(super) fn own_code(&self) -> Option<&FunctionPackage> {
         self.used_code().filter(|_| self.other_bucket().is_none())
     }
 

@@ -27,13 +27,19 @@ impl StackOptions {
     /// # Errors
     /// [`InvalidOption`] for the first option that is refused.
     pub fn for_stack(&self, stack: &StackName) -> Result<StackDefinition, InvalidOption> {
+        validation::check(self, stack.as_str())?;
         StackDefinition::new(self, stack)
+    }
+
+    /// Returns the stack that the options of a stack that exists define, also if they would be refused.
+    #[cfg(feature = "manager")]
+    pub(crate) fn as_found(&self, stack: &StackName) -> Option<StackDefinition> {
+        StackDefinition::new(self, stack).ok()
     }
 }
 
 impl StackDefinition {
     fn new(options: &StackOptions, stack: &StackName) -> Result<Self, InvalidOption> {
-        validation::check(options, stack.as_str())?;
         let name = stack.as_str();
         let format = |option, text: &Option<String>, kind| {
             let text = text.as_deref();

@@ -32,7 +32,7 @@ use super::values::{Architecture, FunctionCode, SnapshotWindow, StreamStart};
 /// | [`permission_boundary`](Self::permission_boundary) | none | name or ARN of a managed policy |
 /// | [`role_name_format`](Self::role_name_format) | `{}` | one `{}`, at most 55 characters |
 /// | [`policy_name_format`](Self::policy_name_format) | `{}` | one `{}`, at most 120 characters |
-/// | [`tag`](Self::tag) | none | at most 44 |
+/// | [`tag`](Self::tag) | none | at most 43, with `create_iam_roles` 41 |
 /// | [`function_code`](Self::function_code) | none: no functions yet | |
 /// | [`architecture`](Self::architecture) | arm64 | |
 /// | [`stream_start`](Self::stream_start) | trim horizon | |

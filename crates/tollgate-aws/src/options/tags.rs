@@ -14,8 +14,8 @@ pub(crate) const MANAGED_BY: &str = "ManagedBy";
 /// The beginning of the other managed keys.
 pub(crate) const TAG_PREFIX: &str = "zae-limiter:";
 
-/// The number of managed tags.
-const MANAGED: usize = 6;
+/// The number of managed tags, with that of an unfinished stack.
+const MANAGED: usize = 7;
 
 /// The keys of tags that the template gives the roles of services.
 const OF_ROLES: [&str; 2] = ["Application", "Role"];
@@ -25,11 +25,11 @@ pub(super) fn check(
     tags: &BTreeMap<String, String>,
     has_access_roles: bool,
 ) -> Result<(), InvalidOption> {
-    if tags.len() > MOST_TAGS - MANAGED {
-        return Err(InvalidOption::TooManyTags {
-            count: tags.len(),
-            highest: MOST_TAGS - MANAGED,
-        });
+    let of_roles = if has_access_roles { OF_ROLES.len() } else { 0 };
+    let highest = MOST_TAGS - MANAGED - of_roles;
+    if tags.len() > highest {
+        let count = tags.len();
+        return Err(InvalidOption::TooManyTags { count, highest });
     }
     let mut known = BTreeSet::new();
     for (key, value) in tags {
@@ -62,13 +62,24 @@ fn problem(key: &str, value: &str) -> Option<&'static str> {
         Some("must have 1 to 128 characters")
     } else if begins("aws:") {
         Some("begins with aws:, which AWS keeps for itself")
+    } else if !key.chars().all(is_allowed) {
+        Some("has a character that AWS refuses: letters, digits, spaces and _.:/=+-@ are allowed")
     } else if key.eq_ignore_ascii_case(MANAGED_BY) || begins(TAG_PREFIX) {
         Some("is one of the stack's own")
     } else if value.chars().count() > 256 {
         Some("has a value of more than 256 characters")
+    } else if !value.chars().all(is_allowed) {
+        Some(
+            "has a value with a character that AWS refuses: letters, digits, spaces and _.:/=+-@ are allowed",
+        )
     } else {
         None
     }
+}
+
+/// Returns true if IAM allows the character in a tag.
+fn is_allowed(character: char) -> bool {
+    character.is_alphanumeric() || character == ' ' || "_.:/=+-@".contains(character)
 }
 
 /// Returns the tags of a stack without its own.
@@ -100,7 +111,7 @@ pub(super) fn all(
         let version = version::equivalent_of(code_key::version_of(key));
         tags.push((format!("{TAG_PREFIX}lambda-version"), version));
     }
-    debug_assert!(tags.len() <= MANAGED);
+    debug_assert!(tags.len() < MANAGED);
     let user = user.iter().map(|(key, value)| (key.clone(), value.clone()));
     tags.extend(user);
     tags

@@ -1,8 +1,7 @@
 //! `tollgate lambda-export`
 
 use std::{
-    env, fs,
-    io::{self, Write},
+    env, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,7 @@ use serde::Serialize;
 use crate::{
     context::Context,
     failure::Failure,
+    new_file::NewFile,
     output::Row,
     package::{Arch, Executable, zipped},
 };
@@ -109,7 +109,7 @@ impl LambdaExport {
         if self.info {
             return Ok(context.out.record(&package)?);
         }
-        self.write(&zip)?;
+        NewFile::claim(&self.file, self.force)?.write(&zip)?;
         let sentence = format!(
             "Wrote {}: {} for {}, {} bytes",
             package.file,
@@ -118,27 +118,6 @@ impl LambdaExport {
             package.zip_bytes
         );
         Ok(context.out.done(&sentence, &package)?)
-    }
-
-    /// Writes the zip file.
-    fn write(&self, zip: &[u8]) -> Result<(), Failure> {
-        let failed = |error: io::Error| cannot("write", &self.file, &error);
-        if self.force {
-            let mut unfinished = self.file.clone().into_os_string();
-            unfinished.push(".unfinished");
-            fs::write(&unfinished, zip).map_err(failed)?;
-            return fs::rename(&unfinished, &self.file).map_err(failed);
-        }
-        let mut file = fs::File::create_new(&self.file).map_err(|error| {
-            if error.kind() == io::ErrorKind::AlreadyExists {
-                return Failure::Refused(format!(
-                    "{} exists: --force replaces it",
-                    self.file.display()
-                ));
-            }
-            failed(error)
-        })?;
-        file.write_all(zip).map_err(failed)
     }
 }
 

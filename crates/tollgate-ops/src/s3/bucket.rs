@@ -77,6 +77,22 @@ impl S3Bucket {
         })
     }
 
+    /// Returns true if there is an object with this key that can be read.
+    ///
+    /// # Errors
+    /// [`OpsError::Bucket`].
+    pub async fn has(&self, key: &str) -> Result<bool, OpsError> {
+        let path = format!("/{}", encoded(key));
+        match self.send("HeadObject", "HEAD", &path, vec![], vec![]).await {
+            Ok(_) => Ok(true),
+            // Who may not list the bucket is told 403 if there is no object.
+            Err(Failed::Refused {
+                status: 403 | 404, ..
+            }) => Ok(false),
+            Err(failed) => Err(self.failed("read", &failed)),
+        }
+    }
+
     /// Deletes all objects in all versions, and returns their number. A bucket that does not exist has
     /// none. Two calls for each thousand.
     ///

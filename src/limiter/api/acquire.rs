@@ -462,11 +462,6 @@ impl Acquire {
         self
     }
 
-    /// Fails if the store gives no decision, also if requests pass then by default.
-    pub(crate) fn or_fail(self) -> Self {
-        self.fallback(None)
-    }
-
     /// Changes the request, unless an argument was wrong before.
     #[inline]
     fn edit(&mut self, change: impl FnOnce(&mut Request)) {

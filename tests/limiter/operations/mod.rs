@@ -1,6 +1,7 @@
 //! Resets, top-ups and moves to another parent: in memory, on gates over it, and on gates over
 //! DynamoDB.
 
+mod carried_limits;
 mod created_buckets;
 mod faults;
 mod fixture;

@@ -171,6 +171,13 @@ impl StoredConfig {
     }
 }
 
+impl StoredConfig {
+    /// Returns the time zone of the limits' calendars and schedules, if they have some.
+    pub(crate) fn zone(&self) -> Option<&str> {
+        self.limits.iter().flat_map(Limit::zones).next()
+    }
+}
+
 /// The days for which the history is kept stand in the system's config, and are no part of its limits.
 impl StoredConfig {
     /// Returns the config without the days for which the history is kept.

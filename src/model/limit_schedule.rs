@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Calendar, InvalidLimit, Limit, MILLI, Parameters, Renewal, Schedule, Timetable,
+    Calendar, InvalidLimit, Limit, LimitState, MILLI, Parameters, Renewal, Schedule, Timetable,
     invalid_limit::MOST_TOKENS, to_milli,
 };
 
@@ -70,6 +70,28 @@ impl Limit {
             self.timetable().map(Timetable::zone),
         ];
         zones.into_iter().flatten()
+    }
+
+    /// Returns a limit of a bucket in another time zone: with the same calendar and schedule there.
+    /// `None` if there is no such limit.
+    pub(crate) fn moved_to(known: &LimitState, zone: &str) -> Option<Self> {
+        let renewal = match known.renewal() {
+            Some(Renewal::Calendar(calendar)) => {
+                let calendar = Calendar::decode(calendar.compact(), zone).ok()?;
+                Some(Renewal::Calendar(calendar))
+            }
+            other => other.cloned(),
+        };
+        let timetable = match known.timetable() {
+            Some(timetable) => Some(Timetable::decode(timetable.compact(), zone).ok()?),
+            None => None,
+        };
+        Self::from_parameters(
+            &known.name,
+            known.parameters,
+            renewal.as_ref(),
+            timetable.as_ref(),
+        )
     }
 
     /// Returns the limit as it is at `now` (epoch ms): with the numbers of that time, and without a

@@ -1,8 +1,8 @@
 //! One limit of a bucket, as a store returns it.
 
 use super::{
-    Course, InvalidParameters, Level, Limit, LimitName, Parameters, RefillRule, Timetable,
-    period::Period, quota::Renewal,
+    Calendar, Course, InvalidParameters, Level, Limit, LimitName, Parameters, RefillRule,
+    Timetable, period::Period, quota::Renewal,
 };
 
 /// One limit of a bucket shard.
@@ -197,6 +197,16 @@ impl LimitState {
     /// Returns the periods of a quota.
     pub fn renewal(&self) -> Option<&Renewal> {
         self.period.as_ref().map(|period| &period.renewal)
+    }
+
+    /// Returns the time zones of the quota's calendar and of the schedule.
+    pub(crate) fn zones(&self) -> impl Iterator<Item = &str> {
+        let calendar = self.renewal().and_then(Renewal::calendar);
+        let zones = [
+            calendar.map(Calendar::zone),
+            self.timetable().map(Timetable::zone),
+        ];
+        zones.into_iter().flatten()
     }
 
     /// Returns `true` if the limit is a quota with these periods, and the next one begins now

@@ -1,5 +1,7 @@
 //! Brings stored limits to the buckets that exist.
 
+use std::collections::HashSet;
+
 use crate::{
     error::{Error, Unavailable},
     limiter::{
@@ -10,7 +12,7 @@ use crate::{
         terms::BucketRefusal,
     },
     model::{
-        BucketKey, BucketState, ConfigScope, Limits, Update,
+        BucketKey, BucketState, ConfigScope, Limit, Limits, Update,
         plan::{self, Desired, LedgerDelta, Siblings},
     },
     pause,
@@ -26,14 +28,15 @@ pub(super) async fn carry(limiter: &RateLimiter, scope: &ConfigScope) -> Result<
     match scope {
         ConfigScope::System | ConfigScope::Resource(_) => Ok(()),
         ConfigScope::EntityResource(entity, resource) => {
-            carry_to(limiter, BucketKey::new(entity.clone(), resource.clone())).await
+            let key = BucketKey::new(entity.clone(), resource.clone());
+            carry_to(limiter, key, Buckets::All).await
         }
         ConfigScope::Entity(entity) => {
             let mut buckets = BucketWalk::of_entity(limiter, entity, None);
             while let Some(bucket) = buckets.next().await {
                 let (key, _) = bucket?;
                 if key.shard == 0 {
-                    carry_to(limiter, key).await?;
+                    carry_to(limiter, key, Buckets::All).await?;
                 }
             }
             Ok(())
@@ -41,15 +44,52 @@ pub(super) async fn carry(limiter: &RateLimiter, scope: &ConfigScope) -> Result<
     }
 }
 
+/// Writes the limits that apply now to those buckets of a resource, or of all resources, that keep
+/// limits in another time zone: they would refuse every request.
+pub(super) async fn carry_zone(limiter: &RateLimiter, scope: &ConfigScope) -> Result<(), Error> {
+    let mut buckets = match scope {
+        ConfigScope::System => BucketWalk::of_all(limiter),
+        ConfigScope::Resource(resource) => BucketWalk::of_resource(limiter, resource),
+        _ => return Ok(()),
+    };
+    let mut done = HashSet::new();
+    while let Some(bucket) = buckets.next().await {
+        let (
+            BucketKey {
+                entity, resource, ..
+            },
+            state,
+        ) = bucket?;
+        let has_zone = state
+            .limits
+            .iter()
+            .any(|known| known.zones().next().is_some());
+        if has_zone && done.insert((entity.clone(), resource.clone())) {
+            let key = BucketKey::new(entity, resource);
+            carry_to(limiter, key, Buckets::InOtherZones).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The buckets to which limits are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Buckets {
+    All,
+    /// Buckets that keep limits in another time zone.
+    InOtherZones,
+}
+
 /// Writes the current limits to all shards of a bucket, if it exists.
 ///
 /// The limits are read just now, and every write is seen to be done: a bucket that shows other
 /// parameters does not decide which of them are newer, as it does for a request.
-async fn carry_to(limiter: &RateLimiter, key: BucketKey) -> Result<(), Error> {
+async fn carry_to(limiter: &RateLimiter, key: BucketKey, buckets: Buckets) -> Result<(), Error> {
     let mut carrier = Carrier {
         limiter,
         write_ids: WriteIds::new(),
         key,
+        buckets,
     };
     let mut problem = Unavailable::Contended;
     for attempt in 0..MOST_TRIES {
@@ -73,6 +113,7 @@ struct Carrier<'a> {
     limiter: &'a RateLimiter,
     write_ids: WriteIds,
     key: BucketKey,
+    buckets: Buckets,
 }
 
 impl Carrier<'_> {
@@ -140,13 +181,16 @@ impl Carrier<'_> {
     ) -> Option<Update> {
         let (state, now) = (&shards[index], self.limiter.now());
         let stamps = state.stamps.as_deref();
-        // What is not understood stays. The first write of a client that understands it, or that
-        // finds the other time zone gone, carries the limits.
-        if stamps.is_some_and(|stamps| stamps.not_understood.is_some())
-            || BucketRefusal::of_zones(state, limits).is_some()
-        {
+        // The first write of a client that understands the bucket carries the limits.
+        if stamps.is_some_and(|stamps| stamps.not_understood.is_some()) {
             return None;
         }
+        let moved = match BucketRefusal::of_zones(state, limits) {
+            Some(_) => Some(with_moved(state, limits)?),
+            None if self.buckets == Buckets::InOtherZones => return None,
+            None => None,
+        };
+        let limits = moved.as_ref().unwrap_or(limits);
         let others = shards.iter().enumerate();
         let others: Vec<_> = others
             .filter(|(other, _)| *other != index)
@@ -170,4 +214,16 @@ impl Carrier<'_> {
         let (nothing, id) = (LedgerDelta::new(), self.write_ids.next());
         Some(plan::update(state, &nothing, desired, now, id))
     }
+}
+
+/// Returns the limits, and those that the bucket keeps beside them in another time zone, moved into
+/// that of the limits: an item has one zone. `None` if they are too many for a bucket.
+fn with_moved(state: &BucketState, limits: &Limits) -> Option<Limits> {
+    let zone = limits.zone()?;
+    let kept = state.limits.iter();
+    let kept = kept.filter(|known| limits.index(known.name.as_str()).is_none());
+    let other = kept.filter(|known| known.zones().any(|own| own != zone));
+    let moved = other.map(|known| Limit::moved_to(known, zone));
+    let moved: Vec<Limit> = moved.collect::<Option<_>>()?;
+    Limits::new(limits.iter().cloned().chain(moved)).ok()
 }

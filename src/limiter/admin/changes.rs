@@ -121,7 +121,6 @@ impl Config {
         change: &ConfigChange,
         existing: &HashSet<BucketKey>,
     ) -> Result<(), Error> {
-        // The flags come first: to a bucket that is disabled no limits are written.
         self.follow_flags(change).await?;
         let has_new_limits = match bucket_with_limits(change) {
             Some(bucket) => existing.contains(&bucket),
@@ -130,7 +129,8 @@ impl Config {
         if has_new_limits {
             carry(self.limiter(), &change.scope).await?;
         }
-        Ok(())
+        let (before, after) = (change.before.as_ref(), change.after.as_ref());
+        self.carry_new_zone(&change.scope, before, after).await
     }
 
     async fn follow_flags(&self, change: &ConfigChange) -> Result<(), Error> {

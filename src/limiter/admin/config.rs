@@ -142,7 +142,8 @@ impl Config {
             return Err(Invalid::NoFlags.into());
         }
         let before = match &scope {
-            ConfigScope::System => None,
+            // Nothing else of it is compared.
+            ConfigScope::System if config.zone().is_none() => None,
             scope => self.get(scope).await?,
         };
         self.limiter
@@ -153,6 +154,8 @@ impl Config {
         self.describe(&mut event, &scope, &config);
         self.limiter.note(event).await?;
         carry(&self.limiter, &scope).await?;
+        self.carry_new_zone(&scope, before.as_ref(), Some(&config))
+            .await?;
         // A flag that was stored before may not have reached all buckets yet.
         let before = StoredConfig {
             access: None,
@@ -201,6 +204,7 @@ impl Config {
                 .note(self.deletion(scope, before.as_ref()))
                 .await?;
             carry(&self.limiter, scope).await?;
+            self.carry_new_zone(scope, before.as_ref(), None).await?;
             let (before, after) = (before.unwrap_or_default(), StoredConfig::default());
             fan_out_differences((&self.limiter, &self.progress), scope, &before, &after).await?;
         }

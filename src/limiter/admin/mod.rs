@@ -22,6 +22,7 @@ mod progress;
 mod reapply;
 mod records;
 mod usage;
+mod zones;
 
 pub use crate::limiter::admin::audit::Audit;
 pub use crate::limiter::admin::buckets::{BucketOperations, BucketReset, BucketTopUp};

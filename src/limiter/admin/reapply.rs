@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     limiter::admin::{
-        carry::carry,
+        carry::{carry, carry_zone},
         config::Config,
         fan_out::{CarriedFlag, fan_out, fan_out_soft_limits},
     },
@@ -37,21 +37,23 @@ impl Config {
     /// [`Error::Unavailable`] if the store fails.
     ///
     /// # Cost
-    /// For the system's scope, a read of the whole table for the soft limits. Otherwise, for the
+    /// For the system's scope, two reads of the whole table. Otherwise, for the
     /// buckets that exist: twelve round trips for every hundred, three for each entity and
     /// resource, and up to four writes for each bucket.
     pub async fn reapply(&self, scope: &ConfigScope) -> Result<u64, Error> {
         let limiter = self.limiter();
         limiter.engine().forget(scope);
         if *scope == ConfigScope::System {
-            return fan_out_soft_limits((limiter, self.written())).await;
+            let written = fan_out_soft_limits((limiter, self.written())).await?;
+            carry_zone(limiter, scope).await?;
+            return Ok(written);
         }
         let mut written = 0;
         for flag in [CarriedFlag::Access, CarriedFlag::Cascade, CarriedFlag::Soft] {
             written += fan_out((limiter, self.written()), scope, flag).await?;
         }
-        // After the access: to a bucket that is disabled no limits are written.
         carry(limiter, scope).await?;
+        carry_zone(limiter, scope).await?;
         Ok(written)
     }
 }

@@ -124,12 +124,31 @@ impl GateState {
         }
     }
 
+    /// Returns `true` if the last image shows a bucket that cannot have a request's limits, because
+    /// it has a calendar or schedule in another time zone.
+    pub(super) fn is_in_another_zone(&self, now: i64) -> bool {
+        let bucket = self.seen.live(now);
+        let other =
+            |waiter: &Waiter, state| BucketRefusal::of_zones(state, &waiter.limits).is_some();
+        let mut clocked = self
+            .queue
+            .iter()
+            .filter(|waiter| waiter.limits.have_a_clock());
+        clocked.any(|waiter| bucket.is_some_and(|state| other(waiter, state)))
+    }
+
     /// Refuses the requests that the bucket cannot have, because it has another calendar or schedule
-    /// in another time zone.
-    pub(super) fn refuse_zones(&mut self, now: i64, denied: &mut Vec<(Waiter, GateDecision)>) {
+    /// in another time zone. If some are refused, returns the version of the bucket's parameters:
+    /// cached limits that are older are in doubt.
+    pub(super) fn refuse_zones(
+        &mut self,
+        now: i64,
+        denied: &mut Vec<(Waiter, GateDecision)>,
+    ) -> Option<ConfigVersion> {
         if !self.queue.iter().any(|waiter| waiter.limits.have_a_clock()) {
-            return;
+            return None;
         }
+        let before = denied.len();
         for waiter in std::mem::take(&mut self.queue) {
             let bucket = self.seen.live(now);
             let of_zones = |state| BucketRefusal::of_zones(state, &waiter.limits);
@@ -138,6 +157,7 @@ impl GateState {
                 None => self.queue.push_back(waiter),
             }
         }
+        (denied.len() > before).then_some(self.version)
     }
 
     /// Returns `true` if the bucket does not exist, as far as is known, and a request asks for more

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    model::{BucketState, Calendar, DisabledLevel, InvalidLimits, Limits, Renewal, Timetable},
+    model::{BucketState, DisabledLevel, InvalidLimits, LimitState, Limits},
 };
 
 /// The reason why a bucket grants nothing, even if it is full.
@@ -37,12 +37,8 @@ impl BucketRefusal {
             .limits
             .iter()
             .filter(|known| limits.index(known.name.as_str()).is_none());
-        let mut zones = others.flat_map(|known| {
-            let calendar = known.renewal().and_then(Renewal::calendar);
-            let schedule = known.timetable().map(Timetable::zone);
-            [calendar.map(Calendar::zone), schedule]
-        });
-        let other = zones.find_map(|other| other.filter(|other| *other != desired))?;
+        let mut zones = others.flat_map(LimitState::zones);
+        let other = zones.find(|other| *other != desired)?;
         Some(Self::Zones(InvalidLimits::Zones(
             other.into(),
             desired.into(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::{
     Limit, RateLimiter,
-    model::{BucketState, ConfigScope},
+    model::{BucketState, ConfigChange, ConfigScope, StoredConfig},
 };
 use tollgate_testkit::Fault;
 
@@ -101,9 +101,72 @@ async fn a_new_quota_is_granted_once_over_all_shards(at: Fixture) {
     assert_eq!(left, 70);
 }
 
+fn quota(name: &str, zone: &str) -> Limit {
+    Limit::quota(name, 100).daily(zone).unwrap()
+}
+
+async fn take(limiter: &RateLimiter, limit: &str) -> Result<(), tollgate::Error> {
+    let lease = limiter.acquire("user", "api").cost(limit, 1).await?;
+    lease.commit().await.unwrap();
+    Ok(())
+}
+
+/// Fault: every request was refused after limits of an entity came into another time zone than those
+/// that its bucket keeps.
+async fn limits_of_an_entity_come_into_another_time_zone(at: Fixture) {
+    at.store([quota("daily", "UTC")]).await;
+    take(&at.limiter, "daily").await.unwrap();
+    let config = at.limiter.config();
+    let berlin = [quota("monthly", "Europe/Berlin")];
+    config.set(scope(), berlin).await.unwrap();
+    take(&at.limiter, "monthly").await.unwrap();
+    take(&at.another().await, "monthly").await.unwrap();
+    config.delete(&scope()).await.unwrap();
+    take(&at.limiter, "daily").await.unwrap();
+    // What was taken on that day is not granted again.
+    let left = levels(&at.limiter, "daily").await;
+    assert_eq!(left, [Some((100, 98))]);
+}
+
+/// Fault: every request of every entity with a bucket was refused after a quota of a resource, or of
+/// the system, got another name and another time zone.
+async fn limits_of_all_come_into_another_time_zone(at: Fixture) {
+    let config = at.limiter.config();
+    let api = ConfigScope::resource("api").unwrap();
+    at.store([quota("of-all", "UTC")]).await;
+    config
+        .set(api.clone(), [quota("daily", "UTC")])
+        .await
+        .unwrap();
+    take(&at.limiter, "daily").await.unwrap();
+    // A process that has looked the limits up before.
+    let other = at.another().await;
+    take(&other, "daily").await.unwrap();
+
+    let berlin = [quota("tag", "Europe/Berlin")];
+    config.set(api.clone(), berlin).await.unwrap();
+    take(&at.limiter, "tag").await.unwrap();
+    take(&at.another().await, "tag").await.unwrap();
+    at.advance(120_000);
+    take(&other, "tag").await.unwrap();
+    // The resource has the system's limits again, and those get another zone too.
+    config.delete(&api).await.unwrap();
+    take(&at.limiter, "of-all").await.unwrap();
+    at.store([quota("everybody", "Asia/Tokyo")]).await;
+    take(&at.limiter, "everybody").await.unwrap();
+    // And by changes of several configs.
+    let now = config.get(&ConfigScope::system()).await.unwrap();
+    let after = StoredConfig::new([quota("all", "UTC")]);
+    let change = ConfigChange::new(ConfigScope::system(), now, Some(after));
+    assert!(config.change(&[change]).await.unwrap());
+    take(&at.limiter, "all").await.unwrap();
+}
+
 on_every_limiter!(
     all_shards_get_the_limits,
     a_new_quota_is_granted_once_over_all_shards,
+    limits_of_an_entity_come_into_another_time_zone,
+    limits_of_all_come_into_another_time_zone,
 );
 
 /// Fault: if the store takes more than two seconds to show the bucket, its parameters counted as newer

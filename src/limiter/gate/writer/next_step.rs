@@ -89,9 +89,13 @@ pub(super) fn next_step(gate: &Arc<Gate>, looked: bool) -> NextStep {
                 continue;
             }
         }
+        if !looked && state.is_in_another_zone(now) {
+            // Somebody may have moved the bucket's limits into the other time zone.
+            return NextStep::Look(state.all());
+        }
         let others = gate.others(&state, now);
         let newer = state.follow(now);
-        state.refuse_zones(now, &mut denied);
+        let newer = state.refuse_zones(now, &mut denied).or(newer);
         if state.asks_too_much(now) {
             if !looked && matches!(state.seen, Seen::Unknown) {
                 return NextStep::Look(state.all());

@@ -126,10 +126,13 @@ impl Config {
     ///
     /// # Cost
     /// Four round trips: two reads, a transaction, the event of the history. One read less for the
-    /// system's scope. Up to two more for each of these: sessions, a bypass, a cascade rule, soft
-    /// limits. For limits of an entity, two more for every hundred buckets that the entity has, and
-    /// two for each bucket to which the limits apply. If a flag is set, or a limit is or was soft,
-    /// the buckets are also written as by [`disable`](Self::disable).
+    /// system's scope, unless its limits have a calendar or schedule. Up to two more for each of
+    /// these: sessions, a bypass, a cascade rule, soft limits. For limits of an entity, two more for
+    /// every hundred buckets that the entity has; for each bucket to which the limits apply, one for
+    /// the configs, and two for each shard. If a flag is set, or a limit is or was soft, the buckets
+    /// are also written as by [`disable`](Self::disable). If limits of a resource or of the system
+    /// come into another time zone, its buckets are read, and those that keep limits in another one
+    /// are written.
     pub async fn set(
         &self,
         scope: ConfigScope,

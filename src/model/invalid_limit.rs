@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{InvalidName, InvalidSchedule};
 
 /// The maximum capacity and refill amount, tokens.
-pub(super) const MOST_TOKENS: u64 = 999_999_999_999_999;
+pub(super) const MOST_TOKENS: u64 = 1_000_000_000_000_000;
 
 /// The longest refill period: 100 years of 365.25 days.
 pub(super) const MAX_PERIOD: Duration = Duration::from_secs(3_155_760_000);

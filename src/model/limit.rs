@@ -62,8 +62,8 @@ pub struct Limit {
 const QUOTA_PERIOD: Duration = Duration::from_secs(1);
 
 impl Limit {
-    /// The maximum capacity and refill amount in tokens: fifteen digits, the most that a structured
-    /// header field can have.
+    /// The maximum capacity and refill amount in tokens, as in the Python client. Header fields show at
+    /// most fifteen digits, which is one token less.
     pub const MAX_TOKENS: u64 = MOST_TOKENS;
 
     /// Returns a limit of `amount` tokens per second, with bursts of up to `amount`.

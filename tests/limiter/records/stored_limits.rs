@@ -1,11 +1,15 @@
 //! Limits that are stored on four levels, and which of them an acquire uses.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use tollgate::{
     Error, RateLimiter,
     clock::ManualClock,
     error::Invalid,
-    model::{ConfigScope, ConfigSource, StoredConfig, StoredOnUnavailable},
+    model::{ConfigChange, ConfigScope, ConfigSource, StoredConfig, StoredOnUnavailable},
 };
+use tollgate_testkit::Fault;
 
 use super::fixture::{entity, on_both, resource, rpm};
 
@@ -290,4 +294,32 @@ async fn wrong_limits_are_not_stored(limiter: RateLimiter, _: ManualClock) {
         "{error:?}"
     );
     assert_eq!(config.get(&ConfigScope::System).await.unwrap(), None);
+}
+
+/// Fault: a Python client that stores limits begins the version of the config anew, so a change that was
+/// planned before it was made beside its limits.
+#[tokio::test]
+async fn a_change_is_not_made_over_limits_of_the_same_version() {
+    let table = super::fixture::Table::create().await;
+    let limiter = table.limiter(&ManualClock::at(super::fixture::START)).await;
+    let (config, scope) = (limiter.config(), ConfigScope::system());
+    config.set(scope.clone(), rpm(10)).await.unwrap();
+    let before = config.get(&scope).await.unwrap();
+    let change = ConfigChange::new(scope, before, Some(StoredConfig::new([rpm(20)])));
+    let delay = Fault::delay(Duration::from_millis(600)).on("TransactWriteItems");
+    table.proxy.set_fault(delay.once());
+    let changes = [change];
+    let foreign = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let key = format!("{}/SYSTEM#", table.namespace().await);
+        let update = table.engine.client().update_item().table_name("limits");
+        let update = update
+            .key("PK", AttributeValue::S(key))
+            .key("SK", AttributeValue::S("#CONFIG".into()))
+            .update_expression("SET l_rpm_cp = :capacity")
+            .expression_attribute_values(":capacity", AttributeValue::N("77".into()));
+        update.send().await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(config.change(&changes), foreign);
+    assert!(!changed.unwrap(), "somebody else has changed the limits");
 }

@@ -70,6 +70,7 @@ pub(super) fn write(
         None if known.is_some() => expression.require_absent(VERSION),
         None => expression.require_absent(PK),
     }
+    limits_unchanged(&mut expression, known);
     for flag in [
         config.access.map(Some).map(ConfigFlag::Access),
         config.cascade.map(Some).map(ConfigFlag::Cascade),
@@ -138,7 +139,7 @@ pub(super) fn delete(
         .map_err(unbuildable)
 }
 
-/// Returns the condition that version and flags of an item are as they were read.
+/// Returns the condition that version, flags and limits of an item are as they were read.
 fn unchanged(known: Option<&Item>) -> Expression {
     let mut expression = Expression::default();
     let Some(known) = known else {
@@ -152,7 +153,18 @@ fn unchanged(known: Option<&Item>) -> Expression {
             None => expression.require_absent(attribute),
         }
     }
+    limits_unchanged(&mut expression, Some(known));
     expression
+}
+
+/// Adds the condition that the limits of an item are as they were read. The version does not show
+/// it: a Python client that stores limits begins it anew.
+fn limits_unchanged(expression: &mut Expression, known: Option<&Item>) {
+    for (attribute, value) in known.into_iter().flatten() {
+        if config_limit::is_of_a_limit(attribute) {
+            expression.require(attribute, "=", value.clone());
+        }
+    }
 }
 
 /// Adds everything of a config but its flags.

@@ -54,6 +54,13 @@ pub(super) fn decode(item: &Item) -> Result<(Vec<Limit>, Option<String>), StoreE
     Ok((limits, not_understood))
 }
 
+/// Returns `true` if the attribute of a config belongs to a limit.
+pub(super) fn is_of_a_limit(attribute: &str) -> bool {
+    [LASTING, SESSION]
+        .iter()
+        .any(|prefix| attribute.starts_with(prefix))
+}
+
 /// Returns the prefix and the name of the limit whose capacity the attribute is.
 fn named(attribute: &str) -> Option<(&'static str, &str)> {
     [LASTING, SESSION].into_iter().find_map(|prefix| {

@@ -64,8 +64,8 @@ fn what_the_peer_lets_pass_is_a_fault() {
         "capacity must be a whole number, not 1.5",
     );
     one(
-        &limit("capacity: «1000000000000000"),
-        "1000000000000000 tokens are more than a limit can have",
+        &limit("capacity: «1000000000000001"),
+        "1000000000000001 tokens are more than a limit can have",
     );
     one(
         "namespace: default\nresources:\n  api:\n    limits:\n      «rpm: {refill_amount: 5}\n",

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
 
 use super::{
     error::LimitsError,
-    pending::{Owner, Pending},
+    pending::{self, Owner, Pending},
     target::Target,
 };
 use crate::error::OpsError;
@@ -69,6 +69,37 @@ impl Owner {
             }
         }
     }
+}
+
+/// Ends the leases of an apply that was dropped before it ended: the next apply can write its buckets
+/// at once. `id` is that of its [options](super::ApplyOptions::id). Only for an apply that has
+/// certainly ended.
+///
+/// # Errors
+/// Those of the calls. Then the leases end by themselves.
+///
+/// # Cost
+/// A read of all buckets that are owed, and a round trip for every hundred of them.
+pub async fn end_leases(target: &Target, id: &str) -> Result<(), LimitsError> {
+    let owner = Owner {
+        token: id.to_owned(),
+        lease: 0,
+        resumes: false,
+    };
+    let mut works = pending::read(target).await?;
+    works.retain(|work| owner.holds(work));
+    for part in works.chunks(ACTIONS) {
+        let actions = part.iter().map(|work| {
+            let ending = owner.end_of_lease(target, work).build()?;
+            Ok(TransactWriteItem::builder().update(ending).build())
+        });
+        if !together(target, actions.collect()).await? {
+            for work in part {
+                pending::alone(target, owner.end_of_lease(target, work)).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes in one transaction. Returns false if it is cancelled, and for a single work, for which a

@@ -1,9 +1,6 @@
 //! Plans and applies.
 
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_ops::limits::{self, ApplyOptions, LimitsError, Manifest, Plan, PlanOptions, Target};
@@ -48,14 +45,14 @@ pub(super) async fn apply(
     full: bool,
     deadline: Instant,
 ) -> Result<Value, ProvisionError> {
-    let running = Mutex::new(String::new());
-    let work = work(target, manifest, full, deadline, &running);
+    let mut options = ApplyOptions::default();
+    options.principal = Some(PRINCIPAL.to_owned());
+    let work = work(target, manifest, full, deadline, &options);
     if let Ok(done) = tokio::time::timeout_at(deadline.into(), work).await {
         return done;
     }
     // The next apply need not wait for the leases of this one. If they stay, it says until when.
-    let id = running.lock().map(|id| id.clone()).unwrap_or_default();
-    let _ = tokio::time::timeout(ENDING, limits::end_leases(target, &id)).await;
+    let _ = tokio::time::timeout(ENDING, limits::end_leases(target, &options)).await;
     Err(ProvisionError::Late)
 }
 
@@ -64,7 +61,7 @@ async fn work(
     manifest: &Manifest,
     full: bool,
     deadline: Instant,
-    running: &Mutex<String>,
+    options: &ApplyOptions,
 ) -> Result<Value, ProvisionError> {
     let (mut first, mut counts) = (None, [0; 3]);
     let (mut attempts, mut planning) = (0, PlanOptions::default().with_full(full));
@@ -73,12 +70,7 @@ async fn work(
         let plan = limits::plan(target, manifest, planning).await?;
         let (all, unchanged, resumed) =
             first.get_or_insert_with(|| (changes(&plan), plan.unchanged, plan.resumed));
-        let mut options = ApplyOptions::default();
-        options.principal = Some(PRINCIPAL.to_owned());
-        if let Ok(mut running) = running.lock() {
-            running.clone_from(&options.id);
-        }
-        let applied = match limits::apply(target, &plan, &options, |_| {}).await {
+        let applied = match limits::apply(target, &plan, options, |_| {}).await {
             Ok(applied) => applied,
             Err(LimitsError::Concurrent | LimitsError::Overtaken { .. }) if attempts < ATTEMPTS => {
                 continue;

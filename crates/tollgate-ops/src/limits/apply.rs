@@ -1,6 +1,9 @@
 //! Applies a plan.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::Offset};
 use serde::Serialize;
@@ -36,9 +39,25 @@ pub struct ApplyOptions {
     /// The time for which other applies leave the buckets of a config to this one. A change of a
     /// config takes less: if this process dies, the next apply need not wait longer.
     pub lease: Duration,
-    /// The id of the apply: letters and digits. [`end_leases`](super::end_leases) takes it if the
-    /// apply is dropped before it ends. Each apply needs an id of its own.
-    pub id: String,
+    /// The token of the last apply with these options.
+    pub(super) last: Arc<LastToken>,
+}
+
+/// A token that each apply replaces.
+#[derive(Debug, Default)]
+pub(super) struct LastToken(Mutex<Option<String>>);
+
+impl LastToken {
+    fn set(&self, token: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
+    }
+
+    pub(super) fn get(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 impl Default for ApplyOptions {
@@ -46,7 +65,7 @@ impl Default for ApplyOptions {
         Self {
             principal: None,
             lease: Duration::from_secs(60),
-            id: ulid::Ulid::generate().to_string(),
+            last: Arc::default(),
         }
     }
 }
@@ -106,8 +125,10 @@ pub async fn apply(
         return Ok(applied);
     }
     let lease = i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX);
+    let token = ulid::Ulid::generate().to_string();
+    options.last.set(&token);
     let owner = Owner {
-        token: options.id.clone(),
+        token,
         lease,
         resumes: plan.resumed,
     };

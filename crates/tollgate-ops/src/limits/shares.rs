@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
+    apply::ApplyOptions,
     error::LimitsError,
     pending::{self, Owner, Pending},
     target::Target,
@@ -71,18 +72,20 @@ impl Owner {
     }
 }
 
-/// Ends the leases of an apply that was dropped before it ended: the next apply can write its buckets
-/// at once. `id` is that of its [options](super::ApplyOptions::id). Only for an apply that has
-/// certainly ended.
+/// Ends the leases of the last apply with these options, which was dropped before it ended: the next
+/// apply can write its buckets at once. Only for an apply that has certainly ended.
 ///
 /// # Errors
 /// Those of the calls. Then the leases end by themselves.
 ///
 /// # Cost
 /// A read of all buckets that are owed, and a round trip for every hundred of them.
-pub async fn end_leases(target: &Target, id: &str) -> Result<(), LimitsError> {
+pub async fn end_leases(target: &Target, options: &ApplyOptions) -> Result<(), LimitsError> {
+    let Some(token) = options.last.get() else {
+        return Ok(());
+    };
     let owner = Owner {
-        token: id.to_owned(),
+        token,
         lease: 0,
         resumes: false,
     };

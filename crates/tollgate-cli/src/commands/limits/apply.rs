@@ -8,7 +8,7 @@ use tollgate_ops::limits::{self, Applied, ApplyOptions, ChangeAction, Target};
 
 use super::{open::failure, planned::PlanArguments, print};
 use crate::{
-    change::resumable,
+    change::{last_steps, resumable},
     confirm::confirm,
     context::Context,
     failure::Failure,
@@ -97,7 +97,7 @@ impl ApplyLimits {
         };
         let applied = match resumable(applying).await {
             Err(Failure::Interrupted(hint)) => {
-                return Err(interrupted(&target, &options.id, hint).await);
+                return Err(interrupted(&target, &options, hint).await);
             }
             applied => applied?,
         };
@@ -139,9 +139,9 @@ impl ApplyLimits {
 
 /// Ends the leases of an apply that was interrupted, so that the next one need not wait. Returns the
 /// failure, which says so if that was not possible.
-async fn interrupted(target: &Target, id: &str, hint: String) -> Failure {
-    let ended = tokio::time::timeout(ENDING, limits::end_leases(target, id)).await;
-    Failure::Interrupted(match ended {
+async fn interrupted(target: &Target, options: &ApplyOptions, hint: String) -> Failure {
+    let ending = tokio::time::timeout(ENDING, limits::end_leases(target, options));
+    Failure::Interrupted(match last_steps(ending).await {
         Ok(Ok(())) => hint,
         _ => format!("{hint}; wait for a minute before that: its buckets are still reserved"),
     })

@@ -412,9 +412,9 @@ async fn the_leases_of_an_apply_that_was_dropped_can_be_ended() {
     };
     let text = of_many_entities();
     assert_eq!(held(&table.plan(&text).await), (40, 40));
-    end_leases(&target, "ANOTHER").await.unwrap();
+    end_leases(&target, &ApplyOptions::default()).await.unwrap();
     assert_eq!(held(&table.plan(&text).await), (40, 40), "not its own");
-    end_leases(&target, &options.id).await.unwrap();
+    end_leases(&target, &options).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2)).await;
     assert_eq!(held(&table.plan(&text).await), (40, 0));
     let applied = table.apply(&text).await;

@@ -39,7 +39,7 @@ pub struct ApplyOptions {
     /// The time for which other applies leave the buckets of a config to this one. A change of a
     /// config takes less: if this process dies, the next apply need not wait longer.
     pub lease: Duration,
-    /// The token of the last apply with these options.
+    /// The token of the last apply with these options, or with a clone of them.
     pub(super) last: Arc<LastToken>,
 }
 

@@ -23,6 +23,20 @@ const AGAIN: &str = "a part may be done: run the same command again to finish it
 /// True from the first call on that changes something.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
+/// True while a change that was interrupted takes its last steps, until the next interrupt.
+static LAST_STEPS: AtomicBool = AtomicBool::new(false);
+
+/// Takes the last steps of a change that was interrupted. Another interrupt ends them.
+pub(crate) async fn last_steps<T>(steps: impl Future<Output = T>) -> T {
+    LAST_STEPS.store(true, Ordering::Relaxed);
+    steps.await
+}
+
+/// Returns true if a change takes its last steps, and no interrupt has come since they began.
+pub(crate) fn takes_last_steps() -> bool {
+    LAST_STEPS.swap(false, Ordering::Relaxed)
+}
+
 /// Returns the failure of a command that is interrupted between its calls.
 pub(crate) fn interrupted() -> Failure {
     let started = STARTED.load(Ordering::Relaxed);

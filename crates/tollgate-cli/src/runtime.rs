@@ -1,5 +1,7 @@
 //! Runs futures on this thread.
 
+use std::pin::pin;
+
 use tokio::runtime::Builder;
 
 use crate::{change, failure::Failure, interrupt};
@@ -28,11 +30,18 @@ pub(crate) fn until_interrupted(
     future: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Failure> {
     run(async {
-        // The future comes first, because it may know what was done.
-        tokio::select! {
-            biased;
-            result = future => result,
-            () = interrupt::wait() => Err(change::interrupted()),
+        let mut future = pin!(future);
+        loop {
+            // The future comes first, because it may know what was done.
+            tokio::select! {
+                biased;
+                result = &mut future => return result,
+                () = interrupt::wait() => {}
+            }
+            // It has noticed the interrupt, and has something to do before it ends.
+            if !change::takes_last_steps() {
+                return Err(change::interrupted());
+            }
         }
     })
 }

@@ -2,6 +2,10 @@
 
 use std::{error::Error, fmt};
 
+/// The number of faults that are collected. A text of wrong lines must not take memory without
+/// bound.
+pub(crate) const MOST_FAULTS: usize = 10_000;
+
 /// The number of faults that are printed. More would hide the first ones.
 const MOST_PRINTED: usize = 100;
 

@@ -5,6 +5,9 @@ use crate::fault::ManifestFault;
 /// The number of characters of a line that a snippet shows.
 const WIDTH: usize = 96;
 
+/// The mark that some editors put at the beginning of a text in UTF-8.
+const MARK: char = '\u{feff}';
+
 /// A range of bytes of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -23,14 +26,26 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
-        let starts = text.match_indices('\n').map(|(at, _)| at + 1);
-        let lines = std::iter::once(0).chain(starts).collect();
+        // The mark of UTF-8 is no character of the first line.
+        let first = if text.starts_with(MARK) {
+            MARK.len_utf8()
+        } else {
+            0
+        };
+        let bytes = text.as_bytes();
+        let ends = |at: &usize| match bytes.get(*at) {
+            Some(b'\n') => true,
+            Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let starts = (0..bytes.len()).filter(ends).map(|at| at + 1);
+        let lines = std::iter::once(first).chain(starts).collect();
         Self { file, text, lines }
     }
 
     /// Returns the number of the line of a byte, from 1.
     pub(crate) fn line(&self, at: usize) -> usize {
-        self.lines.partition_point(|start| *start <= at)
+        self.lines.partition_point(|start| *start <= at).max(1)
     }
 
     /// Returns a fault at a place.
@@ -40,9 +55,9 @@ impl<'a> Source<'a> {
         let start = self.lines.get(line - 1).copied().unwrap_or(0);
         let before = self.text.get(start..at).unwrap_or_default().chars().count();
         let rest = self.text.get(start..).unwrap_or_default();
-        let shown = rest.lines().next().unwrap_or_default();
+        let shown = rest.split(['\n', '\r']).next().unwrap_or_default();
         let marked = self.text.get(at..self.boundary(place.end).max(at));
-        let marked = marked.and_then(|marked| marked.lines().next());
+        let marked = marked.and_then(|marked| marked.split(['\n', '\r']).next());
         let marked = marked.map_or(0, |marked| marked.trim_end().chars().count());
         ManifestFault {
             line,

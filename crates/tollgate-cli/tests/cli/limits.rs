@@ -3,13 +3,14 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process,
+    process::{self, Child, Command, Stdio},
 };
 
 use tollgate::{
     Limit,
     model::{ConfigScope, StoredConfig},
 };
+use tollgate_testkit::Fault;
 
 use crate::stage::{Ran, Stage, ran};
 
@@ -299,6 +300,112 @@ async fn an_export_is_a_file_that_plans_to_nothing() {
         stage.ok("limits export --managed-only"),
         stage.ok("limits export")
     );
+}
+
+const OF_ENTITY: &str =
+    "{namespace: default, entities: {user-1: {resources: {api: {limits: {rpm: {capacity: 7}}}}}}}";
+
+/// Starts an apply whose last request is never answered: it has stored its config, and still owes
+/// the buckets.
+async fn hanging(stage: &Stage, path: &str) -> Child {
+    stage.proxy.set_fault(Fault::black_hole().on("DeleteItem"));
+    let mut command = stage.command(["limits", "apply", "-f", path]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let asked = stage.proxy.received("DeleteItem") + 1;
+    stage.proxy.until_received("DeleteItem", asked).await;
+    child
+}
+
+// A config that is stored is as declared, and the buckets that carry its old values may still grant.
+#[tokio::test(flavor = "multi_thread")]
+async fn buckets_that_a_killed_apply_owes_are_told_by_every_command() {
+    let stage = Stage::with_stack().await;
+    let file = LimitsFile::new("owed", OF_ENTITY);
+    let path = file.path();
+    let mut killed = hanging(&stage, path).await;
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    stage.proxy.clear_faults();
+
+    let Ran { code, out, .. } = stage.run(&format!("limits diff -f {path}"));
+    assert_eq!(code, 5, "{out}");
+    let (first, owed) = out.split_once('\n').unwrap();
+    assert_eq!(first, "Drift detected: buckets of 1 config are owed");
+    let told = "Owed: buckets of entity: user-1/api (sync): left to another apply until ";
+    assert!(owed.starts_with(told), "{out}");
+    let Ran { code, out, .. } = stage.run(&format!("limits diff -f {path} -o csv"));
+    let row = "\nowed,entity:user-1/api,sync,,";
+    assert!(code == 5 && out.contains(row), "{out}");
+    let planned = stage.ok(&format!("limits plan -f {path} -q"));
+    assert_eq!(
+        planned,
+        "Plan: 0 changes (1 unchanged), and buckets of 1 config are owed\n"
+    );
+    let Ran { code, out, err } = stage.run(&format!("limits apply -f {path} -o csv"));
+    assert_eq!(
+        (code, out.as_str()),
+        (
+            1,
+            "namespace,created,updated,deleted,unchanged,owed\ndefault,0,0,0,1,1\n"
+        )
+    );
+    assert!(
+        err.contains("buckets of 1 config are left to another apply"),
+        "{err}"
+    );
+}
+
+// The hint says to run the same command again, which was then refused for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_that_was_interrupted_is_finished_by_the_next_one_at_once() {
+    let stage = Stage::with_stack().await;
+    let file = LimitsFile::new("interrupted", OF_ENTITY);
+    let path = file.path();
+    let interrupted = hanging(&stage, path).await;
+    let id = interrupted.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = interrupted.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert_eq!(
+        err,
+        "error: interrupted: a part may be done: run the same command again to finish it\n"
+    );
+    stage.proxy.clear_faults();
+    assert_eq!(
+        stage.ok(&format!("limits apply -f {path}")),
+        "Applied: 0 created, 0 updated, 0 deleted (1 unchanged). Written: buckets of 1 config that an earlier apply owed.\n"
+    );
+    assert_eq!(
+        stage.ok(&format!("limits diff -f {path}")),
+        format!("No drift detected. Live state matches {path}.\n")
+    );
+}
+
+// An apply would fail, so a plan for a pull request must not pass.
+#[tokio::test]
+async fn a_file_whose_list_no_item_takes_is_refused_by_plan() {
+    let stage = Stage::with_stack().await;
+    let entities = (0..14_000)
+        .map(|index| format!("  user-{index:020}: {{resources: {{api: {{disabled: true}}}}}}\n"));
+    let text = format!(
+        "namespace: default\nentities:\n{}",
+        entities.collect::<String>()
+    );
+    let file = LimitsFile::new("too-many", &text);
+    for command in ["plan", "diff", "apply"] {
+        let ran = stage.run(&format!("limits {command} -f {}", file.path()));
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+        assert!(ran.err.contains("longer than the 400 KB"), "{}", ran.err);
+    }
+    assert_eq!(stage.writes(), 0);
 }
 
 /// Returns the page for teams that keep limits in a file.

@@ -36,7 +36,15 @@ async fn the_recipe_shows_applies_and_watches() {
         let trigger = format!("\n  {event}: ");
         assert!(recipe.contains(&trigger), "{event} is no trigger");
     }
-    assert_eq!(recipe.matches("run: ").count(), commands.len());
+    let others = recipe
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- run: "));
+    let others: Vec<_> = others.collect();
+    assert_eq!(others, ["cargo install tollgate-cli --locked"]);
+    assert_eq!(
+        recipe.matches("run: ").count(),
+        commands.len() + others.len()
+    );
 
     let stage = Stage::with_stack().await;
     let folder = env::temp_dir().join(format!("tollgate-recipe-{}", process::id()));

@@ -42,7 +42,9 @@ pub(super) fn answer(event: &ResourceEvent<'_>, result: &ResourceResult) -> Valu
         }
         Err(error) => {
             let mut reason = error.to_string();
-            reason.truncate(reason.floor_char_boundary(REASON));
+            let mut ends = (0..=REASON.min(reason.len())).rev();
+            let end = ends.find(|end| reason.is_char_boundary(*end));
+            reason.truncate(end.unwrap_or(0));
             answer["Status"] = "FAILED".into();
             answer["Reason"] = reason.into();
         }

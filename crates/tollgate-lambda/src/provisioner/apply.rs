@@ -13,6 +13,9 @@ const PRINCIPAL: &str = "limits-provisioner";
 /// The number of plans that are made if another apply is faster.
 const ATTEMPTS: u32 = 3;
 
+/// The longest time for which an apply that is late ends its leases.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// The pause before buckets are looked at again that another apply works on.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -42,9 +45,15 @@ pub(super) async fn apply(
     full: bool,
     deadline: Instant,
 ) -> Result<Value, ProvisionError> {
-    let work = work(target, manifest, full, deadline);
-    let done = tokio::time::timeout_at(deadline.into(), work).await;
-    done.unwrap_or(Err(ProvisionError::Late))
+    let mut options = ApplyOptions::default();
+    options.principal = Some(PRINCIPAL.to_owned());
+    let work = work(target, manifest, full, deadline, &options);
+    if let Ok(done) = tokio::time::timeout_at(deadline.into(), work).await {
+        return done;
+    }
+    // The next apply need not wait for the leases of this one. If they stay, it says until when.
+    let _ = tokio::time::timeout(ENDING, limits::end_leases(target, &options)).await;
+    Err(ProvisionError::Late)
 }
 
 async fn work(
@@ -52,6 +61,7 @@ async fn work(
     manifest: &Manifest,
     full: bool,
     deadline: Instant,
+    options: &ApplyOptions,
 ) -> Result<Value, ProvisionError> {
     let (mut first, mut counts) = (None, [0; 3]);
     let (mut attempts, mut planning) = (0, PlanOptions::default().with_full(full));
@@ -60,9 +70,7 @@ async fn work(
         let plan = limits::plan(target, manifest, planning).await?;
         let (all, unchanged, resumed) =
             first.get_or_insert_with(|| (changes(&plan), plan.unchanged, plan.resumed));
-        let mut options = ApplyOptions::default();
-        options.principal = Some(PRINCIPAL.to_owned());
-        let applied = match limits::apply(target, &plan, &options, |_| {}).await {
+        let applied = match limits::apply(target, &plan, options, |_| {}).await {
             Ok(applied) => applied,
             Err(LimitsError::Concurrent | LimitsError::Overtaken { .. }) if attempts < ATTEMPTS => {
                 continue;

@@ -13,6 +13,7 @@ use super::{
     command,
     error::ProvisionError,
     resource::{ResourceEvent, ResourceResult},
+    text,
 };
 use crate::{
     failure::Failure,
@@ -83,8 +84,8 @@ struct Known {
 
 impl Function for ProvisionerFunction {
     async fn handle(&mut self, invocation: Invocation) -> Result<Value, Failure> {
-        let event: Value = serde_json::from_slice(&invocation.event)
-            .map_err(|error| Failure::new("InvalidEvent", error.to_string()))?;
+        let event = text::event(&invocation.event);
+        let event = event.map_err(|problem| Failure::new("InvalidEvent", problem))?;
         let known = Known {
             id: invocation.id,
             deadline: invocation.deadline,

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::text::together;
+
 /// A property: its name, its name in the manifest, and its kind.
 type Property = (&'static str, &'static str, Kind);
 
@@ -81,14 +83,19 @@ const OTHERS: [&str; 6] = [
     "FullApply",
 ];
 
-/// Returns the manifest of a namespace that properties declare. The error names the property.
+/// Returns the manifest of a namespace that properties declare. The error names each property that is
+/// wrong.
 pub(super) fn manifest(namespace: &str, properties: &Map<String, Value>) -> Result<Value, String> {
     let declared = properties.iter();
     let declared = declared.filter(|(name, _)| !OTHERS.contains(&name.as_str()));
     let declared: Map<String, Value> = declared
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    let mut manifest = object(&declared, MANIFEST, "")?;
+    let mut faults = Vec::new();
+    let mut manifest = object(&declared, MANIFEST, "", &mut faults);
+    if !faults.is_empty() {
+        return Err(together(faults));
+    }
     manifest.insert("namespace".into(), namespace.into());
     Ok(manifest.into())
 }
@@ -96,98 +103,116 @@ pub(super) fn manifest(namespace: &str, properties: &Map<String, Value>) -> Resu
 /// Returns true if the properties ask for everything to be written.
 pub(super) fn full(properties: &Map<String, Value>) -> Result<bool, String> {
     let full = properties.get("FullApply").unwrap_or(&Value::Null);
-    let full = read(full, Kind::Flag, "FullApply")?;
+    let mut faults = Vec::new();
+    let full = read(full, Kind::Flag, "FullApply", &mut faults);
+    if !faults.is_empty() {
+        return Err(together(faults));
+    }
     Ok(full.is_some_and(|full| full == Value::Bool(true)))
 }
 
+/// Reads an object. Adds its faults, each with its path.
 fn object(
     fields: &Map<String, Value>,
     known: &[Property],
     path: &str,
-) -> Result<Map<String, Value>, String> {
+    faults: &mut Vec<String>,
+) -> Map<String, Value> {
     let mut object = Map::new();
     for (name, value) in fields {
         let path = join(path, name);
         let Some((_, key, kind)) = known.iter().find(|(known, ..)| known == name) else {
             let names: Vec<&str> = known.iter().map(|(known, ..)| *known).collect();
-            return Err(format!(
+            faults.push(format!(
                 "{path} is unknown: it must be one of {}",
                 names.join(", ")
             ));
+            continue;
         };
-        if let Some(value) = read(value, *kind, &path)? {
+        if let Some(value) = read(value, *kind, &path, faults) {
             object.insert((*key).to_owned(), value);
         }
     }
-    Ok(object)
+    object
 }
 
-/// Reads a value. Returns `None` if it is empty.
-fn read(value: &Value, kind: Kind, path: &str) -> Result<Option<Value>, String> {
+/// Reads an object at a path, which may be something else.
+fn object_of(value: &Value, known: &[Property], path: &str, faults: &mut Vec<String>) -> Value {
+    let Some(fields) = value.as_object() else {
+        faults.push(wrong(path, "an object", value));
+        return Value::Null;
+    };
+    object(fields, known, path, faults).into()
+}
+
+/// Reads a value. Returns `None` if it is empty, or wrong: then it adds the fault.
+fn read(value: &Value, kind: Kind, path: &str, faults: &mut Vec<String>) -> Option<Value> {
     if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) {
-        return Ok(None);
+        return None;
     }
-    let wrong = |must: &str| format!("{path} must be {must}, and is {value}");
     let text = || match value {
         Value::String(text) => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
     };
-    let fields = |value: &Value, path: &str| {
-        let fields = value.as_object().cloned();
-        fields.ok_or_else(|| format!("{path} must be an object, and is {value}"))
-    };
     let flag = || match text()?.to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
     };
-    Ok(Some(match kind {
-        Kind::Text => text().ok_or_else(|| wrong("a text"))?.into(),
+    let (read, must): (Option<Value>, _) = match kind {
+        Kind::Text => (text().map(Value::from), "a text"),
         Kind::Whole => {
             let number = text().and_then(|text| whole(&text));
-            number.ok_or_else(|| wrong("a whole number"))?.into()
+            (number.map(Value::from), "a whole number")
         }
         Kind::Number => {
             let number = text().and_then(|text| text.parse::<f64>().ok());
             let number = number.and_then(Number::from_f64);
-            number.ok_or_else(|| wrong("a number"))?.into()
+            (number.map(Value::from), "a number")
         }
-        Kind::Flag => flag().ok_or_else(|| wrong("true or false"))?.into(),
-        Kind::Access => match flag() {
-            Some(flag) => flag.into(),
-            None if text().is_some_and(|text| text.eq_ignore_ascii_case("bypass")) => {
-                "bypass".into()
-            }
-            None => return Err(wrong("true, false or bypass")),
-        },
+        Kind::Flag => (flag().map(Value::from), "true or false"),
+        Kind::Access => {
+            let bypass = text().filter(|text| text.eq_ignore_ascii_case("bypass"));
+            let access = flag().map(Value::from);
+            let access = access.or_else(|| bypass.map(|_| "bypass".into()));
+            (access, "true, false or bypass")
+        }
         Kind::Object(known) => {
-            let read = object(&fields(value, path)?, known, path)?;
-            if read.is_empty() {
-                return Ok(None);
-            }
-            read.into()
+            let read = object_of(value, known, path, faults);
+            let is_empty = read.as_object().is_none_or(Map::is_empty);
+            return (!is_empty).then_some(read);
         }
         Kind::Named(known) => {
-            let named = fields(value, path)?;
-            let named = named.iter().map(|(name, value)| {
-                let path = join(path, name);
-                let read = object(&fields(value, &path)?, known, &path)?;
-                Ok((name.clone(), read.into()))
+            let named = value.as_object().map(|named| {
+                let named = named.iter().map(|(name, value)| {
+                    let read = object_of(value, known, &join(path, name), faults);
+                    (name.clone(), read)
+                });
+                Value::Object(named.collect())
             });
-            Value::Object(named.collect::<Result<_, String>>()?)
+            (named, "an object")
         }
         Kind::List(known) => {
-            let all = value.as_array().ok_or_else(|| wrong("a list"))?;
-            let all = all.iter().enumerate().map(|(place, value)| {
-                let path = format!("{path}[{place}]");
-                let read = object(&fields(value, &path)?, known, &path)?;
-                Ok(read.into())
+            let all = value.as_array().map(|all| {
+                let all = all.iter().enumerate();
+                let all = all.map(|(place, value)| {
+                    object_of(value, known, &format!("{path}[{place}]"), faults)
+                });
+                Value::Array(all.collect())
             });
-            Value::Array(all.collect::<Result<_, String>>()?)
+            (all, "a list")
         }
-    }))
+    };
+    if read.is_none() {
+        faults.push(wrong(path, must, value));
+    }
+    read
+}
+
+fn wrong(path: &str, must: &str, value: &Value) -> String {
+    format!("{path} must be {must}, and is {value}")
 }
 
 /// Reads a whole number. CloudFormation turns large numbers of a template into texts like `1.0E10`.
@@ -268,6 +293,30 @@ mod tests {
 
     fn read_empty() -> Value {
         read(json!({ "System": {}, "Namespace": "default" })).unwrap()
+    }
+
+    // An answer to CloudFormation is a deployment that failed: one fault for each of them is slow.
+    #[test]
+    fn the_error_names_each_property_that_is_wrong() {
+        let problem = read(json!({
+            "Resource": {},
+            "Resources": {"api": {
+                "Disabled": "maybe",
+                "Limits": {"rpm": {"Capacity": "many", "Schedule": ["5"]}},
+            }},
+            "System": {"Limits": {"rpm": "5"}, "OnUnavailable": ["allow"]},
+        }));
+        let problem = problem.unwrap_err();
+        for told in [
+            "Resource is unknown",
+            "Resources.api.Disabled must be true, false or bypass, and is \"maybe\"",
+            "Resources.api.Limits.rpm.Capacity must be a whole number",
+            "Resources.api.Limits.rpm.Schedule[0] must be an object",
+            "System.Limits.rpm must be an object",
+        ] {
+            assert!(problem.contains(told), "{problem}");
+        }
+        assert!(problem.ends_with("; and 1 more"), "{problem}");
     }
 
     #[test]

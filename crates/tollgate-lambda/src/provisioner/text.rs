@@ -14,17 +14,39 @@ pub(super) fn manifest(value: &Value) -> Result<Manifest, ProvisionError> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| ProvisionError::Event(error.to_string()))?;
     Manifest::parse("manifest", &text).map_err(|faults| {
-        let all = faults.faults();
-        let told = all.iter().take(MOST);
-        let told = told.map(|fault| match path(&text, fault.line) {
-            path if path.is_empty() => fault.message.clone(),
-            path => format!("{path}: {}", fault.message),
+        let all = faults.faults().iter();
+        let all = all.enumerate().map(|(index, fault)| {
+            // To find the path takes a while, and only the first ones are told.
+            match (index < MOST).then(|| path(&text, fault.line)) {
+                Some(path) if !path.is_empty() => format!("{path}: {}", fault.message),
+                _ => fault.message.clone(),
+            }
         });
-        let mut told: Vec<String> = told.collect();
-        if all.len() > MOST {
-            told.push(format!("and {} more", all.len() - MOST));
+        ProvisionError::Event(together(all.collect()))
+    })
+}
+
+/// Returns the first faults, and the number of the others.
+pub(super) fn together(mut faults: Vec<String>) -> String {
+    let all = faults.len();
+    faults.truncate(MOST);
+    if all > MOST {
+        faults.push(format!("and {} more", all - MOST));
+    }
+    faults.join("; ")
+}
+
+/// Reads an event. Python writes numbers that JSON does not have, for `.inf` and `.nan` in a file.
+pub(super) fn event(bytes: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let from = error.column().saturating_sub(2).min(bytes.len());
+        let around = bytes.get(from..).unwrap_or_default();
+        let around = String::from_utf8_lossy(around.get(..12).unwrap_or(around));
+        if around.contains("Infinity") || around.contains("NaN") {
+            let number = "a number of the manifest is .inf or .nan: write a finite one";
+            return format!("{number} ({error})");
         }
-        ProvisionError::Event(told.join("; "))
+        format!("the event is not JSON: {error}")
     })
 }
 
@@ -54,6 +76,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    // The command of the Python library sends what its JSON writer makes of `.inf`.
+    #[test]
+    fn a_number_that_json_does_not_have_is_told() {
+        for number in ["Infinity", "-Infinity", "NaN"] {
+            let text = format!("{{\"manifest\": {{\"capacity\": {number}, \"soft\": true}}}}");
+            let problem = event(text.as_bytes()).unwrap_err();
+            assert!(problem.contains("write a finite one"), "{problem}");
+        }
+        let problem = event(b"{\"NaN\": 1, \"a\": }").unwrap_err();
+        assert!(problem.starts_with("the event is not JSON"), "{problem}");
+        assert_eq!(event(b"{\"a\": 1}"), Ok(json!({"a": 1})));
+    }
 
     #[test]
     fn a_fault_tells_its_path() {

@@ -6,7 +6,7 @@ use tollgate::{
 };
 
 use super::{
-    fields::Fields,
+    fields::{Fields, Named},
     reader::Reader,
     scalar::{boolean, shown},
 };
@@ -27,9 +27,24 @@ pub(super) enum Flags {
 impl Flags {
     fn keys(self) -> &'static [&'static str] {
         match self {
-            // The last two are known only to say why they are refused.
-            Self::OnUnavailable => &["limits", "on_unavailable", "disabled", "cascade"],
+            Self::OnUnavailable => &["limits", "on_unavailable"],
             Self::AccessAndCascade => &["limits", "disabled", "cascade"],
+        }
+    }
+
+    /// Returns the keys that are refused with a reason.
+    fn refused(self) -> &'static [&'static str] {
+        match self {
+            Self::OnUnavailable => &["disabled", "cascade"],
+            Self::AccessAndCascade => &[],
+        }
+    }
+
+    /// Names the level in faults.
+    fn what(self) -> &'static str {
+        match self {
+            Self::OnUnavailable => "the system",
+            Self::AccessAndCascade => "a resource",
         }
     }
 }
@@ -45,11 +60,11 @@ impl Reader<'_> {
             return None;
         }
         let known = self.faults.len();
-        let fields = self.fields(node, "it", flags.keys())?;
-        let limits = match fields.get("limits") {
-            Some(limits) => self.limits(limits, fields.key("limits").unwrap_or(key)),
-            None => Vec::new(),
-        };
+        let fields = self.fields_besides(node, flags.what(), flags.keys(), flags.refused())?;
+        let mut limits = Vec::new();
+        for (key, node) in fields.all("limits") {
+            limits.extend(self.limits(node, key));
+        }
         let mut config = StoredConfig::new(limits);
         if flags == Flags::OnUnavailable {
             self.no_flags(&fields);
@@ -69,25 +84,29 @@ impl Reader<'_> {
     }
 
     fn limits(&mut self, node: &Node, key: Place) -> Vec<Limit> {
+        let known = self.faults.len();
         let mut zones = Vec::new();
         let named = self.named(node, "limits", |text| LimitName::new(text));
         let declared = named.len();
-        let limits: Vec<_> = named
-            .into_iter()
-            .filter_map(|(name, key, node)| self.limit(name, key, node, &mut zones))
-            .collect();
-        if declared > 0 && limits.len() == declared {
-            match Limits::new(limits.iter().cloned()) {
-                Ok(_) => {}
-                Err(error @ InvalidLimits::Zones(..)) => {
-                    let InvalidLimits::Zones(_, other) = &error else {
-                        return limits;
-                    };
-                    let place = zones.iter().find(|(zone, _)| **zone == **other);
-                    self.fault(place.map_or(key, |(_, place)| *place), error.to_string());
-                }
-                Err(error) => self.fault(key, error.to_string()),
+        let limits = named.into_iter().filter_map(|named| {
+            let Named { name, key, value } = named;
+            self.limit(name, key, value, &mut zones)
+        });
+        let limits: Vec<_> = limits.collect();
+        if declared > Limits::MOST {
+            self.fault(key, InvalidLimits::TooMany(declared).to_string());
+        }
+        if let Some((first, _)) = zones.first() {
+            for (zone, place) in zones.iter().filter(|(zone, _)| zone != first) {
+                let (first, zone) = (first.as_str().into(), zone.as_str().into());
+                self.fault(*place, InvalidLimits::Zones(first, zone).to_string());
             }
+        }
+        if declared > 0
+            && self.faults.len() == known
+            && let Err(error) = Limits::new(limits.iter().cloned())
+        {
+            self.fault(key, error.to_string());
         }
         limits
     }

@@ -5,12 +5,17 @@ use tollgate::{
     model::{ConfigScope, InvalidName, NamespaceName},
 };
 
-use super::{config::Flags, fields::Fields, reader::Reader};
+use super::{
+    config::Flags,
+    fields::{Fields, Named, refused},
+    implicit::is_misread,
+    reader::Reader,
+};
 use crate::{
     fault::ManifestFaults,
     manifest::{ALL_RESOURCES, Manifest, ManifestEntry},
     source::{Place, Source},
-    yaml::{Node, tree},
+    yaml::{Node, Value, tree},
 };
 
 const KEYS: [&str; 4] = ["namespace", "system", "resources", "entities"];
@@ -18,11 +23,8 @@ const KEYS: [&str; 4] = ["namespace", "system", "resources", "entities"];
 /// Reads a manifest. Checks everything, and returns all faults.
 pub(crate) fn manifest(source: &Source<'_>) -> Result<Manifest, ManifestFaults> {
     let failed = |faults| ManifestFaults::new(source.file, faults);
-    let root = tree(source).map_err(|fault| failed(vec![fault]))?;
-    let mut reader = Reader {
-        source,
-        faults: Vec::new(),
-    };
+    let (root, faults) = tree(source).map_err(failed)?;
+    let mut reader = Reader { source, faults };
     let read = reader.document(root.as_ref());
     match read {
         Some(manifest) if reader.faults.is_empty() => Ok(manifest),
@@ -48,18 +50,20 @@ impl Reader<'_> {
         let fields = self.fields(root, "a manifest", &KEYS)?;
         let namespace = self.namespace(&fields);
         let mut entries = Vec::new();
-        if let (Some(key), Some(node)) = (fields.key("system"), fields.get("system")) {
-            entries.extend(self.entry(ConfigScope::System, key, node, Flags::OnUnavailable));
+        for (key, node) in fields.all("system") {
+            let scope = Some(ConfigScope::System);
+            entries.extend(self.entry(scope, key, node, Flags::OnUnavailable));
         }
-        if let Some(node) = fields.get("resources").filter(|node| !node.is_null()) {
-            for (resource, key, node) in self.named(node, "resources", |text| Resource::new(text)) {
-                let scope = ConfigScope::Resource(resource);
-                entries.extend(self.entry(scope, key, node, Flags::AccessAndCascade));
+        for (_, node) in fields.all("resources").filter(|(_, node)| !node.is_null()) {
+            for named in self.named(node, "resources", |text| Resource::new(text)) {
+                let Named { name, key, value } = named;
+                let scope = name.map(ConfigScope::Resource);
+                entries.extend(self.entry(scope, key, value, Flags::AccessAndCascade));
             }
         }
-        if let Some(node) = fields.get("entities").filter(|node| !node.is_null()) {
-            for (entity, _, node) in self.named(node, "entities", |text| EntityId::new(text)) {
-                self.entity(&entity, node, &mut entries);
+        for (_, node) in fields.all("entities").filter(|(_, node)| !node.is_null()) {
+            for named in self.named(node, "entities", |text| EntityId::new(text)) {
+                self.entity(named.name.as_ref(), named.value, &mut entries);
             }
         }
         Some(Manifest::new(namespace?, entries))
@@ -72,42 +76,56 @@ impl Reader<'_> {
             return None;
         };
         let text = self.text(node, "the namespace")?;
+        let is_plain = matches!(node.value, Value::Scalar { is_plain: true, .. });
         match NamespaceName::new(text) {
+            Ok(_) if is_plain && is_misread(text) => {
+                self.misread(node.place, text);
+                None
+            }
             Ok(name) => Some(name),
             Err(problem) => {
-                self.fault(node.place, problem.to_string());
+                self.fault(node.place, refused(problem, text));
                 None
             }
         }
     }
 
-    fn entity(&mut self, entity: &EntityId, node: &Node, entries: &mut Vec<ManifestEntry>) {
+    /// Reads an entity. Without its id, for the faults only.
+    fn entity(&mut self, entity: Option<&EntityId>, node: &Node, entries: &mut Vec<ManifestEntry>) {
+        const NEEDED: &str = "an entity needs `resources`, in it a resource or _default_ for all";
+        let known = self.faults.len();
         let Some(fields) = self.fields(node, "an entity", &["resources"]) else {
             return;
         };
-        let Some(node) = fields.get("resources") else {
-            let problem = "an entity needs `resources`, in it a resource or _default_ for all";
-            self.fault(node.place, problem);
-            return;
-        };
-        for (resource, key, node) in self.named(node, "resources", resource_or_all) {
-            let scope = match resource {
-                Some(resource) => ConfigScope::EntityResource(entity.clone(), resource),
-                None => ConfigScope::Entity(entity.clone()),
-            };
-            entries.extend(self.entry(scope, key, node, Flags::AccessAndCascade));
+        // With another key in its place, the fault of that key says enough.
+        if fields.get("resources").is_none() && self.faults.len() == known {
+            self.fault(node.place, NEEDED);
+        }
+        for (_, node) in fields.all("resources") {
+            if matches!(&node.value, Value::Map(pairs) if pairs.is_empty()) {
+                self.fault(node.place, NEEDED);
+            }
+            for named in self.named(node, "resources", resource_or_all) {
+                let Named { name, key, value } = named;
+                let scope = entity.zip(name).map(|(entity, resource)| match resource {
+                    Some(resource) => ConfigScope::EntityResource(entity.clone(), resource),
+                    None => ConfigScope::Entity(entity.clone()),
+                });
+                entries.extend(self.entry(scope, key, value, Flags::AccessAndCascade));
+            }
         }
     }
 
+    /// Reads a config. Without its scope, for the faults only.
     fn entry(
         &mut self,
-        scope: ConfigScope,
+        scope: Option<ConfigScope>,
         key: Place,
         node: &Node,
         flags: Flags,
     ) -> Option<ManifestEntry> {
         let config = self.config(key, node, flags)?;
-        let mut entry = ManifestEntry::new(scope, config);
+        let mut entry = ManifestEntry::new(scope?, config);
         entry.line = Some(self.source.line(key.start));
         Some(entry)
     }

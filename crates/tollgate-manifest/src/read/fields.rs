@@ -1,11 +1,10 @@
 //! Mappings: with keys that are known, or with names as keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
-use super::{
-    reader::Reader,
-    scalar::{is_misread, shown},
-};
+use tollgate::model::{InvalidName, NameKind, NameProblem};
+
+use super::{implicit::is_misread, reader::Reader, scalar::shown};
 use crate::{
     source::Place,
     yaml::{Node, Value},
@@ -14,19 +13,36 @@ use crate::{
 /// The fields of a mapping that has known keys only.
 #[derive(Debug)]
 pub(super) struct Fields<'n> {
-    found: HashMap<&'n str, (&'n Node, &'n Node)>,
+    /// The keys and values by name: more than one if the name is there twice, which is a fault.
+    found: HashMap<&'n str, Vec<(&'n Node, &'n Node)>>,
 }
 
 impl<'n> Fields<'n> {
     /// Returns the value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
-        self.found.get(key).map(|(_, value)| *value)
+        self.all(key).next().map(|(_, value)| value)
     }
 
     /// Returns the place of a key.
     pub(super) fn key(&self, key: &str) -> Option<Place> {
-        self.found.get(key).map(|(key, _)| key.place)
+        self.all(key).next().map(|(place, _)| place)
     }
+
+    /// Returns the places and values of a key. All but the first one are read for their faults only.
+    pub(super) fn all(&self, key: &str) -> impl Iterator<Item = (Place, &'n Node)> {
+        let found = self.found.get(key).into_iter().flatten();
+        found.map(|(key, value)| (key.place, *value))
+    }
+}
+
+/// A pair of a mapping whose keys are names.
+#[derive(Debug)]
+pub(super) struct Named<'n, N> {
+    /// The name; `None` if it is wrong, or there before. Then the value is read for its faults only.
+    pub(super) name: Option<N>,
+    /// The place of the name.
+    pub(super) key: Place,
+    pub(super) value: &'n Node,
 }
 
 impl Reader<'_> {
@@ -37,13 +53,25 @@ impl Reader<'_> {
         what: &str,
         known: &[&str],
     ) -> Option<Fields<'n>> {
-        let mut found = HashMap::new();
-        for (key, value) in self.pairs(node, what)? {
+        self.fields_besides(node, what, known, &[])
+    }
+
+    /// As [`fields`](Self::fields). Keys of `refused` are no fault here: the caller says why they
+    /// are one.
+    pub(super) fn fields_besides<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        known: &[&str],
+        refused: &[&str],
+    ) -> Option<Fields<'n>> {
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for (key, value, _) in self.pairs(node, what)? {
             let Some(name) = self.key_text(key) else {
                 continue;
             };
-            if known.contains(&name) {
-                found.insert(name, (key, value));
+            if known.contains(&name) || refused.contains(&name) {
+                found.entry(name).or_default().push((key, value));
             } else {
                 let problem = format!(
                     "unknown key `{}`: {what} has {}",
@@ -58,54 +86,73 @@ impl Reader<'_> {
 
     /// Returns the names and values of a mapping whose keys are names. A name that is wrong is a
     /// fault.
-    pub(super) fn named<'n, N, E: std::fmt::Display>(
+    pub(super) fn named<'n, N>(
         &mut self,
         node: &'n Node,
         what: &str,
-        check: impl Fn(&str) -> Result<N, E>,
-    ) -> Vec<(N, Place, &'n Node)> {
+        check: impl Fn(&str) -> Result<N, InvalidName>,
+    ) -> Vec<Named<'n, N>> {
         let mut named = Vec::new();
-        for (key, value) in self.pairs(node, what).unwrap_or_default() {
-            let Some(text) = self.key_text(key) else {
-                continue;
-            };
-            let is_plain = matches!(key.value, Value::Scalar { is_plain: true, .. });
-            if is_plain && is_misread(text) {
-                let problem =
-                    format!("put quotes around `{text}`: YAML reads it as something else");
-                self.fault(key.place, problem);
-                continue;
-            }
-            match check(text) {
-                Ok(name) => named.push((name, key.place, value)),
-                Err(problem) => self.fault(key.place, format!("{problem}: {text:?}")),
-            }
+        for (key, value, is_new) in self.pairs(node, what).unwrap_or_default() {
+            let name = self.name(key, &check).filter(|_| is_new);
+            named.push(Named {
+                name,
+                key: key.place,
+                value,
+            });
         }
         named
     }
 
-    /// Returns the pairs of a mapping, without those whose key was there before.
-    fn pairs<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n Node, &'n Node)>> {
+    fn name<N>(&mut self, key: &Node, check: impl Fn(&str) -> Result<N, InvalidName>) -> Option<N> {
+        let text = self.key_text(key)?;
+        let is_plain = matches!(key.value, Value::Scalar { is_plain: true, .. });
+        match check(text) {
+            Ok(_) if is_plain && is_misread(text) => {
+                self.misread(key.place, text);
+                None
+            }
+            Ok(name) => Some(name),
+            Err(problem) => {
+                self.fault(key.place, refused(problem, text));
+                None
+            }
+        }
+    }
+
+    /// Adds the fault of a plain text that others read as something else.
+    pub(super) fn misread(&mut self, place: Place, text: &str) {
+        let problem = format!("put quotes around `{text}`: YAML reads it as something else");
+        self.fault(place, problem);
+    }
+
+    /// Returns the pairs of a mapping, each with false if its key was there before.
+    fn pairs<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(&'n Node, &'n Node, bool)>> {
         let Value::Map(pairs) = &node.value else {
             let problem = format!("{what} must be a mapping, not {}", shown(node));
             self.fault(node.place, problem);
             return None;
         };
         let mut seen: HashMap<&str, usize> = HashMap::new();
-        let mut kept = Vec::with_capacity(pairs.len());
+        let mut all = Vec::with_capacity(pairs.len());
         for (key, value) in pairs {
+            let mut is_new = true;
             if let Value::Scalar { text, .. } = &key.value {
-                let line = self.source.line(key.place.start);
-                if let Some(first) = seen.get(text.as_str()) {
-                    let problem = format!("`{text}` is here twice: first in line {first}");
-                    self.fault(key.place, problem);
-                    continue;
+                match seen.entry(text) {
+                    Entry::Occupied(first) => {
+                        let first = first.get();
+                        let problem = format!("`{text}` is here twice: first in line {first}");
+                        self.fault(key.place, problem);
+                        is_new = false;
+                    }
+                    Entry::Vacant(entry) => {
+                        entry.insert(self.source.line(key.place.start));
+                    }
                 }
-                seen.insert(text, line);
             }
-            kept.push((key, value));
+            all.push((key, value, is_new));
         }
-        Some(kept)
+        Some(all)
     }
 
     fn key_text<'n>(&mut self, key: &'n Node) -> Option<&'n str> {
@@ -118,4 +165,21 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Describes the fault of a name. For a character, says which ones are allowed.
+pub(super) fn refused(problem: InvalidName, text: &str) -> String {
+    let rule = match (problem.problem, problem.kind) {
+        (NameProblem::Character { .. }, NameKind::EntityId) => {
+            "; it begins with a letter or a digit, and has letters, digits, and the characters _ . : @ -"
+        }
+        (NameProblem::Character { .. }, NameKind::Resource) => {
+            "; it begins with a letter, and has letters, digits, and the characters _ . / : -"
+        }
+        (NameProblem::Character { .. }, _) => {
+            "; it begins with a letter, and has letters, digits, and the characters _ . -"
+        }
+        _ => "",
+    };
+    format!("{problem}: {text:?}{rule}")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tollgate::{
     Limit, LimitName,
-    model::{InvalidLimit, ResetSchedule},
+    model::{InvalidLimit, Quota, ResetSchedule},
 };
 
 use super::{fields::Fields, reader::Reader};
@@ -24,6 +24,12 @@ const KEYS: [&str; 8] = [
 /// The refill period of a limit that names none, seconds.
 const PERIOD: u64 = 60;
 
+/// The longest refill period: 100 years of 365.25 days.
+const LONGEST_PERIOD: Duration = Duration::from_secs(3_155_760_000);
+
+/// More than the number of a limit's numbers that can be wrong, one after the other.
+const MOST_NUMBERS: u8 = 4;
+
 /// The zones of a config's schedules, with their places.
 pub(super) type Zones = Vec<(String, Place)>;
 
@@ -34,44 +40,54 @@ enum Reset {
 }
 
 impl Reader<'_> {
-    /// Reads the limit whose name is at `key`. Adds its zones to `zones`.
+    /// Reads the limit whose name is at `key`. Adds its zones to `zones`. Without a name, for the
+    /// faults only.
     pub(super) fn limit(
         &mut self,
-        name: LimitName,
+        name: Option<LimitName>,
         key: Place,
         node: &Node,
         zones: &mut Zones,
     ) -> Option<Limit> {
-        let fields = self.fields(node, "a limit", &KEYS)?;
-        let capacity = self.capacity(&fields, key);
         let known = self.faults.len();
+        let fields = self.fields(node, "a limit", &KEYS)?;
+        let is_there = |field| fields.get(field).is_some_and(|node| !node.is_null());
+        let has_reset = is_there("reset_schedule") || is_there("reset_after_seconds");
+        let others = zones.len();
+        let capacity = self.capacity(&fields, key);
         let reset = self.reset(&fields, zones);
-        let is_wrong = self.faults.len() > known;
-        let limit = match reset {
-            Some(reset) => self.quota(&fields, name, capacity?, reset),
-            // Without its reset, the rest would be told to be wrong too.
-            None if is_wrong => return None,
-            None => self.bucket(&fields, name, capacity),
+        // A name that is missing is told. The rest is checked with another one.
+        let stand_in = name.clone().or_else(|| LimitName::new("limit").ok())?;
+        let limit = if has_reset {
+            self.quota(&fields, key, &stand_in, capacity, reset)
+        } else {
+            self.bucket(&fields, key, &stand_in, capacity)
         };
         let soft = fields.get("soft").filter(|node| !node.is_null());
-        let soft = soft.map(|node| self.boolean(node, "soft"));
+        let is_soft = soft.and_then(|node| self.boolean(node, "soft"));
         let schedule = fields.get("schedule").filter(|node| !node.is_null());
-        let schedule = schedule.map(|node| self.schedule(node, zones));
-        let mut limit = self.built(&fields, key, limit?)?;
+        let schedule = schedule.and_then(|node| self.schedule(node, zones));
+        let mut limit = limit?;
         if let Some(schedule) = schedule {
-            let place = fields.key("schedule").unwrap_or(key);
-            limit = match limit.with_schedule(schedule?) {
+            limit = match limit.with_schedule(schedule) {
                 Ok(limit) => limit,
                 Err(error) => {
+                    // It is told once, and not for the config too.
+                    zones.truncate(others);
+                    let place = fields.key("schedule").unwrap_or(key);
                     self.fault(place, error.to_string());
                     return None;
                 }
             };
         }
-        match soft {
-            None => Some(limit),
-            Some(soft) => Some(if soft? { limit.soft() } else { limit }),
+        if name.is_none() || self.faults.len() > known {
+            return None;
         }
+        Some(if is_soft == Some(true) {
+            limit.soft()
+        } else {
+            limit
+        })
     }
 
     fn capacity(&mut self, fields: &Fields<'_>, key: Place) -> Option<u64> {
@@ -106,88 +122,124 @@ impl Reader<'_> {
         }
     }
 
+    /// Returns a quota that has no faults besides those that are told. What is wrong or missing is
+    /// replaced, so that all of them are found.
     fn quota(
         &mut self,
         fields: &Fields<'_>,
-        name: LimitName,
-        capacity: u64,
-        reset: Reset,
-    ) -> Option<Result<Limit, InvalidLimit>> {
+        key: Place,
+        name: &LimitName,
+        capacity: Option<u64>,
+        reset: Option<Reset>,
+    ) -> Option<Limit> {
         if let Some(node) = fields.get("refill_amount")
-            && self.whole(node, "refill_amount")? > 0
+            && self
+                .whole(node, "refill_amount")
+                .is_some_and(|amount| amount > 0)
         {
             self.fault(node.place, format!("{}: remove this", InvalidLimit::Mixed));
-            return None;
         }
         // The format has a refill period here, and nothing refills.
         if let Some(node) = fields.get("refill_period") {
-            self.whole(node, "refill_period")?;
+            self.whole(node, "refill_period");
         }
-        let quota = Limit::quota(name, capacity);
-        Some(match reset {
-            Reset::Calendar(schedule) => quota.schedule(schedule),
-            Reset::Session(length) => quota.session(length),
-        })
+        let mut capacity = capacity.unwrap_or(1);
+        let mut reset = reset.unwrap_or(Reset::Session(Duration::from_secs(1)));
+        for _ in 0..MOST_NUMBERS {
+            let quota = Limit::quota(name.clone(), capacity);
+            let error = match match &reset {
+                Reset::Calendar(schedule) => quota.schedule(schedule.clone()),
+                Reset::Session(length) => quota.session(*length),
+            } {
+                Ok(limit) => return Some(limit),
+                Err(error) => error,
+            };
+            self.wrong(fields, key, &error);
+            match error {
+                InvalidLimit::NoCapacity | InvalidLimit::TooManyTokens { .. } => capacity = 1,
+                InvalidLimit::Session { .. } => reset = Reset::Session(Duration::from_secs(1)),
+                _ => return None,
+            }
+        }
+        None
     }
 
+    /// Returns a limit that is refilled, as [`quota`](Self::quota) does.
     fn bucket(
         &mut self,
         fields: &Fields<'_>,
-        name: LimitName,
+        key: Place,
+        name: &LimitName,
         capacity: Option<u64>,
-    ) -> Option<Result<Limit, InvalidLimit>> {
-        let amount = match fields.get("refill_amount") {
-            Some(node) => self.whole(node, "refill_amount"),
-            None => capacity,
+    ) -> Option<Limit> {
+        let whole = |reader: &mut Self, field: &'static str| {
+            let node = fields.get(field)?;
+            Some(reader.whole(node, field).unwrap_or(1))
         };
-        let period = match fields.get("refill_period") {
-            Some(node) => self.whole(node, "refill_period"),
-            None => Some(PERIOD),
-        };
-        let period = Duration::from_secs(period?);
-        Some(Limit::new(name, capacity?, amount?, period))
+        let mut capacity = capacity.unwrap_or(1);
+        let mut amount = whole(self, "refill_amount");
+        let mut period = whole(self, "refill_period").unwrap_or(PERIOD);
+        for _ in 0..MOST_NUMBERS {
+            let refill = amount.unwrap_or(capacity);
+            let limit = Limit::new(name.clone(), capacity, refill, Duration::from_secs(period));
+            let error = match limit {
+                Ok(limit) => return Some(limit),
+                Err(error) => error,
+            };
+            match error {
+                InvalidLimit::NoCapacity => {
+                    self.wrong(fields, key, &error);
+                    capacity = 1;
+                }
+                InvalidLimit::TooManyTokens { .. } if capacity > Limit::MAX_TOKENS => {
+                    self.wrong(fields, key, &error);
+                    capacity = 1;
+                }
+                InvalidLimit::NoRefill | InvalidLimit::TooManyTokens { .. } => {
+                    let place = fields.get("refill_amount").map_or(key, |node| node.place);
+                    self.fault(place, error.to_string());
+                    amount = Some(1);
+                }
+                InvalidLimit::Period { .. } => {
+                    self.wrong(fields, key, &error);
+                    period = PERIOD;
+                }
+                error => {
+                    self.wrong(fields, key, &error);
+                    return None;
+                }
+            }
+        }
+        None
     }
 
-    /// Returns the limit, or gives the library's error a place.
-    fn built(
-        &mut self,
-        fields: &Fields<'_>,
-        key: Place,
-        limit: Result<Limit, InvalidLimit>,
-    ) -> Option<Limit> {
-        let error = match limit {
-            Ok(limit) => return Some(limit),
-            Err(error) => error,
-        };
+    /// Gives the library's error about a number or a reset a place, and the words of the format.
+    fn wrong(&mut self, fields: &Fields<'_>, key: Place, error: &InvalidLimit) {
         let capacity = if fields.get("burst").is_some() {
             "burst"
         } else {
             "capacity"
         };
-        let of = match &error {
-            InvalidLimit::NoCapacity => capacity,
-            InvalidLimit::NoRefill => "refill_amount",
-            InvalidLimit::TooManyTokens { amount } => {
-                let is_there = |field: &&str| {
-                    let node = fields.get(field);
-                    node.is_some_and(|node| {
-                        self.source
-                            .text
-                            .get(node.place.start..node.place.end)
-                            .is_some_and(|text| text.replace('_', "") == amount.to_string())
-                    })
-                };
-                [capacity, "refill_amount"]
-                    .into_iter()
-                    .find(is_there)
-                    .unwrap_or(capacity)
+        let seconds = |what: &str, most: Duration, given: &Duration| {
+            let (most, given) = (most.as_secs(), given.as_secs());
+            format!("{what} must be a whole number of seconds, from 1 to {most}, not {given}")
+        };
+        let (of, problem) = match error {
+            InvalidLimit::NoCapacity | InvalidLimit::TooManyTokens { .. } => {
+                (capacity, error.to_string())
             }
-            InvalidLimit::Period { .. } => "refill_period",
-            InvalidLimit::Session { .. } => "reset_after_seconds",
-            _ => "reset_schedule",
+            InvalidLimit::Period { period } => {
+                let problem = seconds("refill_period", LONGEST_PERIOD, period);
+                ("refill_period", problem)
+            }
+            InvalidLimit::Session { length } => {
+                let most = Quota::LONGEST_SESSION;
+                let problem = seconds("reset_after_seconds", most, length);
+                ("reset_after_seconds", problem)
+            }
+            error => ("reset_schedule", error.to_string()),
         };
         let place = fields.get(of).map_or(key, |node| node.place);
-        self.fault(place, error.to_string());
-        None
+        self.fault(place, problem);
     }
 }

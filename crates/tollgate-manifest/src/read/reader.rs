@@ -1,13 +1,9 @@
 //! Collects the faults of a document.
 
 use crate::{
-    fault::ManifestFault,
+    fault::{MOST_FAULTS, ManifestFault},
     source::{Place, Source},
 };
-
-/// The number of faults that are collected. A text of wrong lines must not take memory without
-/// bound.
-const MOST_FAULTS: usize = 10_000;
 
 /// The text, and its faults.
 #[derive(Debug)]

@@ -33,6 +33,34 @@ impl Node {
         }
     }
 
+    /// Returns true if both say the same, in the same order, wherever they are.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let all = |ones: &[Self], others: &[Self]| {
+            let same = ones
+                .iter()
+                .zip(others)
+                .all(|(one, other)| one.is_same(other));
+            same && ones.len() == others.len()
+        };
+        match (&self.value, &other.value) {
+            (
+                Value::Scalar { text, is_plain },
+                Value::Scalar {
+                    text: of,
+                    is_plain: plain,
+                },
+            ) => text == of && is_plain == plain,
+            (Value::List(ones), Value::List(others)) => all(ones, others),
+            (Value::Map(ones), Value::Map(others)) => {
+                let mut pairs = ones.iter().zip(others);
+                ones.len() == others.len()
+                    && pairs
+                        .all(|((key, value), (other, of))| key.is_same(other) && value.is_same(of))
+            }
+            _ => false,
+        }
+    }
+
     /// Returns the number of nodes of the tree below this node, and of itself.
     pub(crate) fn size(&self) -> usize {
         match &self.value {

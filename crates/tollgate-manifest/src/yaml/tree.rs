@@ -9,7 +9,7 @@ use super::{
     node::{Node, Value},
 };
 use crate::{
-    fault::ManifestFault,
+    fault::{MOST_FAULTS, ManifestFault},
     source::{Place, Source},
 };
 
@@ -35,10 +35,18 @@ struct Builder<'a> {
     anchors: HashMap<usize, Node>,
     nodes: usize,
     root: Option<Node>,
+    /// The faults after which the rest can still be read.
+    faults: Vec<ManifestFault>,
 }
 
-/// Returns the tree of the only document of the text. Returns `None` if there is no document.
-pub(crate) fn tree(source: &Source<'_>) -> Result<Option<Node>, ManifestFault> {
+/// Returns the tree of the only document of the text, and its faults. The tree is `None` if there is
+/// no document.
+///
+/// # Errors
+/// All faults up to one after which nothing can be read.
+pub(crate) fn tree(
+    source: &Source<'_>,
+) -> Result<(Option<Node>, Vec<ManifestFault>), Vec<ManifestFault>> {
     let options = options! {
         emit_comments: false,
         flow_nesting_limit: MOST_DEPTH,
@@ -50,22 +58,41 @@ pub(crate) fn tree(source: &Source<'_>) -> Result<Option<Node>, ManifestFault> {
         anchors: HashMap::new(),
         nodes: 0,
         root: None,
+        faults: Vec::new(),
     };
-    for event in Parser::new_from_str_with_options(source.text, options) {
-        let (event, span) = event.map_err(|error| {
-            let at = offset(source.text, error.marker());
-            let place = Place {
-                start: at,
-                end: at + 1,
-            };
-            source.fault(place, format!("this is not YAML: {}", error.kind()))
-        })?;
-        builder.take(event, place(source.text, &span))?;
+    let read = builder.read(options);
+    match read {
+        Ok(()) => Ok((builder.root, builder.faults)),
+        Err(last) => {
+            builder.faults.push(last);
+            Err(builder.faults)
+        }
     }
-    Ok(builder.root)
 }
 
 impl Builder<'_> {
+    fn read(&mut self, options: granit_parser::Options) -> Result<(), ManifestFault> {
+        let source = self.source;
+        for event in Parser::new_from_str_with_options(source.text, options) {
+            let (event, span) = event.map_err(|error| {
+                let at = offset(source.text, error.marker());
+                let place = Place {
+                    start: at,
+                    end: at + 1,
+                };
+                source.fault(place, format!("this is not YAML: {}", error.kind()))
+            })?;
+            let place = place(source.text, &span);
+            if matches!(event, Event::DocumentStart(..)) && self.root.is_some() {
+                let problem = "a manifest is one document: remove what follows";
+                self.add(place, problem.into());
+                return Ok(());
+            }
+            self.take(event, place)?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), ManifestFault> {
         let tag = match &event {
             Event::Scalar(_, _, _, tag)
@@ -74,14 +101,11 @@ impl Builder<'_> {
             _ => None,
         };
         if let Some(tag) = tag {
-            let problem = format!("tags such as {} are not allowed: remove it", tag.original());
-            return Err(self.fault(place, problem));
+            let tag = tag.original();
+            let problem = format!("tags such as {tag} are not allowed: remove it");
+            self.add(self.place_of_tag(&tag, place), problem);
         }
         match event {
-            Event::DocumentStart(..) if self.root.is_some() => Err(self.fault(
-                place,
-                "a manifest is one document: remove what follows".into(),
-            )),
             Event::Scalar(text, style, anchor, _) => {
                 let is_plain = style == ScalarStyle::Plain;
                 let text = text.into_owned();
@@ -127,12 +151,13 @@ impl Builder<'_> {
         };
         let value = match open {
             Open::List(items) => Value::List(items),
-            Open::Map(pairs, _) => Value::Map(merged(pairs).map_err(|wrong| {
-                self.fault(
-                    wrong.place,
-                    "`<<` takes a mapping, or a list of mappings".into(),
-                )
-            })?),
+            Open::Map(pairs, _) => {
+                let (pairs, faults) = merged(pairs);
+                for (place, problem) in faults {
+                    self.add(place, problem);
+                }
+                Value::Map(pairs)
+            }
         };
         // The end of a block is found behind it.
         let place = Place {
@@ -167,6 +192,23 @@ impl Builder<'_> {
         let problem =
             format!("more than {MOST_NODES} values: split the file, or use fewer aliases");
         Err(self.fault(place, problem))
+    }
+
+    /// Returns the place of a tag, which is before its value.
+    fn place_of_tag(&self, tag: &str, value: Place) -> Place {
+        let before = self.source.text.get(..value.start).unwrap_or_default();
+        before.rfind(tag).map_or(value, |start| Place {
+            start,
+            end: start + tag.len(),
+        })
+    }
+
+    /// Adds a fault after which the rest can still be read.
+    fn add(&mut self, place: Place, message: String) {
+        if self.faults.len() < MOST_FAULTS {
+            let fault = self.fault(place, message);
+            self.faults.push(fault);
+        }
     }
 
     fn fault(&self, place: Place, message: String) -> ManifestFault {

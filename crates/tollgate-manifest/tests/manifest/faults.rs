@@ -49,7 +49,7 @@ fn what_the_peer_lets_pass_is_a_fault() {
     one("«sistem: {}\nnamespace: default\n", "unknown key `sistem`");
     one(
         "namespace: default\nresources:\n  «9 bad: {disabled: true}\n",
-        "resource has a character that is not allowed at byte 0",
+        "resource has a character that is not allowed at byte 0: \"9 bad\"; it begins with a letter, and has letters, digits",
     );
     one(
         "namespace: default\nsystem:\n  limits:\n    «wcu: {capacity: 5}\n",
@@ -99,7 +99,7 @@ fn keys_and_names_have_faults_at_their_places() {
         "`capacity` is here twice: first in line 5",
     );
     one(
-        "namespace: default\nentities:\n  user#1: {}\n"
+        "namespace: default\nentities:\n  user#1: {resources: {api: {disabled: true}}}\n"
             .replace("user", "«user")
             .as_str(),
         "the entity id has a character that is not allowed at byte 4",
@@ -111,6 +111,23 @@ fn keys_and_names_have_faults_at_their_places() {
     one(
         "namespace: default\nentities:\n  user: «{}\n",
         "an entity needs `resources`",
+    );
+    one(
+        "namespace: default\nentities:\n  user: {resources: «{}}\n",
+        "an entity needs `resources`",
+    );
+    one("namespace: «yes\n", "put quotes around `yes`");
+    one(
+        "namespace: default\nresources:\n  api: «5\n",
+        "a resource must be a mapping, not 5",
+    );
+    one(
+        "namespace: default\nsystem: {«limit: {}}\n",
+        "unknown key `limit`: the system has limits, on_unavailable",
+    );
+    one(
+        "namespace: default\nentities:\n  «0x1F: {resources: {api: {disabled: true}}}\n",
+        "put quotes around `0x1F`",
     );
     one(
         "namespace: default\nresources:\n  «_default_: {disabled: true}\n",
@@ -159,7 +176,7 @@ fn limits_have_the_rules_of_the_library() {
     );
     one(
         &limit("capacity: 5, refill_period: «0"),
-        "a refill period must be",
+        "refill_period must be a whole number of seconds, from 1 to 3155760000, not 0",
     );
     one(
         &limit("capacity: 5, soft: «\"yes\""),
@@ -167,7 +184,7 @@ fn limits_have_the_rules_of_the_library() {
     );
     one(
         &limit("capacity: 5, reset_after_seconds: «0"),
-        "a session must be a whole number of seconds",
+        "reset_after_seconds must be a whole number of seconds, from 1 to 1000000000, not 0",
     );
     one(
         &limit("capacity: 5, reset_after_seconds: «true"),
@@ -212,6 +229,15 @@ fn schedules_have_the_rules_of_the_library() {
     one(
         &schedule("cron: '* 1 * * *', scale: «fast"),
         "scale must be a number such as 0.5",
+    );
+    // It would be stored as 0.001.
+    one(
+        &schedule("cron: '* 1 * * *', scale: «0.0001"),
+        "scale has at most three digits after the point, not 0.0001",
+    );
+    one(
+        &schedule("cron: '* 1 * * *', scale: «010"),
+        "scale must be a number such as 0.5, not 010",
     );
     one(
         &schedule("cron: '* 1 * * *', scale: «2, capacity: 5"),
@@ -291,9 +317,103 @@ resources:
             (8, 3),
             (10, 15),
             (12, 44),
+            (12, 65),
             (12, 76)
         ]
     );
+}
+
+/// Asserts that the text has faults at the places of `«`, which is not part of the text, and no
+/// others.
+fn all(text: &str) {
+    let mut places = Vec::new();
+    for (line, of) in text.lines().enumerate() {
+        let parts: Vec<_> = of.split('«').collect();
+        let mut column = 1;
+        for part in &parts[..parts.len() - 1] {
+            column += part.chars().count();
+            places.push((line + 1, column));
+        }
+    }
+    let found = faults(&text.replace('«', ""));
+    let found_places: Vec<_> = found
+        .iter()
+        .map(|(line, column, _)| (*line, *column))
+        .collect();
+    assert_eq!(found_places, places, "{text}\n{found:#?}");
+}
+
+// A fault that hides others costs a run for each of them.
+#[test]
+fn a_wrong_or_doubled_name_does_not_hide_what_is_below_it() {
+    all("\
+namespace: default
+resources:
+  «9bad: {disabled: «maybe, limits: {«wcu: {capacity: «x}}}
+  api: {disabled: true}
+  «api: {cascade: «maybe}
+  «yes: {cascade: «maybe}
+entities:
+  «010: {resources: {«1a: {cascade: «1}, _default_: {limits: {rpm: {«colour: red, capacity: «-1}}}}}
+  user: {resources: {api: {disabled: true}}, «resources: {api: {disabled: «perhaps}}}
+«resources: {other: {limits: {rpm: {capacity: «0}}}}
+");
+}
+
+#[test]
+fn a_wrong_number_does_not_hide_the_others() {
+    for limit in [
+        "{capacity: «0, refill_amount: «0, refill_period: «0}",
+        "{capacity: «1000000000000000, refill_amount: «1000000000000001, refill_period: «9999999999}",
+        "{capacity: «x, refill_amount: «0, refill_period: «y, soft: «1}",
+        "{capacity: «0, refill_amount: «5, refill_period: «z, reset_after_seconds: «0}",
+        "{capacity: «0, reset_schedule: [{cron: «never, tz: «Nowhere}]}",
+        "{capacity: 5, schedule: [{cron: «never, scale: «0, tz: «Nowhere}]}",
+        "{capacity: 5, schedule: [{cron: «never, capacity: «0, refill_amount: «0, tz: «5}]}",
+        "{capacity: 5, schedule: [«{scale: «0}, «5, {cron: '* 1 * * *', scale: 2}]}",
+    ] {
+        all(&format!(
+            "namespace: default\nresources: {{api: {{limits: {{rpm: {limit}}}}}}}\n"
+        ));
+    }
+}
+
+#[test]
+fn a_wrong_limit_does_not_hide_the_faults_of_all_limits() {
+    all("\
+namespace: default
+resources:
+  api:
+    limits:
+      a: {capacity: «0, reset_schedule: [{cron: '0 0 * * *', tz: UTC}]}
+      b: {capacity: 5, reset_schedule: [{cron: '0 0 * * *', tz: «Asia/Tokyo}]}
+      «9: {capacity: 5, reset_schedule: [{cron: '0 0 * * *', tz: «Europe/Berlin}]}
+");
+    let many = (0..17).map(|name| format!("l{name}: {{capacity: 1}}"));
+    let many = many
+        .collect::<Vec<_>>()
+        .join(", ")
+        .replace("l3: {capacity: 1", "l3: {capacity: «0");
+    all(&format!(
+        "namespace: default\nresources: {{api: {{«limits: {{{many}}}}}}}\n"
+    ));
+}
+
+#[test]
+fn the_mark_of_a_text_and_the_ends_of_lines_do_not_move_places() {
+    let text = "namespace: default\nresources:\n  api: {disabled: maybe}\n";
+    for ends in ["\n", "\r\n", "\r"] {
+        let found = faults(&text.replace('\n', ends));
+        assert_eq!((found[0].0, found[0].1), (3, 19), "{ends:?}");
+    }
+    let marked = Manifest::parse("f", "\u{feff}sistem: {}").unwrap_err();
+    let of_system = marked
+        .faults()
+        .iter()
+        .find(|fault| fault.message.contains("sistem"));
+    let fault = of_system.unwrap();
+    assert_eq!((fault.line, fault.column), (1, 1));
+    assert_eq!(fault.snippet, "  1 | sistem: {}\n    | ^^^^^^");
 }
 
 #[test]

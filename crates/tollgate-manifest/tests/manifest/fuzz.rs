@@ -18,10 +18,10 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         }
         Err(faults) => {
             prop_assert!(!faults.faults().is_empty());
-            let lines = text.matches('\n').count() + 1;
+            let lines = lines(text);
             for fault in faults.faults() {
-                prop_assert!((1..=lines).contains(&fault.line), "{:?}", fault);
-                let line = text.split('\n').nth(fault.line - 1).unwrap_or_default();
+                prop_assert!((1..=lines.len()).contains(&fault.line), "{:?}", fault);
+                let line = &lines[fault.line - 1];
                 prop_assert!(
                     (1..=line.chars().count() + 1).contains(&fault.column),
                     "{:?}",
@@ -37,6 +37,12 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// Returns the lines of a text, which end with `\n`, `\r` or both.
+fn lines(text: &str) -> Vec<String> {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.split('\n').map(str::to_owned).collect()
 }
 
 /// Returns the manifest with every key, with some of its characters changed, lines moved, or words

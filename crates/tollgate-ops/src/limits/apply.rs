@@ -1,10 +1,15 @@
 //! Applies a plan.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter, tz::Offset};
 use serde::Serialize;
-use tollgate::{Error, error::Unavailable, limiter::Config, store::StoreErrorKind};
+use tollgate::{
+    Error, error::Unavailable, limiter::Config, model::ConfigScope, store::StoreErrorKind,
+};
 
 use super::{
     catch_up::catch_up,
@@ -12,6 +17,7 @@ use super::{
     error::LimitsError,
     hash::hash,
     level::described,
+    live,
     managed::{self, Managed},
     owed::OwedFanOut,
     part::parts,
@@ -33,6 +39,25 @@ pub struct ApplyOptions {
     /// The time for which other applies leave the buckets of a config to this one. A change of a
     /// config takes less: if this process dies, the next apply need not wait longer.
     pub lease: Duration,
+    /// The token of the last apply with these options, or with a clone of them.
+    pub(super) last: Arc<LastToken>,
+}
+
+/// A token that each apply replaces.
+#[derive(Debug, Default)]
+pub(super) struct LastToken(Mutex<Option<String>>);
+
+impl LastToken {
+    fn set(&self, token: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
+    }
+
+    pub(super) fn get(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 impl Default for ApplyOptions {
@@ -40,6 +65,7 @@ impl Default for ApplyOptions {
         Self {
             principal: None,
             lease: Duration::from_secs(60),
+            last: Arc::default(),
         }
     }
 }
@@ -69,11 +95,12 @@ pub struct Applied {
 /// [`LimitsError::Library`] if the table's functions are too old for one of the configs: nothing is
 /// written. [`LimitsError::Concurrent`] if another apply began after the plan was made,
 /// [`LimitsError::Midway`] with the number of changes that are written, [`LimitsError::Overtaken`]
-/// if another apply began meanwhile. After each of them, plan and apply again.
+/// if another apply began meanwhile: this one then writes no more, and what it has written stays
+/// managed. After each of them, plan and apply again.
 ///
 /// # Cost
 /// A read of the version if there are sessions, bypasses, cascade rules or soft limits. Two writes
-/// for the record of managed configs. For every forty changes, the round trips of
+/// for the record of managed configs. For every forty changes, a read of it, the round trips of
 /// [`Config::change`](tollgate::limiter::Config::change), and two or more for the writes of buckets
 /// that they owe.
 pub async fn apply(
@@ -98,8 +125,10 @@ pub async fn apply(
         return Ok(applied);
     }
     let lease = i64::try_from(options.lease.as_millis()).unwrap_or(i64::MAX);
+    let token = ulid::Ulid::generate().to_string();
+    options.last.set(&token);
     let owner = Owner {
-        token: ulid::Ulid::generate().to_string(),
+        token,
         lease,
         resumes: plan.resumed,
     };
@@ -113,6 +142,7 @@ pub async fn apply(
         owner,
         config,
         applied,
+        written: Vec::new(),
     };
     apply.run(report).await
 }
@@ -124,18 +154,66 @@ struct Apply<'a> {
     owner: Owner,
     config: Config,
     applied: Applied,
+    /// The scopes whose configs this apply has stored.
+    written: Vec<ConfigScope>,
 }
 
 impl Apply<'_> {
-    async fn run(mut self, mut report: impl FnMut(&PlannedChange)) -> Result<Applied, LimitsError> {
+    async fn run(mut self, report: impl FnMut(&PlannedChange)) -> Result<Applied, LimitsError> {
+        let done = self.write_all(report).await;
+        let Err(error) = done else {
+            return Ok(self.applied);
+        };
+        match error {
+            LimitsError::Overtaken { .. } => {
+                let kept = self.keep_written().await;
+                kept.map_err(|source| self.midway("the list of managed configs".into(), source))?;
+                let done = self.done();
+                Err(LimitsError::Overtaken { done })
+            }
+            // Another apply may have begun too. The first error says more than one of this.
+            LimitsError::Midway { .. } if !self.written.is_empty() => {
+                if let Ok(false) = managed::has(self.target, &self.owner.token).await {
+                    let _ = self.keep_written().await;
+                }
+                Err(error)
+            }
+            error => Err(error),
+        }
+    }
+
+    /// Adds what this apply has stored to the record, which is that of another apply now: a config
+    /// that a manifest has declared must not look as if it had been stored by hand.
+    async fn keep_written(&self) -> Result<(), LimitsError> {
+        let configs = live::configs(self.target, &self.written).await?;
+        let written = self.written.iter().zip(configs);
+        // The other apply may have deleted some.
+        let stored = written.filter(|(_, config)| config.is_some());
+        let stored: Vec<_> = stored.map(|(scope, _)| scope.clone()).collect();
+        if stored.is_empty() {
+            return Ok(());
+        }
+        managed::keep(self.target, &stored, &self.owner.token).await
+    }
+
+    /// Returns an error if another apply has begun.
+    async fn still_has_record(&self) -> Result<(), LimitsError> {
+        if managed::has(self.target, &self.owner.token).await? {
+            return Ok(());
+        }
+        let done = self.done();
+        Err(LimitsError::Overtaken { done })
+    }
+
+    async fn write_all(
+        &mut self,
+        mut report: impl FnMut(&PlannedChange),
+    ) -> Result<(), LimitsError> {
         let (target, plan) = (self.target, self.plan);
         let new: Vec<_> = plan.changes.iter().map(|change| &change.new).collect();
         target.store.check_functions(&new).await?;
         // What is written from now on belongs to manifests, also if this apply does not end.
-        let mut both = plan.managed.clone();
-        for entry in plan.manifest.entries() {
-            both.add(&entry.scope);
-        }
+        let both = plan.managed.with(&plan.manifest);
         if !managed::claim(target, &plan.managed, &both, &self.owner.token).await? {
             return Err(LimitsError::Concurrent);
         }
@@ -152,9 +230,15 @@ impl Apply<'_> {
                     ChangeAction::Update => self.applied.updated += 1,
                     ChangeAction::Delete => self.applied.deleted += 1,
                 }
+                if change.action != ChangeAction::Delete {
+                    self.written.push(change.scope.clone());
+                }
                 report(change);
             }
-            written.map_err(|(change, source)| self.midway(change, source))?;
+            written.map_err(|(change, source)| match source {
+                LimitsError::Overtaken { .. } => source,
+                source => self.midway(change, source),
+            })?;
         }
         let caught_up = catch_up(target, &self.owner, &self.config, &plan.pending).await;
         caught_up.map_err(|(owed, source)| {
@@ -167,7 +251,7 @@ impl Apply<'_> {
         let (managed, at) = (Managed::of(scopes), timestamp());
         let hash = hash(&plan.manifest);
         if managed::finish(target, &managed, &self.owner.token, &at, &hash).await? {
-            return Ok(self.applied);
+            return Ok(());
         }
         let done = self.done();
         Err(LimitsError::Overtaken { done })
@@ -211,12 +295,15 @@ impl Apply<'_> {
     }
 
     /// Writes changes together: records the buckets that they owe, writes the configs, and the
-    /// buckets. Adds the changes that are stored to `stored`. Returns the change that failed.
+    /// buckets. Writes nothing if another apply has begun. Adds the changes that are stored to
+    /// `stored`. Returns the change that failed.
     async fn write<'c>(
         &self,
         part: &'c [PlannedChange],
         stored: &mut Vec<&'c PlannedChange>,
     ) -> Result<(), (String, LimitsError)> {
+        let has_record = self.still_has_record().await;
+        has_record.map_err(|source| (described_part(part), source))?;
         let mut owed = self.owed_by(part);
         for work in &mut owed {
             work.has_map = self.plan.full;
@@ -282,6 +369,8 @@ impl Apply<'_> {
         if self.config.change(&[change.of_config()]).await? {
             return Ok(());
         }
+        // It may have been changed by another apply, which has read more than this one.
+        self.still_has_record().await?;
         let mut more = all_works(change);
         more.retain(|work| owed.iter().all(|known| known.sort_key() != work.sort_key()));
         owed.extend(more.iter().cloned());

@@ -1,6 +1,6 @@
 //! Errors.
 
-use tollgate::{Error, error::Unavailable, store::StoreError};
+use tollgate::{Error, error::Unavailable, model::InvalidLimits, store::StoreError};
 
 use crate::error::OpsError;
 
@@ -25,7 +25,7 @@ pub enum LimitsError {
         /// The namespace of the limiter.
         limiter: String,
     },
-    /// The record of managed configs would be larger than DynamoDB allows. Nothing was written.
+    /// The record of managed configs is or would be larger than DynamoDB allows. Nothing was written.
     #[error(
         "the list of the file's configs is longer than the 400 KB that an item of the table takes: nothing was written; \
          split the file into namespaces, or store the limits of some entities by `entity set-limits`"
@@ -41,15 +41,25 @@ pub enum LimitsError {
         /// The attribute.
         attribute: String,
     },
+    /// A stored config has limits that no manifest can declare.
+    #[error(
+        "{scope} cannot be in a file of limits: {source}; change its limits, then export again"
+    )]
+    NotDeclarable {
+        /// The config.
+        scope: String,
+        /// The reason.
+        source: InvalidLimits,
+    },
     /// Another apply began after the plan was made. Nothing was written.
     #[error(
         "another apply began after this one had read the table: nothing was written; plan again"
     )]
     Concurrent,
-    /// Another apply began before this one ended.
+    /// Another apply began before this one ended. What this one has written stays managed.
     #[error(
-        "another apply began before this one ended: {done} changes were written, and the other may have written over them; \
-         plan again"
+        "another apply began before this one ended, which then stopped: {done} changes were written, and the other may have \
+         written over them; plan again"
     )]
     Overtaken {
         /// The number of changes that were written.

@@ -1,6 +1,9 @@
 //! The stored configs as a manifest.
 
-use tollgate::model::{NamespaceName, StoredConfig};
+use tollgate::{
+    Limits,
+    model::{NamespaceName, StoredConfig},
+};
 use tollgate_manifest::{Manifest, ManifestEntry};
 
 use super::{
@@ -15,7 +18,8 @@ use super::{
 /// nothing.
 ///
 /// # Errors
-/// The errors of reads.
+/// The errors of reads, [`LimitsError::NotUnderstood`], and [`LimitsError::NotDeclarable`] if a
+/// stored config has limits that [`plan`](super::plan) would refuse.
 ///
 /// # Cost
 /// As for [`plan`](super::plan).
@@ -42,6 +46,13 @@ pub async fn export(
                 scope: described(scope),
                 attribute: attribute.clone(),
             });
+        }
+        if !config.limits.is_empty() {
+            let checked = Limits::new(config.limits.iter().cloned());
+            checked.map_err(|source| LimitsError::NotDeclarable {
+                scope: described(scope),
+                source,
+            })?;
         }
     }
     // An item without limits and flags says nothing, and a manifest cannot declare it.

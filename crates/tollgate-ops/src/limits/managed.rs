@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata, operation::update_item::UpdateItemError, types::AttributeValue,
 };
 use tollgate::model::ConfigScope;
+use tollgate_manifest::Manifest;
 
 use super::{
     error::LimitsError,
@@ -26,6 +27,14 @@ const LAST_APPLIED: &str = "last_applied";
 /// The apply that has the record now. Our own attribute: the Python provisioner replaces the item,
 /// which removes it.
 const APPLY: &str = "apply";
+/// The last apply that was overtaken and whose configs are in the lists for that. Our own attribute.
+const LATE: &str = "late";
+
+/// The number of bytes of the largest item of a table, without those of the record's other attributes.
+const MOST_BYTES: usize = 400 * 1024 - 1024;
+
+/// The number of tries to add to the record if others write it at the same time.
+const ATTEMPTS: u32 = 5;
 
 /// The scopes that manifests have declared, and the state of the record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +44,7 @@ pub(super) struct Managed {
     pub(super) entities: BTreeMap<String, BTreeSet<String>>,
     last_applied: Option<String>,
     apply: Option<String>,
+    late: Option<String>,
 }
 
 impl Managed {
@@ -45,6 +55,15 @@ impl Managed {
             managed.add(scope);
         }
         managed
+    }
+
+    /// Returns the same record, also with the scopes of a manifest.
+    pub(super) fn with(&self, manifest: &Manifest) -> Self {
+        let mut both = self.clone();
+        for entry in manifest.entries() {
+            both.add(&entry.scope);
+        }
+        both
     }
 
     pub(super) fn add(&mut self, scope: &ConfigScope) {
@@ -115,6 +134,18 @@ impl Managed {
         self.apply.is_some()
     }
 
+    /// Returns true if no item of a table takes the lists.
+    pub(super) fn is_too_large(&self) -> bool {
+        // A list or a map takes 3 bytes, and each of its elements 1 more than its text.
+        let list = |names: &BTreeSet<String>| {
+            let names = names.iter().map(|name| name.len() + 1);
+            3 + names.sum::<usize>()
+        };
+        let entities = self.entities.iter();
+        let entities = entities.map(|(entity, names)| entity.len() + 1 + list(names));
+        list(&self.resources) + 3 + entities.sum::<usize>() > MOST_BYTES
+    }
+
     fn values(&self) -> [(&'static str, AttributeValue); 3] {
         let list = |names: &BTreeSet<String>| AttributeValue::L(names.iter().map(text).collect());
         let entities = self.entities.iter();
@@ -146,6 +177,7 @@ pub(super) async fn read(target: &Target) -> Result<(Managed, Vec<(String, Strin
         },
         last_applied: text_of(&item, LAST_APPLIED).map(str::to_owned),
         apply: text_of(&item, APPLY).map(str::to_owned),
+        late: text_of(&item, LATE).map(str::to_owned),
     };
     Ok((managed, cascades(&item)))
 }
@@ -182,11 +214,54 @@ pub(super) async fn claim(
     write.set(APPLY, text(token));
     write.unchanged(LAST_APPLIED, read.last_applied.as_deref());
     write.unchanged(APPLY, read.apply.as_deref());
+    write.unchanged(LATE, read.late.as_deref());
+    write.removes = "REMOVE #late";
     write.send(target).await
+}
+
+/// Returns true if the apply `token` still has the record. One round trip.
+pub(super) async fn has(target: &Target, token: &str) -> Result<bool, LimitsError> {
+    let read = target.client.get_item().table_name(&target.table);
+    let read = read
+        .set_key(Some(target.key(PROVISIONER)))
+        .projection_expression("#apply")
+        .expression_attribute_names("#apply", APPLY);
+    let output = read.consistent_read(true).send().await;
+    let output = output.map_err(|error| OpsError::aws("GetItem", error))?;
+    let item = output.item.unwrap_or_default();
+    Ok(text_of(&item, APPLY) == Some(token))
+}
+
+/// Adds scopes to the lists, for the apply `token`, which was overtaken after it had written them.
+pub(super) async fn keep(
+    target: &Target,
+    scopes: &[ConfigScope],
+    token: &str,
+) -> Result<(), LimitsError> {
+    for _ in 0..ATTEMPTS {
+        let (now, _) = read(target).await?;
+        let mut both = now.clone();
+        for scope in scopes {
+            both.add(scope);
+        }
+        let mut write = Write::new(&both);
+        write.set(LATE, text(token));
+        write.unchanged(LAST_APPLIED, now.last_applied.as_deref());
+        write.unchanged(APPLY, now.apply.as_deref());
+        write.unchanged(LATE, now.late.as_deref());
+        if write.send(target).await? {
+            return Ok(());
+        }
+    }
+    let key = PROVISIONER.to_owned();
+    Err(OpsError::Contended { key }.into())
 }
 
 /// Writes the scopes of the manifest that is applied now, and ends the apply `token`. Returns false
 /// if another apply has begun.
+///
+/// If an apply that this one overtook has [kept](keep) its scopes meanwhile, the lists stay as they
+/// are, which is more: the next apply deletes what is too much.
 pub(super) async fn finish(
     target: &Target,
     managed: &Managed,
@@ -194,12 +269,28 @@ pub(super) async fn finish(
     at: &str,
     hash: &str,
 ) -> Result<bool, LimitsError> {
-    let mut write = Write::new(managed);
-    write.set(LAST_APPLIED, text(at));
-    write.set("applied_hash", text(hash));
-    write.unchanged(APPLY, Some(token));
-    write.removes = "REMOVE #apply, cascade_pending";
-    write.send(target).await
+    let ending = |mut write: Write, late: Option<&str>| {
+        write.set(LAST_APPLIED, text(at));
+        write.set("applied_hash", text(hash));
+        write.unchanged(APPLY, Some(token));
+        write.unchanged(LATE, late);
+        write.removes = "REMOVE #apply, #late, cascade_pending";
+        write.send(target)
+    };
+    if ending(Write::new(managed), None).await? {
+        return Ok(true);
+    }
+    for _ in 0..ATTEMPTS {
+        let (now, _) = read(target).await?;
+        if now.apply.as_deref() != Some(token) {
+            return Ok(false);
+        }
+        if ending(Write::default(), now.late.as_deref()).await? {
+            return Ok(true);
+        }
+    }
+    let key = PROVISIONER.to_owned();
+    Err(OpsError::Contended { key }.into())
 }
 
 /// Returns true if the item would be larger than DynamoDB allows.
@@ -211,6 +302,7 @@ fn is_too_large(refused: &UpdateItemError) -> bool {
 }
 
 /// A conditional write of the record.
+#[derive(Default)]
 struct Write {
     sets: Vec<(&'static str, AttributeValue)>,
     unchanged: Vec<(&'static str, Option<String>)>,

@@ -14,6 +14,11 @@
 //! lists of the table. Before it is written, the buckets that have to follow are recorded as items
 //! of their own, as the Python client's provisioner does. The next apply writes what is still
 //! missing, and the buckets of an apply that is certainly gone.
+//!
+//! # What happens if two applies run at once
+//! The record names the apply that has it. An apply that finds another name there, before each
+//! transaction and at the end, stops. It adds what it has stored to the list of what is managed, so
+//! that the next plan of the other manifest shows it as a difference.
 
 mod apply;
 mod catch_up;
@@ -41,6 +46,7 @@ pub use export::export;
 pub use options::PlanOptions;
 pub use owed::OwedFanOut;
 pub use plan::{Plan, plan};
+pub use shares::end_leases;
 pub use target::Target;
 pub use tollgate_manifest::{
     Manifest, ManifestEntry, ManifestError, ManifestFault, ManifestFaults,

@@ -269,21 +269,7 @@ impl Owner {
     pub(super) async fn record(&self, target: &Target, work: &Pending) -> Result<(), LimitsError> {
         let is_first = !work.has_map;
         for is_first in [is_first, !is_first, is_first, !is_first] {
-            let recording = self.recording(target, work, is_first);
-            let written = target
-                .client
-                .update_item()
-                .set_table_name(recording.get_table_name().clone())
-                .set_key(recording.get_key().clone())
-                .set_update_expression(recording.get_update_expression().clone())
-                .set_condition_expression(recording.get_condition_expression().clone())
-                .set_expression_attribute_names(recording.get_expression_attribute_names().clone())
-                .set_expression_attribute_values(
-                    recording.get_expression_attribute_values().clone(),
-                )
-                .send()
-                .await;
-            if done(written)? {
+            if alone(target, self.recording(target, work, is_first)).await? {
                 return Ok(());
             }
         }
@@ -406,6 +392,27 @@ impl Owner {
         done(update.send().await).map(|_| ())
     }
 
+    /// Returns true if this apply has a share of the work, and its lease has not ended.
+    pub(super) fn holds(&self, work: &Pending) -> bool {
+        let at = now();
+        let mut owners = work.owners.iter();
+        owners.any(|share| share.token == self.token && !share.is_over(at))
+    }
+
+    /// Returns the write that ends this apply's lease on work after an interrupt. If it writes
+    /// everything, the next such apply resumes it.
+    pub(super) fn end_of_lease(&self, target: &Target, work: &Pending) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&target.table)
+            .set_key(Some(target.key(&work.sort_key())))
+            .update_expression("SET #owners.#me.#lease = :past")
+            .condition_expression("attribute_exists(#owners.#me)")
+            .expression_attribute_names("#owners", OWNERS)
+            .expression_attribute_names("#me", &self.token)
+            .expression_attribute_names("#lease", LEASE)
+            .expression_attribute_values(":past", number(now() - 1))
+    }
+
     fn update(
         &self,
         target: &Target,
@@ -416,6 +423,20 @@ impl Owner {
             .set_key(Some(target.key(&work.sort_key())))
             .expression_attribute_names("#owners", OWNERS)
     }
+}
+
+/// Sends a write that can be part of a transaction by itself. Returns false if its condition did not
+/// hold.
+pub(super) async fn alone(target: &Target, write: UpdateBuilder) -> Result<bool, LimitsError> {
+    let update = target.client.update_item();
+    let update = update
+        .set_table_name(write.get_table_name().clone())
+        .set_key(write.get_key().clone())
+        .set_update_expression(write.get_update_expression().clone())
+        .set_condition_expression(write.get_condition_expression().clone())
+        .set_expression_attribute_names(write.get_expression_attribute_names().clone())
+        .set_expression_attribute_values(write.get_expression_attribute_values().clone());
+    done(update.send().await)
 }
 
 /// Returns false if the condition did not hold.

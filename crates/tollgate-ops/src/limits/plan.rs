@@ -62,7 +62,8 @@ impl Plan {
 /// Compares a manifest with the table. Writes nothing.
 ///
 /// # Errors
-/// [`LimitsError::Namespace`] if the manifest is of another namespace, and the errors of reads.
+/// [`LimitsError::Namespace`] if the manifest is of another namespace, [`LimitsError::TooMany`] if
+/// the record of managed configs would be too large for an apply, and the errors of reads.
 ///
 /// # Cost
 /// One round trip for every hundred configs, and one or more for each resource that has configs of
@@ -80,6 +81,9 @@ pub async fn plan(
         });
     }
     let (managed, cascades) = managed::read(target).await?;
+    if managed.with(manifest).is_too_large() {
+        return Err(LimitsError::TooMany);
+    }
     let mut pending = pending::read(target).await?;
     pending.extend(cascades.into_iter().map(Pending::old_cascade));
     let declared = manifest.entries().iter().map(|entry| entry.scope.clone());

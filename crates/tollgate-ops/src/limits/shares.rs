@@ -6,8 +6,9 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
+    apply::ApplyOptions,
     error::LimitsError,
-    pending::{Owner, Pending},
+    pending::{self, Owner, Pending},
     target::Target,
 };
 use crate::error::OpsError;
@@ -69,6 +70,39 @@ impl Owner {
             }
         }
     }
+}
+
+/// Ends the leases of the last apply with these options, which was dropped before it ended: the next
+/// apply can write its buckets at once. Only for an apply that has certainly ended.
+///
+/// # Errors
+/// Those of the calls. Then the leases end by themselves.
+///
+/// # Cost
+/// A read of all buckets that are owed, and a round trip for every hundred of them.
+pub async fn end_leases(target: &Target, options: &ApplyOptions) -> Result<(), LimitsError> {
+    let Some(token) = options.last.get() else {
+        return Ok(());
+    };
+    let owner = Owner {
+        token,
+        lease: 0,
+        resumes: false,
+    };
+    let mut works = pending::read(target).await?;
+    works.retain(|work| owner.holds(work));
+    for part in works.chunks(ACTIONS) {
+        let actions = part.iter().map(|work| {
+            let ending = owner.end_of_lease(target, work).build()?;
+            Ok(TransactWriteItem::builder().update(ending).build())
+        });
+        if !together(target, actions.collect()).await? {
+            for work in part {
+                pending::alone(target, owner.end_of_lease(target, work)).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes in one transaction. Returns false if it is cancelled, and for a single work, for which a

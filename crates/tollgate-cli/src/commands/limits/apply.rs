@@ -1,20 +1,23 @@
 //! `tollgate limits apply`
 
-use std::io;
+use std::{io, time::Duration};
 
 use clap::Args;
 use serde::Serialize;
-use tollgate_ops::limits::{self, Applied, ApplyOptions, ChangeAction};
+use tollgate_ops::limits::{self, Applied, ApplyOptions, ChangeAction, Target};
 
 use super::{open::failure, planned::PlanArguments, print};
 use crate::{
-    change::resumable,
+    change::{last_steps, resumable},
     confirm::confirm,
     context::Context,
     failure::Failure,
     output::{Output, Row},
     time,
 };
+
+/// The longest time for which an interrupted apply ends its leases.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// Writes the limits of a file to the table
 ///
@@ -36,8 +39,14 @@ struct AppliedRecord {
 }
 
 impl Row for AppliedRecord {
-    const COLUMNS: &'static [&'static str] =
-        &["namespace", "created", "updated", "deleted", "unchanged"];
+    const COLUMNS: &'static [&'static str] = &[
+        "namespace",
+        "created",
+        "updated",
+        "deleted",
+        "unchanged",
+        "owed",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let Applied {
@@ -45,9 +54,11 @@ impl Row for AppliedRecord {
             updated,
             deleted,
             unchanged,
+            ref owed,
             ..
         } = self.applied;
-        let counts = [created, updated, deleted, unchanged].map(|count| count.to_string());
+        let counts =
+            [created, updated, deleted, unchanged, owed.len()].map(|count| count.to_string());
         [self.namespace.clone()].into_iter().chain(counts).collect()
     }
 }
@@ -84,7 +95,12 @@ impl ApplyLimits {
                 .await
                 .map_err(failure)
         };
-        let applied = resumable(applying).await?;
+        let applied = match resumable(applying).await {
+            Err(Failure::Interrupted(hint)) => {
+                return Err(interrupted(&target, &options, hint).await);
+            }
+            applied => applied?,
+        };
         printed?;
         let Applied {
             created,
@@ -97,19 +113,38 @@ impl ApplyLimits {
         let held = owed.iter().filter_map(|owed| owed.held_until).max();
         let left = held.map(|until| {
             Failure::Refused(format!(
-                "buckets of {} are left to another apply, which works on them until {} or was interrupted: apply again after that",
-                print::count(owed.len(), "config", "configs"),
+                "{} are left to another apply, which works on them until {} or was interrupted: apply again after that",
+                print::owed_count(owed).unwrap_or_default(),
                 time::of_millis(until)
             ))
         });
+        let caught_up: Vec<_> = plan
+            .owed
+            .iter()
+            .filter(|work| !owed.contains(work))
+            .cloned()
+            .collect();
+        let caught_up = print::owed_count(&caught_up).map_or_else(String::new, |buckets| {
+            format!(" Written: {buckets} that an earlier apply owed.")
+        });
         let sentence = format!(
-            "Applied: {created} created, {updated} updated, {deleted} deleted ({unchanged} unchanged)."
+            "Applied: {created} created, {updated} updated, {deleted} deleted ({unchanged} unchanged).{caught_up}"
         );
         let namespace = plan.namespace.clone();
         let record = AppliedRecord { namespace, applied };
         context.out.done(&sentence, &record)?;
         left.map_or(Ok(()), Err)
     }
+}
+
+/// Ends the leases of an apply that was interrupted, so that the next one need not wait. Returns the
+/// failure, which says so if that was not possible.
+async fn interrupted(target: &Target, options: &ApplyOptions, hint: String) -> Failure {
+    let ending = tokio::time::timeout(ENDING, limits::end_leases(target, options));
+    Failure::Interrupted(match last_steps(ending).await {
+        Ok(Ok(())) => hint,
+        _ => format!("{hint}; wait for a minute before that: its buckets are still reserved"),
+    })
 }
 
 /// Prints a change that was made, on a terminal at once.

@@ -20,6 +20,8 @@ pub(super) async fn open(context: &Context, namespace: &NamespaceName) -> Result
 pub(super) fn failure(error: LimitsError) -> Failure {
     match error {
         LimitsError::Library(error) => Failure::Library(error),
+        // The file cannot be applied, as one with faults.
+        error @ LimitsError::TooMany => Failure::Usage(error.to_string()),
         LimitsError::Ops(error @ OpsError::Aws { .. }) => Failure::Aws(error.to_string()),
         LimitsError::Midway { ref source, .. } => match **source {
             LimitsError::Library(_) | LimitsError::Ops(OpsError::Aws { .. }) => {

@@ -20,18 +20,17 @@ impl PlanLimits {
         let (_, plan) = self.arguments.plan(context).await?;
         let out = &mut context.out;
         let unchanged = plan.unchanged;
-        let summary = match plan.changes.len() {
-            0 => "No changes. Infrastructure is up-to-date.".to_owned(),
-            changes => format!(
-                "Plan: {} ({unchanged} unchanged)",
-                print::count(changes, "change", "changes")
-            ),
-        };
-        out.line(summary)?;
+        let changes = print::count(plan.changes.len(), "change", "changes");
+        out.line(match print::owed_count(&plan.owed) {
+            None if plan.changes.is_empty() => "No changes. Infrastructure is up-to-date.".into(),
+            None => format!("Plan: {changes} ({unchanged} unchanged)"),
+            Some(owed) => format!("Plan: {changes} ({unchanged} unchanged), and {owed} are owed"),
+        })?;
         if !self.arguments.quiet || !out.is_text() {
             print::plan(out, &plan)?;
             print::resumed(out, &plan)?;
             print::rest(out, &plan)?;
+            print::owed(out, &plan.owed)?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! Prints plans.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use serde::Serialize;
 use serde_json::Value;
-use tollgate_ops::limits::{Difference, Plan, PlannedChange};
+use tollgate_ops::limits::{Difference, OwedFanOut, Plan, PlannedChange};
 
 use crate::{
     output::{Format, Output, Row},
@@ -22,6 +22,9 @@ pub(super) fn plan(out: &mut Output, plan: &Plan) -> io::Result<()> {
             for difference in &change.differences {
                 rows.push(&DifferenceRow::new(change, difference))?;
             }
+        }
+        for owed in &plan.owed {
+            rows.push(&DifferenceRow::owed(owed))?;
         }
         return rows.finish().map(|_| ());
     }
@@ -53,7 +56,7 @@ pub(super) fn change(out: &mut Output, change: &PlannedChange) -> io::Result<()>
     Ok(())
 }
 
-/// Prints what an apply leaves alone, and what earlier applies did not come to.
+/// Prints what an apply adopts, and what it leaves alone.
 pub(super) fn rest(out: &mut Output, plan: &Plan) -> io::Result<()> {
     if plan.adopted > 0 {
         out.line(format!(
@@ -69,7 +72,12 @@ pub(super) fn rest(out: &mut Output, plan: &Plan) -> io::Result<()> {
         }
         out.line(format!("Unmanaged, left alone: {named}"))?;
     }
-    for owed in plan.owed.iter().take(MOST_NAMED) {
+    Ok(())
+}
+
+/// Prints the buckets that earlier applies did not come to.
+pub(super) fn owed(out: &mut Output, works: &[OwedFanOut]) -> io::Result<()> {
+    for owed in works.iter().take(MOST_NAMED) {
         let until = match owed.held_until {
             Some(until) => format!("left to another apply until {}", time::of_millis(until)),
             None => "the next apply writes them".to_owned(),
@@ -79,7 +87,7 @@ pub(super) fn rest(out: &mut Output, plan: &Plan) -> io::Result<()> {
             owed.scope, owed.kind
         ))?;
     }
-    if let Some(more @ 1..) = plan.owed.len().checked_sub(MOST_NAMED) {
+    if let Some(more @ 1..) = works.len().checked_sub(MOST_NAMED) {
         out.line(format!("Owed: and {more} more"))?;
     }
     Ok(())
@@ -93,6 +101,14 @@ pub(super) fn resumed(out: &mut Output, plan: &Plan) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Returns the number of configs whose buckets are owed: `buckets of 2 configs`. Returns `None` if
+/// there are none.
+pub(super) fn owed_count(works: &[OwedFanOut]) -> Option<String> {
+    let scopes: BTreeSet<_> = works.iter().map(|owed| &owed.scope).collect();
+    let configs = count(scopes.len(), "config", "configs");
+    (!scopes.is_empty()).then(|| format!("buckets of {configs}"))
 }
 
 /// Returns a number and its noun.
@@ -147,6 +163,23 @@ impl DifferenceRow {
             field: difference.field.clone(),
             old: text(&difference.old),
             new: text(&difference.new),
+        }
+    }
+}
+
+impl DifferenceRow {
+    /// Returns the row of buckets that are owed: `new` is the time until which another apply has
+    /// them.
+    fn owed(owed: &OwedFanOut) -> Self {
+        Self {
+            action: "owed".to_owned(),
+            target: match owed.scope.split_once(": ") {
+                Some((level, target)) => format!("{level}:{target}"),
+                None => "system".to_owned(),
+            },
+            field: owed.kind.clone(),
+            old: String::new(),
+            new: owed.held_until.map_or_else(String::new, time::of_millis),
         }
     }
 }

@@ -8,8 +8,10 @@ use tollgate::{
     model::{Access, AuditSubject, ConfigScope},
 };
 
-use super::stage::{Table, manifest, options};
-use tollgate_ops::limits::{LimitsError, PlanOptions, apply, plan};
+use super::stage::{Table, manifest, open, options};
+use tollgate_ops::limits::{
+    ApplyOptions, ChangeAction, LimitsError, Plan, PlanOptions, Target, apply, end_leases, plan,
+};
 use tollgate_testkit::{ErrorAnswer, Fault};
 
 /// Every key of the format.
@@ -311,11 +313,113 @@ async fn an_apply_that_another_one_took_over_reports() {
     });
     let error = first.await.unwrap_err();
     assert!(
-        matches!(error, LimitsError::Overtaken { done: 50 }),
-        "{error}"
+        matches!(error, LimitsError::Overtaken { done: 40 }),
+        "it has stopped after the part that was stored before the other began: {error}"
     );
-    // Whoever applies now finds what the first one wrote after the other.
-    assert_eq!(table.plan(other).await.unmanaged.len(), 10);
+    let planned = table.plan(other).await;
+    assert!(planned.is_empty(), "{planned:?}");
+}
+
+/// The manifest of an apply that is overtaken, of two parts.
+fn of_many_entities() -> String {
+    let entities =
+        (10..70).map(|number| format!("e-{number}: {{resources: {{api: {{disabled: true}}}}}}"));
+    let entities = entities.collect::<Vec<_>>().join(", ");
+    format!("{{namespace: default, entities: {{{entities}}}}}")
+}
+
+// The first part is on its way when the other apply begins. The other one's list replaced the names
+// of its configs, and they looked as if somebody had stored them by hand: no file removed them again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_apply_that_was_overtaken_in_the_middle_of_a_part_leaves_it_managed() {
+    let other = "{namespace: default, resources: {c: {disabled: true}}}";
+    for other_ends_first in [true, false] {
+        let table = Table::new().await;
+        let late = table.target().await;
+        let many = manifest(&of_many_entities());
+        let planned = plan(&late, &many, PlanOptions::default()).await.unwrap();
+        let hold = Fault::delay(Duration::from_secs(2)).on("TransactWriteItems");
+        table.proxy.add_fault(hold.once());
+        let options = options();
+        let first = tokio::spawn(async move { apply(&late, &planned, &options, |_| {}).await });
+        table.proxy.until_received("TransactWriteItems", 1).await;
+
+        let client = table.engine.client();
+        let target = Target::new(open(client.clone()).await, client).unwrap();
+        let file = manifest(other);
+        let planned = plan(&target, &file, PlanOptions::default()).await.unwrap();
+        let mut first = Some(first);
+        let options = super::stage::options();
+        let second = apply(&target, &planned, &options, |_| {
+            if !other_ends_first {
+                let runtime = tokio::runtime::Handle::current();
+                let first = first.take().unwrap();
+                let ended = tokio::task::block_in_place(|| runtime.block_on(first));
+                let error = ended.unwrap().unwrap_err();
+                assert!(
+                    matches!(error, LimitsError::Overtaken { done: 40 }),
+                    "{error}"
+                );
+            }
+        });
+        assert_eq!(second.await.unwrap().created, 1);
+        if let Some(first) = first {
+            let error = first.await.unwrap().unwrap_err();
+            assert!(
+                matches!(error, LimitsError::Overtaken { done: 40 }),
+                "{error}"
+            );
+        }
+
+        let planned = table.plan(other).await;
+        assert_eq!(planned.unmanaged, [""; 0]);
+        let deletes = planned.changes.iter();
+        let deletes = deletes.filter(|change| change.action == ChangeAction::Delete);
+        assert_eq!(deletes.count(), 40);
+        assert_eq!(table.apply(other).await.deleted, 40);
+        assert!(table.plan(other).await.is_empty());
+        let record = table.item("#PROVISIONER").await.unwrap();
+        assert!(
+            !record.contains_key("late") && !record.contains_key("apply"),
+            "{record:?}"
+        );
+    }
+}
+
+// An apply that is interrupted must not make the next one wait for a minute.
+#[tokio::test]
+async fn the_leases_of_an_apply_that_was_dropped_can_be_ended() {
+    let table = Table::new().await;
+    let (target, many) = (table.target().await, manifest(&of_many_entities()));
+    let planned = plan(&target, &many, PlanOptions::default()).await.unwrap();
+    let options = ApplyOptions::default();
+    let applying = async {
+        let pass = Fault::delay(Duration::ZERO).on("TransactWriteItems");
+        table.proxy.add_fault(pass.times(1));
+        table
+            .proxy
+            .add_fault(Fault::black_hole().on("TransactWriteItems"));
+        apply(&target, &planned, &options, |_| {}).await
+    };
+    tokio::select! {
+        _ = applying => panic!("nothing answers"),
+        () = table.proxy.until_received("TransactWriteItems", 2) => {}
+    }
+    table.proxy.clear_faults();
+    let held = |plan: &Plan| {
+        let held = plan.owed.iter().filter(|owed| owed.held_until.is_some());
+        (plan.owed.len(), held.count())
+    };
+    let text = of_many_entities();
+    assert_eq!(held(&table.plan(&text).await), (40, 40));
+    end_leases(&target, &ApplyOptions::default()).await.unwrap();
+    assert_eq!(held(&table.plan(&text).await), (40, 40), "not its own");
+    end_leases(&target, &options).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(held(&table.plan(&text).await), (40, 0));
+    let applied = table.apply(&text).await;
+    assert_eq!((applied.updated, applied.owed.len()), (60, 0));
+    assert!(table.plan(&text).await.is_empty());
 }
 
 #[tokio::test]
@@ -329,9 +433,48 @@ async fn a_list_of_configs_that_no_item_takes_is_told_before_anything_is_written
         );
     }
     let before = table.items().await;
-    let error = table.try_apply(&text).await.unwrap_err();
+    let (target, file) = (table.target().await, manifest(&text));
+    let planned = plan(&target, &file, PlanOptions::default());
+    let error = planned.await.unwrap_err();
     assert!(matches!(error, LimitsError::TooMany), "{error}");
     assert_eq!(table.items().await, before);
+}
+
+// The size is computed: a list that is refused must not fit, and one that is planned must.
+#[tokio::test]
+async fn the_longest_list_that_is_planned_is_applied() {
+    let table = Table::new().await;
+    let file = |entities: usize| {
+        let entities = (0..entities).map(|index| {
+            format!(
+                "  {}-{index:05}: {{resources: {{api: {{disabled: true}}}}}}\n",
+                "a".repeat(200)
+            )
+        });
+        manifest(&format!(
+            "namespace: default\nentities:\n{}",
+            entities.collect::<String>()
+        ))
+    };
+    let target = table.target().await;
+    // Each entity takes 206 bytes, 1 for the element, 3 for its list, and 4 for the resource.
+    let most = (400 * 1024 - 1024 - 6) / 214;
+    let error = plan(&target, &file(most + 1), PlanOptions::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, LimitsError::TooMany), "{error}");
+    let planned = plan(&target, &file(most), PlanOptions::default())
+        .await
+        .unwrap();
+    let hold = Fault::answer(ErrorAnswer::access_denied("any")).on("TransactWriteItems");
+    table.proxy.add_fault(hold);
+    let error = apply(&target, &planned, &options(), |_| {})
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, LimitsError::Midway { done: 0, .. }),
+        "the record was written: {error}"
+    );
 }
 
 #[tokio::test]
@@ -357,9 +500,9 @@ async fn thousands_of_entities_are_applied_and_a_second_apply_writes_nothing() {
     // owed, the configs with their events, the buckets that are done.
     let parts = ENTITIES.div_ceil(40) as u64;
     assert_eq!(writes, 2 + 3 * parts);
-    // And two reads: of the configs, and of the buckets.
+    // And three reads: of the record, of the configs, and of the buckets.
     let requests = table.requests() - before;
-    assert!(requests <= 2 + 5 * parts + 2, "{requests} round trips");
+    assert!(requests <= 2 + 6 * parts + 2, "{requests} round trips");
     let counted = table.item("#ENTITY_CONFIG_RESOURCES").await.unwrap();
     assert_eq!(counted["api"], N(ENTITIES.to_string()));
     let begun = Instant::now();

@@ -12,5 +12,7 @@ mod log;
 mod refusal;
 
 pub use event_source::{EventSourceState, StreamSource, StreamSources};
+pub use endpoint::configured_endpoint;
 pub use hand_over::HandOver;
 pub use log::{FunctionLog, LogEvent};
+pub use refusal::is_denied;

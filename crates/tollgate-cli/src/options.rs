@@ -79,6 +79,22 @@ impl Options {
         self.namespace.as_ref()
     }
 
+    /// Returns the arguments that a command of the AWS command line needs to ask the same place:
+    /// those that were given here. Variables count for both.
+    pub(crate) fn aws_flags(&self) -> String {
+        let given = [
+            ("--region", &self.region),
+            ("--profile", &self.profile),
+            ("--endpoint-url", &self.endpoint_url),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        given
+            .map(|(flag, value)| format!(" {flag} {value}"))
+            .collect()
+    }
+
     /// Returns the stack.
     pub(crate) fn stack(&self) -> Result<StackName, Failure> {
         let variables = ["TOLLGATE_STACK", "ZAEL_STACK"];

@@ -282,10 +282,16 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
 }
 
 fn failure(error: OpsError) -> Failure {
-    match error {
+    match &error {
         OpsError::Aws { .. } | OpsError::Upload { .. } => Failure::Aws(format!(
             "{error}; what was counted is kept: start again to continue after the last checkpoint"
         )),
+        OpsError::Held { owner, .. } if owner.starts_with("function ") => {
+            Failure::Refused(format!(
+                "{error}: the stack's function counts, so this command is not needed. To count in its place, disable the \
+                 connection of the stream to it, and start this command a minute later"
+            ))
+        }
         error => Failure::Refused(error.to_string()),
     }
 }

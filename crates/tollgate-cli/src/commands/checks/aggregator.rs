@@ -2,7 +2,7 @@
 
 use tollgate_ops::follow::{AggregatorState, Checkpoint};
 
-use super::Check;
+use super::{Check, function};
 use crate::time::of_millis;
 
 /// The time for which a stream keeps its records, seconds.
@@ -13,17 +13,26 @@ const KEPT: i64 = 86_400;
 const RECENT: i64 = 3_600;
 
 /// Checks the aggregator of this crate, and looks for signs of another one, at `now` (epoch ms).
-pub(crate) fn aggregator(state: Option<&AggregatorState>, now: i64) -> Vec<Check> {
+/// `connected` is the function that the stream is connected to, if there is one.
+pub(crate) fn aggregator(
+    state: Option<&AggregatorState>,
+    connected: Option<&str>,
+    now: i64,
+) -> Vec<Check> {
     let Some(state) = state else {
-        return vec![Check::ok(
-            NAME,
-            "none of tollgate's has worked on this table",
-        )];
+        let found = match connected {
+            Some(function) => format!("function {function} has counted nothing yet"),
+            None => "none of tollgate's has worked on this table".to_owned(),
+        };
+        return vec![Check::ok(NAME, found)];
     };
+    if function::function_of(Some(state)).is_some() {
+        return function::told(state, now);
+    }
     let checkpoint = state.checkpoint.as_ref();
     let other =
         checkpoint.map_or_else(|| Check::ok(OTHER, "not known: nothing is read yet"), other);
-    vec![own(state, checkpoint, now), other]
+    vec![own(state, checkpoint, connected, now), other]
 }
 
 /// Returns the check for an aggregator of which nothing could be read.
@@ -35,10 +44,15 @@ pub(crate) fn unknown_aggregator(problem: &str) -> Check {
     )
 }
 
-const NAME: &str = "aggregator";
-const OTHER: &str = "other aggregator";
+pub(super) const NAME: &str = "aggregator";
+pub(super) const OTHER: &str = "other aggregator";
 
-fn own(state: &AggregatorState, checkpoint: Option<&Checkpoint>, now: i64) -> Check {
+fn own(
+    state: &AggregatorState,
+    checkpoint: Option<&Checkpoint>,
+    connected: Option<&str>,
+    now: i64,
+) -> Check {
     let newest = checkpoint.and_then(|checkpoint| checkpoint.time);
     let age = newest.map(|newest| (now / 1000 - newest).max(0));
     let counted = match (newest, age) {
@@ -46,6 +60,12 @@ fn own(state: &AggregatorState, checkpoint: Option<&Checkpoint>, now: i64) -> Ch
         _ => "; nothing counted yet".to_owned(),
     };
     let until = of_millis(state.lease_until);
+    if state.lease_until <= now
+        && let Some(function) = connected
+    {
+        let found = format!("function {function} is connected; a command worked before{counted}");
+        return Check::ok(NAME, found);
+    }
     if 0 < state.lease_until && state.lease_until <= now {
         return Check::warning(
             NAME,
@@ -116,7 +136,7 @@ fn other(checkpoint: &Checkpoint) -> Check {
     )
 }
 
-fn at(seconds: i64) -> String {
+pub(super) fn at(seconds: i64) -> String {
     of_millis(seconds.saturating_mul(1000))
 }
 

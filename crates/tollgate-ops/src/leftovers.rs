@@ -151,7 +151,14 @@ mod tests {
     #[test]
     fn only_ids_of_namespaces_are_taken() {
         assert!(is_namespace_id("a7xPq0Zb_-1"));
-        for wrong in ["_", "", "default", "a7xPq0Zb_-12", "a7xPq0Zb/-1", "a7xPq0Zb#-1"] {
+        for wrong in [
+            "_",
+            "",
+            "default",
+            "a7xPq0Zb_-12",
+            "a7xPq0Zb/-1",
+            "a7xPq0Zb#-1",
+        ] {
             assert!(!is_namespace_id(wrong), "{wrong}");
         }
     }

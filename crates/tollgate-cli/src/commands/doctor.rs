@@ -100,7 +100,11 @@ async fn aggregators(unopened: &Unopened, has_functions: bool, context: &Context
     };
     let (now, known) = (time::now(), state.as_ref().ok().and_then(Option::as_ref));
     let counting = function_of(known);
-    let named = format!("{}-{}", stack.table(), StackFunction::Aggregator.component());
+    let named = format!(
+        "{}-{}",
+        stack.table(),
+        StackFunction::Aggregator.component()
+    );
     let function = counting.or_else(|| has_functions.then_some(named.as_str()));
     let stream = match function {
         Some(function) => {

@@ -6,6 +6,7 @@ use aws_config::SdkConfig;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
+use tollgate::{Error, error::StackError};
 use tollgate_aws::StackFunction;
 use tollgate_ops::{
     OpsError,
@@ -156,7 +157,9 @@ fn tells_fault(line: &str) -> bool {
             return levels.iter().any(|known| known.eq_ignore_ascii_case(level));
         }
         // Lambda's own lines, if its log format is JSON.
-        let status = fields.get("record").and_then(|record| record["status"].as_str());
+        let status = fields
+            .get("record")
+            .and_then(|record| record["status"].as_str());
         return status.is_some_and(|status| status != "success");
     }
     // Reports of Lambda name a status only if it is not a success.
@@ -206,6 +209,9 @@ impl Logs {
             ));
         }
         let config = sdk_config::load(&context.options, connect::DEADLINE).await?;
+        if config.region().is_none() {
+            return Err(Error::from(StackError::NoRegion).into());
+        }
         place::same_endpoint(&config, "CloudWatch Logs").map_err(Failure::Usage)?;
         let stack = context.options.stack()?;
         let mut sources = self.sources(stack.as_str(), &config);

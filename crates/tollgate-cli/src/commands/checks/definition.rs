@@ -139,7 +139,10 @@ fn expiry(table: &TableInspection, named: &Named<'_>) -> Check {
         Ok(None) => Check::fault(
             NAME,
             "off: unused buckets and old events are never deleted",
-            format!("switch it on for the attribute ttl: {}", switch("ttl", true)),
+            format!(
+                "switch it on for the attribute ttl: {}",
+                switch("ttl", true)
+            ),
         ),
         Err(error) => unknown(NAME, error, "dynamodb:DescribeTimeToLive"),
     }
@@ -156,7 +159,10 @@ fn stream(table: &TableInspection, named: &Named<'_>, expected: &Expected) -> Ch
         Some(view) => Check::fault(
             "stream",
             format!("holds {view}: usage cannot be aggregated from it"),
-            format!("disable it: {}; then enable it: {enable}", switch("StreamEnabled=false")),
+            format!(
+                "disable it: {}; then enable it: {enable}",
+                switch("StreamEnabled=false")
+            ),
         ),
         None if expected.without_stream => Check::ok("stream", "none, as you said"),
         None => Check::fault(
@@ -214,7 +220,9 @@ fn billing(table: &TableInspection, named: &Named<'_>, expected: &Expected) -> C
 
 fn change_billing(named: &Named<'_>, wanted: &str) -> String {
     let units = match wanted {
-        "PROVISIONED" => " --provisioned-throughput ReadCapacityUnits=READS,WriteCapacityUnits=WRITES",
+        "PROVISIONED" => {
+            " --provisioned-throughput ReadCapacityUnits=READS,WriteCapacityUnits=WRITES"
+        }
         _ => "",
     };
     let argument = format!("--billing-mode {wanted}{units}");

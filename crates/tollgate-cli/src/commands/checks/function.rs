@@ -51,7 +51,8 @@ pub(super) fn told(state: &AggregatorState, now: i64) -> Vec<Check> {
         }
         _ => Check::ok(NAME, found),
     };
-    let other = "not looked for: only `tollgate aggregate` sees other programs that write snapshots";
+    let other =
+        "not looked for: only `tollgate aggregate` sees other programs that write snapshots";
     vec![own, Check::ok(OTHER, other)]
 }
 

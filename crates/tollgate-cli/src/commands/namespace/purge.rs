@@ -11,7 +11,10 @@ use tollgate_ops::{OpsError, leftovers::Leftovers};
 use super::record::{any_id, unknown};
 use crate::{
     change::{self, ManyWrites},
-    confirm, context::Context, failure::Failure, output::Row,
+    confirm,
+    context::Context,
+    failure::Failure,
+    output::Row,
 };
 
 /// Deletes all items of a deleted namespace for ever

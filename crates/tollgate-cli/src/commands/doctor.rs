@@ -115,7 +115,7 @@ async fn aggregators(unopened: &Unopened, has_functions: bool, context: &Context
     let enabled = stream.as_ref().filter(|stream| stream.is_enabled());
     let connected = enabled.map(|stream| stream.function.as_str());
     let mut checks = match &state {
-        Ok(state) => aggregator(state.as_ref(), connected, now),
+        Ok(state) => aggregator(state.as_ref(), connected, &context.options, now),
         Err(problem) => vec![unknown_aggregator(problem)],
     };
     let is_replaced = counting.is_none() && known.is_some_and(|state| now < state.lease_until);

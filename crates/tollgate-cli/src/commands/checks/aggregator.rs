@@ -3,7 +3,7 @@
 use tollgate_ops::follow::{AggregatorState, Checkpoint};
 
 use super::{Check, function};
-use crate::time::of_millis;
+use crate::{options::Options, time::of_millis};
 
 /// The time for which a stream keeps its records, seconds.
 const KEPT: i64 = 86_400;
@@ -17,6 +17,7 @@ const RECENT: i64 = 3_600;
 pub(crate) fn aggregator(
     state: Option<&AggregatorState>,
     connected: Option<&str>,
+    options: &Options,
     now: i64,
 ) -> Vec<Check> {
     let Some(state) = state else {
@@ -30,8 +31,10 @@ pub(crate) fn aggregator(
         return function::told(state, now);
     }
     let checkpoint = state.checkpoint.as_ref();
-    let other =
-        checkpoint.map_or_else(|| Check::ok(OTHER, "not known: nothing is read yet"), other);
+    let other = match checkpoint {
+        Some(checkpoint) => other(checkpoint, options),
+        None => Check::ok(OTHER, "not known: nothing is read yet"),
+    };
     vec![own(state, checkpoint, connected, now), other]
 }
 
@@ -108,7 +111,7 @@ fn own(
     }
 }
 
-fn other(checkpoint: &Checkpoint) -> Check {
+fn other(checkpoint: &Checkpoint, options: &Options) -> Check {
     let Some(written) = checkpoint.foreign_write else {
         return Check::ok(OTHER, "no sign: no other program has written snapshots");
     };
@@ -129,9 +132,10 @@ fn other(checkpoint: &Checkpoint) -> Check {
             at(written)
         ),
         format!(
-            "proof is an enabled function: aws lambda list-event-source-mappings --event-source-arn {}; then disable one of \
-             the two",
-            checkpoint.stream
+            "proof is an enabled function: aws lambda list-event-source-mappings --event-source-arn {}{}; then disable one \
+             of the two",
+            checkpoint.stream,
+            options.aws_flags()
         ),
     )
 }
@@ -142,6 +146,8 @@ pub(super) fn at(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     /// 2026-01-31T00:00:00Z, epoch seconds.
@@ -153,6 +159,18 @@ mod tests {
             time: Some(NEWEST),
             ..Checkpoint::default()
         }
+    }
+
+    fn options() -> Options {
+        Parser::try_parse_from(["tollgate"])
+            .map(|Line { options }| options)
+            .unwrap()
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
     }
 
     fn text(check: &Check) -> String {
@@ -170,11 +188,15 @@ mod tests {
     #[test]
     fn a_second_aggregator_is_suspected_for_an_hour_of_records() {
         let mut checkpoint = checkpoint();
-        assert_says(&other(&checkpoint), "ok", &["no sign"]);
+        assert_says(&other(&checkpoint, &options()), "ok", &["no sign"]);
         checkpoint.foreign_write = Some(NEWEST - RECENT);
         let parts = ["a sign", "proof is", "--event-source-arn arn:stream"];
-        assert_says(&other(&checkpoint), "warning", &parts);
+        assert_says(&other(&checkpoint, &options()), "warning", &parts);
         checkpoint.foreign_write = Some(NEWEST - RECENT - 1);
-        assert_says(&other(&checkpoint), "ok", &["2026-01-30T22:59:59Z"]);
+        assert_says(
+            &other(&checkpoint, &options()),
+            "ok",
+            &["2026-01-30T22:59:59Z"],
+        );
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// AWS region [default: AWS_REGION, or the profile's]
     #[arg(long, global = true)]
     pub(crate) region: Option<String>,
-    /// Endpoint of DynamoDB, such as http://127.0.0.1:8000
+    /// Endpoint of DynamoDB and of all other services, such as http://127.0.0.1:8000
     #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     pub(crate) endpoint_url: Option<String>,
     /// Profile of the AWS configuration [default: AWS_PROFILE]

@@ -130,7 +130,7 @@ async fn the_function_of_a_quiet_stack_is_no_warning() {
     let (_, endpoint) = Lambda::start().await;
     stage.set_functions().await;
     let [result, found, _] = Told::new(&stage, &endpoint).await.check("aggregator");
-    let expected = "function limits-aggregator has counted nothing yet";
+    let expected = "function limits-aggregator gets the table's changes, and has told no count yet";
     assert_eq!((result.as_str(), found.as_str()), ("ok", expected));
 
     // 2026-01-31T00:00:00Z, and 3 s later.
@@ -224,6 +224,13 @@ async fn a_disabled_function_is_no_fault_while_the_command_counts() {
     let [result, found, _] = told.check(STREAM);
     assert_eq!((told.0, result.as_str()), (0, "ok"), "{found}");
     assert!(found.contains("another aggregator counts"), "{found}");
+    // Both work: the Python library's function would count everything a second time.
+    lambda.answer("Enabled", "OK");
+    let told = Told::new(&stage, &endpoint).await;
+    let [result, _, advice] = told.check(STREAM);
+    let command = format!("aws lambda update-event-source-mapping --uuid {ID} --no-enabled");
+    assert_eq!((told.0, result.as_str()), (0, "warning"));
+    assert!(advice.contains(&command), "{advice}");
     // The command is gone: then the function that counts again is what is needed, and no command.
     set(&stage, &[("lease_until", number(1000))]).await;
     lambda.answer("Enabled", "OK");

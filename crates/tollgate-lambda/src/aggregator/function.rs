@@ -215,9 +215,11 @@ mod tests {
     /// Guards an operator who reads "records are counted" although none was.
     #[test]
     fn a_batch_that_failed_is_not_logged_as_counted() {
-        let mut outcome = Outcome::default();
-        outcome.records = 29;
-        outcome.snapshots = 2;
+        let mut outcome = Outcome {
+            records: 29,
+            snapshots: 2,
+            ..Outcome::default()
+        };
         assert!(matches!(summary(&outcome), (Level::Info, _)));
         outcome.failed.push(Failed {
             sequence: None,

@@ -22,7 +22,9 @@ pub(crate) fn aggregator(
 ) -> Vec<Check> {
     let Some(state) = state else {
         let found = match connected {
-            Some(function) => format!("function {function} has counted nothing yet"),
+            Some(function) => {
+                format!("function {function} gets the table's changes, and has told no count yet")
+            }
             None => "none of tollgate's has worked on this table".to_owned(),
         };
         return vec![Check::ok(NAME, found)];

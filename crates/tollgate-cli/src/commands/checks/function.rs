@@ -100,7 +100,16 @@ pub(crate) fn connection(
         EventSourceState::Disabled => Check::fault(
             CHECK,
             format!("disabled: {function} gets no changes, so nothing is counted"),
-            format!("enable it: {}", enable(source, options)),
+            format!("enable it: {}", switch(source, "--enabled", options)),
+        ),
+        EventSourceState::Enabled if replaced => Check::warning(
+            CHECK,
+            "enabled, and another aggregator works too: the function of the Python library counts everything a second time, \
+             and that of tollgate does the same work again",
+            format!(
+                "stop the other one, or disable this one: {}",
+                switch(source, "--no-enabled", options)
+            ),
         ),
         EventSourceState::Enabled => enabled(CHECK, function, source),
         state => Check::warning(
@@ -121,11 +130,11 @@ fn enabled(check: &str, function: &str, source: &StreamSource) -> Check {
     Check::ok(check, format!("enabled: {function} gets changes{last}"))
 }
 
-/// Returns the command that enables a connection.
-fn enable(source: &StreamSource, options: &Options) -> String {
+/// Returns the command that enables or disables a connection.
+fn switch(source: &StreamSource, switch: &str, options: &Options) -> String {
     let flags = options.aws_flags();
     format!(
-        "aws lambda update-event-source-mapping --uuid {} --enabled{flags}",
+        "aws lambda update-event-source-mapping --uuid {} {switch}{flags}",
         source.id
     )
 }

@@ -256,3 +256,43 @@ async fn lambda_is_not_asked_at_another_place() {
     assert_eq!((told.0, result.as_str()), (0, "warning"), "{found}");
     assert!(found.contains("Lambda at AWS, region us-east-1"), "{found}");
 }
+
+/// Guards the second aggregator of a quiet stack: its function holds no lease that would refuse the
+/// command.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_says_that_the_function_counts_too() {
+    let stage = Stage::with_stack().await;
+    let (lambda, endpoint) = Lambda::start().await;
+    let aggregate = async || {
+        let mut command = bare();
+        command
+            .args(["aggregate", "--once", "--name", STACK])
+            .envs([
+                ("AWS_ENDPOINT_URL_DYNAMODB", stage.proxy.endpoint().as_str()),
+                (
+                    "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+                    stage.proxy.endpoint().as_str(),
+                ),
+                ("AWS_ENDPOINT_URL_LAMBDA", &endpoint),
+            ]);
+        tokio::task::spawn_blocking(|| ran(command)).await.unwrap()
+    };
+    let alone = aggregate().await;
+    assert_eq!((alone.code, alone.err.as_str()), (0, ""), "{alone:?}");
+    // The version of a function of the Python library.
+    stage.set_functions().await;
+    let both = aggregate().await;
+    assert_eq!(both.code, 0, "{both:?}");
+    let parts = [
+        "function limits-aggregator too",
+        "everything is counted twice",
+    ];
+    assert!(parts.iter().all(|part| both.err.contains(part)), "{both:?}");
+    lambda.answer("Disabled", "OK");
+    let replaced = aggregate().await;
+    assert_eq!(
+        (replaced.code, replaced.err.as_str()),
+        (0, ""),
+        "{replaced:?}"
+    );
+}

@@ -148,6 +148,11 @@ impl Unopened {
         place(&self.config)
     }
 
+    /// Returns the configuration.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// Returns the region, if one is set.
     pub(crate) fn region(&self) -> Option<&str> {
         self.config.region().map(AsRef::as_ref)

@@ -1,6 +1,6 @@
 //! Errors of the command, and their exit codes.
 
-use std::{io, process::ExitCode};
+use std::{env, io, process::ExitCode};
 
 use tollgate::{
     Error,
@@ -49,7 +49,10 @@ impl Failure {
             Self::Manifest(faults) => stderr::lines(&faults.to_string()),
             _ => {}
         }
-        stderr::line(&format!("error: {self}"));
+        let text = self.to_string();
+        let profile = env::var("AWS_PROFILE").ok();
+        let text = without_credentials(&text, profile.as_deref()).unwrap_or(text);
+        stderr::line(&format!("error: {text}"));
         ExitCode::from(self.code())
     }
 
@@ -84,6 +87,24 @@ impl Failure {
             Self::After(failure, _) => failure.code(),
         }
     }
+}
+
+/// The SDK's words if none of its sources has credentials. It tells each source on a line that nobody
+/// reads.
+const NO_CREDENTIALS: &str = "no credentials found in chain";
+
+/// Returns the text in place of the SDK's if there are no credentials.
+fn without_credentials(text: &str, profile: Option<&str>) -> Option<String> {
+    if !text.contains(NO_CREDENTIALS) {
+        return None;
+    }
+    let profile = profile.map_or_else(String::new, |profile| {
+        format!(": the profile {profile:?}, which AWS_PROFILE names, has none")
+    });
+    Some(format!(
+        "no AWS credentials are known{profile}; set AWS_PROFILE or --profile, or AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or sign in with the AWS command; an emulator takes any values"
+    ))
 }
 
 fn code_of(error: &Error) -> u8 {

@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// AWS region [default: AWS_REGION, or the profile's]
     #[arg(long, global = true)]
     pub(crate) region: Option<String>,
-    /// Endpoint of DynamoDB, such as http://127.0.0.1:8000
+    /// Endpoint of DynamoDB and of all other services, such as http://127.0.0.1:8000
     #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     pub(crate) endpoint_url: Option<String>,
     /// Profile of the AWS configuration [default: AWS_PROFILE]
@@ -77,6 +77,22 @@ impl Options {
     /// Returns the namespace that the arguments name.
     pub(crate) fn given_namespace(&self) -> Option<&NamespaceName> {
         self.namespace.as_ref()
+    }
+
+    /// Returns the arguments that a command of the AWS command line needs to ask the same place:
+    /// those that were given here. Variables count for both.
+    pub(crate) fn aws_flags(&self) -> String {
+        let given = [
+            ("--region", &self.region),
+            ("--profile", &self.profile),
+            ("--endpoint-url", &self.endpoint_url),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(flag, value)| Some((flag, value.as_ref()?)));
+        given
+            .map(|(flag, value)| format!(" {flag} {value}"))
+            .collect()
     }
 
     /// Returns the stack.

@@ -4,6 +4,7 @@ use std::env;
 
 use aws_config::SdkConfig;
 use tollgate::{Error, error::StackError};
+use tollgate_ops::functions::configured_endpoint;
 
 use crate::{
     failure::Failure,
@@ -29,6 +30,68 @@ pub(crate) fn place(config: &SdkConfig) -> String {
         Some(variable) => format!("{place} ({variable} is set)"),
         None => place,
     }
+}
+
+/// Checks that another service, by its id such as `CloudFormation`, is asked at the same place as
+/// DynamoDB: a stack of the same name may be in another place too.
+///
+/// # Errors
+/// A text that names both places, and says what to do.
+pub(crate) fn same_endpoint(config: &SdkConfig, service: &'static str) -> Result<(), String> {
+    let table = own_endpoint(config, DYNAMODB);
+    let other = own_endpoint(config, service);
+    if table == other {
+        return Ok(());
+    }
+    Err(apart(config, (table, other), service))
+}
+
+/// Checks that both DynamoDB and another service have endpoints of their own, or none of the two:
+/// that one of them is emulated, and the other one is of AWS, is a mistake.
+///
+/// # Errors
+/// A text that names both places, and says what to do.
+pub(crate) fn same_kind(config: &SdkConfig, service: &'static str) -> Result<(), String> {
+    let table = own_endpoint(config, DYNAMODB);
+    let other = own_endpoint(config, service);
+    if table.is_some() == other.is_some() {
+        return Ok(());
+    }
+    Err(apart(config, (table, other), service))
+}
+
+/// The id of DynamoDB.
+const DYNAMODB: &str = "DynamoDB";
+
+fn apart(
+    config: &SdkConfig,
+    (table, other): (Option<String>, Option<String>),
+    service: &str,
+) -> String {
+    let region = config.region().map_or("no region", AsRef::as_ref);
+    let shown = |endpoint: Option<String>| endpoint.unwrap_or(format!("AWS, region {region}"));
+    let variable = service.to_uppercase().replace(' ', "_");
+    format!(
+        "DynamoDB would be asked at {}, and {service} at {}: set AWS_ENDPOINT_URL or --endpoint-url for all services, or unset \
+         AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_{variable}",
+        shown(table),
+        shown(other)
+    )
+}
+
+/// Returns the endpoint of a service. `None` if it is one of AWS in the region, such as that of a
+/// VPC.
+fn own_endpoint(config: &SdkConfig, service: &'static str) -> Option<String> {
+    let endpoint = configured_endpoint(config, service)?;
+    let endpoint = endpoint.trim_end_matches('/').to_ascii_lowercase();
+    let authority = endpoint.split_once("://").map_or("", |(_, rest)| rest);
+    let host = authority.split(['/', ':']).next().unwrap_or_default();
+    let is_of_aws = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        .iter()
+        .any(|end| host.ends_with(end));
+    let region = config.region().map(AsRef::as_ref);
+    let is_here = region.is_some_and(|region| host.split('.').any(|part| part == region));
+    (!(is_of_aws && is_here)).then_some(endpoint)
 }
 
 /// Checks the endpoints of the environment: the SDK panics if one is empty.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`follow`](follow::follow) | follows the stream of a table: snapshots of consumption, archives of the history |
 //! | [`functions`] | logs of a stack's functions, and the connection of the stream to one |
+//! | [`leftovers`] | items under the id of a namespace that was purged |
 //! | [`limits`] | limits as code: compares a file with a table, and writes it there |
 //! | [`usage`] | consumption in windows of time, from records of the stream |
 //! | [`siblings`] | corrects shards that another program's split has missed |
@@ -24,6 +25,7 @@ mod error;
 pub mod follow;
 pub mod functions;
 mod http_client;
+pub mod leftovers;
 pub mod limits;
 pub mod page;
 mod reads;

@@ -9,6 +9,8 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tollgate::RateLimiter;
+use tollgate_aws::StackFunction;
 use tollgate_ops::{
     OpsError,
     archive::{Archive, ArchiveBucket},
@@ -16,13 +18,14 @@ use tollgate_ops::{
     usage::WindowLength,
 };
 
+use super::function_stream::FunctionStream;
 use crate::{
     aggregation::{self, ThresholdEvent},
     connect,
     context::Context,
     failure::Failure,
     output::{Format, Output, Row},
-    sdk_config, time,
+    sdk_config, stderr, time,
 };
 
 /// The number of attempts of each call to AWS, with pauses that double.
@@ -168,8 +171,9 @@ impl Row for Counts {
 impl Aggregate {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         // Refuses a table that is missing, or of another version, before anything is written.
-        context.open_registry().await?;
+        let registry = context.open_registry().await?;
         let config = sdk_config::load(&context.options, connect::DEADLINE).await?;
+        warn_of_function(&registry, &config, context.options.stack()?.as_str()).await;
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
         let config = config.into_builder().retry_config(retries).build();
         let streams = aws_sdk_dynamodbstreams::Client::new(&config);
@@ -195,6 +199,31 @@ impl Aggregate {
         let sentence = format!("Total: {}", counts.sentence());
         Ok(context.out.done(&sentence, &counts)?)
     }
+}
+
+/// Says on the standard error that the stack's function counts too, if Lambda says so.
+async fn warn_of_function(registry: &RateLimiter, config: &SdkConfig, table: &str) {
+    let version = registry.status().await.store.version;
+    let Some(version) = version.and_then(|record| record.lambda_version) else {
+        return;
+    };
+    let function = format!("{table}-{}", StackFunction::Aggregator.component());
+    if !FunctionStream::read(config, table, &function)
+        .await
+        .is_enabled()
+    {
+        return;
+    }
+    // Functions of tollgate name both versions: 0.17.0+tollgate.0.1.0.
+    let effect = if version.contains("+tollgate.") {
+        "nothing is counted twice, but the work is done twice"
+    } else {
+        "it is of the Python library, so everything is counted twice"
+    };
+    stderr::line(&format!(
+        "warning: the stream is connected to the function {function} too: {effect}; disable its connection first, or stop \
+         this command"
+    ));
 }
 
 /// Returns the archive that the arguments name.
@@ -282,10 +311,16 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
 }
 
 fn failure(error: OpsError) -> Failure {
-    match error {
+    match &error {
         OpsError::Aws { .. } | OpsError::Upload { .. } => Failure::Aws(format!(
             "{error}; what was counted is kept: start again to continue after the last checkpoint"
         )),
+        OpsError::Held { owner, .. } if owner.starts_with("function ") => {
+            Failure::Refused(format!(
+                "{error}: the stack's function counts, so this command is not needed. To count in its place, disable the \
+                 connection of the stream to it, and start this command a minute later"
+            ))
+        }
         error => Failure::Refused(error.to_string()),
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
+use tollgate::{Error, error::StackError};
 use tollgate_aws::StackFunction;
 use tollgate_ops::{
     OpsError,
@@ -16,7 +18,7 @@ use crate::{
     context::Context,
     failure::Failure,
     output::{Format, Row, Rows},
-    place::place,
+    place::{self, place},
     reader, sdk_config, time,
 };
 
@@ -39,6 +41,9 @@ pub(crate) struct Logs {
     /// Begin so long ago (90s, 10m, 2h, 1d), or at a time such as 2026-01-31T00:00:00Z
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = since)]
     since: Since,
+    /// Show only warnings and errors, crashes and time-outs
+    #[arg(long)]
+    errors: bool,
 }
 
 /// A function of the stack.
@@ -129,10 +134,45 @@ impl Row for LogLine {
     }
 }
 
+/// The first words of lines by which Lambda tells the course of each event. The others are of a
+/// function, or tell a crash or a time-out.
+const COURSE: [&str; 8] = [
+    "START ",
+    "END ",
+    "REPORT ",
+    "INIT_START ",
+    "INIT_REPORT ",
+    "RESTORE_START ",
+    "RESTORE_REPORT ",
+    "EXTENSION",
+];
+
+/// Returns true if a line tells a warning, an error, a crash or a time-out. Lines of a function are
+/// JSON with a level. Other lines are Lambda's, or what a crash has left.
+fn tells_fault(line: &str) -> bool {
+    let line = line.trim();
+    if let Ok(Value::Object(fields)) = serde_json::from_str(line) {
+        if let Some(level) = fields.get("level").and_then(Value::as_str) {
+            let levels = ["WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"];
+            return levels.iter().any(|known| known.eq_ignore_ascii_case(level));
+        }
+        // Lambda's own lines, if its log format is JSON.
+        let status = fields
+            .get("record")
+            .and_then(|record| record["status"].as_str());
+        return status.is_some_and(|status| status != "success");
+    }
+    // Reports of Lambda name a status only if it is not a success.
+    let is_course = COURSE.iter().any(|words| line.starts_with(words));
+    !line.is_empty() && (!is_course || line.contains("Status: "))
+}
+
 /// The log of a function, and its next line.
 struct Source {
     function: &'static str,
     log: FunctionLog,
+    /// True if only lines of faults are shown.
+    errors: bool,
     next: Option<LogEvent>,
     /// False if there is no log group.
     exists: bool,
@@ -140,18 +180,23 @@ struct Source {
 
 impl Source {
     async fn advance(&mut self) -> Result<(), OpsError> {
-        self.next = match self.log.next().await {
-            Ok(next) => {
-                self.exists = true;
-                next
+        loop {
+            self.next = match self.log.next().await {
+                Ok(next) => {
+                    self.exists = true;
+                    next
+                }
+                Err(OpsError::NoLog { .. }) => {
+                    self.exists = false;
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            let is_left_out = |line: &LogEvent| self.errors && !tells_fault(&line.message);
+            if !self.next.as_ref().is_some_and(is_left_out) {
+                return Ok(());
             }
-            Err(OpsError::NoLog { .. }) => {
-                self.exists = false;
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(())
+        }
     }
 }
 
@@ -164,6 +209,10 @@ impl Logs {
             ));
         }
         let config = sdk_config::load(&context.options, connect::DEADLINE).await?;
+        if config.region().is_none() {
+            return Err(Error::from(StackError::NoRegion).into());
+        }
+        place::same_endpoint(&config, "CloudWatch Logs").map_err(Failure::Usage)?;
         let stack = context.options.stack()?;
         let mut sources = self.sources(stack.as_str(), &config);
         advance(&mut sources).await?;
@@ -197,6 +246,7 @@ impl Logs {
                 let name = format!("{stack}-{}", function.component());
                 Source {
                     function: function.handler(),
+                    errors: self.errors,
                     log: FunctionLog::new(config, &name, since),
                     next: None,
                     exists: false,
@@ -266,6 +316,34 @@ fn failure(error: OpsError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Guards an operator who looks for one fault among thousands of lines.
+    #[test]
+    fn a_fault_is_told_from_the_course_of_events() {
+        for line in [
+            r#"{"level":"ERROR","message":"records failed"}"#,
+            r#"{"level":"WARN","message":"the lease was not taken"}"#,
+            r#"{"type":"platform.report","record":{"requestId":"1","status":"timeout"}}"#,
+            "2026-01-31T00:00:00.000Z 6f747f5c Task timed out after 60.00 seconds",
+            "RequestId: 6f747f5c Error: Runtime exited with error: signal: killed",
+            "REPORT RequestId: 6f747f5c\tDuration: 60000.00 ms\tStatus: timeout",
+            "INIT_REPORT Init Duration: 9.1 ms\tPhase: init\tStatus: error",
+            "thread 'main' panicked at src/main.rs:1:1:",
+        ] {
+            assert!(tells_fault(line), "{line}");
+        }
+        for line in [
+            r#"{"level":"INFO","message":"records are counted","failed":0}"#,
+            r#"{"type":"platform.report","record":{"requestId":"1","status":"success"}}"#,
+            "START RequestId: 6f747f5c Version: $LATEST",
+            "END RequestId: 6f747f5c",
+            "REPORT RequestId: 6f747f5c\tDuration: 9.00 ms\tMax Memory Used: 30 MB\t\n",
+            "INIT_START Runtime Version: provided:al2023.v40",
+            "",
+        ] {
+            assert!(!tells_fault(line), "{line}");
+        }
+    }
 
     #[test]
     fn the_beginning_is_a_duration_or_a_time() {

@@ -15,6 +15,7 @@ mod deploy;
 mod doctor;
 mod entity;
 mod flags;
+mod function_stream;
 mod iam;
 mod lambda_export;
 mod limits;

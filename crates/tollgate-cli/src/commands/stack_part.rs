@@ -1,15 +1,28 @@
 //! The CloudFormation stack's part of `tollgate status`.
 
+use aws_config::SdkConfig;
 use serde::Serialize;
 use tollgate_aws::manager::DeployedStack;
 
-use crate::{connect::DEADLINE, context::Context, deployment::Target, failure::Failure};
+use super::function_stream::{Found, FunctionStream};
+use crate::{
+    connect::DEADLINE, context::Context, deployment::Target, failure::Failure, place, sdk_config,
+};
+
+/// The output with the name of the aggregator.
+const AGGREGATOR: &str = "AggregatorFunctionName";
 
 /// The stack as CloudFormation knows it. A table may have none.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct StackPart {
     pub(super) stack_status: Option<String>,
     pub(super) aggregator: Option<bool>,
+    /// The state of the connection of the stream to the aggregator, in Lambda's words.
+    pub(super) aggregator_stream: Option<String>,
+    /// The result of the last batch, in Lambda's words.
+    pub(super) aggregator_last_result: Option<String>,
+    /// The reason why nothing is known of the connection.
+    pub(super) aggregator_problem: Option<String>,
     pub(super) provisioner: Option<bool>,
     pub(super) app_role_arn: Option<String>,
     pub(super) admin_role_arn: Option<String>,
@@ -21,10 +34,15 @@ pub(super) struct StackPart {
 impl StackPart {
     /// Asks CloudFormation. If it does not answer, the part says so.
     pub(super) async fn read(context: &Context) -> Result<Self, Failure> {
+        let config = sdk_config::load(&context.options, DEADLINE).await?;
+        // Another place may have a stack of the same name.
+        if let Err(problem) = place::same_endpoint(&config, "CloudFormation") {
+            return Ok(Self::unknown(&format!("not known: {problem}")));
+        }
         let target = Target::load(context).await?;
         let described = tokio::time::timeout(DEADLINE, target.manager.describe()).await;
         Ok(match described {
-            Ok(Ok(Some(stack))) => Self::of(&stack),
+            Ok(Ok(Some(stack))) => Self::of(&stack).with_stream(&stack, &config).await,
             Ok(Ok(None)) => Self::unknown("none: the table has no CloudFormation stack"),
             Ok(Err(error)) if error.is_denied() => {
                 Self::unknown("not known: allow cloudformation:DescribeStacks to see it")
@@ -39,12 +57,54 @@ impl StackPart {
         let has = |name| Some(stack.output(name).is_some());
         Self {
             stack_status: Some(stack.status.clone()),
-            aggregator: has("AggregatorFunctionName"),
+            aggregator: has(AGGREGATOR),
+            aggregator_stream: None,
+            aggregator_last_result: None,
+            aggregator_problem: None,
             provisioner: has("ProvisionerFunctionName"),
             app_role_arn: output("AppRoleArn"),
             admin_role_arn: output("AdminRoleArn"),
             readonly_role_arn: output("ReadOnlyRoleArn"),
             stack_problem: None,
+        }
+    }
+
+    /// Adds the connection of the stream to the aggregator.
+    async fn with_stream(mut self, stack: &DeployedStack, config: &SdkConfig) -> Self {
+        let Some(function) = stack.output(AGGREGATOR) else {
+            return self;
+        };
+        let stream = FunctionStream::read(config, &stack.name, function).await;
+        let source = stream.source();
+        self.aggregator_problem = match (&stream.found, source) {
+            (Found::Denied, _) => Some("allow lambda:ListEventSourceMappings".to_owned()),
+            (Found::Unknown(problem), _) => Some(problem.clone()),
+            (Found::Sources(_), None) => Some("the stream is not connected to it".to_owned()),
+            (Found::Sources(_), Some(_)) => None,
+        };
+        self.aggregator_stream = source.map(|source| source.state.to_string());
+        self.aggregator_last_result =
+            source.and_then(|source| source.last_processing_result.clone());
+        self
+    }
+
+    /// Returns the cell of the aggregator: if it exists, and if it gets records.
+    pub(super) fn aggregator(&self) -> String {
+        let exists = enabled(self.aggregator);
+        if let Some(problem) = &self.aggregator_problem {
+            return format!("{exists}; its stream: not known ({problem})");
+        }
+        match (
+            self.aggregator_stream.as_deref(),
+            &self.aggregator_last_result,
+        ) {
+            (None, _) => exists,
+            (Some("Enabled"), Some(result)) => format!("{exists}; last batch: {result}"),
+            (Some("Enabled"), None) => exists,
+            (Some(state), _) => format!(
+                "{exists}, but its stream is {}: `tollgate doctor` says more",
+                state.to_lowercase()
+            ),
         }
     }
 

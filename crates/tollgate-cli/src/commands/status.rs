@@ -94,7 +94,7 @@ impl Row for StatusRecord {
             or_dash(&self.schema_version),
             or_dash(&self.lambda_version),
             self.part.status().to_owned(),
-            enabled(self.part.aggregator),
+            self.part.aggregator(),
             enabled(self.part.provisioner),
             or_dash(&self.part.app_role_arn),
             or_dash(&self.part.admin_role_arn),

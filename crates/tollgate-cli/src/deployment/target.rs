@@ -5,7 +5,12 @@ use tollgate::{Error, error::StackError};
 use tollgate_aws::manager::{DeployError, StackManager};
 
 use crate::{
-    change, connect::DEADLINE, context::Context, failure::Failure, place::place, sdk_config::load,
+    change,
+    connect::DEADLINE,
+    context::Context,
+    failure::Failure,
+    place::{self, place},
+    sdk_config::load,
     stderr,
 };
 
@@ -65,12 +70,14 @@ impl Target {
     }
 }
 
-/// Loads the configuration that the options and the environment name.
+/// Loads the configuration that the options and the environment name. Refuses one that asks
+/// CloudFormation at another place than DynamoDB.
 pub(crate) async fn configuration(context: &Context) -> Result<SdkConfig, Failure> {
     let config = load(&context.options, DEADLINE).await?;
     if config.region().is_none() {
         return Err(Error::from(StackError::NoRegion).into());
     }
+    place::same_endpoint(&config, "CloudFormation").map_err(Failure::Usage)?;
     Ok(config)
 }
 

@@ -218,16 +218,89 @@ async fn no_region_and_no_credentials_are_one_line_and_exit_3() {
     let stage = Stage::with_stack().await;
     for (missing, part) in [
         ("AWS_REGION", "no AWS region is known"),
-        ("AWS_SECRET_ACCESS_KEY", "credentials"),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "error: no AWS credentials are known; set AWS_PROFILE",
+        ),
     ] {
-        for arguments in ["entity show user-1", "namespace list"] {
+        for arguments in ["entity show user-1", "namespace list", "list", "logs"] {
             let mut command = stage.command(arguments.split_whitespace());
             command.env_remove(missing).env("HOME", "/nonexistent");
             let ran = ran(command);
             assert_eq!(ran.code, 3, "{missing}, {arguments}: {ran:?}");
-            assert!(line(&ran).contains(part), "{ran:?}");
+            // A line that is read: the SDK tells each of its sources.
+            let told = line(&ran);
+            assert!(told.contains(part) && told.len() < 300, "{ran:?}");
         }
     }
+}
+
+/// Guards a stack of the same name in the region: `delete` deleted it, and named the endpoint of
+/// DynamoDB.
+#[test]
+fn stack_commands_refuse_two_places_and_ask_nothing() {
+    let here = "http://127.0.0.1:1";
+    let own = "AWS_ENDPOINT_URL_DYNAMODB";
+    for (variables, refused) in [
+        (vec![(own, here)], true),
+        (
+            vec![(own, here), ("AWS_ENDPOINT_URL", "http://127.0.0.1:2")],
+            true,
+        ),
+        (vec![("AWS_ENDPOINT_URL_CLOUDFORMATION", here)], true),
+        (
+            vec![(own, here), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1/")],
+            false,
+        ),
+    ] {
+        for arguments in [
+            "deploy --without-code",
+            "delete --yes",
+            "upgrade",
+            "list",
+            "adopt",
+        ] {
+            let mut command = bare();
+            command.args(arguments.split_whitespace());
+            if arguments != "list" {
+                command.args(["--name", "limits"]);
+            }
+            let told = ran(command_with(command, &variables));
+            let names_both = told.err.contains(here)
+                && told.err.contains("CloudFormation at ")
+                && told.err.contains("set AWS_ENDPOINT_URL or --endpoint-url");
+            assert_eq!(
+                (told.code == 2, names_both),
+                (refused, refused),
+                "{arguments} {variables:?}: {told:?}"
+            );
+        }
+    }
+    let mut logs = bare();
+    logs.args(["logs", "--name", "limits"]);
+    let told = ran(command_with(logs, &[(own, here)]));
+    assert_eq!(told.code, 2, "{told:?}");
+    assert!(
+        told.err
+            .contains("CloudWatch Logs at AWS, region us-east-1"),
+        "{told:?}"
+    );
+    // An endpoint of AWS in the region is the same place: that of a VPC.
+    let vpc = "https://vpce-1-abc.dynamodb.us-east-1.vpce.amazonaws.com";
+    let mut list = bare();
+    list.arg("list")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("HOME", "/nonexistent");
+    let told = ran(command_with(list, &[(own, vpc)]));
+    assert_eq!(told.code, 3, "{told:?}");
+}
+
+fn command_with(
+    mut command: std::process::Command,
+    variables: &[(&str, &str)],
+) -> std::process::Command {
+    command.envs(variables.iter().copied());
+    command
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -415,3 +415,48 @@ async fn a_right_is_advised_only_if_it_lacks() {
     // The engine does not know this operation.
     assert!(advice("point-in-time recovery").starts_with("look yourself"));
 }
+
+/// Guards an operator who pastes the advice: commands without the table or a required argument fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_the_advice_are_complete() {
+    let odd = Odd {
+        view: StreamViewType::KeysOnly,
+        ..Odd::new()
+    };
+    let stage = odd.stage().await;
+    time_to_live(&stage, false).await;
+    let not_recoverable = json!({ "ContinuousBackupsDescription": {
+        "ContinuousBackupsStatus": "ENABLED",
+        "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": "DISABLED" },
+    }});
+    let answer = ErrorAnswer::raw(200, not_recoverable);
+    let fault = Fault::answer(answer).on("DescribeContinuousBackups");
+    stage.proxy.set_fault(fault);
+    let (_, checks) = examine(&stage);
+    let end = format!(" --endpoint-url {}", stage.proxy.endpoint());
+    for (name, command) in [
+        (
+            "time to live",
+            "aws dynamodb update-time-to-live --table-name limits --time-to-live-specification \
+             Enabled=true,AttributeName=ttl",
+        ),
+        (
+            "stream",
+            "aws dynamodb update-table --table-name limits --stream-specification \
+             StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+        ),
+        (
+            "point-in-time recovery",
+            "aws dynamodb update-continuous-backups --table-name limits \
+             --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        ),
+        (
+            "deletion protection",
+            "aws dynamodb update-table --table-name limits --deletion-protection-enabled",
+        ),
+    ] {
+        let check = checks.iter().find(|check| check["check"] == name).unwrap();
+        let advice = check["advice"].as_str().unwrap();
+        assert!(advice.contains(&format!("{command}{end}")), "{advice}");
+    }
+}

@@ -151,6 +151,37 @@ async fn lines_of_both_functions_are_in_the_order_of_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn errors_are_shown_alone() {
+    let logs = Logs::default();
+    let endpoint = logs.start().await;
+    let failed = r#"{"level":"ERROR","message":"records failed"}"#;
+    for (second, line) in [
+        (1, "START RequestId: 1 Version: $LATEST"),
+        (2, r#"{"level":"INFO","message":"records are counted"}"#),
+        (3, failed),
+        (4, "END RequestId: 1"),
+        (5, "REPORT RequestId: 1\tDuration: 9.00 ms"),
+        (6, "1 Task timed out after 60.00 seconds"),
+    ] {
+        logs.add(AGGREGATOR, second * 1000, line);
+    }
+    let told = run(&endpoint, "--since 1970-01-01 --errors").await;
+    let expected = format!(
+        "1970-01-01T00:00:03Z aggregator {failed}\n\
+         1970-01-01T00:00:06Z aggregator 1 Task timed out after 60.00 seconds\n"
+    );
+    assert_eq!((told.code, told.out), (0, expected), "{}", told.err);
+    // The log is there, and has no fault.
+    logs.add(PROVISIONER, 1000, "START RequestId: 2 Version: $LATEST");
+    let none = run(
+        &endpoint,
+        "--since 1970-01-01 --errors --function provisioner",
+    )
+    .await;
+    assert_eq!((none.code, none.out.as_str()), (0, ""), "{none:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stack_without_functions_is_told_and_one_function_is_enough() {
     let logs = Logs::default();
     let endpoint = logs.start().await;

@@ -10,6 +10,7 @@ mod connection;
 mod cursors;
 mod doctor;
 mod faults;
+mod function_stream;
 mod half_hour;
 mod hand_over;
 mod large;

@@ -83,6 +83,19 @@ impl Stage {
             .unwrap()
     }
 
+    /// Writes into the version record that the stack has functions.
+    pub(crate) async fn set_functions(&self) {
+        let update = self.engine.client().update_item().table_name(STACK);
+        update
+            .key("PK", AttributeValue::S("_/SYSTEM#".into()))
+            .key("SK", AttributeValue::S("#VERSION".into()))
+            .update_expression("SET lambda_version = :version")
+            .expression_attribute_values(":version", AttributeValue::S("0.17.0".into()))
+            .send()
+            .await
+            .unwrap();
+    }
+
     /// Returns the command, with nothing of the environment but credentials and a region.
     pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = bare();

@@ -106,6 +106,19 @@ async fn usage_is_listed_and_added_up() {
         none.starts_with("Snapshots: 0; only an aggregator"),
         "{none}"
     );
+    let none = stage.ok("usage list -e nobody");
+    assert!(
+        none.ends_with("only an aggregator writes them: `tollgate aggregate`\n"),
+        "{none}"
+    );
+    // Guards the advice of a second aggregator on a stack whose function counts.
+    stage.set_functions().await;
+    for arguments in ["summary -e nobody -w hourly", "list -e nobody"] {
+        let none = stage.ok(&format!("usage {arguments}"));
+        let told =
+            none.contains("the stack's function counts") && !none.contains("tollgate aggregate");
+        assert!(told, "{none}");
+    }
     for nothing in [
         "-e nobody -w hourly -l tpm:5",
         "-e user-1 -w hourly -l other:5",

@@ -1,8 +1,12 @@
 //! Two aggregators: the function, and the command.
 
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::Value;
+use tollgate_ops::follow::AggregatorState;
 
 use crate::stage::{STACK, Stage};
 
@@ -29,7 +33,22 @@ async fn the_command_refuses_to_work_beside_the_function() {
     let ran = command(&stage, &["aggregate", "--once"]).output().unwrap();
     let told = String::from_utf8(ran.stderr).unwrap();
     assert_eq!(ran.status.code(), Some(1), "{told}");
-    assert!(told.contains("function limits-aggregator"), "{told}");
+    assert!(
+        told.contains("function limits-aggregator") && told.contains("disable the connection"),
+        "{told}"
+    );
+    // Guards the runbook: the command can replace the function soon after its connection is disabled.
+    let state = AggregatorState::read(&stage.engine.client(), STACK).await;
+    let state = state.unwrap().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let left = state.lease_until - i64::try_from(now.as_millis()).unwrap();
+    assert!((1..=60_000).contains(&left), "{left} ms");
+    // And the doctor: the function tells how far it has counted.
+    let counted = state.counted.unwrap();
+    assert!(
+        counted.lag() < 600 && counted.newest > 1_700_000_000,
+        "{counted:?}"
+    );
     let consumed = stage.consumed().await;
     stage.assert_counted(&consumed, "the function").await;
 }

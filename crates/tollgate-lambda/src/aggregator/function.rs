@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use aws_config::SdkConfig;
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::Client;
 use serde_json::{Value, json};
 use tollgate_ops::{
     archive::{Archive, ArchiveBucket},
-    follow::announce,
+    follow::{Counted, announce},
 };
 
 use super::{
@@ -25,11 +25,12 @@ use crate::{
     sdk_config,
 };
 
-/// The time for which the function holds the lease of the table after an event.
-const LEASE: Duration = Duration::from_secs(3600);
+/// The time for which the function holds the lease of the table after an event. If its connection is
+/// disabled, `tollgate aggregate` can begin after this time.
+const LEASE: Duration = Duration::from_secs(60);
 
-/// The time after which the lease is renewed.
-const RENEW: Duration = Duration::from_secs(1200);
+/// The time after which an event renews the lease.
+const RENEW: Duration = Duration::from_secs(20);
 
 /// The most failures that are logged for an event.
 const LOGGED: usize = 10;
@@ -41,7 +42,8 @@ pub(crate) struct AggregatorFunction {
     table: String,
     owner: String,
     aggregator: Aggregator,
-    announced: Option<Instant>,
+    /// Of the wall clock: other clocks may stand still while Lambda freezes the process.
+    announced: Option<SystemTime>,
 }
 
 impl AggregatorFunction {
@@ -65,14 +67,22 @@ impl AggregatorFunction {
         })
     }
 
-    /// Renews the lease if it is time. The sums do not depend on it, so a failure is only logged.
-    async fn announce(&mut self, deadline: Instant) {
-        if self.announced.is_some_and(|time| time.elapsed() < RENEW) {
+    /// Renews the lease if it is time, and tells what was counted. The sums do not depend on it, so a
+    /// failure is only logged.
+    async fn announce(&mut self, outcome: &Outcome, deadline: Instant) {
+        let now = SystemTime::now();
+        let since = |time| now.duration_since(time).unwrap_or(RENEW);
+        if self.announced.is_some_and(|time| since(time) < RENEW) {
             return;
         }
         // Also after a failure: the next event is not the time to try again.
-        self.announced = Some(Instant::now());
-        let announced = announce(&self.client, &self.table, &self.owner, LEASE);
+        self.announced = Some(now);
+        let newest = outcome.newest.filter(|_| outcome.failed.is_empty());
+        let counted = newest.map(|newest| Counted {
+            newest,
+            at: jiff::Timestamp::now().as_second(),
+        });
+        let announced = announce(&self.client, &self.table, &self.owner, LEASE, counted);
         let problem = match tokio::time::timeout_at(deadline.into(), announced).await {
             Ok(Ok(None)) => return,
             Ok(Ok(Some(other))) => format!(
@@ -94,7 +104,7 @@ impl Function for AggregatorFunction {
             .await
             .map_err(|error| Failure::new("MalformedEvent", error.to_string()))?;
         if outcome.changes > 0 {
-            self.announce(invocation.deadline).await;
+            self.announce(&outcome, invocation.deadline).await;
         }
         report(&invocation.id, &outcome, begun.elapsed());
         answer(&outcome)
@@ -146,6 +156,16 @@ fn answer(outcome: &Outcome) -> Result<Value, Failure> {
     }
 }
 
+/// Returns the level and the words for an event.
+fn summary(outcome: &Outcome) -> (Level, &'static str) {
+    let has_done = outcome.snapshots > 0 || outcome.archived > 0;
+    match (outcome.failed.is_empty(), has_done) {
+        (true, _) => (Level::Info, "records are counted"),
+        (false, true) => (Level::Warn, "some records failed, the others are counted"),
+        (false, false) => (Level::Error, "no record is counted: all of them failed"),
+    }
+}
+
 /// Logs an event.
 fn report(id: &str, outcome: &Outcome, took: Duration) {
     let now = jiff::Timestamp::now().as_second();
@@ -161,7 +181,8 @@ fn report(id: &str, outcome: &Outcome, took: Duration) {
         "lag": outcome.newest.map(|newest| (now - newest).max(0)),
         "ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     });
-    log::line(Level::Info, "records are counted", fields);
+    let (level, message) = summary(outcome);
+    log::line(level, message, fields);
     for failed in outcome.failed.iter().take(LOGGED) {
         let fields = json!({
             "request_id": id,
@@ -183,5 +204,31 @@ fn report(id: &str, outcome: &Outcome, took: Duration) {
         let fields = json!({ "request_id": id, "limit": limit });
         let problem = "a limit is not counted, because snapshots have an attribute of that name";
         log::line(Level::Warn, problem, fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregator::Failed;
+
+    /// Guards an operator who reads "records are counted" although none was.
+    #[test]
+    fn a_batch_that_failed_is_not_logged_as_counted() {
+        let mut outcome = Outcome {
+            records: 29,
+            snapshots: 2,
+            ..Outcome::default()
+        };
+        assert!(matches!(summary(&outcome), (Level::Info, _)));
+        outcome.failed.push(Failed {
+            sequence: None,
+            problem: "the table refused it".to_owned(),
+        });
+        let (level, message) = summary(&outcome);
+        assert!(matches!(level, Level::Warn) && message.starts_with("some records failed"));
+        outcome.snapshots = 0;
+        let (level, message) = summary(&outcome);
+        assert!(matches!(level, Level::Error) && message.starts_with("no record is counted"));
     }
 }

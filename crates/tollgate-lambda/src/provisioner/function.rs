@@ -101,7 +101,11 @@ fn report(id: &str, result: &Result<Value, ProvisionError>) {
     match result {
         Ok(result) => {
             let fields = json!({ "request_id": id, "result": result });
-            log::line(Level::Info, "limits are provisioned", fields);
+            let message = match result["status"].as_str() {
+                Some("planned") => "limits are planned, nothing is changed",
+                _ => "limits are provisioned",
+            };
+            log::line(Level::Info, message, fields);
         }
         Err(error) => {
             let fields = json!({

@@ -14,7 +14,7 @@ pub use checkpoint::Checkpoint;
 pub use lease::{AGGREGATOR, Lease};
 pub use look::checkpoint;
 pub use options::FollowOptions;
-pub use presence::announce;
+pub use presence::{Counted, announce};
 pub use progress::{Progress, Totals};
 pub use run::follow;
 pub use state::AggregatorState;

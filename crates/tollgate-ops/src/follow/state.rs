@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::Client;
 use super::{
     checkpoint::Checkpoint,
     lease::{AGGREGATOR, HELD_UNTIL, OWNER},
+    presence::Counted,
 };
 use crate::{
     attributes::{PK, REGISTRY_KEY, SK, number_of, text, text_of},
@@ -21,6 +22,9 @@ pub struct AggregatorState {
     pub lease_until: i64,
     /// The last checkpoint. `None` if there is none yet.
     pub checkpoint: Option<Checkpoint>,
+    /// The last batch that an aggregator without a checkpoint has told, such as a function. `None` if
+    /// none has.
+    pub counted: Option<Counted>,
 }
 
 impl AggregatorState {
@@ -51,6 +55,7 @@ impl AggregatorState {
             owner: text_of(&item, OWNER).unwrap_or("?").to_owned(),
             lease_until: number_of(&item, HELD_UNTIL).unwrap_or(0),
             checkpoint,
+            counted: Counted::decode(&item),
         }))
     }
 }

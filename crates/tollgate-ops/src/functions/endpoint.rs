@@ -14,30 +14,31 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Returns the endpoint: that of the configuration; else that which variables or profiles name
-    /// for the service, or for all services; else that of AWS in the region.
+    /// Returns the endpoint: that which is configured; else that of AWS in the region.
     pub(super) fn endpoint(self, config: &SdkConfig, region: &str) -> String {
-        let all = || config.endpoint_url().map(str::to_owned);
-        let endpoint = if config.get_origin("endpoint_url").is_client_config() {
-            all()
-        } else {
-            self.configured(config).or_else(all)
-        };
-        match endpoint {
+        match configured_endpoint(config, self.id) {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => format!("https://{}", host(self.name, config, region)),
         }
     }
+}
 
-    fn configured(self, config: &SdkConfig) -> Option<String> {
-        let key = ServiceConfigKey::builder()
-            .service_id(self.id)
-            .env("AWS_ENDPOINT_URL")
-            .profile("endpoint_url")
-            .build()
-            .ok()?;
-        config.service_config()?.load_config(key)
+/// Returns the endpoint that is configured for a service, whose id is as the SDK names it, such as
+/// `CloudFormation`: that of the configuration; else that which variables or profiles name for the
+/// service, or for all services. `None` if the service is asked at the endpoint of AWS in the region.
+pub fn configured_endpoint(config: &SdkConfig, service: &'static str) -> Option<String> {
+    let all = || config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return all();
     }
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok();
+    let own = key.and_then(|key| config.service_config()?.load_config(key));
+    own.or_else(all)
 }
 
 #[cfg(test)]

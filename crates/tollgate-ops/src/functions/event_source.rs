@@ -29,6 +29,18 @@ pub struct StreamSource {
     pub event_source_arn: String,
     /// The state.
     pub state: EventSourceState,
+    /// The result of the last batch, in Lambda's words: `OK`, `No records processed`, or `PROBLEM: `
+    /// with a reason. `None` if Lambda does not tell it.
+    #[serde(default)]
+    pub last_processing_result: Option<String>,
+}
+
+impl StreamSource {
+    /// Returns the reason if the function failed with its last batch.
+    pub fn last_problem(&self) -> Option<&str> {
+        let result = self.last_processing_result.as_deref()?;
+        Some(result.strip_prefix("PROBLEM:")?.trim())
+    }
 }
 
 /// The state of the connection of a stream to a function.

@@ -11,6 +11,8 @@ mod hand_over;
 mod log;
 mod refusal;
 
+pub use endpoint::configured_endpoint;
 pub use event_source::{EventSourceState, StreamSource, StreamSources};
 pub use hand_over::HandOver;
 pub use log::{FunctionLog, LogEvent};
+pub use refusal::is_denied;

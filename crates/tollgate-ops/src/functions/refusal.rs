@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::{
 };
 use serde_json::Value;
 
+use crate::error::OpsError;
+
 /// The longest part of an answer that an error tells.
 const TOLD: usize = 300;
 
@@ -59,6 +61,15 @@ fn bare(code: &str) -> &str {
 fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().take(TOLD).collect()
+}
+
+/// Returns true if a service of AWS refused a call of this module because a right lacks.
+pub fn is_denied(error: &OpsError) -> bool {
+    let OpsError::Aws { source, .. } = error else {
+        return false;
+    };
+    let refusal = source.downcast_ref::<Refusal>();
+    refusal.is_some_and(|refusal| refusal.code.starts_with("AccessDenied"))
 }
 
 /// Repeats requests that were throttled, or failed on the side of AWS.

@@ -2,8 +2,8 @@
 
 use tollgate_ops::follow::{AggregatorState, Checkpoint};
 
-use super::Check;
-use crate::time::of_millis;
+use super::{Check, function};
+use crate::{options::Options, time::of_millis};
 
 /// The time for which a stream keeps its records, seconds.
 const KEPT: i64 = 86_400;
@@ -13,17 +13,31 @@ const KEPT: i64 = 86_400;
 const RECENT: i64 = 3_600;
 
 /// Checks the aggregator of this crate, and looks for signs of another one, at `now` (epoch ms).
-pub(crate) fn aggregator(state: Option<&AggregatorState>, now: i64) -> Vec<Check> {
+/// `connected` is the function that the stream is connected to, if there is one.
+pub(crate) fn aggregator(
+    state: Option<&AggregatorState>,
+    connected: Option<&str>,
+    options: &Options,
+    now: i64,
+) -> Vec<Check> {
     let Some(state) = state else {
-        return vec![Check::ok(
-            NAME,
-            "none of tollgate's has worked on this table",
-        )];
+        let found = match connected {
+            Some(function) => {
+                format!("function {function} gets the table's changes, and has told no count yet")
+            }
+            None => "none of tollgate's has worked on this table".to_owned(),
+        };
+        return vec![Check::ok(NAME, found)];
     };
+    if function::function_of(Some(state)).is_some() {
+        return function::told(state, now);
+    }
     let checkpoint = state.checkpoint.as_ref();
-    let other =
-        checkpoint.map_or_else(|| Check::ok(OTHER, "not known: nothing is read yet"), other);
-    vec![own(state, checkpoint, now), other]
+    let other = match checkpoint {
+        Some(checkpoint) => other(checkpoint, options),
+        None => Check::ok(OTHER, "not known: nothing is read yet"),
+    };
+    vec![own(state, checkpoint, connected, now), other]
 }
 
 /// Returns the check for an aggregator of which nothing could be read.
@@ -35,10 +49,15 @@ pub(crate) fn unknown_aggregator(problem: &str) -> Check {
     )
 }
 
-const NAME: &str = "aggregator";
-const OTHER: &str = "other aggregator";
+pub(super) const NAME: &str = "aggregator";
+pub(super) const OTHER: &str = "other aggregator";
 
-fn own(state: &AggregatorState, checkpoint: Option<&Checkpoint>, now: i64) -> Check {
+fn own(
+    state: &AggregatorState,
+    checkpoint: Option<&Checkpoint>,
+    connected: Option<&str>,
+    now: i64,
+) -> Check {
     let newest = checkpoint.and_then(|checkpoint| checkpoint.time);
     let age = newest.map(|newest| (now / 1000 - newest).max(0));
     let counted = match (newest, age) {
@@ -46,6 +65,12 @@ fn own(state: &AggregatorState, checkpoint: Option<&Checkpoint>, now: i64) -> Ch
         _ => "; nothing counted yet".to_owned(),
     };
     let until = of_millis(state.lease_until);
+    if state.lease_until <= now
+        && let Some(function) = connected
+    {
+        let found = format!("function {function} is connected; a command worked before{counted}");
+        return Check::ok(NAME, found);
+    }
     if 0 < state.lease_until && state.lease_until <= now {
         return Check::warning(
             NAME,
@@ -88,7 +113,7 @@ fn own(state: &AggregatorState, checkpoint: Option<&Checkpoint>, now: i64) -> Ch
     }
 }
 
-fn other(checkpoint: &Checkpoint) -> Check {
+fn other(checkpoint: &Checkpoint, options: &Options) -> Check {
     let Some(written) = checkpoint.foreign_write else {
         return Check::ok(OTHER, "no sign: no other program has written snapshots");
     };
@@ -109,19 +134,22 @@ fn other(checkpoint: &Checkpoint) -> Check {
             at(written)
         ),
         format!(
-            "proof is an enabled function: aws lambda list-event-source-mappings --event-source-arn {}; then disable one of \
-             the two",
-            checkpoint.stream
+            "proof is an enabled function: aws lambda list-event-source-mappings --event-source-arn {}{}; then disable one \
+             of the two",
+            checkpoint.stream,
+            options.aws_flags()
         ),
     )
 }
 
-fn at(seconds: i64) -> String {
+pub(super) fn at(seconds: i64) -> String {
     of_millis(seconds.saturating_mul(1000))
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     /// 2026-01-31T00:00:00Z, epoch seconds.
@@ -133,6 +161,18 @@ mod tests {
             time: Some(NEWEST),
             ..Checkpoint::default()
         }
+    }
+
+    fn options() -> Options {
+        Parser::try_parse_from(["tollgate"])
+            .map(|Line { options }| options)
+            .unwrap()
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
     }
 
     fn text(check: &Check) -> String {
@@ -150,11 +190,15 @@ mod tests {
     #[test]
     fn a_second_aggregator_is_suspected_for_an_hour_of_records() {
         let mut checkpoint = checkpoint();
-        assert_says(&other(&checkpoint), "ok", &["no sign"]);
+        assert_says(&other(&checkpoint, &options()), "ok", &["no sign"]);
         checkpoint.foreign_write = Some(NEWEST - RECENT);
         let parts = ["a sign", "proof is", "--event-source-arn arn:stream"];
-        assert_says(&other(&checkpoint), "warning", &parts);
+        assert_says(&other(&checkpoint, &options()), "warning", &parts);
         checkpoint.foreign_write = Some(NEWEST - RECENT - 1);
-        assert_says(&other(&checkpoint), "ok", &["2026-01-30T22:59:59Z"]);
+        assert_says(
+            &other(&checkpoint, &options()),
+            "ok",
+            &["2026-01-30T22:59:59Z"],
+        );
     }
 }

@@ -6,6 +6,7 @@ use tollgate::store::{
 };
 
 use super::Check;
+use crate::options::Options;
 
 /// The options that a table must have, beside what every table must have.
 #[derive(Clone, Debug, Default)]
@@ -22,20 +23,36 @@ pub(crate) struct Expected {
     pub(crate) billing: Option<&'static str>,
 }
 
+/// The table by its name, for commands that change it.
+#[derive(Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) options: &'a Options,
+}
+
+impl Named<'_> {
+    /// Returns a command of the AWS command line that changes the table.
+    fn command(&self, operation: &str, arguments: &str) -> String {
+        let (table, flags) = (self.table, self.options.aws_flags());
+        format!("aws dynamodb {operation} --table-name {table} {arguments}{flags}")
+    }
+}
+
 /// Checks the definition of a table in `region`.
 pub(crate) fn definition(
     table: &TableInspection,
+    named: &Named<'_>,
     region: Option<&str>,
     expected: &Expected,
 ) -> Vec<Check> {
     let mut checks = vec![state(table), keys(table)];
     checks.extend(table.indexes.iter().map(|found| index(found, expected)));
     checks.extend([
-        expiry(table),
-        stream(table, expected),
-        recovery(table, expected),
-        protection(table, expected),
-        billing(table, expected),
+        expiry(table, named),
+        stream(table, named, expected),
+        recovery(table, named, expected),
+        protection(table, named, expected),
+        billing(table, named, expected),
         replicas(table, region),
     ]);
     checks
@@ -101,72 +118,94 @@ fn index(index: &IndexInspection, expected: &Expected) -> Check {
     }
 }
 
-fn expiry(table: &TableInspection) -> Check {
+fn expiry(table: &TableInspection, named: &Named<'_>) -> Check {
+    let switch = |attribute: &str, on: bool| {
+        let setting = format!("Enabled={on},AttributeName={attribute}");
+        let argument = format!("--time-to-live-specification {setting}");
+        named.command("update-time-to-live", &argument)
+    };
     const NAME: &str = "time to live";
     match &table.expiry_attribute {
         Ok(Some(attribute)) if attribute == "ttl" => Check::ok(NAME, "on the attribute ttl"),
         Ok(Some(attribute)) => Check::fault(
             NAME,
             format!("on the attribute {attribute}"),
-            "switch it off, and an hour later on for the attribute ttl",
+            format!(
+                "switch it off: {}; and an hour later on for the attribute ttl: {}",
+                switch(attribute, false),
+                switch("ttl", true)
+            ),
         ),
         Ok(None) => Check::fault(
             NAME,
             "off: unused buckets and old events are never deleted",
-            "switch it on for the attribute ttl: aws dynamodb update-time-to-live --table-name NAME",
+            format!(
+                "switch it on for the attribute ttl: {}",
+                switch("ttl", true)
+            ),
         ),
         Err(error) => unknown(NAME, error, "dynamodb:DescribeTimeToLive"),
     }
 }
 
-fn stream(table: &TableInspection, expected: &Expected) -> Check {
+fn stream(table: &TableInspection, named: &Named<'_>, expected: &Expected) -> Check {
+    let switch = |setting: &str| {
+        let argument = format!("--stream-specification {setting}");
+        named.command("update-table", &argument)
+    };
+    let enable = switch("StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES");
     match table.stream_view.as_deref() {
         Some("NEW_AND_OLD_IMAGES") => Check::ok("stream", "NEW_AND_OLD_IMAGES"),
         Some(view) => Check::fault(
             "stream",
             format!("holds {view}: usage cannot be aggregated from it"),
-            "disable it, and enable it with NEW_AND_OLD_IMAGES",
+            format!(
+                "disable it: {}; then enable it: {enable}",
+                switch("StreamEnabled=false")
+            ),
         ),
         None if expected.without_stream => Check::ok("stream", "none, as you said"),
         None => Check::fault(
             "stream",
             "none: usage cannot be aggregated",
-            "enable it with NEW_AND_OLD_IMAGES, or say --without-stream if nothing aggregates",
+            format!("enable it: {enable}; or say --without-stream if nothing aggregates"),
         ),
     }
 }
 
-fn recovery(table: &TableInspection, expected: &Expected) -> Check {
+fn recovery(table: &TableInspection, named: &Named<'_>, expected: &Expected) -> Check {
     const NAME: &str = "point-in-time recovery";
-    const ADVICE: &str = "switch it on: aws dynamodb update-continuous-backups --table-name NAME";
+    let argument = "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true";
+    let command = named.command("update-continuous-backups", argument);
+    let advice = format!("switch it on: {command}");
     match &table.is_recoverable {
         Ok(true) => Check::ok(NAME, "on"),
-        Ok(false) if expected.recovery => Check::fault(NAME, "off", ADVICE),
-        Ok(false) => Check::warning(NAME, "off", ADVICE),
+        Ok(false) if expected.recovery => Check::fault(NAME, "off", advice),
+        Ok(false) => Check::warning(NAME, "off", advice),
         Err(error) => unknown(NAME, error, "dynamodb:DescribeContinuousBackups"),
     }
 }
 
-fn protection(table: &TableInspection, expected: &Expected) -> Check {
+fn protection(table: &TableInspection, named: &Named<'_>, expected: &Expected) -> Check {
     const NAME: &str = "deletion protection";
-    const ADVICE: &str =
-        "switch it on: aws dynamodb update-table --table-name NAME --deletion-protection-enabled";
+    let command = named.command("update-table", "--deletion-protection-enabled");
+    let advice = format!("switch it on: {command}");
     if table.is_protected {
         Check::ok(NAME, "on")
     } else if expected.protection {
-        Check::fault(NAME, "off", ADVICE)
+        Check::fault(NAME, "off", advice)
     } else {
-        Check::warning(NAME, "off", ADVICE)
+        Check::warning(NAME, "off", advice)
     }
 }
 
-fn billing(table: &TableInspection, expected: &Expected) -> Check {
+fn billing(table: &TableInspection, named: &Named<'_>, expected: &Expected) -> Check {
     let found = table.billing_mode.as_str();
     if let Some(wanted) = expected.billing.filter(|wanted| *wanted != found) {
         return Check::fault(
             "billing mode",
             format!("{found}, not {wanted}"),
-            "change it: aws dynamodb update-table --table-name NAME --billing-mode",
+            format!("change it: {}", change_billing(named, wanted)),
         );
     }
     match found {
@@ -176,6 +215,21 @@ fn billing(table: &TableInspection, expected: &Expected) -> Check {
             "a burst above the provisioned units is throttled; PAY_PER_REQUEST has none",
         ),
         _ => Check::ok("billing mode", found),
+    }
+}
+
+fn change_billing(named: &Named<'_>, wanted: &str) -> String {
+    let units = match wanted {
+        "PROVISIONED" => {
+            " --provisioned-throughput ReadCapacityUnits=READS,WriteCapacityUnits=WRITES"
+        }
+        _ => "",
+    };
+    let argument = format!("--billing-mode {wanted}{units}");
+    let command = named.command("update-table", &argument);
+    match wanted {
+        "PROVISIONED" => format!("{command}, with your numbers, and the same for each index"),
+        _ => command,
     }
 }
 

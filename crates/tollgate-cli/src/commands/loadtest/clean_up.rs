@@ -27,9 +27,13 @@ impl Setup {
         };
         let items = |count| counted(count, "item", "items");
         match (removed, &self.made) {
-            (Ok(count), Some(_)) => {
+            (Ok(count), Some(made)) => {
                 let items = items(count);
-                format!("Removed the test's namespace {namespace} ({items})")
+                format!(
+                    "Removed the test's namespace {namespace} ({items}). If an aggregator counts the test later, \
+                     `tollgate namespace purge {}` removes its usage",
+                    made.id
+                )
             }
             (Ok(count), None) => {
                 let items = items(count);

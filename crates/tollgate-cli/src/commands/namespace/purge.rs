@@ -6,14 +6,22 @@ use tollgate::{
     limiter::Listing,
     model::{NamespaceId, NamespaceInfo},
 };
+use tollgate_ops::{OpsError, leftovers::Leftovers};
 
 use super::record::{any_id, unknown};
-use crate::{change::ManyWrites, confirm, context::Context, failure::Failure, output::Row};
+use crate::{
+    change::{self, ManyWrites},
+    confirm,
+    context::Context,
+    failure::Failure,
+    output::Row,
+};
 
 /// Deletes all items of a deleted namespace for ever
 ///
 /// Shut down the services of the namespace first. An interrupted purge can be repeated: the
-/// namespace is listed by `tollgate namespace orphans` until it is done.
+/// namespace is listed by `tollgate namespace orphans` until it is done. What is written after that
+/// under its id, such as usage by an aggregator that lags, is deleted by the same command again.
 #[derive(Debug, Args)]
 pub(crate) struct Purge {
     /// Id of the namespace, as `tollgate namespace orphans` lists it
@@ -43,24 +51,44 @@ impl Purge {
         confirm::check(options, &question(id.as_ref()))?;
         let namespaces = context.open_registry().await?.namespaces();
         let known = find(namespaces.orphans(), &id).await?;
-        let asked = match &known {
-            Some(info) => format!("'{}' ({id})", info.name),
-            None => id.to_string(),
+        let Some(info) = &known else {
+            // Refuses an active namespace. Deletes nothing of one that it does not know.
+            namespaces.purge(&id).await?;
+            return leftovers(context, &id).await;
         };
-        confirm::confirm(options, &question(&asked))?;
+        confirm::confirm(options, &question(&format!("'{}' ({id})", info.name)))?;
         let deletion = ManyWrites::new("items deleted");
         let namespaces = namespaces.progress(deletion.counter());
         let items_deleted = deletion.run(namespaces.purge(&id)).await?;
-        if known.is_none() && items_deleted == 0 {
-            return Err(unknown(&id));
-        }
-        let record = PurgeRecord {
-            namespace_id: id.to_string(),
-            items_deleted,
-        };
-        let sentence = format!("Purged namespace {id} ({items_deleted} items)");
-        Ok(context.out.done(&sentence, &record)?)
+        done(context, &id, items_deleted)
     }
+}
+
+fn done(context: &mut Context, id: &NamespaceId, items_deleted: u64) -> Result<(), Failure> {
+    let record = PurgeRecord {
+        namespace_id: id.to_string(),
+        items_deleted,
+    };
+    let sentence = format!("Purged namespace {id} ({items_deleted} items)");
+    Ok(context.out.done(&sentence, &record)?)
+}
+
+/// Deletes what was written under an id after its namespace was purged.
+async fn leftovers(context: &mut Context, id: &NamespaceId) -> Result<(), Failure> {
+    let unopened = context.unopened().await?;
+    let (client, table) = (unopened.stack.client().clone(), unopened.stack.table());
+    let leftovers = Leftovers::new(client, table, id.as_ref()).ok_or_else(|| unknown(id))?;
+    let failed = |error: OpsError| Failure::Aws(error.to_string());
+    if !leftovers.exist().await.map_err(failed)? {
+        return Err(unknown(id));
+    }
+    let question = format!(
+        "No namespace has the id {id}, but items are under it, written after a purge. Delete them? This cannot be undone."
+    );
+    confirm::confirm(&context.options, &question)?;
+    let deletion = async { leftovers.delete(|_| {}).await.map_err(failed) };
+    let count = change::resumable(deletion).await?;
+    done(context, id, count)
 }
 
 fn question(namespace: &str) -> String {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tollgate::store::dynamodb::{CreateTable, SetUp};
 
 use crate::{
-    commands::checks::{Check, Checks, Expected, definition},
+    commands::checks::{Check, Checks, Expected, Named, definition},
     context::Context,
     failure::Failure,
     output::Row,
@@ -86,12 +86,21 @@ impl Create {
         ))?;
         let found = unopened.stack.inspect().await;
         let found = found.map_err(|error| unopened.failure(error))?;
+        let named = Named {
+            table: &table,
+            options: &context.options,
+        };
         let mut checks = Checks::default();
         if done == SetUp::Completed {
             let found = "was missing, and has been written";
             checks.push(Check::ok("version record", found));
         }
-        checks.extend(definition(&found, unopened.region(), &self.expected()));
+        checks.extend(definition(
+            &found,
+            &named,
+            unopened.region(),
+            &self.expected(),
+        ));
         checks.print(context)
     }
 

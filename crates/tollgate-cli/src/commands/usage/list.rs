@@ -8,6 +8,7 @@ use tollgate::{LimitName, limiter::Listing, model::UsageSnapshot};
 
 use super::{
     chart::Chart,
+    nothing,
     query::{Query, Window},
 };
 use crate::{
@@ -132,15 +133,18 @@ impl List {
             return draw(context, snapshots, Chart::new(limit), self.limit).await;
         }
         let row = |snapshot: UsageSnapshot| Some(SnapshotRow::new(snapshot));
+        let mut is_empty = false;
         let total = |count| {
-            Some(match count {
-                0 => "Total: 0 snapshots; only an aggregator writes them: `tollgate aggregate`"
-                    .to_owned(),
-                count => format!("Total: {count} snapshots"),
-            })
+            is_empty = count == 0;
+            (count > 0).then(|| format!("Total: {count} snapshots"))
         };
         let part = self.from.part(self.limit);
-        listing::print(context, snapshots, part, Form::Table, (row, total)).await
+        listing::print(context, snapshots, part, Form::Table, (row, total)).await?;
+        if is_empty && context.out.is_text() {
+            let writer = nothing::writer(&limiter).await;
+            context.out.line(format!("Total: 0 snapshots; {writer}"))?;
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod chart;
 mod list;
+mod nothing;
 mod query;
 mod report;
 mod summary;

@@ -168,8 +168,8 @@ fn only_limit(report: &UsageReport) -> Result<LimitName, Failure> {
     match (counted.next(), counted.next()) {
         (Some(limit), None) => Ok(limit),
         (None, _) => Err(Failure::Refused(
-            "there are no snapshots of that use: only an aggregator writes them, `tollgate aggregate`; `tollgate usage \
-             list` shows what was counted"
+            "there are no snapshots of that use: an aggregator writes them, the stack's function or `tollgate aggregate`; \
+             `tollgate usage list` shows what was counted"
                 .to_owned(),
         )),
         _ => {

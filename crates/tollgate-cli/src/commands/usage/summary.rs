@@ -4,7 +4,10 @@ use clap::Args;
 use serde::Serialize;
 use tollgate::LimitName;
 
-use super::query::{Query, Window};
+use super::{
+    nothing,
+    query::{Query, Window},
+};
 use crate::{
     context::Context,
     failure::Failure,
@@ -76,7 +79,8 @@ impl Summary {
             return Ok(out.value(&sums)?);
         }
         if sums.snapshots == 0 {
-            out.line("Snapshots: 0; only an aggregator writes them: `tollgate aggregate`")?;
+            let writer = nothing::writer(&limiter).await;
+            out.line(format!("Snapshots: 0; {writer}"))?;
         } else {
             out.line(format!("Snapshots: {}", sums.snapshots))?;
         }

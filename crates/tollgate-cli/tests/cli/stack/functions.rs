@@ -2,6 +2,8 @@
 
 use std::{fs, time::Duration};
 
+use tollgate_ops::functions::StreamSources;
+
 use super::aws::{Account, bootstrap};
 use crate::{
     aggregate::{sums, take},
@@ -26,6 +28,28 @@ async fn the_functions_count_usage_and_follow_an_upgrade() {
 
     take(account.limiter().await, &["a", "b", "c"], &[1, 2, 3]).await;
     assert!(counted(&account).await, "{:?}", account.items().await);
+
+    // The emulator has the connection that Lambda would show.
+    assert_eq!(account.json("status")["aggregator_stream"], "Enabled");
+    let doctor = account.run("doctor");
+    assert!(doctor.out.contains("enabled: counting-"), "{doctor:?}");
+    let sources = StreamSources::new(&account.config());
+    let function = format!("{}-aggregator", account.stack);
+    let source = sources.of_function(&function).await.unwrap().remove(0);
+    sources.set_enabled(&source.id, false).await.unwrap();
+    assert_eq!(account.json("status")["aggregator_stream"], "Disabled");
+    let text = account.run("status").out;
+    assert!(
+        text.contains("enabled, but its stream is disabled"),
+        "{text}"
+    );
+    let doctor = account.run("doctor");
+    let command = format!("update-event-source-mapping --uuid {} --enabled", source.id);
+    assert!(
+        doctor.code == 1 && doctor.out.contains(&command),
+        "{doctor:?}"
+    );
+    sources.set_enabled(&source.id, true).await.unwrap();
 
     // The same code is no change.
     let upgrade = format!("upgrade --bootstrap {bootstrap}");

@@ -36,7 +36,8 @@ impl StackManager {
     ///
     /// # Errors
     /// [`DeployError`]. If the creation fails, nothing is left of the stack but its record of events,
-    /// which the next deployment deletes.
+    /// which the next deployment deletes. If the update after it fails, the stack stays without
+    /// functions and without protection, and the next deployment finishes it.
     pub async fn deploy(
         &self,
         change: impl FnOnce(StackOptions) -> StackOptions,
@@ -146,11 +147,13 @@ impl StackManager {
             None => (self.create(&prepared.wanted).await?, true),
         };
         let mut is_changed = is_new;
-        if stack
-            .tags
-            .get(UNFINISHED)
-            .is_some_and(|why| why == IMPORTED)
-        {
+        let unfinished = stack.tags.get(UNFINISHED).cloned();
+        let is_first = is_new || unfinished.is_some();
+        if is_first {
+            // Before the rest: if it fails, services can use the table already.
+            is_changed |= self.initialize_table(prepared).await?;
+        }
+        if unfinished.is_some_and(|why| why == IMPORTED) {
             self.complete_table(&prepared.wanted).await?;
         }
         if prepared.needs_code_bucket(&stack) {
@@ -168,10 +171,33 @@ impl StackManager {
             // Not earlier: if the update fails, the functions get their old code back from it.
             self.delete_code_bucket(&left).await?;
         }
-        is_changed |= self.initialize(prepared).await?;
+        if !is_first {
+            is_changed |= self.initialize_table(prepared).await?;
+        }
+        is_changed |= self.initialize_functions(prepared).await?;
         Ok(Deployment {
             stack,
             is_new,
+            is_changed,
+        })
+    }
+
+    /// Writes the records of a stack that another tool has made with the template: the version record,
+    /// the namespace `default`, the days for which its history is kept, and the version of the
+    /// functions. CloudFormation changes nothing.
+    ///
+    /// # Errors
+    /// [`DeployError::NotFound`] if there is no stack; the errors of the table.
+    pub async fn record(&self, prepared: &Prepared) -> Result<Deployment, DeployError> {
+        let Some(stack) = prepared.current.clone() else {
+            return Err(DeployError::NotFound {
+                stack: self.name().to_owned(),
+            });
+        };
+        let is_changed = self.initialize(prepared).await?;
+        Ok(Deployment {
+            stack,
+            is_new: false,
             is_changed,
         })
     }

@@ -25,6 +25,24 @@ impl Prepared {
     pub fn definition(&self) -> &StackDefinition {
         &self.wanted
     }
+
+    /// Returns true if the deployment changes no option of a stack that exists, but the days for which
+    /// the history is kept: these are in a record of the table.
+    pub fn keeps_options(&self) -> bool {
+        let known = self.base.as_ref().map(|base| (base.parameters(), base.tags()));
+        known == Some((self.wanted.parameters(), self.wanted.tags()))
+    }
+
+    /// Returns the tags of the definition that the stack does not have.
+    pub fn missing_tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        let has = |key: &str| {
+            let current = self.current.as_ref();
+            current.is_some_and(|stack| stack.tags.contains_key(key))
+        };
+        let tags = self.wanted.tags().iter();
+        tags.filter(move |(key, _)| !has(key))
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
 }
 
 /// The buckets of a deployment.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate::model::{Status, VersionRecord};
 
 use crate::{
+    connect,
     context::Context,
     failure::Failure,
     output::{Row, or_dash},
@@ -80,7 +81,7 @@ impl Versions {
                 "the stack is incompatible: {problem}"
             ))),
             Compatibility::NotInitialized => Err(Failure::Refused(
-                "the stack is not initialized: it has no version record".into(),
+                connect::unfinished(context.options.stack()?.as_str()),
             )),
             Compatibility::Unknown => Err(Failure::Aws(format!(
                 "the version of the stack is not known: {problem}"

@@ -34,6 +34,11 @@ pub(crate) struct Deploy {
     /// was created without a stack
     #[arg(long)]
     import_table: bool,
+    /// Finish a stack that another tool has made with the template of `cfn-template`: write the
+    /// records of its table alone, that is its version, the namespace `default` and the version of its
+    /// functions. CloudFormation changes nothing
+    #[arg(long, conflicts_with_all = ["plan", "import_table", "bootstrap", "without_code", "function_code_key"])]
+    records_only: bool,
     /// Show what would be changed, and change nothing
     #[arg(long)]
     plan: bool,
@@ -45,6 +50,9 @@ impl Deploy {
         let manager = &target.manager;
         let current = target.read(manager.describe()).await?;
         let current = current.filter(|stack| !stack.is_empty());
+        if self.records_only {
+            return self.record(context, &target, current.is_some()).await;
+        }
         let code = self.package(current.as_ref())?;
         let change = |options: StackOptions| self.options.apply(options);
         let prepared = target.read(manager.prepare(change, code.as_ref())).await?;
@@ -64,6 +72,50 @@ impl Deploy {
         let record = DeploymentRecord::new(prepared.current(), &deployment);
         let sentence = record.sentence(&target.place());
         Ok(context.out.done(&sentence, &record)?)
+    }
+
+    /// Writes the records of a stack that another tool has made.
+    async fn record(
+        self,
+        context: &mut Context,
+        target: &Target,
+        exists: bool,
+    ) -> Result<(), Failure> {
+        if !exists {
+            return Err(target.missing());
+        }
+        let (manager, name) = (&target.manager, target.manager.name());
+        let change = |options: StackOptions| self.options.apply(options);
+        let prepared = target.read(manager.prepare(change, None)).await?;
+        if !prepared.keeps_options() {
+            return Err(Failure::Usage(
+                "--records-only changes no option of the stack but --audit-retention-days: let the tool that made the \
+                 stack change the others"
+                    .into(),
+            ));
+        }
+        let recorded = target.change(manager.record(&prepared)).await?;
+        let record = DeploymentRecord::new(prepared.current(), &recorded);
+        let sentence = if recorded.is_changed {
+            format!("Wrote the records of stack {name} {}", target.place())
+        } else {
+            format!(
+                "No changes: stack {name} {} has its records",
+                target.place()
+            )
+        };
+        context.out.done(&sentence, &record)?;
+        let tags: Vec<String> = prepared
+            .missing_tags()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        if !tags.is_empty() && context.out.is_text() {
+            stderr::line(&format!(
+                "`tollgate list` finds stacks by tags that this one lacks: let the tool that made it add {}",
+                tags.join(" ")
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the code of the functions; `None` if they keep theirs.

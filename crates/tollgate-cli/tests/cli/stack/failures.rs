@@ -133,16 +133,7 @@ async fn code_in_a_bucket_of_the_users_own_stays_there() {
         return;
     };
     let name = account.stack.clone();
-    let created = Command::new("curl")
-        .args(["--silent", "--fail", "-X", "PUT"])
-        .arg(format!("{}/{name}", account.endpoint))
-        .status()
-        .unwrap();
-    assert!(created.success());
-    let bucket = S3Bucket::new(&name, &account.config(), None).unwrap();
-    let zip = zip_of_a_program(&account);
-    let put = bucket.put("own.zip", "application/zip", None, zip);
-    put.await.unwrap();
+    let bucket = own_bucket(&account).await;
     account.json(&format!(
         "deploy --no-idle-alarm --function-code-bucket {name} --function-code-key own.zip"
     ));
@@ -155,6 +146,22 @@ async fn code_in_a_bucket_of_the_users_own_stays_there() {
     assert_eq!(stack.code_bucket(), None);
     account.clean_up();
     assert_eq!(bucket.empty().await.unwrap(), 2);
+}
+
+/// Makes a bucket with the stack's name, and puts the object `own.zip` into it.
+pub(super) async fn own_bucket(account: &Account) -> S3Bucket {
+    let name = &account.stack;
+    let created = Command::new("curl")
+        .args(["--silent", "--fail", "-X", "PUT"])
+        .arg(format!("{}/{name}", account.endpoint))
+        .status()
+        .unwrap();
+    assert!(created.success());
+    let bucket = S3Bucket::new(name, &account.config(), None).unwrap();
+    let zip = zip_of_a_program(account);
+    let put = bucket.put("own.zip", "application/zip", None, zip);
+    put.await.unwrap();
+    bucket
 }
 
 /// Returns the zip file of a program that does nothing.

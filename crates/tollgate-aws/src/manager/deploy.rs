@@ -83,10 +83,9 @@ impl StackManager {
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);
         }
-        let is_unfinished = |stack: &DeployedStack| stack.tags.contains_key(UNFINISHED);
         let base = known.for_stack(self.table.name()).ok();
         let base = base.filter(|_| current.is_some());
-        if current.as_ref().is_some_and(is_unfinished) {
+        if current.as_ref().is_some_and(DeployedStack::is_unfinished) {
             known = known.enable_deletion_protection(true);
         }
         let mut options = change(known.clone());
@@ -236,7 +235,7 @@ impl StackManager {
         if !stack.is_ours() {
             return Err(DeployError::NotOurs {
                 stack: name(),
-                problem: "it does not have the parameter FunctionCodeKey".to_owned(),
+                problem: foreign(stack).to_owned(),
             });
         }
         Ok(stack.options()?)
@@ -303,5 +302,14 @@ impl StackManager {
             .put(package.key(), "application/zip", None, zip)
             .await?;
         Ok(())
+    }
+}
+
+/// Describes a stack of another template, and what to do with it.
+fn foreign(stack: &DeployedStack) -> &'static str {
+    if stack.is_of_peer() {
+        "zae-limiter made it; `tollgate adopt` takes it over"
+    } else {
+        "it does not have the parameter FunctionCodeKey; choose another name, or change it by what made it"
     }
 }

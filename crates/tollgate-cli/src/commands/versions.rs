@@ -80,9 +80,9 @@ impl Versions {
             Compatibility::Incompatible => Err(Failure::Refused(format!(
                 "the stack is incompatible: {problem}"
             ))),
-            Compatibility::NotInitialized => Err(Failure::Refused(
-                connect::unfinished(context.options.stack()?.as_str()),
-            )),
+            Compatibility::NotInitialized => Err(Failure::Refused(connect::unfinished(
+                context.options.stack()?.as_str(),
+            ))),
             Compatibility::Unknown => Err(Failure::Aws(format!(
                 "the version of the stack is not known: {problem}"
             ))),

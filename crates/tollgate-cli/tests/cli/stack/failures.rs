@@ -38,6 +38,37 @@ async fn a_creation_that_fails_tells_why_leaves_nothing_and_can_be_repeated() {
     account.clean_up();
 }
 
+/// Fault: the creation succeeds and the update after it fails: nothing says what to do, and the table
+/// has no records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_step_that_fails_leaves_a_table_for_services_and_is_finished_by_a_repeat() {
+    let Some(account) = Account::new("half") else {
+        return;
+    };
+    let (folder, program) = program(&account);
+    // This emulator refuses alarms on expressions, and a stack without functions has none.
+    let deploy = format!("deploy --bootstrap {}", program.display());
+    let failed = account.run(&deploy);
+    assert_eq!(failed.code, 3, "{failed:?}");
+    let error = failed.err.lines().last().unwrap();
+    assert!(
+        error.contains("AggregatorIdleAlarm: ")
+            && error.contains(
+                "; the update was taken back: mend the reason, and run the same command again; "
+            )
+            && error.ends_with("the same command finishes it"),
+        "{error}"
+    );
+    account.json("system set-defaults -l rpm:10");
+    assert_eq!(account.parameter("EnableDeletionProtection").await, "false");
+    let finished = account.json(&format!("{deploy} --no-idle-alarm"));
+    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(finished["changed"], true);
+    assert_eq!(account.parameter("EnableDeletionProtection").await, "true");
+    assert!(account.json("status")["lambda_version"].is_string());
+    account.clean_up();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_does_not_exist_is_told() {
     let Some(account) = Account::new("missing") else {
@@ -65,7 +96,7 @@ async fn options_that_are_wrong_or_fixed_change_nothing() {
     };
     let refused = account.run(&format!("deploy {NO_FUNCTIONS} --lambda-memory 64"));
     assert!(
-        refused.code == 2 && refused.err.contains("lambda_memory is 64"),
+        refused.code == 2 && refused.err.contains("--lambda-memory is 64"),
         "{refused:?}"
     );
     let refused = account.run("deploy");

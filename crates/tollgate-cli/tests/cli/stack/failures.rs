@@ -108,7 +108,10 @@ async fn options_that_are_wrong_or_fixed_change_nothing() {
     account.json(&format!("deploy {NO_FUNCTIONS}"));
     let refused = account.run("deploy --enable-python-indexes");
     assert!(
-        refused.code == 1 && refused.err.contains("fixed when the table is created"),
+        refused.code == 1
+            && refused
+                .err
+                .contains("--enable-python-indexes is fixed when its part is created"),
         "{refused:?}"
     );
     account.clean_up();

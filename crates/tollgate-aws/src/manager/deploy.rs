@@ -3,8 +3,8 @@
 use tollgate_ops::s3::S3Bucket;
 
 use super::{
-    create::{IMPORTED, UNFINISHED},
-    deployed::DeployedStack,
+    create::IMPORTED,
+    deployed::{DeployedStack, UNFINISHED},
     error::DeployError,
     package::FunctionPackage,
     plan::Plan,

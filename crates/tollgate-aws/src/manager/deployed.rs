@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use aws_sdk_cloudformation::types;
 
-use super::create::UNFINISHED;
 use crate::options::{StackOptions, UnknownParameterValue};
 
 /// A stack as CloudFormation describes it.
@@ -32,6 +31,11 @@ pub struct DeployedStack {
     /// The tags.
     pub tags: BTreeMap<String, String>,
 }
+
+/// The tag of a stack whose table gets its protection with the next update, or was imported and may
+/// lack more. An update replaces all tags, so it is gone then; a creation that was interrupted is
+/// finished by the next deployment.
+pub(super) const UNFINISHED: &str = "zae-limiter:unfinished";
 
 /// The tag of stacks that zae-limiter made, and its value. Stacks of tollgate have it too.
 const MADE_BY: (&str, &str) = ("ManagedBy", "zae-limiter");

@@ -31,7 +31,7 @@ pub(crate) async fn namespace(
     let stack = options.stack()?;
     let config = load(options, DEADLINE).await?;
     let opened = RateLimiter::open()
-        .stack(stack)
+        .stack(stack.clone())
         .namespace(namespace.clone())
         .aws_config(config.clone())
         .provision(JoinOnly::new())
@@ -42,9 +42,13 @@ pub(crate) async fn namespace(
         Ok(limiter) => Ok(limiter),
         Err(Error::Stack(StackError::NotFound { table })) => Err(no_stack(&table, &config).await),
         Err(Error::Stack(StackError::NamespaceNotFound { table, namespace })) => {
-            Err(Failure::Refused(format!(
-                "there is no namespace {namespace} in stack {table}: `tollgate namespace register {namespace}` makes one"
-            )))
+            let stack = Stack::new(Client::new(&config), stack).with_call_deadline(DEADLINE);
+            Err(Failure::Refused(match stack.version_record().await {
+                Ok(None) => unfinished(&table),
+                _ => format!(
+                    "there is no namespace {namespace} in stack {table}: `tollgate namespace register {namespace}` makes one"
+                ),
+            }))
         }
         Err(error) => Err(with_place(error, &config)),
     }
@@ -179,15 +183,22 @@ pub(crate) async fn registry(options: &Options) -> Result<RateLimiter, Failure> 
     if status.store.version.is_none() {
         return Err(Failure::Refused(match status.store.problem {
             Some(problem) => format!("the version of {name} is not known: {problem}"),
-            None => {
-                format!("table {name} has no version record: it is no stack, or was not finished")
-            }
+            None => unfinished(name.as_str()),
         }));
     }
     let compatible = status.compatibility();
     compatible
         .map_err(|problem| Failure::Refused(format!("stack {name} cannot be used: {problem}")))?;
     Ok(limiter)
+}
+
+/// Describes a table without a version record, and what finishes it.
+pub(crate) fn unfinished(table: &str) -> String {
+    format!(
+        "table {table} has no version record: it was not finished. If CloudFormation has a stack {table}, \
+         `tollgate deploy --name {table} --records-only` finishes it; otherwise `tollgate table create --name {table}`, \
+         and then `tollgate namespace register default --name {table}`"
+    )
 }
 
 fn settings() -> RateLimiterBuilder {

@@ -11,9 +11,6 @@ use super::{
 };
 use crate::options::{FunctionCode, StackOptions, StreamStart};
 
-/// The tag of stacks that zae-limiter made, and its value.
-const MADE_BY: (&str, &str) = ("ManagedBy", "zae-limiter");
-
 impl StackManager {
     /// Reads a stack that zae-limiter's command made, and checks that it can be taken over. Changes
     /// nothing.
@@ -124,8 +121,7 @@ impl StackManager {
                 stack: self.name().to_owned(),
             });
         }
-        let (tag, value) = MADE_BY;
-        if stack.tags.get(tag).map(String::as_str) != Some(value) {
+        if !stack.is_of_peer() {
             return Err(self.not_ours("zae-limiter did not make it either"));
         }
         if !stack.can_change() {

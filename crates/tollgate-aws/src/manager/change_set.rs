@@ -215,7 +215,10 @@ impl StackManager {
             return Ok(());
         }
         match self.describe_by(&plan.stack).await? {
-            Some(stack) if stack.is_planned() => self.delete_by(&stack.id).await,
+            // Its events are no change of a stack: nobody is told.
+            Some(stack) if stack.is_planned() => {
+                self.clone().on_event(|_| {}).delete_by(&stack.id).await
+            }
             _ => Ok(()),
         }
     }

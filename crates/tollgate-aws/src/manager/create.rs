@@ -3,7 +3,7 @@
 use aws_sdk_cloudformation::types::{Capability, Tag};
 
 use super::{
-    deployed::DeployedStack,
+    deployed::{DeployedStack, UNFINISHED},
     error::DeployError,
     request::{parameters_of, tags_of},
     stack_manager::{StackManager, new_token},
@@ -18,12 +18,7 @@ const AT_FIRST: [(&str, &str); 2] = [
     ("FunctionCodeKey", ""),
 ];
 
-/// The tag of a stack whose table gets its protection with the next update, or was imported and may
-/// lack more. An update replaces all tags, so it is gone then; a creation that was interrupted is
-/// finished by the next deployment.
-pub(super) const UNFINISHED: &str = "zae-limiter:unfinished";
-
-/// The value of that tag for a stack with an imported table.
+/// The value of the tag of unfinished stacks for one with an imported table.
 pub(super) const IMPORTED: &str = "imported";
 
 impl StackManager {

@@ -3,8 +3,8 @@
 use tollgate_ops::s3::S3Bucket;
 
 use super::{
-    create::{IMPORTED, UNFINISHED},
-    deployed::DeployedStack,
+    create::IMPORTED,
+    deployed::{DeployedStack, UNFINISHED},
     error::DeployError,
     package::FunctionPackage,
     plan::Plan,
@@ -36,7 +36,8 @@ impl StackManager {
     ///
     /// # Errors
     /// [`DeployError`]. If the creation fails, nothing is left of the stack but its record of events,
-    /// which the next deployment deletes.
+    /// which the next deployment deletes. If the update after it fails, the stack stays without
+    /// functions and without protection, and the next deployment finishes it.
     pub async fn deploy(
         &self,
         change: impl FnOnce(StackOptions) -> StackOptions,
@@ -94,11 +95,10 @@ impl StackManager {
         if let Some(days) = stored_retention {
             known = known.audit_retention_days(days);
         }
-        let is_unfinished = |stack: &DeployedStack| stack.tags.contains_key(UNFINISHED);
         let base = current
             .as_ref()
             .and_then(|_| known.as_found(self.table.name()));
-        if current.as_ref().is_some_and(is_unfinished) {
+        if current.as_ref().is_some_and(DeployedStack::is_unfinished) {
             known = known.enable_deletion_protection(true);
         }
         let mut options = change(known.clone());
@@ -164,11 +164,13 @@ impl StackManager {
             None => (self.create(&prepared.wanted).await?, true),
         };
         let mut is_changed = is_new;
-        if stack
-            .tags
-            .get(UNFINISHED)
-            .is_some_and(|why| why == IMPORTED)
-        {
+        let unfinished = stack.tags.get(UNFINISHED).cloned();
+        let is_first = is_new || unfinished.is_some();
+        if is_first {
+            // Before the rest: if it fails, services can use the table already.
+            is_changed |= self.initialize_table(prepared).await?;
+        }
+        if unfinished.is_some_and(|why| why == IMPORTED) {
             self.complete_table(&prepared.wanted).await?;
         }
         if prepared.needs_code_bucket(&stack) {
@@ -186,10 +188,33 @@ impl StackManager {
             // Not earlier: if the update fails, the functions get their old code back from it.
             self.delete_code_bucket(&left).await?;
         }
-        is_changed |= self.initialize(prepared).await?;
+        if !is_first {
+            is_changed |= self.initialize_table(prepared).await?;
+        }
+        is_changed |= self.initialize_functions(prepared).await?;
         Ok(Deployment {
             stack,
             is_new,
+            is_changed,
+        })
+    }
+
+    /// Writes the records of a stack that another tool has made with the template: the version record,
+    /// the namespace `default`, the days for which its history is kept, and the version of the
+    /// functions. CloudFormation changes nothing.
+    ///
+    /// # Errors
+    /// [`DeployError::NotFound`] if there is no stack; the errors of the table.
+    pub async fn record(&self, prepared: &Prepared) -> Result<Deployment, DeployError> {
+        let Some(stack) = prepared.current.clone() else {
+            return Err(DeployError::NotFound {
+                stack: self.name().to_owned(),
+            });
+        };
+        let is_changed = self.initialize(prepared).await?;
+        Ok(Deployment {
+            stack,
+            is_new: false,
             is_changed,
         })
     }
@@ -232,7 +257,7 @@ impl StackManager {
         if !stack.is_ours() {
             return Err(DeployError::NotOurs {
                 stack: name(),
-                problem: "it does not have the parameter FunctionCodeKey".to_owned(),
+                problem: foreign(stack).to_owned(),
             });
         }
         Ok(stack.options()?)
@@ -304,5 +329,14 @@ impl StackManager {
             .put(package.key(), "application/zip", None, zip)
             .await?;
         Ok(())
+    }
+}
+
+/// Describes a stack of another template, and what to do with it.
+fn foreign(stack: &DeployedStack) -> &'static str {
+    if stack.is_of_peer() {
+        "zae-limiter made it; `tollgate adopt` takes it over"
+    } else {
+        "it does not have the parameter FunctionCodeKey; choose another name, or change it by what made it"
     }
 }

@@ -32,6 +32,14 @@ pub struct DeployedStack {
     pub tags: BTreeMap<String, String>,
 }
 
+/// The tag of a stack whose table gets its protection with the next update, or was imported and may
+/// lack more. An update replaces all tags, so it is gone then; a creation that was interrupted is
+/// finished by the next deployment.
+pub(super) const UNFINISHED: &str = "zae-limiter:unfinished";
+
+/// The tag of stacks that zae-limiter made, and its value. Stacks of tollgate have it too.
+const MADE_BY: (&str, &str) = ("ManagedBy", "zae-limiter");
+
 /// The parameter that only tollgate's template has.
 const OWN_PARAMETER: &str = "FunctionCodeKey";
 
@@ -116,6 +124,12 @@ impl DeployedStack {
         self.parameters.contains_key(OWN_PARAMETER)
     }
 
+    /// Returns true if zae-limiter made the stack, by its own template.
+    pub(super) fn is_of_peer(&self) -> bool {
+        let (tag, value) = MADE_BY;
+        !self.is_ours() && self.tags.get(tag).is_some_and(|made_by| made_by == value)
+    }
+
     /// Returns true if nothing is in the stack: its creation was planned only, or failed and was taken
     /// back.
     pub fn is_empty(&self) -> bool {
@@ -128,6 +142,12 @@ impl DeployedStack {
     /// Returns true if the stack is a plan and nothing else.
     pub(super) fn is_planned(&self) -> bool {
         self.status == "REVIEW_IN_PROGRESS"
+    }
+
+    /// Returns true if the deployment that created the stack did not end, or failed after the creation.
+    /// The next one finishes it.
+    pub fn is_unfinished(&self) -> bool {
+        self.tags.contains_key(UNFINISHED)
     }
 
     /// Returns true if the stack can be updated.

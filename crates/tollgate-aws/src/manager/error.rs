@@ -143,8 +143,9 @@ pub enum DeployError {
     },
     /// CloudFormation could not do what was asked.
     #[error(
-        "{action} stack {stack} failed: its status is {status}{}",
-        told(events)
+        "{action} stack {stack} failed: its status is {status}{}{}",
+        told(events),
+        next_step(status)
     )]
     Failed {
         /// The action: `creating`, `updating` or `deleting`.
@@ -343,6 +344,25 @@ fn hint(status: &str) -> &'static str {
             "; see its events in the console of CloudFormation"
         }
         _ => "; try again when it is done",
+    }
+}
+
+/// Returns the next step after an operation that failed and left this status.
+fn next_step(status: &str) -> &'static str {
+    match status {
+        "ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => {
+            "; the creation was taken back: mend the reason, and run the same command again"
+        }
+        "UPDATE_ROLLBACK_COMPLETE" => {
+            "; the update was taken back: mend the reason, and run the same command again"
+        }
+        "DELETE_FAILED" => "; mend the reason, and run the same command again",
+        "ROLLBACK_FAILED"
+        | "CREATE_FAILED"
+        | "UPDATE_ROLLBACK_FAILED"
+        | "IMPORT_ROLLBACK_FAILED"
+        | "UPDATE_FAILED" => hint(status),
+        _ => "",
     }
 }
 

@@ -3,7 +3,7 @@
 use tollgate::{
     RateLimiter,
     model::{ConfigScope, NamespaceInfo, NamespaceName},
-    store::dynamodb::{DynamoDbStore, JoinOnly},
+    store::dynamodb::{DynamoDbStore, JoinOnly, SetUp},
 };
 
 use super::{error::DeployError, prepared::Prepared, stack_manager::StackManager};
@@ -13,29 +13,44 @@ use crate::{options::code_key::version_of, version};
 const NAMESPACE: &str = "default";
 
 impl StackManager {
-    /// Writes the records that are missing: the version record, the namespace `default`, the days for
-    /// which its history is kept if the options change them, and the version of the functions if there
-    /// are some. Returns true if the days or the version changed.
+    /// Writes the records that are missing, and those of the functions. Returns true if something
+    /// changed.
     pub(super) async fn initialize(&self, prepared: &Prepared) -> Result<bool, DeployError> {
-        self.table.set_up(&JoinOnly::new()).await?;
+        let is_changed = self.initialize_table(prepared).await?;
+        Ok(self.initialize_functions(prepared).await? || is_changed)
+    }
+
+    /// Writes the records that are missing: the version record, the namespace `default`, and the days
+    /// for which its history is kept if the options change them. Returns true if something changed.
+    pub(super) async fn initialize_table(&self, prepared: &Prepared) -> Result<bool, DeployError> {
+        let set_up = self.table.set_up(&JoinOnly::new()).await?;
         let namespaces = self.registry()?.namespaces();
         let namespace = namespaces.register(&default_namespace()?).await?;
         let days = prepared.definition().audit_retention_days();
-        let mut is_changed = prepared.stored_retention() != Some(days);
+        let is_changed = prepared.stored_retention() != Some(days);
         if is_changed {
             self.table
                 .record_audit_retention(&namespace.id, days)
                 .await?;
         }
-        if let Some(version) = functions_of(prepared) {
-            let record = self.table.version_record().await?;
-            let recorded = record.and_then(|record| record.lambda_version);
-            if recorded.as_ref() != Some(&version) {
-                self.table.record_functions(&version).await?;
-                is_changed = true;
-            }
+        Ok(is_changed || set_up != SetUp::Unchanged)
+    }
+
+    /// Writes the version of the functions, if there are some. Returns true if it changed.
+    pub(super) async fn initialize_functions(
+        &self,
+        prepared: &Prepared,
+    ) -> Result<bool, DeployError> {
+        let Some(version) = functions_of(prepared) else {
+            return Ok(false);
+        };
+        let record = self.table.version_record().await?;
+        let recorded = record.and_then(|record| record.lambda_version);
+        if recorded.as_ref() == Some(&version) {
+            return Ok(false);
         }
-        Ok(is_changed)
+        self.table.record_functions(&version).await?;
+        Ok(true)
     }
 
     /// Returns the days for which the history of the namespace `default` is kept, if they are stored.

@@ -1,6 +1,6 @@
 //! A deployment that is ready to be made.
 
-use super::{deployed::DeployedStack, package::FunctionPackage};
+use super::{deployed::DeployedStack, package::FunctionPackage, plan::ParameterChange};
 use crate::options::{StackDefinition, StackOptions};
 
 /// A deployment that is ready to be made: the stack is read and the options are checked.
@@ -24,6 +24,47 @@ impl Prepared {
     /// Returns the definition of the stack that is wanted.
     pub fn definition(&self) -> &StackDefinition {
         &self.wanted
+    }
+
+    /// Returns true if the deployment changes no option of a stack that exists, but the days for which
+    /// the history is kept: these are in a record of the table.
+    pub fn keeps_options(&self) -> bool {
+        let known = self
+            .base
+            .as_ref()
+            .map(|base| (base.parameters(), base.tags()));
+        known == Some((self.wanted.parameters(), self.wanted.tags()))
+    }
+
+    /// Returns the changes of records in the table of a stack that exists, which no plan of
+    /// CloudFormation shows: the days for which the history is kept.
+    pub fn record_changes(&self) -> Vec<ParameterChange> {
+        let days = self.wanted.audit_retention_days();
+        let is_new = self.current.is_none() && self.stored_retention.is_none();
+        if is_new || self.stored_retention == Some(days) {
+            return Vec::new();
+        }
+        vec![ParameterChange {
+            name: "AuditRetentionDays".to_owned(),
+            old: self.stored_retention.map(|days| days.to_string()),
+            new: days.to_string(),
+        }]
+    }
+
+    /// Returns true if the options want functions, and there is no code for them.
+    pub fn lacks_code(&self) -> bool {
+        self.options.function_code.is_none() && self.options.can_have_functions()
+    }
+
+    /// Returns the tags of the definition that the stack does not have.
+    pub fn missing_tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        let has = |key: &str| {
+            let current = self.current.as_ref();
+            current.is_some_and(|stack| stack.tags.contains_key(key))
+        };
+        let tags = self.wanted.tags().iter();
+        tags.filter(move |(key, _)| !has(key))
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 

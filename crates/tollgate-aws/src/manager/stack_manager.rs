@@ -71,7 +71,6 @@ impl StackManager {
 
     /// Sets the longest time to wait for an operation. CloudFormation goes on with it. Default: 30
     /// minutes.
-    #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -81,14 +80,12 @@ impl StackManager {
     /// deleted, or that was created without a stack. Its data stay, also if the creation fails. Time to
     /// live, point-in-time recovery and protection that it lacks are switched on.
     /// Default: false, and the creation is refused.
-    #[must_use]
     pub fn import_table(mut self, import: bool) -> Self {
         self.imports_table = import;
         self
     }
 
     /// Sets a function that is called for every event of an operation, as it is seen.
-    #[must_use]
     pub fn on_event(mut self, on_event: impl Fn(&StackEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Arc::new(on_event);
         self

@@ -109,13 +109,13 @@ fn check_texts(options: &StackOptions) -> Result<(), InvalidOption> {
         "be the name of a managed policy, or its ARN, arn:aws:iam::ACCOUNT:policy/NAME",
     )?;
     checks::text(
-        "function_code",
+        "function_code_bucket",
         code.and_then(|code| code.bucket.as_deref()),
         checks::is_bucket,
         "name an S3 bucket",
     )?;
     checks::text(
-        "function_code",
+        "function_code_key",
         code.map(|code| code.key.as_str()),
         checks::is_key,
         "name an object: 1 to 1024 bytes without control characters",

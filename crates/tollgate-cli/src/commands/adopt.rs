@@ -54,10 +54,19 @@ impl Adopt {
         if before.is_ours() && !self.plan {
             return finish(context, &target, &before).await;
         }
-        let Code::Package(package) = self.code.read()? else {
-            return Err(Failure::Refused(
-                "the functions need code: name a static executable by --bootstrap".into(),
-            ));
+        let package = match self.code.read()? {
+            Code::Package(package) => package,
+            Code::Unable(problem) => {
+                return Err(Failure::Refused(format!(
+                    "{problem}; name a static executable by --bootstrap"
+                )));
+            }
+            Code::Unwanted => {
+                return Err(Failure::Usage(
+                    "an adoption replaces the code of the functions: leave --without-code out"
+                        .into(),
+                ));
+            }
         };
         let bucket = self.code_bucket.as_deref();
         let change = |options: StackOptions| {
@@ -71,7 +80,7 @@ impl Adopt {
         let prepared = target.read(prepared).await?;
         let planned = target.read(manager.plan_adoption(&prepared)).await?;
         if self.plan {
-            let printed = print_plan(context, planned.as_ref());
+            let printed = print_plan(context, planned.as_ref(), &prepared);
             if let Some(plan) = planned {
                 target.read(manager.discard(plan)).await?;
             }

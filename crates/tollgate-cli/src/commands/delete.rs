@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use tollgate_aws::manager::DeployedStack;
 
+use super::deploy::deploy_again;
 use crate::{
     confirm,
     context::Context,
@@ -37,6 +38,8 @@ struct DeletionRecord {
     table_deleted: bool,
     archive: Option<String>,
     archived_objects_deleted: Option<u64>,
+    /// The command that makes the stack again.
+    deploy_again: Option<String>,
 }
 
 impl Row for DeletionRecord {
@@ -46,6 +49,7 @@ impl Row for DeletionRecord {
         "Table deleted",
         "Archive",
         "Archived objects deleted",
+        "Deploy again",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -56,6 +60,7 @@ impl Row for DeletionRecord {
             self.table_deleted.to_string(),
             or_dash(&self.archive),
             or_dash(&objects.map(|objects| objects.to_string())),
+            or_dash(&self.deploy_again),
         ]
     }
 }
@@ -83,12 +88,17 @@ impl Delete {
         };
         if let Some(stack) = &stack_now {
             self.check_archive(stack)?;
-            if let Some(archive) = stack.archive()
-                && context.out.is_text()
-            {
-                // Nothing else knows the name when the stack is gone.
-                stderr::line(&format!("the archive is the bucket {archive}"));
+            let again = stack.is_ours().then(|| deploy_again(stack, !self.data));
+            if context.out.is_text() {
+                // Nothing else knows these when the stack is gone.
+                if let Some(archive) = stack.archive() {
+                    stderr::line(&format!("the archive is the bucket {archive}"));
+                }
+                if let Some(again) = &again {
+                    stderr::lines(&format!("the same stack is made again by\n    {again}"));
+                }
             }
+            record.deploy_again = again;
             let deletion = target.change(target.manager.delete()).await?;
             record.stack_deleted = true;
             record.archive = record.archive.or(deletion.archive);
@@ -113,8 +123,12 @@ impl Delete {
 
     fn question(&self, stack: &str) -> String {
         if self.data {
+            let archive = match &self.archive {
+                Some(archive) => format!("the archive {archive}"),
+                None => "its archive".to_owned(),
+            };
             format!(
-                "Delete stack {stack} with its table and its archive? Limits, entities, usage and history are lost for ever."
+                "Delete stack {stack} with its table and {archive}? Limits, entities, usage and history are lost for ever."
             )
         } else {
             format!("Delete stack {stack}? Its table and its archive are kept.")
@@ -163,21 +177,54 @@ fn sentence(record: &DeletionRecord, place: &str) -> String {
         Some(archive) => format!(" --archive {archive}"),
         None => String::new(),
     };
-    if record.stack_deleted && !record.table_deleted {
+    if record.stack_deleted && !record.table_deleted && record.archived_objects_deleted.is_none() {
         return format!(
             "Deleted stack {stack} {place}; its table {stack} is kept{archive}: `tollgate delete --data --name {stack}{option}` deletes them"
         );
     }
-    let objects = match record.archived_objects_deleted {
-        Some(count) => format!(", and its archive ({count} objects)"),
-        None => String::new(),
+    let archive = match (&record.archive, record.archived_objects_deleted) {
+        (Some(archive), Some(count)) => Some(format!("the archive {archive} ({count} objects)")),
+        _ => None,
     };
-    let what = if record.stack_deleted {
-        "stack and table"
-    } else if record.table_deleted {
-        "table"
-    } else {
-        "archive of"
+    let what = match (record.stack_deleted, record.table_deleted) {
+        (true, true) => Some(format!("stack and table {stack}")),
+        (true, false) => Some(format!("stack {stack}")),
+        (false, true) => Some(format!("table {stack}")),
+        (false, false) => None,
     };
-    format!("Deleted {what} {stack} {place}{objects}")
+    let deleted: Vec<String> = what.into_iter().chain(archive).collect();
+    format!("Deleted {} {place}", deleted.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(stack: bool, table: bool, objects: Option<u64>) -> String {
+        let record = DeletionRecord {
+            stack: "limits".to_owned(),
+            stack_deleted: stack,
+            table_deleted: table,
+            archive: objects.map(|_| "limits-auditarchivebucket-1".to_owned()),
+            archived_objects_deleted: objects,
+            deploy_again: None,
+        };
+        sentence(&record, "in region eu-west-1")
+    }
+
+    #[test]
+    fn a_sentence_names_what_was_deleted() {
+        assert_eq!(
+            told(true, true, Some(2)),
+            "Deleted stack and table limits and the archive limits-auditarchivebucket-1 (2 objects) in region eu-west-1"
+        );
+        assert_eq!(
+            told(false, false, Some(0)),
+            "Deleted the archive limits-auditarchivebucket-1 (0 objects) in region eu-west-1"
+        );
+        assert_eq!(
+            told(false, true, None),
+            "Deleted table limits in region eu-west-1"
+        );
+    }
 }

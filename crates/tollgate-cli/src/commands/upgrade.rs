@@ -1,10 +1,11 @@
 //! `tollgate upgrade`
 
 use clap::Args;
+use tollgate_aws::StackOptions;
 
 use crate::{
     context::Context,
-    deployment::{Code, CodeSource, DeploymentRecord, Target},
+    deployment::{Code, CodeSource, DeploymentRecord, Target, show_plan},
     failure::Failure,
 };
 
@@ -16,15 +17,18 @@ use crate::{
 pub(crate) struct Upgrade {
     #[command(flatten)]
     code: CodeSource,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    plan: bool,
 }
 
 impl Upgrade {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let target = Target::load(context).await?;
         let manager = &target.manager;
-        let Some(before) = target.read(manager.describe()).await? else {
+        if target.read(manager.describe()).await?.is_none() {
             return Err(target.missing());
-        };
+        }
         let code = match self.code.read()? {
             Code::Package(package) => Some(*package),
             Code::Unwanted => None,
@@ -34,8 +38,16 @@ impl Upgrade {
                 )));
             }
         };
-        let deployment = target.change(manager.upgrade(code.as_ref())).await?;
-        let record = DeploymentRecord::new(Some(&before), &deployment);
+        let options = |options: StackOptions| options;
+        let prepared = target.read(manager.prepare(options, code.as_ref())).await?;
+        if prepared.current().is_none() {
+            return Err(target.missing());
+        }
+        if self.plan {
+            return show_plan(context, &target, &prepared).await;
+        }
+        let deployment = target.change(manager.make(&prepared)).await?;
+        let record = DeploymentRecord::new(prepared.current(), &deployment);
         let sentence = record.sentence(&target.place());
         Ok(context.out.done(&sentence, &record)?)
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate::model::{Status, VersionRecord};
 
 use crate::{
+    connect,
     context::Context,
     failure::Failure,
     output::{Row, or_dash},
@@ -79,9 +80,9 @@ impl Versions {
             Compatibility::Incompatible => Err(Failure::Refused(format!(
                 "the stack is incompatible: {problem}"
             ))),
-            Compatibility::NotInitialized => Err(Failure::Refused(
-                "the stack is not initialized: it has no version record".into(),
-            )),
+            Compatibility::NotInitialized => Err(Failure::Refused(connect::unfinished(
+                context.options.stack()?.as_str(),
+            ))),
             Compatibility::Unknown => Err(Failure::Aws(format!(
                 "the version of the stack is not known: {problem}"
             ))),

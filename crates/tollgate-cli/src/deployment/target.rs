@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use tollgate::{Error, error::StackError};
 use tollgate_aws::manager::{DeployError, StackManager};
 
+use super::option_names::in_flags;
 use crate::{
     change,
     connect::DEADLINE,
@@ -88,7 +89,7 @@ pub(crate) fn failure(error: DeployError, config: &SdkConfig) -> Failure {
             "{error} {}: `tollgate list` shows those that exist",
             place(config)
         )),
-        DeployError::Option(_) => Failure::Usage(error.to_string()),
+        DeployError::Option(_) => Failure::Usage(in_flags(&error.to_string())),
         DeployError::Call { .. } => {
             Failure::Aws(format!("{error}; AWS was asked {}", place(config)))
         }
@@ -100,6 +101,9 @@ pub(crate) fn failure(error: DeployError, config: &SdkConfig) -> Failure {
         DeployError::TableExists { .. } => Failure::Refused(format!(
             "{error}: `tollgate deploy --import-table` imports it"
         )),
+        DeployError::Fixed { .. } | DeployError::OtherTable { .. } => {
+            Failure::Refused(in_flags(&error.to_string()))
+        }
         error => Failure::Refused(error.to_string()),
     }
 }

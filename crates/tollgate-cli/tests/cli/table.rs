@@ -1,6 +1,6 @@
 //! `tollgate table create`
 
-use aws_sdk_dynamodb::types::{BillingMode, TableDescription};
+use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, TableDescription};
 use tollgate_testkit::{ErrorAnswer, Fault};
 
 use crate::stage::{STACK, Stage};
@@ -21,6 +21,38 @@ async fn a_table_is_created_with_its_version_and_without_a_namespace() {
     assert_eq!(stage.run("entity show user-1").code, 1, "no namespace");
     stage.ok("namespace register default");
     stage.ok("entity create user-1");
+}
+
+/// Fault: somebody creates the table by another tool, and each command names only the next one that
+/// fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_without_a_version_record_is_told_with_what_finishes_it() {
+    let stage = Stage::empty().await;
+    stage.ok("table create --without-stream");
+    let delete = stage.engine.client().delete_item().table_name(STACK);
+    let delete = delete
+        .key("PK", AttributeValue::S("_/SYSTEM#".into()))
+        .key("SK", AttributeValue::S("#VERSION".into()));
+    delete.send().await.unwrap();
+    for command in [
+        "system get-defaults",
+        "namespace register default",
+        "check",
+        "version",
+    ] {
+        let ran = stage.run(command);
+        let advice = [
+            "`tollgate deploy --name limits --records-only`",
+            "`tollgate table create --name limits`",
+        ];
+        assert!(
+            ran.code == 1 && advice.iter().all(|advice| ran.err.contains(advice)),
+            "{command}: {ran:?}"
+        );
+    }
+    stage.ok("table create --without-stream");
+    stage.ok("namespace register default");
+    stage.ok("system get-defaults");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -217,3 +217,25 @@ fn tag(text: &str) -> Result<(String, String), &'static str> {
     let (key, value) = pair.ok_or("it must have the form KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::{super::Deploy, *};
+    use crate::deployment::flags_of_errors;
+
+    /// Fault: an error names a flag that the command does not have.
+    #[test]
+    fn the_flags_that_errors_name_exist() {
+        let command = Deploy::augment_args(Command::new("deploy"));
+        let known: Vec<String> = command
+            .get_arguments()
+            .filter_map(|argument| argument.get_long())
+            .map(|long| format!("--{long}"))
+            .collect();
+        for flag in flags_of_errors() {
+            assert!(known.contains(&flag), "{flag}");
+        }
+    }
+}

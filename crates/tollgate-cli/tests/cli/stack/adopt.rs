@@ -39,6 +39,19 @@ async fn a_python_stack_is_taken_over_with_its_names_and_its_stream() {
         "{refused:?}"
     );
     assert!(account.has_table().await);
+    for command in ["deploy --without-code", "upgrade --without-code"] {
+        let refused = account.run(command);
+        assert!(
+            refused.code == 1 && refused.err.contains("`tollgate adopt` takes it over"),
+            "{command}: {refused:?}"
+        );
+    }
+    // The command is a dynamic executable in tests.
+    let lacking = account.run("adopt --plan");
+    assert!(
+        lacking.code == 1 && lacking.err.contains("cannot be a function: "),
+        "{lacking:?}"
+    );
     let planned = account.json(&format!("adopt --plan --no-idle-alarm {code}"));
     let rows = planned.as_array().unwrap().iter();
     let mut function = rows.filter(|row| row["name"] == "AggregatorFunction");

@@ -38,6 +38,37 @@ async fn a_creation_that_fails_tells_why_leaves_nothing_and_can_be_repeated() {
     account.clean_up();
 }
 
+/// Fault: the creation succeeds and the update after it fails: nothing says what to do, and the table
+/// has no records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_step_that_fails_leaves_a_table_for_services_and_is_finished_by_a_repeat() {
+    let Some(account) = Account::new("half") else {
+        return;
+    };
+    let (folder, program) = program(&account);
+    // This emulator refuses alarms on expressions, and a stack without functions has none.
+    let deploy = format!("deploy --bootstrap {}", program.display());
+    let failed = account.run(&deploy);
+    assert_eq!(failed.code, 3, "{failed:?}");
+    let error = failed.err.lines().last().unwrap();
+    assert!(
+        error.contains("AggregatorIdleAlarm: ")
+            && error.contains(
+                "; the update was taken back: mend the reason, and run the same command again; "
+            )
+            && error.ends_with("the same command finishes it"),
+        "{error}"
+    );
+    account.json("system set-defaults -l rpm:10");
+    assert_eq!(account.parameter("EnableDeletionProtection").await, "false");
+    let finished = account.json(&format!("{deploy} --no-idle-alarm"));
+    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(finished["changed"], true);
+    assert_eq!(account.parameter("EnableDeletionProtection").await, "true");
+    assert!(account.json("status")["lambda_version"].is_string());
+    account.clean_up();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stack_that_does_not_exist_is_told() {
     let Some(account) = Account::new("missing") else {
@@ -65,7 +96,7 @@ async fn options_that_are_wrong_or_fixed_change_nothing() {
     };
     let refused = account.run(&format!("deploy {NO_FUNCTIONS} --lambda-memory 64"));
     assert!(
-        refused.code == 2 && refused.err.contains("lambda_memory is 64"),
+        refused.code == 2 && refused.err.contains("--lambda-memory is 64"),
         "{refused:?}"
     );
     let refused = account.run("deploy");
@@ -77,7 +108,10 @@ async fn options_that_are_wrong_or_fixed_change_nothing() {
     account.json(&format!("deploy {NO_FUNCTIONS}"));
     let refused = account.run("deploy --enable-python-indexes");
     assert!(
-        refused.code == 1 && refused.err.contains("fixed when the table is created"),
+        refused.code == 1
+            && refused
+                .err
+                .contains("--enable-python-indexes is fixed when its part is created"),
         "{refused:?}"
     );
     account.clean_up();
@@ -133,16 +167,7 @@ async fn code_in_a_bucket_of_the_users_own_stays_there() {
         return;
     };
     let name = account.stack.clone();
-    let created = Command::new("curl")
-        .args(["--silent", "--fail", "-X", "PUT"])
-        .arg(format!("{}/{name}", account.endpoint))
-        .status()
-        .unwrap();
-    assert!(created.success());
-    let bucket = S3Bucket::new(&name, &account.config(), None).unwrap();
-    let zip = zip_of_a_program(&account);
-    let put = bucket.put("own.zip", "application/zip", None, zip);
-    put.await.unwrap();
+    let bucket = own_bucket(&account).await;
     account.json(&format!(
         "deploy --no-idle-alarm --function-code-bucket {name} --function-code-key own.zip"
     ));
@@ -155,6 +180,22 @@ async fn code_in_a_bucket_of_the_users_own_stays_there() {
     assert_eq!(stack.code_bucket(), None);
     account.clean_up();
     assert_eq!(bucket.empty().await.unwrap(), 2);
+}
+
+/// Makes a bucket with the stack's name, and puts the object `own.zip` into it.
+pub(super) async fn own_bucket(account: &Account) -> S3Bucket {
+    let name = &account.stack;
+    let created = Command::new("curl")
+        .args(["--silent", "--fail", "-X", "PUT"])
+        .arg(format!("{}/{name}", account.endpoint))
+        .status()
+        .unwrap();
+    assert!(created.success());
+    let bucket = S3Bucket::new(name, &account.config(), None).unwrap();
+    let zip = zip_of_a_program(account);
+    let put = bucket.put("own.zip", "application/zip", None, zip);
+    put.await.unwrap();
+    bucket
 }
 
 /// Returns the zip file of a program that does nothing.

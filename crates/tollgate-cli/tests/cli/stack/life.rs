@@ -29,6 +29,10 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
         "a plan creates nothing"
     );
 
+    // Fault: the end of the plan looks as if a stack was deleted.
+    let told = account.run(&format!("deploy {NO_FUNCTIONS} --plan"));
+    assert!(told.code == 0 && told.err.is_empty(), "{told:?}");
+
     let deployed = account.json(&format!("deploy {NO_FUNCTIONS} --audit-retention-days 30"));
     assert_eq!(deployed["created"], true);
     assert_eq!(deployed["stack"], account.stack.as_str());
@@ -51,6 +55,23 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
 
     assert_eq!(account.json("deploy")["changed"], false);
     assert_eq!(account.json("upgrade --without-code")["changed"], false);
+    let planned = account.run("upgrade --without-code --plan");
+    assert_eq!((planned.code, &*planned.out), (0, "No changes.\n"));
+    // Fault: the plan leaves out what is no part of CloudFormation's stack.
+    let planned = account.run("deploy --audit-retention-days 31 --plan");
+    assert_eq!(
+        (planned.code, &*planned.out),
+        (
+            0,
+            "AuditRetentionDays: 30 -> 31\n\
+             Plan: 0 part(s) to change, and 1 record(s) of the table. Nothing was changed.\n"
+        )
+    );
+    let planned = account.json("deploy --audit-retention-days 31 --plan");
+    assert_eq!(
+        (&planned[0]["type"], &planned[0]["new"]),
+        (&"Record".into(), &"31".into())
+    );
 
     let changes = account.json("deploy --lambda-timeout 30 --usage-retention-days 7 --plan");
     let changes: Vec<&str> = changes
@@ -101,6 +122,14 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
     let deleted = account.json("delete --yes");
     assert_eq!(deleted["stack_deleted"], true);
     assert_eq!(deleted["table_deleted"], false);
+    let stack = &account.stack;
+    assert_eq!(
+        deleted["deploy_again"],
+        format!(
+            "tollgate deploy --name {stack} --import-table --usage-retention-days 7 --lambda-timeout 30 \
+             --no-aggregator --no-provisioner"
+        )
+    );
     assert!(account.has_table().await);
     assert_eq!(account.run("delete --yes").code, 4);
     let again = account.run("deploy --without-code");
@@ -130,8 +159,16 @@ async fn a_stack_is_deployed_changed_upgraded_and_deleted() {
         other.code == 1 && other.err.contains("cannot be imported"),
         "{other:?}"
     );
-    let imported = account.json(&format!("deploy {NO_FUNCTIONS} --import-table"));
-    assert_eq!(imported["created"], true);
+    let imported = account.run(&format!("deploy {NO_FUNCTIONS} --import-table"));
+    assert!(
+        imported.code == 0 && imported.out.starts_with("Created stack life-"),
+        "{imported:?}"
+    );
+    let note = imported.err.lines().next().unwrap();
+    assert!(
+        note.contains("options that are not given have their defaults"),
+        "{imported:?}"
+    );
     assert_eq!(account.expiry().await.as_deref(), Some("ttl"));
     assert_eq!(account.json("deploy")["changed"], false);
     let shown = account.run("system get-defaults").out;
@@ -180,6 +217,16 @@ async fn a_stack_with_an_archive_is_deleted_with_its_buckets() {
             put.await.unwrap();
         }
     }
+    // The command is a dynamic executable in tests.
+    let lacking = account.run("deploy --plan");
+    assert!(
+        lacking.code == 0
+            && lacking
+                .err
+                .contains("the stack has no functions until it has code: ")
+            && lacking.err.contains("--bootstrap PATH"),
+        "{lacking:?}"
+    );
     let asked = account.run("deploy --no-audit-archival");
     assert!(asked.code == 2 && asked.err.contains("--yes"), "{asked:?}");
 
@@ -188,6 +235,11 @@ async fn a_stack_with_an_archive_is_deleted_with_its_buckets() {
     let foreign = account.run("delete --data --yes --archive photos");
     assert!(foreign.code == 2, "{foreign:?}");
 
+    let asked = account.run(&format!("delete --data --archive {archive}"));
+    assert!(
+        asked.code == 2 && asked.err.contains(&format!("and the archive {archive}?")),
+        "{asked:?}"
+    );
     let deleted = account.json("delete --data --yes");
     assert_eq!(deleted["archive"], archive.as_str());
     assert_eq!(deleted["archived_objects_deleted"], 2);

@@ -9,6 +9,7 @@ mod aws;
 mod failures;
 mod functions;
 mod life;
+mod other_tools;
 mod page;
 mod peer;
 mod polls;

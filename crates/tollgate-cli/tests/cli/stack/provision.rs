@@ -62,7 +62,7 @@ async fn services_that_start_together_deploy_one_stack() {
         account.json("status")["lambda_version"],
         serde_json::Value::Null
     );
-    account.json("deploy --enable-aggregator --no-idle-alarm --lambda-memory 256");
+    account.json("deploy --enable-aggregator --without-code --no-idle-alarm --lambda-memory 256");
     open(&account, with_functions.auto_update(true)).await;
     let version = format!("0.17.0+tollgate.{}", env!("CARGO_PKG_VERSION"));
     assert_eq!(account.json("status")["lambda_version"], version);

@@ -359,11 +359,11 @@ fn errors_name_the_option_its_value_and_what_is_allowed() {
         ),
         (
             refused(options().function_code(FunctionCode::in_stack(""))),
-            vec!["function_code is \"\"", "name an object"],
+            vec!["function_code_key is \"\"", "name an object"],
         ),
         (
             refused(options().function_code(FunctionCode::in_bucket("Upper", "k"))),
-            vec!["function_code is \"Upper\"", "name an S3 bucket"],
+            vec!["function_code_bucket is \"Upper\"", "name an S3 bucket"],
         ),
     ] {
         for word in words {

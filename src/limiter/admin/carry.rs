@@ -29,14 +29,14 @@ pub(super) async fn carry(limiter: &RateLimiter, scope: &ConfigScope) -> Result<
         ConfigScope::System | ConfigScope::Resource(_) => Ok(()),
         ConfigScope::EntityResource(entity, resource) => {
             let key = BucketKey::new(entity.clone(), resource.clone());
-            carry_to(limiter, key, Buckets::All).await
+            carry_to(limiter, key, CarriedTo::All).await
         }
         ConfigScope::Entity(entity) => {
             let mut buckets = BucketWalk::of_entity(limiter, entity, None);
             while let Some(bucket) = buckets.next().await {
                 let (key, _) = bucket?;
                 if key.shard == 0 {
-                    carry_to(limiter, key, Buckets::All).await?;
+                    carry_to(limiter, key, CarriedTo::All).await?;
                 }
             }
             Ok(())
@@ -66,7 +66,7 @@ pub(super) async fn carry_zone(limiter: &RateLimiter, scope: &ConfigScope) -> Re
             .any(|known| known.zones().next().is_some());
         if has_zone && done.insert((entity.clone(), resource.clone())) {
             let key = BucketKey::new(entity, resource);
-            carry_to(limiter, key, Buckets::InOtherZones).await?;
+            carry_to(limiter, key, CarriedTo::InOtherZones).await?;
         }
     }
     Ok(())
@@ -74,7 +74,7 @@ pub(super) async fn carry_zone(limiter: &RateLimiter, scope: &ConfigScope) -> Re
 
 /// The buckets to which limits are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Buckets {
+enum CarriedTo {
     All,
     /// Buckets that keep limits in another time zone.
     InOtherZones,
@@ -84,7 +84,7 @@ enum Buckets {
 ///
 /// The limits are read just now, and every write is seen to be done: a bucket that shows other
 /// parameters does not decide which of them are newer, as it does for a request.
-async fn carry_to(limiter: &RateLimiter, key: BucketKey, buckets: Buckets) -> Result<(), Error> {
+async fn carry_to(limiter: &RateLimiter, key: BucketKey, buckets: CarriedTo) -> Result<(), Error> {
     let mut carrier = Carrier {
         limiter,
         write_ids: WriteIds::new(),
@@ -113,7 +113,7 @@ struct Carrier<'a> {
     limiter: &'a RateLimiter,
     write_ids: WriteIds,
     key: BucketKey,
-    buckets: Buckets,
+    buckets: CarriedTo,
 }
 
 impl Carrier<'_> {
@@ -187,7 +187,7 @@ impl Carrier<'_> {
         }
         let moved = match BucketRefusal::of_zones(state, limits) {
             Some(_) => Some(with_moved(state, limits)?),
-            None if self.buckets == Buckets::InOtherZones => return None,
+            None if self.buckets == CarriedTo::InOtherZones => return None,
             None => None,
         };
         let limits = moved.as_ref().unwrap_or(limits);

@@ -1,6 +1,6 @@
 //! Commands for namespaces.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::stage::{STACK, Stage};
 
@@ -93,4 +93,23 @@ async fn what_is_written_after_a_purge_can_be_purged() {
         assert_eq!(refused.code, 1, "{refused:?}");
     }
     assert_eq!(stage.items().await.len(), before - 30);
+    // Also if its registry has lost the record of the id.
+    let key = [
+        ("PK", "_/SYSTEM#".to_owned()),
+        ("SK", format!("#NSID#{kept}")),
+    ];
+    let key = key.map(|(name, text)| (name.to_owned(), AttributeValue::S(text)));
+    let delete = stage.engine.client().delete_item().table_name(STACK);
+    let deleted = delete
+        .set_key(Some(key.into()))
+        .return_values(ReturnValue::AllOld)
+        .send()
+        .await
+        .unwrap();
+    assert!(deleted.attributes.is_some(), "the record has another key");
+    let refused = stage.run(&format!("namespace purge {kept} --yes"));
+    assert!(
+        refused.code == 1 && refused.err.contains("is active"),
+        "{refused:?}"
+    );
 }

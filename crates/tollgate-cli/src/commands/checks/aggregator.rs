@@ -2,7 +2,10 @@
 
 use tollgate_ops::follow::{AggregatorState, Checkpoint};
 
-use super::{Check, function};
+use super::{
+    Check,
+    function::{self, NAME, OTHER, at},
+};
 use crate::{options::Options, time::of_millis};
 
 /// The time for which a stream keeps its records, seconds.
@@ -48,9 +51,6 @@ pub(crate) fn unknown_aggregator(problem: &str) -> Check {
         "look yourself, or run this command again",
     )
 }
-
-pub(super) const NAME: &str = "aggregator";
-pub(super) const OTHER: &str = "other aggregator";
 
 fn own(
     state: &AggregatorState,
@@ -140,10 +140,6 @@ fn other(checkpoint: &Checkpoint, options: &Options) -> Check {
             options.aws_flags()
         ),
     )
-}
-
-pub(super) fn at(seconds: i64) -> String {
-    of_millis(seconds.saturating_mul(1000))
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@ use tollgate_ops::{
     functions::{EventSourceState, StreamSource},
 };
 
-use super::{
-    Check,
-    aggregator::{NAME, OTHER, at},
-};
+use super::Check;
 use crate::{
     commands::function_stream::{Found, FunctionStream},
     options::Options,
     time::of_millis,
 };
+
+/// The check of who counts the usage.
+pub(super) const NAME: &str = "aggregator";
+
+/// The check of programs that count it too.
+pub(super) const OTHER: &str = "other aggregator";
 
 /// The beginning of the name under which a function takes the lease.
 const OWNER: &str = "function ";
@@ -137,4 +140,9 @@ fn switch(source: &StreamSource, switch: &str, options: &Options) -> String {
         "aws lambda update-event-source-mapping --uuid {} {switch}{flags}",
         source.id
     )
+}
+
+/// Returns a time in epoch seconds as text.
+pub(super) fn at(seconds: i64) -> String {
+    of_millis(seconds.saturating_mul(1000))
 }

@@ -54,6 +54,13 @@ impl Purge {
         let Some(info) = &known else {
             // Refuses an active namespace. Deletes nothing of one that it does not know.
             namespaces.purge(&id).await?;
+            // A name may have the id although the id's own record is gone.
+            if let Some(active) = find(namespaces.list(), &id).await? {
+                return Err(Failure::Refused(format!(
+                    "namespace {} has the id {id}, and is active: nothing was changed",
+                    active.name
+                )));
+            }
             return leftovers(context, &id).await;
         };
         confirm::confirm(options, &question(&format!("'{}' ({id})", info.name)))?;

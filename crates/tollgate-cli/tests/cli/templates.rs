@@ -27,8 +27,9 @@ fn the_template_is_printed_as_yaml_and_as_json() {
     let template = Template::new();
     assert_eq!(printed("cfn-template"), template.to_yaml().unwrap());
     assert_eq!(
-        printed("cfn-template --format json"),
-        template.to_json().unwrap()
+        printed("cfn-template --format json").trim_end(),
+        template.to_compact_json().unwrap(),
+        "a call of CloudFormation takes no longer one"
     );
 }
 
@@ -41,6 +42,9 @@ fn a_policy_names_the_table_of_the_stack_or_the_given_one() {
     let own = resources("iam policy read-only --name rate-limits");
     let table = "arn:aws:dynamodb:*:*:table/rate-limits";
     assert_eq!(own, serde_json::json!([table, format!("{table}/index/*")]));
+    let elsewhere = resources("iam policy read-only --name rate-limits --region us-gov-west-1");
+    let table = "arn:aws-us-gov:dynamodb:*:*:table/rate-limits";
+    assert_eq!(elsewhere[0], table);
     let arn = "arn:aws-cn:dynamodb:cn-north-1:111122223333:table/other";
     let given = resources(&format!("iam policy namespace-acquire --table-arn {arn}"));
     assert_eq!(given, serde_json::json!([arn, format!("{arn}/index/*")]));

@@ -75,7 +75,7 @@ impl Run {
             let units = summary.units();
             let notes = units.into_iter().chain(broken.clone()).chain([cleaned]);
             let name = file.name();
-            file.write(&page::page(&report, &load, &notes.collect::<Vec<_>>()))?;
+            file.write(page::page(&report, &load, &notes.collect::<Vec<_>>()))?;
             context.out.line(format!("Wrote {name}"))?;
         }
         if broken.is_empty() {

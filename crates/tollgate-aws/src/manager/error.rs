@@ -133,7 +133,7 @@ pub enum DeployError {
     /// Another operation on the stack is under way, or has left it in a state that allows no update.
     #[error(
         "stack {stack} cannot be changed now: its status is {status}{}",
-        hint(status)
+        hint(status, stack)
     )]
     NotReady {
         /// The stack.
@@ -145,7 +145,7 @@ pub enum DeployError {
     #[error(
         "{action} stack {stack} failed: its status is {status}{}{}",
         told(events),
-        next_step(status)
+        next_step(status, stack)
     )]
     Failed {
         /// The action: `creating`, `updating` or `deleting`.
@@ -329,8 +329,8 @@ fn causes(error: &dyn Error) -> String {
 }
 
 /// Returns the next step for a stack in a status that allows no update.
-fn hint(status: &str) -> &'static str {
-    match status {
+fn hint(status: &str, stack: &str) -> String {
+    let step = match status {
         "ROLLBACK_FAILED" | "DELETE_FAILED" | "CREATE_FAILED" => {
             "; delete the stack, which keeps its data"
         }
@@ -338,18 +338,22 @@ fn hint(status: &str) -> &'static str {
             "; nothing is in it, and the next deployment deletes it: deploy without a plan"
         }
         "UPDATE_ROLLBACK_FAILED" => {
-            "; continue the rollback in the console of CloudFormation, or by `aws cloudformation continue-update-rollback`"
+            return format!(
+                "; continue the rollback in the console of CloudFormation, or by \
+                 `aws cloudformation continue-update-rollback --stack-name {stack}`"
+            );
         }
         "IMPORT_ROLLBACK_FAILED" | "UPDATE_FAILED" => {
             "; see its events in the console of CloudFormation"
         }
         _ => "; try again when it is done",
-    }
+    };
+    step.to_owned()
 }
 
 /// Returns the next step after an operation that failed and left this status.
-fn next_step(status: &str) -> &'static str {
-    match status {
+fn next_step(status: &str, stack: &str) -> String {
+    let step = match status {
         "ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => {
             "; the creation was taken back: mend the reason, and run the same command again"
         }
@@ -361,9 +365,10 @@ fn next_step(status: &str) -> &'static str {
         | "CREATE_FAILED"
         | "UPDATE_ROLLBACK_FAILED"
         | "IMPORT_ROLLBACK_FAILED"
-        | "UPDATE_FAILED" => hint(status),
+        | "UPDATE_FAILED" => return hint(status, stack),
         _ => "",
-    }
+    };
+    step.to_owned()
 }
 
 /// Returns the reasons of events, for the end of a sentence.

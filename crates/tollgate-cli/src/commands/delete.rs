@@ -114,6 +114,11 @@ impl Delete {
             if !exists && !deleted.table && deleted.archived_objects.is_none() {
                 return Err(target.missing());
             }
+            if !exists && archive.is_none() && context.out.is_text() {
+                stderr::line(
+                    "if the stack had an archive, its bucket is left: name it by --archive to delete it",
+                );
+            }
             record.table_deleted = deleted.table;
             record.archived_objects_deleted = deleted.archived_objects;
         }

@@ -16,6 +16,8 @@ const AGGREGATOR: &str = "AggregatorFunctionName";
 #[derive(Debug, Default, Serialize)]
 pub(super) struct StackPart {
     pub(super) stack_status: Option<String>,
+    /// True if its creation was interrupted or failed in the middle.
+    pub(super) stack_unfinished: Option<bool>,
     pub(super) aggregator: Option<bool>,
     /// The state of the connection of the stream to the aggregator, in Lambda's words.
     pub(super) aggregator_stream: Option<String>,
@@ -57,6 +59,7 @@ impl StackPart {
         let has = |name| Some(stack.output(name).is_some());
         Self {
             stack_status: Some(stack.status.clone()),
+            stack_unfinished: Some(stack.is_unfinished()),
             aggregator: has(AGGREGATOR),
             aggregator_stream: None,
             aggregator_last_result: None,
@@ -116,9 +119,22 @@ impl StackPart {
     }
 
     /// Returns the status of the stack, or the reason why it is not known.
-    pub(super) fn status(&self) -> &str {
-        let status = self.stack_status.as_ref().or(self.stack_problem.as_ref());
-        status.map_or("-", String::as_str)
+    pub(super) fn status(&self) -> String {
+        match (&self.stack_status, &self.stack_problem) {
+            (Some(status), _) if self.stack_unfinished == Some(true) => {
+                format!("{status}, and not finished: `tollgate deploy` finishes it")
+            }
+            (Some(status), _) => status.clone(),
+            (None, Some(problem)) => problem.clone(),
+            (None, None) => "-".to_owned(),
+        }
+    }
+
+    /// Returns the status of a stack whose last operation has failed, and was not taken back.
+    pub(super) fn failure(&self) -> Option<&str> {
+        let status = self.stack_status.as_deref()?;
+        let has_failed = status.ends_with("_FAILED") || status.starts_with("ROLLBACK_");
+        has_failed.then_some(status)
     }
 }
 

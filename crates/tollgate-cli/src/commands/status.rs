@@ -93,7 +93,7 @@ impl Row for StatusRecord {
             self.client_version.to_owned(),
             or_dash(&self.schema_version),
             or_dash(&self.lambda_version),
-            self.part.status().to_owned(),
+            self.part.status(),
             self.part.aggregator(),
             enabled(self.part.provisioner),
             or_dash(&self.part.app_role_arn),
@@ -106,17 +106,40 @@ impl Row for StatusRecord {
 
 impl Status {
     pub(super) async fn run(self, context: &mut Context) -> Result<(), Failure> {
-        let limiter = context.open_stack().await?;
+        let limiter = match context.open_stack().await {
+            Err(Failure::NoStack(problem)) => return Err(without_table(context, problem).await),
+            opened => opened?,
+        };
         let (status, part) = tokio::join!(limiter.status(), StackPart::read(context));
-        let available = status.available;
-        let record = StatusRecord::new(context.options.stack()?.to_string(), status, part?);
+        let (available, part) = (status.available, part?);
+        let failed = part.failure().map(str::to_owned);
+        let stack = context.options.stack()?.to_string();
+        let record = StatusRecord::new(stack.clone(), status, part);
         context.out.record(&record)?;
-        if available {
-            return Ok(());
+        if !available {
+            let problem = record.problem.unwrap_or_default();
+            return Err(Failure::Aws(format!(
+                "the stack does not answer: {problem}"
+            )));
         }
-        let problem = record.problem.unwrap_or_default();
-        Err(Failure::Aws(format!(
-            "the stack does not answer: {problem}"
-        )))
+        match failed {
+            Some(status) => Err(Failure::Refused(format!(
+                "the last operation on stack {stack} has failed: its status is {status}"
+            ))),
+            None => Ok(()),
+        }
     }
+}
+
+/// Returns the error for a table that does not exist. Its CloudFormation stack may.
+async fn without_table(context: &Context, problem: String) -> Failure {
+    let part = StackPart::read(context).await.ok();
+    Failure::NoStack(match part.and_then(|part| part.stack_status) {
+        Some(status) => {
+            format!(
+                "{problem}; but CloudFormation has a stack of this name, whose status is {status}"
+            )
+        }
+        None => problem,
+    })
 }

@@ -33,6 +33,11 @@ async fn a_creation_that_fails_tells_why_leaves_nothing_and_can_be_repeated() {
     );
     let left = account.manager().describe().await.unwrap().unwrap();
     assert_eq!(left.status, "ROLLBACK_COMPLETE");
+    let status = account.run("status");
+    assert!(
+        status.code == 4 && status.err.contains("whose status is ROLLBACK_COMPLETE"),
+        "{status:?}"
+    );
     let deployed = account.json(&format!("deploy {NO_FUNCTIONS}"));
     assert_eq!(deployed["created"], true);
     account.clean_up();

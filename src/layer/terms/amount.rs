@@ -2,7 +2,8 @@
 
 use http::{HeaderMap, HeaderName};
 
-use crate::model::Limit;
+/// The largest amount: fifteen digits, the most that a structured header field can have.
+pub(crate) const MOST_AMOUNT: u64 = 999_999_999_999_999;
 
 /// The reason why a value is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +33,9 @@ impl BadAmount {
     }
 }
 
-/// Returns the amount, unless it is more than a limit can have.
+/// Returns the amount, unless it is too large.
 pub(crate) fn in_bounds(amount: u64) -> Result<u64, BadAmount> {
-    if amount <= Limit::MAX_TOKENS {
+    if amount <= MOST_AMOUNT {
         Ok(amount)
     } else {
         Err(BadAmount::TooLarge)

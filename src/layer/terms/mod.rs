@@ -9,6 +9,8 @@ mod request_head;
 pub use invalid_policy::InvalidPolicy;
 pub use request_head::RequestHead;
 
+#[cfg(test)]
+pub(super) use amount::MOST_AMOUNT;
 pub(super) use amount::{BadAmount, amount, in_bounds, single_amount};
 pub(super) use header_name::{header_name, header_names};
 pub(super) use policy_limits::PolicyLimits;

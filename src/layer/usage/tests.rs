@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::{Map, Value, json};
 
 use super::{Reader, Usage};
-use crate::model::Limit;
+use crate::layer::terms::MOST_AMOUNT;
 
 const POINTERS: [&str; 9] = [
     "/usage",
@@ -44,7 +44,7 @@ fn usage(mut usage: Usage, body: &str) -> Option<u64> {
 }
 
 fn expected(pointers: &[&str], documents: &[Value]) -> Vec<Option<u64>> {
-    let amount = |value: &Value| value.as_u64().filter(|amount| *amount <= Limit::MAX_TOKENS);
+    let amount = |value: &Value| value.as_u64().filter(|amount| *amount <= MOST_AMOUNT);
     let largest = |pointer: &&str| {
         documents
             .iter()
@@ -79,8 +79,8 @@ fn value() -> impl Strategy<Value = Value> {
         (0u64..2000).prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(|number| json!(number)),
-        Just(json!(Limit::MAX_TOKENS)),
-        Just(json!(Limit::MAX_TOKENS + 1)),
+        Just(json!(MOST_AMOUNT)),
+        Just(json!(MOST_AMOUNT + 1)),
         ".{0,12}".prop_map(Value::from),
         Just(json!("\"usage\":{\"total_tokens\":9}")),
     ];
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_that_is_cut_off_does_not_count(number in 0u64..=Limit::MAX_TOKENS, cut in any::<prop::sample::Index>()) {
+    fn a_number_that_is_cut_off_does_not_count(number in 0u64..=MOST_AMOUNT, cut in any::<prop::sample::Index>()) {
         let body = format!(r#"{{"usage":{{"total_tokens":{number}}}}}"#);
         let cut = &body.as_bytes()[..cut.index(body.len())];
         prop_assert!([None, Some(number)].contains(&found(&["/usage/total_tokens"], [cut])[0]));

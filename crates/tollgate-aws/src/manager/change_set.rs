@@ -110,7 +110,8 @@ impl StackManager {
             change_set: created.id().unwrap_or_default().to_owned(),
             stack: created.stack_id().unwrap_or_default().to_owned(),
         };
-        if self.planned(&mut plan).await? {
+        let planned = self.planned(&mut plan).await;
+        if planned.map_err(|error| error.of_plan(self.name()))? {
             return Ok(Some(plan));
         }
         self.discard(plan).await?;
@@ -124,8 +125,7 @@ impl StackManager {
             let describe = self.client.describe_change_set();
             let described = describe.change_set_name(&plan.change_set).send().await;
             let described =
-                DeployError::unless_passing(described.map_err(DeployError::call(PLANNING)))
-                    .map_err(|error| error.of_plan(self.name()))?;
+                DeployError::unless_passing(described.map_err(DeployError::call(PLANNING)))?;
             let Some(described) = described else {
                 self.pause("updating", begun, &mut pause).await?;
                 continue;

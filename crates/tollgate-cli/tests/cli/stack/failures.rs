@@ -116,7 +116,7 @@ async fn options_that_are_wrong_or_fixed_change_nothing() {
         refused.code == 1
             && refused
                 .err
-                .contains("--enable-python-indexes is fixed when its part is created"),
+                .contains("--enable-python-indexes is fixed when the table is created"),
         "{refused:?}"
     );
     account.clean_up();

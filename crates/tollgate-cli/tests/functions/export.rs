@@ -123,7 +123,7 @@ fn an_executable_that_cannot_be_a_function_is_refused() {
         "cannot read none",
     );
     let folder_of_none = export(&folder.0, &["--binary", "program", "-f", "no/lambda.zip"]);
-    assert_refused(&folder_of_none, "cannot write no/lambda.zip");
+    assert_refused(&folder_of_none, "no/lambda.zip cannot be written");
     let info = export(
         &folder.0,
         &["--binary", "program", "--info", "--output", "json"],

@@ -364,7 +364,7 @@ entities:
 fn a_wrong_number_does_not_hide_the_others() {
     for limit in [
         "{capacity: «0, refill_amount: «0, refill_period: «0}",
-        "{capacity: «1000000000000000, refill_amount: «1000000000000001, refill_period: «9999999999}",
+        "{capacity: «1000000000000001, refill_amount: «1000000000000001, refill_period: «9999999999}",
         "{capacity: «x, refill_amount: «0, refill_period: «y, soft: «1}",
         "{capacity: «0, refill_amount: «5, refill_period: «z, reset_after_seconds: «0}",
         "{capacity: «0, reset_schedule: [{cron: «never, tz: «Nowhere}]}",

@@ -7,6 +7,16 @@ use super::{
     invalid_limit::MOST_TOKENS, to_milli,
 };
 
+/// Returns the time zones of a calendar and of a schedule.
+pub(super) fn zones_of<'a>(
+    renewal: Option<&'a Renewal>,
+    timetable: Option<&'a Timetable>,
+) -> impl Iterator<Item = &'a str> {
+    let calendar = renewal.and_then(Renewal::calendar);
+    let zones = [calendar.map(Calendar::zone), timetable.map(Timetable::zone)];
+    zones.into_iter().flatten()
+}
+
 impl Limit {
     /// Returns the same limit with a schedule, which changes its numbers by the time of day, week or
     /// year. The limit's own numbers count while no entry matches.
@@ -64,12 +74,7 @@ impl Limit {
 
     /// Returns the time zones of the quota's calendar and of the schedule.
     pub(crate) fn zones(&self) -> impl Iterator<Item = &str> {
-        let calendar = self.renewal().and_then(Renewal::calendar);
-        let zones = [
-            calendar.map(Calendar::zone),
-            self.timetable().map(Timetable::zone),
-        ];
-        zones.into_iter().flatten()
+        zones_of(self.renewal(), self.timetable())
     }
 
     /// Returns a limit of a bucket in another time zone: with the same calendar and schedule there.

@@ -1,8 +1,8 @@
 //! One limit of a bucket, as a store returns it.
 
 use super::{
-    Calendar, Course, InvalidParameters, Level, Limit, LimitName, Parameters, RefillRule,
-    Timetable, period::Period, quota::Renewal,
+    Course, InvalidParameters, Level, Limit, LimitName, Parameters, RefillRule, Timetable,
+    limit_schedule::zones_of, period::Period, quota::Renewal,
 };
 
 /// One limit of a bucket shard.
@@ -201,12 +201,7 @@ impl LimitState {
 
     /// Returns the time zones of the quota's calendar and of the schedule.
     pub(crate) fn zones(&self) -> impl Iterator<Item = &str> {
-        let calendar = self.renewal().and_then(Renewal::calendar);
-        let zones = [
-            calendar.map(Calendar::zone),
-            self.timetable().map(Timetable::zone),
-        ];
-        zones.into_iter().flatten()
+        zones_of(self.renewal(), self.timetable())
     }
 
     /// Returns `true` if the limit is a quota with these periods, and the next one begins now

@@ -37,9 +37,9 @@ impl Config {
     /// [`Error::Unavailable`] if the store fails.
     ///
     /// # Cost
-    /// For the system's scope, two reads of the whole table. Otherwise, for the
-    /// buckets that exist: twelve round trips for every hundred, three for each entity and
-    /// resource, and up to four writes for each bucket.
+    /// For the system's scope, four reads of the whole table. Otherwise, for the buckets that exist:
+    /// sixteen round trips for every hundred, four for each entity and resource, and up to four
+    /// writes for each bucket; each shard counts.
     pub async fn reapply(&self, scope: &ConfigScope) -> Result<u64, Error> {
         let limiter = self.limiter();
         limiter.engine().forget(scope);

@@ -162,8 +162,8 @@ impl StackOptions {
         self
     }
 
-    /// Sets the number of days after which archives move to Glacier Instant Retrieval. S3 leaves objects
-    /// of less than 128 KB where they are.
+    /// Sets the number of days after which archives move to Glacier Instant Retrieval. S3 does not move
+    /// objects of less than 128 KB.
     pub fn audit_archive_glacier_days(mut self, days: u32) -> Self {
         self.audit_archive_glacier_days = days;
         self

@@ -20,14 +20,14 @@ use tokio::{
 };
 use tollgate::{Limit, RateLimiter};
 
-use super::peer::{Item, Maker, STACK, Table, limiter, table_or_skip};
+use super::peer::{Item, Maker, STACK, Table, limiter};
 
 /// A limit, and how it is used.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
-    resource: &'static str,
-    capacity: i64,
-    period: i64,
+pub(super) struct Kind {
+    pub(super) resource: &'static str,
+    pub(super) capacity: i64,
+    pub(super) period: i64,
     /// The smallest and the largest cost of a request.
     costs: (i64, i64),
     /// True if the settled use differs from the estimate.
@@ -36,7 +36,7 @@ struct Kind {
     pause: u64,
 }
 
-const KINDS: [Kind; 4] = [
+pub(super) const KINDS: [Kind; 4] = [
     Kind {
         resource: "fast",
         capacity: 1000,
@@ -95,7 +95,7 @@ enum Mode {
     Absent,
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
@@ -103,7 +103,7 @@ fn now() -> i64 {
 }
 
 impl Kind {
-    fn limit(&self) -> Limit {
+    pub(super) fn limit(&self) -> Limit {
         let period = Duration::from_secs(self.period.cast_unsigned());
         Limit::new(
             "t",
@@ -115,7 +115,7 @@ impl Kind {
     }
 
     /// Returns the refill of `millis` ms, in millitokens.
-    fn refill(&self, millis: i64) -> i64 {
+    pub(super) fn refill(&self, millis: i64) -> i64 {
         self.capacity * millis / self.period
     }
 }
@@ -301,12 +301,12 @@ async fn ours(limiter: RateLimiter, (begin, end): (i64, i64), aged: Vec<(String,
 
 /// A bucket at some time.
 #[derive(Clone, Copy, Debug)]
-struct Sample {
+pub(super) struct Sample {
     /// The times before and after the read of the bucket.
     between: (i64, i64),
     tokens: i64,
     refilled_at: i64,
-    consumed: i64,
+    pub(super) consumed: i64,
 }
 
 impl Sample {
@@ -321,14 +321,14 @@ impl Sample {
     }
 
     /// Returns the level of the bucket before it was read.
-    fn level(&self, kind: &Kind) -> i64 {
+    pub(super) fn level(&self, kind: &Kind) -> i64 {
         let due = kind.refill((self.between.0 - self.refilled_at).max(0));
         (self.tokens + due).min(kind.capacity * 1000)
     }
 }
 
 impl Table {
-    async fn sample(&self, entity: &str, resource: &str) -> (Sample, Item) {
+    pub(super) async fn sample(&self, entity: &str, resource: &str) -> (Sample, Item) {
         let key = format!("{}/BUCKET#{entity}#{resource}#0", self.theirs.namespace);
         let before = now();
         let item = self
@@ -341,7 +341,12 @@ impl Table {
     }
 
     /// Changes numbers of a bucket in the table.
-    async fn set<const N: usize>(&self, entity: &str, resource: &str, numbers: [(&str, i64); N]) {
+    pub(super) async fn set<const N: usize>(
+        &self,
+        entity: &str,
+        resource: &str,
+        numbers: [(&str, i64); N],
+    ) {
         let (_, mut item) = self.sample(entity, resource).await;
         item.extend(
             numbers.map(|(name, number)| (name.to_owned(), AttributeValue::N(number.to_string()))),
@@ -581,175 +586,4 @@ async fn at_most_a_capacity_is_lost_on_a_table_of_the_python_client() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_token_is_minted_on_a_table_of_ours_before_python_clients_are_seen() {
     side_by_side(Maker::Ours, Mode::Absent).await;
-}
-
-fn their_acquire(kind: &Kind, cost: i64) -> Value {
-    let limit = json!({
-        "name": "t", "capacity": kind.capacity, "refill_amount": kind.capacity, "refill_period_seconds": kind.period,
-    });
-    json!({"op": "acquire", "entity": "u1", "resource": kind.resource, "consume": {"t": cost}, "limits": [limit]})
-}
-
-/// Our own writes have used up the write counter, and its refill is as old as the anchor.
-#[tokio::test]
-async fn shards_of_the_python_client_stay_as_they_are_however_old_the_write_counter_is() {
-    let mut table = table_or_skip!(Maker::Ours);
-    let kind = &KINDS[1];
-    let acquire = async || {
-        table
-            .ours
-            .acquire("u1", "minute")
-            .limits(kind.limit())
-            .await
-            .unwrap()
-            .commit()
-            .await
-            .unwrap()
-    };
-    acquire().await;
-    // A hundred writes a second for ten minutes.
-    let rf = now() - 600_000;
-    let tokens = kind.capacity * 1000 - kind.refill(600_000);
-    table
-        .set(
-            "u1",
-            "minute",
-            [
-                ("rf", rf),
-                ("la", rf),
-                ("b_t_tk", tokens),
-                ("b_wcu_tk", -60_000_000),
-            ],
-        )
-        .await;
-    acquire().await;
-    table.theirs.ask(their_acquire(kind, 1)).await;
-    let (sample, item) = table.sample("u1", "minute").await;
-    assert_eq!(
-        (
-            item["shard_count"].as_n().unwrap().as_str(),
-            sample.consumed
-        ),
-        ("1", 3_000)
-    );
-    assert!(sample.level(kind) >= 57_000, "{sample:?}");
-    // The Python client has been seen now, so our write refills the counter too.
-    acquire().await;
-    let (_, item) = table.sample("u1", "minute").await;
-    assert!(item["b_wcu_tk"].as_n().unwrap().parse::<i64>().unwrap() > 900_000);
-}
-
-/// The Python client doubles the shards of a bucket. Both clients continue on all shards.
-#[tokio::test]
-async fn both_clients_spend_from_shards_of_the_python_client() {
-    let mut table = table_or_skip!(Maker::Theirs);
-    let kind = &KINDS[1];
-    table.theirs.ask(their_acquire(kind, 4)).await;
-    table
-        .python("await repository.bump_shard_count('u1', 'minute', 1)")
-        .await;
-    let (mut ours, mut theirs) = (0, 4);
-    for _ in 0..60 {
-        let acquire = table
-            .ours
-            .acquire("u1", "minute")
-            .limits(kind.limit())
-            .cost("t", 1);
-        if let Ok(lease) = acquire.await {
-            lease.commit().await.unwrap();
-            ours += 1;
-        }
-        theirs += i64::from(
-            table
-                .theirs
-                .try_ask(their_acquire(kind, 1))
-                .await
-                .get("ok")
-                .is_some(),
-        );
-    }
-    let items: Vec<_> = table
-        .items()
-        .await
-        .into_iter()
-        .filter(|item| item["SK"].as_s().is_ok_and(|key| key == "#STATE"))
-        .collect();
-    let sum = |name: &str| {
-        items
-            .iter()
-            .map(|item| item[name].as_n().unwrap().parse::<i64>().unwrap())
-            .sum::<i64>()
-    };
-    assert_eq!(items.len(), 2);
-    assert_eq!(sum("b_t_tc"), (ours + theirs) * 1000);
-    assert!(ours > 10 && theirs > 10, "{ours} ours, {theirs} theirs");
-    // The split of the Python client gives the new shard its half. The first shard is cut later.
-    assert!(
-        ours + theirs <= kind.capacity + kind.capacity / 2 + 10,
-        "{ours} ours, {theirs} theirs"
-    );
-}
-
-#[tokio::test]
-async fn both_clients_use_a_bucket_that_had_expired() {
-    let mut table = table_or_skip!(Maker::Theirs);
-    let kind = &KINDS[1];
-    table.theirs.ask(their_acquire(kind, 50)).await;
-    table.set("u1", "minute", [("ttl", now() / 1000 - 1)]).await;
-    table
-        .ours
-        .acquire("u1", "minute")
-        .limits(kind.limit())
-        .cost("t", 20)
-        .await
-        .unwrap()
-        .commit()
-        .await
-        .unwrap();
-    table.theirs.ask(their_acquire(kind, 20)).await;
-    let (sample, item) = table.sample("u1", "minute").await;
-    assert_eq!((sample.consumed, item.contains_key("la")), (40_000, true));
-    assert_eq!(
-        table.theirs.try_ask(their_acquire(kind, 25)).await["error"],
-        "denied"
-    );
-}
-
-#[tokio::test]
-async fn a_waiting_request_leaves_a_debt_that_the_python_client_sees() {
-    let mut table = table_or_skip!(Maker::Ours);
-    let kind = &KINDS[1];
-    let acquire = |cost| {
-        table
-            .ours
-            .acquire("u1", "api")
-            .limits(kind.limit())
-            .cost("t", cost)
-    };
-    acquire(60).await.unwrap().commit().await.unwrap();
-    let waiting = tokio::spawn(
-        acquire(5)
-            .until_ready(Duration::from_secs(20))
-            .into_future(),
-    );
-    let limits = their_acquire(kind, 1)["limits"].clone();
-    let mut seen = 0;
-    for _ in 0..100 {
-        seen = table.theirs.available("u1", "t", &limits).await;
-        if seen < 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!((-5..=-4).contains(&seen), "{seen}");
-    let mut request = their_acquire(kind, 1);
-    request["resource"] = json!("api");
-    let denied = table.theirs.try_ask(request).await;
-    assert_eq!(denied["error"], "denied");
-    // The wait covers the debt and the token.
-    assert!(
-        denied["retry_after_seconds"].as_f64().unwrap() > 4.0,
-        "{denied}"
-    );
-    waiting.await.unwrap().unwrap().commit().await.unwrap();
 }

@@ -39,4 +39,5 @@ mod same_items;
 mod schedules;
 mod several_resources;
 mod tariffs;
+mod turns;
 mod usage;
